@@ -1,0 +1,298 @@
+/**
+ * The kernel table: name, arguments in order, and how work is split. Everything that must know a kernel's
+ * arguments reads it here: the compiler, the public kernel functions, both executors, and (through the
+ * generated native/executor/signatures.inc) the C++ dispatcher and its validator.
+ *
+ * Order of arguments: outputs, inputs, sizes, settings. A gradient is called d<name>. What each kernel computes
+ * is written in docs/numerics.md.
+ */
+
+export type ElementType = 'f32' | 'f64' | 'i32' | 'u8';
+
+export interface BufferParameter<N extends string = string> {
+  readonly name: N;
+  readonly kind: 'out' | 'inout' | 'in';
+  readonly type: ElementType;
+  /** Length in elements: the product of these size parameters; an empty list is one element. */
+  readonly length: readonly string[];
+  /** May be null. */
+  readonly optional: boolean;
+  /** For outputs: inputs that may be the very same storage. No other overlap is allowed. */
+  readonly alias: readonly string[];
+  /** For i32 inputs: the size that every element must stay below (and not below zero). */
+  readonly below: string | undefined;
+  /** Every thread reads all of it, even though its first dimension is the kernel's axis. */
+  readonly whole: boolean;
+}
+
+export interface ValueParameter<N extends string = string> {
+  readonly name: N;
+  /** size: integer ≥ 0; float: finite number; word: unsigned 32-bit integer; flag: 0 or 1; code: small integer ≥ 0. */
+  readonly kind: 'size' | 'float' | 'word' | 'flag' | 'code';
+}
+
+export type Parameter<N extends string = string> = BufferParameter<N> | ValueParameter<N>;
+
+export interface Signature<N extends string = string> {
+  /** The size parameter along which threads share the work; undefined: one thread does it all. */
+  readonly axis: string | undefined;
+  readonly parameters: readonly Parameter<N>[];
+}
+
+interface BufferOptions {
+  type?: ElementType;
+  optional?: boolean;
+  alias?: readonly string[];
+  below?: string;
+  whole?: boolean;
+}
+
+function buffer<N extends string>(kind: BufferParameter['kind'], name: N, length: string[], options: BufferOptions): BufferParameter<N> {
+  const { type = 'f32', optional = false, alias = [], below, whole = false } = options;
+  return { name, kind, type, length, optional, alias, below, whole };
+}
+const out = <N extends string>(name: N, length: string[], options: BufferOptions = {}) => buffer('out', name, length, options);
+const inout = <N extends string>(name: N, length: string[], options: BufferOptions = {}) => buffer('inout', name, length, options);
+const input = <N extends string>(name: N, length: string[], options: BufferOptions = {}) => buffer('in', name, length, options);
+const value =
+  (kind: ValueParameter['kind']) =>
+  <N extends string>(name: N): ValueParameter<N> => ({ name, kind });
+const size = value('size');
+const float = value('float');
+const word = value('word');
+const flag = value('flag');
+const code = value('code');
+
+function kernel<N extends string>(axis: string | undefined, ...parameters: Parameter<N>[]): Signature<N> {
+  return { axis, parameters };
+}
+
+/** y = f(x), elementwise. */
+const elementwise = () => kernel('n', out('y', ['n'], { alias: ['x'] }), input('x', ['n']), size('n'));
+/** dx = dy * f', where f' follows from the forward pass's output y. */
+const fromOutput = () =>
+  kernel('n', out('dx', ['n'], { alias: ['dy'] }), input('dy', ['n']), input('y', ['n']), size('n'));
+/** dx = dy * f', where f' needs the forward pass's input x. */
+const fromInput = () =>
+  kernel('n', out('dx', ['n'], { alias: ['dy'] }), input('dy', ['n']), input('x', ['n']), size('n'));
+
+const lossOutputs = (outputs: string) =>
+  [out('loss', ['rows']), out('dprediction', ['rows', outputs], { optional: true })] as const;
+const regression = () =>
+  [
+    ...lossOutputs('outputs'),
+    input('prediction', ['rows', 'outputs']),
+    input('target', ['rows', 'outputs']),
+    size('rows'),
+    size('outputs'),
+  ] as const;
+
+export const signatures = {
+  // Matrix product.
+  gemm: kernel(
+    'm',
+    inout('c', ['m', 'n']), input('a', ['m', 'k'], { whole: true }), input('b', ['k', 'n']),
+    size('m'), size('n'), size('k'),
+    flag('transA'), flag('transB'), float('alpha'), float('beta'),
+  ),
+
+  // Dense layer.
+  denseForward: kernel(
+    'rows',
+    out('y', ['rows', 'out']),
+    input('x', ['rows', 'in']), input('w', ['in', 'out']), input('b', ['out'], { optional: true }),
+    size('rows'), size('in'), size('out'),
+    code('activation'), float('slope'),
+  ),
+  denseBackwardInput: kernel(
+    'rows',
+    out('dx', ['rows', 'in']), input('dy', ['rows', 'out']), input('w', ['in', 'out']),
+    size('rows'), size('in'), size('out'),
+  ),
+  denseBackwardWeight: kernel(
+    'in',
+    out('dw', ['in', 'out']), input('x', ['rows', 'in']), input('dy', ['rows', 'out']),
+    size('rows'), size('in'), size('out'),
+  ),
+  denseBackwardBias: kernel('out', out('db', ['out']), input('dy', ['rows', 'out']), size('rows'), size('out')),
+
+  // Activations.
+  identity: elementwise(),
+  relu: elementwise(),
+  leakyRelu: kernel('n', ...elementwise().parameters, float('slope')),
+  elu: kernel('n', ...elementwise().parameters, float('alpha')),
+  selu: elementwise(),
+  gelu: elementwise(),
+  silu: elementwise(),
+  sigmoid: elementwise(),
+  tanh: elementwise(),
+  softplus: elementwise(),
+  identityBackward: fromOutput(),
+  reluBackward: fromOutput(),
+  leakyReluBackward: kernel('n', ...fromOutput().parameters, float('slope')),
+  eluBackward: kernel('n', ...fromOutput().parameters, float('alpha')),
+  seluBackward: fromOutput(),
+  geluBackward: fromInput(),
+  siluBackward: fromInput(),
+  sigmoidBackward: fromOutput(),
+  tanhBackward: fromOutput(),
+  softplusBackward: fromOutput(),
+  softmax: kernel('rows', out('y', ['rows', 'cols'], { alias: ['x'] }), input('x', ['rows', 'cols']), size('rows'), size('cols')),
+  softmaxBackward: kernel(
+    'rows',
+    out('dx', ['rows', 'cols'], { alias: ['dy'] }), input('dy', ['rows', 'cols']), input('y', ['rows', 'cols']),
+    size('rows'), size('cols'),
+  ),
+
+  // Elementwise arithmetic.
+  multiply: kernel('n', out('y', ['n'], { alias: ['a', 'b'] }), input('a', ['n']), input('b', ['n']), size('n')),
+
+  // Batch normalisation.
+  batchNormForward: kernel(
+    'features',
+    out('y', ['rows', 'features']), out('mean', ['features']), out('inverseStd', ['features']),
+    inout('runningMean', ['features']), inout('runningVariance', ['features']),
+    input('x', ['rows', 'features']), input('gamma', ['features']), input('beta', ['features']),
+    size('rows'), size('features'), float('epsilon'), float('momentum'),
+  ),
+  batchNormInference: kernel(
+    'rows',
+    out('y', ['rows', 'features'], { alias: ['x'] }), input('x', ['rows', 'features']),
+    input('gamma', ['features']), input('beta', ['features']),
+    input('runningMean', ['features']), input('runningVariance', ['features']),
+    size('rows'), size('features'), float('epsilon'),
+  ),
+  batchNormBackward: kernel(
+    'features',
+    out('dx', ['rows', 'features'], { alias: ['dy'] }), out('dgamma', ['features']), out('dbeta', ['features']),
+    input('dy', ['rows', 'features']), input('x', ['rows', 'features']),
+    input('mean', ['features']), input('inverseStd', ['features']), input('gamma', ['features']),
+    size('rows'), size('features'),
+  ),
+
+  // Inverted dropout. Its backward pass is `multiply` with the mask.
+  dropoutForward: kernel(
+    'n',
+    out('y', ['n'], { alias: ['x'] }), out('mask', ['n']), input('x', ['n']), size('n'),
+    word('threshold'), float('scale'), word('seed'), word('stream'), word('step'),
+  ),
+
+  // Losses: one value a row, and the gradient of the mean over the rows.
+  softmaxCrossEntropy: kernel(
+    'rows',
+    ...lossOutputs('classes'), input('logits', ['rows', 'classes']),
+    input('labels', ['rows'], { type: 'i32', below: 'classes' }),
+    size('rows'), size('classes'), float('smoothing'),
+  ),
+  softmaxCrossEntropyProbabilities: kernel(
+    'rows',
+    ...lossOutputs('classes'), input('logits', ['rows', 'classes']), input('target', ['rows', 'classes']),
+    size('rows'), size('classes'), float('smoothing'),
+  ),
+  binaryCrossEntropy: kernel('rows', ...regression()),
+  squaredError: kernel('rows', ...regression(), float('factor')),
+  absoluteError: kernel('rows', ...regression()),
+  huber: kernel('rows', ...regression(), float('delta')),
+
+  // Metrics.
+  argmax: kernel('rows', out('index', ['rows'], { type: 'i32' }), input('x', ['rows', 'cols']), size('rows'), size('cols')),
+  accuracyLabels: kernel(
+    'rows',
+    out('hits', ['rows']), input('x', ['rows', 'classes']), input('labels', ['rows'], { type: 'i32', below: 'classes' }),
+    size('rows'), size('classes'),
+  ),
+  accuracyProbabilities: kernel(
+    'rows',
+    out('hits', ['rows']), input('x', ['rows', 'classes']), input('target', ['rows', 'classes']),
+    size('rows'), size('classes'),
+  ),
+  accuracyBinary: kernel(
+    'rows',
+    out('hits', ['rows']), input('logits', ['rows', 'outputs']), input('target', ['rows', 'outputs']),
+    size('rows'), size('outputs'),
+  ),
+  batchTotals: kernel(
+    undefined,
+    out('meanLoss', [], { type: 'f64' }), out('hitCount', [], { type: 'f64' }),
+    input('loss', ['rows']), input('hits', ['rows'], { optional: true }),
+    input('penalty', [], { type: 'f64', optional: true }), size('rows'),
+  ),
+
+  // Regularisers.
+  penalty: kernel(
+    undefined,
+    out('total', [], { type: 'f64', alias: ['carry'] }), input('carry', [], { type: 'f64', optional: true }), input('w', ['n']), size('n'),
+    float('l1'), float('l2'),
+  ),
+  penaltyGradient: kernel('n', inout('dw', ['n']), input('w', ['n']), size('n'), float('l1'), float('l2')),
+
+  // Optimizer steps.
+  sgd: kernel(
+    'n',
+    inout('p', ['n']), inout('velocity', ['n'], { optional: true }), input('g', ['n']), size('n'),
+    float('learningRate'), float('momentum'), float('dampening'), flag('nesterov'), float('weightDecay'),
+  ),
+  adaGrad: kernel(
+    'n',
+    inout('p', ['n']), inout('accumulator', ['n']), input('g', ['n']), size('n'),
+    float('learningRate'), float('epsilon'), float('weightDecay'),
+  ),
+  rmsProp: kernel(
+    'n',
+    inout('p', ['n']), inout('average', ['n']), inout('velocity', ['n'], { optional: true }), input('g', ['n']), size('n'),
+    float('learningRate'), float('decay'), float('epsilon'), float('epsilonInside'), float('momentum'), float('weightDecay'),
+  ),
+  adam: kernel(
+    'n',
+    inout('p', ['n']), inout('m', ['n']), inout('v', ['n']), input('g', ['n']), size('n'),
+    float('stepSize'), float('correction'), float('beta1'), float('beta2'),
+    float('epsilon'), float('epsilonInside'), float('weightDecay'),
+  ),
+  adamW: kernel(
+    'n',
+    inout('p', ['n']), inout('m', ['n']), inout('v', ['n']), input('g', ['n']), size('n'),
+    float('stepSize'), float('correction'), float('beta1'), float('beta2'),
+    float('epsilon'), float('epsilonInside'), float('shrink'),
+  ),
+
+  // Batches.
+  gatherBytes: kernel(
+    'rows',
+    out('x', ['rows', 'features']), input('source', ['sourceRows', 'features'], { type: 'u8' }),
+    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
+    size('rows'), size('features'), size('sourceRows'), float('scale'), float('offset'),
+  ),
+  gatherFloats: kernel(
+    'rows',
+    out('x', ['rows', 'features']), input('source', ['sourceRows', 'features']),
+    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
+    size('rows'), size('features'), size('sourceRows'), float('scale'), float('offset'),
+  ),
+  gatherLabels: kernel(
+    'rows',
+    out('labels', ['rows'], { type: 'i32' }), input('source', ['sourceRows'], { type: 'i32' }),
+    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
+    size('rows'), size('sourceRows'),
+  ),
+  permutation: kernel(
+    undefined,
+    out('order', ['n'], { type: 'i32' }), size('n'), word('seed'), word('stream'), word('epoch'),
+  ),
+} satisfies Record<string, Signature>;
+
+export type KernelName = keyof typeof signatures;
+export type ParameterName<K extends KernelName> = (typeof signatures)[K]['parameters'][number]['name'];
+
+/** Kernel names in table order; a kernel's number is its index here, in C++ too. */
+export const kernelNames = Object.keys(signatures) as KernelName[];
+
+export function signatureOf(name: KernelName): Signature {
+  return signatures[name];
+}
+
+export function isBuffer(parameter: Parameter): parameter is BufferParameter {
+  return parameter.kind === 'out' || parameter.kind === 'inout' || parameter.kind === 'in';
+}
+
+/** Activations that `denseForward` can apply in its tail, by `activation` code. All have a gradient from the output. */
+export const fusedActivations = ['identity', 'relu', 'leakyRelu', 'elu', 'selu', 'sigmoid', 'tanh', 'softplus'] as const;
