@@ -33,10 +33,10 @@ export interface ValueParameter<N extends string = string> {
 
 export type Parameter<N extends string = string> = BufferParameter<N> | ValueParameter<N>;
 
-export interface Signature<N extends string = string> {
+export interface Signature<P extends readonly Parameter[] = readonly Parameter[]> {
   /** The size parameter along which threads share the work; undefined: one thread does it all. */
   readonly axis: string | undefined;
-  readonly parameters: readonly Parameter<N>[];
+  readonly parameters: P;
 }
 
 interface BufferOptions {
@@ -63,7 +63,7 @@ const word = value('word');
 const flag = value('flag');
 const code = value('code');
 
-function kernel<N extends string>(axis: string | undefined, ...parameters: Parameter<N>[]): Signature<N> {
+function kernel<const P extends readonly Parameter[]>(axis: string | undefined, ...parameters: P): Signature<P> {
   return { axis, parameters };
 }
 

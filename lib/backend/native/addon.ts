@@ -1,0 +1,79 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { BlasnetError } from '../../errors.js';
+import type { Control, FeedArray, KernelArguments, RunResult } from '../backend.js';
+
+/** What the addon says of itself. */
+export interface AddonInfo {
+  readonly cpuFeatures: string[];
+  readonly simd: { readonly set: string; readonly available: string[]; readonly reason: string };
+  readonly blas: { readonly name: string; readonly core: string; readonly config: string; readonly threads: number };
+}
+
+/** A program that the addon has checked, with the memory it works on. */
+export interface AddonPlan {
+  runSync(feeds: (FeedArray | null)[], numbers: Float64Array, scalars: Float64Array, report: Float64Array | null): RunResult;
+  run(
+    feeds: (FeedArray | null)[],
+    numbers: Float64Array,
+    scalars: Float64Array,
+    report: Float64Array | null,
+    control: Control,
+    done: (error: Error | null, result?: RunResult) => void,
+  ): void;
+}
+
+export interface Addon {
+  readonly Plan: new (words: Float64Array, segments: (Float32Array | Float64Array)[]) => AddonPlan;
+  callKernel(kernel: number, args: KernelArguments): void;
+  /** Bytes from the start of the buffer to the next 64-byte boundary of memory. */
+  padding(buffer: Uint8Array): number;
+  info(): AddonInfo;
+  /** Stops all runs of this environment and waits for their threads. */
+  stop(): void;
+}
+
+interface AddonModule {
+  /** The addon for this environment, on the kernel set of that name ('' for the widest that the CPU runs). */
+  initialize(simd: string, kernelNames: readonly string[]): Addon;
+}
+
+/** The package's root, seen from dist/backend/native and lib/backend/native alike. */
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+
+/** Files to try, the preferred one first. */
+function candidates(): string[] {
+  const chosen = process.env.BLASNET_BINARY;
+  if (chosen !== undefined && chosen !== '') return [chosen];
+  const prebuilds = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
+  const shipped = existsSync(prebuilds) ? readdirSync(prebuilds).filter((name) => name.endsWith('.node')) : [];
+  return [join(root, 'build', 'Release', 'blasnet.node'), ...shipped.map((name) => join(prebuilds, name))];
+}
+
+/** Loads the addon; throws `BACKEND_UNAVAILABLE` with every file tried and why it failed. */
+export function loadAddon(kernelNames: readonly string[]): { addon: Addon; path: string } {
+  const require = createRequire(import.meta.url);
+  const failures: string[] = [];
+  if (process.env.BLASNET_BINARY === 'none') {
+    throw new BlasnetError('BACKEND_UNAVAILABLE', 'the native backend is switched off by BLASNET_BINARY=none');
+  }
+  for (const path of candidates()) {
+    if (!existsSync(path)) {
+      failures.push(`${path}: no such file`);
+      continue;
+    }
+    try {
+      const addon = (require(path) as AddonModule).initialize(process.env.BLASNET_SIMD ?? '', kernelNames);
+      return { addon, path };
+    } catch (error) {
+      failures.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new BlasnetError(
+    'BACKEND_UNAVAILABLE',
+    `the native addon could not be loaded (${failures.join('; ')}). To build it, run \`node scripts/build-addon.mjs\` in ${root}; ` +
+      'it needs g++, make, python3 and OpenBLAS (Debian: apt-get install g++ make python3 libopenblas-dev)',
+  );
+}

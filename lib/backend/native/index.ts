@@ -1,0 +1,64 @@
+import { availableParallelism } from 'node:os';
+import { checkInteger } from '../../checks.js';
+import { feeds } from '../../program/instructions.js';
+import type { Program } from '../../program/compile.js';
+import { kernelNames } from '../../program/signatures.js';
+import type { Backend, Control, Executable, Memory, RunRequest, RunResult } from '../backend.js';
+import { type AddonPlan, loadAddon } from './addon.js';
+import { encode, segments } from './encode.js';
+
+/** Threads for a run: BLASNET_THREADS, or what the machine offers. */
+function threadLimit(): number {
+  const chosen = process.env.BLASNET_THREADS;
+  if (chosen === undefined || chosen === '') return availableParallelism();
+  return checkInteger('BLASNET_THREADS', Number(chosen), { min: 1, max: 256 });
+}
+
+function numbers(request: RunRequest): Float64Array {
+  const { rows, batchSize, epochs, shuffle, seed, epoch, step, scale, offset, threads } = request;
+  return Float64Array.of(rows, batchSize, epochs, shuffle ? 1 : 0, seed, epoch, step, scale, offset, threads);
+}
+
+function bound(request: RunRequest) {
+  return feeds.map((feed) => request.feeds[feed] ?? null);
+}
+
+class NativeExecutable implements Executable {
+  readonly #plan: AddonPlan;
+
+  constructor(plan: AddonPlan) {
+    this.#plan = plan;
+  }
+
+  runSync(request: RunRequest): RunResult {
+    return this.#plan.runSync(bound(request), numbers(request), request.scalars, request.report);
+  }
+
+  run(request: RunRequest, control: Control): Promise<RunResult> {
+    return new Promise((resolve, reject) => {
+      this.#plan.run(bound(request), numbers(request), request.scalars, request.report, control, (error, result) => {
+        if (result === undefined) reject(error);
+        else resolve(result);
+      });
+    });
+  }
+}
+
+/** Loads the addon; throws `BACKEND_UNAVAILABLE` when there is none for this machine. */
+export function createNativeBackend(): Backend {
+  const threads = threadLimit();
+  const { addon, path } = loadAddon(kernelNames);
+  // Threads of a run must be gone before the process tears down what they use.
+  process.on('exit', () => addon.stop());
+  return {
+    name: 'native',
+    load(program: Program, memory: Memory): Executable {
+      return new NativeExecutable(new addon.Plan(encode(program), segments.map((name) => memory[name])));
+    },
+    callKernel(kernel, args) {
+      addon.callKernel(kernelNames.indexOf(kernel), args);
+    },
+    padding: (buffer) => addon.padding(new Uint8Array(buffer)),
+    info: () => ({ backend: 'native', threads, ...addon.info(), addon: path }),
+  };
+}

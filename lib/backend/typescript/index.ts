@@ -1,0 +1,21 @@
+import type { Backend } from '../backend.js';
+import { TypeScriptExecutable } from './executor.js';
+import { kernels } from './kernels/index.js';
+
+/** The backend in plain TypeScript: runs everywhere, on one thread. */
+export const typescriptBackend: Backend = {
+  name: 'typescript',
+  load: (program, memory) => new TypeScriptExecutable(program, memory),
+  callKernel(kernel, args) {
+    (kernels[kernel] as unknown as (...operands: unknown[]) => void)(...args);
+  },
+  padding: () => 0,
+  info: () => ({
+    backend: 'typescript',
+    threads: 1,
+    cpuFeatures: [],
+    simd: { set: 'none', available: ['none'], reason: 'JavaScript engines offer no vector instructions' },
+    blas: { name: 'blasnet TypeScript', core: 'generic', config: 'blocked loops over typed arrays', threads: 1 },
+    addon: undefined,
+  }),
+};

@@ -1,0 +1,161 @@
+/**
+ * Activations, elementwise, and softmax over rows. y may be x, dx may be dy. A backward kernel takes the forward
+ * pass's output y where the gradient follows from it, else its input x.
+ */
+import { doubles } from './scratch.js';
+import { normalCdf } from './special.js';
+
+const SELU_SCALE = 1.0507009873554805;
+const SELU_ALPHA = 1.6732632423543772;
+const INVERSE_SQRT_TAU = 1 / Math.sqrt(2 * Math.PI);
+
+export function identity(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) y[i] = x[i];
+}
+
+export function identityBackward(dx: Float32Array, dy: Float32Array, _y: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) dx[i] = dy[i];
+}
+
+/** 1 above 0, `below` at 0 and under it; a NaN stays one. */
+function gate(y: number, below: number): number {
+  return y > 0 ? 1 : y <= 0 ? below : NaN;
+}
+
+export function relu(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    y[i] = xi < 0 ? 0 : xi;
+  }
+}
+
+export function reluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) dx[i] = dy[i] * gate(y[i], 0);
+}
+
+export function leakyRelu(y: Float32Array, x: Float32Array, n: number, slope: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    y[i] = xi < 0 ? slope * xi : xi;
+  }
+}
+
+export function leakyReluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number, slope: number): void {
+  for (let i = 0; i < n; i++) dx[i] = dy[i] * gate(y[i], slope);
+}
+
+export function elu(y: Float32Array, x: Float32Array, n: number, alpha: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    y[i] = xi > 0 ? xi : alpha * Math.expm1(xi);
+  }
+}
+
+export function eluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number, alpha: number): void {
+  for (let i = 0; i < n; i++) {
+    const yi = y[i];
+    dx[i] = dy[i] * (yi > 0 ? 1 : yi + alpha);
+  }
+}
+
+export function selu(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    y[i] = SELU_SCALE * (xi > 0 ? xi : SELU_ALPHA * Math.expm1(xi));
+  }
+}
+
+export function seluBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const yi = y[i];
+    dx[i] = dy[i] * (yi > 0 ? SELU_SCALE : yi + SELU_SCALE * SELU_ALPHA);
+  }
+}
+
+export function gelu(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    y[i] = xi * normalCdf(xi);
+  }
+}
+
+export function geluBackward(dx: Float32Array, dy: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    dx[i] = dy[i] * (normalCdf(xi) + xi * INVERSE_SQRT_TAU * Math.exp(-0.5 * xi * xi));
+  }
+}
+
+export function silu(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    y[i] = xi / (1 + Math.exp(-xi));
+  }
+}
+
+export function siluBackward(dx: Float32Array, dy: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    const e = Math.exp(-Math.abs(xi));
+    // σ(x) and 1 − σ(x), both without cancellation.
+    const small = e / (1 + e);
+    const large = 1 / (1 + e);
+    dx[i] = dy[i] * (xi < 0 ? small * (1 + xi * large) : large * (1 + xi * small));
+  }
+}
+
+export function sigmoid(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) y[i] = 1 / (1 + Math.exp(-x[i]));
+}
+
+export function sigmoidBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const yi = y[i];
+    dx[i] = dy[i] * (yi * (1 - yi));
+  }
+}
+
+export function tanh(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) y[i] = Math.tanh(x[i]);
+}
+
+export function tanhBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const yi = y[i];
+    dx[i] = dy[i] * (1 - yi * yi);
+  }
+}
+
+export function softplus(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    y[i] = Math.max(xi, 0) + Math.log1p(Math.exp(-Math.abs(xi)));
+  }
+}
+
+export function softplusBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) dx[i] = dy[i] * -Math.expm1(-y[i]);
+}
+
+export function softmax(y: Float32Array, x: Float32Array, rows: number, cols: number): void {
+  const powers = doubles(cols);
+  for (let i = 0, row = 0; i < rows; i++, row += cols) {
+    let max = -Infinity;
+    for (let j = 0; j < cols; j++) if (x[row + j] > max) max = x[row + j];
+    let sum = 0;
+    for (let j = 0; j < cols; j++) {
+      const power = Math.exp(x[row + j] - max);
+      powers[j] = power;
+      sum += power;
+    }
+    for (let j = 0; j < cols; j++) y[row + j] = powers[j] / sum;
+  }
+}
+
+export function softmaxBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, rows: number, cols: number): void {
+  for (let i = 0, row = 0; i < rows; i++, row += cols) {
+    let dot = 0;
+    for (let j = 0; j < cols; j++) dot += dy[row + j] * y[row + j];
+    for (let j = 0; j < cols; j++) dx[row + j] = y[row + j] * (dy[row + j] - dot);
+  }
+}

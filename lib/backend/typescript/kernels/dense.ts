@@ -1,0 +1,80 @@
+/** The dense layer, y = f(x · w + b), and its gradients: x is rows × inputs, w inputs × outputs. */
+import { fusedActivations } from '../../../program/signatures.js';
+import { elu, leakyRelu, relu, selu, sigmoid, softplus, tanh } from './activation.js';
+import { gemm } from './gemm.js';
+import { doubles } from './scratch.js';
+
+export function denseForward(
+  y: Float32Array,
+  x: Float32Array,
+  w: Float32Array,
+  b: Float32Array | null,
+  rows: number,
+  inputs: number,
+  outputs: number,
+  activation: number,
+  slope: number,
+): void {
+  gemm(y, x, w, rows, outputs, inputs, 0, 0, 1, 0);
+  if (b !== null) addBias(y, b, rows, outputs);
+  const n = rows * outputs;
+  switch (fusedActivations[activation]) {
+    case 'relu':
+      relu(y, y, n);
+      break;
+    case 'leakyRelu':
+      leakyRelu(y, y, n, slope);
+      break;
+    case 'elu':
+      elu(y, y, n, slope);
+      break;
+    case 'selu':
+      selu(y, y, n);
+      break;
+    case 'sigmoid':
+      sigmoid(y, y, n);
+      break;
+    case 'tanh':
+      tanh(y, y, n);
+      break;
+    case 'softplus':
+      softplus(y, y, n);
+      break;
+  }
+}
+
+function addBias(y: Float32Array, b: Float32Array, rows: number, outputs: number): void {
+  for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < outputs; j++, o++) y[o] += b[j];
+}
+
+/** dx = dy · wᵀ. */
+export function denseBackwardInput(
+  dx: Float32Array,
+  dy: Float32Array,
+  w: Float32Array,
+  rows: number,
+  inputs: number,
+  outputs: number,
+): void {
+  gemm(dx, dy, w, rows, inputs, outputs, 0, 1, 1, 0);
+}
+
+/** dw = xᵀ · dy. */
+export function denseBackwardWeight(
+  dw: Float32Array,
+  x: Float32Array,
+  dy: Float32Array,
+  rows: number,
+  inputs: number,
+  outputs: number,
+): void {
+  gemm(dw, x, dy, inputs, outputs, rows, 1, 0, 1, 0);
+}
+
+/** db_j = Σ_i dy_ij. */
+export function denseBackwardBias(db: Float32Array, dy: Float32Array, rows: number, outputs: number): void {
+  const sums = doubles(outputs);
+  for (let j = 0; j < outputs; j++) sums[j] = 0;
+  for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < outputs; j++, o++) sums[j] += dy[o];
+  for (let j = 0; j < outputs; j++) db[j] = sums[j];
+}

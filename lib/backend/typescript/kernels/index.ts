@@ -1,0 +1,27 @@
+/** The kernel table of the TypeScript backend: every kernel of lib/program/signatures.ts under its name. */
+import type { KernelName } from '../../../program/signatures.js';
+import * as activation from './activation.js';
+import { multiply } from './arithmetic.js';
+import * as batch from './batch.js';
+import * as dense from './dense.js';
+import { dropoutForward } from './dropout.js';
+import { gemm } from './gemm.js';
+import * as loss from './loss.js';
+import * as metric from './metric.js';
+import * as norm from './norm.js';
+import * as optimizer from './optimizer.js';
+import * as regularizer from './regularizer.js';
+
+export const kernels = {
+  gemm,
+  ...dense,
+  ...activation,
+  multiply,
+  ...norm,
+  dropoutForward,
+  ...loss,
+  ...metric,
+  ...regularizer,
+  ...optimizer,
+  ...batch,
+} satisfies Record<KernelName, (...args: never[]) => void>;

@@ -1,0 +1,28 @@
+/** L1 and L2 penalties on weights. */
+
+/** total = carry + l1 Σ|w| + l2/2 Σ w²; total may be carry. */
+export function penalty(
+  total: Float64Array,
+  carry: Float64Array | null,
+  w: Float32Array,
+  n: number,
+  l1: number,
+  l2: number,
+): void {
+  let absolutes = 0;
+  let squares = 0;
+  for (let i = 0; i < n; i++) {
+    const wi = w[i];
+    absolutes += Math.abs(wi);
+    squares += wi * wi;
+  }
+  total[0] = (carry === null ? 0 : carry[0]) + l1 * absolutes + 0.5 * l2 * squares;
+}
+
+/** dw ← dw + l1 · sign(w) + l2 · w. */
+export function penaltyGradient(dw: Float32Array, w: Float32Array, n: number, l1: number, l2: number): void {
+  for (let i = 0; i < n; i++) {
+    const wi = w[i];
+    dw[i] += l1 * Math.sign(wi) + l2 * wi;
+  }
+}

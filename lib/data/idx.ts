@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { types } from 'node:util';
+import { checkOptions, invalid } from '../checks.js';
+import { BlasnetError } from '../errors.js';
+import type { TypedArray } from '../types.js';
+import { Dataset, type DatasetOptions } from './dataset.js';
+import { readShared } from './files.js';
+import { inflate, inflateStart, inflateSync, isGzip, largestContent } from './gzip.js';
+import { sharedBuffer } from './storage.js';
+
+/** Arrays of the IDX format (the format of the MNIST files), by the third byte of its magic number. */
+const ELEMENTS = {
+  0x08: { type: 'uint8', size: 1 },
+  0x09: { type: 'int8', size: 1 },
+  0x0b: { type: 'int16', size: 2 },
+  0x0c: { type: 'int32', size: 4 },
+  0x0d: { type: 'float32', size: 4 },
+  0x0e: { type: 'float64', size: 8 },
+} as const;
+
+const MAX_RANK = 8;
+const MAX_HEADER = 4 + 4 * MAX_RANK;
+
+export type IdxType = (typeof ELEMENTS)[keyof typeof ELEMENTS]['type'];
+
+/** The content of an IDX file. */
+export interface IdxArray {
+  type: IdxType;
+  /** Sizes, the outermost first; at least one, and zeros are possible. */
+  shape: number[];
+  /** product(shape) numbers, row-major, in the byte order of the machine. */
+  data: Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
+}
+
+export interface ReadIdxOptions {
+  /** The file's SHA-256 in hexadecimal; another file is refused. */
+  sha256?: string;
+}
+
+interface Header {
+  type: IdxType;
+  shape: number[];
+  /** Where the data begins. */
+  start: number;
+  /** Bytes of the whole content. */
+  total: number;
+}
+
+/**
+ * Parses the bytes of an IDX file, raw or gzipped; `source` is what messages call it. `data` of one-byte types is a view
+ * of `bytes` when these are raw; wider types are converted from big-endian into shared memory.
+ * Every field of the header is checked against the size of `bytes` before anything is allocated.
+ * Throws `FILE_CORRUPT`, naming the byte and the rule broken.
+ */
+export function parseIdx(bytes: Uint8Array, source = 'IDX data'): IdxArray {
+  if (!types.isUint8Array(bytes)) throw invalid('bytes', 'a Uint8Array', bytes);
+  if (!isGzip(bytes)) return readArray(bytes, readHeader(bytes, source));
+  const header = readGzipHeader(bytes, source);
+  return readArray(inflateSync(bytes, header.total, source), header);
+}
+
+/**
+ * Reads an IDX file, raw or gzipped, into shared memory. Throws `FILE_NOT_FOUND`, and `FILE_CORRUPT`, naming the byte and
+ * the rule broken. A gzipped file is inflated to the size that its header tells and no further.
+ */
+export async function readIdx(path: string, options?: ReadIdxOptions): Promise<IdxArray> {
+  if (typeof path !== 'string') throw invalid('path', 'a string', path);
+  const { sha256 } = checkOptions<ReadIdxOptions>('readIdx', options, ['sha256']);
+  const bytes = await readShared(path);
+  if (sha256 !== undefined) {
+    const actual = createHash('sha256').update(bytes).digest('hex');
+    if (actual !== sha256) throw new BlasnetError('FILE_CORRUPT', `${path}: expected SHA-256 ${sha256}, got ${actual}`);
+  }
+  if (!isGzip(bytes)) return parseIdx(bytes, path);
+  const header = readGzipHeader(bytes, path);
+  return readArray(await inflate(bytes, header.total, path), header);
+}
+
+export interface IdxDatasetOptions extends Omit<DatasetOptions, 'features' | 'labels' | 'targets' | 'targetShape'> {
+  /** Path of the file of samples: the first dimension counts rows. */
+  images: string;
+  /** Path of the file of class indices: one dimension, integers. */
+  labels?: string | undefined;
+}
+
+/**
+ * A dataset from two IDX files, raw or gzipped; pixel bytes stay bytes, read straight into shared memory. `shape` is by
+ * default that of the file after its first dimension, `name` the path of the images.
+ * Throws what `readIdx` and `Dataset` throw, `SHAPE_MISMATCH` when the files differ in their number of rows.
+ */
+export async function readIdxDataset(options: IdxDatasetOptions): Promise<Dataset> {
+  if (options === undefined) throw invalid('options', 'an object with the path of the images', options);
+  const known = ['images', 'labels', 'shape', 'classes', 'scale', 'offset', 'name', 'labelNames'];
+  checkOptions('readIdxDataset', options, known);
+  const { images, labels, ...rest } = options;
+  const [samples, classes] = await Promise.all([readIdx(images), labels === undefined ? undefined : readIdx(labels)]);
+  return joinIdx(
+    { path: images, array: samples },
+    labels !== undefined && classes ? { path: labels, array: classes } : undefined,
+    rest,
+  );
+}
+
+/** The content of an IDX file together with its path, for messages. */
+export interface IdxFile {
+  path: string;
+  array: IdxArray;
+}
+
+/** The dataset of samples and their labels, as `readIdxDataset` gives it. */
+export function joinIdx(images: IdxFile, labels: IdxFile | undefined, options: Partial<DatasetOptions>): Dataset {
+  const [rows, ...shape] = images.array.shape;
+  if (shape.includes(0)) {
+    const sizes = images.array.shape.join(', ');
+    throw new BlasnetError('SHAPE_MISMATCH', `${images.path}: expected samples of one number or more, got shape [${sizes}]`);
+  }
+  if (labels && (labels.array.shape.length !== 1 || labels.array.shape[0] !== rows)) {
+    const sizes = labels.array.shape.join(', ');
+    throw new BlasnetError(
+      'SHAPE_MISMATCH',
+      `${labels.path}: expected shape [${rows}], one label for each row of ${images.path}, got [${sizes}]`,
+    );
+  }
+  try {
+    return new Dataset({
+      name: images.path,
+      shape: shape.length ? shape : [1],
+      ...options,
+      features: images.array.data,
+      labels: labels?.array.data as Int32Array | undefined,
+    });
+  } catch (error) {
+    // The dataset knows the row of a bad label, but not its file.
+    if (!(error instanceof BlasnetError) || error.code !== 'LABEL_OUT_OF_RANGE') throw error;
+    throw new BlasnetError(error.code, `${labels?.path}: ${error.message}`, { cause: error });
+  }
+}
+
+function corrupt(source: string, at: number, problem: string): BlasnetError {
+  return new BlasnetError('FILE_CORRUPT', `${source}: byte ${at}: ${problem}`);
+}
+
+/** The header of raw content, which must have the size it tells. */
+function readHeader(bytes: Uint8Array, source: string): Header {
+  const { length } = bytes;
+  const header = readFields(bytes, source);
+  if (header.total > length) {
+    throw corrupt(source, length, `the file ends here, but the shape [${header.shape.join(', ')}] needs ${header.total} bytes`);
+  }
+  if (header.total < length) {
+    throw corrupt(
+      source,
+      header.total,
+      `expected the end, as the shape [${header.shape.join(', ')}] tells, but ${length - header.total} bytes follow`,
+    );
+  }
+  return header;
+}
+
+/** The header of gzipped content, whose size can be bounded only. */
+function readGzipHeader(bytes: Uint8Array, source: string): Header {
+  const header = readFields(inflateStart(bytes, MAX_HEADER, source), `${source} (inflated)`);
+  if (header.total > largestContent(bytes.length)) {
+    throw corrupt(source, bytes.length, `the file ends here; so few bytes cannot hold the shape [${header.shape.join(', ')}]`);
+  }
+  return header;
+}
+
+function readFields(bytes: Uint8Array, source: string): Header {
+  if (bytes.length < 4) throw corrupt(source, bytes.length, 'expected a magic number of 4 bytes, but the file ends here');
+  if (bytes[0] !== 0 || bytes[1] !== 0)
+    throw corrupt(source, 0, `expected two zero bytes, got ${bytes[0]} and ${bytes[1]}; this is no IDX file`);
+  const element = ELEMENTS[bytes[2] as keyof typeof ELEMENTS];
+  if (!element) throw corrupt(source, 2, `unknown element type 0x${bytes[2].toString(16).padStart(2, '0')}`);
+  const rank = bytes[3];
+  if (rank < 1 || rank > MAX_RANK) throw corrupt(source, 3, `expected 1 to ${MAX_RANK} dimensions, got ${rank}`);
+  const start = 4 + 4 * rank;
+  if (bytes.length < start) throw corrupt(source, bytes.length, `expected ${rank} sizes of 4 bytes, but the file ends here`);
+
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
+  let size: number = element.size;
+  if (shape.includes(0)) size = 0;
+  for (let i = 0; i < rank && size !== 0; i++) {
+    size *= shape[i];
+    if (!Number.isSafeInteger(size))
+      throw corrupt(source, 4 + 4 * i, `the shape [${shape.join(', ')}] is beyond any file's size`);
+  }
+  return { type: element.type, shape, start, total: start + size };
+}
+
+/** The numbers after the header; `bytes` has the size that the header tells. */
+function readArray(bytes: Uint8Array, { type, shape, start, total }: Header): IdxArray {
+  const { buffer, byteOffset } = bytes;
+  const at = byteOffset + start;
+  const length = total - start;
+  if (type === 'uint8') return { type, shape, data: new Uint8Array(buffer, at, length) };
+  if (type === 'int8') return { type, shape, data: new Int8Array(buffer, at, length) };
+
+  const view = new DataView(buffer, at, length);
+  const out = sharedBuffer(length);
+  switch (type) {
+    case 'int16':
+      return { type, shape, data: fill(new Int16Array(out), (i) => view.getInt16(2 * i)) };
+    case 'int32':
+      return { type, shape, data: fill(new Int32Array(out), (i) => view.getInt32(4 * i)) };
+    case 'float32':
+      return { type, shape, data: fill(new Float32Array(out), (i) => view.getFloat32(4 * i)) };
+    case 'float64':
+      return { type, shape, data: fill(new Float64Array(out), (i) => view.getFloat64(8 * i)) };
+  }
+}
+
+function fill<T extends TypedArray>(out: T, read: (index: number) => number): T {
+  for (let i = 0; i < out.length; i++) out[i] = read(i);
+  return out;
+}

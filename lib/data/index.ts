@@ -1,0 +1,27 @@
+/** Datasets: the public door `blasnet/data`. */
+export { Dataset, type DatasetOptions } from './dataset.js';
+export { fashionMnist } from './fashion-mnist.js';
+export {
+  type IdxArray,
+  type IdxDatasetOptions,
+  type IdxType,
+  parseIdx,
+  type ReadIdxOptions,
+  readIdx,
+  readIdxDataset,
+} from './idx.js';
+export { mnist } from './mnist.js';
+export type { MnistDatasets, MnistOptions } from './mnist-files.js';
+export { fromOneHot, oneHot } from './one-hot.js';
+export { type MinMaxOptions, minMaxScale, type Scaled, Scaler, type ScalerOptions, standardize } from './scale.js';
+export { type SplitDatasets, type SplitOptions, split } from './split.js';
+export {
+  type BlobsOptions,
+  blobs,
+  type CirclesOptions,
+  circles,
+  type SpiralsOptions,
+  type SyntheticOptions,
+  spirals,
+  twoMoons,
+} from './synthetic.js';

@@ -1,0 +1,34 @@
+export type { BackendInfo, BackendName } from './backend/backend.js';
+export { backendInfo } from './backend/select.js';
+export { BlasnetError, type ErrorCode, type NonFiniteDetails } from './errors.js';
+export {
+  constant,
+  glorotNormal,
+  glorotUniform,
+  heNormal,
+  heUniform,
+  type Initializer,
+  type InitializerName,
+  lecunNormal,
+  lecunUniform,
+  normal,
+  ones,
+  uniform,
+  xavierNormal,
+  xavierUniform,
+  zeros,
+} from './initializers.js';
+export * from './layers/index.js';
+export { binaryCrossEntropy, halfSquaredError, huber, type Loss, meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './losses.js';
+export { Network, type NetworkOptions, type ParameterView, type StateView } from './network.js';
+export * from './optimizers/index.js';
+export type { Shape } from './program/instructions.js';
+export type { ListedInstruction, Listing } from './program/listing.js';
+export { l1, l1l2, l2, type Regularizer } from './regularizers.js';
+export { exponential, inverseTime, type Schedule, type ScheduleTime, stepDecay } from './schedules.js';
+export type { Callbacks, Progress, TrainingHandle } from './training/callbacks.js';
+export type { FitOptions, StreamBatch, TrainingData } from './training/fit.js';
+export type { EpochLog, Evaluation, History } from './training/history.js';
+export type { Features, Targets } from './training/inputs.js';
+export { type ProgressBarOptions, progressBar } from './training/progress-bar.js';
+export type { SampleSource } from './types.js';

@@ -1,0 +1,171 @@
+import type { Backend, BackendName, FeedArray, KernelArguments } from './backend/backend.js';
+import { tryNative, typescript as typescriptBackend } from './backend/select.js';
+import { checkStorage, describe, invalid } from './checks.js';
+import { BlasnetError } from './errors.js';
+import {
+  type BufferParameter,
+  type ElementType,
+  isBuffer,
+  type KernelName,
+  kernelNames,
+  type Parameter,
+  type Signature,
+  signatureOf,
+  type signatures,
+} from './program/signatures.js';
+
+type View = FeedArray | Float64Array;
+
+interface Arrays {
+  f32: Float32Array;
+  f64: Float64Array;
+  i32: Int32Array;
+  u8: Uint8Array;
+}
+type Operand<P extends Parameter> = P extends BufferParameter
+  ? Float32Array | Float64Array | Int32Array | Uint8Array | null
+  : P['kind'] extends 'flag'
+    ? boolean | 0 | 1
+    : number;
+type Operands<P extends readonly Parameter[]> = { [I in keyof P]: Operand<P[I]> };
+
+/** The kernels as functions: arguments in the order of the kernel table. */
+export type Kernels = { readonly [K in KernelName]: (...args: Operands<(typeof signatures)[K]['parameters']>) => void };
+
+/** One backend's kernels, as synchronous functions on typed arrays. */
+export interface KernelBackend {
+  readonly name: BackendName;
+  /** Whether this backend runs here; `kernels` of an unavailable one throw `BACKEND_UNAVAILABLE`. */
+  readonly available: boolean;
+  /** Why it is not available; empty when it is. */
+  readonly reason: string;
+  readonly kernels: Kernels;
+}
+
+const constructors: { [E in ElementType]: new (length: number) => Arrays[E] } = {
+  f32: Float32Array,
+  f64: Float64Array,
+  i32: Int32Array,
+  u8: Uint8Array,
+};
+
+const MAX_SIZE = 2 ** 31 - 1;
+const valueRules: Record<Exclude<Parameter['kind'], BufferParameter['kind']>, { text: string; holds(value: number): boolean }> = {
+  size: { text: 'an integer from 0 to 2^31 − 1', holds: (v) => Number.isInteger(v) && v >= 0 && v <= MAX_SIZE },
+  word: { text: 'an integer from 0 to 2^32 − 1', holds: (v) => Number.isInteger(v) && v >= 0 && v < 2 ** 32 },
+  code: { text: 'an integer from 0 to 7', holds: (v) => Number.isInteger(v) && v >= 0 && v <= 7 },
+  flag: { text: 'true or false', holds: (v) => v === 0 || v === 1 },
+  float: { text: 'a finite number', holds: Number.isFinite },
+};
+
+function checkValue(label: string, parameter: Parameter, value: unknown): number {
+  const rule = valueRules[parameter.kind as keyof typeof valueRules];
+  const number = parameter.kind === 'flag' && typeof value === 'boolean' ? Number(value) : value;
+  if (typeof number !== 'number' || !rule.holds(number)) throw invalid(label, rule.text, value);
+  return number;
+}
+
+function checkBuffer(label: string, parameter: BufferParameter, value: unknown, length: number): View | null {
+  if (value === null && parameter.optional) return null;
+  const constructor = constructors[parameter.type];
+  if (!(value instanceof constructor)) {
+    throw invalid(label, `a ${constructor.name}${parameter.optional ? ' or null' : ''}`, value);
+  }
+  checkStorage(label, value);
+  if (value.length !== length) {
+    const formula = parameter.length.length === 0 ? '1' : parameter.length.join(' × ');
+    throw new BlasnetError('SHAPE_MISMATCH', `${label}: expected ${formula} = ${length} elements, got ${describe(value)}`);
+  }
+  return value;
+}
+
+/** Every element of an index buffer must lie in [0, bound). */
+function checkIndices(label: string, indices: View, bound: number): void {
+  for (let i = 0; i < indices.length; i++) {
+    if (indices[i] < 0 || indices[i] >= bound) {
+      throw new BlasnetError('LABEL_OUT_OF_RANGE', `${label}[${i}]: expected an index from 0 to ${bound - 1}, got ${indices[i]}`);
+    }
+  }
+}
+
+/** Outputs overlap nothing, except that they may be the very input that the table allows. */
+function checkAliases(kernel: string, signature: Signature, values: readonly (View | number | null)[]): void {
+  signature.parameters.forEach((parameter, i) => {
+    const mine = values[i];
+    if (!isBuffer(parameter) || parameter.kind === 'in' || mine === null || typeof mine === 'number') return;
+    signature.parameters.forEach((other, j) => {
+      const theirs = values[j];
+      if (i === j || !isBuffer(other) || theirs === null || typeof theirs === 'number' || mine.buffer !== theirs.buffer) return;
+      const overlap =
+        mine.byteOffset < theirs.byteOffset + theirs.byteLength && theirs.byteOffset < mine.byteOffset + mine.byteLength;
+      const same = mine.byteOffset === theirs.byteOffset && mine.byteLength === theirs.byteLength;
+      if (overlap && !(same && parameter.alias.includes(other.name))) {
+        throw new BlasnetError(
+          'ALIASED_BUFFERS',
+          `${kernel}: ${parameter.name} overlaps ${other.name}${parameter.alias.includes(other.name) ? ' without being the same storage' : ''}`,
+        );
+      }
+    });
+  });
+}
+
+/** Checks the arguments of a kernel call against its signature; every kernel function goes through here. */
+export function checkKernelArguments(kernel: KernelName, args: readonly unknown[]): KernelArguments {
+  const signature = signatureOf(kernel);
+  const { parameters } = signature;
+  if (args.length !== parameters.length) {
+    const list = parameters.map((parameter) => parameter.name).join(', ');
+    throw new BlasnetError('INVALID_ARGUMENT', `${kernel}: expected ${parameters.length} arguments (${list}), got ${args.length}`);
+  }
+  const label = (i: number) => `${kernel}: ${parameters[i].name}`;
+  const values = parameters.map((parameter, i) => (isBuffer(parameter) ? null : checkValue(label(i), parameter, args[i])));
+  const size = (name: string) => values[parameters.findIndex((parameter) => parameter.name === name)] as number;
+  const checked: (View | number | null)[] = parameters.map((parameter, i) => {
+    if (!isBuffer(parameter)) return values[i];
+    const length = parameter.length.reduce((product, name) => product * size(name), 1);
+    return checkBuffer(label(i), parameter, args[i], length);
+  });
+  checkAliases(kernel, signature, checked);
+  parameters.forEach((parameter, i) => {
+    if (isBuffer(parameter) && parameter.below !== undefined) checkIndices(label(i), checked[i] as View, size(parameter.below));
+  });
+  return checked;
+}
+
+function kernelTable(backend: () => Backend): Kernels {
+  const entries = kernelNames.map((kernel) => [
+    kernel,
+    (...args: unknown[]) => {
+      const checked = checkKernelArguments(kernel, args);
+      backend().callKernel(kernel, checked);
+    },
+  ]);
+  return Object.freeze(Object.fromEntries(entries)) as Kernels;
+}
+
+/** The kernels in plain TypeScript. */
+export const typescript: KernelBackend = {
+  name: 'typescript',
+  available: true,
+  reason: '',
+  kernels: kernelTable(typescriptBackend),
+};
+
+/** The kernels in C++; unavailable where the addon can't be loaded. */
+export const native: KernelBackend = {
+  name: 'native',
+  get available() {
+    return 'backend' in tryNative();
+  },
+  get reason() {
+    const result = tryNative();
+    return 'error' in result ? result.error.message : '';
+  },
+  kernels: kernelTable(() => {
+    const result = tryNative();
+    if ('error' in result) throw result.error;
+    return result.backend;
+  }),
+};
+
+export { BlasnetError } from './errors.js';

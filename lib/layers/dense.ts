@@ -1,0 +1,84 @@
+import { checkBoolean, checkInteger } from '../checks.js';
+import { type Initializer, type InitializerName, resolveInitializer, zeros } from '../initializers.js';
+import { rows } from '../program/instructions.js';
+import { type Regularizer, resolveRegularizer } from '../regularizers.js';
+import { flatFeatures, type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+
+export interface DenseOptions {
+  /** Add a bias; default true. Leave it out before batch norm, which cancels it. */
+  bias?: boolean;
+  /** Initial weights; default 'heNormal'. */
+  weightInitializer?: Initializer | InitializerName | number;
+  /** Initial bias; default zeros. */
+  biasInitializer?: Initializer | InitializerName | number;
+  /** Penalty on the weights, in place of the network's. */
+  regularizer?: Regularizer;
+  name?: string;
+}
+
+interface DenseSpec extends LayerSpec {
+  readonly type: 'dense';
+  readonly units: number;
+  readonly bias: boolean;
+  readonly weightInitializer: Initializer;
+  readonly biasInitializer: Initializer;
+  readonly regularizer: Regularizer | undefined;
+}
+
+/**
+ * Fully connected layer, y = x · weight + bias: [features] → [units].
+ * Parameters: `weight` [features, units], `bias` [units].
+ */
+export function dense(units: number, options?: DenseOptions): LayerSpec {
+  const known = ['bias', 'weightInitializer', 'biasInitializer', 'regularizer'];
+  const { bias = true, weightInitializer = 'heNormal', biasInitializer = zeros(), regularizer, name } = layerOptions('dense', options, known);
+  return spec<DenseSpec>({
+    type: 'dense',
+    name,
+    units: checkInteger('dense: units', units, { min: 1, below: 2 ** 31 }),
+    bias: checkBoolean('dense: bias', bias),
+    weightInitializer: resolveInitializer('dense: weightInitializer', weightInitializer),
+    biasInitializer: resolveInitializer('dense: biasInitializer', biasInitializer),
+    regularizer: resolveRegularizer('dense: regularizer', regularizer),
+  });
+}
+
+registerLayer<DenseSpec>('dense', (layer, input) => {
+  const features = flatFeatures('dense', input);
+  const { units } = layer;
+  const fans = { fanIn: features, fanOut: units };
+  const weight = {
+    name: 'weight',
+    shape: [features, units],
+    initializer: layer.weightInitializer,
+    fans,
+    weight: true,
+    regularizer: layer.regularizer,
+  };
+  const bias = { name: 'bias', shape: [units], initializer: layer.biasInitializer, fans, weight: false };
+  return {
+    output: [units],
+    parameters: layer.bias ? [weight, bias] : [weight],
+    state: [],
+    forward(builder, x) {
+      const sizes = { rows: rows(), in: features, out: units };
+      const w = builder.parameter('weight');
+      const b = layer.bias ? builder.parameter('bias') : null;
+      const y = builder.perRow('y', units);
+      builder.emit('denseForward', { y, x, w, b, ...sizes, activation: 0, slope: 0 });
+      return {
+        y,
+        backward(dy, needInputGradient) {
+          let dx: typeof x | undefined;
+          if (needInputGradient) {
+            dx = builder.perRow('dx', features);
+            builder.emit('denseBackwardInput', { dx, dy, w, ...sizes });
+          }
+          builder.emit('denseBackwardWeight', { dw: builder.gradient('weight'), x, dy, ...sizes });
+          if (layer.bias) builder.emit('denseBackwardBias', { db: builder.gradient('bias'), dy, rows: sizes.rows, out: units });
+          return dx;
+        },
+      };
+    },
+  };
+});

@@ -1,0 +1,75 @@
+import { checkOptions, invalid } from '../checks.js';
+import type { Fans, Initializer } from '../initializers.js';
+import type { Builder, Mode, Pass, Shape, Tensor } from '../program/instructions.js';
+import type { Regularizer } from '../regularizers.js';
+
+/** A layer as plain data: its type and its resolved options. */
+export interface LayerSpec {
+  readonly type: string;
+  /** Names the layer's parameters; default: its index in the network. */
+  readonly name?: string;
+}
+
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly initializer: Initializer;
+  readonly fans: Fans;
+  /** Weights are regularised; biases, gammas and betas are not. */
+  readonly weight: boolean;
+  readonly regularizer?: Regularizer | undefined;
+}
+
+export interface StateSpec {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly initial: number;
+}
+
+/** A layer with its shapes known. */
+export interface Layer {
+  readonly output: Shape;
+  readonly parameters: readonly ParameterSpec[];
+  readonly state: readonly StateSpec[];
+  /** Writes the forward pass. */
+  forward(builder: Builder, x: Tensor, mode: Mode): Pass;
+}
+
+/** Infers a layer's shapes from its spec and its input's shape; throws `SHAPE_MISMATCH` when they don't fit. */
+export type LayerFactory<S extends LayerSpec = LayerSpec> = (spec: S, input: Shape) => Layer;
+
+const factories = new Map<string, LayerFactory>();
+
+/** Makes a layer type known to the compiler. */
+export function registerLayer<S extends LayerSpec>(type: string, factory: LayerFactory<S>): void {
+  factories.set(type, factory as unknown as LayerFactory);
+}
+
+export function createLayer(spec: LayerSpec, input: Shape, position: number): Layer {
+  const factory = typeof spec === 'object' && spec !== null ? factories.get(spec.type) : undefined;
+  if (factory === undefined) throw invalid(`layers[${position}]`, 'a layer such as dense(100) or relu()', spec);
+  return factory(spec, input);
+}
+
+/** Checks a layer's options, its name included, and returns them. */
+export function layerOptions<T extends { name?: string }>(type: string, options: T | undefined, known: readonly string[]): Partial<T> {
+  const checked = checkOptions(type, options, ['name', ...known]);
+  if (checked.name !== undefined && (typeof checked.name !== 'string' || !/^[A-Za-z_][\w-]*$/.test(checked.name))) {
+    throw invalid(`${type}: name`, 'a name of letters, digits, _ and -, beginning with a letter or _', checked.name);
+  }
+  return checked;
+}
+
+/** A frozen spec; `name` is left out when undefined. */
+export function spec<S extends LayerSpec>(fields: Omit<S, 'name'> & { name: string | undefined }): S {
+  const { name, ...rest } = fields;
+  return Object.freeze(name === undefined ? rest : { ...rest, name }) as unknown as S;
+}
+
+/** The input's last dimension is what dense layers and batch norm work on; these check it. */
+export function flatFeatures(type: string, input: Shape): number {
+  if (input.length !== 1) {
+    throw invalid(`${type}: input`, 'a flat sample shape [features] (put flatten() before it)', [...input]);
+  }
+  return input[0];
+}

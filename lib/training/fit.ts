@@ -1,0 +1,323 @@
+import { control as words } from '../backend/backend.js';
+import { checkBoolean, checkInteger, checkOptions, invalid } from '../checks.js';
+import { BlasnetError } from '../errors.js';
+import { Adam } from '../optimizers/adam.js';
+import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
+import { Stream } from '../random.js';
+import type { SampleSource } from '../types.js';
+import { type Callbacks, callbackList, type TrainingHandle } from './callbacks.js';
+import type { Engine, Source } from './engine.js';
+import { average, evaluateSource, INFERENCE_BATCH, newControl, sharedDoubles, stoppable } from './evaluate.js';
+import { type EpochLog, type Evaluation, History } from './history.js';
+import { type Features, findNonFinite, fromBatch, fromDataset, isSampleSource, nonFiniteError, type Targets } from './inputs.js';
+
+/** A batch of a stream: arrays, or a dataset. */
+export type StreamBatch = { readonly x: Features; readonly y: Targets } | SampleSource;
+
+/** Data for `fit`: a dataset, or batches from an async iterable (one pass of it is an epoch). */
+export type TrainingData = SampleSource | AsyncIterable<StreamBatch> | Iterable<StreamBatch>;
+
+export interface FitOptions {
+  /** Default `new Adam()`. */
+  optimizer?: Optimizer;
+  /** Epochs to train; default 1. */
+  epochs?: number;
+  /** Rows of a batch; default 32. The last batch of an epoch is short when the rows don't divide. */
+  batchSize?: number;
+  /** Draw a new order of the rows each epoch, from the network's seed; default true. */
+  shuffle?: boolean;
+  /** Evaluated after each epoch. */
+  validation?: SampleSource;
+  callbacks?: Callbacks | readonly Callbacks[];
+  /** Stops training at the end of a step; `fit` rejects with the signal's reason, the network keeps the last whole step. */
+  signal?: AbortSignal;
+  /** Number of the first epoch, for schedules, logs and the shuffle; default: shuffles go on where the last `fit` ended, logs begin at 0. */
+  initialEpoch?: number;
+}
+
+const known = ['optimizer', 'epochs', 'batchSize', 'shuffle', 'validation', 'callbacks', 'signal', 'initialEpoch'];
+
+/** Runs shorter than this many milliseconds are put together into one, where nobody looks between epochs. */
+const SHORT_RUN = 20;
+const PROGRESS_INTERVAL = 100;
+
+interface Plan {
+  readonly engine: Engine;
+  readonly optimizer: Optimizer;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly shuffle: boolean;
+  readonly validation: Source | undefined;
+  readonly callbacks: readonly Callbacks[];
+  readonly signal: AbortSignal | undefined;
+  readonly firstEpoch: number;
+  readonly history: History;
+}
+
+/** State of the shuffle that outlives a `fit`. */
+export interface EpochCounter {
+  next: number;
+}
+
+/** Trains `engine`'s network; see `Network.fit`. */
+export async function fit(engine: Engine, counter: EpochCounter, data: TrainingData, options: FitOptions | undefined): Promise<History> {
+  const given = checkOptions('fit', options, known);
+  const optimizer = checkOptimizer('fit: optimizer', given.optimizer ?? new Adam());
+  const { signal, validation, initialEpoch } = given;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('fit: signal', 'an AbortSignal', signal);
+  if (initialEpoch !== undefined) counter.next = checkInteger('fit: initialEpoch', initialEpoch, { min: 0 });
+  const plan: Plan = {
+    engine,
+    optimizer,
+    epochs: checkInteger('fit: epochs', given.epochs ?? 1, { min: 0 }),
+    batchSize: checkInteger('fit: batchSize', given.batchSize ?? 32, { min: 1, below: 2 ** 31 }),
+    shuffle: checkBoolean('fit: shuffle', given.shuffle ?? true),
+    validation: validation === undefined ? undefined : fromDataset('fit: validation', engine.model, validation, true),
+    callbacks: callbackList(given.callbacks),
+    signal,
+    firstEpoch: initialEpoch ?? 0,
+    history: new History(),
+  };
+  const source = isSampleSource(data) ? fromDataset('fit: data', engine.model, data, true) : undefined;
+  const stream = source === undefined ? checkStream(data) : undefined;
+  return engine.hold(async () => {
+    signal?.throwIfAborted();
+    engine.attach(optimizer);
+    const start = { epochs: plan.epochs, initialEpoch: plan.firstEpoch, samples: source?.rows };
+    for (const callbacks of plan.callbacks) await callbacks.onTrainBegin?.(start);
+    if (source !== undefined) await fitDataset(plan, counter, source);
+    else if (stream !== undefined) await fitStream(plan, counter, stream);
+    for (const callbacks of plan.callbacks) await callbacks.onTrainEnd?.(plan.history);
+    return plan.history;
+  });
+}
+
+function checkStream(data: unknown): AsyncIterable<StreamBatch> | Iterable<StreamBatch> {
+  const value = data as Partial<AsyncIterable<StreamBatch> & Iterable<StreamBatch>> | null;
+  const iterable = typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
+  if (!iterable || (value[Symbol.asyncIterator] === undefined && value[Symbol.iterator] === undefined)) {
+    throw invalid('fit: data', 'a Dataset or an async iterable of batches { x, y }', data);
+  }
+  return value as AsyncIterable<StreamBatch>;
+}
+
+/** The optimizer's numbers for `epochs` epochs of `steps` steps, and the rate of each epoch's last step. */
+function scalarTable(optimizer: Optimizer, firstEpoch: number, epochs: number, steps: number) {
+  const scalars = sharedDoubles(epochs * steps * optimizer.scalarCount);
+  const rates: number[] = [];
+  for (let i = 0; i < epochs * steps; i++) {
+    const step = optimizer.steps + i;
+    const epoch = firstEpoch + Math.floor(i / steps);
+    const rate = optimizer.schedule({ step, epoch });
+    optimizer.scalars(scalars, i * optimizer.scalarCount, step + 1, rate);
+    if ((i + 1) % steps === 0) rates.push(rate);
+  }
+  return { scalars, rates };
+}
+
+/** A copy of all that training changes, to go back to when a run ends in NaN. */
+class Snapshot {
+  readonly #live: readonly Float32Array[];
+  readonly #saved: readonly Float32Array[];
+
+  constructor(engine: Engine, optimizer: Optimizer) {
+    this.#live = [engine.parameters, engine.state, engine.attach(optimizer)];
+    this.#saved = this.#live.map((block) => new Float32Array(block.length));
+  }
+
+  take(): void {
+    this.#live.forEach((block, i) => this.#saved[i].set(block));
+  }
+
+  /** Puts the copy back if a parameter is no longer finite; says whether it did. */
+  restore(): boolean {
+    if (this.#live[0].every(Number.isFinite)) return false;
+    this.#live.forEach((block, i) => block.set(this.#saved[i]));
+    return true;
+  }
+}
+
+async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Promise<void> {
+  const { engine, optimizer, batchSize, callbacks } = plan;
+  const steps = Math.ceil(source.rows / batchSize);
+  const snapshot = new Snapshot(engine, optimizer);
+  const watched = callbacks.length > 0 || plan.validation !== undefined;
+  let stopped = false;
+  const handle: TrainingHandle = {
+    stop: () => {
+      stopped = true;
+    },
+  };
+  let group = 1;
+  for (let done = 0; done < plan.epochs && !stopped; ) {
+    const epoch = plan.firstEpoch + done;
+    for (const callback of callbacks) await callback.onEpochBegin?.(epoch);
+    const count = Math.min(group, plan.epochs - done);
+    snapshot.take();
+    const { logs, seconds } = await runEpochs(plan, counter, source, epoch, count, snapshot);
+    counter.next += count;
+    optimizer.steps += count * steps;
+    if (!watched) group = Math.max(1, Math.min(1000, Math.floor((SHORT_RUN / 1000 / seconds) * count)));
+    for (const log of logs) await endEpoch(plan, log, handle);
+    done += count;
+  }
+}
+
+/** Evaluates, logs the epoch and tells the callbacks. */
+async function endEpoch(plan: Plan, log: EpochLog, handle: TrainingHandle): Promise<void> {
+  const { engine, validation, signal, history } = plan;
+  const evaluation = validation && (await evaluateSource(engine, validation, INFERENCE_BATCH, signal));
+  const full: EpochLog = evaluation === undefined ? log : { ...log, validation: evaluation };
+  history.epochs.push(full);
+  for (const callback of plan.callbacks) await callback.onEpochEnd?.(full, handle);
+}
+
+/** Trains `count` epochs in one run. */
+async function runEpochs(plan: Plan, counter: EpochCounter, source: Source, epoch: number, count: number, snapshot: Snapshot) {
+  const { engine, optimizer, batchSize, shuffle } = plan;
+  const steps = Math.ceil(source.rows / batchSize);
+  const { scalars, rates } = scalarTable(optimizer, epoch, count, steps);
+  const report = sharedDoubles(2 * count * steps);
+  const control = newControl();
+  const begin = performance.now();
+  const stopProgress = startProgress(plan, control, begin, epoch, steps, source.rows);
+  const first = counter.next;
+  const job = { kind: 'train', source, batchSize, epochs: count, shuffle, epoch: first, optimizer, scalars, report } as const;
+  try {
+    const result = await stoppable(plan.signal, control, async () => {
+      const ended = await engine.run(job, control);
+      if (ended.status !== 'done') optimizer.steps += ended.steps;
+      return ended;
+    });
+    if (result.status === 'nonFinite') {
+      const order = batchRows(engine, source, job, result.steps);
+      const restored = snapshot.restore();
+      if (restored) optimizer.steps -= result.steps;
+      const at = `epoch ${epoch + Math.floor(result.steps / steps)}, step ${result.steps % steps}`;
+      throw nonFiniteError(findNonFinite(source, order), engine.metric[0], at);
+    }
+  } finally {
+    stopProgress();
+  }
+  const seconds = (performance.now() - begin) / 1000;
+  const counts = engine.model.loss.writeHits !== undefined;
+  const logs = rates.map((learningRate, i): EpochLog => {
+    const part = report.subarray(2 * i * steps, 2 * (i + 1) * steps);
+    const batchLosses = Float64Array.from({ length: steps }, (_, step) => part[2 * step]);
+    const totals: Evaluation = average(part, source.rows, batchSize, counts);
+    const perEpoch = seconds / count;
+    return { epoch: epoch + i, ...totals, learningRate, seconds: perEpoch, samplesPerSecond: source.rows / perEpoch, batchLosses };
+  });
+  return { logs, seconds };
+}
+
+/** Rows of the batch of step `step` of a job, in their order. */
+function batchRows(engine: Engine, source: Source, job: { batchSize: number; shuffle: boolean; epoch: number }, step: number): Int32Array {
+  const steps = Math.ceil(source.rows / job.batchSize);
+  const order = Int32Array.from({ length: source.rows }, (_, i) => i);
+  if (job.shuffle) {
+    const epoch = job.epoch + Math.floor(step / steps);
+    engine.backend.callKernel('permutation', [order, source.rows, engine.model.seed, Stream.shuffle, epoch]);
+  }
+  const begin = (step % steps) * job.batchSize;
+  return order.subarray(begin, begin + job.batchSize);
+}
+
+/** Tells the callbacks how far the run is, from the event loop; returns what ends that. */
+function startProgress(plan: Plan, control: Int32Array, begin: number, epoch: number, steps: number, rows: number): () => void {
+  const listeners = plan.callbacks.filter((callback) => callback.onProgress !== undefined);
+  if (listeners.length === 0) return () => {};
+  const timer = setInterval(() => {
+    const done = Atomics.load(control, words.steps);
+    const samplesPerSecond = (Math.min(rows, done * plan.batchSize) * 1000) / (performance.now() - begin);
+    const progress = { epoch, epochs: plan.firstEpoch + plan.epochs, step: Math.min(done, steps), steps, samplesPerSecond };
+    for (const listener of listeners) listener.onProgress?.(progress);
+  }, PROGRESS_INTERVAL);
+  return () => clearInterval(timer);
+}
+
+/** Shared copies of a batch's columns, made anew only when a batch is larger than all before it. */
+class Staging {
+  #floats = new Map<string, Float32Array>();
+
+  shared(source: Source): Source {
+    const copy = (name: string, data: Float32Array) => {
+      let block = this.#floats.get(name);
+      if (block === undefined || block.length < data.length) {
+        block = new Float32Array(new SharedArrayBuffer(data.byteLength));
+        this.#floats.set(name, block);
+      }
+      block.set(data);
+      return block.subarray(0, data.length);
+    };
+    const { features, targets, labels } = source;
+    return {
+      ...source,
+      features: features instanceof Float32Array ? copy('features', features) : features,
+      ...(targets && { targets: copy('targets', targets) }),
+      ...(labels && { labels: sharedLabels(labels) }),
+    };
+  }
+}
+
+function sharedLabels(labels: Int32Array): Int32Array {
+  const block = new Int32Array(new SharedArrayBuffer(labels.byteLength));
+  block.set(labels);
+  return block;
+}
+
+async function fitStream(plan: Plan, counter: EpochCounter, stream: AsyncIterable<StreamBatch> | Iterable<StreamBatch>): Promise<void> {
+  const { engine, optimizer, callbacks } = plan;
+  const staging = new Staging();
+  const snapshot = new Snapshot(engine, optimizer);
+  let stopped = false;
+  const handle: TrainingHandle = {
+    stop: () => {
+      stopped = true;
+    },
+  };
+  for (let done = 0; done < plan.epochs && !stopped; done++) {
+    const epoch = plan.firstEpoch + done;
+    for (const callback of callbacks) await callback.onEpochBegin?.(epoch);
+    snapshot.take();
+    const losses: number[] = [];
+    let [rows, loss, hits, rate] = [0, 0, 0, Number.NaN];
+    const begin = performance.now();
+    let reported = begin;
+    for await (const batch of stream) {
+      const source = staging.shared(isSampleSource(batch) ? fromDataset('batch', engine.model, batch, true) : fromBatch(engine.model, batch?.x, batch?.y));
+      const { scalars, rates } = scalarTable(optimizer, epoch, 1, 1);
+      const control = newControl();
+      const job = { kind: 'train', source, batchSize: source.rows, optimizer, scalars } as const;
+      const result = await stoppable(plan.signal, control, () => engine.run(job, control));
+      const mean = engine.metric[0];
+      if (result.status === 'nonFinite') {
+        if (snapshot.restore()) optimizer.steps -= losses.length;
+        const order = Int32Array.from({ length: source.rows }, (_, i) => i);
+        throw nonFiniteError(findNonFinite(source, order), mean, `epoch ${epoch}, batch ${losses.length}`);
+      }
+      optimizer.steps++;
+      rate = rates[0];
+      losses.push(mean);
+      rows += source.rows;
+      loss += mean * source.rows;
+      hits += engine.metric[1];
+      if (performance.now() - reported >= PROGRESS_INTERVAL) {
+        reported = performance.now();
+        const samplesPerSecond = (rows * 1000) / (reported - begin);
+        const progress = { epoch, epochs: plan.firstEpoch + plan.epochs, step: losses.length, steps: undefined, samplesPerSecond };
+        for (const callback of callbacks) callback.onProgress?.(progress);
+      }
+    }
+    if (rows === 0) {
+      const hint = done === 0 ? '' : ' (an iterator can be read only once: give an object whose [Symbol.asyncIterator]() starts anew)';
+      throw new BlasnetError('EMPTY_DATA', `fit: data: the stream gave no batch in epoch ${epoch}${hint}`);
+    }
+    counter.next++;
+    const seconds = (performance.now() - begin) / 1000;
+    const counts = engine.model.loss.writeHits !== undefined;
+    const totals: Evaluation = counts ? { loss: loss / rows, accuracy: hits / rows } : { loss: loss / rows };
+    const batchLosses = Float64Array.from(losses);
+    await endEpoch(plan, { epoch, ...totals, learningRate: rate, seconds, samplesPerSecond: rows / seconds, batchLosses }, handle);
+  }
+}

@@ -1,0 +1,108 @@
+# The addon for node-gyp. It lies here and not in the package's root because npm runs `node-gyp rebuild` by itself,
+# at `npm ci`, for every dependency with a binding.gyp in its root. Sources and flags: sources.gypi.
+#   openblas=static|dynamic   how OpenBLAS is linked (static, with dynamic as fallback)
+#   openblas_lib=<path>       the library to link instead of the one found
+{
+  'includes': ['sources.gypi'],
+  'variables': {
+    'openblas%': 'static',
+    'openblas_lib%': '',
+  },
+  'target_defaults': {
+    'configurations': {'Release': {'defines': ['NDEBUG']}},
+    # common.gypi adds the first four; kernels must not inherit a second standard or lose exceptions in the binding.
+    'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++17', '-std=gnu++20'],
+    'cflags_cc': ['<@(compile_flags)'],
+    'include_dirs': ['.'],
+    'xcode_settings': {
+      'CLANG_CXX_LANGUAGE_STANDARD': 'c++20',
+      'GCC_ENABLE_CPP_EXCEPTIONS': 'YES',
+      'GCC_ENABLE_CPP_RTTI': 'YES',
+      'MACOSX_DEPLOYMENT_TARGET': '11.0',
+      'OTHER_CPLUSPLUSFLAGS': ['<@(compile_flags)'],
+    },
+  },
+  'conditions': [
+    ['target_arch=="x64"', {
+      'variables': {
+        'kernel_sets': ['kernels_baseline', 'kernels_avx2', 'kernels_avx512'],
+        'kernel_set_defines': ['BLASNET_HAVE_X86_SETS'],
+      },
+      'targets': [
+        {
+          'target_name': 'kernels_baseline',
+          'type': 'static_library',
+          'defines': ['BLASNET_SIMD=baseline'],
+          'sources': ['<@(simd_sources)'],
+        },
+        {
+          'target_name': 'kernels_avx2',
+          'type': 'static_library',
+          'defines': ['BLASNET_SIMD=avx2'],
+          'cflags_cc': ['<@(avx2_flags)'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(avx2_flags)']},
+          'sources': ['<@(simd_sources)'],
+        },
+        {
+          'target_name': 'kernels_avx512',
+          'type': 'static_library',
+          'defines': ['BLASNET_SIMD=avx512'],
+          'cflags_cc': ['<@(avx512_flags)'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(avx512_flags)']},
+          'sources': ['<@(simd_sources)'],
+        },
+      ],
+    }],
+    ['target_arch=="arm64"', {
+      'variables': {
+        'kernel_sets': ['kernels_neon'],
+        'kernel_set_defines': ['BLASNET_HAVE_NEON'],
+      },
+      'targets': [
+        {
+          'target_name': 'kernels_neon',
+          'type': 'static_library',
+          'defines': ['BLASNET_SIMD=neon'],
+          'sources': ['<@(simd_sources)'],
+        },
+      ],
+    }],
+    ['target_arch!="x64" and target_arch!="arm64"', {
+      'variables': {
+        'kernel_sets': ['kernels_baseline'],
+        'kernel_set_defines': [],
+      },
+      'targets': [
+        {
+          'target_name': 'kernels_baseline',
+          'type': 'static_library',
+          'defines': ['BLASNET_SIMD=baseline'],
+          'sources': ['<@(simd_sources)'],
+        },
+      ],
+    }],
+  ],
+  'targets': [
+    {
+      'target_name': 'blasnet',
+      'dependencies': ['<@(kernel_sets)'],
+      'sources': ['<@(kernel_sources)', '<@(executor_sources)', '<@(binding_sources)'],
+      'defines': ['<@(binding_defines)', '<@(kernel_set_defines)'],
+      'include_dirs': [
+        '<!(node -p "require(\'node-addon-api\').include_dir")',
+        '<!@(node ../scripts/openblas.mjs include <(openblas) <(openblas_lib))',
+      ],
+      'libraries': ['<!@(node ../scripts/openblas.mjs libraries <(openblas) <(openblas_lib))'],
+      'conditions': [
+        ['OS=="linux"', {
+          'ldflags!': ['-rdynamic'],
+          'ldflags': [
+            '<@(wrap_flags)',
+            '<@(addon_link_flags)',
+            '-Wl,--version-script=<(module_root_dir)/exports.map',
+          ],
+        }],
+      ],
+    },
+  ],
+}

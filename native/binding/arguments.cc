@@ -1,0 +1,72 @@
+#include "arguments.h"
+
+namespace blasnet {
+
+void reject(Napi::Env env, const std::string& message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", Napi::String::New(env, "INTERNAL"));
+  throw error;
+}
+
+View readView(Napi::Env env, napi_value value, const char* name) {
+  bool isTypedArray = false;
+  if (napi_is_typedarray(env, value, &isTypedArray) != napi_ok || !isTypedArray) {
+    reject(env, std::string(name) + ": expected a typed array");
+  }
+  View view{};
+  napi_value buffer;
+  size_t offset;
+  if (napi_get_typedarray_info(env, value, &view.type, &view.length, &view.data, &buffer, &offset) != napi_ok) {
+    reject(env, std::string(name) + ": its storage can't be read");
+  }
+  bool ordinary = false;
+  napi_is_arraybuffer(env, buffer, &ordinary);
+  view.shared = !ordinary;
+  if (view.data == nullptr) view.length = 0;
+  return view;
+}
+
+View readView(Napi::Env env, napi_value value, const char* name, napi_typedarray_type type) {
+  const View view = readView(env, value, name);
+  if (view.type != type) reject(env, std::string(name) + ": a typed array of another type was expected");
+  return view;
+}
+
+double readNumber(Napi::Env env, napi_value value, const char* name) {
+  double number;
+  if (napi_get_value_double(env, value, &number) != napi_ok) reject(env, std::string(name) + ": expected a number");
+  return number;
+}
+
+size_t elementBytes(napi_typedarray_type type) {
+  switch (type) {
+    case napi_float64_array:
+    case napi_bigint64_array:
+    case napi_biguint64_array:
+      return 8;
+    case napi_int16_array:
+    case napi_uint16_array:
+      return 2;
+    case napi_int8_array:
+    case napi_uint8_array:
+    case napi_uint8_clamped_array:
+      return 1;
+    default:
+      return 4;
+  }
+}
+
+bool matches(Element element, napi_typedarray_type type) {
+  switch (element) {
+    case Element::f32:
+      return type == napi_float32_array;
+    case Element::f64:
+      return type == napi_float64_array;
+    case Element::i32:
+      return type == napi_int32_array;
+    default:
+      return type == napi_uint8_array;
+  }
+}
+
+}  // namespace blasnet

@@ -1,0 +1,44 @@
+// A run that goes on beside JavaScript.
+#pragma once
+
+#include <napi.h>
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+#include "../executor/run.h"
+
+namespace blasnet {
+
+class Environment;
+class PlanObject;
+
+class AsyncRun {
+ public:
+  // `keep` holds every JavaScript value whose memory the run uses.
+  AsyncRun(Napi::Env env, PlanObject& plan, const RunRequest& request, int32_t* control, Napi::Object keep, Napi::Function done);
+  ~AsyncRun();
+
+  void start(Environment& environment);
+  void stop() { stop_.store(true, std::memory_order_relaxed); }
+  void join();
+
+ private:
+  void work();
+  static void finish(Napi::Env env, Napi::Function done, AsyncRun* run);
+
+  PlanObject& plan_;
+  RunRequest request_;
+  Run run_;
+  int32_t* control_;
+  Environment* environment_ = nullptr;
+  Napi::ObjectReference keep_;
+  Napi::ThreadSafeFunction done_;
+  std::thread thread_;
+  std::atomic<bool> stop_{false};
+  RunResult result_;
+  std::string error_;  // empty: the run ended as result_ says
+};
+
+}  // namespace blasnet

@@ -1,0 +1,36 @@
+#include "environment.h"
+
+namespace blasnet {
+
+Environment::Environment(Napi::Env env) : kernels(&bestKernelSet()), env_(env) {
+  napi_add_env_cleanup_hook(env, cleanup, this);
+}
+
+Environment::~Environment() {
+  napi_remove_env_cleanup_hook(env_, cleanup, this);
+  stop();
+}
+
+// Runs before the environment takes down what the runs use.
+void Environment::cleanup(void* environment) { static_cast<Environment*>(environment)->stop(); }
+
+void Environment::start(std::unique_ptr<AsyncRun> run) {
+  runs_.push_back(std::move(run));
+  try {
+    runs_.back()->start(*this);
+  } catch (...) {
+    runs_.pop_back();
+    throw;
+  }
+}
+
+void Environment::finish(AsyncRun* run) {
+  runs_.remove_if([run](const std::unique_ptr<AsyncRun>& candidate) { return candidate.get() == run; });
+}
+
+void Environment::stop() {
+  for (const std::unique_ptr<AsyncRun>& run : runs_) run->stop();
+  for (const std::unique_ptr<AsyncRun>& run : runs_) run->join();
+}
+
+}  // namespace blasnet

@@ -1,0 +1,145 @@
+#include "plan_object.h"
+
+#include "arguments.h"
+#include "environment.h"
+
+namespace blasnet {
+
+namespace {
+
+constexpr int maxThreads = 256;
+constexpr size_t controlWords = 2;
+// The numbers of a request, in the order of `numbers` in lib/backend/native/index.ts.
+enum { rowsAt, batchSizeAt, epochsAt, shuffleAt, seedAt, epochAt, stepAt, scaleAt, offsetAt, threadsAt, numberCount };
+
+double wholeNumber(Napi::Env env, double value, double limit, const char* name) {
+  if (!(value >= 0 && value <= limit) || value != static_cast<double>(static_cast<int64_t>(value))) {
+    reject(env, std::string("run: ") + name + ": out of range");
+  }
+  return value;
+}
+
+}  // namespace
+
+Napi::Function PlanObject::define(Napi::Env env) {
+  return DefineClass(env, "Plan",
+                     {InstanceMethod<&PlanObject::runSync>("runSync"), InstanceMethod<&PlanObject::run>("run")});
+}
+
+Napi::Object PlanObject::toObject(Napi::Env env, const RunResult& result) {
+  static constexpr const char* names[] = {"done", "cancelled", "nonFinite"};
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("status", names[static_cast<int>(result.status)]);
+  object.Set("steps", static_cast<double>(result.steps));
+  object.Set("seconds", result.seconds);
+  return object;
+}
+
+// new Plan(words: Float64Array, segments: typed arrays over shared memory)
+PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanObject>(info) {
+  const Napi::Env env = info.Env();
+  if (info.Length() != 2 || !info[1].IsArray()) reject(env, "Plan: expected words and a list of segments");
+  const View words = readView(env, info[0], "words", napi_float64_array);
+  const Napi::Array list = info[1].As<Napi::Array>();
+  if (list.Length() != segmentCount) reject(env, "Plan: wrong number of segments");
+  Block segments[segmentCount];
+  Napi::Array kept = Napi::Array::New(env, segmentCount);
+  for (uint32_t i = 0; i < segmentCount; i++) {
+    const Napi::Value value = list.Get(i);
+    const View view = readView(env, value, "segment");
+    if (!view.shared) reject(env, "Plan: segments must lie in shared memory");
+    if (reinterpret_cast<uintptr_t>(view.data) % 8 != 0) reject(env, "Plan: a segment is not aligned");
+    segments[i] = {view.data, view.length * elementBytes(view.type)};
+    kept.Set(i, value);
+  }
+  std::string error;
+  if (!plan_.decode(static_cast<const double*>(words.data), words.length, segments, error)) reject(env, error);
+  segments_ = Napi::Persistent(kept.As<Napi::Object>());
+}
+
+// (feeds, numbers, scalars, report, …)
+RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchronous) {
+  const Napi::Env env = info.Env();
+  if (busy_) reject(env, "run: this program is running already");
+  if (info.Length() < 4 || !info[0].IsArray()) reject(env, "run: expected feeds, numbers, scalars and report");
+  const auto checkShared = [&](const View& view, const char* name) {
+    if (asynchronous && !view.shared) reject(env, std::string("run: ") + name + ": an asynchronous run needs shared memory");
+  };
+  const Napi::Array feeds = info[0].As<Napi::Array>();
+  if (feeds.Length() != feedCount) reject(env, "run: wrong number of feeds");
+  RunRequest request;
+  for (uint32_t i = 0; i < feedCount; i++) {
+    const Napi::Value value = feeds.Get(i);
+    if (value.IsNull() || value.IsUndefined()) continue;
+    const View view = readView(env, value, "feed");
+    checkShared(view, "feed");
+    request.feeds[i] = {view.data, view.length * elementBytes(view.type)};
+  }
+  const View numbers = readView(env, info[1], "numbers", napi_float64_array);
+  if (numbers.length != numberCount) reject(env, "run: wrong number of numbers");
+  const double* number = static_cast<const double*>(numbers.data);
+  request.rows = static_cast<int64_t>(wholeNumber(env, number[rowsAt], INT32_MAX, "rows"));
+  request.batchSize = static_cast<int64_t>(wholeNumber(env, number[batchSizeAt], INT32_MAX, "batch size"));
+  request.epochs = static_cast<int64_t>(wholeNumber(env, number[epochsAt], INT32_MAX, "epochs"));
+  request.shuffle = number[shuffleAt] != 0;
+  request.seed = static_cast<uint32_t>(wholeNumber(env, number[seedAt], UINT32_MAX, "seed"));
+  request.epoch = static_cast<uint32_t>(wholeNumber(env, number[epochAt], UINT32_MAX, "epoch"));
+  request.step = static_cast<uint32_t>(wholeNumber(env, number[stepAt], UINT32_MAX, "step"));
+  request.scale = number[scaleAt];
+  request.offset = number[offsetAt];
+  request.threads = static_cast<int>(wholeNumber(env, number[threadsAt], maxThreads, "threads"));
+  if (request.threads < 1) reject(env, "run: threads: out of range");
+  const View scalars = readView(env, info[2], "scalars", napi_float64_array);
+  if (plan_.scalarCount() > 0) checkShared(scalars, "scalars");
+  request.scalars = static_cast<const double*>(scalars.data);
+  request.scalarLength = scalars.length;
+  if (!info[3].IsNull()) {
+    const View report = readView(env, info[3], "report", napi_float64_array);
+    checkShared(report, "report");
+    request.report = static_cast<double*>(report.data);
+    request.reportLength = report.length;
+  }
+  std::string error;
+  if (!plan_.checkRequest(request, error)) reject(env, error);
+  return request;
+}
+
+Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const RunRequest request = readRequest(info, false);
+  Environment& environment = Environment::of(env);
+  try {
+    Run run(plan_, request, *environment.kernels);
+    return toObject(env, run.execute(environment.pool, nullptr, nullptr));
+  } catch (const std::exception& exception) {
+    reject(env, std::string("run: ") + exception.what());
+  }
+}
+
+// (feeds, numbers, scalars, report, control: Int32Array, done: (error, result) => void)
+Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const RunRequest request = readRequest(info, true);
+  if (info.Length() != 6 || !info[5].IsFunction()) reject(env, "run: expected a control array and a callback");
+  const View control = readView(env, info[4], "control", napi_int32_array);
+  if (!control.shared || control.length < controlWords) reject(env, "run: control: expected shared memory of two words");
+  // Whatever the run touches stays alive with it: this plan too.
+  Napi::Array keep = Napi::Array::New(env);
+  keep.Set(0u, info.This());
+  for (uint32_t i = 0; i < 5; i++) keep.Set(i + 1, info[i]);
+  Napi::Array feeds = Napi::Array::New(env);
+  const Napi::Array given = info[0].As<Napi::Array>();
+  for (uint32_t i = 0; i < feedCount; i++) feeds.Set(i, given.Get(i));
+  keep.Set(6u, feeds);
+  try {
+    Environment::of(env).start(std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep,
+                                                          info[5].As<Napi::Function>()));
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& exception) {
+    reject(env, std::string("run: ") + exception.what());
+  }
+  return env.Undefined();
+}
+
+}  // namespace blasnet

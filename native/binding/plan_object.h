@@ -1,0 +1,30 @@
+// The JavaScript class Plan: a checked program with the memory it works on.
+#pragma once
+
+#include <napi.h>
+
+#include "../executor/run.h"
+
+namespace blasnet {
+
+class PlanObject : public Napi::ObjectWrap<PlanObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  static Napi::Object toObject(Napi::Env env, const RunResult& result);
+
+  explicit PlanObject(const Napi::CallbackInfo& info);
+
+  const Plan& plan() const { return plan_; }
+  void setBusy(bool busy) { busy_ = busy; }
+
+ private:
+  Napi::Value runSync(const Napi::CallbackInfo& info);
+  Napi::Value run(const Napi::CallbackInfo& info);
+  RunRequest readRequest(const Napi::CallbackInfo& info, bool asynchronous);
+
+  Plan plan_;
+  bool busy_ = false;
+  Napi::ObjectReference segments_;  // keeps the memory of plan_ alive
+};
+
+}  // namespace blasnet

@@ -1,0 +1,305 @@
+#include "plan.h"
+
+#include <cmath>
+
+namespace blasnet {
+
+namespace {
+
+constexpr double formatVersion = 1;
+constexpr int64_t maxSize = INT32_MAX;
+constexpr int activationCount = 8;
+
+size_t elementBytes(Element element) {
+  switch (element) {
+    case Element::f64:
+      return 8;
+    case Element::u8:
+      return 1;
+    default:
+      return 4;
+  }
+}
+
+bool fail(std::string& error, const char* kernel, const char* parameter, const char* rule) {
+  error = std::string("program: ") + kernel + ": " + parameter + ": " + rule;
+  return false;
+}
+
+// A whole number in [0, limit].
+bool whole(double value, double limit, int64_t& out) {
+  if (!(value >= 0 && value <= limit) || value != std::floor(value)) return false;
+  out = static_cast<int64_t>(value);
+  return true;
+}
+
+bool product(int64_t a, int64_t b, int64_t& out) { return !__builtin_mul_overflow(a, b, &out); }
+
+// The value of a size argument for a batch of `rows` rows out of `sourceRows`.
+int64_t sizeValue(const ArgumentSource& source, int64_t rows, int64_t sourceRows) {
+  switch (source.tag) {
+    case ArgumentTag::number:
+      return static_cast<int64_t>(source.number);
+    case ArgumentTag::rows:
+      return rows * source.factor;
+    default:
+      return sourceRows;
+  }
+}
+
+bool tagFits(const Parameter& parameter, ArgumentTag tag) {
+  switch (parameter.kind) {
+    case ParameterKind::out:
+    case ParameterKind::inout:
+    case ParameterKind::in:
+      return tag == ArgumentTag::buffer || tag == ArgumentTag::feed || (tag == ArgumentTag::none && parameter.optional);
+    case ParameterKind::size:
+      return tag == ArgumentTag::number || tag == ArgumentTag::rows || tag == ArgumentTag::sourceRows;
+    case ParameterKind::real:
+      return tag == ArgumentTag::number || tag == ArgumentTag::scalar || tag == ArgumentTag::scale ||
+             tag == ArgumentTag::offset;
+    case ParameterKind::word:
+      return tag == ArgumentTag::number || tag == ArgumentTag::step;
+    default:
+      return tag == ArgumentTag::number;
+  }
+}
+
+bool numberFits(const Parameter& parameter, double value) {
+  int64_t ignored;
+  switch (parameter.kind) {
+    case ParameterKind::size:
+      return whole(value, maxSize, ignored);
+    case ParameterKind::word:
+      return whole(value, UINT32_MAX, ignored);
+    case ParameterKind::flag:
+      return value == 0 || value == 1;
+    case ParameterKind::code:
+      return whole(value, activationCount - 1, ignored);
+    default:
+      return std::isfinite(value);
+  }
+}
+
+// What a feed may be bound to.
+struct FeedRule {
+  bool output;
+  Element elements[2];
+};
+
+constexpr FeedRule feedRules[feedCount] = {
+    {false, {Element::f32, Element::u8}},   // features
+    {false, {Element::i32, Element::i32}},  // labels
+    {false, {Element::f32, Element::f32}},  // targets
+    {false, {Element::i32, Element::i32}},  // order
+    {true, {Element::f32, Element::f32}},   // output
+    {true, {Element::f32, Element::f32}},   // inputGradient
+};
+
+// Elements that a buffer argument needs, or -1 when the product overflows.
+int64_t neededLength(const Instruction& instruction, const Parameter& parameter, int64_t rows, int64_t sourceRows) {
+  int64_t needed = 1;
+  for (int i = 0; i < parameter.lengthCount; i++) {
+    const int64_t size = sizeValue(instruction.arguments[parameter.length[i]], rows, sourceRows);
+    if (!product(needed, size, needed)) return -1;
+  }
+  return needed;
+}
+
+}  // namespace
+
+bool Plan::decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error) {
+  if (end - word < 3) {
+    error = "program: it ends within an instruction";
+    return false;
+  }
+  int64_t kernel, flags, count;
+  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], 3, flags)) {
+    error = "program: unknown kernel or flag";
+    return false;
+  }
+  const Signature& signature = signatures[kernel];
+  if (!whole(word[2], maxParameters, count) || count != signature.count || end - word < 3 + 4 * count) {
+    return fail(error, signature.name, "arguments", "wrong number");
+  }
+  word += 3;
+
+  Instruction instruction;
+  instruction.kernel = static_cast<Kernel>(kernel);
+  instruction.barrier = (flags & 1) != 0;
+  instruction.guard = (flags & 2) != 0;
+  for (int i = 0; i < count; i++, word += 4) {
+    const Parameter& parameter = signature.parameters[i];
+    ArgumentSource source;
+    int64_t tag, a, b, c;
+    if (!whole(word[0], static_cast<int>(ArgumentTag::count) - 1, tag)) {
+      return fail(error, signature.name, parameter.name, "unknown kind of argument");
+    }
+    source.tag = static_cast<ArgumentTag>(tag);
+    if (!tagFits(parameter, source.tag)) {
+      return fail(error, signature.name, parameter.name, "an argument of this kind does not fit here");
+    }
+    switch (source.tag) {
+      case ArgumentTag::buffer: {
+        const size_t size = elementBytes(parameter.element);
+        if (!whole(word[1], segmentCount - 1, a) || !whole(word[2], 9e15, b) || !whole(word[3], 9e15, c)) {
+          return fail(error, signature.name, parameter.name, "malformed buffer");
+        }
+        const Block& block = segments[a];
+        if (b % static_cast<int64_t>(size) != 0 || static_cast<uint64_t>(b) > block.bytes ||
+            static_cast<uint64_t>(c) > (block.bytes - b) / size) {
+          return fail(error, signature.name, parameter.name, "the buffer leaves its block");
+        }
+        source.address = static_cast<char*>(block.data) + b;
+        source.bytes = static_cast<size_t>(c) * size;
+        break;
+      }
+      case ArgumentTag::feed: {
+        if (!whole(word[1], feedCount - 1, a) || !whole(word[2], maxSize, source.factor)) {
+          return fail(error, signature.name, parameter.name, "malformed feed");
+        }
+        source.feed = static_cast<Feed>(a);
+        const FeedRule& rule = feedRules[a];
+        if ((parameter.element != rule.elements[0] && parameter.element != rule.elements[1]) ||
+            (parameter.kind != ParameterKind::in && (!rule.output || source.factor == 0))) {
+          return fail(error, signature.name, parameter.name, "this feed does not fit here");
+        }
+        if (source.feed == Feed::order) usesOrder_ = true;
+        break;
+      }
+      case ArgumentTag::number:
+        if (!numberFits(parameter, word[1])) return fail(error, signature.name, parameter.name, "value out of range");
+        source.number = word[1];
+        break;
+      case ArgumentTag::rows:
+        if (!whole(word[1], maxSize, source.factor) || source.factor == 0) {
+          return fail(error, signature.name, parameter.name, "malformed multiple of rows");
+        }
+        break;
+      case ArgumentTag::scalar:
+        if (!whole(word[1], maxSize, source.factor) || source.factor >= scalarCount_) {
+          return fail(error, signature.name, parameter.name, "unknown scalar");
+        }
+        break;
+      default:
+        break;
+    }
+    instruction.arguments.push_back(source);
+  }
+  if (signature.axis >= 0) {
+    const ArgumentSource& axis = instruction.arguments[signature.axis];
+    if (axis.tag == ArgumentTag::sourceRows) return fail(error, signature.name, "axis", "it can't be the source's rows");
+    instruction.axisFactor = axis.tag == ArgumentTag::rows ? axis.factor : 0;
+  }
+  if (!checkInstruction(instruction, error)) return false;
+  instructions_.push_back(std::move(instruction));
+  return true;
+}
+
+// Extents and overlaps, for the largest batch: all lengths grow with the rows.
+bool Plan::checkInstruction(const Instruction& instruction, std::string& error) const {
+  const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+  for (int i = 0; i < signature.count; i++) {
+    const Parameter& parameter = signature.parameters[i];
+    const ArgumentSource& source = instruction.arguments[i];
+    if (parameter.kind == ParameterKind::size && source.tag == ArgumentTag::rows) {
+      int64_t value;
+      if (!product(capacity_, source.factor, value) || value > maxSize) {
+        return fail(error, signature.name, parameter.name, "too large for this batch size");
+      }
+    }
+  }
+  for (int i = 0; i < signature.count; i++) {
+    const Parameter& parameter = signature.parameters[i];
+    const ArgumentSource& source = instruction.arguments[i];
+    if (!parameter.isBuffer() || source.tag == ArgumentTag::none) continue;
+    const int64_t needed = neededLength(instruction, parameter, capacity_, maxSize);
+    if (source.tag == ArgumentTag::feed) {
+      // A feed that moves with the batch must not be read beyond its rows: rows × factor elements, no more.
+      if (source.factor > 0 && (needed < 0 || needed > capacity_ * source.factor)) {
+        return fail(error, signature.name, parameter.name, "more elements than a batch of the feed has");
+      }
+      continue;
+    }
+    if (needed < 0 || static_cast<uint64_t>(needed) > source.bytes / elementBytes(parameter.element)) {
+      return fail(error, signature.name, parameter.name, "the buffer is too short");
+    }
+    if (parameter.kind == ParameterKind::in) continue;
+    const char* begin = static_cast<const char*>(source.address);
+    for (int j = 0; j < signature.count; j++) {
+      const ArgumentSource& other = instruction.arguments[j];
+      if (i == j || other.tag != ArgumentTag::buffer) continue;
+      const char* otherBegin = static_cast<const char*>(other.address);
+      const bool overlap = begin < otherBegin + other.bytes && otherBegin < begin + source.bytes;
+      if (overlap && !(begin == otherBegin && (parameter.alias >> j & 1) != 0)) {
+        return fail(error, signature.name, parameter.name, "it overlaps another argument");
+      }
+    }
+  }
+  return true;
+}
+
+bool Plan::decode(const double* words, size_t length, const Block* segments, std::string& error) {
+  int64_t count, shuffleStream;
+  if (length < 5 || words[0] != formatVersion || !whole(words[1], 1e6, count) || !whole(words[2], maxSize, capacity_) ||
+      capacity_ == 0 || !whole(words[3], maxSize, scalarCount_) || !whole(words[4], UINT32_MAX, shuffleStream)) {
+    error = "program: malformed header";
+    return false;
+  }
+  shuffleStream_ = static_cast<uint32_t>(shuffleStream);
+  const Block& metric = segments[static_cast<int>(Segment::metric)];
+  if (metric.bytes < metricLength * sizeof(double)) {
+    error = "program: the metric block is too short";
+    return false;
+  }
+  metrics_ = static_cast<const double*>(metric.data);
+  const double* word = words + 5;
+  const double* end = words + length;
+  for (int64_t i = 0; i < count; i++) {
+    if (!decodeInstruction(word, end, segments, error)) return false;
+  }
+  if (word != end) {
+    error = "program: words after the last instruction";
+    return false;
+  }
+  return true;
+}
+
+bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
+  int64_t steps;
+  if (request.rows < 1 || request.rows > maxSize || request.batchSize < 1 || request.batchSize > capacity_ ||
+      request.epochs < 0 || !product(request.stepsPerEpoch(), request.epochs, steps) || steps > (int64_t{1} << 52)) {
+    error = "run: rows, batch size or epochs out of range";
+    return false;
+  }
+  const uint64_t total = static_cast<uint64_t>(steps);
+  if (scalarCount_ > 0 && request.scalarLength / static_cast<uint64_t>(scalarCount_) < total) {
+    error = "run: too few scalars for its steps";
+    return false;
+  }
+  if (request.report != nullptr && request.reportLength / 2 < total) {
+    error = "run: the report is too short for its steps";
+    return false;
+  }
+  for (const Instruction& instruction : instructions_) {
+    const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+    for (int i = 0; i < signature.count; i++) {
+      const ArgumentSource& source = instruction.arguments[i];
+      if (source.tag != ArgumentTag::feed || source.feed == Feed::order) continue;
+      const Parameter& parameter = signature.parameters[i];
+      const Block& bound = request.feeds[static_cast<int>(source.feed)];
+      int64_t needed;
+      if (source.factor > 0) {
+        if (!product(request.rows, source.factor, needed)) needed = -1;
+      } else {
+        needed = neededLength(instruction, parameter, capacity_, request.rows);
+      }
+      if (needed < 0 || static_cast<uint64_t>(needed) > bound.bytes / elementBytes(parameter.element)) {
+        return fail(error, signature.name, parameter.name, "what the run brings is too short");
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace blasnet

@@ -1,0 +1,102 @@
+// A program as the executor runs it: a table of kernel calls over blocks of memory, checked once.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "../kernels/signatures.h"
+
+namespace blasnet {
+
+// A block of memory that belongs to JavaScript: address and size in bytes.
+struct Block {
+  void* data = nullptr;
+  size_t bytes = 0;
+};
+
+// What each run brings along, in the order of `feeds` in lib/program/instructions.ts.
+enum class Feed : int32_t { features, labels, targets, order, output, inputGradient, count };
+constexpr int feedCount = static_cast<int>(Feed::count);
+
+// Blocks in the order of `segments` in lib/backend/native/encode.ts.
+enum class Segment : int32_t { parameter, gradient, state, moment, work, metric, count };
+constexpr int segmentCount = static_cast<int>(Segment::count);
+
+// Positions in the metric block (float64), as `metrics` in lib/program/compile.ts.
+constexpr int metricMeanLoss = 0;
+constexpr int metricHitCount = 1;
+constexpr int metricLength = 8;
+
+enum class ArgumentTag : int32_t { none, buffer, feed, number, rows, sourceRows, scale, offset, scalar, step, count };
+
+// Where an argument's value comes from.
+struct ArgumentSource {
+  ArgumentTag tag = ArgumentTag::none;
+  void* address = nullptr;  // buffer
+  size_t bytes = 0;         // buffer: its extent
+  Feed feed = Feed::features;
+  int64_t factor = 0;  // feed: elements a row of the batch (0: all of it); rows: the multiplier; scalar: the slot
+  double number = 0;   // number
+};
+
+struct Instruction {
+  Kernel kernel{};
+  bool barrier = false;
+  bool guard = false;
+  int64_t axisFactor = 0;  // the axis is this many times the rows of the batch; 0: it is constant
+  std::vector<ArgumentSource> arguments;
+};
+
+// A run over a dataset; field by field as RunRequest in lib/backend/backend.ts.
+struct RunRequest {
+  int64_t rows = 0;
+  int64_t batchSize = 0;
+  int64_t epochs = 0;
+  bool shuffle = false;
+  uint32_t seed = 0;
+  uint32_t epoch = 0;
+  uint32_t step = 0;
+  double scale = 1;
+  double offset = 0;
+  int threads = 1;
+  Block feeds[feedCount];
+  const double* scalars = nullptr;
+  size_t scalarLength = 0;
+  double* report = nullptr;
+  size_t reportLength = 0;
+
+  int64_t stepsPerEpoch() const { return (rows + batchSize - 1) / batchSize; }
+  int64_t steps() const { return stepsPerEpoch() * epochs; }
+};
+
+class Plan {
+ public:
+  // Decodes and checks a program; on failure returns false with the reason in `error`.
+  // After success no instruction can leave its blocks, whatever batch of up to `capacity` rows is run.
+  bool decode(const double* words, size_t length, const Block* segments, std::string& error);
+
+  // Checks that what a run brings is large enough; on failure returns false with the reason in `error`.
+  bool checkRequest(const RunRequest& request, std::string& error) const;
+
+  const std::vector<Instruction>& instructions() const { return instructions_; }
+  int64_t capacity() const { return capacity_; }
+  int64_t scalarCount() const { return scalarCount_; }
+  uint32_t shuffleStream() const { return shuffleStream_; }
+  bool usesOrder() const { return usesOrder_; }
+  const double* metrics() const { return metrics_; }
+
+ private:
+  bool decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error);
+  bool checkInstruction(const Instruction& instruction, std::string& error) const;
+
+  std::vector<Instruction> instructions_;
+  int64_t capacity_ = 0;
+  int64_t scalarCount_ = 0;
+  uint32_t shuffleStream_ = 0;
+  bool usesOrder_ = false;
+  const double* metrics_ = nullptr;
+};
+
+}  // namespace blasnet

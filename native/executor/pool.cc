@@ -1,0 +1,100 @@
+#include "pool.h"
+
+namespace blasnet {
+
+namespace {
+
+// Spins of a few nanoseconds each before a thread goes to sleep: some tens of microseconds in all.
+constexpr int barrierSpins = 4000;
+constexpr int idleSpins = 4000;
+
+inline void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Returns once `value` differs from `old`: spins, then sleeps.
+void awaitChange(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
+  for (int i = 0; i < spins; i++) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    relax();
+  }
+  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+}
+
+}  // namespace
+
+void Barrier::wait() {
+  if (threads_ == 1) return;
+  const uint32_t phase = phase_.load(std::memory_order_relaxed);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+    arrived_.store(0, std::memory_order_relaxed);
+    phase_.store(phase + 1, std::memory_order_release);
+    phase_.notify_all();
+    return;
+  }
+  awaitChange(phase_, phase, barrierSpins);
+}
+
+Pool::~Pool() {
+  ending_.store(true, std::memory_order_relaxed);
+  generation_.fetch_add(1, std::memory_order_release);
+  generation_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+Pool::Turn::Turn(Pool& pool) : pool_(pool) {
+  std::unique_lock<std::mutex> lock(pool.turnMutex_);
+  const uint64_t ticket = pool.next_++;
+  pool.turnChanged_.wait(lock, [&] { return pool.serving_ == ticket; });
+}
+
+Pool::Turn::~Turn() {
+  {
+    std::lock_guard<std::mutex> lock(pool_.turnMutex_);
+    pool_.serving_++;
+  }
+  pool_.turnChanged_.notify_all();
+}
+
+void Pool::grow(int threads) {
+  workers_.reserve(threads - 1);
+  while (static_cast<int>(workers_.size()) < threads - 1) {
+    const int thread = static_cast<int>(workers_.size()) + 1;
+    const uint32_t seen = generation_.load(std::memory_order_relaxed);
+    workers_.emplace_back([this, thread, seen] { work(thread, seen); });
+  }
+}
+
+void Pool::run(Function function, void* context, int threads) {
+  grow(threads);
+  barrier_.reset(threads);
+  function_ = function;
+  context_ = context;
+  threads_ = threads;
+  running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  generation_.fetch_add(1, std::memory_order_release);
+  generation_.notify_all();
+  function(context, 0, threads);
+  // The workers have little left to do: they ran the same steps.
+  for (int left = running_.load(std::memory_order_acquire); left != 0; left = running_.load(std::memory_order_acquire)) {
+    for (int i = 0; i < barrierSpins && running_.load(std::memory_order_acquire) != 0; i++) relax();
+    if (running_.load(std::memory_order_acquire) == left) running_.wait(left, std::memory_order_acquire);
+  }
+}
+
+void Pool::work(int thread, uint32_t seen) {
+  for (;;) {
+    awaitChange(generation_, seen, idleSpins);
+    // Each region waits for all workers, so none is ever missed.
+    seen = generation_.load(std::memory_order_acquire);
+    if (ending_.load(std::memory_order_relaxed)) return;
+    if (thread < threads_) function_(context_, thread, threads_);
+    if (running_.fetch_sub(1, std::memory_order_release) == 1) running_.notify_one();
+  }
+}
+
+}  // namespace blasnet

@@ -1,0 +1,196 @@
+#include "run.h"
+
+#include <chrono>
+#include <cmath>
+
+namespace blasnet {
+
+namespace {
+
+// A region is as many steps as take about this long: the time that others wait for the pool, or for a run to stop.
+constexpr double regionSeconds = 0.004;
+constexpr int64_t maxRegionSteps = 1 << 16;
+// Shares of a constant axis begin on cache lines.
+constexpr int64_t shareUnits = 16;
+
+struct Share {
+  int64_t begin;
+  int64_t end;
+};
+
+// The share of `thread` in `units` units, in runs of whole `grain`s.
+Share share(int64_t units, int64_t grain, int thread, int threads) {
+  const int64_t grains = (units + grain - 1) / grain;
+  const int64_t begin = grains * thread / threads * grain;
+  const int64_t end = grains * (thread + 1) / threads * grain;
+  return {begin < units ? begin : units, end < units ? end : units};
+}
+
+int32_t load(const int32_t* word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
+void store(int32_t* word, int32_t value) { __atomic_store_n(word, value, __ATOMIC_RELAXED); }
+
+}  // namespace
+
+Run::Run(const Plan& plan, const RunRequest& request, const KernelSet& kernels)
+    : plan_(plan), request_(request), functions_(kernels.functions) {
+  if (plan.usesOrder()) {
+    order_.resize(static_cast<size_t>(request.rows));
+    for (size_t i = 0; i < order_.size(); i++) order_[i] = static_cast<int32_t>(i);
+  }
+  size_t count = 0;
+  for (const Instruction& instruction : plan.instructions()) count += instruction.arguments.size();
+  operands_.resize(static_cast<size_t>(request.threads));
+  for (Operands& operands : operands_) operands.values.resize(count);
+}
+
+RunResult Run::execute(Pool& pool, const std::atomic<bool>* stop, int32_t* control) {
+  using Clock = std::chrono::steady_clock;
+  control_ = control;
+  barrier_ = &pool.barrier();
+  const int64_t total = request_.steps();
+  const Clock::time_point start = Clock::now();
+  RunResult result;
+  int64_t length = 1;
+  while (finished_ < total) {
+    if ((stop != nullptr && stop->load(std::memory_order_relaxed)) || (control != nullptr && load(control) != 0)) {
+      result.status = RunStatus::cancelled;
+      break;
+    }
+    first_ = finished_;
+    last_ = total - first_ < length ? total : first_ + length;
+    const Clock::time_point begin = Clock::now();
+    if (request_.threads == 1) {
+      steps(0, 1, nullptr);
+    } else {
+      const Pool::Turn turn(pool);
+      pool.run(region, this, request_.threads);
+    }
+    if (nonFinite_) {
+      result.status = RunStatus::nonFinite;
+      break;
+    }
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    const double perStep = seconds / static_cast<double>(last_ - first_);
+    const double fitting = regionSeconds / (perStep > 1e-9 ? perStep : 1e-9);
+    length = fitting < 1 ? 1 : fitting > maxRegionSteps ? maxRegionSteps : static_cast<int64_t>(fitting);
+  }
+  result.steps = finished_;
+  result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  return result;
+}
+
+void Run::region(void* context, int thread, int threads) {
+  Run& run = *static_cast<Run*>(context);
+  run.steps(thread, threads, run.barrier_);
+}
+
+void Run::steps(int thread, int threads, Barrier* barrier) {
+  for (int64_t index = first_; index < last_; index++) {
+    if (!step(index, thread, threads, barrier)) return;
+  }
+}
+
+// One step on one thread; false when the guard ended the run. All threads come to the same answer.
+bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
+  const int64_t perEpoch = request_.stepsPerEpoch();
+  const int64_t inEpoch = index % perEpoch;
+  if (inEpoch == 0 && request_.shuffle && plan_.usesOrder()) beginEpoch(index / perEpoch, thread, barrier);
+  const int64_t begin = inEpoch * request_.batchSize;
+  const int64_t left = request_.rows - begin;
+  const int64_t rows = left < request_.batchSize ? left : request_.batchSize;
+  Operands& operands = operands_[thread];
+  resolve(operands, index, begin, rows);
+
+  const Argument* arguments = operands.values.data();
+  for (const Instruction& instruction : plan_.instructions()) {
+    if (instruction.barrier && barrier != nullptr) barrier->wait();
+    if (instruction.guard && !std::isfinite(plan_.metrics()[metricMeanLoss])) {
+      if (thread == 0) nonFinite_ = true;
+      return false;
+    }
+    const int kernel = static_cast<int>(instruction.kernel);
+    const int axis = signatures[kernel].axis;
+    if (axis >= 0) {
+      const int64_t factor = instruction.axisFactor;
+      // Shares of a batch are whole rows of it, so that a thread meets its own results again in the next kernel.
+      const Share mine = factor > 0 ? share(rows, 1, thread, threads)
+                                    : share(arguments[axis].integer, shareUnits, thread, threads);
+      const int64_t scale = factor > 0 ? factor : 1;
+      if (mine.begin < mine.end) functions_[kernel](arguments, mine.begin * scale, mine.end * scale);
+    } else if (thread == 0) {
+      functions_[kernel](arguments, 0, 0);
+    }
+    arguments += instruction.arguments.size();
+  }
+  if (thread == 0) finishStep(index);
+  return true;
+}
+
+// Thread 0 draws the epoch's order; nobody may still read the last one, nobody may read the new one too early.
+void Run::beginEpoch(int64_t epoch, int thread, Barrier* barrier) {
+  if (barrier != nullptr) barrier->wait();
+  if (thread == 0) {
+    Argument arguments[5];
+    arguments[0].pointer = order_.data();
+    arguments[1].integer = request_.rows;
+    arguments[2].integer = request_.seed;
+    arguments[3].integer = plan_.shuffleStream();
+    arguments[4].integer = static_cast<uint32_t>(request_.epoch + static_cast<uint64_t>(epoch));
+    functions_[static_cast<int>(Kernel::permutation)](arguments, 0, 0);
+  }
+  if (barrier != nullptr) barrier->wait();
+}
+
+// Fills in the operands of a step: all of them when the number of rows has changed, else those that change each step.
+void Run::resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows) const {
+  const bool all = operands.rows != rows;
+  operands.rows = rows;
+  Argument* value = operands.values.data();
+  for (const Instruction& instruction : plan_.instructions()) {
+    const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+    const Parameter* parameter = signature.parameters;
+    for (const ArgumentSource& source : instruction.arguments) {
+      switch (source.tag) {
+        case ArgumentTag::feed: {
+          const size_t bytes = parameter->element == Element::u8 ? 1 : 4;
+          char* base = source.feed == Feed::order
+                           ? reinterpret_cast<char*>(const_cast<int32_t*>(order_.data()))
+                           : static_cast<char*>(request_.feeds[static_cast<int>(source.feed)].data);
+          value->pointer = base + static_cast<size_t>(begin * source.factor) * bytes;
+          break;
+        }
+        case ArgumentTag::scalar:
+          value->real = request_.scalars[index * plan_.scalarCount() + source.factor];
+          break;
+        case ArgumentTag::step:
+          value->integer = static_cast<uint32_t>(request_.step + static_cast<uint64_t>(index));
+          break;
+        default:
+          if (!all) break;
+          if (source.tag == ArgumentTag::none) value->pointer = nullptr;
+          if (source.tag == ArgumentTag::buffer) value->pointer = source.address;
+          if (source.tag == ArgumentTag::rows) value->integer = rows * source.factor;
+          if (source.tag == ArgumentTag::sourceRows) value->integer = request_.rows;
+          if (source.tag == ArgumentTag::scale) value->real = request_.scale;
+          if (source.tag == ArgumentTag::offset) value->real = request_.offset;
+          if (source.tag == ArgumentTag::number) {
+            if (parameter->kind == ParameterKind::real) value->real = source.number;
+            else value->integer = static_cast<int64_t>(source.number);
+          }
+      }
+      value++;
+      parameter++;
+    }
+  }
+}
+
+void Run::finishStep(int64_t index) {
+  if (request_.report != nullptr) {
+    request_.report[2 * index] = plan_.metrics()[metricMeanLoss];
+    request_.report[2 * index + 1] = plan_.metrics()[metricHitCount];
+  }
+  finished_ = index + 1;
+  if (control_ != nullptr) store(control_ + 1, static_cast<int32_t>(finished_));
+}
+
+}  // namespace blasnet

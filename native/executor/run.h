@@ -1,0 +1,58 @@
+// Runs a plan over a dataset: epochs, batches, instructions, on one thread or several.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "plan.h"
+#include "pool.h"
+
+namespace blasnet {
+
+enum class RunStatus { done, cancelled, nonFinite };
+
+struct RunResult {
+  RunStatus status = RunStatus::done;
+  int64_t steps = 0;
+  double seconds = 0;
+};
+
+class Run {
+ public:
+  // `request` must have passed plan.checkRequest; both must outlive the run, as must all that they point to.
+  // Allocates all that the run needs; throws std::bad_alloc.
+  Run(const Plan& plan, const RunRequest& request, const KernelSet& kernels);
+
+  // Makes all steps. `stop` set to true, or the first of the two words at `control` (cancel, finished steps) set to other
+  // than 0, ends the run between two steps; both may be null. Throws std::system_error when threads can't be had.
+  RunResult execute(Pool& pool, const std::atomic<bool>* stop, int32_t* control);
+
+ private:
+  // One thread's operands for each instruction, and the rows they were made for.
+  struct Operands {
+    std::vector<Argument> values;
+    int64_t rows = -1;
+  };
+
+  static void region(void* context, int thread, int threads);
+  void steps(int thread, int threads, Barrier* barrier);
+  bool step(int64_t index, int thread, int threads, Barrier* barrier);
+  void beginEpoch(int64_t epoch, int thread, Barrier* barrier);
+  void resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows) const;
+  void finishStep(int64_t index);
+
+  const Plan& plan_;
+  const RunRequest& request_;
+  const KernelFunction* functions_;
+  std::vector<int32_t> order_;
+  std::vector<Operands> operands_;  // by thread
+  int64_t first_ = 0;               // steps of the region that is on
+  int64_t last_ = 0;
+  int64_t finished_ = 0;  // written by thread 0
+  bool nonFinite_ = false;  // written by thread 0
+  int32_t* control_ = nullptr;
+  Barrier* barrier_ = nullptr;
+};
+
+}  // namespace blasnet

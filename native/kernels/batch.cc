@@ -1,0 +1,98 @@
+// Gathering the rows of a batch, and the order they come in.
+#include "kernels.h"
+#include "threefry.h"
+
+namespace blasnet::BLASNET_SIMD {
+namespace {
+
+BLASNET_INLINE bool isRow(int32_t index, int64_t sourceRows) { return index >= 0 && index < sourceRows; }
+
+BLASNET_INLINE void fillNaN(float* x, int64_t n) {
+#pragma omp simd
+  for (int64_t j = 0; j < n; j++) x[j] = math::notANumber;
+}
+
+// The rows of a batch lie anywhere in the source, where the hardware doesn't look ahead.
+template <typename T>
+BLASNET_INLINE void prefetchRow(const T* row, int64_t features) {
+  constexpr int64_t line = 64 / sizeof(T);
+  constexpr int64_t longest = 64 * line;  // of a longer row the hardware sees the pattern
+  const int64_t last = features < longest ? features : longest;
+  for (int64_t j = 0; j < last; j += line) __builtin_prefetch(row + j);
+}
+
+// In double the product of two floats is exact, so that the result doesn't depend on whether the instruction set fuses it
+// with the addition. Without an offset there is nothing to fuse.
+template <typename Real, typename T>
+BLASNET_INLINE void convertRow(float* x, const T* source, int64_t features, float scale, float offset) {
+#pragma omp simd
+  for (int64_t j = 0; j < features; j++) {
+    x[j] = static_cast<float>(static_cast<Real>(source[j]) * static_cast<Real>(scale) + static_cast<Real>(offset));
+  }
+}
+
+BLASNET_INLINE bool isFinite(const uint8_t*, int64_t) { return true; }
+
+BLASNET_INLINE bool isFinite(const float* x, int64_t n) {
+  uint32_t largest = 0;
+#pragma omp simd reduction(max : largest)
+  for (int64_t j = 0; j < n; j++) {
+    const uint32_t bits = math::toBits(x[j]) & 0x7fffffffu;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest < 0x7f800000u;
+}
+
+// x: rows x features; source: sourceRows x features; order: rows.
+template <typename T>
+BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int64_t features, int64_t sourceRows, float scale,
+                           float offset, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; row++) {
+    if (row + 1 < end && isRow(order[row + 1], sourceRows)) prefetchRow(source + order[row + 1] * features, features);
+    float* out = x + row * features;
+    const T* in = isRow(order[row], sourceRows) ? source + order[row] * features : nullptr;
+    if (in == nullptr || !isFinite(in, features)) {
+      fillNaN(out, features);
+    } else if (offset == 0) {
+      convertRow<float>(out, in, features, scale, offset);
+    } else {
+      convertRow<double>(out, in, features, scale, offset);
+    }
+  }
+}
+
+}  // namespace
+
+void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows,
+                 float scale, float offset, int64_t begin, int64_t end) noexcept {
+  gather(x, source, order, features, sourceRows, scale, offset, begin, end);
+}
+
+void gatherFloats(float* x, const float* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows,
+                  float scale, float offset, int64_t begin, int64_t end) noexcept {
+  gather(x, source, order, features, sourceRows, scale, offset, begin, end);
+}
+
+void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, int64_t, int64_t sourceRows, int64_t begin,
+                  int64_t end) noexcept {
+  for (int64_t row = begin; row < end; row++) labels[row] = isRow(order[row], sourceRows) ? source[order[row]] : -1;
+}
+
+// Fisher and Yates's shuffle of 0 ... n - 1.
+void permutation(int32_t* order, int64_t n, uint32_t seed, uint32_t stream, uint32_t epoch) noexcept {
+  for (int64_t i = 0; i < n; i++) order[i] = static_cast<int32_t>(i);
+  uint32_t even[threefryLanes], odd[threefryLanes];
+  constexpr int64_t batch = 2 * threefryLanes;
+  for (int64_t q = 0; q < n - 1; q++) {
+    const int64_t within = q % batch;
+    if (within == 0) threefry(even, odd, static_cast<uint32_t>(q / 2), epoch, seed, stream);
+    const uint32_t word = within % 2 == 0 ? even[within / 2] : odd[within / 2];
+    const int64_t i = n - 1 - q;
+    const int64_t j = static_cast<int64_t>((static_cast<uint64_t>(word) * static_cast<uint64_t>(i + 1)) >> 32);
+    const int32_t swapped = order[i];
+    order[i] = order[j];
+    order[j] = swapped;
+  }
+}
+
+}  // namespace blasnet::BLASNET_SIMD

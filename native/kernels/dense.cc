@@ -1,0 +1,88 @@
+// Matrix product and dense layer, over BLAS.
+#include "gemm.h"
+
+#include "activations.h"
+#include "kernels.h"
+#include "reduce.h"
+
+namespace blasnet::BLASNET_SIMD {
+namespace {
+
+// An index into fusedActivations of lib/program/signatures.ts.
+enum Activation : int32_t { identityCode, reluCode, leakyReluCode, eluCode, seluCode, sigmoidCode, tanhCode, softplusCode };
+
+template <typename Function>
+BLASNET_INLINE void apply(float* y, int64_t n, Function f) {
+#pragma omp simd
+  for (int64_t i = 0; i < n; i++) y[i] = f(y[i]);
+}
+
+void activate(float* y, int64_t n, int32_t activation, float slope) {
+  switch (activation) {
+    case reluCode: return apply(y, n, [](float v) { return formulas::relu(v); });
+    case leakyReluCode: return apply(y, n, [=](float v) { return formulas::leakyRelu(v, slope); });
+    case eluCode: return apply(y, n, [=](float v) { return formulas::elu(v, slope); });
+    case seluCode: return apply(y, n, [](float v) { return formulas::selu(v); });
+    case sigmoidCode: return apply(y, n, [](float v) { return math::sigmoid(v); });
+    case tanhCode: return apply(y, n, [](float v) { return math::tanh(v); });
+    case softplusCode: return apply(y, n, [](float v) { return formulas::softplus(v); });
+    default: return;
+  }
+}
+
+}  // namespace
+
+// c: m x n; op(a): m x k; op(b): k x n.
+void gemm(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_t k, bool transA, bool transB, float alpha,
+          float beta, int64_t begin, int64_t end) noexcept {
+  sgemm(transA, transB, end - begin, n, k, alpha, a + (transA ? begin : begin * k), transA ? m : k, b, transB ? k : n, beta,
+        c + begin * n, n);
+}
+
+// y: rows x out; x: rows x in; w: in x out; b: out.
+void denseForward(float* y, const float* x, const float* w, const float* b, int64_t, int64_t in, int64_t out,
+                  int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+  // Blocks of rows, so that the activation finds the product in the cache; large enough for the product's own efficiency.
+  constexpr int64_t blockElements = 64 * 1024;
+  constexpr int64_t leastRows = 128;
+  const int64_t fitting = rowsFor(out, blockElements);
+  const int64_t blockRows = activation == identityCode ? end - begin : fitting > leastRows ? fitting : leastRows;
+  for (int64_t first = begin; first < end; first += blockRows) {
+    const int64_t count = first + blockRows < end ? blockRows : end - first;
+    float* block = y + first * out;
+    // The bias goes in first and the product is added to it: BLAS would otherwise clear y in a pass of its own.
+    if (b != nullptr) {
+      for (int64_t row = 0; row < count; row++) {
+#pragma omp simd
+        for (int64_t j = 0; j < out; j++) block[row * out + j] = b[j];
+      }
+    }
+    sgemm(false, false, count, out, in, 1.0f, x + first * in, in, w, out, b != nullptr ? 1.0f : 0.0f, block, out);
+    activate(block, count * out, activation, slope);
+  }
+}
+
+// dx: rows x in; dy: rows x out; w: in x out.
+void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t, int64_t in, int64_t out, int64_t begin,
+                        int64_t end) noexcept {
+  sgemm(false, true, end - begin, in, out, 1.0f, dy + begin * out, out, w, out, 0.0f, dx + begin * in, in);
+}
+
+// dw: in x out; x: rows x in; dy: rows x out.
+void denseBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t begin,
+                         int64_t end) noexcept {
+  sgemm(true, false, end - begin, out, rows, 1.0f, x + begin, in, dy, out, 0.0f, dw + begin * out, out);
+}
+
+// db: out; dy: rows x out.
+void denseBackwardBias(float* db, const float* dy, int64_t rows, int64_t out, int64_t begin, int64_t end) noexcept {
+  for (int64_t first = begin; first < end; first += columnBlock) {
+    const int64_t width = first + columnBlock < end ? columnBlock : end - first;
+    const float* in = dy + first;
+    double total[columnBlock];
+    columnSums(total, rows, width, [=](int64_t row, int64_t j) { return in[row * out + j]; });
+    for (int64_t j = 0; j < width; j++) db[first + j] = static_cast<float>(total[j]);
+  }
+}
+
+}  // namespace blasnet::BLASNET_SIMD

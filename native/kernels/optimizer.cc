@@ -1,0 +1,98 @@
+// Optimizer steps: elementwise over all parameters of a kind.
+#include "kernels.h"
+#include "math.h"
+
+namespace blasnet::BLASNET_SIMD {
+namespace {
+
+// numerator / denominator, or 0 where the denominator is 0: a parameter that never had a gradient stays.
+BLASNET_INLINE float quotient(float numerator, float denominator) {
+  const float ratio = numerator / denominator;
+  return denominator == 0 ? 0.0f : ratio;
+}
+
+// The two forms of Adam differ in how weights decay: through the gradient, or (decoupled) directly.
+template <bool decoupled>
+BLASNET_INLINE void adamStep(float* p, float* m, float* v, const float* g, float stepSize, float correction, double beta1,
+                             double beta2, float epsilon, float epsilonInside, float decay, int64_t begin, int64_t end) {
+  const float keep1 = static_cast<float>(beta1), take1 = static_cast<float>(1 - beta1);
+  const float keep2 = static_cast<float>(beta2), take2 = static_cast<float>(1 - beta2);
+  const float keep = 1.0f - decay;
+#pragma omp simd
+  for (int64_t i = begin; i < end; i++) {
+    const float gradient = decoupled ? g[i] : g[i] + decay * p[i];
+    m[i] = math::multiplyAdd(keep1, m[i], take1 * gradient);
+    v[i] = math::multiplyAdd(keep2, v[i], take2 * (gradient * gradient));
+    const float denominator = math::squareRoot(v[i] * correction + epsilonInside) + epsilon;
+    p[i] = math::multiplyAdd(-stepSize, quotient(m[i], denominator), decoupled ? keep * p[i] : p[i]);
+  }
+}
+
+template <bool nesterov>
+BLASNET_INLINE void momentumStep(float* p, float* velocity, const float* g, float learningRate, float momentum, float take,
+                                 float weightDecay, int64_t begin, int64_t end) {
+#pragma omp simd
+  for (int64_t i = begin; i < end; i++) {
+    const float gradient = g[i] + weightDecay * p[i];
+    velocity[i] = math::multiplyAdd(momentum, velocity[i], take * gradient);
+    p[i] = p[i] - learningRate * (nesterov ? gradient + momentum * velocity[i] : velocity[i]);
+  }
+}
+
+}  // namespace
+
+void sgd(float* p, float* velocity, const float* g, int64_t, float learningRate, float momentum, double dampening,
+         bool nesterov, float weightDecay, int64_t begin, int64_t end) noexcept {
+  const float take = static_cast<float>(1 - dampening);
+  if (velocity == nullptr) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; i++) p[i] = p[i] - learningRate * (g[i] + weightDecay * p[i]);
+  } else if (nesterov) {
+    momentumStep<true>(p, velocity, g, learningRate, momentum, take, weightDecay, begin, end);
+  } else {
+    momentumStep<false>(p, velocity, g, learningRate, momentum, take, weightDecay, begin, end);
+  }
+}
+
+void adaGrad(float* p, float* accumulator, const float* g, int64_t, float learningRate, float epsilon, float weightDecay,
+             int64_t begin, int64_t end) noexcept {
+#pragma omp simd
+  for (int64_t i = begin; i < end; i++) {
+    const float gradient = g[i] + weightDecay * p[i];
+    accumulator[i] = accumulator[i] + gradient * gradient;
+    p[i] = p[i] - learningRate * quotient(gradient, math::squareRoot(accumulator[i]) + epsilon);
+  }
+}
+
+void rmsProp(float* p, float* average, float* velocity, const float* g, int64_t, float learningRate, double decay, float epsilon,
+             float epsilonInside, float momentum, float weightDecay, int64_t begin, int64_t end) noexcept {
+  const float keep = static_cast<float>(decay), take = static_cast<float>(1 - decay);
+  if (velocity == nullptr) {
+#pragma omp simd
+    for (int64_t i = begin; i < end; i++) {
+      const float gradient = g[i] + weightDecay * p[i];
+      average[i] = math::multiplyAdd(keep, average[i], take * (gradient * gradient));
+      p[i] = p[i] - learningRate * quotient(gradient, math::squareRoot(average[i] + epsilonInside) + epsilon);
+    }
+  } else {
+#pragma omp simd
+    for (int64_t i = begin; i < end; i++) {
+      const float gradient = g[i] + weightDecay * p[i];
+      average[i] = math::multiplyAdd(keep, average[i], take * (gradient * gradient));
+      velocity[i] = momentum * velocity[i] + quotient(gradient, math::squareRoot(average[i] + epsilonInside) + epsilon);
+      p[i] = p[i] - learningRate * velocity[i];
+    }
+  }
+}
+
+void adam(float* p, float* m, float* v, const float* g, int64_t, float stepSize, float correction, double beta1, double beta2,
+          float epsilon, float epsilonInside, float weightDecay, int64_t begin, int64_t end) noexcept {
+  adamStep<false>(p, m, v, g, stepSize, correction, beta1, beta2, epsilon, epsilonInside, weightDecay, begin, end);
+}
+
+void adamW(float* p, float* m, float* v, const float* g, int64_t, float stepSize, float correction, double beta1, double beta2,
+           float epsilon, float epsilonInside, float shrink, int64_t begin, int64_t end) noexcept {
+  adamStep<true>(p, m, v, g, stepSize, correction, beta1, beta2, epsilon, epsilonInside, shrink, begin, end);
+}
+
+}  // namespace blasnet::BLASNET_SIMD

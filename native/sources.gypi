@@ -1,0 +1,68 @@
+{
+  "variables": {
+    "simd_sources": [
+      "kernels/activation.cc",
+      "kernels/arithmetic.cc",
+      "kernels/batch.cc",
+      "kernels/dense.cc",
+      "kernels/dropout.cc",
+      "kernels/loss.cc",
+      "kernels/metric.cc",
+      "kernels/norm.cc",
+      "kernels/optimizer.cc",
+      "kernels/regularizer.cc",
+      "kernels/table.cc"
+    ],
+    "kernel_sources": [
+      "kernels/blas_environment.cc",
+      "kernels/dispatch.cc",
+      "kernels/gemm.cc"
+    ],
+    "executor_sources": [
+      "executor/plan.cc",
+      "executor/pool.cc",
+      "executor/run.cc"
+    ],
+    "binding_sources": [
+      "binding/addon.cc",
+      "binding/arguments.cc",
+      "binding/async_run.cc",
+      "binding/environment.cc",
+      "binding/async_run.cc",
+      "binding/environment.cc",
+      "binding/kernel_call.cc",
+      "binding/plan_object.cc"
+    ],
+    "compile_flags": [
+      "-std=c++20",
+      "-O3",
+      "-fPIC",
+      "-fno-math-errno",
+      "-fno-trapping-math",
+      "-fopenmp-simd",
+      "-fvisibility=hidden",
+      "-ffunction-sections",
+      "-fdata-sections",
+      "-Wall",
+      "-Wextra"
+    ],
+    "avx2_flags": ["-mavx2", "-mfma"],
+    "avx512_flags": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
+    "binding_defines": [
+      "NAPI_VERSION=8",
+      "NODE_ADDON_API_CPP_EXCEPTIONS",
+      "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+      "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"
+    ],
+    "wrap_flags": ["-Wl,--wrap=getenv", "-Wl,--undefined=__wrap_getenv"],
+    "addon_link_flags": [
+      "-static-libstdc++",
+      "-static-libgcc",
+      "-Wl,--exclude-libs,ALL",
+      "-Wl,--gc-sections",
+      "-Wl,-z,nodelete",
+      "-Wl,-z,relro",
+      "-Wl,-z,now"
+    ]
+  }
+}

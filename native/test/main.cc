@@ -1,0 +1,77 @@
+// Runs every registered case; the last line counts the checks. An argument selects the cases whose names contain it.
+#include <cstdarg>
+#include <cstdio>
+
+#include "test.h"
+
+namespace blasnet::test {
+namespace {
+
+struct Entry {
+  const char* name;
+  void (*run)();
+};
+
+std::vector<Entry>& entries() {
+  static std::vector<Entry> list;
+  return list;
+}
+
+long passedCount = 0, failedCount = 0, failedInCase = 0;
+
+}  // namespace
+
+Case::Case(const char* name, void (*run)()) { entries().push_back({name, run}); }
+
+void check(bool passed, const char* file, int line, const std::string& message) {
+  if (passed) {
+    passedCount++;
+    return;
+  }
+  failedCount++;
+  if (++failedInCase <= 5) std::printf("  %s:%d: %s\n", file, line, message.c_str());
+}
+
+std::string format(const char* pattern, ...) {
+  char text[256];
+  va_list arguments;
+  va_start(arguments, pattern);
+  std::vsnprintf(text, sizeof text, pattern, arguments);
+  va_end(arguments);
+  return text;
+}
+
+bool near(double actual, double expected, double relative, double absolute) {
+  if (std::isnan(actual) || std::isnan(expected)) return std::isnan(actual) && std::isnan(expected);
+  if (std::isinf(actual) || std::isinf(expected)) return actual == expected;
+  return std::fabs(actual - expected) <= relative * std::fabs(expected) + absolute;
+}
+
+const std::vector<const KernelSet*>& kernelSets() {
+  static const std::vector<const KernelSet*> sets = [] {
+    std::vector<const KernelSet*> found;
+    for (const char* name : {"baseline", "avx2", "avx512", "neon"}) {
+      if (const KernelSet* set = findKernelSet(name)) found.push_back(set);
+    }
+    return found;
+  }();
+  return sets;
+}
+
+}  // namespace blasnet::test
+
+int main(int argc, char** argv) {
+  using namespace blasnet::test;
+  std::printf("kernel sets:");
+  for (const blasnet::KernelSet* set : kernelSets()) std::printf(" %s", set->name);
+  std::printf("\n");
+  for (const Entry& entry : entries()) {
+    if (argc > 1 && std::strstr(entry.name, argv[1]) == nullptr) continue;
+    failedInCase = 0;
+    std::printf("%s\n", entry.name);
+    entry.run();
+    if (failedInCase > 0) std::printf("  %ld checks failed\n", failedInCase);
+  }
+  std::printf("%ld passed, %ld failed\n", passedCount, failedCount);
+  return failedCount == 0 && passedCount > 0 ? 0 : 1;
+}

@@ -1,0 +1,123 @@
+// Batch normalisation against its formulas in double.
+#include "test.h"
+
+namespace {
+
+using namespace blasnet;
+using namespace blasnet::test;
+
+struct Forward {
+  Buffer<float> y, mean, inverseStd, runningMean, runningVariance;
+  Forward(int64_t rows, int64_t features)
+      : y(rows * features), mean(features), inverseStd(features), runningMean(features), runningVariance(features) {
+    for (int64_t j = 0; j < features; j++) {
+      runningMean[j] = 0.25f;
+      runningVariance[j] = 2;
+    }
+  }
+  bool intact() const {
+    return y.intact() && mean.intact() && inverseStd.intact() && runningMean.intact() && runningVariance.intact();
+  }
+  bool sameBits(const Forward& o) const {
+    return y.sameBits(o.y) && mean.sameBits(o.mean) && inverseStd.sameBits(o.inverseStd) && runningMean.sameBits(o.runningMean) &&
+           runningVariance.sameBits(o.runningVariance);
+  }
+};
+
+TEST(batchNorm) {
+  Random random(6);
+  const double epsilon = 1e-3f, momentum = 0.9;
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t rows : {1, 2, 7, 8, 9, 64, 700}) {
+      for (const int64_t features : {1, 3, 16, 17, 100, 128, 129, 300}) {
+        Buffer<float> x(rows * features, random, -3, 4), gamma(features, random, 0.5, 2), beta(features, random, -1, 1);
+        Forward f(rows, features), parts(rows, features);
+        const auto forward = [&](Forward& o) {
+          return Call(*set, Kernel::batchNormForward, o.y, o.mean, o.inverseStd, o.runningMean, o.runningVariance, x, gamma, beta,
+                      rows, features, epsilon, momentum);
+        };
+        forward(f).whole();
+        forward(parts).split();
+        CHECK(f.sameBits(parts) && f.intact() && parts.intact());
+
+        Buffer<float> dy(rows * features, random, -1, 1), dx(rows * features), dgamma(features), dbeta(features);
+        Call(*set, Kernel::batchNormBackward, dx, dgamma, dbeta, dy, x, f.mean, f.inverseStd, gamma, rows, features).whole();
+        Buffer<float> inference(rows * features);
+        Call(*set, Kernel::batchNormInference, inference, x, gamma, beta, f.runningMean, f.runningVariance, rows, features, epsilon)
+            .whole();
+
+        for (int64_t j = 0; j < features; j++) {
+          double mean = 0, variance = 0, sum = 0, product = 0;
+          for (int64_t i = 0; i < rows; i++) mean += x[i * features + j] / static_cast<double>(rows);
+          for (int64_t i = 0; i < rows; i++) variance += std::pow(x[i * features + j] - mean, 2) / static_cast<double>(rows);
+          const double inverseStd = 1 / std::sqrt(variance + epsilon);
+          CHECK_NEAR(f.mean[j], mean, 1e-6, 1e-6, "mean");
+          CHECK_NEAR(f.inverseStd[j], inverseStd, 2e-6, 0, "inverseStd");
+          CHECK_NEAR(f.runningMean[j], momentum * 0.25 + (1 - momentum) * mean, 1e-6, 1e-7, "runningMean");
+          CHECK_NEAR(f.runningVariance[j], momentum * 2 + (1 - momentum) * variance, 1e-6, 0, "runningVariance");
+          const double runningInverse = 1 / std::sqrt(f.runningVariance[j] + epsilon);
+          for (int64_t i = 0; i < rows; i++) {
+            const int64_t at = i * features + j;
+            CHECK_NEAR(f.y[at], (x[at] - mean) * inverseStd * gamma[j] + beta[j], 2e-6, 1e-5, "y");
+            CHECK_NEAR(inference[at], (static_cast<double>(x[at]) - f.runningMean[j]) * runningInverse * gamma[j] + beta[j], 2e-6, 1e-6,
+                       "inference");
+            sum += dy[at];
+            product += dy[at] * (x[at] - mean) * inverseStd;
+          }
+          const double scale = static_cast<double>(rows);
+          CHECK_NEAR(dbeta[j], sum, 2e-6, 3e-8 * scale + 2e-6, "dbeta");
+          CHECK_NEAR(dgamma[j], product, 5e-6, 2e-7 * scale + 1e-5, "dgamma");
+          for (int64_t i = 0; i < rows; i++) {
+            const int64_t at = i * features + j;
+            const double normalised = (x[at] - mean) * inverseStd;
+            CHECK_NEAR(dx[at], gamma[j] * inverseStd * (dy[at] - sum / scale - normalised * product / scale), 1e-5, 1e-5 * inverseStd,
+                       "dx");
+          }
+        }
+        CHECK(dx.intact() && dgamma.intact() && dbeta.intact() && inference.intact());
+
+        Buffer<float> dgammaParts(features), dbetaParts(features);
+        Call(*set, Kernel::batchNormBackward, dy, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, gamma, rows, features).split();
+        CHECK(dy.sameBits(dx) && dgammaParts.sameBits(dgamma) && dbetaParts.sameBits(dbeta));
+        Call(*set, Kernel::batchNormInference, x, x, gamma, beta, f.runningMean, f.runningVariance, rows, features, epsilon).split();
+        CHECK(x.sameBits(inference));
+      }
+    }
+  }
+}
+
+TEST(batchNormOfOneRowIsBeta) {
+  for (const KernelSet* set : kernelSets()) {
+    constexpr int64_t features = 19;
+    Random random(7);
+    Buffer<float> x(features, random, -1e6, 1e6), gamma(features, random, 1, 2), beta(features, random, -1, 1);
+    Forward f(1, features);
+    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, gamma, beta, 1, features,
+         1e-5f, 1.0f)
+        .whole();
+    CHECK(f.y.sameBits(beta));
+    for (int64_t j = 0; j < features; j++) CHECK(f.runningMean[j] == 0.25f && f.runningVariance[j] == 2);
+  }
+}
+
+// Values far from 0 with a small spread, and many rows: two passes and blocked sums keep the variance.
+TEST(batchNormKeepsPrecision) {
+  constexpr int64_t rows = 60000, features = 5;
+  Buffer<float> x(rows * features), ones(features);
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t j = 0; j < features; j++) x[i * features + j] = 1000.0f + (i % 2 == 0 ? 0.5f : -0.5f);
+  }
+  for (int64_t j = 0; j < features; j++) ones[j] = 1;
+  for (const KernelSet* set : kernelSets()) {
+    Forward f(rows, features);
+    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, ones, ones, rows, features,
+         0.0f, 0.0f)
+        .whole();
+    for (int64_t j = 0; j < features; j++) {
+      CHECK_NEAR(f.mean[j], 1000, 1e-7, 0, "mean");
+      CHECK_NEAR(f.runningVariance[j], 0.25, 1e-6, 0, "variance");
+    }
+  }
+}
+
+}  // namespace

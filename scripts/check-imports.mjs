@@ -1,0 +1,155 @@
+// Holds every import and include to the table of rooms below, which docs/architecture.md explains, and refuses import
+// cycles among the TypeScript files (imports of types count). Prints each violation as `file:line: what`.
+import { existsSync, readFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, normalize } from 'node:path/posix';
+import { listFiles, root } from './support.mjs';
+
+// A file belongs to the first room whose pattern it matches and may import its own room and the ones named.
+const base = ['base'];
+const parts = ['base', 'parts', 'instructions'];
+const program = [...parts, 'program'];
+const backend = ['base', 'instructions', 'program', 'backend interface'];
+const everything = [...program, 'backend interface', 'backend selection', 'networks'];
+const rooms = [
+  { name: 'base', files: /^lib\/(types|errors|checks|random)\.ts$/, imports: [] },
+  { name: 'instructions', files: /^lib\/program\/(instructions|signatures)\.ts$/, imports: base },
+  { name: 'program', files: /^lib\/program\//, imports: parts },
+  {
+    name: 'parts',
+    files: /^lib\/(layers|optimizers|losses|initializers|regularizers|schedules)(\.ts|\/.*)$/,
+    imports: [...base, 'instructions'],
+  },
+  { name: 'backend interface', files: /^lib\/backend\/backend\.ts$/, imports: program },
+  { name: 'native backend', files: /^lib\/backend\/native\//, imports: backend },
+  { name: 'typescript backend', files: /^lib\/backend\/typescript\//, imports: backend },
+  {
+    name: 'backend selection',
+    files: /^lib\/backend\/select\.ts$/,
+    imports: [...backend, 'native backend', 'typescript backend'],
+  },
+  { name: 'data', files: /^lib\/data\//, imports: base },
+  { name: 'command', files: /^lib\/cli\//, imports: ['doors'] },
+  { name: 'networks', files: /^lib\/(training|formats|report)\/|^lib\/[^/]+\.ts$/, imports: [...everything, 'data'] },
+  { name: 'examples', files: /^examples\//, imports: ['doors'] },
+  { name: 'bench', files: /^bench\//, imports: ['doors'] },
+  { name: 'kernels', files: /^native\/kernels\//, imports: [] },
+  { name: 'executor', files: /^native\/executor\//, imports: ['kernels'] },
+  { name: 'binding', files: /^native\/binding\//, imports: ['kernels', 'executor'] },
+  { name: 'native tests', files: /^native\/test\//, imports: ['kernels', 'executor'] },
+];
+
+// Headers and packages that only some files may name. Any other package needs an entry in `dependencies`.
+const reserved = [
+  { import: /^(napi|node_api|js_native_api|node|uv|v8)\b.*\.h$/, files: /^native\/binding\// },
+  { import: /^(cblas|openblas_config)\.h$/, files: /^native\/kernels\/gemm\.cc$/ },
+];
+const doors = new Set(['blasnet', 'blasnet/data', 'blasnet/kernels', 'blasnet/package.json']);
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+const violations = [];
+const report = (file, line, what) => violations.push(`${file}:${line}: ${what}`);
+const roomOf = (file) => rooms.find((room) => room.files.test(file));
+
+// Comments become blanks, so that offsets stay. A comment inside a string is none: strings are matched first.
+function withoutComments(text) {
+  const token = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
+  return text.replace(token, (match) => (match.startsWith('/') ? match.replace(/[^\n]/g, ' ') : match));
+}
+
+/** The imports of a TypeScript file or the includes of a C++ one: { specifier, quoted, line }. */
+function importsOf(file) {
+  const text = withoutComments(readFileSync(join(root, file), 'utf8'));
+  const patterns = file.endsWith('.ts')
+    ? [/^[ \t]*(?:import|export)\b(?:[^;'"()=]*?\bfrom)?\s*(['"])([^'"\n]+)['"]/gm, /\bimport\s*\(\s*(['"])([^'"\n]+)['"]/g]
+    : [/^[ \t]*#[ \t]*include[ \t]*(["<])([^">\n]+)[">]/gm];
+  return patterns.flatMap((pattern) =>
+    [...text.matchAll(pattern)].map((match) => ({
+      quoted: match[1] !== '<',
+      specifier: match[2],
+      line: text.slice(0, match.index + match[0].length).split('\n').length,
+    })),
+  );
+}
+
+// The project's file that an import names, or undefined when it names something outside.
+function resolveImport(file, { specifier, quoted }) {
+  if (file.endsWith('.ts')) {
+    if (!specifier.startsWith('.')) return undefined;
+    return normalize(join(dirname(file), specifier)).replace(/\.js$/, '.ts');
+  }
+  const candidates = [join(dirname(file), specifier), join('native', specifier)].map(normalize);
+  return candidates.find((path) => existsSync(join(root, path))) ?? (quoted ? candidates[0] : undefined);
+}
+
+function checkOutside(file, room, { specifier, line }) {
+  for (const rule of reserved) {
+    if (rule.import.test(specifier) && !rule.files.test(file)) report(file, line, `${specifier} is not for ${room.name}`);
+  }
+  if (!file.endsWith('.ts')) return;
+  const packageName = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
+  if (packageName === manifest.name) {
+    if (!room.imports.includes('doors')) report(file, line, `${room.name} must not import the package itself`);
+    else if (!doors.has(specifier)) report(file, line, `${specifier} is no public door`);
+  } else if (packageName.startsWith('node:')) {
+    if (!builtinModules.includes(specifier.slice(5))) report(file, line, `${specifier} is no module of Node's`);
+  } else if (file.startsWith('lib/') && !(packageName in (manifest.dependencies ?? {}))) {
+    report(file, line, `${specifier} is not among the dependencies`);
+  }
+}
+
+function checkFile(file, edges) {
+  const room = roomOf(file);
+  if (!room) return report(file, 1, 'belongs to no room');
+  for (const found of importsOf(file)) {
+    const target = resolveImport(file, found);
+    if (target === undefined) {
+      checkOutside(file, room, found);
+      continue;
+    }
+    if (!existsSync(join(root, target))) {
+      report(file, found.line, `${found.specifier} does not exist`);
+      continue;
+    }
+    if (target.endsWith('.ts')) edges.push({ target, line: found.line });
+    const targetRoom = roomOf(target);
+    if (!targetRoom) {
+      report(file, found.line, `${found.specifier} is in no room`);
+    } else if (targetRoom !== room && !room.imports.includes(targetRoom.name)) {
+      report(file, found.line, `${room.name} must not import ${targetRoom.name} (${target})`);
+    }
+  }
+}
+
+// Depth first; an edge to a file that is still open closes a cycle.
+function checkCycles(graph) {
+  const state = new Map();
+  const path = [];
+  const visit = (file) => {
+    state.set(file, 'open');
+    path.push(file);
+    for (const { target, line } of graph.get(file) ?? []) {
+      if (state.get(target) === 'open') {
+        report(file, line, `import cycle: ${[...path.slice(path.indexOf(target)), target].join(' > ')}`);
+      } else if (!state.has(target)) visit(target);
+    }
+    path.pop();
+    state.set(file, 'done');
+  };
+  for (const file of graph.keys()) if (!state.has(file)) visit(file);
+}
+
+const graph = new Map();
+const sources = ['lib', 'examples', 'bench', 'native']
+  .flatMap((path) => listFiles(path, ['native/build', 'bench/results']))
+  .filter((file) => /\.(ts|cc|h|inc)$/.test(file));
+for (const file of sources) {
+  const edges = [];
+  checkFile(file, edges);
+  if (file.endsWith('.ts')) graph.set(file, edges);
+}
+checkCycles(graph);
+
+for (const violation of violations) console.error(violation);
+console.log(`${sources.length} files, ${violations.length} violations of the import rules`);
+if (violations.length > 0 || sources.length === 0) process.exitCode = 1;

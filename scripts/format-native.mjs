@@ -1,0 +1,11 @@
+// Formats native/ with clang-format; with --check it writes nothing and fails when a file is not formatted.
+import { listFiles, run } from './support.mjs';
+
+const files = listFiles('native', ['native/build']).filter((file) => /\.(cc|h)$/.test(file));
+const check = process.argv.includes('--check');
+const { ok, output } = run('clang-format', [...(check ? ['--dry-run', '--Werror'] : ['-i']), ...files]);
+if (output) console.error(output.trimEnd());
+if (!ok) {
+  if (check) console.error('run `npm run format` (it needs clang-format)');
+  process.exitCode = 1;
+}

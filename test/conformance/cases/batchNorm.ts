@@ -1,0 +1,124 @@
+import { Data, matrices, rounded } from '../data.js';
+import {
+  type BatchNormBackwardArguments,
+  type BatchNormForwardArguments,
+  type BatchNormInferenceArguments,
+  batchNormBackward,
+  batchNormForward,
+  batchNormInference,
+} from '../reference/batchNorm.js';
+import { type CaseTable, defineCases, type GradientCase, type Sample } from '../types.js';
+
+type Forward = BatchNormForwardArguments;
+
+function forwardArguments(seed: number, rows: number, features: number, settings: Partial<Forward> = {}): Forward {
+  const data = new Data(seed);
+  return {
+    runningMean: data.normal(features),
+    runningVariance: data.uniform(features, 0.5, 2),
+    x: data.normal(rows * features, 2, 1),
+    gamma: data.normal(features, 1, 0.5),
+    beta: data.normal(features),
+    rows,
+    features,
+    epsilon: 1e-5,
+    momentum: 0.9,
+    ...settings,
+  };
+}
+
+function forwardSamples(): Sample<Forward>[] {
+  const epsilons = [1e-5, 1e-3, 1e-2, 0.5];
+  const momenta = [0.9, 0.99, 0, 0.5];
+  const constant = new Data(40).normal(9 * 5);
+  for (let i = 0; i < 9; i++) constant[i * 5 + 2] = 7;
+  const oneNaN = new Data(41).normal(9 * 5);
+  oneNaN[4 * 5 + 3] = Number.NaN;
+  const one = forwardArguments(42, 1, 11);
+  const untouched = forwardArguments(43, 9, 5, { momentum: 1 });
+  return [
+    ...matrices.map(([rows, features], i) => ({
+      arguments: forwardArguments(i, rows, features, { epsilon: epsilons[i % 4], momentum: momenta[i % 4] }),
+    })),
+    { note: 'one row: y = beta', arguments: one, expected: { y: one.beta } },
+    { note: 'one constant feature', arguments: forwardArguments(44, 9, 5, { x: constant }) },
+    { note: 'NaN in one feature only', arguments: forwardArguments(45, 9, 5, { x: oneNaN }) },
+    {
+      note: 'momentum 1 leaves the running statistics alone',
+      arguments: untouched,
+      expected: { runningMean: untouched.runningMean, runningVariance: untouched.runningVariance },
+    },
+    {
+      note: 'mean 200 standard deviations from 0, where float32 resolves x only to 4e-6 of one',
+      arguments: forwardArguments(46, 257, 5, { x: new Data(47).normal(257 * 5, 0.5, 100) }),
+      slack: 30,
+    },
+    { note: 'sums over 4099 rows', arguments: forwardArguments(48, 4099, 3) },
+  ];
+}
+
+function inferenceSamples(): Sample<BatchNormInferenceArguments>[] {
+  const epsilons = [1e-5, 1e-3, 0.5];
+  const samples = ([[0, 3], ...matrices] as const).map(([rows, features], i) => {
+    const { momentum: _, ...a } = forwardArguments(100 + i, rows, features, { epsilon: epsilons[i % 3] });
+    return { arguments: a };
+  });
+  const { momentum: _, ...a } = forwardArguments(150, 3, 4, {
+    x: [1, Number.NaN, 3, 4, 5, 6, Infinity, 8, 9, 10, 11, -Infinity],
+  });
+  const { momentum: __, ...zero } = forwardArguments(151, 3, 4, { runningVariance: [0, 0, 0, 0], epsilon: 0.25 });
+  return [...samples, { note: 'NaN and infinities', arguments: a }, { note: 'variance 0: epsilon alone', arguments: zero }];
+}
+
+function backwardArguments(seed: number, rows: number, features: number, dy?: ArrayLike<number>): BatchNormBackwardArguments {
+  const forward = forwardArguments(seed, rows, features, { epsilon: 1e-3 });
+  const { mean, inverseStd } = batchNormForward({ ...forward, x: rounded(Float64Array.from(forward.x)) });
+  const { x, gamma } = forward;
+  return { dy: dy ?? new Data(seed + 500).normal(rows * features), x, mean, inverseStd, gamma, rows, features };
+}
+
+function backwardSamples(): Sample<BatchNormBackwardArguments>[] {
+  const oneNaN = new Data(290).normal(9 * 5);
+  oneNaN[3] = Number.NaN;
+  return [
+    ...matrices.map(([rows, features], i) => ({
+      arguments: backwardArguments(200 + i, rows, features),
+      ...(rows <= 2 ? { note: 'few rows: inverseStd may be large and dx cancels', slack: 30 } : {}),
+    })),
+    { note: 'NaN in one feature only', arguments: backwardArguments(250, 9, 5, oneNaN) },
+    { note: 'sums over 4099 rows', arguments: backwardArguments(251, 4099, 3), slack: 10 },
+  ];
+}
+
+function gradients(): GradientCase<BatchNormBackwardArguments>[] {
+  return [
+    [3, 2],
+    [5, 1],
+    [8, 5],
+    [17, 4],
+  ].map(([rows, features], i) => {
+    const a = forwardArguments(300 + i, rows, features, { epsilon: 1e-3 });
+    const x = rounded(a.x);
+    const gamma = rounded(a.gamma);
+    const beta = rounded(a.beta);
+    const dy = rounded(new Data(310 + i).normal(rows * features));
+    const { mean, inverseStd } = batchNormForward({ ...a, x });
+    return {
+      note: `${rows}×${features}`,
+      variables: { x, gamma, beta },
+      value: (v) => batchNormForward({ ...a, x: v.x, gamma: v.gamma, beta: v.beta }).y.reduce((sum, y, j) => sum + y * dy[j], 0),
+      arguments: { dy, x, mean, inverseStd, gamma, rows, features },
+      gradients: { dx: 'x', dgamma: 'gamma', dbeta: 'beta' },
+    };
+  });
+}
+
+export const batchNormCases = {
+  batchNormForward: defineCases<Forward>({ samples: forwardSamples(), reference: batchNormForward }),
+  batchNormInference: defineCases<BatchNormInferenceArguments>({ samples: inferenceSamples(), reference: batchNormInference }),
+  batchNormBackward: defineCases<BatchNormBackwardArguments>({
+    samples: backwardSamples(),
+    reference: batchNormBackward,
+    gradients: gradients(),
+  }),
+} satisfies CaseTable;

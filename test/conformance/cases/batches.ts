@@ -1,0 +1,176 @@
+import { Data, lengths, matricesAndEmpty, repeated } from '../data.js';
+import {
+  type DropoutArguments,
+  dropoutForward,
+  type GatherArguments,
+  gatherBytes,
+  gatherFloats,
+  type PermutationArguments,
+  permutation,
+} from '../reference/batches.js';
+import { threefry2x32 } from '../reference/special.js';
+import { type CaseTable, defineCases, type Sample, type Vector } from '../types.js';
+
+const NAN = Number.NaN;
+const WORD_MAX = 2 ** 32 - 1;
+
+/** Seeds, streams and steps that reach both halves of a word. */
+const keys = [
+  { seed: 1, stream: 0x20000, step: 0 },
+  { seed: WORD_MAX, stream: WORD_MAX, step: WORD_MAX },
+  { seed: 0, stream: 0, step: 1 },
+  { seed: 0x9e3779b9, stream: 0x20003, step: 77 },
+];
+const drops = [0.5, 0.2, 0.3, 0.9];
+const dropSettings = (p: number) => ({ threshold: Math.floor(p * 2 ** 32), scale: 1 / (1 - p) });
+
+const wordOfElement5 = threefry2x32([keys[0].seed, keys[0].stream], [5, keys[0].step])[0];
+
+function dropoutSamples(): Sample<DropoutArguments>[] {
+  const special = repeated([NAN, Infinity, -Infinity, 0, -0, -1, 2 ** -149, 3e38]);
+  return [
+    ...[...lengths, 64, 1009].map((n, i) => ({
+      arguments: { x: new Data(i).normal(n), n, ...keys[i % 4], ...dropSettings(drops[i % 4]) },
+    })),
+    {
+      note: 'nothing dropped',
+      arguments: { x: new Data(40).normal(50), n: 50, ...keys[0], threshold: 0, scale: 1 },
+      expected: { mask: repeated([1], 50) },
+    },
+    {
+      note: 'nearly all dropped',
+      arguments: { x: new Data(41).normal(50), n: 50, ...keys[1], threshold: WORD_MAX, scale: 8 },
+      expected: { mask: repeated([0], 50) },
+    },
+    {
+      note: 'threshold equal to the word of element 5, which stays',
+      arguments: { x: new Data(42).normal(50), n: 50, ...keys[0], scale: 2, threshold: wordOfElement5 },
+    },
+    { note: 'special values', arguments: { x: special, n: special.length, ...keys[2], ...dropSettings(0.5) } },
+  ];
+}
+
+const scalings = [
+  { scale: 1, offset: 0 },
+  { scale: 1 / 255, offset: 0 },
+  { scale: 2 / 255, offset: -1 },
+  { scale: 1 / 0.3081, offset: -0.4242 },
+];
+
+function gatherArguments(seed: number, rows: number, features: number, source: Float64Array): GatherArguments {
+  const sourceRows = features === 0 ? 0 : source.length / features;
+  return { source, order: new Data(seed).integers(rows, sourceRows), rows, features, sourceRows, ...scalings[seed % 4] };
+}
+
+const sourceRowsOf = (rows: number) => Math.max(1, Math.floor(rows * 1.5));
+
+const everyByte: GatherArguments = {
+  source: Float64Array.from({ length: 256 }, (_, i) => i),
+  order: [3, 2, 1, 0, 3, 3],
+  rows: 6,
+  features: 64,
+  sourceRows: 4,
+  scale: 1,
+  offset: 0,
+};
+
+type LabelArguments = { source: Vector; order: Vector; rows: number; sourceRows: number };
+type MultiplyArguments = { a: Vector; b: Vector; n: number };
+
+const specialsA = [NAN, 1, Infinity, Infinity, 0, -0, 2 ** -149, 3e38, -1.5];
+const specialsB = [1, NAN, 0, -2, -3, -3, 0.5, 10, 2];
+
+export const batchCases = {
+  multiply: defineCases<MultiplyArguments>({
+    samples: [
+      ...lengths.map((n, i) => {
+        const data = new Data(i);
+        return { arguments: { a: data.normal(n), b: data.normal(n), n } };
+      }),
+      {
+        note: 'special values',
+        arguments: { a: repeated(specialsA), b: repeated(specialsB), n: 67 },
+        expected: { y: repeated([NAN, NAN, NAN, -Infinity, -0, 0, 0, Infinity, -3]) },
+      },
+    ],
+    reference: ({ a, b, n }) => ({ y: Float64Array.from({ length: n }, (_, i) => a[i] * b[i]) }),
+  }),
+
+  dropoutForward: defineCases<DropoutArguments>({ samples: dropoutSamples(), reference: dropoutForward }),
+
+  gatherBytes: defineCases<GatherArguments>({
+    samples: [
+      ...matricesAndEmpty.map(([rows, features], i) => ({
+        arguments: gatherArguments(i, rows, features, new Data(50 + i).integers(sourceRowsOf(rows) * features, 256)),
+      })),
+      { note: 'every byte', arguments: everyByte },
+    ],
+    reference: gatherBytes,
+  }),
+
+  gatherFloats: defineCases<GatherArguments>({
+    samples: [
+      ...matricesAndEmpty.map(([rows, features], i) => ({
+        arguments: gatherArguments(i, rows, features, new Data(100 + i).normal(sourceRowsOf(rows) * features)),
+      })),
+      {
+        note: 'a row with NaN or an infinity is NaN throughout',
+        arguments: {
+          source: [1, 2, 3, 4, 5, 6, NAN, 8, 9, 10, Infinity, 12, 13, 14, -Infinity],
+          order: [4, 0, 2, 1, 3, 0],
+          rows: 6,
+          features: 3,
+          sourceRows: 5,
+          scale: 2,
+          offset: 1,
+        },
+        expected: { x: [NAN, NAN, NAN, 3, 5, 7, NAN, NAN, NAN, 9, 11, 13, NAN, NAN, NAN, 3, 5, 7] },
+      },
+      ...[0, 15, 16, 18].map((column) => {
+        const source = new Data(150).normal(3 * 19);
+        source[19 + column] = NAN;
+        return { note: `NaN in column ${column} of source row 1`, arguments: gatherArguments(151, 7, 19, source) };
+      }),
+      {
+        note: 'large numbers are no infinities',
+        arguments: {
+          source: [3.4e38, -3.4e38, 1, 2 ** -149, 0, -0],
+          order: [1, 0],
+          rows: 2,
+          features: 3,
+          sourceRows: 2,
+          scale: 1,
+          offset: 0,
+        },
+        expected: { x: [2 ** -149, 0, 0, 3.4e38, -3.4e38, 1] },
+      },
+    ],
+    reference: gatherFloats,
+  }),
+
+  gatherLabels: defineCases<LabelArguments>({
+    samples: [
+      ...lengths.map((rows, i) => {
+        const sourceRows = sourceRowsOf(rows);
+        const data = new Data(i);
+        return {
+          arguments: { source: data.integers(sourceRows, 1000), order: data.integers(rows, sourceRows), rows, sourceRows },
+        };
+      }),
+      {
+        note: 'the ends of int32',
+        arguments: { source: [-(2 ** 31), 2 ** 31 - 1, -1], order: [2, 1, 0, 0], rows: 4, sourceRows: 3 },
+        expected: { labels: [-1, 2 ** 31 - 1, -(2 ** 31), -(2 ** 31)] },
+      },
+    ],
+    reference: ({ source, order, rows }) => ({ labels: Float64Array.from({ length: rows }, (_, i) => source[order[i]]) }),
+  }),
+
+  permutation: defineCases<PermutationArguments>({
+    samples: [...lengths, 2, 1000].map((n, i) => {
+      const { step, ...key } = keys[i % 4];
+      return { arguments: { n, ...key, epoch: step } };
+    }),
+    reference: permutation,
+  }),
+} satisfies CaseTable;

@@ -1,0 +1,252 @@
+import { Data, lengths } from '../data.js';
+import {
+  type AdaGradArguments,
+  type AdamArguments,
+  type AdamWArguments,
+  adaGrad,
+  adam,
+  adamW,
+  type RmsPropArguments,
+  rmsProp,
+  type SgdArguments,
+  sgd,
+} from '../reference/optimizers.js';
+import { type CaseTable, defineCases, type Sample, type Vector } from '../types.js';
+
+const NAN = Number.NaN;
+
+/** One sample a length, its settings taken in turn. */
+function swept<A extends { n: number }>(settings: readonly ((data: Data, n: number) => Omit<A, 'p' | 'g' | 'n'>)[]): Sample<A>[] {
+  const sizes = [...lengths, ...settings.map(() => 37), 1009];
+  return sizes.map((n, i) => {
+    const data = new Data(i);
+    return {
+      arguments: { p: data.normal(n), g: data.normal(n, 0.3), n, ...settings[i % settings.length](data, n) } as unknown as A,
+    };
+  });
+}
+
+/** The state before a step: zero at first, as after compile, later positive. */
+const zeros = (n: number) => new Float64Array(n);
+
+type SgdSettings = Omit<SgdArguments, 'p' | 'g' | 'n'>;
+const sgdSettings =
+  (settings: Partial<SgdSettings>, velocity: 'none' | 'zero' | 'running' = 'running') =>
+  (data: Data, n: number): SgdSettings => ({
+    velocity: velocity === 'none' ? null : velocity === 'zero' ? zeros(n) : data.normal(n),
+    learningRate: 0.1,
+    momentum: 0.9,
+    dampening: 0,
+    nesterov: false,
+    weightDecay: 0,
+    ...settings,
+  });
+
+type AdaGradSettings = Omit<AdaGradArguments, 'p' | 'g' | 'n'>;
+const adaGradSettings =
+  (settings: Partial<AdaGradSettings>) =>
+  (data: Data, n: number): AdaGradSettings => ({
+    accumulator: data.uniform(n, 0, 2),
+    learningRate: 0.05,
+    epsilon: 1e-7,
+    weightDecay: 0,
+    ...settings,
+  });
+
+type RmsPropSettings = Omit<RmsPropArguments, 'p' | 'g' | 'n'>;
+const rmsPropSettings =
+  (settings: Partial<RmsPropSettings>, velocity: 'none' | 'running' = 'none') =>
+  (data: Data, n: number): RmsPropSettings => ({
+    average: data.uniform(n, 0, 0.5),
+    velocity: velocity === 'none' ? null : data.normal(n),
+    learningRate: 0.01,
+    decay: 0.9,
+    epsilon: 1e-7,
+    epsilonInside: 0,
+    momentum: 0.9,
+    weightDecay: 0,
+    ...settings,
+  });
+
+type Moments = Omit<AdamArguments, 'p' | 'g' | 'n' | 'weightDecay'>;
+const moments = (data: Data, n: number): Moments => ({
+  m: data.normal(n, 0.2),
+  v: data.uniform(n, 0, 0.3),
+  stepSize: 0.002,
+  correction: 1.5,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  epsilonInside: 0,
+});
+const firstStep = (n: number) => ({ m: zeros(n), v: zeros(n), stepSize: 0.01, correction: 1000 });
+const adamSettings = (settings: Partial<AdamArguments>) => (data: Data, n: number) => ({
+  ...moments(data, n),
+  weightDecay: 0,
+  ...settings,
+});
+const adamWSettings = (settings: Partial<AdamWArguments>) => (data: Data, n: number) => ({
+  ...moments(data, n),
+  shrink: 1e-3,
+  ...settings,
+});
+
+/** What both Adams share: a denominator of 0, and NaN or infinity in the gradient. */
+function adamSpecials<T extends { weightDecay: number } | { shrink: number }>(own: T, kept: Vector) {
+  const common = { stepSize: 0.1, correction: 1, beta1: 0.9, beta2: 0.999, epsilonInside: 0, n: 5, ...own };
+  const p = [1, -2, 3, 4, 5];
+  return [
+    {
+      note: 'denominator 0 leaves p alone',
+      arguments: { ...common, p, m: zeros(5), v: zeros(5), g: zeros(5), epsilon: 0 },
+      expected: { p: kept, m: zeros(5), v: zeros(5) },
+    },
+    {
+      note: 'NaN and infinity in the gradient reach p',
+      arguments: { ...common, p, m: zeros(5), v: zeros(5), g: [NAN, 0, 0, NAN, Infinity], epsilon: 1e-8 },
+      expected: { p: [NAN, kept[1], kept[2], NAN, NAN] },
+    },
+    {
+      note: 'epsilon inside the root against one outside',
+      arguments: { ...common, p, m: zeros(5), v: zeros(5), g: [1e-4, -1e-3, 0, 1e-2, 1e-5], epsilon: 0, epsilonInside: 1e-5 },
+    },
+  ];
+}
+
+export const optimizerCases = {
+  sgd: defineCases<SgdArguments>({
+    samples: [
+      ...swept<SgdArguments>([
+        sgdSettings({}),
+        sgdSettings({}, 'none'),
+        sgdSettings({ nesterov: true }),
+        sgdSettings({ dampening: 0.9 }),
+        sgdSettings({ weightDecay: 0.01 }, 'none'),
+        sgdSettings({ weightDecay: 0.01, nesterov: 1, dampening: 0.5, momentum: 0.7 }),
+        sgdSettings({ momentum: 0.5 }, 'zero'),
+      ]),
+      {
+        note: 'NaN in the gradient, no velocity',
+        arguments: {
+          p: [1, 2],
+          velocity: null,
+          g: [NAN, 1],
+          n: 2,
+          learningRate: 0.5,
+          momentum: 0,
+          dampening: 0,
+          nesterov: false,
+          weightDecay: 0,
+        },
+        expected: { p: [NAN, 1.5] },
+      },
+      {
+        note: 'NaN in the gradient, with velocity',
+        arguments: {
+          p: [1, 2],
+          velocity: [0, 1],
+          g: [NAN, 1],
+          n: 2,
+          learningRate: 0.5,
+          momentum: 0.5,
+          dampening: 0,
+          nesterov: false,
+          weightDecay: 0,
+        },
+        expected: { p: [NAN, 1.25], velocity: [NAN, 1.5] },
+      },
+    ],
+    reference: sgd,
+  }),
+
+  adaGrad: defineCases<AdaGradArguments>({
+    samples: [
+      ...swept<AdaGradArguments>([
+        adaGradSettings({}),
+        adaGradSettings({ weightDecay: 0.02 }),
+        adaGradSettings({ epsilon: 0.1 }),
+        (data, n) => adaGradSettings({ accumulator: zeros(n), epsilon: 0 })(data, n),
+      ]),
+      {
+        note: 'denominator 0 leaves p alone; NaN reaches p',
+        arguments: { p: [1, 2, 3], accumulator: [0, 4, 1], g: [0, 0, NAN], n: 3, learningRate: 0.1, epsilon: 0, weightDecay: 0 },
+        expected: { p: [1, 2, NAN], accumulator: [0, 4, NAN] },
+      },
+    ],
+    reference: adaGrad,
+  }),
+
+  rmsProp: defineCases<RmsPropArguments>({
+    samples: [
+      ...swept<RmsPropArguments>([
+        rmsPropSettings({}),
+        rmsPropSettings({}, 'running'),
+        rmsPropSettings({ epsilon: 0, epsilonInside: 1e-2 }),
+        rmsPropSettings({ weightDecay: 0.05, epsilon: 0.05, decay: 0.99 }, 'running'),
+        (data, n) => rmsPropSettings({ average: zeros(n), epsilon: 1e-3 })(data, n),
+      ]),
+      {
+        note: 'denominator 0 gives no step; NaN reaches p',
+        arguments: {
+          p: [1, 2],
+          average: [0, 1],
+          velocity: [0.5, 0.5],
+          g: [0, NAN],
+          n: 2,
+          learningRate: 1,
+          decay: 0.9,
+          epsilon: 0,
+          epsilonInside: 0,
+          momentum: 0.5,
+          weightDecay: 0,
+        },
+        expected: { p: [0.75, NAN], average: [0, NAN], velocity: [0.25, NAN] },
+      },
+      {
+        note: 'the same without velocity',
+        arguments: {
+          p: [1, 2],
+          average: [0, 1],
+          velocity: null,
+          g: [0, NAN],
+          n: 2,
+          learningRate: 1,
+          decay: 0.9,
+          epsilon: 0,
+          epsilonInside: 0,
+          momentum: 0,
+          weightDecay: 0,
+        },
+        expected: { p: [1, NAN], average: [0, NAN] },
+      },
+    ],
+    reference: rmsProp,
+  }),
+
+  adam: defineCases<AdamArguments>({
+    samples: [
+      ...swept<AdamArguments>([
+        adamSettings({}),
+        (data, n) => adamSettings(firstStep(n))(data, n),
+        adamSettings({ correction: 1, epsilon: 1e-2 }),
+        adamSettings({ correction: 1, epsilon: 0, epsilonInside: 1e-2 }),
+        adamSettings({ weightDecay: 0.03, beta2: 0.99 }),
+      ]),
+      ...adamSpecials({ weightDecay: 0 }, [1, -2, 3, 4, 5]),
+    ],
+    reference: adam,
+  }),
+
+  adamW: defineCases<AdamWArguments>({
+    samples: [
+      ...swept<AdamWArguments>([
+        adamWSettings({}),
+        (data, n) => adamWSettings({ ...firstStep(n), shrink: 0.1 })(data, n),
+        adamWSettings({ correction: 1, epsilon: 1e-2, shrink: 0 }),
+        adamWSettings({ correction: 1, epsilon: 0, epsilonInside: 1e-2 }),
+      ]),
+      ...adamSpecials({ shrink: 0.5 }, [0.5, -1, 1.5, 2, 2.5]),
+    ],
+    reference: adamW,
+  }),
+} satisfies CaseTable;

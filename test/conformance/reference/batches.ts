@@ -1,0 +1,66 @@
+import type { Results, Vector } from '../types.js';
+import { threefry2x32 } from './special.js';
+
+export type DropoutArguments = {
+  x: Vector;
+  n: number;
+  threshold: number;
+  scale: number;
+  seed: number;
+  stream: number;
+  step: number;
+};
+
+export function dropoutForward({ x, n, threshold, scale, seed, stream, step }: DropoutArguments): Results {
+  const y = new Float64Array(n);
+  const mask = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    const block = i >> 5;
+    const words = threefry2x32([seed, stream], [block * 16 + (i & 15), step]);
+    const word = (i & 16) === 0 ? words[0] : words[1];
+    mask[i] = word < threshold ? 0 : Math.fround(scale);
+    y[i] = x[i] * mask[i];
+  }
+  return { y, mask };
+}
+
+export type GatherArguments = {
+  source: Vector;
+  order: Vector;
+  rows: number;
+  features: number;
+  sourceRows: number;
+  scale: number;
+  offset: number;
+};
+
+export function gatherBytes({ source, order, rows, features, scale, offset }: GatherArguments): Results {
+  const x = new Float64Array(rows * features);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < features; j++) x[i * features + j] = source[order[i] * features + j] * scale + offset;
+  }
+  return { x };
+}
+
+export function gatherFloats(a: GatherArguments): Results {
+  const x = Float64Array.from(gatherBytes(a).x);
+  for (let i = 0; i < a.rows; i++) {
+    for (let j = 0; j < a.features; j++) {
+      if (!Number.isFinite(a.source[a.order[i] * a.features + j])) x.fill(Number.NaN, i * a.features, (i + 1) * a.features);
+    }
+  }
+  return { x };
+}
+
+export type PermutationArguments = { n: number; seed: number; stream: number; epoch: number };
+
+export function permutation({ n, seed, stream, epoch }: PermutationArguments): Results {
+  const order = Int32Array.from({ length: n }, (_, i) => i);
+  for (let i = n - 1; i >= 1; i--) {
+    const q = n - 1 - i;
+    const word = threefry2x32([seed, stream], [q >> 1, epoch])[q & 1];
+    const j = Number((BigInt(word) * BigInt(i + 1)) >> 32n);
+    [order[i], order[j]] = [order[j], order[i]];
+  }
+  return { order };
+}

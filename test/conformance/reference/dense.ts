@@ -1,0 +1,80 @@
+import { fusedActivations } from '../../../lib/program/signatures.js';
+import type { Vector } from '../types.js';
+import { activation } from './activations.js';
+
+export type GemmArguments = {
+  c: Vector;
+  a: Vector;
+  b: Vector;
+  m: number;
+  n: number;
+  k: number;
+  transA: boolean | number;
+  transB: boolean | number;
+  alpha: number;
+  beta: number;
+};
+
+export function gemm({ c, a, b, m, n, k, transA, transB, alpha, beta }: GemmArguments): Float64Array {
+  const result = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      let sum = 0;
+      for (let l = 0; l < k; l++) sum += (transA ? a[l * m + i] : a[i * k + l]) * (transB ? b[j * k + l] : b[l * n + j]);
+      result[i * n + j] = alpha * sum + (beta === 0 ? 0 : beta * c[i * n + j]);
+    }
+  }
+  return result;
+}
+
+export type DenseArguments = {
+  x: Vector;
+  w: Vector;
+  b: Vector | null;
+  rows: number;
+  in: number;
+  out: number;
+  activation: number;
+  slope: number;
+};
+
+export function denseForward({ x, w, b, rows, in: inputs, out: outputs, activation: code, slope }: DenseArguments): Float64Array {
+  const f = activation[fusedActivations[code]];
+  const y = new Float64Array(rows * outputs);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < outputs; j++) {
+      let sum = b === null ? 0 : b[j];
+      for (let l = 0; l < inputs; l++) sum += x[i * inputs + l] * w[l * outputs + j];
+      y[i * outputs + j] = f(sum, slope);
+    }
+  }
+  return y;
+}
+
+export function denseBackwardInput(dy: Vector, w: Vector, rows: number, inputs: number, outputs: number): Float64Array {
+  const dx = new Float64Array(rows * inputs);
+  for (let i = 0; i < rows; i++) {
+    for (let l = 0; l < inputs; l++) {
+      for (let j = 0; j < outputs; j++) dx[i * inputs + l] += dy[i * outputs + j] * w[l * outputs + j];
+    }
+  }
+  return dx;
+}
+
+export function denseBackwardWeight(x: Vector, dy: Vector, rows: number, inputs: number, outputs: number): Float64Array {
+  const dw = new Float64Array(inputs * outputs);
+  for (let l = 0; l < inputs; l++) {
+    for (let j = 0; j < outputs; j++) {
+      for (let i = 0; i < rows; i++) dw[l * outputs + j] += x[i * inputs + l] * dy[i * outputs + j];
+    }
+  }
+  return dw;
+}
+
+export function denseBackwardBias(dy: Vector, rows: number, outputs: number): Float64Array {
+  const db = new Float64Array(outputs);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < outputs; j++) db[j] += dy[i * outputs + j];
+  }
+  return db;
+}

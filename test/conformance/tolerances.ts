@@ -1,0 +1,106 @@
+import type { KernelName } from '../../lib/program/signatures.js';
+
+/**
+ * How far an output may lie from the reference: |got − want| ≤ absolute + relative · |want|. `bits`: not at all, down
+ * to the sign of zero (any NaN equals any NaN).
+ */
+export type Tolerance = 'bits' | { readonly relative: number; readonly absolute: number };
+
+/** One float32 rounding, half a unit in the last place, is a relative error of at most this. */
+const ROUNDING = 2 ** -24;
+/** The spacing of float32's denormals: what relative accuracy means below 1e-38. */
+const DENORMAL = 2 ** -149;
+
+const within = (relative: number, absolute: number): Tolerance => ({ relative, absolute });
+const roundings = (count: number) => within(count * ROUNDING, count * DENORMAL);
+
+/** Relative alone: an absolute part would hide a wrong 1 − beta, as the averages are small at first. */
+const averageOfSquares = within(16 * ROUNDING, 8 * DENORMAL);
+
+const everyOutput = (names: readonly KernelName[], tolerance: Tolerance) =>
+  Object.fromEntries(names.map((name) => [name, { '*': tolerance }]));
+
+/** By kernel and output; `*` stands for all outputs that are not named. Inputs of the cases are of order 1. */
+export const tolerances: Readonly<Record<string, Readonly<Record<string, Tolerance>>>> = {
+  // Copies, selections and counters: nothing is rounded, or only once and prescribed so.
+  ...everyOutput(
+    [
+      'identity',
+      'identityBackward',
+      'relu',
+      'reluBackward',
+      'multiply',
+      'dropoutForward',
+      'argmax',
+      'accuracyLabels',
+      'accuracyProbabilities',
+      'accuracyBinary',
+      'gatherLabels',
+      'permutation',
+    ],
+    'bits',
+  ),
+  // Sums of up to about 130 products of order 1: each rounding is relative to a partial sum of order 10.
+  ...everyOutput(['gemm', 'denseBackwardInput', 'denseBackwardWeight'], within(2e-6, 2e-5)),
+  // The weights are scaled by 1/√in here, so that sums and partial sums are of order 1.
+  denseForward: { '*': within(2e-6, 4e-6) },
+  // A sum of up to 20011 numbers, blocked or in double; the absolute part is for columns that cancel.
+  denseBackwardBias: { '*': within(1e-6, 4e-6) },
+  // A product with a setting that is rounded to float32.
+  ...everyOutput(['leakyRelu', 'leakyReluBackward'], roundings(4)),
+  // A float32 exponential (a few roundings), then a few operations without cancellation.
+  ...everyOutput(['elu', 'selu', 'sigmoid', 'tanh', 'softplus', 'sigmoidBackward', 'softplusBackward'], roundings(16)),
+  // x · σ(x): where σ(x) is denormal, x ≥ −104 scales its rounding.
+  silu: { '*': within(16 * ROUNDING, 104 * DENORMAL) },
+  // y + alpha cancels where y is near −alpha, 1 − y² where y is near ±1: y's own rounding is then left, times dy.
+  ...everyOutput(['eluBackward', 'seluBackward', 'tanhBackward'], within(16 * ROUNDING, 1e-6)),
+  // 1 + erf cancels in the left tail; x scales what is left.
+  ...everyOutput(['gelu', 'geluBackward', 'siluBackward'], within(16 * ROUNDING, 2e-6)),
+  // The sum of exponentials is positive; x − max is rounded, and the exponential turns |x − max| ≤ 100 of it relative.
+  softmax: { '*': within(1e-5, 4 * DENORMAL) },
+  // dy − Σ dy y cancels; the terms are of order 1.
+  softmaxBackward: { '*': within(4e-6, 1e-6) },
+  // Two-pass statistics with a few hundred roundings in the sums, mean near 1, standard deviation near 2.
+  batchNormForward: {
+    '*': within(4e-6, 4e-6),
+    // The running statistics are two products of order 1.
+    runningMean: within(2e-6, 1e-6),
+    runningVariance: within(2e-6, 1e-6),
+  },
+  // A handful of operations, x − mean may cancel.
+  batchNormInference: { '*': within(4e-6, 4e-6) },
+  // Sums over the batch of order √rows, and three terms that cancel.
+  batchNormBackward: { '*': within(4e-6, 4e-6) },
+  // z − lse cancels for a confident row; the gradient is a difference of probabilities divided by the rows.
+  ...everyOutput(['softmaxCrossEntropy', 'softmaxCrossEntropyProbabilities'], within(4e-6, 2e-6)),
+  // Sums of positive terms, and differences of numbers of order 1.
+  ...everyOutput(['binaryCrossEntropy', 'squaredError', 'absoluteError', 'huber'], within(4e-6, 1e-6)),
+  // Double sums in order: the same operations as the reference, but for a fused multiply-add.
+  batchTotals: { meanLoss: within(1e-15, 0), hitCount: 'bits' },
+  // Double sums, perhaps in several lanes.
+  penalty: { '*': within(1e-12, 0) },
+  // Three products of order 1.
+  penaltyGradient: { '*': within(4 * ROUNDING, 4 * ROUNDING) },
+  // A few products of order 1 that may cancel against p.
+  sgd: { '*': within(8 * ROUNDING, 8 * ROUNDING) },
+  // The same with a root and a division; averages of squares do not cancel.
+  adaGrad: { '*': within(16 * ROUNDING, 8 * ROUNDING), accumulator: averageOfSquares },
+  rmsProp: { '*': within(16 * ROUNDING, 8 * ROUNDING), average: averageOfSquares },
+  ...Object.fromEntries(
+    ['adam', 'adamW'].map((name) => [name, { '*': within(16 * ROUNDING, 8 * ROUNDING), v: averageOfSquares }]),
+  ),
+  // One product and one sum, fused or not, of numbers up to 255.
+  gatherBytes: { '*': within(4 * ROUNDING, 1e-6) },
+  gatherFloats: { '*': within(4 * ROUNDING, 1e-6) },
+};
+
+export function toleranceOf(kernel: KernelName, output: string): Tolerance {
+  const tolerance = tolerances[kernel]?.[output] ?? tolerances[kernel]?.['*'];
+  if (tolerance === undefined) throw new Error(`no tolerance for ${kernel}, output ${output}`);
+  return tolerance;
+}
+
+/** A float32 gradient against central differences in double: truncation is of order 1e-12, so float32 rules. */
+export const gradientTolerance = { relative: 1e-4, absolute: 1e-5 } as const;
+/** The reference's own gradient, in double, against central differences with a step of 1e-6. */
+export const referenceGradientTolerance = { relative: 1e-6, absolute: 1e-8 } as const;
