@@ -1,6 +1,6 @@
 import type { Backend, BackendName, FeedArray, KernelArguments } from './backend/backend.js';
 import { tryNative, typescript as typescriptBackend } from './backend/select.js';
-import { checkStorage, describe, invalid } from './checks.js';
+import { checkInteger, checkStorage, describe, invalid } from './checks.js';
 import { BlasnetError } from './errors.js';
 import {
   type BufferParameter,
@@ -40,7 +40,15 @@ export interface KernelBackend {
   /** Why it is not available; empty when it is. */
   readonly reason: string;
   readonly kernels: Kernels;
+  /**
+   * Makes the calls in turn, `times` times over, with the arguments checked once and a single crossing to native code;
+   * returns the seconds taken. For measuring kernels; blocks until done.
+   */
+  repeat(calls: readonly KernelCall[], times: number): number;
 }
+
+/** A kernel's name and its arguments. */
+export type KernelCall = { [K in KernelName]: readonly [K, ...Operands<(typeof signatures)[K]['parameters']>] }[KernelName];
 
 const constructors: { [E in ElementType]: new (length: number) => Arrays[E] } = {
   f32: Float32Array,
@@ -143,12 +151,26 @@ function kernelTable(backend: () => Backend): Kernels {
   return Object.freeze(Object.fromEntries(entries)) as Kernels;
 }
 
+function repeatWith(backend: () => Backend) {
+  return (calls: readonly KernelCall[], times: number): number => {
+    const checked = calls.map(([kernel, ...args]) => [kernel, checkKernelArguments(kernel, args)] as const);
+    return backend().repeatKernels(checked, checkInteger('times', times, { min: 0, below: 2 ** 32 }));
+  };
+}
+
+function nativeBackend(): Backend {
+  const result = tryNative();
+  if ('error' in result) throw result.error;
+  return result.backend;
+}
+
 /** The kernels in plain TypeScript. */
 export const typescript: KernelBackend = {
   name: 'typescript',
   available: true,
   reason: '',
   kernels: kernelTable(typescriptBackend),
+  repeat: repeatWith(typescriptBackend),
 };
 
 /** The kernels in C++; unavailable where the addon can't be loaded. */
@@ -161,11 +183,8 @@ export const native: KernelBackend = {
     const result = tryNative();
     return 'error' in result ? result.error.message : '';
   },
-  kernels: kernelTable(() => {
-    const result = tryNative();
-    if ('error' in result) throw result.error;
-    return result.backend;
-  }),
+  kernels: kernelTable(nativeBackend),
+  repeat: repeatWith(nativeBackend),
 };
 
 export { BlasnetError } from './errors.js';

@@ -99,7 +99,7 @@
           'ldflags': [
             '<@(wrap_flags)',
             '<@(addon_link_flags)',
-            '-Wl,--version-script=<(module_root_dir)/exports.map',
+            '-Wl,--version-script=<!(node -p "require(\'path\').resolve(\'exports.map\')")',
           ],
         }],
       ],

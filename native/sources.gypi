@@ -19,6 +19,7 @@
       "kernels/gemm.cc"
     ],
     "executor_sources": [
+      "executor/governor.cc",
       "executor/plan.cc",
       "executor/pool.cc",
       "executor/run.cc"

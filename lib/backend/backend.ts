@@ -82,6 +82,8 @@ export interface Backend {
   readonly name: BackendName;
   load(program: Program, memory: Memory): Executable;
   callKernel(kernel: KernelName, args: KernelArguments): void;
+  /** Makes all calls in turn, `times` times over, in one crossing; returns the seconds. */
+  repeatKernels(calls: readonly (readonly [kernel: KernelName, args: KernelArguments])[], times: number): number;
   /** Bytes to skip from the start of `buffer` to a 64-byte boundary of memory. */
   padding(buffer: SharedArrayBuffer): number;
   info(): Omit<BackendInfo, 'reason'>;

@@ -98,6 +98,7 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
   Napi::Object addon = Napi::Object::New(env);
   addon.Set("Plan", environment.planConstructor.Value());
   addon.Set("callKernel", Napi::Function::New<callKernel>(env, "callKernel"));
+  addon.Set("repeatKernels", Napi::Function::New<repeatKernels>(env, "repeatKernels"));
   addon.Set("padding", Napi::Function::New<padding>(env, "padding"));
   addon.Set("info", Napi::Function::New<getInfo>(env, "info"));
   addon.Set("stop", Napi::Function::New<stop>(env, "stop"));

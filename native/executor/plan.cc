@@ -262,7 +262,20 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
     error = "program: words after the last instruction";
     return false;
   }
+  findPhases();
   return true;
+}
+
+void Plan::findPhases() {
+  size_t argument = 0;
+  for (size_t i = 0; i < instructions_.size(); i++) {
+    const Instruction& instruction = instructions_[i];
+    if (i == 0 || instruction.barrier || instruction.guard) {
+      phases_.push_back({i, i, argument, instruction.barrier, instruction.guard});
+    }
+    phases_.back().end = i + 1;
+    argument += instruction.arguments.size();
+  }
 }
 
 bool Plan::checkRequest(const RunRequest& request, std::string& error) const {

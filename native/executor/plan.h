@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../kernels/signatures.h"
+#include "governor.h"
 
 namespace blasnet {
 
@@ -49,6 +50,15 @@ struct Instruction {
   std::vector<ArgumentSource> arguments;
 };
 
+// Instructions that a thread works through for one share after the other: no share needs what another one has written.
+struct Phase {
+  size_t begin;
+  size_t end;
+  size_t firstArgument;  // of instruction `begin`, among the arguments of all instructions
+  bool barrier;          // all threads meet before it
+  bool guard;            // the run ends before it when the mean loss is not finite
+};
+
 // A run over a dataset; field by field as RunRequest in lib/backend/backend.ts.
 struct RunRequest {
   int64_t rows = 0;
@@ -81,6 +91,9 @@ class Plan {
   bool checkRequest(const RunRequest& request, std::string& error) const;
 
   const std::vector<Instruction>& instructions() const { return instructions_; }
+  const std::vector<Phase>& phases() const { return phases_; }
+  // Remembers from run to run how the machine takes to this program.
+  Governor& governor() const { return governor_; }
   int64_t capacity() const { return capacity_; }
   int64_t scalarCount() const { return scalarCount_; }
   uint32_t shuffleStream() const { return shuffleStream_; }
@@ -91,7 +104,11 @@ class Plan {
   bool decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error);
   bool checkInstruction(const Instruction& instruction, std::string& error) const;
 
+  void findPhases();
+
   std::vector<Instruction> instructions_;
+  std::vector<Phase> phases_;
+  mutable Governor governor_;
   int64_t capacity_ = 0;
   int64_t scalarCount_ = 0;
   uint32_t shuffleStream_ = 0;

@@ -18,11 +18,11 @@ struct Share {
   int64_t end;
 };
 
-// The share of `thread` in `units` units, in runs of whole `grain`s.
-Share share(int64_t units, int64_t grain, int thread, int threads) {
+// Share `part` of `parts` in `units` units, in runs of whole `grain`s.
+Share share(int64_t units, int64_t grain, int part, int parts) {
   const int64_t grains = (units + grain - 1) / grain;
-  const int64_t begin = grains * thread / threads * grain;
-  const int64_t end = grains * (thread + 1) / threads * grain;
+  const int64_t begin = grains * part / parts * grain;
+  const int64_t end = grains * (part + 1) / parts * grain;
   return {begin < units ? begin : units, end < units ? end : units};
 }
 
@@ -59,11 +59,12 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* stop, int32_t* contr
     first_ = finished_;
     last_ = total - first_ < length ? total : first_ + length;
     const Clock::time_point begin = Clock::now();
-    if (request_.threads == 1) {
+    const int threads = plan_.governor().choose(request_.threads);
+    if (threads == 1) {
       steps(0, 1, nullptr);
     } else {
       const Pool::Turn turn(pool);
-      pool.run(region, this, request_.threads);
+      pool.run(region, this, threads);
     }
     if (nonFinite_) {
       result.status = RunStatus::nonFinite;
@@ -71,6 +72,7 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* stop, int32_t* contr
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     const double perStep = seconds / static_cast<double>(last_ - first_);
+    plan_.governor().record(threads, request_.threads, perStep);
     const double fitting = regionSeconds / (perStep > 1e-9 ? perStep : 1e-9);
     length = fitting < 1 ? 1 : fitting > maxRegionSteps ? maxRegionSteps : static_cast<int64_t>(fitting);
   }
@@ -101,29 +103,37 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   Operands& operands = operands_[thread];
   resolve(operands, index, begin, rows);
 
-  const Argument* arguments = operands.values.data();
-  for (const Instruction& instruction : plan_.instructions()) {
-    if (instruction.barrier && barrier != nullptr) barrier->wait();
-    if (instruction.guard && !std::isfinite(plan_.metrics()[metricMeanLoss])) {
+  for (const Phase& phase : plan_.phases()) {
+    if (phase.barrier && barrier != nullptr) barrier->wait();
+    if (phase.guard && !std::isfinite(plan_.metrics()[metricMeanLoss])) {
       if (thread == 0) nonFinite_ = true;
       return false;
     }
+    for (int part = thread; part < request_.threads; part += threads) runShare(phase, operands, rows, part);
+  }
+  if (thread == 0) finishStep(index);
+  return true;
+}
+
+// Share `part` of all instructions of a phase.
+void Run::runShare(const Phase& phase, const Operands& operands, int64_t rows, int part) const {
+  const Argument* arguments = operands.values.data() + phase.firstArgument;
+  for (size_t i = phase.begin; i < phase.end; i++) {
+    const Instruction& instruction = plan_.instructions()[i];
     const int kernel = static_cast<int>(instruction.kernel);
     const int axis = signatures[kernel].axis;
     if (axis >= 0) {
       const int64_t factor = instruction.axisFactor;
-      // Shares of a batch are whole rows of it, so that a thread meets its own results again in the next kernel.
-      const Share mine = factor > 0 ? share(rows, 1, thread, threads)
-                                    : share(arguments[axis].integer, shareUnits, thread, threads);
+      // Shares of a batch are whole rows of it, so that a share meets its own results again in the next kernel.
+      const Share mine = factor > 0 ? share(rows, 1, part, request_.threads)
+                                    : share(arguments[axis].integer, shareUnits, part, request_.threads);
       const int64_t scale = factor > 0 ? factor : 1;
       if (mine.begin < mine.end) functions_[kernel](arguments, mine.begin * scale, mine.end * scale);
-    } else if (thread == 0) {
+    } else if (part == 0) {
       functions_[kernel](arguments, 0, 0);
     }
     arguments += instruction.arguments.size();
   }
-  if (thread == 0) finishStep(index);
-  return true;
 }
 
 // Thread 0 draws the epoch's order; nobody may still read the last one, nobody may read the new one too early.

@@ -1,4 +1,5 @@
-// Runs a plan over a dataset: epochs, batches, instructions, on one thread or several.
+// Runs a plan over a dataset: epochs, batches, instructions. The work is split into as many shares as the request has
+// threads, whatever number of threads works on them.
 #pragma once
 
 #include <atomic>
@@ -38,6 +39,7 @@ class Run {
   static void region(void* context, int thread, int threads);
   void steps(int thread, int threads, Barrier* barrier);
   bool step(int64_t index, int thread, int threads, Barrier* barrier);
+  void runShare(const Phase& phase, const Operands& operands, int64_t rows, int part) const;
   void beginEpoch(int64_t epoch, int thread, Barrier* barrier);
   void resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows) const;
   void finishStep(int64_t index);

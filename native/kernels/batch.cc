@@ -12,7 +12,9 @@ BLASNET_INLINE void fillNaN(float* x, int64_t n) {
   for (int64_t j = 0; j < n; j++) x[j] = math::notANumber;
 }
 
-// The rows of a batch lie anywhere in the source, where the hardware doesn't look ahead.
+// The rows of a batch lie anywhere in the source, where the hardware doesn't look ahead: fetch them some rows early.
+constexpr int64_t rowsAhead = 4;
+
 template <typename T>
 BLASNET_INLINE void prefetchRow(const T* row, int64_t features) {
   constexpr int64_t line = 64 / sizeof(T);
@@ -48,7 +50,8 @@ template <typename T>
 BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int64_t features, int64_t sourceRows, float scale,
                            float offset, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; row++) {
-    if (row + 1 < end && isRow(order[row + 1], sourceRows)) prefetchRow(source + order[row + 1] * features, features);
+    const int64_t ahead = row + rowsAhead;
+    if (ahead < end && isRow(order[ahead], sourceRows)) prefetchRow(source + order[ahead] * features, features);
     float* out = x + row * features;
     const T* in = isRow(order[row], sourceRows) ? source + order[row] * features : nullptr;
     if (in == nullptr || !isFinite(in, features)) {

@@ -42,11 +42,9 @@ void gemm(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_
 // y: rows x out; x: rows x in; w: in x out; b: out.
 void denseForward(float* y, const float* x, const float* w, const float* b, int64_t, int64_t in, int64_t out,
                   int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
-  // Blocks of rows, so that the activation finds the product in the cache; large enough for the product's own efficiency.
-  constexpr int64_t blockElements = 64 * 1024;
-  constexpr int64_t leastRows = 128;
-  const int64_t fitting = rowsFor(out, blockElements);
-  const int64_t blockRows = activation == identityCode ? end - begin : fitting > leastRows ? fitting : leastRows;
+  // Blocks of rows, so that the activation finds the product in the cache, but not so few that BLAS packs w too often.
+  constexpr int64_t manyRows = 512;
+  const int64_t blockRows = activation == identityCode ? end - begin : manyRows;
   for (int64_t first = begin; first < end; first += blockRows) {
     const int64_t count = first + blockRows < end ? blockRows : end - first;
     float* block = y + first * out;

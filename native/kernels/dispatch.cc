@@ -9,65 +9,51 @@ const Signature signatures[kernelCount] = {
 };
 #undef BLASNET_SIGNATURE
 
-#if defined(__x86_64__)
-
+// Each from its set's table.cc; an architecture has some of them.
 namespace baseline { extern const KernelFunction functions[]; }
 namespace avx2 { extern const KernelFunction functions[]; }
 namespace avx512 { extern const KernelFunction functions[]; }
-
-namespace {
-
-// __builtin_cpu_supports asks for the operating system's part too: that it saves the wide registers.
-bool always() noexcept { return true; }
-bool hasAvx2() noexcept { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-bool hasAvx512() noexcept {
-  return hasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-}
-
-#elif defined(__aarch64__)
-
 namespace neon { extern const KernelFunction functions[]; }
 
 namespace {
-
-bool always() noexcept { return true; }
-
-#else
-
-namespace baseline { extern const KernelFunction functions[]; }
-
-namespace {
-
-bool always() noexcept { return true; }
-
-#endif
 
 struct Candidate {
   KernelSet set;
   bool (*runs)() noexcept;
 };
 
+bool always() noexcept { return true; }
+
+#if defined(__x86_64__)
+
+// __builtin_cpu_supports asks for the operating system's part too: that it saves the wide registers.
+bool hasAvx2() noexcept { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool hasAvx512() noexcept {
+  return hasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+
+#endif
+
 // From the widest to the one that every CPU of the architecture runs.
 constexpr Candidate candidates[] = {
 #if defined(__x86_64__)
     {{"avx512", avx512::functions}, hasAvx512},
     {{"avx2", avx2::functions}, hasAvx2},
-    {{"baseline", baseline::functions}, always},
-#elif defined(__aarch64__)
+#endif
+#if defined(__aarch64__)
     {{"neon", neon::functions}, always},
 #else
     {{"baseline", baseline::functions}, always},
 #endif
 };
 
-bool equal(const char* a, const char* b) noexcept { return __builtin_strcmp(a, b) == 0; }
-
 }  // namespace
 
 const KernelSet* findKernelSet(const char* name) noexcept {
   for (const Candidate& candidate : candidates) {
-    if (equal(candidate.set.name, name) && candidate.runs()) return &candidate.set;
+    if (__builtin_strcmp(candidate.set.name, name) == 0 && candidate.runs()) return &candidate.set;
   }
   return nullptr;
 }

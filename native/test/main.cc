@@ -2,6 +2,7 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "../kernels/gemm.h"
 #include "test.h"
 
 namespace blasnet::test {
@@ -64,7 +65,7 @@ int main(int argc, char** argv) {
   using namespace blasnet::test;
   std::printf("kernel sets:");
   for (const blasnet::KernelSet* set : kernelSets()) std::printf(" %s", set->name);
-  std::printf("\n");
+  std::printf("; BLAS: %s, %s\n", blasnet::blasInfo().name, blasnet::blasInfo().core);
   for (const Entry& entry : entries()) {
     if (argc > 1 && std::strstr(entry.name, argv[1]) == nullptr) continue;
     failedInCase = 0;

@@ -32,7 +32,8 @@ export function describePlacement({ offset, storage, packed }: Placement): strin
   return `${storage} storage, offset ${offset}${packed ? ', packed' : ''}`;
 }
 
-const GUARD_BYTES = 64;
+/** Room for an overrun by a few vectors of any width, so that it fails a test and not the process. */
+const GUARD_BYTES = 256;
 /** Around outputs: a pattern that no kernel writes. */
 const OUTPUT_GUARD = 0xa5;
 /** Around inputs: NaN for floats, −1 for int32, so that a read past the end spoils the result. */
@@ -97,20 +98,22 @@ export interface BlockRequest {
   readonly contents: Vector | undefined;
 }
 
-/** Blocks without guards, each beginning where the one before it ends (rounded up to its own element size). */
+/** Each block begins where the one before it ends (rounded up to its own element size); only the first and last have a guard. */
 function pack(requests: readonly BlockRequest[], storage: Placement['storage']): Block[] {
   const starts: number[] = [];
-  let end = 0;
+  let end = GUARD_BYTES;
   for (const { parameter, length } of requests) {
     const { BYTES_PER_ELEMENT: size } = arrayTypes[parameter.type];
     const start = Math.ceil(end / size) * size;
     starts.push(start);
     end = start + length * size;
   }
-  const buffer = allocate(end, storage);
+  const buffer = allocate(end + GUARD_BYTES, storage);
   return requests.map(({ parameter, length, contents }, i) => {
+    const from = i === 0 ? 0 : starts[i];
     const bytes = length * arrayTypes[parameter.type].BYTES_PER_ELEMENT;
-    return new Block(parameter, length, contents, new Uint8Array(buffer, starts[i], bytes), 0);
+    const to = i === requests.length - 1 ? end + GUARD_BYTES : starts[i] + bytes;
+    return new Block(parameter, length, contents, new Uint8Array(buffer, from, to - from), starts[i] - from);
   });
 }
 

@@ -49,9 +49,9 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   // A product with a setting that is rounded to float32.
   ...everyOutput(['leakyRelu', 'leakyReluBackward'], roundings(4)),
   // A float32 exponential (a few roundings), then a few operations without cancellation.
-  ...everyOutput(['elu', 'selu', 'sigmoid', 'tanh', 'softplus', 'sigmoidBackward', 'softplusBackward'], roundings(16)),
+  ...everyOutput(['elu', 'selu', 'sigmoid', 'tanh', 'softplus', 'sigmoidBackward', 'softplusBackward'], roundings(8)),
   // x · σ(x): where σ(x) is denormal, x ≥ −104 scales its rounding.
-  silu: { '*': within(16 * ROUNDING, 104 * DENORMAL) },
+  silu: { '*': within(8 * ROUNDING, 104 * DENORMAL) },
   // y + alpha cancels where y is near −alpha, 1 − y² where y is near ±1: y's own rounding is then left, times dy.
   ...everyOutput(['eluBackward', 'seluBackward', 'tanhBackward'], within(16 * ROUNDING, 1e-6)),
   // 1 + erf cancels in the left tail; x scales what is left.

@@ -28,6 +28,8 @@ export interface AddonPlan {
 export interface Addon {
   readonly Plan: new (words: Float64Array, segments: (Float32Array | Float64Array)[]) => AddonPlan;
   callKernel(kernel: number, args: KernelArguments): void;
+  /** Makes all calls in turn, `times` times over; returns the seconds. */
+  repeatKernels(calls: (readonly [kernel: number, args: KernelArguments])[], times: number): number;
   /** Bytes from the start of the buffer to the next 64-byte boundary of memory. */
   padding(buffer: Uint8Array): number;
   info(): AddonInfo;

@@ -58,6 +58,12 @@ export function createNativeBackend(): Backend {
     callKernel(kernel, args) {
       addon.callKernel(kernelNames.indexOf(kernel), args);
     },
+    repeatKernels(calls, times) {
+      return addon.repeatKernels(
+        calls.map(([kernel, args]) => [kernelNames.indexOf(kernel), args] as const),
+        times,
+      );
+    },
     padding: (buffer) => addon.padding(new Uint8Array(buffer)),
     info: () => ({ backend: 'native', threads, ...addon.info(), addon: path }),
   };

@@ -9,6 +9,13 @@ export const typescriptBackend: Backend = {
   callKernel(kernel, args) {
     (kernels[kernel] as unknown as (...operands: unknown[]) => void)(...args);
   },
+  repeatKernels(calls, times) {
+    const begin = performance.now();
+    for (let i = 0; i < times; i++) {
+      for (const [kernel, args] of calls) this.callKernel(kernel, args);
+    }
+    return (performance.now() - begin) / 1000;
+  },
   padding: () => 0,
   info: () => ({
     backend: 'typescript',

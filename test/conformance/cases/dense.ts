@@ -143,6 +143,7 @@ function denseSamples(): Sample<DenseArguments>[] {
     ...propagating,
     { note: 'no input features: f(b)', arguments: denseArguments(293, 4, 0, 5, { activation: 1 }) },
     { note: 'no bias', arguments: denseArguments(294, 9, 16, 17, { b: null, activation: 6 }) },
+    { note: 'several blocks of rows', arguments: denseArguments(296, 300, 3, 520, { activation: 1 }) },
     { note: 'long sums', arguments: denseArguments(295, 3, 2003, 5), slack: 2 },
   ];
 }

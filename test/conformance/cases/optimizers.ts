@@ -91,6 +91,9 @@ const adamWSettings = (settings: Partial<AdamWArguments>) => (data: Data, n: num
   ...settings,
 });
 
+/** Their squares are still normal in float32. */
+const tinyGradients = [1e-10, -1e-8, 1e-12, 1e-15, -1e-6];
+
 /** What both Adams share: a denominator of 0, and NaN or infinity in the gradient. */
 function adamSpecials<T extends { weightDecay: number } | { shrink: number }>(own: T, kept: Vector) {
   const common = { stepSize: 0.1, correction: 1, beta1: 0.9, beta2: 0.999, epsilonInside: 0, n: 5, ...own };
@@ -105,6 +108,10 @@ function adamSpecials<T extends { weightDecay: number } | { shrink: number }>(ow
       note: 'NaN and infinity in the gradient reach p',
       arguments: { ...common, p, m: zeros(5), v: zeros(5), g: [NAN, 0, 0, NAN, Infinity], epsilon: 1e-8 },
       expected: { p: [NAN, kept[1], kept[2], NAN, NAN] },
+    },
+    {
+      note: 'tiny gradients make whole steps',
+      arguments: { ...common, p, m: zeros(5), v: zeros(5), g: tinyGradients, correction: 1000, epsilon: 0 },
     },
     {
       note: 'epsilon inside the root against one outside',
@@ -168,6 +175,19 @@ export const optimizerCases = {
         (data, n) => adaGradSettings({ accumulator: zeros(n), epsilon: 0 })(data, n),
       ]),
       {
+        note: 'tiny gradients make whole steps',
+        arguments: {
+          p: [1, -2, 3, 4, 5],
+          accumulator: zeros(5),
+          g: tinyGradients,
+          n: 5,
+          learningRate: 0.1,
+          epsilon: 0,
+          weightDecay: 0,
+        },
+        expected: { p: [0.9, -1.9, 2.9, 3.9, 5.1] },
+      },
+      {
         note: 'denominator 0 leaves p alone; NaN reaches p',
         arguments: { p: [1, 2, 3], accumulator: [0, 4, 1], g: [0, 0, NAN], n: 3, learningRate: 0.1, epsilon: 0, weightDecay: 0 },
         expected: { p: [1, 2, NAN], accumulator: [0, 4, NAN] },
@@ -183,8 +203,25 @@ export const optimizerCases = {
         rmsPropSettings({}, 'running'),
         rmsPropSettings({ epsilon: 0, epsilonInside: 1e-2 }),
         rmsPropSettings({ weightDecay: 0.05, epsilon: 0.05, decay: 0.99 }, 'running'),
-        (data, n) => rmsPropSettings({ average: zeros(n), epsilon: 1e-3 })(data, n),
+        (data, n) => rmsPropSettings({ average: zeros(n), decay: 0.999, epsilon: 1e-3 })(data, n),
       ]),
+      {
+        note: 'tiny gradients make whole steps',
+        arguments: {
+          p: [1, -2, 3, 4, 5],
+          average: zeros(5),
+          velocity: null,
+          g: tinyGradients,
+          n: 5,
+          learningRate: 0.1,
+          decay: 0.75,
+          epsilon: 0,
+          epsilonInside: 0,
+          momentum: 0,
+          weightDecay: 0,
+        },
+        expected: { p: [0.8, -1.8, 2.8, 3.8, 5.2] },
+      },
       {
         note: 'denominator 0 gives no step; NaN reaches p',
         arguments: {
