@@ -20,8 +20,8 @@ export type ErrorCode =
 
 /** Where a non-finite number was found, attached to errors of code `NON_FINITE`. */
 export interface NonFiniteDetails {
-  /** What holds the number, or only the loss when all inputs are finite. */
-  where: 'features' | 'targets' | 'loss';
+  /** What holds the number: the data, or, where they are finite, only the loss or what an update made of a parameter. */
+  where: 'features' | 'targets' | 'loss' | 'parameters';
   /** Row in the dataset (or in the batch, for a synchronous step). */
   row?: number;
   column?: number;

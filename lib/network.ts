@@ -14,7 +14,7 @@ import { Engine } from './training/engine.js';
 import { evaluateSource, INFERENCE_BATCH } from './training/evaluate.js';
 import { type FitOptions, fit, type TrainingData } from './training/fit.js';
 import type { Evaluation, History } from './training/history.js';
-import { type Features, findNonFinite, fromBatch, fromDataset, fromFeatures, nonFiniteError, type Targets } from './training/inputs.js';
+import { type Features, findNonFinite, fromBatch, fromDataset, fromFeatures, nonFiniteError, overSharedMemory, type Targets } from './training/inputs.js';
 import type { SampleSource } from './types.js';
 
 export interface NetworkOptions {
@@ -118,8 +118,8 @@ export class Network {
   /**
    * Trains off the event loop and resolves to the history. Rejects with `SHAPE_MISMATCH`, `LABEL_OUT_OF_RANGE`,
    * `EMPTY_DATA`, `INVALID_ARGUMENT` or `UNKNOWN_OPTION` before training starts, with the signal's reason when it is aborted,
-   * and with `NON_FINITE` when a batch's loss is not finite; the network then has the parameters of the last step that
-   * left them finite, or, when an update had spoilt them, those of the epoch's begin.
+   * and with `NON_FINITE` when a batch's loss or, at an epoch's end, a parameter is not finite; the network then has the
+   * parameters of the last step that left them finite, or, when an update had spoilt them, those of the epoch's begin.
    */
   async fit(data: TrainingData, options?: FitOptions): Promise<History> {
     this.#engine.checkIdle();
@@ -131,7 +131,7 @@ export class Network {
     this.#engine.checkIdle();
     const { batchSize = INFERENCE_BATCH, signal } = checkOptions('evaluate', options, ['batchSize', 'signal']);
     checkInteger('evaluate: batchSize', batchSize, { min: 1, below: 2 ** 31 });
-    const source = fromDataset('evaluate: data', this.#engine.model, data, true);
+    const source = overSharedMemory(fromDataset('evaluate: data', this.#engine.model, data, true));
     return this.#engine.hold(() => evaluateSource(this.#engine, source, batchSize, signal));
   }
 
@@ -161,9 +161,10 @@ export class Network {
     this.#engine.checkIdle();
     const source = fromBatch(this.#engine.model, x, y);
     const inputGradient = new Float32Array(source.rows * elements(this.input));
+    const state = this.#engine.state.slice();
     this.#engine.runSync({ kind: 'gradients', source, batchSize: source.rows, inputGradient });
     const loss = this.#engine.metric[0];
-    if (!Number.isFinite(loss)) throw this.#nonFinite(source);
+    if (!Number.isFinite(loss)) throw this.#nonFinite(source, state);
     return { loss, inputGradient };
   }
 
@@ -174,8 +175,9 @@ export class Network {
     checkOptimizer('optimizer', optimizer);
     const source = fromBatch(engine.model, x, y);
     const scalars = this.#scalars(optimizer);
+    const state = engine.state.slice();
     const result = engine.runSync({ kind: 'train', source, batchSize: source.rows, optimizer, scalars });
-    if (result.status === 'nonFinite') throw this.#nonFinite(source);
+    if (result.status === 'nonFinite') throw this.#nonFinite(source, state);
     optimizer.steps++;
     const [loss, hits] = engine.metric;
     return engine.model.loss.writeHits === undefined ? { loss } : { loss, accuracy: hits / source.rows };
@@ -222,7 +224,9 @@ export class Network {
     return scalars;
   }
 
-  #nonFinite(source: ReturnType<typeof fromBatch>): BlasnetError {
+  /** Undoes what the batch did to the running statistics, and says what is wrong with it. */
+  #nonFinite(source: ReturnType<typeof fromBatch>, state: Float32Array): BlasnetError {
+    this.#engine.state.set(state);
     const order = Int32Array.from({ length: source.rows }, (_, i) => i);
     return nonFiniteError(findNonFinite(source, order), this.#engine.metric[0], 'in this batch');
   }

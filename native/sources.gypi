@@ -29,8 +29,6 @@
       "binding/arguments.cc",
       "binding/async_run.cc",
       "binding/environment.cc",
-      "binding/async_run.cc",
-      "binding/environment.cc",
       "binding/kernel_call.cc",
       "binding/plan_object.cc"
     ],

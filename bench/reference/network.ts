@@ -159,7 +159,12 @@ class BatchNorm implements Layer {
 
   #statistics(x: Float32Array, rows: number): void {
     const n = this.width;
-    const [mean, inverseStd, runningMean, runningVariance] = [this.#mean, this.#inverseStd, this.#runningMean, this.#runningVariance];
+    const [mean, inverseStd, runningMean, runningVariance] = [
+      this.#mean,
+      this.#inverseStd,
+      this.#runningMean,
+      this.#runningVariance,
+    ];
     mean.fill(0);
     inverseStd.fill(0);
     for (let i = 0, o = 0; i < rows; i++) {

@@ -9,7 +9,17 @@ import { type Callbacks, callbackList, type TrainingHandle } from './callbacks.j
 import type { Engine, Source } from './engine.js';
 import { average, evaluateSource, INFERENCE_BATCH, newControl, sharedDoubles, stoppable } from './evaluate.js';
 import { type EpochLog, type Evaluation, History } from './history.js';
-import { type Features, findNonFinite, fromBatch, fromDataset, isSampleSource, nonFiniteError, type Targets } from './inputs.js';
+import {
+  type Features,
+  findNonFinite,
+  fromBatch,
+  fromDataset,
+  isSampleSource,
+  nonFiniteError,
+  overSharedMemory,
+  spoiltError,
+  type Targets,
+} from './inputs.js';
 
 /** A batch of a stream: arrays, or a dataset. */
 export type StreamBatch = { readonly x: Features; readonly y: Targets } | SampleSource;
@@ -72,13 +82,13 @@ export async function fit(engine: Engine, counter: EpochCounter, data: TrainingD
     epochs: checkInteger('fit: epochs', given.epochs ?? 1, { min: 0 }),
     batchSize: checkInteger('fit: batchSize', given.batchSize ?? 32, { min: 1, below: 2 ** 31 }),
     shuffle: checkBoolean('fit: shuffle', given.shuffle ?? true),
-    validation: validation === undefined ? undefined : fromDataset('fit: validation', engine.model, validation, true),
+    validation: validation === undefined ? undefined : overSharedMemory(fromDataset('fit: validation', engine.model, validation, true)),
     callbacks: callbackList(given.callbacks),
     signal,
     firstEpoch: initialEpoch ?? 0,
     history: new History(),
   };
-  const source = isSampleSource(data) ? fromDataset('fit: data', engine.model, data, true) : undefined;
+  const source = isSampleSource(data) ? overSharedMemory(fromDataset('fit: data', engine.model, data, true)) : undefined;
   const stream = source === undefined ? checkStream(data) : undefined;
   return engine.hold(async () => {
     signal?.throwIfAborted();
@@ -115,31 +125,47 @@ function scalarTable(optimizer: Optimizer, firstEpoch: number, epochs: number, s
   return { scalars, rates };
 }
 
-/** A copy of all that training changes, to go back to when a run ends in NaN. */
+function isFinite(block: Float32Array): boolean {
+  // A product with 0 is NaN for NaN and infinities alone.
+  let sum = 0;
+  for (let i = 0; i < block.length; i++) sum += block[i] * 0;
+  return sum === 0;
+}
+
+/** A copy of all that training changes, to go back to when a run has left it with NaN or infinities. */
 class Snapshot {
   readonly #live: readonly Float32Array[];
   readonly #saved: readonly Float32Array[];
+  readonly #optimizer: Optimizer;
+  #steps = 0;
 
   constructor(engine: Engine, optimizer: Optimizer) {
     this.#live = [engine.parameters, engine.state, engine.attach(optimizer)];
     this.#saved = this.#live.map((block) => new Float32Array(block.length));
+    this.#optimizer = optimizer;
   }
 
   take(): void {
     this.#live.forEach((block, i) => this.#saved[i].set(block));
+    this.#steps = this.#optimizer.steps;
   }
 
-  /** Puts the copy back if a parameter is no longer finite; says whether it did. */
+  /** Puts the copy back if a parameter is no longer finite; says whether it did. Running statistics go back on their own. */
   restore(): boolean {
-    if (this.#live[0].every(Number.isFinite)) return false;
+    const [parameters, state] = this.#live;
+    if (isFinite(parameters)) {
+      // A batch with a NaN has reached them before its loss could stop the step.
+      if (!isFinite(state)) state.set(this.#saved[1]);
+      return false;
+    }
     this.#live.forEach((block, i) => block.set(this.#saved[i]));
+    this.#optimizer.steps = this.#steps;
     return true;
   }
 }
 
 async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Promise<void> {
-  const { engine, optimizer, batchSize, callbacks } = plan;
-  const steps = Math.ceil(source.rows / batchSize);
+  const { engine, optimizer, callbacks } = plan;
   const snapshot = new Snapshot(engine, optimizer);
   const watched = callbacks.length > 0 || plan.validation !== undefined;
   let stopped = false;
@@ -156,7 +182,6 @@ async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Pr
     snapshot.take();
     const { logs, seconds } = await runEpochs(plan, counter, source, epoch, count, snapshot);
     counter.next += count;
-    optimizer.steps += count * steps;
     if (!watched) group = Math.max(1, Math.min(1000, Math.floor((SHORT_RUN / 1000 / seconds) * count)));
     for (const log of logs) await endEpoch(plan, log, handle);
     done += count;
@@ -180,24 +205,25 @@ async function runEpochs(plan: Plan, counter: EpochCounter, source: Source, epoc
   const report = sharedDoubles(2 * count * steps);
   const control = newControl();
   const begin = performance.now();
-  const stopProgress = startProgress(plan, control, begin, epoch, steps, source.rows);
+  const progress = startProgress(plan, control, begin, epoch, steps, source.rows);
   const first = counter.next;
   const job = { kind: 'train', source, batchSize, epochs: count, shuffle, epoch: first, optimizer, scalars, report } as const;
   try {
     const result = await stoppable(plan.signal, control, async () => {
       const ended = await engine.run(job, control);
-      if (ended.status !== 'done') optimizer.steps += ended.steps;
+      optimizer.steps += ended.steps;
       return ended;
     });
+    progress.check();
+    const restored = snapshot.restore();
     if (result.status === 'nonFinite') {
       const order = batchRows(engine, source, job, result.steps);
-      const restored = snapshot.restore();
-      if (restored) optimizer.steps -= result.steps;
       const at = `epoch ${epoch + Math.floor(result.steps / steps)}, step ${result.steps % steps}`;
       throw nonFiniteError(findNonFinite(source, order), engine.metric[0], at);
     }
+    if (restored) throw spoiltError(`in epoch ${epoch + count - 1}`);
   } finally {
-    stopProgress();
+    progress.stop();
   }
   const seconds = (performance.now() - begin) / 1000;
   const counts = engine.model.loss.writeHits !== undefined;
@@ -223,17 +249,30 @@ function batchRows(engine: Engine, source: Source, job: { batchSize: number; shu
   return order.subarray(begin, begin + job.batchSize);
 }
 
-/** Tells the callbacks how far the run is, from the event loop; returns what ends that. */
-function startProgress(plan: Plan, control: Int32Array, begin: number, epoch: number, steps: number, rows: number): () => void {
+/** Tells the callbacks how far the run is, from the event loop. An error in one ends the run and is thrown by `check`. */
+function startProgress(plan: Plan, control: Int32Array, begin: number, epoch: number, steps: number, rows: number) {
   const listeners = plan.callbacks.filter((callback) => callback.onProgress !== undefined);
-  if (listeners.length === 0) return () => {};
-  const timer = setInterval(() => {
+  if (listeners.length === 0) return { check() {}, stop() {} };
+  let failure: { error: unknown } | undefined;
+  const tell = () => {
     const done = Atomics.load(control, words.steps);
     const samplesPerSecond = (Math.min(rows, done * plan.batchSize) * 1000) / (performance.now() - begin);
     const progress = { epoch, epochs: plan.firstEpoch + plan.epochs, step: Math.min(done, steps), steps, samplesPerSecond };
-    for (const listener of listeners) listener.onProgress?.(progress);
-  }, PROGRESS_INTERVAL);
-  return () => clearInterval(timer);
+    try {
+      for (const listener of listeners) listener.onProgress?.(progress);
+    } catch (error) {
+      failure ??= { error };
+      clearInterval(timer);
+      Atomics.store(control, words.cancel, 1);
+    }
+  };
+  const timer = setInterval(tell, PROGRESS_INTERVAL);
+  return {
+    check() {
+      if (failure !== undefined) throw failure.error;
+    },
+    stop: () => clearInterval(timer),
+  };
 }
 
 /** Shared copies of a batch's columns, made anew only when a batch is larger than all before it. */
@@ -250,20 +289,13 @@ class Staging {
       block.set(data);
       return block.subarray(0, data.length);
     };
-    const { features, targets, labels } = source;
+    const { features, targets } = source;
     return {
       ...source,
       features: features instanceof Float32Array ? copy('features', features) : features,
       ...(targets && { targets: copy('targets', targets) }),
-      ...(labels && { labels: sharedLabels(labels) }),
     };
   }
-}
-
-function sharedLabels(labels: Int32Array): Int32Array {
-  const block = new Int32Array(new SharedArrayBuffer(labels.byteLength));
-  block.set(labels);
-  return block;
 }
 
 async function fitStream(plan: Plan, counter: EpochCounter, stream: AsyncIterable<StreamBatch> | Iterable<StreamBatch>): Promise<void> {
@@ -285,18 +317,22 @@ async function fitStream(plan: Plan, counter: EpochCounter, stream: AsyncIterabl
     const begin = performance.now();
     let reported = begin;
     for await (const batch of stream) {
-      const source = staging.shared(isSampleSource(batch) ? fromDataset('batch', engine.model, batch, true) : fromBatch(engine.model, batch?.x, batch?.y));
+      const given = isSampleSource(batch) ? fromDataset('batch', engine.model, batch, true) : fromBatch(engine.model, batch?.x, batch?.y);
+      const source = overSharedMemory(staging.shared(given));
       const { scalars, rates } = scalarTable(optimizer, epoch, 1, 1);
       const control = newControl();
       const job = { kind: 'train', source, batchSize: source.rows, optimizer, scalars } as const;
-      const result = await stoppable(plan.signal, control, () => engine.run(job, control));
+      const result = await stoppable(plan.signal, control, async () => {
+        const ended = await engine.run(job, control);
+        optimizer.steps += ended.steps;
+        return ended;
+      });
       const mean = engine.metric[0];
       if (result.status === 'nonFinite') {
-        if (snapshot.restore()) optimizer.steps -= losses.length;
+        snapshot.restore();
         const order = Int32Array.from({ length: source.rows }, (_, i) => i);
         throw nonFiniteError(findNonFinite(source, order), mean, `epoch ${epoch}, batch ${losses.length}`);
       }
-      optimizer.steps++;
       rate = rates[0];
       losses.push(mean);
       rows += source.rows;
@@ -314,6 +350,7 @@ async function fitStream(plan: Plan, counter: EpochCounter, stream: AsyncIterabl
       throw new BlasnetError('EMPTY_DATA', `fit: data: the stream gave no batch in epoch ${epoch}${hint}`);
     }
     counter.next++;
+    if (snapshot.restore()) throw spoiltError(`in epoch ${epoch}`);
     const seconds = (performance.now() - begin) / 1000;
     const counts = engine.model.loss.writeHits !== undefined;
     const totals: Evaluation = counts ? { loss: loss / rows, accuracy: hits / rows } : { loss: loss / rows };

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { checkStorage, describe, invalid } from '../checks.js';
+import { checkInteger, checkNumber, checkShape, checkStorage, describe, invalid } from '../checks.js';
 import { BlasnetError, type NonFiniteDetails } from '../errors.js';
 import { elements } from '../program/instructions.js';
 import type { Model } from '../program/model.js';
@@ -16,14 +16,19 @@ export function isSampleSource(value: unknown): value is SampleSource {
   return typeof source === 'object' && source !== null && ArrayBuffer.isView(source.features) && typeof source.length === 'number';
 }
 
-/** Float features made of nested or flat arrays; typed arrays are borrowed as they are. */
-function toFloats(name: string, value: unknown): Float32Array {
+/** Numbers from a flat array or an array of rows of `perRow` numbers each; a Float32Array is borrowed as it is. */
+function toFloats(name: string, value: unknown, perRow: number): Float32Array {
   if (types.isFloat32Array(value)) {
     checkStorage(name, value);
     return value;
   }
   if (!Array.isArray(value)) throw invalid(name, 'a Float32Array or arrays of numbers', value);
-  const flat: unknown[] = value.flat(2);
+  value.forEach((row: unknown, i) => {
+    if (Array.isArray(row) && row.length !== perRow) {
+      throw new BlasnetError('SHAPE_MISMATCH', `${name}[${i}]: expected ${perRow} numbers (one row), got ${row.length}`);
+    }
+  });
+  const flat: unknown[] = value.flat();
   const wrong = flat.findIndex((item) => typeof item !== 'number');
   if (wrong >= 0) throw invalid(`${name}[${wrong}]`, 'a number', flat[wrong]);
   return Float32Array.from(flat as number[]);
@@ -91,10 +96,30 @@ function checkFeatureShape(model: Model, shape: readonly number[]): void {
   }
 }
 
+/** A source that is no `Dataset` may hold anything. */
+function checkSource(name: string, { length, shape, features, scale, offset, labels, targets }: SampleSource): void {
+  checkInteger(`${name}: length`, length, { min: 0, below: 2 ** 31 });
+  checkShape(`${name}: shape`, shape);
+  checkNumber(`${name}: scale`, scale);
+  checkNumber(`${name}: offset`, offset);
+  if (!types.isUint8Array(features) && !types.isFloat32Array(features)) {
+    throw invalid(`${name}: features`, 'a Uint8Array or a Float32Array', features);
+  }
+  if (labels !== undefined && !types.isInt32Array(labels)) throw invalid(`${name}: labels`, 'an Int32Array', labels);
+  if (targets !== undefined && !types.isFloat32Array(targets)) throw invalid(`${name}: targets`, 'a Float32Array', targets);
+  checkStorage(`${name}: features`, features);
+  if (labels !== undefined) checkStorage(`${name}: labels`, labels);
+  if (targets !== undefined) checkStorage(`${name}: targets`, targets);
+  const wanted = length * elements(shape);
+  if (features.length !== wanted) {
+    throw new BlasnetError('SHAPE_MISMATCH', `${name}: features: expected ${length} rows of ${elements(shape)} numbers, got ${features.length}`);
+  }
+}
+
 /** Checks a dataset against the network. `withTargets`: its labels or targets are needed. */
 export function fromDataset(name: string, model: Model, data: unknown, withTargets: boolean): Source {
   if (!isSampleSource(data)) throw invalid(name, 'a Dataset', data);
-  checkStorage(`${name}: features`, data.features);
+  checkSource(name, data);
   checkFeatureShape(model, data.shape);
   if (data.length === 0) throw new BlasnetError('EMPTY_DATA', `${name}: expected at least one row, got none`);
   const { length: rows, features, scale, offset } = data;
@@ -114,15 +139,29 @@ export function fromDataset(name: string, model: Model, data: unknown, withTarge
   return { ...base, ...asTargets(`${name}: targets`, data.targets, rows, elements(model.output)) };
 }
 
+function shared<T extends Uint8Array | Int32Array | Float32Array>(data: T): T {
+  if (types.isSharedArrayBuffer(data.buffer)) return data;
+  const copy = new (data.constructor as new (buffer: SharedArrayBuffer) => T)(new SharedArrayBuffer(data.byteLength));
+  copy.set(data);
+  return copy;
+}
+
+/** The source for an asynchronous run, which may hold shared memory only: other storage is copied. */
+export function overSharedMemory(source: Source): Source {
+  const { features, labels, targets } = source;
+  return { ...source, features: shared(features), ...(labels && { labels: shared(labels) }), ...(targets && { targets: shared(targets) }) };
+}
+
 /** Checks the features of a synchronous call. */
 export function fromFeatures(name: string, model: Model, x: unknown): Source {
   if (isSampleSource(x)) return fromDataset(name, model, x, false);
-  const features = toFloats(name, x);
+  const features = toFloats(name, x, elements(model.input));
   return { rows: rowsOf(name, features.length, elements(model.input)), features, scale: 1, offset: 0, target: 'none' };
 }
 
 function isInteger(value: unknown): value is IntegerArray {
-  return types.isTypedArray(value) && !types.isFloat32Array(value) && !types.isFloat64Array(value);
+  const others = [types.isFloat32Array, types.isFloat64Array, types.isBigInt64Array, types.isBigUint64Array];
+  return types.isTypedArray(value) && !others.some((is) => is(value));
 }
 
 /** Checks features and targets of a synchronous call. */
@@ -134,13 +173,13 @@ export function fromBatch(model: Model, x: unknown, y: unknown): Source {
   const plainLabels = Array.isArray(y) && wantsLabels && y.length === source.rows && y.every((value) => typeof value === 'number');
   if (isInteger(y) || (plainLabels && (outputs > 1 || y.every((value) => Number.isInteger(value))))) {
     if (isInteger(y)) checkStorage('y', y);
-    const wrong = Array.isArray(y) ? y.findIndex((value) => !Number.isInteger(value)) : -1;
+    const wrong = Array.isArray(y) ? y.findIndex((value) => (value | 0) !== value) : -1;
     if (wrong >= 0) throw invalid(`y[${wrong}]`, 'an integer label', (y as number[])[wrong]);
     const labels = types.isInt32Array(y) ? y : Int32Array.from(y as ArrayLike<number>);
     return { ...source, ...asLabels('y', model, labels, source.rows, (length) => new Float32Array(length)) };
   }
   if (!types.isFloat32Array(y) && !Array.isArray(y)) throw invalid('y', 'integer labels, or a Float32Array or arrays of targets', y);
-  return { ...source, ...asTargets('y', toFloats('y', y), source.rows, outputs) };
+  return { ...source, ...asTargets('y', toFloats('y', y, outputs), source.rows, outputs) };
 }
 
 /** The first NaN or infinity among the rows `order` of a source: what made a loss non-finite, if it was the data. */
@@ -160,6 +199,12 @@ export function findNonFinite(source: Source, order: Int32Array): NonFiniteDetai
     }
   }
   return undefined;
+}
+
+/** The error for an update that left parameters that are not finite. */
+export function spoiltError(at: string): BlasnetError {
+  const message = `parameters: an update ${at} made one non-finite although the losses are finite; a smaller learning rate usually helps`;
+  return new BlasnetError('NON_FINITE', message, { details: { where: 'parameters' } });
 }
 
 /** The error for a step whose mean loss was not finite. */

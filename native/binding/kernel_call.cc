@@ -34,19 +34,32 @@ struct Call {
   void run() const { function(arguments, 0, units); }
 };
 
-Call readCall(Napi::Env env, Napi::Value kernel, Napi::Value args) {
-  if (!args.IsArray()) reject(env, "callKernel: expected a kernel and its arguments");
+// Reads elements before any address is taken: a getter among them could detach a buffer.
+std::vector<Napi::Value> elements(const Napi::Array& list) {
+  std::vector<Napi::Value> values;
+  for (uint32_t i = 0; i < list.Length(); i++) values.push_back(list.Get(i));
+  return values;
+}
+
+std::vector<Napi::Value> kernelArguments(Napi::Env env, const Napi::Value& args) {
+  if (!args.IsArray() || args.As<Napi::Array>().Length() > static_cast<uint32_t>(maxParameters)) {
+    reject(env, "callKernel: expected a kernel and its arguments");
+  }
+  return elements(args.As<Napi::Array>());
+}
+
+// Runs no JavaScript.
+Call readCall(Napi::Env env, Napi::Value kernel, const std::vector<Napi::Value>& values) {
   const double index = readNumber(env, kernel, "kernel");
   if (!(index >= 0 && index < kernelCount) || index != std::floor(index)) reject(env, "callKernel: unknown kernel");
   const Signature& signature = signatures[static_cast<int>(index)];
-  const Napi::Array list = args.As<Napi::Array>();
-  if (list.Length() != static_cast<uint32_t>(signature.count)) reject(env, "callKernel: wrong number of arguments");
+  if (values.size() != static_cast<size_t>(signature.count)) reject(env, "callKernel: wrong number of arguments");
 
   Call call{};
   size_t lengths[maxParameters] = {};
   for (int i = 0; i < signature.count; i++) {
     const Parameter& parameter = signature.parameters[i];
-    const Napi::Value value = list.Get(static_cast<uint32_t>(i));
+    const Napi::Value& value = values[static_cast<size_t>(i)];
     Argument& argument = call.arguments[i];
     if (parameter.isBuffer()) {
       if (value.IsNull() && parameter.optional) continue;
@@ -67,7 +80,7 @@ Call readCall(Napi::Env env, Napi::Value kernel, Napi::Value args) {
   }
   for (int i = 0; i < signature.count; i++) {
     const Parameter& parameter = signature.parameters[i];
-    if (!parameter.isBuffer() || list.Get(static_cast<uint32_t>(i)).IsNull()) continue;
+    if (!parameter.isBuffer() || values[static_cast<size_t>(i)].IsNull()) continue;
     uint64_t needed = 1;
     for (int j = 0; j < parameter.lengthCount; j++) {
       // Two sizes below 2^31 can't overflow 64 bits.
@@ -83,7 +96,7 @@ Call readCall(Napi::Env env, Napi::Value kernel, Napi::Value args) {
 }  // namespace
 
 Napi::Value callKernel(const Napi::CallbackInfo& info) {
-  readCall(info.Env(), info[0], info[1]).run();
+  readCall(info.Env(), info[0], kernelArguments(info.Env(), info[1])).run();
   return info.Env().Undefined();
 }
 
@@ -92,13 +105,15 @@ Napi::Value repeatKernels(const Napi::CallbackInfo& info) {
   if (!info[0].IsArray()) reject(env, "repeatKernels: expected a list of calls");
   const double times = readNumber(env, info[1], "times");
   if (!(times >= 0 && times <= UINT32_MAX)) reject(env, "repeatKernels: times out of range");
-  const Napi::Array list = info[0].As<Napi::Array>();
-  std::vector<Call> calls;
-  for (uint32_t i = 0; i < list.Length(); i++) {
-    const Napi::Value entry = list.Get(i);
+  std::vector<Napi::Value> kernels;
+  std::vector<std::vector<Napi::Value>> arguments;
+  for (const Napi::Value& entry : elements(info[0].As<Napi::Array>())) {
     if (!entry.IsArray()) reject(env, "repeatKernels: expected a kernel and its arguments");
-    calls.push_back(readCall(env, entry.As<Napi::Array>().Get(0u), entry.As<Napi::Array>().Get(1u)));
+    kernels.push_back(entry.As<Napi::Array>().Get(0u));
+    arguments.push_back(kernelArguments(env, entry.As<Napi::Array>().Get(1u)));
   }
+  std::vector<Call> calls;
+  for (size_t i = 0; i < kernels.size(); i++) calls.push_back(readCall(env, kernels[i], arguments[i]));
   const auto begin = std::chrono::steady_clock::now();
   for (uint32_t i = 0; i < static_cast<uint32_t>(times); i++) {
     for (const Call& call : calls) call.run();

@@ -39,7 +39,6 @@ Napi::Object PlanObject::toObject(Napi::Env env, const RunResult& result) {
 PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanObject>(info) {
   const Napi::Env env = info.Env();
   if (info.Length() != 2 || !info[1].IsArray()) reject(env, "Plan: expected words and a list of segments");
-  const View words = readView(env, info[0], "words", napi_float64_array);
   const Napi::Array list = info[1].As<Napi::Array>();
   if (list.Length() != segmentCount) reject(env, "Plan: wrong number of segments");
   Block segments[segmentCount];
@@ -52,24 +51,32 @@ PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanOb
     segments[i] = {view.data, view.length * elementBytes(view.type)};
     kept.Set(i, value);
   }
+  // After the segments: a getter among them could detach the words.
+  const View words = readView(env, info[0], "words", napi_float64_array);
   std::string error;
   if (!plan_.decode(static_cast<const double*>(words.data), words.length, segments, error)) reject(env, error);
   segments_ = Napi::Persistent(kept.As<Napi::Object>());
 }
 
-// (feeds, numbers, scalars, report, …)
-RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchronous) {
+// (feeds, numbers, scalars, report, …); puts the feeds into `keep`.
+RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchronous, Napi::Array keep) {
   const Napi::Env env = info.Env();
-  if (busy_) reject(env, "run: this program is running already");
   if (info.Length() < 4 || !info[0].IsArray()) reject(env, "run: expected feeds, numbers, scalars and report");
   const auto checkShared = [&](const View& view, const char* name) {
     if (asynchronous && !view.shared) reject(env, std::string("run: ") + name + ": an asynchronous run needs shared memory");
   };
   const Napi::Array feeds = info[0].As<Napi::Array>();
   if (feeds.Length() != feedCount) reject(env, "run: wrong number of feeds");
+  // All feeds before any address is taken: a getter among them could detach the buffer of another.
+  Napi::Value values[feedCount];
+  for (uint32_t i = 0; i < feedCount; i++) {
+    values[i] = feeds.Get(i);
+    keep.Set(i, values[i]);
+  }
+  if (busy_) reject(env, "run: this program is running already");
   RunRequest request;
   for (uint32_t i = 0; i < feedCount; i++) {
-    const Napi::Value value = feeds.Get(i);
+    const Napi::Value& value = values[i];
     if (value.IsNull() || value.IsUndefined()) continue;
     const View view = readView(env, value, "feed");
     checkShared(view, "feed");
@@ -106,7 +113,7 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchro
 
 Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const RunRequest request = readRequest(info, false);
+  const RunRequest request = readRequest(info, false, Napi::Array::New(env, feedCount));
   Environment& environment = Environment::of(env);
   try {
     Run run(plan_, request, *environment.kernels);
@@ -119,18 +126,14 @@ Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
 // (feeds, numbers, scalars, report, control: Int32Array, done: (error, result) => void)
 Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const RunRequest request = readRequest(info, true);
+  // Whatever the run touches stays alive with it: this plan too.
+  Napi::Array keep = Napi::Array::New(env);
+  const RunRequest request = readRequest(info, true, keep);
   if (info.Length() != 6 || !info[5].IsFunction()) reject(env, "run: expected a control array and a callback");
   const View control = readView(env, info[4], "control", napi_int32_array);
   if (!control.shared || control.length < controlWords) reject(env, "run: control: expected shared memory of two words");
-  // Whatever the run touches stays alive with it: this plan too.
-  Napi::Array keep = Napi::Array::New(env);
-  keep.Set(0u, info.This());
-  for (uint32_t i = 0; i < 5; i++) keep.Set(i + 1, info[i]);
-  Napi::Array feeds = Napi::Array::New(env);
-  const Napi::Array given = info[0].As<Napi::Array>();
-  for (uint32_t i = 0; i < feedCount; i++) feeds.Set(i, given.Get(i));
-  keep.Set(6u, feeds);
+  keep.Set(feedCount, info.This());
+  for (uint32_t i = 1; i < 5; i++) keep.Set(feedCount + i, info[i]);
   try {
     Environment::of(env).start(std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep,
                                                           info[5].As<Napi::Function>()));

@@ -20,7 +20,7 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
  private:
   Napi::Value runSync(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
-  RunRequest readRequest(const Napi::CallbackInfo& info, bool asynchronous);
+  RunRequest readRequest(const Napi::CallbackInfo& info, bool asynchronous, Napi::Array keep);
 
   Plan plan_;
   bool busy_ = false;

@@ -161,7 +161,8 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
         source.feed = static_cast<Feed>(a);
         const FeedRule& rule = feedRules[a];
         if ((parameter.element != rule.elements[0] && parameter.element != rule.elements[1]) ||
-            (parameter.kind != ParameterKind::in && (!rule.output || source.factor == 0))) {
+            (parameter.kind != ParameterKind::in && (!rule.output || source.factor == 0)) ||
+            (source.feed == Feed::order && source.factor != 1)) {
           return fail(error, signature.name, parameter.name, "this feed does not fit here");
         }
         if (source.feed == Feed::order) usesOrder_ = true;
@@ -196,7 +197,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   return true;
 }
 
-// Extents and overlaps, for the largest batch: all lengths grow with the rows.
+// Extents and overlaps, for the largest batch: no length shrinks as the rows grow.
 bool Plan::checkInstruction(const Instruction& instruction, std::string& error) const {
   const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
   for (int i = 0; i < signature.count; i++) {
@@ -215,8 +216,10 @@ bool Plan::checkInstruction(const Instruction& instruction, std::string& error) 
     if (!parameter.isBuffer() || source.tag == ArgumentTag::none) continue;
     const int64_t needed = neededLength(instruction, parameter, capacity_, maxSize);
     if (source.tag == ArgumentTag::feed) {
-      // A feed that moves with the batch must not be read beyond its rows: rows × factor elements, no more.
-      if (source.factor > 0 && (needed < 0 || needed > capacity_ * source.factor)) {
+      // A feed that moves with the batch must not be used beyond its rows: rows × factor elements, no more, of a batch of
+      // one row too, where a length that does not depend on the rows would show.
+      const int64_t single = neededLength(instruction, parameter, 1, maxSize);
+      if (source.factor > 0 && (needed < 0 || needed > capacity_ * source.factor || single < 0 || single > source.factor)) {
         return fail(error, signature.name, parameter.name, "more elements than a batch of the feed has");
       }
       continue;

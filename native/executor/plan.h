@@ -79,6 +79,11 @@ struct RunRequest {
 
   int64_t stepsPerEpoch() const { return (rows + batchSize - 1) / batchSize; }
   int64_t steps() const { return stepsPerEpoch() * epochs; }
+  // Rows of the batch of step `index`: the last of an epoch may be short.
+  int64_t batchRows(int64_t index) const {
+    const int64_t left = rows - index % stepsPerEpoch() * batchSize;
+    return left < batchSize ? left : batchSize;
+  }
 };
 
 class Plan {

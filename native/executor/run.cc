@@ -97,11 +97,11 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   const int64_t perEpoch = request_.stepsPerEpoch();
   const int64_t inEpoch = index % perEpoch;
   if (inEpoch == 0 && request_.shuffle && plan_.usesOrder()) beginEpoch(index / perEpoch, thread, barrier);
-  const int64_t begin = inEpoch * request_.batchSize;
-  const int64_t left = request_.rows - begin;
-  const int64_t rows = left < request_.batchSize ? left : request_.batchSize;
+  const int64_t rows = request_.batchRows(index);
+  // A program's barriers hold for batches of one size: shares of another size lie elsewhere, where others may still work.
+  if (barrier != nullptr && index > first_ && rows != request_.batchRows(index - 1)) barrier->wait();
   Operands& operands = operands_[thread];
-  resolve(operands, index, begin, rows);
+  resolve(operands, index, inEpoch * request_.batchSize, rows);
 
   for (const Phase& phase : plan_.phases()) {
     if (phase.barrier && barrier != nullptr) barrier->wait();

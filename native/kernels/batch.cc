@@ -71,8 +71,8 @@ void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t,
   gather(x, source, order, features, sourceRows, scale, offset, begin, end);
 }
 
-void gatherFloats(float* x, const float* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows,
-                  float scale, float offset, int64_t begin, int64_t end) noexcept {
+void gatherFloats(float* x, const float* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows, float scale,
+                  float offset, int64_t begin, int64_t end) noexcept {
   gather(x, source, order, features, sourceRows, scale, offset, begin, end);
 }
 

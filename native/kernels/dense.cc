@@ -40,8 +40,8 @@ void gemm(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_
 }
 
 // y: rows x out; x: rows x in; w: in x out; b: out.
-void denseForward(float* y, const float* x, const float* w, const float* b, int64_t, int64_t in, int64_t out,
-                  int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+void denseForward(float* y, const float* x, const float* w, const float* b, int64_t, int64_t in, int64_t out, int32_t activation,
+                  float slope, int64_t begin, int64_t end) noexcept {
   // Blocks of rows, so that the activation finds the product in the cache, but not so few that BLAS packs w too often.
   constexpr int64_t manyRows = 512;
   const int64_t blockRows = activation == identityCode ? end - begin : manyRows;

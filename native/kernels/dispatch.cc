@@ -10,10 +10,18 @@ const Signature signatures[kernelCount] = {
 #undef BLASNET_SIGNATURE
 
 // Each from its set's table.cc; an architecture has some of them.
-namespace baseline { extern const KernelFunction functions[]; }
-namespace avx2 { extern const KernelFunction functions[]; }
-namespace avx512 { extern const KernelFunction functions[]; }
-namespace neon { extern const KernelFunction functions[]; }
+namespace baseline {
+extern const KernelFunction functions[];
+}
+namespace avx2 {
+extern const KernelFunction functions[];
+}
+namespace avx512 {
+extern const KernelFunction functions[];
+}
+namespace neon {
+extern const KernelFunction functions[];
+}
 
 namespace {
 

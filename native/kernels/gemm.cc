@@ -3,6 +3,9 @@
 
 #include <cblas.h>
 
+#include <cstdlib>
+#include <cstring>
+
 namespace blasnet {
 namespace {
 
@@ -14,6 +17,33 @@ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 // A block that has one row only, or fits one, needs no more than its own length as leading dimension.
 blasint leading(int64_t stride, int64_t length) {
   return static_cast<blasint>(stride > largestInt ? (length > 0 ? length : 1) : stride);
+}
+
+struct Tile {
+  int64_t rows, columns, depth;
+};
+
+// OpenBLAS's AVX-512 cores have kernels for small products (up to 10^6 multiplications) that read their operands where they
+// lie. They reach the peak of the machine where the general path, which packs the operands first, does not. Other cores
+// have none. BLASNET_GEMM_TILES=0 leaves all products whole.
+bool hasSmallKernels() noexcept {
+  static const bool answer = [] {
+    const char* wish = std::getenv("BLASNET_GEMM_TILES");
+    if (wish != nullptr && std::strcmp(wish, "0") == 0) return false;
+    const char* core = openblas_get_corename();
+    return std::strcmp(core, "SkylakeX") == 0 || std::strcmp(core, "Cooperlake") == 0 || std::strcmp(core, "Sapphirerapids") == 0;
+  }();
+  return answer;
+}
+
+// How to cut a product into small ones, by what was measured (docs/decisions/0003-small-products.md): few rows against a
+// narrow matrix, and weight gradients of small batches. Elsewhere the general path is as good or better.
+Tile chooseTile(bool transA, bool transB, int64_t m, int64_t n, int64_t k) noexcept {
+  constexpr int64_t smallProduct = 1000000;
+  const Tile whole = {largestBlock, largestBlock, largestBlock};
+  if (transB || m * n <= smallProduct / k || !hasSmallKernels()) return whole;
+  if (transA) return k <= 128 ? Tile{96, 64, largestBlock} : whole;
+  return m <= 128 && n <= 256 ? Tile{64, 64, 128} : whole;
 }
 
 }  // namespace
@@ -30,7 +60,7 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
 
   // BLAS takes 32-bit ints. Larger sizes run in blocks; where a leading dimension is too large, blocks hold a single row of
   // that matrix, which makes the leading dimension meaningless.
-  int64_t rowBlock = largestBlock, columnBlock = largestBlock, depthBlock = largestBlock;
+  auto [rowBlock, columnBlock, depthBlock] = chooseTile(transA, transB, m, n, k);
   if (lda > largestInt) (transA ? depthBlock : rowBlock) = 1;
   if (ldb > largestInt) (transB ? columnBlock : depthBlock) = 1;
   if (ldc > largestInt) rowBlock = 1;
@@ -51,9 +81,7 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
   }
 }
 
-BlasInfo blasInfo() noexcept {
-  return {"OpenBLAS", openblas_get_corename(), openblas_get_config(), openblas_get_num_threads()};
-}
+BlasInfo blasInfo() noexcept { return {"OpenBLAS", openblas_get_corename(), openblas_get_config(), openblas_get_num_threads()}; }
 
 void useSingleBlasThread() noexcept { openblas_set_num_threads(1); }
 

@@ -78,8 +78,8 @@ void binaryCrossEntropy(float* loss, float* dprediction, const float* prediction
                         int64_t outputs, int64_t begin, int64_t end) noexcept;
 void squaredError(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows, int64_t outputs,
                   float factor, int64_t begin, int64_t end) noexcept;
-void absoluteError(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows,
-                   int64_t outputs, int64_t begin, int64_t end) noexcept;
+void absoluteError(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows, int64_t outputs,
+                   int64_t begin, int64_t end) noexcept;
 void huber(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows, int64_t outputs,
            float delta, int64_t begin, int64_t end) noexcept;
 
@@ -95,7 +95,7 @@ void batchTotals(double* meanLoss, double* hitCount, const float* loss, const fl
                  int64_t rows) noexcept;
 
 // Regularisers.
-void penalty(double* total, const double* carry, const float* w, int64_t n, float l1, float l2) noexcept;
+void penalty(double* total, const double* carry, const float* w, int64_t n, double l1, double l2) noexcept;
 void penaltyGradient(float* dw, const float* w, int64_t n, float l1, float l2, int64_t begin, int64_t end) noexcept;
 
 // Optimizer steps.

@@ -124,8 +124,7 @@ void softmaxCrossEntropyProbabilities(float* loss, float* dprediction, const flo
     const auto smoothed = [=](int64_t j) { return peak * given[j] + spread; };
     const float total = static_cast<float>(sumOf(classes, exponential));
     const float logTotal = math::log(total);
-    loss[row] = static_cast<float>(
-        sumOf(classes, [=](int64_t j) { return smoothed(j) * (logTotal - (z[j] - largest)); }));
+    loss[row] = static_cast<float>(sumOf(classes, [=](int64_t j) { return smoothed(j) * (logTotal - (z[j] - largest)); }));
     if (dprediction != nullptr) {
       float* gradient = dprediction + row * classes;
       const float normalise = static_cast<float>(sumOf(classes, smoothed) / static_cast<double>(total));
@@ -153,8 +152,8 @@ void squaredError(float* loss, float* dprediction, const float* prediction, cons
 }
 
 // prediction, target, dprediction: rows x outputs; loss: rows.
-void absoluteError(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows,
-                   int64_t outputs, int64_t begin, int64_t end) noexcept {
+void absoluteError(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows, int64_t outputs,
+                   int64_t begin, int64_t end) noexcept {
   elementwiseLoss(
       loss, dprediction, prediction, target, outputs, begin, end, perOutput(outputs), perElement(rows, outputs),
       [](float p, float t) { return math::absolute(p - t); }, [](float p, float t) { return math::sign(p - t); });

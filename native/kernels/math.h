@@ -40,7 +40,7 @@ struct Reduced {
 
 // For |x| < 2^21; of a NaN, r is NaN.
 BLASNET_INLINE Reduced reduce(float x) {
-  constexpr float shifter = 0x1.8p23f;  // adding it leaves the nearest integer in the low mantissa bits
+  constexpr float shifter = 0x1.8p23f;   // adding it leaves the nearest integer in the low mantissa bits
   constexpr float ln2High = 0x1.63p-1f;  // few bits: its product with k is exact
   constexpr float ln2Low = -0x1.bd0106p-13f;
   const float shifted = x * 0x1.715476p+0f + shifter;

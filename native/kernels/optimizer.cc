@@ -41,8 +41,8 @@ BLASNET_INLINE void momentumStep(float* p, float* velocity, const float* g, floa
 
 }  // namespace
 
-void sgd(float* p, float* velocity, const float* g, int64_t, float learningRate, float momentum, double dampening,
-         bool nesterov, float weightDecay, int64_t begin, int64_t end) noexcept {
+void sgd(float* p, float* velocity, const float* g, int64_t, float learningRate, float momentum, double dampening, bool nesterov,
+         float weightDecay, int64_t begin, int64_t end) noexcept {
   const float take = static_cast<float>(1 - dampening);
   if (velocity == nullptr) {
 #pragma omp simd

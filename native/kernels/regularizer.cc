@@ -4,7 +4,7 @@
 
 namespace blasnet::BLASNET_SIMD {
 
-void penalty(double* total, const double* carry, const float* w, int64_t n, float l1, float l2) noexcept {
+void penalty(double* total, const double* carry, const float* w, int64_t n, double l1, double l2) noexcept {
   double magnitudes = 0, squares = 0;
 #pragma omp simd reduction(+ : magnitudes, squares)
   for (int64_t i = 0; i < n; i++) {

@@ -41,19 +41,32 @@ struct RealReader {
   static constexpr bool fits(const Parameter& parameter) { return parameter.kind == ParameterKind::real; }
 };
 
-template <> struct Reader<float*> : PointerReader<float, Element::f32, false> {};
-template <> struct Reader<double*> : PointerReader<double, Element::f64, false> {};
-template <> struct Reader<int32_t*> : PointerReader<int32_t, Element::i32, false> {};
-template <> struct Reader<const float*> : PointerReader<const float, Element::f32, true> {};
-template <> struct Reader<const double*> : PointerReader<const double, Element::f64, true> {};
-template <> struct Reader<const int32_t*> : PointerReader<const int32_t, Element::i32, true> {};
-template <> struct Reader<const uint8_t*> : PointerReader<const uint8_t, Element::u8, true> {};
-template <> struct Reader<int64_t> : IntegerReader<int64_t, ParameterKind::size> {};
-template <> struct Reader<uint32_t> : IntegerReader<uint32_t, ParameterKind::word> {};
-template <> struct Reader<int32_t> : IntegerReader<int32_t, ParameterKind::code> {};
-template <> struct Reader<bool> : IntegerReader<bool, ParameterKind::flag> {};
-template <> struct Reader<float> : RealReader<float> {};
-template <> struct Reader<double> : RealReader<double> {};
+template <>
+struct Reader<float*> : PointerReader<float, Element::f32, false> {};
+template <>
+struct Reader<double*> : PointerReader<double, Element::f64, false> {};
+template <>
+struct Reader<int32_t*> : PointerReader<int32_t, Element::i32, false> {};
+template <>
+struct Reader<const float*> : PointerReader<const float, Element::f32, true> {};
+template <>
+struct Reader<const double*> : PointerReader<const double, Element::f64, true> {};
+template <>
+struct Reader<const int32_t*> : PointerReader<const int32_t, Element::i32, true> {};
+template <>
+struct Reader<const uint8_t*> : PointerReader<const uint8_t, Element::u8, true> {};
+template <>
+struct Reader<int64_t> : IntegerReader<int64_t, ParameterKind::size> {};
+template <>
+struct Reader<uint32_t> : IntegerReader<uint32_t, ParameterKind::word> {};
+template <>
+struct Reader<int32_t> : IntegerReader<int32_t, ParameterKind::code> {};
+template <>
+struct Reader<bool> : IntegerReader<bool, ParameterKind::flag> {};
+template <>
+struct Reader<float> : RealReader<float> {};
+template <>
+struct Reader<double> : RealReader<double> {};
 
 template <int number, auto function, typename Type = decltype(function)>
 struct Thunk;

@@ -59,10 +59,12 @@ TEST(gathersMarkBadRows) {
       for (int64_t i = 0; i < rows; i++) order[i] = indices[i];
       Call(*set, Kernel::gatherFloats, x, source, order, rows, features, sourceRows, 2.0f, 0.0f).whole();
       for (int64_t i = 0; i < rows; i++) {
-        for (int64_t j = 0; j < features; j++) CHECK(i == 0 || i == 3 ? x[i * features + j] == 2 : std::isnan(x[i * features + j]));
+        for (int64_t j = 0; j < features; j++)
+          CHECK(i == 0 || i == 3 ? x[i * features + j] == 2 : std::isnan(x[i * features + j]));
       }
       Call(*set, Kernel::gatherBytes, x, bytes, order, rows, features, sourceRows, 1.0f, 0.0f).whole();
-      for (int64_t j = 0; j < features; j++) CHECK(x[j] == 0x5a && std::isnan(x[4 * features + j]) && std::isnan(x[5 * features + j]));
+      for (int64_t j = 0; j < features; j++)
+        CHECK(x[j] == 0x5a && std::isnan(x[4 * features + j]) && std::isnan(x[5 * features + j]));
       Call(*set, Kernel::gatherLabels, gathered, labels, order, rows, sourceRows).split();
       const int32_t expected[] = {10, 11, 12, 13, -1, -1};
       CHECK(std::memcmp(gathered.data(), expected, sizeof expected) == 0 && gathered.intact());
@@ -92,8 +94,8 @@ TEST(permutation) {
 
 // Against values computed by another implementation of the definition in docs/numerics.md.
 TEST(permutationKnownAnswer) {
-  constexpr int32_t expected[] = {36, 39, 5, 12, 1, 3, 24, 16, 11, 27, 7, 20, 18, 0, 33, 30, 32, 15, 4, 23,
-                                  37, 21, 35, 10, 13, 6, 25, 9, 8, 22, 29, 34, 2, 14, 38, 31, 26, 28, 17, 19};
+  constexpr int32_t expected[] = {36, 39, 5,  12, 1,  3, 24, 16, 11, 27, 7,  20, 18, 0,  33, 30, 32, 15, 4,  23,
+                                  37, 21, 35, 10, 13, 6, 25, 9,  8,  22, 29, 34, 2,  14, 38, 31, 26, 28, 17, 19};
   constexpr int64_t n = sizeof expected / sizeof expected[0];
   for (const KernelSet* set : kernelSets()) {
     Buffer<int32_t> order(n);

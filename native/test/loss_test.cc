@@ -105,7 +105,9 @@ const Regression regressions[] = {
     {"squaredError", Kernel::squaredError, true, [](double p, double t, double factor) { return factor * (p - t) * (p - t); },
      [](double p, double t, double factor) { return 2 * factor * (p - t); }},
     {"absoluteError", Kernel::absoluteError, false, [](double p, double t, double) { return std::fabs(p - t); },
-     [](double p, double t, double) { return p > t ? 1.0 : p < t ? -1.0 : 0.0; }},
+     [](double p, double t, double) { return p > t   ? 1.0
+                                             : p < t ? -1.0
+                                                     : 0.0; }},
     {"huber", Kernel::huber, true,
      [](double p, double t, double delta) {
        const double d = std::fabs(p - t);

@@ -49,17 +49,25 @@ bool bitsEqual(float a, float b) { return math::toBits(a) == math::toBits(b); }
 
 TEST(mathSweeps) {
   constexpr float most = std::numeric_limits<float>::max();
-  sweep("exp", 1.5, -most, most, [](float x) { return math::exp(x); }, [](double x) { return std::exp(x); });
-  sweep("expm1", 2, -most, most, [](float x) { return math::expm1(x); }, [](double x) { return std::expm1(x); });
-  sweep("log", 2, std::numeric_limits<float>::min(), most, [](float x) { return math::log(x); },
-        [](double x) { return std::log(x); });
-  sweep("log1p", 2, 0, 1, [](float x) { return math::log1p(x); }, [](double x) { return std::log1p(x); });
-  sweep("sigmoid", 3, -most, most, [](float x) { return math::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); });
-  sweep("tanh", 3, -most, most, [](float x) { return math::tanh(x); }, [](double x) { return std::tanh(x); });
-  sweep("normal distribution", 5, -13, most, [](float x) { return math::normal(x).distribution; },
-        [](double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); });
-  sweep("normal exponential", 1.5, -13, 13, [](float x) { return math::normal(x).exponential; },
-        [](double x) { return std::exp(-0.5 * x * x); });
+  sweep(
+      "exp", 1.5, -most, most, [](float x) { return math::exp(x); }, [](double x) { return std::exp(x); });
+  sweep(
+      "expm1", 2, -most, most, [](float x) { return math::expm1(x); }, [](double x) { return std::expm1(x); });
+  sweep(
+      "log", 2, std::numeric_limits<float>::min(), most, [](float x) { return math::log(x); },
+      [](double x) { return std::log(x); });
+  sweep(
+      "log1p", 2, 0, 1, [](float x) { return math::log1p(x); }, [](double x) { return std::log1p(x); });
+  sweep(
+      "sigmoid", 3, -most, most, [](float x) { return math::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); });
+  sweep(
+      "tanh", 3, -most, most, [](float x) { return math::tanh(x); }, [](double x) { return std::tanh(x); });
+  sweep(
+      "normal distribution", 5, -13, most, [](float x) { return math::normal(x).distribution; },
+      [](double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); });
+  sweep(
+      "normal exponential", 1.5, -13, 13, [](float x) { return math::normal(x).exponential; },
+      [](double x) { return std::exp(-0.5 * x * x); });
 }
 
 TEST(mathSpecialValues) {

@@ -56,7 +56,8 @@ TEST(argmaxAndAccuracy) {
 }
 
 TEST(argmaxOfSpecialRows) {
-  const float rows[][3] = {{nan, -inf, nan}, {-inf, -inf, -inf}, {nan, nan, nan}, {0.0f, -0.0f, 0.0f}, {1, inf, inf}, {-inf, nan, -1}};
+  const float rows[][3] = {{nan, -inf, nan},    {-inf, -inf, -inf}, {nan, nan, nan},
+                           {0.0f, -0.0f, 0.0f}, {1, inf, inf},      {-inf, nan, -1}};
   const int32_t expected[] = {1, 0, 0, 0, 1, 2};
   for (const KernelSet* set : kernelSets()) {
     Buffer<float> x(18);

@@ -43,7 +43,8 @@ TEST(batchNorm) {
         Buffer<float> dy(rows * features, random, -1, 1), dx(rows * features), dgamma(features), dbeta(features);
         Call(*set, Kernel::batchNormBackward, dx, dgamma, dbeta, dy, x, f.mean, f.inverseStd, gamma, rows, features).whole();
         Buffer<float> inference(rows * features);
-        Call(*set, Kernel::batchNormInference, inference, x, gamma, beta, f.runningMean, f.runningVariance, rows, features, epsilon)
+        Call(*set, Kernel::batchNormInference, inference, x, gamma, beta, f.runningMean, f.runningVariance, rows, features,
+             epsilon)
             .whole();
 
         for (int64_t j = 0; j < features; j++) {
@@ -59,8 +60,8 @@ TEST(batchNorm) {
           for (int64_t i = 0; i < rows; i++) {
             const int64_t at = i * features + j;
             CHECK_NEAR(f.y[at], (x[at] - mean) * inverseStd * gamma[j] + beta[j], 2e-6, 1e-5, "y");
-            CHECK_NEAR(inference[at], (static_cast<double>(x[at]) - f.runningMean[j]) * runningInverse * gamma[j] + beta[j], 2e-6, 1e-6,
-                       "inference");
+            CHECK_NEAR(inference[at], (static_cast<double>(x[at]) - f.runningMean[j]) * runningInverse * gamma[j] + beta[j], 2e-6,
+                       1e-6, "inference");
             sum += dy[at];
             product += dy[at] * (x[at] - mean) * inverseStd;
           }
@@ -70,16 +71,18 @@ TEST(batchNorm) {
           for (int64_t i = 0; i < rows; i++) {
             const int64_t at = i * features + j;
             const double normalised = (x[at] - mean) * inverseStd;
-            CHECK_NEAR(dx[at], gamma[j] * inverseStd * (dy[at] - sum / scale - normalised * product / scale), 1e-5, 1e-5 * inverseStd,
-                       "dx");
+            CHECK_NEAR(dx[at], gamma[j] * inverseStd * (dy[at] - sum / scale - normalised * product / scale), 1e-5,
+                       1e-5 * inverseStd, "dx");
           }
         }
         CHECK(dx.intact() && dgamma.intact() && dbeta.intact() && inference.intact());
 
         Buffer<float> dgammaParts(features), dbetaParts(features);
-        Call(*set, Kernel::batchNormBackward, dy, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, gamma, rows, features).split();
+        Call(*set, Kernel::batchNormBackward, dy, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, gamma, rows, features)
+            .split();
         CHECK(dy.sameBits(dx) && dgammaParts.sameBits(dgamma) && dbetaParts.sameBits(dbeta));
-        Call(*set, Kernel::batchNormInference, x, x, gamma, beta, f.runningMean, f.runningVariance, rows, features, epsilon).split();
+        Call(*set, Kernel::batchNormInference, x, x, gamma, beta, f.runningMean, f.runningVariance, rows, features, epsilon)
+            .split();
         CHECK(x.sameBits(inference));
       }
     }
@@ -110,8 +113,8 @@ TEST(batchNormKeepsPrecision) {
   for (int64_t j = 0; j < features; j++) ones[j] = 1;
   for (const KernelSet* set : kernelSets()) {
     Forward f(rows, features);
-    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, ones, ones, rows, features,
-         0.0f, 0.0f)
+    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, ones, ones, rows,
+         features, 0.0f, 0.0f)
         .whole();
     for (int64_t j = 0; j < features; j++) {
       CHECK_NEAR(f.mean[j], 1000, 1e-7, 0, "mean");

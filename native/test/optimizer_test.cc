@@ -124,8 +124,8 @@ TEST(adam) {
       checkSteps(
           decoupled ? "adamW" : "adam",
           [=](const KernelSet& set, F& p, F& m, F& v, F& g, int64_t n, int t) {
-            return Call(set, decoupled ? Kernel::adamW : Kernel::adam, p, m, v, g, n, stepSize(t), correction(t), beta1, beta2, epsilon,
-                        epsilonInside, decay);
+            return Call(set, decoupled ? Kernel::adamW : Kernel::adam, p, m, v, g, n, stepSize(t), correction(t), beta1, beta2,
+                        epsilon, epsilonInside, decay);
           },
           [=](State& s, int t) {
             const double g = decoupled ? s.g : s.g + decay * s.p;

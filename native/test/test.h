@@ -29,13 +29,13 @@ std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)
 
 #define CHECK(condition) ::blasnet::test::check((condition), __FILE__, __LINE__, #condition)
 // The message is made only when the check fails.
-#define CHECK_NEAR(actual, expected, relative, absolute, ...)                                                            \
-  do {                                                                                                                   \
-    const double actual_ = (actual), expected_ = (expected);                                                             \
-    const bool near_ = ::blasnet::test::near(actual_, expected_, (relative), (absolute));                                \
-    ::blasnet::test::check(near_, __FILE__, __LINE__,                                                                    \
-                           near_ ? std::string()                                                                         \
-                                 : ::blasnet::test::format("%.9g instead of %.9g: ", actual_, expected_) + (__VA_ARGS__)); \
+#define CHECK_NEAR(actual, expected, relative, absolute, ...)                                                           \
+  do {                                                                                                                  \
+    const double actual_ = (actual), expected_ = (expected);                                                            \
+    const bool near_ = ::blasnet::test::near(actual_, expected_, (relative), (absolute));                               \
+    ::blasnet::test::check(                                                                                             \
+        near_, __FILE__, __LINE__,                                                                                      \
+        near_ ? std::string() : ::blasnet::test::format("%.9g instead of %.9g: ", actual_, expected_) + (__VA_ARGS__)); \
   } while (0)
 
 // Equal within a tolerance; NaN equals NaN, an infinity itself.
@@ -111,15 +111,9 @@ Argument argument(const Buffer<T>* buffer) {
   return {.pointer = buffer != nullptr ? const_cast<T*>(buffer->data()) : nullptr};
 }
 template <typename T>
-  requires std::is_integral_v<T>
-Argument argument(T value) {
-  return {.integer = static_cast<int64_t>(value)};
-}
+requires std::is_integral_v<T> Argument argument(T value) { return {.integer = static_cast<int64_t>(value)}; }
 template <typename T>
-  requires std::is_floating_point_v<T>
-Argument argument(T value) {
-  return {.real = static_cast<double>(value)};
-}
+requires std::is_floating_point_v<T> Argument argument(T value) { return {.real = static_cast<double>(value)}; }
 
 // A kernel call with its arguments in table order: on the whole of its axis, on [begin, end), or split in uneven parts.
 class Call {

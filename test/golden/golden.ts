@@ -61,13 +61,11 @@ export class Golden {
 
   /** Compares with `expected.<path>` within the file's tolerance for float32; `looser` takes its wider bound where there is one. */
   near(path: string, got: Numbers, looser = false): void {
-    const bounds = looser ? ['float32_atol_if_cancelled_biases_are_trained', 'float32_atol'] : ['float32_atol'];
-    for (const kind of bounds) {
-      const tolerances = this.#find(`tolerance.${kind}`);
-      const tolerance = isObject(tolerances) ? tolerances[path] : undefined;
-      if (typeof tolerance === 'number') return this.within(path, got, () => tolerance);
-    }
-    throw new Error(`${this.name}: no float32 tolerance for ${path}`);
+    const tolerance =
+      (looser ? this.#tolerance('float32_atol_if_cancelled_biases_are_trained', path) : undefined) ??
+      this.#tolerance('float32_atol', path);
+    if (tolerance === undefined) throw new Error(`${this.name}: no float32 tolerance for ${path}`);
+    this.within(path, got, () => tolerance);
   }
 
   /** Compares with `expected.<path>` within the file's tolerance for float64. */
@@ -103,6 +101,13 @@ export class Golden {
       (leaf) => !this.#compared.has(leaf) && !Object.keys(left).some((group) => `${leaf}.`.startsWith(`${group}.`)),
     );
     expect(forgotten, `${this.name}: expected values that were not compared`).toEqual([]);
+  }
+
+  #tolerance(kind: string, path: string): number | undefined {
+    // The paths are keys here, dots and all.
+    const tolerances = this.#find(`tolerance.${kind}`);
+    const tolerance = isObject(tolerances) ? tolerances[path] : undefined;
+    return typeof tolerance === 'number' ? tolerance : undefined;
   }
 
   #leaves(prefix: string): string[] {

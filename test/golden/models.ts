@@ -1,4 +1,5 @@
-import { type Network, type ParameterView } from '../../lib/index.js';
+import type { Dataset } from '../../lib/data/index.js';
+import type { Network, Optimizer, ParameterView } from '../../lib/index.js';
 import { type LayerSpec, registerLayer } from '../../lib/layers/layer.js';
 import { elements, rows } from '../../lib/program/instructions.js';
 import type { Golden } from './golden.js';
@@ -84,12 +85,15 @@ export function rowOf(view: ParameterView, values: Float32Array, index: number):
   return values.slice(index * width, (index + 1) * width);
 }
 
-/** The elements of `rows` of a matrix with `width` columns. */
-export function gatherRows<T extends Float32Array | Int32Array>(values: T, order: readonly number[], width: number): T {
-  const result = values.slice(0, 0).constructor as new (length: number) => T;
-  const out = new result(order.length * width);
-  order.forEach((row, i) => out.set(values.subarray(row * width, (row + 1) * width), i * width));
-  return out;
+/** One training step on a dataset as a batch; returns the loss before the update. */
+export function trainStep(network: Network, batch: Dataset, optimizer: Optimizer): number {
+  return network.trainBatch(batch, targetsOf(batch), optimizer).loss;
+}
+
+export function targetsOf(batch: Dataset): Int32Array | Float32Array {
+  const targets = batch.labels ?? batch.targets;
+  if (targets === undefined) throw new Error('a batch without labels or targets');
+  return targets;
 }
 
 /** Share of rows whose largest output is at their label. */

@@ -1,0 +1,77 @@
+/** A process of the kernel benchmark: times every case on one backend and set of kernels, and prints JSON. */
+import { type BackendName, backendInfo } from 'blasnet';
+import { type KernelCall, native, typescript } from 'blasnet/kernels';
+import { AlignedMemory } from './aligned.js';
+import { type KernelCase, kernelCases, Operands, peakCase } from './kernel-cases.js';
+import { type Summary, summarize } from './statistics.js';
+
+export interface KernelRequest {
+  readonly backend: BackendName;
+  /** Of timing, for each case. */
+  readonly seconds: number;
+}
+
+export interface KernelTiming {
+  readonly kernel: string;
+  readonly shape: string;
+  readonly unit: 'GFLOP/s' | 'GB/s';
+  readonly rate: Summary;
+  /** GB/s of copying a block that makes as much traffic. */
+  readonly copyRate: number;
+}
+
+export interface KernelReply {
+  readonly blas?: string;
+  /** GFLOP/s of a large matrix product; native only. */
+  readonly peak?: number;
+  readonly timings: readonly KernelTiming[];
+}
+
+const SAMPLES = 7;
+/** Enough for the largest case. */
+const MEMORY = 64 * 2 ** 20;
+
+/** Units of work a second, of several samples after a warm-up. `repeat` works so many times and returns the seconds. */
+function rateOf(repeat: (times: number) => number, work: number, seconds: number): Summary {
+  const target = seconds / SAMPLES;
+  let times = 1;
+  let last = repeat(times);
+  while (last < target / 2) {
+    times = last > 0 ? Math.max(2 * times, Math.min(100 * times, Math.ceil((times * target) / last))) : 100 * times;
+    last = repeat(times);
+  }
+  const rates = Array.from({ length: SAMPLES }, () => (times * work) / repeat(times));
+  return summarize(rates) as Summary;
+}
+
+function copyRateOf(memory: AlignedMemory, bytes: number, seconds: number): number {
+  memory.clear();
+  const length = Math.max(1, Math.ceil(bytes / 8));
+  const [from, to] = [memory.floats(length), memory.floats(length)];
+  const repeat = (times: number) => {
+    const begin = performance.now();
+    for (let i = 0; i < times; i++) to.set(from);
+    return (performance.now() - begin) / 1000;
+  };
+  return rateOf(repeat, bytes / 1e9, seconds).median;
+}
+
+function main({ backend: name, seconds }: KernelRequest): KernelReply {
+  const backend = name === 'native' ? native : typescript;
+  const memory = new AlignedMemory(MEMORY);
+  const measure = (item: KernelCase): KernelTiming => {
+    const operands = new Operands(memory);
+    const call: KernelCall = item.call(operands);
+    const { bytes } = operands;
+    const work = (item.flops ?? bytes) / 1e9;
+    const rate = rateOf((times) => backend.repeat([call], times), work, seconds);
+    const copyRate = copyRateOf(memory, bytes, seconds / 4);
+    return { kernel: item.kernel, shape: item.shape, unit: item.flops === undefined ? 'GB/s' : 'GFLOP/s', rate, copyRate };
+  };
+  const timings = kernelCases.map(measure);
+  if (name === 'typescript') return { timings };
+  const { blas } = backendInfo('native');
+  return { blas: `${blas.name} ${blas.core}`, peak: measure(peakCase).rate.median, timings };
+}
+
+process.stdout.write(`${JSON.stringify(main(JSON.parse(process.argv[2]) as KernelRequest))}\n`);

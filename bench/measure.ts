@@ -1,0 +1,52 @@
+/** Works on so many samples. */
+export type Work = (samples: number) => void | Promise<void>;
+
+/** Work whose speed is measured. */
+export interface Task {
+  /** Samples of a pass over all data: work is done in passes, or in parts of one where a pass takes too long. */
+  readonly passSamples: number;
+  readonly batchSize: number;
+  /** Starts afresh. */
+  begin(): Work | Promise<Work>;
+}
+
+export interface Measurement {
+  readonly samplesPerSecond: number;
+  readonly samples: number;
+  readonly seconds: number;
+  /** Processor time that went into it, of all threads. */
+  readonly cpuSeconds: number;
+}
+
+const WARM_UP_SHARE = 0.3;
+
+/** Samples to work on for about `seconds`: whole passes, or the whole batches that fit where a pass takes longer. */
+export function plannedSamples(rate: number, seconds: number, { passSamples, batchSize }: Task): number {
+  const affordable = rate * seconds;
+  if (affordable >= passSamples) return Math.round(affordable / passSamples) * passSamples;
+  return Math.max(1, Math.floor(affordable / batchSize)) * batchSize;
+}
+
+async function time(work: Work, samples: number): Promise<Measurement> {
+  const cpuBegin = process.cpuUsage();
+  const begin = performance.now();
+  await work(samples);
+  const seconds = (performance.now() - begin) / 1000;
+  const { user, system } = process.cpuUsage(cpuBegin);
+  return { samplesPerSecond: samples / seconds, samples, seconds, cpuSeconds: (user + system) / 1e6 };
+}
+
+/**
+ * The speed of a task over about `seconds`. The warm-up works on twice as much each time until that takes a good part of
+ * them; what is timed then starts afresh.
+ */
+export async function measure(task: Task, seconds: number): Promise<Measurement> {
+  const warmUp = await task.begin();
+  let samples = 2 * task.batchSize;
+  let last = await time(warmUp, samples);
+  while (last.seconds < WARM_UP_SHARE * seconds) {
+    samples = 2 * samples < task.passSamples ? 2 * samples : task.passSamples * Math.ceil((2 * samples) / task.passSamples);
+    last = await time(warmUp, samples);
+  }
+  return time(await task.begin(), plannedSamples(last.samplesPerSecond, seconds, task));
+}

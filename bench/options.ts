@@ -1,0 +1,59 @@
+import { parseArgs } from 'node:util';
+import { defaultWorkloads, findWorkload, workloads } from './workloads.js';
+
+export interface Options {
+  readonly workloads: readonly string[];
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly quick: boolean;
+  readonly check: boolean;
+  /** Name of the machine under which the results are kept; without one they go to latest.*. */
+  readonly name: string | undefined;
+}
+
+export const help = `npm run bench -- [options]
+  --workloads M1,M2  what to measure (default ${defaultWorkloads.join(',')}; there are ${workloads.map(({ id }) => id).join(', ')})
+  --rounds N         rounds of all contenders (default 5)
+  --seconds S        timing of a contender in a round (default 3)
+  --quick            one round of 0.5 s: shows that the benchmark works
+  --check            exit with status 1 when a bar is missed
+  --name NAME        keep the results as bench/results/<date>-NAME.{json,md}, not latest.{json,md};
+                     NAME is the kind of machine, such as amd-zen5-2c`;
+
+function positive(option: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1e6)) throw new Error(`--${option}: expected a positive number, got ${text}`);
+  return value;
+}
+
+/** Undefined when help is asked for; throws for anything that makes no sense. */
+export function parseOptions(args: readonly string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      workloads: { type: 'string' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
+      name: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const { quick, check, name } = values;
+  const rounds = positive('rounds', values.rounds ?? (quick ? '1' : '5'));
+  if (!Number.isInteger(rounds)) throw new Error(`--rounds: expected an integer, got ${values.rounds}`);
+  if (name !== undefined && !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
+    throw new Error(`--name: expected lower-case words joined by hyphens, got ${name}`);
+  }
+  const chosen = values.workloads?.split(',') ?? defaultWorkloads;
+  return {
+    workloads: chosen.map((id) => findWorkload(id).id),
+    rounds,
+    seconds: positive('seconds', values.seconds ?? (quick ? '0.5' : '3')),
+    quick,
+    check,
+    name,
+  };
+}

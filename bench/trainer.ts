@@ -1,0 +1,76 @@
+import type { Dataset } from 'blasnet/data';
+import { mnist } from 'blasnet/data';
+import type { Task, Work } from './measure.js';
+import { passSamples, type Workload } from './workloads.js';
+
+/** Loss and accuracy on the test data. */
+export interface Learned {
+  readonly loss: number;
+  readonly accuracy: number;
+}
+
+/** A network that a contender has made, with fresh weights. */
+export interface Model {
+  /** Trains in an order drawn anew for each pass. */
+  train(data: Dataset, batchSize: number, epochs: number): void | Promise<void>;
+  /** What the network says of some images, as many as were announced at most. */
+  predict(images: Float32Array): void;
+  evaluate(data: Dataset): Learned | Promise<Learned>;
+}
+
+export type CreateModel = (workload: Workload) => Model;
+
+/** Training before a prediction is timed. */
+const PREPARATION = 6_400;
+
+/** Images as the networks see them: floats from 0 to 1. */
+export function scaledFeatures({ features, scale, offset }: Dataset): Float32Array {
+  return Float32Array.from(features, (value) => value * scale + offset);
+}
+
+export function labelsOf({ labels }: Dataset): Int32Array {
+  if (labels === undefined) throw new Error('the data has no labels');
+  return labels;
+}
+
+function predictions(model: Model, images: Float32Array, width: number, batchSize: number): Work {
+  const batches = Array.from({ length: images.length / width / batchSize }, (_, i) =>
+    images.subarray(i * batchSize * width, (i + 1) * batchSize * width),
+  );
+  let next = 0;
+  return (samples) => {
+    for (let done = 0; done < samples; done += batchSize) {
+      model.predict(batches[next]);
+      next = (next + 1) % batches.length;
+    }
+  };
+}
+
+/** A workload's work for `measure`. */
+export async function createTask(create: CreateModel, workload: Workload): Promise<Task> {
+  const { train, test } = await mnist();
+  const { batchSize } = workload;
+  const beginTraining = (): Work => {
+    const model = create(workload);
+    return (samples) => {
+      const data = samples < train.length ? train.take(samples) : train;
+      return model.train(data, batchSize, samples / data.length);
+    };
+  };
+  const images = workload.task === 'predict' ? scaledFeatures(test) : new Float32Array(0);
+  const beginPrediction = async (): Promise<Work> => {
+    const model = create(workload);
+    await model.train(train.take(PREPARATION), 64, 1);
+    return predictions(model, images, test.featureCount, batchSize);
+  };
+  const begin = workload.task === 'train' ? beginTraining : beginPrediction;
+  return { passSamples: passSamples(workload), batchSize, begin };
+}
+
+/** What one pass over the first `samples` samples teaches. */
+export async function learn(create: CreateModel, workload: Workload, samples: number): Promise<Learned> {
+  const { train, test } = await mnist();
+  const model = create(workload);
+  await model.train(train.take(samples), workload.batchSize, 1);
+  return model.evaluate(test);
+}

@@ -1,0 +1,239 @@
+import { expect, it } from 'vitest';
+import { Dataset } from '../../lib/data/index.js';
+import { binaryCrossEntropy, dense, flatten, meanSquaredError, Network, type SampleSource, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
+import { classData, classifier, distance, expectError, expectRejection, onBackends, randomFloats, regressor, valueData, weights } from './support.js';
+
+const any = (value: unknown) => value as never;
+
+function detached(length: number): Float32Array {
+  const array = new Float32Array(length);
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+  return array;
+}
+
+function resizable<T>(constructor: new (buffer: ArrayBuffer) => T, bytes: number): T {
+  type Resizable = new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
+  return new constructor(new (ArrayBuffer as unknown as Resizable)(bytes, { maxByteLength: 2 * bytes }));
+}
+
+onBackends('features of a synchronous call', (backend) => {
+  const network = classifier(backend);
+  const calls: [string, (x: never) => unknown][] = [
+    ['predict', (x) => network.predict(x)],
+    ['forward', (x) => network.forward(x)],
+    ['gradients', (x) => network.gradients(x, [0])],
+    ['trainBatch', (x) => network.trainBatch(x, [0], new Sgd())],
+  ];
+
+  it.each(calls)('%s refuses what are no features', (_, call) => {
+    for (const x of [undefined, null, 5, 'x', {}, new Float64Array(6), new Uint8Array(6), new ArrayBuffer(24), new DataView(new ArrayBuffer(24))]) {
+      expectError(() => call(any(x)), 'INVALID_ARGUMENT', /^x: expected a Float32Array or arrays of numbers, got/);
+    }
+    expectError(() => call(any([1, 2, 3, '4', 5, 6])), 'INVALID_ARGUMENT', /^x\[3\]: expected a number, got "4"/);
+    expectError(() => call(any([[1, 2, 3, 4, 5, null]])), 'INVALID_ARGUMENT', /^x\[5\]: expected a number, got null/);
+  });
+
+  it.each(calls)('%s refuses the wrong number of features', (_, call) => {
+    expectError(() => call(any(new Float32Array(7))), 'SHAPE_MISMATCH', /^x: expected a multiple of 6 numbers \(one row\), got 7/);
+    expectError(() => call(any([1, 2, 3])), 'SHAPE_MISMATCH', /^x: expected a multiple of 6/);
+    expectError(() => call(any(new Float32Array(0))), 'EMPTY_DATA', /^x: expected at least one row/);
+    expectError(() => call(any([])), 'EMPTY_DATA', /^x/);
+    expectError(() => call(any(classData(3, 5))), 'SHAPE_MISMATCH', /samples of shape \[6\], got \[5\]/);
+    expectError(() => call(any(classData(0))), 'EMPTY_DATA', /^x: expected at least one row/);
+  });
+
+  it.each(calls)('%s refuses rows of unequal length, even where their sum fits', (_, call) => {
+    expectError(() => call(any([[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4, 5]])), 'SHAPE_MISMATCH', /^x\[0\]: expected 6 numbers \(one row\), got 7/);
+    expectError(() => call(any([[1, 2, 3], [4, 5, 6]])), 'SHAPE_MISMATCH', /^x\[0\]: expected 6 numbers/);
+  });
+
+  it.each(calls)('%s refuses detached and resizable storage', (_, call) => {
+    expectError(() => call(any(detached(6))), 'DETACHED_BUFFER', /^x: .*detached/);
+    expectError(() => call(any(resizable(Float32Array, 24))), 'RESIZABLE_BUFFER', /^x: .*resizable/);
+  });
+});
+
+onBackends('targets of a synchronous call', (backend) => {
+  const network = classifier(backend);
+  const values = regressor(backend, [dense(2)], meanSquaredError());
+  const x = randomFloats(12);
+
+  it('refuses what are no targets', () => {
+    for (const y of [undefined, null, 5, 'y', {}, new Float64Array(2), new BigInt64Array(2), new DataView(new ArrayBuffer(8))]) {
+      expectError(() => network.gradients(x, any(y)), 'INVALID_ARGUMENT', /^y: expected integer labels, or a Float32Array/);
+    }
+    expectError(() => network.gradients(x, [0, 1.5]), 'INVALID_ARGUMENT', /^y\[1\]: expected an integer label, got 1\.5/);
+    expectError(() => network.gradients(x, [0, 2 ** 32]), 'INVALID_ARGUMENT', /^y\[1\]: expected an integer label/);
+    expectError(() => network.gradients(x, any([0, '1'])), 'INVALID_ARGUMENT', /^y\[1\]: expected a number, got "1"/);
+  });
+
+  it('refuses the wrong number of them', () => {
+    expectError(() => network.gradients(x, Int32Array.of(0)), 'SHAPE_MISMATCH', /^y: expected one label for each of 2 rows, got 1/);
+    expectError(() => network.gradients(x, [0, 1, 2]), 'SHAPE_MISMATCH', /^y: expected 2 rows × 3 outputs = 6 numbers, got 3/);
+    expectError(() => network.gradients(x, new Float32Array(5)), 'SHAPE_MISMATCH', /= 6 numbers, got 5/);
+    expectError(() => values.gradients(randomFloats(8), [[1, 2, 3], [4]]), 'SHAPE_MISMATCH', /^y\[0\]: expected 2 numbers \(one row\), got 3/);
+  });
+
+  it('refuses labels that are no class, naming the row', () => {
+    expectError(() => network.gradients(x, [0, 3]), 'LABEL_OUT_OF_RANGE', /^y: row 1: expected a label from 0 to 2, got 3/);
+    expectError(() => network.gradients(x, Int8Array.of(-1, 0)), 'LABEL_OUT_OF_RANGE', /^y: row 0: .*got -1/);
+    expectError(() => network.trainBatch(x, Uint32Array.of(0, 4294967295), new Sgd()), 'LABEL_OUT_OF_RANGE', /^y: row 1/);
+    const binary = regressor(backend, [dense(1)], binaryCrossEntropy());
+    expectError(() => binary.gradients(randomFloats(8), Uint8Array.of(1, 2)), 'LABEL_OUT_OF_RANGE', /^y: row 1: expected a label from 0 to 1/);
+  });
+
+  it('refuses labels where the loss compares values', () => {
+    expectError(() => values.gradients(randomFloats(8), Int32Array.of(0, 1)), 'INVALID_ARGUMENT', /loss meanSquaredError with 2 outputs needs targets/);
+  });
+
+  it('refuses detached and resizable storage', () => {
+    expectError(() => network.gradients(x, detached(6)), 'DETACHED_BUFFER', /^y/);
+    expectError(() => network.gradients(x, resizable(Int32Array, 8)), 'RESIZABLE_BUFFER', /^y/);
+  });
+
+  it('takes class indices in every integer type and one-hot rows alike', () => {
+    const labels = [2, 0];
+    const expected = network.gradients(x, labels).loss;
+    for (const type of [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array]) {
+      expect(network.gradients(x, type.from(labels)).loss).toBe(expected);
+    }
+    expect(network.gradients(x, [[0, 0, 1], [1, 0, 0]]).loss).toBeCloseTo(expected, 6);
+    expect(network.gradients(x, Float32Array.of(0, 0, 1, 1, 0, 0)).loss).toBeCloseTo(expected, 6);
+    expect(network.gradients(new Dataset({ features: x, shape: [6], labels }), any(undefined)).loss).toBe(expected);
+  });
+});
+
+onBackends('what a call gives back', (backend) => {
+  it('predict: probabilities of all rows, in `out` when given', () => {
+    const network = classifier(backend);
+    const data = classData(5);
+    const out = new Float32Array(15);
+    expect(network.predict(data, out)).toBe(out);
+    for (let row = 0; row < 5; row++) expect(out.subarray(3 * row, 3 * row + 3).reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+    expect([...network.predict([...data.features])]).toEqual([...out]);
+    expect([...network.predict([0, 1, 2, 3, 4].map((row) => [...data.row(row)]))]).toEqual([...out]);
+    const logits = network.forward(data);
+    const sum = Math.exp(logits[0]) + Math.exp(logits[1]) + Math.exp(logits[2]);
+    expect(out[1]).toBeCloseTo(Math.exp(logits[1]) / sum, 5);
+    expect([...regressor(backend, [dense(2)], meanSquaredError()).predict(randomFloats(4))].length).toBe(2);
+  });
+
+  it('predict refuses an `out` that does not fit', () => {
+    const network = classifier(backend);
+    const x = randomFloats(12);
+    expectError(() => network.predict(x, any(new Float64Array(6))), 'INVALID_ARGUMENT', /^out: expected a Float32Array/);
+    expectError(() => network.predict(x, any([0, 0, 0, 0, 0, 0])), 'INVALID_ARGUMENT', /^out/);
+    expectError(() => network.predict(x, new Float32Array(5)), 'SHAPE_MISMATCH', /^out: expected 6 elements, got 5/);
+    expectError(() => network.predict(x, detached(6)), 'DETACHED_BUFFER', /^out/);
+    expectError(() => network.predict(x, resizable(Float32Array, 24)), 'RESIZABLE_BUFFER', /^out/);
+  });
+
+  it('predict writes `out` in shared memory and at an odd offset', () => {
+    const network = classifier(backend);
+    const x = randomFloats(12);
+    const expected = network.predict(x);
+    const shared = new Float32Array(new SharedArrayBuffer(40), 4, 6);
+    expect([...network.predict(x, shared)]).toEqual([...expected]);
+    const inside = new Float32Array(20).fill(7);
+    network.predict(new Float32Array([9, ...x]).subarray(1), inside.subarray(5, 11));
+    expect([...inside]).toEqual([...new Array(5).fill(7), ...expected, ...new Array(9).fill(7)]);
+  });
+
+  it('forward refuses unknown options', () => {
+    const network = classifier(backend);
+    expectError(() => network.forward(randomFloats(6), any({ train: true })), 'UNKNOWN_OPTION', /^forward: unknown option "train"/);
+    expectError(() => network.forward(randomFloats(6), { training: any(1) }), 'INVALID_ARGUMENT', /^forward: training/);
+  });
+
+  it('evaluate refuses what it can not use', async () => {
+    const network = classifier(backend);
+    const data = classData(5);
+    await expectRejection(() => network.evaluate(any([[1]])), 'INVALID_ARGUMENT', /^evaluate: data: expected a Dataset/);
+    await expectRejection(() => network.evaluate(data, any({ batch: 1 })), 'UNKNOWN_OPTION', /^evaluate: unknown option "batch"/);
+    await expectRejection(() => network.evaluate(data, { batchSize: 0 }), 'INVALID_ARGUMENT', /^evaluate: batchSize/);
+    await expectRejection(() => network.evaluate(classData(0)), 'EMPTY_DATA', /^evaluate: data/);
+    await expectRejection(() => network.evaluate(classData(5, 6, 4)), 'LABEL_OUT_OF_RANGE', /^evaluate: data: labels: row \d+: .*got 3/);
+    const unlabelled = new Dataset({ features: data.features, shape: [6] });
+    await expectRejection(() => network.evaluate(unlabelled), 'INVALID_ARGUMENT', /with labels or targets, got one without/);
+    await expectRejection(() => network.fit(unlabelled), 'INVALID_ARGUMENT', /with labels or targets, got one without/);
+  });
+
+  it('trainBatch and applyGradients refuse what is no optimizer', () => {
+    const network = classifier(backend);
+    for (const optimizer of [undefined, null, 'sgd', Sgd, { learningRate: 1 }]) {
+      expectError(() => network.trainBatch(randomFloats(6), [0], any(optimizer)), 'INVALID_ARGUMENT', /^optimizer: expected an optimizer/);
+      expectError(() => network.applyGradients(any(optimizer)), 'INVALID_ARGUMENT', /^optimizer: expected an optimizer/);
+    }
+  });
+
+  it('gradients: the views are filled, the input gradient is returned, nothing else changes', () => {
+    const network = classifier(backend);
+    const before = weights(network);
+    const { inputGradient } = network.gradients(randomFloats(12), [0, 1]);
+    expect(inputGradient.length).toBe(12);
+    expect(network.parameters.some(({ gradient }) => gradient.some((value) => value !== 0))).toBe(true);
+    expect(distance(weights(network), before)).toBe(0);
+  });
+
+  it('images go through flatten, and flat rows for images too', () => {
+    const layers = [flatten(), dense(3)];
+    const network = new Network({ input: [2, 3, 1], layers, loss: softmaxCrossEntropy(), seed: 7, backend });
+    const x = randomFloats(6);
+    const nested = new Dataset({ features: x, shape: [2, 3, 1] });
+    expect([...network.predict(nested)]).toEqual([...network.predict(x)]);
+    expect([...network.predict(new Dataset({ features: x, shape: [6] }))]).toEqual([...network.predict(x)]);
+    expectError(() => network.predict(new Dataset({ features: x, shape: [3, 2, 1] })), 'SHAPE_MISMATCH', /shape \[2, 3, 1\], got \[3, 2, 1\]/);
+  });
+});
+
+onBackends('sample sources that are no Dataset', (backend) => {
+  const data = classData(9);
+  const plain = (changes: Record<string, unknown> = {}): SampleSource =>
+    any({
+      length: 9,
+      shape: [6],
+      features: new Float32Array(data.features),
+      labels: new Int32Array(data.labels as Int32Array),
+      scale: 1,
+      offset: 0,
+      ...changes,
+    });
+
+  it('over ordinary memory are trained on as datasets are', async () => {
+    const [a, b] = [classifier(backend), classifier(backend)];
+    const options = { epochs: 2, batchSize: 4 };
+    await a.fit(data, { ...options, validation: data });
+    await b.fit(plain(), { ...options, validation: plain() });
+    expect(distance(weights(b), weights(a))).toBe(0);
+    expect(await b.evaluate(plain())).toEqual(await a.evaluate(data));
+    expect([...b.predict(plain())]).toEqual([...a.predict(data)]);
+    const bytes = plain({ features: new Uint8Array(54).fill(3), scale: 0.1 });
+    await b.fit(bytes);
+    await b.fit([bytes, plain()]);
+  });
+
+  it.each<[string, Record<string, unknown>, 'INVALID_ARGUMENT' | 'SHAPE_MISMATCH' | 'DETACHED_BUFFER' | 'LABEL_OUT_OF_RANGE', RegExp]>([
+    ['too few features', { features: new Float32Array(53) }, 'SHAPE_MISMATCH', /features: expected 9 rows of 6 numbers, got 53/],
+    ['doubles', { features: new Float64Array(54) }, 'INVALID_ARGUMENT', /features: expected a Uint8Array or a Float32Array/],
+    ['detached features', { features: detached(54) }, 'DETACHED_BUFFER', /features/],
+    ['no shape', { shape: undefined }, 'INVALID_ARGUMENT', /shape/],
+    ['no scale', { scale: undefined }, 'INVALID_ARGUMENT', /scale/],
+    ['an offset of NaN', { offset: Number.NaN }, 'INVALID_ARGUMENT', /offset/],
+    ['half a row', { length: 8.5 }, 'INVALID_ARGUMENT', /length/],
+    ['byte labels', { labels: new Uint8Array(9) }, 'INVALID_ARGUMENT', /labels: expected an Int32Array/],
+    ['too few labels', { labels: new Int32Array(8) }, 'SHAPE_MISMATCH', /labels: expected one label for each of 9 rows, got 8/],
+    ['labels of no class', { labels: new Int32Array(9).fill(5) }, 'LABEL_OUT_OF_RANGE', /labels: row 0/],
+    ['plain targets', { labels: undefined, targets: [1, 2, 3] }, 'INVALID_ARGUMENT', /targets: expected a Float32Array/],
+    ['too few targets', { labels: undefined, targets: new Float32Array(26) }, 'SHAPE_MISMATCH', /targets: expected 9 rows × 3 outputs/],
+  ])('are refused: %s', async (_, changes, code, message) => {
+    const network = classifier(backend);
+    await expectRejection(() => network.fit(plain(changes)), code, message);
+    await expectRejection(() => network.fit(data, { validation: plain(changes) }), code, message);
+    await expectRejection(() => network.evaluate(plain(changes)), code, message);
+  });
+
+  it('targets are refused where the loss wants labels only, labels where it wants values', async () => {
+    await expectRejection(() => regressor(backend, [dense(2)], meanSquaredError(), 6).fit(data), 'INVALID_ARGUMENT', /needs targets \(2 numbers a row\)/);
+    expect((await regressor(backend, [dense(2)], meanSquaredError()).fit(valueData(4))).epochs.length).toBe(1);
+  });
+});
