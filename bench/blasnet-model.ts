@@ -6,8 +6,16 @@ import type { Workload } from './workloads.js';
 export function createBlasnetModel(workload: Workload, backend: BackendName): Model {
   const { widths, batchSize } = workload;
   const [input, outputs] = [widths[0], widths[widths.length - 1]];
-  const layers = widths.slice(1, -1).flatMap((units) => (workload.batchNorm ? [dense(units), batchNorm(), relu()] : [dense(units), relu()]));
-  const network = new Network({ input: [input], layers: [...layers, dense(outputs)], loss: softmaxCrossEntropy(), seed: 1, backend });
+  const layers = widths
+    .slice(1, -1)
+    .flatMap((units) => (workload.batchNorm ? [dense(units), batchNorm(), relu()] : [dense(units), relu()]));
+  const network = new Network({
+    input: [input],
+    layers: [...layers, dense(outputs)],
+    loss: softmaxCrossEntropy(),
+    seed: 1,
+    backend,
+  });
   const optimizer = new Adam({ learningRate: 1e-3 });
   const predicted = new Float32Array(batchSize * outputs);
   return {

@@ -1,5 +1,5 @@
 import type { Measurement } from './measure.js';
-import type { Learned } from './training.js';
+import type { Learned } from './trainer.js';
 
 export const contenderIds = ['floor', 'native-1', 'native', 'typescript', 'reference'] as const;
 export type ContenderId = (typeof contenderIds)[number];

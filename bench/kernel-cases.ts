@@ -30,6 +30,11 @@ export class Operands {
     return this.#memory.floats(length);
   }
 
+  /** Floats that the kernel need not look at. */
+  unread(length: number): Float32Array {
+    return this.#memory.floats(length);
+  }
+
   /** Floats that are read and written. */
   updated(length: number): Float32Array {
     this.#bytes += 4 * length;
@@ -69,14 +74,7 @@ const OUTPUT_SHAPE = `${ROWS} × ${CLASSES}`;
 const [IMAGES, PIXELS] = [60_000, 784];
 
 const forward = ['identity', 'relu', 'selu', 'gelu', 'silu', 'sigmoid', 'tanh', 'softplus'] as const;
-const backwardFromOutput = [
-  'identityBackward',
-  'reluBackward',
-  'seluBackward',
-  'sigmoidBackward',
-  'tanhBackward',
-  'softplusBackward',
-] as const;
+const backwardFromOutput = ['reluBackward', 'seluBackward', 'sigmoidBackward', 'tanhBackward', 'softplusBackward'] as const;
 const backwardFromInput = ['geluBackward', 'siluBackward'] as const;
 
 function gemmCase(m: number, n: number, k: number): KernelCase {
@@ -144,6 +142,11 @@ const activationCases: KernelCase[] = [
       call: (o) => [kernel, o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(ELEMENTS), ELEMENTS, 0.1],
     };
   }),
+  {
+    kernel: 'identityBackward',
+    shape: ACTIVATIONS,
+    call: (o) => ['identityBackward', o.floats(ELEMENTS), o.floats(ELEMENTS), o.unread(ELEMENTS), ELEMENTS],
+  },
   {
     kernel: 'softmax',
     shape: OUTPUT_SHAPE,

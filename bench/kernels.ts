@@ -1,10 +1,10 @@
 /** `npm run bench:kernels`: every kernel alone, on each native set that this CPU runs and in TypeScript. */
-import { parseArgs } from 'node:util';
 import { type BackendName, backendInfo } from 'blasnet';
 import { native } from 'blasnet/kernels';
 import { keep } from './keep.js';
 import type { KernelReply, KernelTiming } from './kernel-contender.js';
 import { describeMachine, type Machine, readLoad } from './machine.js';
+import { type KernelOptions, kernelHelp, parseKernelOptions } from './options.js';
 import { environmentWith, runProgram } from './processes.js';
 import { formatRatio, renderMachine } from './report.js';
 import { type Column, renderTable } from './table.js';
@@ -90,10 +90,19 @@ function renderKernels({ date, machine, contenders }: KernelResults): string {
   ].join('\n\n');
 }
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '0.2' }, name: { type: 'string' } } });
-const results = await measureAll(Number(values.seconds));
-const report = renderKernels(results);
-console.log(report);
-console.log(
-  `\nKept in ${keep(values.name === undefined ? 'latest.kernels' : `${results.date}-${values.name}-kernels`, results, report)}`,
-);
+async function main({ seconds, name }: KernelOptions): Promise<void> {
+  const results = await measureAll(seconds);
+  const report = renderKernels(results);
+  console.log(report);
+  const stem = name === undefined ? 'latest.kernels' : `${results.date}-${name}-kernels`;
+  console.log(`\nKept in ${keep(stem, results, report)}`);
+}
+
+try {
+  const options = parseKernelOptions(process.argv.slice(2));
+  if (options === undefined) console.log(kernelHelp);
+  else await main(options);
+} catch (error) {
+  console.error(`bench:kernels: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

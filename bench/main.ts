@@ -8,9 +8,11 @@ import { help, type Options, parseOptions } from './options.js';
 import { environmentWith, runProgram } from './processes.js';
 import { renderReport } from './report.js';
 import type { ContenderResult, Results, Settings, WorkloadResult } from './results.js';
-import type { Learned } from './training.js';
-import { EPOCH_SAMPLES } from './workloads.js';
+import { median } from './statistics.js';
+import type { Learned } from './trainer.js';
+import { EPOCH_SAMPLES, findWorkload } from './workloads.js';
 
+/** Samples that a quick run trains on before it tells loss and accuracy. */
 const QUICK_SAMPLES = 4_000;
 /** An epoch that would take longer than this many seconds is not trained for its loss and accuracy. */
 const LONGEST_EPOCH = 120;
@@ -23,7 +25,8 @@ async function ask(contender: Contender, workload: string, task: Request['task']
 }
 
 async function learn(contender: Contender, workload: string, samples: number, rate: number): Promise<Learned | undefined> {
-  if (!contender.learns || samples / rate > LONGEST_EPOCH) return undefined;
+  const trains = contender.learns && findWorkload(workload).task === 'train';
+  if (!trains || samples / rate > LONGEST_EPOCH) return undefined;
   const reply = await ask(contender, workload, { kind: 'learn', samples });
   return reply.kind === 'learn' ? reply.learned : undefined;
 }
@@ -42,7 +45,7 @@ async function measureWorkload(workload: string, rivals: readonly Contender[], s
   for (const contender of rivals) {
     const rounds = replies.get(contender.id) ?? [];
     const rates = rounds.map(({ measurement }) => measurement.samplesPerSecond);
-    const learned = await learn(contender, workload, settings.learnSamples, rates[0]);
+    const learned = await learn(contender, workload, settings.learnSamples, median(rates));
     const samplesPerRound = rounds.map(({ measurement }) => measurement.samples);
     const busyCores = rounds.map(({ measurement }) => measurement.cpuSeconds / measurement.seconds);
     const { equipment } = rounds[0];

@@ -26,6 +26,13 @@ function positive(option: string, text: string): number {
   return value;
 }
 
+function machineName(name: string | undefined): string | undefined {
+  if (name !== undefined && !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
+    throw new Error(`--name: expected lower-case words joined by hyphens, got ${name}`);
+  }
+  return name;
+}
+
 /** Undefined when help is asked for; throws for anything that makes no sense. */
 export function parseOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
@@ -41,12 +48,9 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     },
   });
   if (values.help) return undefined;
-  const { quick, check, name } = values;
+  const { quick, check } = values;
   const rounds = positive('rounds', values.rounds ?? (quick ? '1' : '5'));
   if (!Number.isInteger(rounds)) throw new Error(`--rounds: expected an integer, got ${values.rounds}`);
-  if (name !== undefined && !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
-    throw new Error(`--name: expected lower-case words joined by hyphens, got ${name}`);
-  }
   const chosen = values.workloads?.split(',') ?? defaultWorkloads;
   return {
     workloads: chosen.map((id) => findWorkload(id).id),
@@ -54,6 +58,25 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     seconds: positive('seconds', values.seconds ?? (quick ? '0.5' : '3')),
     quick,
     check,
-    name,
+    name: machineName(values.name),
   };
+}
+
+export interface KernelOptions {
+  readonly seconds: number;
+  readonly name: string | undefined;
+}
+
+export const kernelHelp = `npm run bench:kernels -- [options]
+  --seconds S        timing of a kernel (default 0.2)
+  --name NAME        keep the results as bench/results/<date>-NAME-kernels.{json,md}, not latest.kernels.{json,md}`;
+
+/** As {@link parseOptions}, for the kernels alone. */
+export function parseKernelOptions(args: readonly string[]): KernelOptions | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { seconds: { type: 'string', default: '0.2' }, name: { type: 'string' }, help: { type: 'boolean', default: false } },
+  });
+  if (values.help) return undefined;
+  return { seconds: positive('seconds', values.seconds), name: machineName(values.name) };
 }

@@ -6,13 +6,15 @@ import type { Workload } from './workloads.js';
 /** Batch of the evaluation. */
 const EVALUATION_BATCH = 1000;
 
-/** The plain JavaScript that blasnet's TypeScript backend is held against. It takes floats, scaled once outside the timing. */
+/** The plain JavaScript that blasnet's TypeScript backend is held against; gathers and scales bytes as blasnet does. */
 export function createReferenceModel({ widths, batchNorm, batchSize }: Workload): Model {
   const random = randomNumbers(1);
   const network = new ReferenceNetwork({ widths, batchNorm, capacity: Math.max(batchSize, EVALUATION_BATCH), random });
   const width = widths[0];
 
-  const pass = (features: Float32Array, labels: Int32Array, size: number) => {
+  const pass = (data: Dataset, size: number) => {
+    const { features, scale, offset } = data;
+    const labels = labelsOf(data);
     const x = new Float32Array(size * width);
     const y = new Int32Array(size);
     const order = Int32Array.from(labels, (_, i) => i);
@@ -24,7 +26,8 @@ export function createReferenceModel({ widths, batchNorm, batchSize }: Workload)
       const rows = Math.min(size, order.length - begin);
       for (let i = 0; i < rows; i++) {
         const row = order[begin + i];
-        x.set(features.subarray(row * width, (row + 1) * width), i * width);
+        const [from, to] = [row * width, i * width];
+        for (let j = 0; j < width; j++) x[to + j] = features[from + j] * scale + offset;
         y[i] = labels[row];
       }
       network.step(x, y, rows);
@@ -33,14 +36,13 @@ export function createReferenceModel({ widths, batchNorm, batchSize }: Workload)
 
   return {
     train(data, size, epochs) {
-      const [features, labels] = [floatsOf(data), labelsOf(data)];
-      for (let epoch = 0; epoch < epochs; epoch++) pass(features, labels, size);
+      for (let epoch = 0; epoch < epochs; epoch++) pass(data, size);
     },
     predict(images) {
       network.forward(images, images.length / width, false);
     },
     evaluate(data) {
-      const [features, labels] = [floatsOf(data), labelsOf(data)];
+      const [features, labels] = [scaledFeatures(data), labelsOf(data)];
       let [loss, hits] = [0, 0];
       for (let begin = 0; begin < data.length; begin += EVALUATION_BATCH) {
         const end = Math.min(data.length, begin + EVALUATION_BATCH);

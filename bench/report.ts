@@ -4,7 +4,7 @@ import type { Machine } from './machine.js';
 import { type ContenderResult, findContender, type Results, type WorkloadResult } from './results.js';
 import { median, ratios, type Summary, summarize } from './statistics.js';
 import { type Column, renderTable } from './table.js';
-import { describeWorkload, EPOCH_SAMPLES, findWorkload, flopsPerSample } from './workloads.js';
+import { describeWorkload, EPOCH_SAMPLES, findWorkload, flopsPerSample, passSamples } from './workloads.js';
 
 const NONE = '–';
 
@@ -63,10 +63,10 @@ function workloadRow(result: ContenderResult, all: WorkloadResult): string[] {
 }
 
 /** Contenders whose rounds were too short for a pass over all data. */
-function partialPasses(result: WorkloadResult, passSamples: number): string[] {
+function partialPasses(result: WorkloadResult, whole: number): string[] {
   return result.contenders.flatMap(({ contender, samplesPerRound }) => {
     const [least, most] = [Math.min(...samplesPerRound), Math.max(...samplesPerRound)];
-    if (contender === 'floor' || most >= passSamples) return [];
+    if (contender === 'floor' || most >= whole) return [];
     return [`${titleOf(contender)} (${least === most ? count(most) : `${count(least)} to ${count(most)}`} samples a round)`];
   });
 }
@@ -76,8 +76,8 @@ export function renderWorkload(result: WorkloadResult): string {
   const heading = `## ${workload.id}: ${describeWorkload(workload)}`;
   const size = `${(flopsPerSample(workload) / 1e6).toFixed(2)} MFLOP of matrix products a sample.`;
   const rows = result.contenders.map((contender) => workloadRow(contender, result));
-  const partial = partialPasses(result, EPOCH_SAMPLES);
-  const note = partial.length === 0 ? [] : [`Timed on part of an epoch, in whole steps: ${partial.join(', ')}.`];
+  const partial = partialPasses(result, passSamples(workload));
+  const note = partial.length === 0 ? [] : [`Timed on part of a pass, in whole batches: ${partial.join(', ')}.`];
   return [heading, size, renderTable(columns, rows), ...note].join('\n\n');
 }
 
@@ -91,21 +91,21 @@ export function renderMachine(machine: Machine): string {
     `- load average ${load[0].toFixed(2)} before, ${load[1].toFixed(2)} after`,
     `- environment: ${variables === '' ? 'no variables of BLAS, OpenMP or blasnet' : variables}`,
   ];
-  if (foreign)
-    lines.push('- blasnet’s own BLAS ignores the variables of other programs; the tables name the core that it runs on');
+  if (foreign) lines.push('- blasnet’s own BLAS ignores the variables of other programs; the tables name its core');
   if (load[0] > 0.5 * cores) lines.push('- **other programs were running: do not trust these figures**');
   return lines.join('\n');
 }
 
 function renderMethod({ settings }: Results): string {
   const { rounds, seconds, learnSamples } = settings;
-  const full = learnSamples >= EPOCH_SAMPLES;
+  const turns = rounds === 1 ? 'one round' : `${rounds} rounds`;
+  const amount = learnSamples < EPOCH_SAMPLES ? `over ${count(learnSamples)} samples ` : '';
   return [
-    `Every contender runs in a process of its own, one after the other, ${rounds === 1 ? 'in one round' : `in ${rounds} rounds`}: a warm-up, then a fresh`,
-    `network trained for about ${seconds} s in whole epochs (gather, forward, backward, update). Rates are medians of the rounds, with`,
-    'the least and the most; ratios are taken within each round, and their median is told. The floor is the matrix products of a',
-    'step alone, on one thread, all steps in one native call. Loss and accuracy are those on the test data after one epoch',
-    `${full ? '' : `over ${count(learnSamples)} samples `}from fresh weights. Where fewer cores were busy than a contender has threads, other programs held it up.`,
+    `The contenders run in turn, in ${turns}, each time in a process of its own: a warm-up, then a fresh network for about`,
+    `${seconds} s, in whole epochs of gather, forward, backward and update. Rates are medians of the rounds, with the least and the`,
+    'most; ratios are taken within each round, and their median is told. The floor is the matrix products of a step alone, on one',
+    'thread, all steps in one native call. Where fewer cores were busy than a contender has threads, other programs held it up.',
+    `Loss and accuracy are those on the test data after one epoch ${amount}from fresh weights.`,
   ].join('\n');
 }
 

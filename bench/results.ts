@@ -1,6 +1,6 @@
 import type { ContenderId, Equipment } from './contenders.js';
 import type { Machine } from './machine.js';
-import type { Learned } from './training.js';
+import type { Learned } from './trainer.js';
 
 /** One contender on one workload. */
 export interface ContenderResult {

@@ -19,6 +19,9 @@ export const workloads: readonly Workload[] = [
   { id: 'P1single', task: 'predict', widths: [784, 100, 100, 10], batchNorm: false, batchSize: 1 },
 ];
 
+/** MNIST's images for training: an epoch. */
+export const EPOCH_SAMPLES = 60_000;
+
 /** Measured unless others are asked for. */
 export const defaultWorkloads: readonly string[] = ['M1', 'M1bn', 'M2'];
 
@@ -29,9 +32,9 @@ export function findWorkload(id: string): Workload {
   return found;
 }
 
-/** Images that a workload passes over: MNIST's for training, or those for tests. */
+/** Images that a workload passes over: those for training, or those for tests. */
 export function passSamples({ task }: Workload): number {
-  return task === 'train' ? 60_000 : 10_000;
+  return task === 'train' ? EPOCH_SAMPLES : 10_000;
 }
 
 /** Inputs and outputs of each dense layer. */

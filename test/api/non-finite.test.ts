@@ -1,0 +1,146 @@
+import { expect, it } from 'vitest';
+import { Dataset } from '../../lib/data/index.js';
+import { Adam, BlasnetError, batchNorm, dense, meanSquaredError, type Network, Sgd } from '../../lib/index.js';
+import {
+  classData,
+  classifier,
+  expectFinite,
+  expectRejection,
+  expectSameBits,
+  mixedLayers,
+  onBackends,
+  regressor,
+  rejection,
+  valueData,
+  weights,
+} from './support.js';
+
+const any = (value: unknown) => value as never;
+
+/** `classData` with one feature replaced. */
+function spoilt(rows: number, row: number, column: number, value: number): Dataset {
+  const { features, labels } = classData(rows);
+  const copy = Float32Array.from(features);
+  copy[row * 6 + column] = value;
+  return new Dataset({ features: copy, shape: [6], labels: labels as Int32Array, classes: 3 });
+}
+
+async function expectNonFinite(run: () => unknown, message: RegExp, details: unknown): Promise<void> {
+  let error: unknown;
+  try {
+    await run();
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toBeInstanceOf(BlasnetError);
+  expect((error as BlasnetError).code).toBe('NON_FINITE');
+  expect((error as BlasnetError).message).toMatch(message);
+  expect((error as BlasnetError).details).toEqual(details);
+}
+
+onBackends('numbers that are not finite', (backend) => {
+  // With batch norm a bad batch reaches the running statistics before its loss is known.
+  const cases: [string, () => Network][] = [
+    ['a plain network', () => classifier(backend)],
+    ['batch norm and dropout', () => classifier(backend, { layers: mixedLayers() })],
+    ['batch norm first', () => classifier(backend, { layers: [batchNorm(), dense(3)] })],
+  ];
+
+  it.each(cases)('NaN in a feature: row and column are named, the weights stay (%s)', async (_, create) => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const network = create();
+      const before = weights(network);
+      const data = spoilt(20, 13, 4, value);
+      const details = { where: 'features', row: 13, column: 4, value };
+      const message = new RegExp(`^features: row 13, column 4: expected a finite number, got ${value} \\(epoch 0, step 0\\)`);
+      await expectNonFinite(() => network.fit(data, { batchSize: 20 }), message, details);
+      expectSameBits(weights(network), before);
+      const local = { ...details, row: 3 };
+      const optimizer = new Sgd();
+      await expectNonFinite(() => network.trainBatch(data.slice(10), any(undefined), optimizer), /^features: row 3, column 4/, local);
+      await expectNonFinite(() => network.gradients(data.slice(10), any(undefined)), /^features: row 3, column 4/, local);
+      expectSameBits(weights(network), before);
+      expect(optimizer.steps).toBe(0);
+      expect((await network.fit(classData(20))).epochs.length, 'the network is usable').toBe(1);
+      expectFinite(network);
+    }
+  });
+
+  it.each(cases)('NaN in a later batch: the steps before it count (%s)', async (_, create) => {
+    const [network, twin] = [create(), create()];
+    const [optimizer, other] = [new Adam(), new Adam()];
+    const data = spoilt(20, 13, 4, Number.NaN);
+    const run = () => network.fit(data, { batchSize: 4, shuffle: false, optimizer });
+    await expectNonFinite(run, /^features: row 13, column 4.*\(epoch 0, step 3\)/, { where: 'features', row: 13, column: 4, value: Number.NaN });
+    await twin.fit(data.take(12), { batchSize: 4, shuffle: false, optimizer: other });
+    expect(optimizer.steps).toBe(3);
+    expectSameBits(network.parameters.map(({ value }) => value), twin.parameters.map(({ value }) => value));
+    expectSameBits([...optimizer.moments.values()], [...other.moments.values()]);
+    expectFinite(network);
+  });
+
+  it('a shuffled bad row is named by its place in the data', async () => {
+    const details = { where: 'features', row: 41, column: 0, value: Number.NaN };
+    await expectNonFinite(() => classifier(backend).fit(spoilt(60, 41, 0, Number.NaN), { batchSize: 7 }), /^features: row 41, column 0/, details);
+  });
+
+  it('a bad target is named', async () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const { features, targets } = valueData(10);
+      const copy = Float32Array.from(targets as Float32Array);
+      copy[7 * 2 + 1] = value;
+      const data = new Dataset({ features, shape: [4], targets: copy, targetShape: [2] });
+      const network = regressor(backend, [dense(2)], meanSquaredError());
+      const before = weights(network);
+      await expectNonFinite(() => network.fit(data, { batchSize: 10 }), /^targets: row 7, column 1/, { where: 'targets', row: 7, column: 1, value });
+      expectSameBits(weights(network), before);
+    }
+  });
+
+  it('a bad row in a stream is named, with its batch', async () => {
+    const network = classifier(backend, { layers: mixedLayers() });
+    const data = spoilt(20, 13, 4, Number.NaN);
+    const batches = [0, 5, 10, 15].map((row) => data.slice(row, row + 5));
+    const details = { where: 'features', row: 3, column: 4, value: Number.NaN };
+    const optimizer = new Adam();
+    await expectNonFinite(() => network.fit(batches, { optimizer }), /^features: row 3, column 4.*\(epoch 0, batch 2\)/, details);
+    expect(optimizer.steps).toBe(2);
+    expectFinite(network);
+  });
+
+  it.each([[1], [4], [20]])('a learning rate that diverges: no data is blamed, the weights stay finite (batches of %d)', async (batchSize) => {
+    for (const learningRate of [1e3, 1e10, 1e30, 1e38]) {
+      const network = regressor(backend, [dense(8), dense(2)], meanSquaredError());
+      const optimizer = new Sgd({ learningRate });
+      const error = await rejection(network.fit(valueData(20), { epochs: 200, batchSize, optimizer }));
+      expect((error as BlasnetError).code).toBe('NON_FINITE');
+      expect((error as BlasnetError).message).toMatch(/^(loss|parameters): .*a smaller learning rate usually helps/);
+      expect(['loss', 'parameters']).toContain((error as BlasnetError).details?.where);
+      expectFinite(network);
+      expect(optimizer.steps).toBeLessThan(200 * 20);
+    }
+  });
+
+  it.each([
+    ['watched', { onEpochEnd() {} }],
+    ['unwatched', []],
+  ])('a last update that overflows is an error, too (%s)', async (_, callbacks) => {
+    const network = regressor(backend, [dense(8), dense(2)], meanSquaredError());
+    const before = weights(network);
+    const optimizer = new Sgd({ learningRate: 3e38, momentum: 0.9 });
+    const run = () => network.fit(valueData(20), { batchSize: 20, optimizer, callbacks: any(callbacks) });
+    await expectRejection(run, 'NON_FINITE', /^parameters: an update in epoch 0/);
+    expectSameBits(weights(network), before);
+    expect(optimizer.steps).toBe(0);
+    expect([...optimizer.moments.values()].every((block) => block.every((value) => value === 0))).toBe(true);
+    const stream = [valueData(20)];
+    await expectRejection(() => network.fit(stream, { optimizer }), 'NON_FINITE', /^parameters: an update in epoch 0/);
+    expectSameBits(weights(network), before);
+  });
+
+  it('weights that are broken before training are blamed on the loss', async () => {
+    const network = classifier(backend);
+    network.parameters[0].value[0] = Number.NaN;
+    await expectRejection(() => network.fit(classData(10)), 'NON_FINITE', /^loss: it became NaN/);
+  });
+});

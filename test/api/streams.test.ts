@@ -1,0 +1,158 @@
+import { expect, it } from 'vitest';
+import { Adam, type Callbacks, Sgd, type StreamBatch } from '../../lib/index.js';
+import { classData, classifier, expectRejection, expectSameBits, mixedLayers, onBackends, rejection, weights } from './support.js';
+
+const any = (value: unknown) => value as never;
+
+onBackends('fit with a stream', (backend) => {
+  const data = classData(50);
+  const parts = [0, 16, 32, 48].map((row) => data.slice(row, Math.min(row + 16, 50)));
+  /** An iterable that starts anew each epoch. */
+  const again = { [Symbol.asyncIterator]: () => generate() };
+
+  async function* generate(): AsyncGenerator<StreamBatch> {
+    for (const part of parts) {
+      await new Promise((resolve) => setImmediate(resolve));
+      yield { x: part.features as Float32Array, y: part.labels as Int32Array };
+    }
+  }
+
+  it('trains as on the dataset itself', async () => {
+    const options = { epochs: 3, batchSize: 16, shuffle: false };
+    const expected = classifier(backend, { layers: mixedLayers() });
+    const history = await expected.fit(data, { ...options, optimizer: new Adam() });
+    const sources: [string, Iterable<StreamBatch> | AsyncIterable<StreamBatch>][] = [
+      ['an async iterable of arrays', again],
+      ['a list of datasets', parts],
+      ['a list of arrays', parts.map((part) => ({ x: [0, 1].length ? [...part.features] : [], y: [...(part.labels as Int32Array)] }))],
+    ];
+    for (const [name, source] of sources) {
+      const network = classifier(backend, { layers: mixedLayers() });
+      const streamed = await network.fit(source, { ...options, optimizer: new Adam() });
+      expectSameBits(weights(network), weights(expected));
+      streamed.epochs.forEach((log, i) => {
+        expect([...log.batchLosses], name).toEqual([...history.epochs[i].batchLosses]);
+        expect(log.loss).toBeCloseTo(history.loss[i], 6);
+        expect(log.accuracy).toBeCloseTo(history.accuracy[i], 6);
+        expect(log.epoch).toBe(i);
+      });
+    }
+  });
+
+  it('takes batches of different sizes and memory of any kind', async () => {
+    const optimizer = new Sgd();
+    const batches: StreamBatch[] = [
+      { x: [1, 2, 3, 4, 5, 6], y: [0] },
+      { x: new Float32Array(30), y: Uint8Array.of(0, 1, 2, 0, 1) },
+      { x: new Float32Array(new SharedArrayBuffer(48)), y: [[1, 0, 0], [0, 0.5, 0.5]] },
+      data,
+    ];
+    const history = await classifier(backend).fit(batches, { optimizer });
+    expect(history.epochs[0].batchLosses.length).toBe(4);
+    expect(optimizer.steps).toBe(4);
+  });
+
+  it('copies what it is given: the caller may reuse its arrays', async () => {
+    const network = classifier(backend);
+    const expected = classifier(backend);
+    async function* reuse() {
+      const x = new Float32Array(96);
+      for (const part of parts.slice(0, 3)) {
+        x.set(part.features);
+        yield { x, y: part.labels as Int32Array };
+        x.fill(99);
+      }
+    }
+    await network.fit(reuse(), { optimizer: new Sgd() });
+    await expected.fit(parts.slice(0, 3), { optimizer: new Sgd() });
+    expectSameBits(weights(network), weights(expected));
+  });
+
+  it('tells that an iterator can be read only once', async () => {
+    const network = classifier(backend);
+    await expectRejection(() => network.fit(generate(), { epochs: 2 }), 'EMPTY_DATA', /no batch in epoch 1 \(an iterator can be read only once.*Symbol\.asyncIterator/);
+    expect((await network.fit(generate())).epochs.length).toBe(1);
+  });
+
+  it('refuses a stream without batches', async () => {
+    const network = classifier(backend);
+    await expectRejection(() => network.fit([]), 'EMPTY_DATA', /^fit: data: the stream gave no batch in epoch 0$/);
+    await expectRejection(() => network.fit([classData(0)]), 'EMPTY_DATA', /^batch: expected at least one row/);
+  });
+
+  it.each<[string, unknown, 'INVALID_ARGUMENT' | 'SHAPE_MISMATCH' | 'LABEL_OUT_OF_RANGE', RegExp]>([
+    ['nothing', undefined, 'INVALID_ARGUMENT', /^x: expected/],
+    ['a number', 5, 'INVALID_ARGUMENT', /^x: expected/],
+    ['no targets', { x: [1, 2, 3, 4, 5, 6] }, 'INVALID_ARGUMENT', /^y: expected/],
+    ['a row too short', { x: [1, 2, 3], y: [0] }, 'SHAPE_MISMATCH', /^x: expected a multiple of 6/],
+    ['labels of no class', { x: [1, 2, 3, 4, 5, 6], y: [7] }, 'LABEL_OUT_OF_RANGE', /^y: row 0/],
+  ])('refuses a batch that is %s, and closes the stream', async (_, batch, code, message) => {
+    let closed = false;
+    async function* stream() {
+      try {
+        yield data;
+        yield any(batch);
+        yield data;
+      } finally {
+        closed = true;
+      }
+    }
+    const optimizer = new Sgd();
+    const network = classifier(backend);
+    await expectRejection(() => network.fit(stream(), { optimizer }), code, message);
+    expect(closed).toBe(true);
+    expect(optimizer.steps).toBe(1);
+    expect((await network.fit(parts)).epochs.length).toBe(1);
+  });
+
+  it('passes on the error of a stream', async () => {
+    const error = new Error('disk is gone');
+    async function* stream() {
+      yield data;
+      throw error;
+    }
+    const network = classifier(backend);
+    await expect(network.fit(stream())).rejects.toBe(error);
+    expect((await network.fit(parts)).epochs.length).toBe(1);
+  });
+
+  it('ends between batches when the signal is aborted, and closes the stream', async () => {
+    const controller = new AbortController();
+    let [given, closed] = [0, false];
+    async function* endless() {
+      try {
+        for (;;) {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          given++;
+          yield data;
+        }
+      } finally {
+        closed = true;
+      }
+    }
+    const optimizer = new Sgd();
+    const run = rejection(classifier(backend).fit(endless(), { signal: controller.signal, optimizer }));
+    setTimeout(() => controller.abort(new Error('enough')), 25);
+    expect(await run).toMatchObject({ message: 'enough' });
+    expect(closed).toBe(true);
+    expect(given - optimizer.steps).toBeLessThanOrEqual(1);
+  });
+
+  it('calls back with undefined where an end is not known', async () => {
+    const seen: unknown[] = [];
+    const callbacks: Callbacks = {
+      onTrainBegin: ({ samples }) => void seen.push(samples),
+      onProgress: ({ steps }) => void seen.push(steps),
+      onEpochEnd: ({ samplesPerSecond }) => expect(samplesPerSecond).toBeGreaterThan(0),
+    };
+    async function* slowly() {
+      for (let i = 0; i < 8; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        yield data;
+      }
+    }
+    await classifier(backend).fit(slowly(), { callbacks, validation: data });
+    expect(seen.length).toBeGreaterThan(1);
+    expect(new Set(seen)).toEqual(new Set([undefined]));
+  });
+});
