@@ -193,7 +193,10 @@ export class Network {
     optimizer.steps++;
   }
 
-  /** Gives the memory back at once. A run that is on is stopped and rejects with `NETWORK_DISPOSED`. */
+  /**
+   * Gives work memory and compiled programs back at once; parameters live as long as somebody holds their views. A run
+   * that is on is stopped and rejects with `NETWORK_DISPOSED`.
+   */
   dispose(): void {
     this.#engine.dispose();
   }

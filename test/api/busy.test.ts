@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { BlasnetError, dense, type FitOptions, type Network, relu, Sgd } from '../../lib/index.js';
+import { dense, type FitOptions, type Network, relu, Sgd } from '../../lib/index.js';
 import { classData, classifier, expectError, expectFinite, expectRejection, expectSameBits, onBackends, randomFloats, rejection, weights } from './support.js';
 
 const any = (value: unknown) => value as never;
@@ -26,10 +26,9 @@ onBackends('a network', (backend) => {
   ];
 
   async function expectCode(code: 'NETWORK_BUSY' | 'NETWORK_DISPOSED', network: Network): Promise<void> {
-    for (const [name, call] of asynchronous) await expectRejection(() => call(network), code, /^network: /).catch((error) => fail(name, error));
+    for (const [, call] of asynchronous) await expectRejection(() => call(network), code, /^network: /);
     for (const [, call] of synchronous) expectError(() => call(network), code, /^network: /);
   }
-  const fail = (name: string, error: unknown) => expect.fail(`${name}: ${error}`);
 
   it('that trains is busy: every other call says so at once', async () => {
     const network = slow();
@@ -185,6 +184,5 @@ onBackends('a network', (backend) => {
     await Promise.all(networks.map((network) => network.fit(small, options)));
     await alone.fit(small, options);
     expectSameBits(weights(networks[2]), weights(alone));
-    expect(BlasnetError.name).toBe('BlasnetError');
   });
 });

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { Adam, batchNorm, dense, dropout, l2, relu, softmaxCrossEntropy } from '../../lib/index.js';
+import { kernelsOf, kinds, model, program, randomProgram } from './support.js';
+import { findRace } from './threads.js';
+
+const barriersOf = (of: ReturnType<typeof program>) => of.instructions.filter((i) => i.barrier).map((i) => i.kernel);
+
+describe('the schedule', () => {
+  it('lets no thread touch what another one writes, in 300 random programs', () => {
+    for (let seed = 1000; seed < 1300; seed++) {
+      const of = randomProgram(seed);
+      const capacity = of.request.capacity;
+      const batches = [capacity, capacity, Math.ceil(capacity / 3)];
+      for (const parts of [2, 3]) expect(findRace(of, parts, batches), `program ${seed}: ${kernelsOf(of.instructions)}`).toBeUndefined();
+    }
+  });
+
+  it('sees memory that is used anew', () => {
+    const deep = model([640], [dense(768), relu(), dense(704), relu(), dense(640), relu(), dense(704), relu(), dense(10)]);
+    const of = program(deep, 'predict', 512);
+    expect(barriersOf(of).length).toBeGreaterThan(0);
+    for (const parts of [2, 4]) expect(findRace(of, parts, [512, 512])).toBeUndefined();
+  });
+
+  it('has no barrier that could be left out of the training of a plain network', () => {
+    const plain = model([784], [dense(100), relu(), dense(100), relu(), dense(10)]);
+    const of = program(plain, 'train', 64, { features: 'u8' }, new Adam());
+    const barriers = of.instructions.map((instruction) => instruction.barrier);
+    expect(findRace(of, 2, [64, 64, 64])).toBeUndefined();
+    barriers.forEach((present, index) => {
+      if (!present) return;
+      const without = barriers.map((barrier, i) => barrier && i !== index);
+      expect(findRace(of, 2, [64, 64, 64], without), `${index} ${of.instructions[index].kernel}`).toBeDefined();
+    });
+  });
+
+  it('has exactly these barriers in a plain network', () => {
+    const of = program(model([784], [dense(100), relu(), dense(100), relu(), dense(10)]), 'train', 64, { features: 'u8' }, new Adam());
+    expect(of.instructions.map(({ kernel, barrier }) => `${barrier ? '| ' : ''}${kernel}`)).toEqual([
+      'gatherBytes',
+      '| denseForward', // reads weights that all have updated
+      'denseForward',
+      'denseForward',
+      'gatherLabels',
+      'softmaxCrossEntropy',
+      'accuracyLabels',
+      'denseBackwardInput',
+      'reluBackward',
+      'denseBackwardInput',
+      'reluBackward',
+      '| denseBackwardWeight', // sums over rows of all threads
+      'denseBackwardBias',
+      'denseBackwardWeight',
+      'denseBackwardBias',
+      'denseBackwardWeight',
+      'denseBackwardBias',
+      'batchTotals',
+      '| adam', // divides the parameters in another way, and its guard reads the mean loss
+    ]);
+  });
+
+  it('needs none to predict with a plain network, and two around batch norm in training', () => {
+    const plain = model([784], [dense(100), relu(), dense(10)]);
+    expect(barriersOf(program(plain, 'predict', 64))).toEqual([]);
+    expect(barriersOf(program(plain, 'forward', 64, { direct: true }))).toEqual([]);
+    const normed = program(model([8], [dense(8), batchNorm(), relu()]), 'forwardTraining', 16);
+    expect(normed.instructions.map(({ kernel, barrier }) => [kernel, barrier])).toEqual([
+      ['gatherFloats', false],
+      ['denseForward', false],
+      ['batchNormForward', true],
+      ['relu', true],
+      ['identity', false],
+    ]);
+  });
+
+  it('guards the first instruction of the update, and nothing else', () => {
+    const of = model([4], [dense(8), batchNorm(), dropout(0.5), dense(3)], softmaxCrossEntropy(), l2(0.1));
+    for (const kind of kinds) {
+      const guards = program(of, kind, 8).instructions.flatMap(({ guard, kernel }) => (guard ? [kernel] : []));
+      expect(guards, kind).toEqual(kind === 'train' ? ['sgd'] : []);
+    }
+    const { instructions } = program(of, 'train', 8);
+    const update = instructions.findIndex(({ guard }) => guard);
+    expect(instructions.slice(0, update).some(({ kernel }) => kernel === 'batchTotals')).toBe(true);
+    expect(instructions[update].barrier).toBe(true);
+  });
+});

@@ -1,0 +1,112 @@
+import type { Program } from '../../lib/program/compile.js';
+import { type Argument, type Instruction, isTensor, type Tensor } from '../../lib/program/instructions.js';
+import { type BufferParameter, isBuffer, signatureOf } from '../../lib/program/signatures.js';
+
+/**
+ * What each thread touches, element by element, worked out on its own from the kernel table and from how the executor
+ * divides the work: rows of the batch evenly, units of a constant axis in runs of sixteen.
+ */
+
+/** Bytes [begin, end) of a block. */
+interface Touch {
+  readonly block: string;
+  readonly begin: number;
+  readonly end: number;
+  readonly write: boolean;
+}
+
+const bytes = { f32: 4, f64: 8, i32: 4, u8: 1 } as const;
+const SOURCE_ROWS = 1 << 20;
+
+function value(argument: Argument, rows: number): number {
+  if (typeof argument === 'number') return argument;
+  if (argument !== null && !isTensor(argument) && argument.symbol === 'rows') return argument.times * rows;
+  return SOURCE_ROWS;
+}
+
+function share(units: number, grain: number, part: number, parts: number): [number, number] {
+  const grains = Math.ceil(units / grain);
+  const at = (i: number) => Math.min(units, Math.floor((grains * i) / parts) * grain);
+  return [at(part), at(part + 1)];
+}
+
+/** The batch's first byte in a buffer; feeds move with the batch. */
+function base(tensor: Tensor, begin: number): number {
+  return (tensor.offset + (tensor.storage === 'feed' ? tensor.perRow * begin : 0)) * bytes[tensor.type];
+}
+
+function touches(instruction: Instruction, part: number, parts: number, rows: number, begin: number): Touch[] {
+  const { axis, parameters } = signatureOf(instruction.kernel);
+  const size = (name: string) => value(instruction.arguments[parameters.findIndex((p) => p.name === name)], rows);
+  let range: [number, number] = [0, 1];
+  if (axis === undefined) {
+    if (part !== 0) return [];
+  } else {
+    const argument = instruction.arguments[parameters.findIndex((p) => p.name === axis)];
+    const times = argument !== null && typeof argument === 'object' && !isTensor(argument) && argument.symbol === 'rows' ? argument.times : 0;
+    range = times > 0 ? (share(rows, 1, part, parts).map((row) => row * times) as [number, number]) : share(size(axis), 16, part, parts);
+    if (range[0] >= range[1]) return [];
+  }
+  return parameters.flatMap((parameter, i): Touch[] => {
+    const tensor = instruction.arguments[i];
+    if (!isBuffer(parameter) || !isTensor(tensor)) return [];
+    const block = tensor.feed ?? tensor.storage;
+    const width = bytes[tensor.type];
+    const start = base(tensor, begin);
+    const write = parameter.kind !== 'in';
+    const spans = pieces(parameter, size, axis, range).map(([from, to]) => ({ block, begin: start + from * width, end: start + to * width }));
+    return spans.map((span) => ({ ...span, write }));
+  });
+}
+
+/** Element ranges of a buffer that a range of the axis touches. */
+function pieces({ length, whole }: BufferParameter, size: (name: string) => number, axis: string | undefined, [from, to]: [number, number]): [number, number][] {
+  const dimensions = length.map(size);
+  const total = dimensions.reduce((product, dimension) => product * dimension, 1);
+  const position = axis === undefined || whole ? -1 : length.indexOf(axis);
+  if (position < 0) return [[0, total]];
+  if (position === 0) {
+    const row = total / dimensions[0];
+    return [[from * row, to * row]];
+  }
+  // Columns: one piece in each row.
+  const [outer, inner] = dimensions;
+  return Array.from({ length: outer }, (_, row): [number, number] => [row * inner + from, row * inner + to]);
+}
+
+/**
+ * Runs of instructions between barriers over two steps in a row, and the first pair of instructions in one run where a thread
+ * touches what another one writes; undefined where there is none. `barriers` replaces the program's own.
+ */
+export function findRace(program: Program, parts: number, batches: readonly number[], barriers?: readonly boolean[]): string | undefined {
+  const open: { name: string; part: number; touch: Touch }[] = [];
+  let begin = 0;
+  let previous: number | undefined;
+  for (const rows of batches) {
+    // The executor lets all threads meet where the size of the batch changes.
+    if (previous !== undefined && previous !== rows) open.length = 0;
+    previous = rows;
+    for (const [index, instruction] of program.instructions.entries()) {
+      if (barriers?.[index] ?? instruction.barrier) open.length = 0;
+      const name = `${index} ${instruction.kernel}`;
+      for (let part = 0; part < parts; part++) {
+        const mine = touches(instruction, part, parts, rows, begin);
+        if (instruction.guard) mine.push({ block: 'metric', begin: 0, end: 8, write: false });
+        for (const touch of mine) {
+          const other = open.find(
+            (candidate) =>
+              candidate.part !== part &&
+              (candidate.touch.write || touch.write) &&
+              candidate.touch.block === touch.block &&
+              candidate.touch.begin < touch.end &&
+              touch.begin < candidate.touch.end,
+          );
+          if (other !== undefined) return `${other.name} (thread ${other.part}) and ${name} (thread ${part}) in ${touch.block}`;
+        }
+        open.push(...mine.map((touch) => ({ name, part, touch })));
+      }
+    }
+    begin += rows;
+  }
+  return undefined;
+}
