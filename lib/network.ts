@@ -155,9 +155,9 @@ export class Network {
 
   /**
    * Forward and backward pass on one batch in training mode, without an update. Fills the `gradient` views and returns
-   * the mean loss, penalties included, and the gradient with respect to `x`. Synchronous. Throws `NON_FINITE` when the loss is not finite.
+   * the mean loss, penalties included, and the gradient with respect to `x`. A dataset brings its own targets: leave `y` out. Synchronous. Throws `NON_FINITE` when the loss is not finite.
    */
-  gradients(x: Features, y: Targets): { loss: number; inputGradient: Float32Array } {
+  gradients(x: Features, y?: Targets): { loss: number; inputGradient: Float32Array } {
     this.#engine.checkIdle();
     const source = fromBatch(this.#engine.model, x, y);
     const inputGradient = new Float32Array(source.rows * elements(this.input));
@@ -168,8 +168,8 @@ export class Network {
     return { loss, inputGradient };
   }
 
-  /** One training step on one batch; returns its mean loss before the update, and its accuracy. Synchronous. */
-  trainBatch(x: Features, y: Targets, optimizer: Optimizer): Evaluation {
+  /** One training step on one batch (`y` undefined for a dataset with targets); returns its mean loss before the update, and its accuracy. Synchronous. */
+  trainBatch(x: Features, y: Targets | undefined, optimizer: Optimizer): Evaluation {
     const engine = this.#engine;
     engine.checkIdle();
     checkOptimizer('optimizer', optimizer);

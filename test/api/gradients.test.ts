@@ -35,7 +35,7 @@ import { onBackends, randomFloats } from './support.js';
 
 const ROWS = 5;
 const INPUT = 4;
-const STEP = 1 / 128;
+const STEP = 1 / 256;
 
 /**
  * The loss is float32: a central difference over 2h has an error of about 1e-7 / h from rounding and of h² from the third

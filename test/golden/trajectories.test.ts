@@ -1,5 +1,5 @@
 /** Trajectories of training on given batches and masks against golden values: losses, parameters, statistics, outputs. */
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Dataset } from '../../lib/data/index.js';
 import {
   AdaGrad,
@@ -49,7 +49,8 @@ function checkPixel(golden: Golden, path: string, network: Network, what: 'value
 }
 
 /**
- * The runs with `biases` train the biases that batch norm cancels, as a user may; the files give wider bounds for what then strays.
+ * With `biases` the biases that batch norm cancels are there and trained, as a user may have it; the files give wider
+ * bounds for what then strays.
  */
 function halfSquaredErrorRun(backend: KernelBackend, biases: boolean): void {
   const golden = new Golden('000_traj_fixed');
@@ -277,14 +278,14 @@ function regression(backend: KernelBackend, name: RegressionCase, biases: boolea
 eachBackend((backend) => {
   it('regression', () => regression(backend, '004_traj_plain', false));
   it('regression with dropout', () => regression(backend, '004_traj_dropout', false));
-  it.each([
-    ['that batch norm cancels are left out', false],
-    ['that batch norm cancels are trained', true],
-  ])('where biases %s', async (_, biases) => {
-    halfSquaredErrorRun(backend, biases);
-    await fiveOptimizers(backend, biases);
-    await batchStatistics(backend, '003_traj_bn_adam', biases);
-    await batchStatistics(backend, '003_traj_bn_adam_dropout', biases);
-    regression(backend, '004_traj_batchnorm', biases);
+  describe.each([
+    ['left out', false],
+    ['trained', true],
+  ])('with biases that batch norm cancels %s', (_, biases) => {
+    it('half squared error, L2 and dropout', () => halfSquaredErrorRun(backend, biases));
+    it('five optimizers', () => fiveOptimizers(backend, biases));
+    it('statistics of the evaluated set', () => batchStatistics(backend, '003_traj_bn_adam', biases));
+    it('statistics of the evaluated set, with dropout', () => batchStatistics(backend, '003_traj_bn_adam_dropout', biases));
+    it('regression', () => regression(backend, '004_traj_batchnorm', biases));
   });
 });

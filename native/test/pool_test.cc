@@ -1,0 +1,166 @@
+#include "../executor/pool.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "test.h"
+
+namespace blasnet::test {
+namespace {
+
+constexpr int maxThreads = 8;
+
+// What a region counts: plain integers, each written by one thread, so that a missing hand-over is a data race.
+struct Counts {
+  std::array<int64_t, maxThreads> calls{};
+  std::array<int, maxThreads> threads{};
+};
+
+void count(void* context, int thread, int threads) {
+  auto& counts = *static_cast<Counts*>(context);
+  counts.calls[static_cast<size_t>(thread)]++;
+  counts.threads[static_cast<size_t>(thread)] = threads;
+}
+
+TEST(poolRunsEveryThreadOnceARegion) {
+  Pool pool;
+  Random random(1);
+  Counts counts;
+  std::array<int64_t, maxThreads> expected{};
+  bool right = true;
+  for (int region = 0; region < 3000; region++) {
+    // More and fewer threads in turn: workers without a part must sit a region out.
+    const int threads = 2 + static_cast<int>(random.word() % (maxThreads - 1));
+    {
+      const Pool::Turn turn(pool);
+      pool.run(count, &counts, threads);
+    }
+    for (int i = 0; i < threads; i++) {
+      expected[static_cast<size_t>(i)]++;
+      right = right && counts.threads[static_cast<size_t>(i)] == threads;
+    }
+    right = right && counts.calls == expected;
+  }
+  CHECK(right);
+}
+
+// Threads add neighbours' numbers, step by step: right only if nobody is a step ahead or behind.
+struct Ring {
+  Barrier* barrier;
+  std::vector<int64_t> now, next;
+  int64_t steps;
+};
+
+void passOn(void* context, int thread, int threads) {
+  Ring& ring = *static_cast<Ring*>(context);
+  const auto mine = static_cast<size_t>(thread), other = static_cast<size_t>((thread + 1) % threads);
+  for (int64_t step = 0; step < ring.steps; step++) {
+    ring.next[mine] = ring.now[mine] + ring.now[other];
+    ring.barrier->wait();
+    ring.now[mine] = ring.next[mine];
+    ring.barrier->wait();
+  }
+}
+
+TEST(barrierLetsNobodyPassEarly) {
+  Pool pool;
+  for (int threads = 2; threads <= maxThreads; threads++) {
+    Ring ring{&pool.barrier(), std::vector<int64_t>(static_cast<size_t>(threads)), std::vector<int64_t>(static_cast<size_t>(threads)), 40};
+    std::iota(ring.now.begin(), ring.now.end(), 1);
+    std::vector<int64_t> expected = ring.now;
+    for (int64_t step = 0; step < ring.steps; step++) {
+      const std::vector<int64_t> old = expected;
+      for (size_t i = 0; i < old.size(); i++) expected[i] = old[i] + old[(i + 1) % old.size()];
+    }
+    const Pool::Turn turn(pool);
+    pool.run(passOn, &ring, threads);
+    CHECK(ring.now == expected);
+  }
+}
+
+TEST(barrierServesManyRegions) {
+  Pool pool;
+  bool right = true;
+  for (int region = 0; region < 400; region++) {
+    const int threads = 2 + region % 3;
+    Ring ring{&pool.barrier(), std::vector<int64_t>(static_cast<size_t>(threads), 1), std::vector<int64_t>(static_cast<size_t>(threads)), 3};
+    const Pool::Turn turn(pool);
+    pool.run(passOn, &ring, threads);
+    for (const int64_t value : ring.now) right = right && value == 8;
+  }
+  CHECK(right);
+}
+
+TEST(callersTakeTurns) {
+  Pool pool;
+  constexpr int callers = 4, regions = 150;
+  // Not atomic: turns alone keep the callers apart.
+  int64_t total = 0;
+  int inside = 0;
+  bool alone = true;
+  std::vector<std::thread> threads;
+  for (int caller = 0; caller < callers; caller++) {
+    threads.emplace_back([&, caller] {
+      for (int i = 0; i < regions; i++) {
+        Counts counts;
+        const Pool::Turn turn(pool);
+        alone = alone && ++inside == 1;
+        pool.run(count, &counts, 2 + caller);
+        for (const int64_t calls : counts.calls) total += calls;
+        inside--;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(alone);
+  CHECK(total == regions * (2 + 3 + 4 + 5));
+}
+
+TEST(turnsAreInOrder) {
+  Pool pool;
+  std::vector<int> order;
+  std::vector<std::thread> threads;
+  {
+    const Pool::Turn turn(pool);
+    for (int caller = 0; caller < 4; caller++) {
+      threads.emplace_back([&, caller] {
+        const Pool::Turn own(pool);
+        order.push_back(caller);
+      });
+      // Long enough for the caller to draw its ticket before the next one does.
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(order.size() == 4 && std::is_sorted(order.begin(), order.end()));
+}
+
+TEST(poolEndsWhileItsThreadsWait) {
+  for (int i = 0; i < 60; i++) {
+    Counts counts;
+    Pool pool;
+    if (i % 3 == 0) continue;  // without ever having run
+    const Pool::Turn turn(pool);
+    pool.run(count, &counts, 2 + i % 7);
+    if (i % 3 == 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // asleep rather than spinning
+  }
+  CHECK(true);
+}
+
+TEST(poolWakesThreadsThatSleep) {
+  Pool pool;
+  Counts counts;
+  for (int i = 0; i < 20; i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    const Pool::Turn turn(pool);
+    pool.run(count, &counts, 4);
+  }
+  CHECK(counts.calls[3] == 20);
+}
+
+}  // namespace
+}  // namespace blasnet::test
