@@ -25,7 +25,7 @@ function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Three significant digits, without an exponent. */
+/** Two or three digits that count, without an exponent. */
 export function formatRatio(value: number): string {
   if (value >= 100) return value.toFixed(0);
   if (value >= 10) return value.toFixed(1);

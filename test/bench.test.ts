@@ -132,7 +132,7 @@ describe('report', () => {
     ).toBe(['| name   |    n |', '| ------ | ---: |', '| a      |    1 |', '| longer | 1000 |'].join('\n'));
   });
 
-  it('gives ratios three significant digits', () => {
+  it('gives ratios two or three digits that count', () => {
     expect([123.4, 28.72, 1.234, 0.7249, 0.0483].map(formatRatio)).toEqual(['123', '28.7', '1.23', '0.72', '0.0483']);
   });
 

@@ -25,10 +25,12 @@ export interface BufferParameter<N extends string = string> {
   readonly whole: boolean;
 }
 
-export interface ValueParameter<N extends string = string> {
+/** size: integer ≥ 0; float: finite number; word: unsigned 32-bit integer; flag: 0 or 1; code: small integer ≥ 0. */
+export type ValueKind = 'size' | 'float' | 'word' | 'flag' | 'code';
+
+export interface ValueParameter<N extends string = string, K extends ValueKind = ValueKind> {
   readonly name: N;
-  /** size: integer ≥ 0; float: finite number; word: unsigned 32-bit integer; flag: 0 or 1; code: small integer ≥ 0. */
-  readonly kind: 'size' | 'float' | 'word' | 'flag' | 'code';
+  readonly kind: K;
 }
 
 export type Parameter<N extends string = string> = BufferParameter<N> | ValueParameter<N>;
@@ -55,8 +57,8 @@ const out = <N extends string>(name: N, length: string[], options: BufferOptions
 const inout = <N extends string>(name: N, length: string[], options: BufferOptions = {}) => buffer('inout', name, length, options);
 const input = <N extends string>(name: N, length: string[], options: BufferOptions = {}) => buffer('in', name, length, options);
 const value =
-  (kind: ValueParameter['kind']) =>
-  <N extends string>(name: N): ValueParameter<N> => ({ name, kind });
+  <K extends ValueKind>(kind: K) =>
+  <N extends string>(name: N): ValueParameter<N, K> => ({ name, kind });
 const size = value('size');
 const float = value('float');
 const word = value('word');

@@ -59,7 +59,7 @@ struct Memory {
 };
 
 bool decodes(const Words& words, std::string* reason = nullptr) {
-  Memory memory;
+  static Memory memory;
   Plan plan;
   std::string error;
   // A copy of exactly that size, so that a read past the end shows under the sanitizer.
@@ -295,7 +295,7 @@ struct Training {
     request.seed = 5;
     request.feeds[static_cast<int>(Feed::features)] = {features.data(), features.size() * sizeof(float)};
     request.feeds[static_cast<int>(Feed::targets)] = {targets.data(), targets.size() * sizeof(float)};
-    scalars.assign(static_cast<size_t>(request.steps()), 0.05);
+    scalars.assign(static_cast<size_t>(request.steps()), 2);
     request.scalars = scalars.data();
     request.scalarLength = scalars.size();
     report.assign(static_cast<size_t>(2 * request.steps()), -1);
@@ -331,7 +331,7 @@ TEST(runGivesTheSameOnAnyNumberOfThreads) {
       if (threads == 1) {
         expected = training.weights();
         losses = training.report;
-        CHECK(losses[2 * 119] < 0.8 * losses[0]);
+        CHECK(losses[2 * 117] + losses[2 * 118] < 0.9 * (losses[0] + losses[2]));
       }
       const std::vector<float> weights = training.weights();
       double worst = 0;
@@ -384,18 +384,15 @@ TEST(runStopsBeforeAnUpdateWithALossThatIsNotFinite) {
 
 TEST(runsTakeTurnsInOnePool) {
   Pool pool;
-  std::vector<std::vector<float>> weights(3);
+  std::vector<Training> trainings(3);
+  std::vector<RunRequest> requests;
+  for (Training& training : trainings) requests.push_back(training.request(60, 2));
   std::vector<std::thread> callers;
-  for (size_t i = 0; i < weights.size(); i++) {
-    callers.emplace_back([&, i] {
-      Training training;
-      const RunRequest request = training.request(60, 2);
-      Run(training.plan, request, bestKernelSet()).execute(pool, nullptr, nullptr);
-      weights[i] = training.weights();
-    });
+  for (size_t i = 0; i < trainings.size(); i++) {
+    callers.emplace_back([&, i] { Run(trainings[i].plan, requests[i], bestKernelSet()).execute(pool, nullptr, nullptr); });
   }
   for (std::thread& caller : callers) caller.join();
-  CHECK(weights[0] == weights[1] && weights[1] == weights[2]);
+  CHECK(trainings[0].weights() == trainings[1].weights() && trainings[1].weights() == trainings[2].weights());
 }
 
 // Without a barrier in the program, only the executor keeps a short batch apart from the one before it.
