@@ -4,7 +4,8 @@ import { type BufferParameter, type ElementType, isBuffer, signatureOf } from '.
 /**
  * Threads run the same list of instructions, each on its share of every kernel's axis. They need not meet between two
  * instructions as long as each thread reads only what it wrote itself. This pass finds where that does not hold and
- * marks those instructions with a barrier.
+ * marks those instructions with a barrier. It looks at steps of one batch size: where the size changes, the executor
+ * lets the threads meet by itself.
  */
 
 /** An interval of memory that an instruction touches, and how the threads divide it. */

@@ -23,6 +23,46 @@ export async function stoppable<T>(signal: AbortSignal | undefined, control: Con
   }
 }
 
+/** The values of a stream; an abort of `signal` ends the wait for the next one too, with the signal's reason. */
+export async function* untilAborted<T>(
+  stream: AsyncIterable<T> | Iterable<T>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T> {
+  if (signal === undefined) {
+    yield* stream;
+    return;
+  }
+  const iterator = Symbol.asyncIterator in stream ? stream[Symbol.asyncIterator]() : stream[Symbol.iterator]();
+  let giveUp: (reason: unknown) => void = () => {};
+  const stop = () => giveUp(signal.reason);
+  const next = () =>
+    new Promise<IteratorResult<T>>((resolve, reject) => {
+      giveUp = reject;
+      Promise.resolve(iterator.next()).then(resolve, reject);
+    });
+  signal.addEventListener('abort', stop, { once: true });
+  let open = true;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const step = await next();
+      if (step.done) {
+        open = false;
+        return;
+      }
+      yield step.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    if (open) {
+      const closing = Promise.resolve(iterator.return?.());
+      // A stream that keeps its next value back may keep its end back as well.
+      if (signal.aborted) closing.catch(() => {});
+      else await closing;
+    }
+  }
+}
+
 /** Mean over all rows of per-batch means, and the share of hits. */
 export function average(report: Float64Array, rows: number, batchSize: number, counts: boolean): Evaluation {
   let loss = 0;
@@ -40,7 +80,12 @@ export function sharedDoubles(length: number): Float64Array {
 }
 
 /** Mean loss (penalties included) and accuracy over a source, in inference mode. */
-export async function evaluateSource(engine: Engine, source: Source, batchSize: number, signal?: AbortSignal): Promise<Evaluation> {
+export async function evaluateSource(
+  engine: Engine,
+  source: Source,
+  batchSize: number,
+  signal?: AbortSignal,
+): Promise<Evaluation> {
   const control = newControl();
   const report = sharedDoubles(2 * Math.ceil(source.rows / batchSize));
   await stoppable(signal, control, () => engine.run({ kind: 'evaluate', source, batchSize, report }, control));

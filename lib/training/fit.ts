@@ -7,7 +7,7 @@ import { Stream } from '../random.js';
 import type { SampleSource } from '../types.js';
 import { type Callbacks, callbackList, type TrainingHandle } from './callbacks.js';
 import type { Engine, Source } from './engine.js';
-import { average, evaluateSource, INFERENCE_BATCH, newControl, sharedDoubles, stoppable } from './evaluate.js';
+import { average, evaluateSource, INFERENCE_BATCH, newControl, sharedDoubles, stoppable, untilAborted } from './evaluate.js';
 import { type EpochLog, type Evaluation, History } from './history.js';
 import {
   type Features,
@@ -316,7 +316,7 @@ async function fitStream(plan: Plan, counter: EpochCounter, stream: AsyncIterabl
     let [rows, loss, hits, rate] = [0, 0, 0, Number.NaN];
     const begin = performance.now();
     let reported = begin;
-    for await (const batch of stream) {
+    for await (const batch of untilAborted(stream, plan.signal)) {
       const given = isSampleSource(batch) ? fromDataset('batch', engine.model, batch, true) : fromBatch(engine.model, batch?.x, batch?.y);
       const source = overSharedMemory(staging.shared(given));
       const { scalars, rates } = scalarTable(optimizer, epoch, 1, 1);

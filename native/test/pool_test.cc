@@ -69,7 +69,8 @@ void passOn(void* context, int thread, int threads) {
 TEST(barrierLetsNobodyPassEarly) {
   Pool pool;
   for (int threads = 2; threads <= maxThreads; threads++) {
-    Ring ring{&pool.barrier(), std::vector<int64_t>(static_cast<size_t>(threads)), std::vector<int64_t>(static_cast<size_t>(threads)), 40};
+    Ring ring{&pool.barrier(), std::vector<int64_t>(static_cast<size_t>(threads)),
+              std::vector<int64_t>(static_cast<size_t>(threads)), 40};
     std::iota(ring.now.begin(), ring.now.end(), 1);
     std::vector<int64_t> expected = ring.now;
     for (int64_t step = 0; step < ring.steps; step++) {
@@ -87,7 +88,8 @@ TEST(barrierServesManyRegions) {
   bool right = true;
   for (int region = 0; region < 400; region++) {
     const int threads = 2 + region % 3;
-    Ring ring{&pool.barrier(), std::vector<int64_t>(static_cast<size_t>(threads), 1), std::vector<int64_t>(static_cast<size_t>(threads)), 3};
+    Ring ring{&pool.barrier(), std::vector<int64_t>(static_cast<size_t>(threads), 1),
+              std::vector<int64_t>(static_cast<size_t>(threads)), 3};
     const Pool::Turn turn(pool);
     pool.run(passOn, &ring, threads);
     for (const int64_t value : ring.now) right = right && value == 8;

@@ -1,6 +1,17 @@
 import { expect, it } from 'vitest';
 import { dense, type FitOptions, type Network, relu, Sgd } from '../../lib/index.js';
-import { classData, classifier, expectError, expectFinite, expectRejection, expectSameBits, onBackends, randomFloats, rejection, weights } from './support.js';
+import {
+  classData,
+  classifier,
+  expectError,
+  expectFinite,
+  expectRejection,
+  expectSameBits,
+  onBackends,
+  randomFloats,
+  rejection,
+  weights,
+} from './support.js';
 
 const any = (value: unknown) => value as never;
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -9,6 +20,8 @@ onBackends('a network', (backend) => {
   const data = classData(5000);
   /** A network whose training on `data` takes seconds on either backend. */
   const slow = () => classifier(backend, { layers: [dense(256), relu(), dense(256), relu(), dense(3)] });
+  /** One epoch of it takes seconds, in which only a run that is told to stop ends. */
+  const longData = classData(60000);
   const long: FitOptions = { epochs: 10000, batchSize: 8 };
   const x = randomFloats(6);
 
@@ -81,7 +94,7 @@ onBackends('a network', (backend) => {
 
   it.each([0, 1, 40])('that is disposed during fit rejects it (after %d ms)', async (milliseconds) => {
     const network = slow();
-    const run = network.fit(data, long);
+    const run = network.fit(longData, { batchSize: 1 });
     const rejected = expectRejection(() => run, 'NETWORK_DISPOSED', /^network: it was disposed/);
     if (milliseconds > 0) await pause(milliseconds);
     network.dispose();
@@ -119,7 +132,7 @@ onBackends('a network', (backend) => {
     const controller = new AbortController();
     const reason = { of: 'the caller' };
     const optimizer = new Sgd({ momentum: 0.5 });
-    const run = network.fit(data, { ...long, optimizer, signal: controller.signal });
+    const run = network.fit(longData, { batchSize: 1, optimizer, signal: controller.signal });
     const rejected = rejection(run);
     await pause(milliseconds);
     controller.abort(reason);
@@ -152,12 +165,12 @@ onBackends('a network', (backend) => {
   it('stops evaluate and validation when the signal is aborted', async () => {
     const network = slow();
     const controller = new AbortController();
-    const run = rejection(network.evaluate(classData(60000), { batchSize: 1, signal: controller.signal }));
+    const run = rejection(network.evaluate(longData, { batchSize: 1, signal: controller.signal }));
     await pause(20);
     controller.abort(new Error('enough'));
     expect(await run).toMatchObject({ message: 'enough' });
     const second = new AbortController();
-    const validation = classData(60000);
+    const validation = longData;
     const callbacks = { onEpochBegin: () => void setTimeout(() => second.abort(new Error('in validation')), 10) };
     const fitting = network.fit(classData(8), { validation, callbacks, signal: second.signal, epochs: 1000 });
     await expect(fitting).rejects.toMatchObject({ message: 'in validation' });
@@ -169,8 +182,14 @@ onBackends('a network', (backend) => {
     const { signal } = controller;
     let listeners = 0;
     const [add, remove] = [signal.addEventListener, signal.removeEventListener];
-    signal.addEventListener = (...args: unknown[]) => (listeners++, add.apply(signal, any(args)));
-    signal.removeEventListener = (...args: unknown[]) => (listeners--, remove.apply(signal, any(args)));
+    signal.addEventListener = (...args: unknown[]) => {
+      listeners++;
+      add.apply(signal, any(args));
+    };
+    signal.removeEventListener = (...args: unknown[]) => {
+      listeners--;
+      remove.apply(signal, any(args));
+    };
     await classifier(backend).fit(classData(10), { epochs: 20, signal, validation: classData(3) });
     await classifier(backend).fit([classData(10)], { signal });
     expect(listeners).toBe(0);

@@ -1,7 +1,29 @@
 import { expect, it } from 'vitest';
 import { Dataset } from '../../lib/data/index.js';
-import { binaryCrossEntropy, dense, flatten, meanSquaredError, Network, type SampleSource, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
-import { classData, classifier, distance, expectError, expectRejection, onBackends, randomFloats, regressor, valueData, weights } from './support.js';
+import {
+  batchNorm,
+  binaryCrossEntropy,
+  dense,
+  dropout,
+  flatten,
+  meanSquaredError,
+  Network,
+  type SampleSource,
+  Sgd,
+  softmaxCrossEntropy,
+} from '../../lib/index.js';
+import {
+  classData,
+  classifier,
+  distance,
+  expectError,
+  expectRejection,
+  onBackends,
+  randomFloats,
+  regressor,
+  valueData,
+  weights,
+} from './support.js';
 
 const any = (value: unknown) => value as never;
 
@@ -26,7 +48,17 @@ onBackends('features of a synchronous call', (backend) => {
   ];
 
   it.each(calls)('%s refuses what are no features', (_, call) => {
-    for (const x of [undefined, null, 5, 'x', {}, new Float64Array(6), new Uint8Array(6), new ArrayBuffer(24), new DataView(new ArrayBuffer(24))]) {
+    for (const x of [
+      undefined,
+      null,
+      5,
+      'x',
+      {},
+      new Float64Array(6),
+      new Uint8Array(6),
+      new ArrayBuffer(24),
+      new DataView(new ArrayBuffer(24)),
+    ]) {
       expectError(() => call(any(x)), 'INVALID_ARGUMENT', /^x: expected a Float32Array or arrays of numbers, got/);
     }
     expectError(() => call(any([1, 2, 3, '4', 5, 6])), 'INVALID_ARGUMENT', /^x\[3\]: expected a number, got "4"/);
@@ -34,7 +66,11 @@ onBackends('features of a synchronous call', (backend) => {
   });
 
   it.each(calls)('%s refuses the wrong number of features', (_, call) => {
-    expectError(() => call(any(new Float32Array(7))), 'SHAPE_MISMATCH', /^x: expected a multiple of 6 numbers \(one row\), got 7/);
+    expectError(
+      () => call(any(new Float32Array(7))),
+      'SHAPE_MISMATCH',
+      /^x: expected a multiple of 6 numbers \(one row\), got 7/,
+    );
     expectError(() => call(any([1, 2, 3])), 'SHAPE_MISMATCH', /^x: expected a multiple of 6/);
     expectError(() => call(any(new Float32Array(0))), 'EMPTY_DATA', /^x: expected at least one row/);
     expectError(() => call(any([])), 'EMPTY_DATA', /^x/);
@@ -43,8 +79,28 @@ onBackends('features of a synchronous call', (backend) => {
   });
 
   it.each(calls)('%s refuses rows of unequal length, even where their sum fits', (_, call) => {
-    expectError(() => call(any([[1, 2, 3, 4, 5, 6, 7], [1, 2, 3, 4, 5]])), 'SHAPE_MISMATCH', /^x\[0\]: expected 6 numbers \(one row\), got 7/);
-    expectError(() => call(any([[1, 2, 3], [4, 5, 6]])), 'SHAPE_MISMATCH', /^x\[0\]: expected 6 numbers/);
+    expectError(
+      () =>
+        call(
+          any([
+            [1, 2, 3, 4, 5, 6, 7],
+            [1, 2, 3, 4, 5],
+          ]),
+        ),
+      'SHAPE_MISMATCH',
+      /^x\[0\]: expected 6 numbers \(one row\), got 7/,
+    );
+    expectError(
+      () =>
+        call(
+          any([
+            [1, 2, 3],
+            [4, 5, 6],
+          ]),
+        ),
+      'SHAPE_MISMATCH',
+      /^x\[0\]: expected 6 numbers/,
+    );
   });
 
   it.each(calls)('%s refuses detached and resizable storage', (_, call) => {
@@ -68,10 +124,18 @@ onBackends('targets of a synchronous call', (backend) => {
   });
 
   it('refuses the wrong number of them', () => {
-    expectError(() => network.gradients(x, Int32Array.of(0)), 'SHAPE_MISMATCH', /^y: expected one label for each of 2 rows, got 1/);
+    expectError(
+      () => network.gradients(x, Int32Array.of(0)),
+      'SHAPE_MISMATCH',
+      /^y: expected one label for each of 2 rows, got 1/,
+    );
     expectError(() => network.gradients(x, [0, 1, 2]), 'SHAPE_MISMATCH', /^y: expected 2 rows × 3 outputs = 6 numbers, got 3/);
     expectError(() => network.gradients(x, new Float32Array(5)), 'SHAPE_MISMATCH', /= 6 numbers, got 5/);
-    expectError(() => values.gradients(randomFloats(8), [[1, 2, 3], [4]]), 'SHAPE_MISMATCH', /^y\[0\]: expected 2 numbers \(one row\), got 3/);
+    expectError(
+      () => values.gradients(randomFloats(8), [[1, 2, 3], [4]]),
+      'SHAPE_MISMATCH',
+      /^y\[0\]: expected 2 numbers \(one row\), got 3/,
+    );
   });
 
   it('refuses labels that are no class, naming the row', () => {
@@ -79,11 +143,19 @@ onBackends('targets of a synchronous call', (backend) => {
     expectError(() => network.gradients(x, Int8Array.of(-1, 0)), 'LABEL_OUT_OF_RANGE', /^y: row 0: .*got -1/);
     expectError(() => network.trainBatch(x, Uint32Array.of(0, 4294967295), new Sgd()), 'LABEL_OUT_OF_RANGE', /^y: row 1/);
     const binary = regressor(backend, [dense(1)], binaryCrossEntropy());
-    expectError(() => binary.gradients(randomFloats(8), Uint8Array.of(1, 2)), 'LABEL_OUT_OF_RANGE', /^y: row 1: expected a label from 0 to 1/);
+    expectError(
+      () => binary.gradients(randomFloats(8), Uint8Array.of(1, 2)),
+      'LABEL_OUT_OF_RANGE',
+      /^y: row 1: expected a label from 0 to 1/,
+    );
   });
 
   it('refuses labels where the loss compares values', () => {
-    expectError(() => values.gradients(randomFloats(8), Int32Array.of(0, 1)), 'INVALID_ARGUMENT', /loss meanSquaredError with 2 outputs needs targets/);
+    expectError(
+      () => values.gradients(randomFloats(8), Int32Array.of(0, 1)),
+      'INVALID_ARGUMENT',
+      /loss meanSquaredError with 2 outputs needs targets/,
+    );
   });
 
   it('refuses detached and resizable storage', () => {
@@ -97,7 +169,12 @@ onBackends('targets of a synchronous call', (backend) => {
     for (const type of [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array]) {
       expect(network.gradients(x, type.from(labels)).loss).toBe(expected);
     }
-    expect(network.gradients(x, [[0, 0, 1], [1, 0, 0]]).loss).toBeCloseTo(expected, 6);
+    expect(
+      network.gradients(x, [
+        [0, 0, 1],
+        [1, 0, 0],
+      ]).loss,
+    ).toBeCloseTo(expected, 6);
     expect(network.gradients(x, Float32Array.of(0, 0, 1, 1, 0, 0)).loss).toBeCloseTo(expected, 6);
     expect(network.gradients(new Dataset({ features: x, shape: [6], labels }), any(undefined)).loss).toBe(expected);
   });
@@ -141,8 +218,41 @@ onBackends('what a call gives back', (backend) => {
 
   it('forward refuses unknown options', () => {
     const network = classifier(backend);
-    expectError(() => network.forward(randomFloats(6), any({ train: true })), 'UNKNOWN_OPTION', /^forward: unknown option "train"/);
+    expectError(
+      () => network.forward(randomFloats(6), any({ train: true })),
+      'UNKNOWN_OPTION',
+      /^forward: unknown option "train"/,
+    );
     expectError(() => network.forward(randomFloats(6), { training: any(1) }), 'INVALID_ARGUMENT', /^forward: training/);
+  });
+
+  it('forward in training: batch norm goes by the batch and keeps a running mean of its statistics', () => {
+    const layers = (evaluation: 'running' | 'batch') => [batchNorm({ momentum: 0.7, epsilon: 1e-3, evaluation })];
+    const network = new Network({ input: [1], layers: layers('running'), loss: meanSquaredError(), seed: 1, backend });
+    const [mean, variance] = network.state.map(({ value }) => value);
+    const y = network.forward([1, 3, 8], { training: true }); // mean 4, variance 26/3
+    [-3, -1, 4].forEach((distance, i) => expect(y[i]).toBeCloseTo(distance / Math.sqrt(26 / 3 + 1e-3), 5));
+    expect(mean[0]).toBeCloseTo(0.3 * 4, 5);
+    expect(variance[0]).toBeCloseTo(0.7 + (0.3 * 26) / 3, 5);
+    const before = [mean[0], variance[0]];
+    expect(network.forward([5])[0]).toBeCloseTo((5 - mean[0]) / Math.sqrt(variance[0] + 1e-3), 5);
+    expect([mean[0], variance[0]]).toEqual(before);
+    const own = new Network({ input: [1], layers: layers('batch'), loss: meanSquaredError(), seed: 1, backend });
+    expect([...own.forward([1, 3, 8])]).toEqual([...y].map((value) => expect.closeTo(value, 5)));
+    expect(
+      own.state.map(({ value }) => value[0]),
+      'inference leaves them alone',
+    ).toEqual([0, 1]);
+  });
+
+  it('forward in training: dropout drops anew each time, scaled so that the mean stays', () => {
+    const network = new Network({ input: [2000], layers: [dropout(0.25)], loss: meanSquaredError(), seed: 1, backend });
+    const x = new Float32Array(2000).fill(3);
+    const [first, second] = [network.forward(x, { training: true }), network.forward(x, { training: true })];
+    expect(new Set(first)).toEqual(new Set([0, 4]));
+    expect(first).not.toEqual(second);
+    expect(first.filter((value) => value === 0).length / 2000).toBeCloseTo(0.25, 1);
+    expect([...network.forward(x)]).toEqual([...x]);
   });
 
   it('evaluate refuses what it can not use', async () => {
@@ -152,7 +262,11 @@ onBackends('what a call gives back', (backend) => {
     await expectRejection(() => network.evaluate(data, any({ batch: 1 })), 'UNKNOWN_OPTION', /^evaluate: unknown option "batch"/);
     await expectRejection(() => network.evaluate(data, { batchSize: 0 }), 'INVALID_ARGUMENT', /^evaluate: batchSize/);
     await expectRejection(() => network.evaluate(classData(0)), 'EMPTY_DATA', /^evaluate: data/);
-    await expectRejection(() => network.evaluate(classData(5, 6, 4)), 'LABEL_OUT_OF_RANGE', /^evaluate: data: labels: row \d+: .*got 3/);
+    await expectRejection(
+      () => network.evaluate(classData(5, 6, 4)),
+      'LABEL_OUT_OF_RANGE',
+      /^evaluate: data: labels: row \d+: .*got 3/,
+    );
     const unlabelled = new Dataset({ features: data.features, shape: [6] });
     await expectRejection(() => network.evaluate(unlabelled), 'INVALID_ARGUMENT', /with labels or targets, got one without/);
     await expectRejection(() => network.fit(unlabelled), 'INVALID_ARGUMENT', /with labels or targets, got one without/);
@@ -161,7 +275,11 @@ onBackends('what a call gives back', (backend) => {
   it('trainBatch and applyGradients refuse what is no optimizer', () => {
     const network = classifier(backend);
     for (const optimizer of [undefined, null, 'sgd', Sgd, { learningRate: 1 }]) {
-      expectError(() => network.trainBatch(randomFloats(6), [0], any(optimizer)), 'INVALID_ARGUMENT', /^optimizer: expected an optimizer/);
+      expectError(
+        () => network.trainBatch(randomFloats(6), [0], any(optimizer)),
+        'INVALID_ARGUMENT',
+        /^optimizer: expected an optimizer/,
+      );
       expectError(() => network.applyGradients(any(optimizer)), 'INVALID_ARGUMENT', /^optimizer: expected an optimizer/);
     }
   });
@@ -182,7 +300,11 @@ onBackends('what a call gives back', (backend) => {
     const nested = new Dataset({ features: x, shape: [2, 3, 1] });
     expect([...network.predict(nested)]).toEqual([...network.predict(x)]);
     expect([...network.predict(new Dataset({ features: x, shape: [6] }))]).toEqual([...network.predict(x)]);
-    expectError(() => network.predict(new Dataset({ features: x, shape: [3, 2, 1] })), 'SHAPE_MISMATCH', /shape \[2, 3, 1\], got \[3, 2, 1\]/);
+    expectError(
+      () => network.predict(new Dataset({ features: x, shape: [3, 2, 1] })),
+      'SHAPE_MISMATCH',
+      /shape \[2, 3, 1\], got \[3, 2, 1\]/,
+    );
   });
 });
 
@@ -212,7 +334,9 @@ onBackends('sample sources that are no Dataset', (backend) => {
     await b.fit([bytes, plain()]);
   });
 
-  it.each<[string, Record<string, unknown>, 'INVALID_ARGUMENT' | 'SHAPE_MISMATCH' | 'DETACHED_BUFFER' | 'LABEL_OUT_OF_RANGE', RegExp]>([
+  it.each<
+    [string, Record<string, unknown>, 'INVALID_ARGUMENT' | 'SHAPE_MISMATCH' | 'DETACHED_BUFFER' | 'LABEL_OUT_OF_RANGE', RegExp]
+  >([
     ['too few features', { features: new Float32Array(53) }, 'SHAPE_MISMATCH', /features: expected 9 rows of 6 numbers, got 53/],
     ['doubles', { features: new Float64Array(54) }, 'INVALID_ARGUMENT', /features: expected a Uint8Array or a Float32Array/],
     ['detached features', { features: detached(54) }, 'DETACHED_BUFFER', /features/],
@@ -224,7 +348,12 @@ onBackends('sample sources that are no Dataset', (backend) => {
     ['too few labels', { labels: new Int32Array(8) }, 'SHAPE_MISMATCH', /labels: expected one label for each of 9 rows, got 8/],
     ['labels of no class', { labels: new Int32Array(9).fill(5) }, 'LABEL_OUT_OF_RANGE', /labels: row 0/],
     ['plain targets', { labels: undefined, targets: [1, 2, 3] }, 'INVALID_ARGUMENT', /targets: expected a Float32Array/],
-    ['too few targets', { labels: undefined, targets: new Float32Array(26) }, 'SHAPE_MISMATCH', /targets: expected 9 rows × 3 outputs/],
+    [
+      'too few targets',
+      { labels: undefined, targets: new Float32Array(26) },
+      'SHAPE_MISMATCH',
+      /targets: expected 9 rows × 3 outputs/,
+    ],
   ])('are refused: %s', async (_, changes, code, message) => {
     const network = classifier(backend);
     await expectRejection(() => network.fit(plain(changes)), code, message);
@@ -233,7 +362,11 @@ onBackends('sample sources that are no Dataset', (backend) => {
   });
 
   it('targets are refused where the loss wants labels only, labels where it wants values', async () => {
-    await expectRejection(() => regressor(backend, [dense(2)], meanSquaredError(), 6).fit(data), 'INVALID_ARGUMENT', /needs targets \(2 numbers a row\)/);
+    await expectRejection(
+      () => regressor(backend, [dense(2)], meanSquaredError(), 6).fit(data),
+      'INVALID_ARGUMENT',
+      /needs targets \(2 numbers a row\)/,
+    );
     expect((await regressor(backend, [dense(2)], meanSquaredError()).fit(valueData(4))).epochs.length).toBe(1);
   });
 });

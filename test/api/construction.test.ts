@@ -47,9 +47,12 @@ describe('what the constructor refuses', () => {
     expectError(() => new Network(withOption({ optimiser: 1 })), 'UNKNOWN_OPTION', /Network: unknown option "optimiser".*layers/);
   });
 
-  it.each([[undefined], [[]], [[0]], [[-1]], [[1.5]], ['4'], [4], [[2 ** 16, 2 ** 16]], [[Number.NaN]], [[4, null]]])('input: %s', (input) => {
-    expectError(() => new Network(withOption({ input })), 'INVALID_ARGUMENT', /^input: expected/);
-  });
+  it.each([[undefined], [[]], [[0]], [[-1]], [[1.5]], ['4'], [4], [[2 ** 16, 2 ** 16]], [[Number.NaN]], [[4, null]]])(
+    'input: %s',
+    (input) => {
+      expectError(() => new Network(withOption({ input })), 'INVALID_ARGUMENT', /^input: expected/);
+    },
+  );
 
   it.each([[undefined], [[]], ['dense'], [{}]])('layers: %s', (layers) => {
     expectError(() => new Network(withOption({ layers })), 'INVALID_ARGUMENT', /^layers: expected/);
@@ -75,22 +78,37 @@ describe('what the constructor refuses', () => {
     expectError(() => backendInfo(any(backend)), 'INVALID_ARGUMENT', /^backend: expected one of/);
   });
 
-  it.each([[5], ['l2'], [{}], [{ l1: 1 }], [{ l1: -1, l2: 0 }], [{ l1: 0, l2: Number.NaN }]])('regularizer: %s', (regularizer) => {
-    expectError(() => new Network(withOption({ regularizer })), 'INVALID_ARGUMENT', /regularizer|^l1|^l2/);
-  });
+  it.each([[5], ['l2'], [{}], [{ l1: 1 }], [{ l1: -1, l2: 0 }], [{ l1: 0, l2: Number.NaN }]])(
+    'regularizer: %s',
+    (regularizer) => {
+      expectError(() => new Network(withOption({ regularizer })), 'INVALID_ARGUMENT', /regularizer|^l1|^l2/);
+    },
+  );
 
   it('layers that do not fit together', () => {
-    expectError(() => new Network({ ...good, input: [28, 28] }), 'INVALID_ARGUMENT', /dense: input: expected a flat sample shape.*\[28, 28\]/);
+    expectError(
+      () => new Network({ ...good, input: [28, 28] }),
+      'INVALID_ARGUMENT',
+      /dense: input: expected a flat sample shape.*\[28, 28\]/,
+    );
     expectError(() => new Network({ ...good, input: [2, 3], layers: [softmax()] }), 'INVALID_ARGUMENT', /softmax: input/);
   });
 
   it('two layers of one name', () => {
     const layers = [dense(3, { name: 'a' }), relu({ name: 'a' })];
-    expectError(() => new Network({ ...good, layers }), 'INVALID_ARGUMENT', /^layers\[1\]: name: expected a name that no other layer has, got "a"/);
+    expectError(
+      () => new Network({ ...good, layers }),
+      'INVALID_ARGUMENT',
+      /^layers\[1\]: name: expected a name that no other layer has, got "a"/,
+    );
   });
 
   it('more parameters than can be addressed', () => {
-    expectError(() => new Network({ ...good, input: [2 ** 20], layers: [dense(2 ** 12)] }), 'INVALID_ARGUMENT', /^layers: .*parameters/);
+    expectError(
+      () => new Network({ ...good, input: [2 ** 20], layers: [dense(2 ** 12)] }),
+      'INVALID_ARGUMENT',
+      /^layers: .*parameters/,
+    );
   });
 });
 
@@ -138,7 +156,12 @@ describe('what the parts of a network refuse', () => {
     ['Sgd rate as text', () => new Sgd({ learningRate: any('0.1') }), 'INVALID_ARGUMENT', /^Sgd: learningRate/],
     ['Adam beta1', () => new Adam({ beta1: 1 }), 'INVALID_ARGUMENT', /^Adam: beta1/],
     ['Adam epsilonPlacement', () => new Adam({ epsilonPlacement: any('under') }), 'INVALID_ARGUMENT', /^Adam: epsilonPlacement/],
-    ['Adam rawRoot without correction', () => new Adam({ epsilonPlacement: 'rawRoot', biasCorrection: false }), 'INVALID_ARGUMENT', /rawRoot/],
+    [
+      'Adam rawRoot without correction',
+      () => new Adam({ epsilonPlacement: 'rawRoot', biasCorrection: false }),
+      'INVALID_ARGUMENT',
+      /rawRoot/,
+    ],
     ['AdamW weightDecay', () => new AdamW({ weightDecay: -1 }), 'INVALID_ARGUMENT', /^AdamW: weightDecay/],
     ['RmsProp decay', () => new RmsProp({ decay: 2 }), 'INVALID_ARGUMENT', /^RmsProp: decay/],
     ['AdaGrad accumulator', () => new AdaGrad({ initialAccumulator: -1 }), 'INVALID_ARGUMENT', /^AdaGrad: initialAccumulator/],
@@ -155,7 +178,9 @@ onBackends('a network', (backend) => {
   it('names parameters by layer and weight, with shapes', () => {
     const layers = [dense(5), batchNorm({ name: 'norm' }), relu(), dense(3, { bias: false, name: 'head' })];
     const network = new Network({ input: [4], layers, loss: softmaxCrossEntropy(), backend });
-    expect(network.parameters.map(({ name, shape, value, gradient }) => [name, [...shape], value.length, gradient.length])).toEqual([
+    expect(
+      network.parameters.map(({ name, shape, value, gradient }) => [name, [...shape], value.length, gradient.length]),
+    ).toEqual([
       ['0.weight', [4, 5], 20, 20],
       ['0.bias', [5], 5, 5],
       ['norm.gamma', [5], 5, 5],
@@ -175,7 +200,12 @@ onBackends('a network', (backend) => {
   it('starts state and special parameters where the layer says', () => {
     const layers = [batchNorm({ gammaInitializer: 2, betaInitializer: constant(-1), initialMean: 3, initialVariance: 4 })];
     const network = new Network({ input: [2], layers, loss: binaryCrossEntropy(), backend });
-    expect([...network.parameters, ...network.state].map(({ value }) => [...value])).toEqual([[2, 2], [-1, -1], [3, 3], [4, 4]]);
+    expect([...network.parameters, ...network.state].map(({ value }) => [...value])).toEqual([
+      [2, 2],
+      [-1, -1],
+      [3, 3],
+      [4, 4],
+    ]);
   });
 
   it('is what its views say: writing a parameter or a statistic changes what it predicts', () => {
@@ -199,7 +229,8 @@ onBackends('a network', (backend) => {
 
   it('is frozen where it is fixed', () => {
     const network = classifier(backend);
-    for (const list of [network.parameters, network.state, network.input, network.parameters[0]]) expect(Object.isFrozen(list)).toBe(true);
+    for (const list of [network.parameters, network.state, network.input, network.parameters[0]])
+      expect(Object.isFrozen(list)).toBe(true);
     expect(network.backend).toBe(backend);
   });
 
@@ -214,7 +245,10 @@ onBackends('a network', (backend) => {
 
   it('leaves one seed unlike another, and draws one when none is given', () => {
     const first = (seed?: number) => {
-      const { parameters, seed: used } = classifier(backend, seed === undefined ? { seed: Math.floor(Math.random() * 2 ** 32) } : { seed });
+      const { parameters, seed: used } = classifier(
+        backend,
+        seed === undefined ? { seed: Math.floor(Math.random() * 2 ** 32) } : { seed },
+      );
       return { used, value: [...parameters[0].value] };
     };
     expect(first(1).value).toEqual(first(1).value);

@@ -1,24 +1,10 @@
 import { expect, it } from 'vitest';
 import { Dataset } from '../../lib/data/index.js';
-import {
-  Adam,
-  type Callbacks,
-  dense,
-  type EpochLog,
-  exponential,
-  inverseTime,
-  meanSquaredError,
-  Network,
-  relu,
-  type ScheduleTime,
-  Sgd,
-  stepDecay,
-} from '../../lib/index.js';
+import { Adam, dense, meanSquaredError, Network, relu, type ScheduleTime, Sgd } from '../../lib/index.js';
 import {
   classData,
   classifier,
   distance,
-  expectFinite,
   expectRejection,
   expectSameBits,
   mixedLayers,
@@ -34,14 +20,24 @@ onBackends('fit refuses', (backend) => {
   const data = classData(20);
 
   it.each<[string, Record<string, unknown>, 'INVALID_ARGUMENT' | 'UNKNOWN_OPTION' | 'SHAPE_MISMATCH', RegExp]>([
-    ['an unknown option', { learningRate: 1 }, 'UNKNOWN_OPTION', /^fit: unknown option "learningRate"; known options are optimizer/],
+    [
+      'an unknown option',
+      { learningRate: 1 },
+      'UNKNOWN_OPTION',
+      /^fit: unknown option "learningRate"; known options are optimizer/,
+    ],
     ['negative epochs', { epochs: -1 }, 'INVALID_ARGUMENT', /^fit: epochs/],
     ['half an epoch', { epochs: 1.5 }, 'INVALID_ARGUMENT', /^fit: epochs/],
     ['epochs as text', { epochs: '5' }, 'INVALID_ARGUMENT', /^fit: epochs/],
     ['batches of none', { batchSize: 0 }, 'INVALID_ARGUMENT', /^fit: batchSize/],
     ['batches too large', { batchSize: 2 ** 31 }, 'INVALID_ARGUMENT', /^fit: batchSize/],
     ['shuffle as number', { shuffle: 1 }, 'INVALID_ARGUMENT', /^fit: shuffle: expected true or false/],
-    ['an optimizer by name', { optimizer: 'adam' }, 'INVALID_ARGUMENT', /^fit: optimizer: expected an optimizer such as new Adam/],
+    [
+      'an optimizer by name',
+      { optimizer: 'adam' },
+      'INVALID_ARGUMENT',
+      /^fit: optimizer: expected an optimizer such as new Adam/,
+    ],
     ['an optimizer class', { optimizer: Adam }, 'INVALID_ARGUMENT', /^fit: optimizer/],
     ['validation arrays', { validation: [[1]] }, 'INVALID_ARGUMENT', /^fit: validation: expected a Dataset/],
     ['validation of another shape', { validation: classData(5, 4) }, 'SHAPE_MISMATCH', /shape \[6\].*\[4\]/],
@@ -49,7 +45,12 @@ onBackends('fit refuses', (backend) => {
     ['a negative first epoch', { initialEpoch: -1 }, 'INVALID_ARGUMENT', /^fit: initialEpoch/],
     ['callbacks as a function', { callbacks: () => {} }, 'INVALID_ARGUMENT', /^callbacks/],
     ['an unknown hook', { callbacks: { onBatchEnd() {} } }, 'UNKNOWN_OPTION', /^callbacks: unknown option "onBatchEnd"/],
-    ['a hook that is no function', { callbacks: [{ onEpochEnd: 1 }] }, 'INVALID_ARGUMENT', /^callbacks: onEpochEnd: expected a function/],
+    [
+      'a hook that is no function',
+      { callbacks: [{ onEpochEnd: 1 }] },
+      'INVALID_ARGUMENT',
+      /^callbacks: onEpochEnd: expected a function/,
+    ],
   ])('%s', async (_, options, code, message) => {
     const network = classifier(backend);
     const before = weights(network);
@@ -60,7 +61,11 @@ onBackends('fit refuses', (backend) => {
   });
 
   it.each([[undefined], [null], [5], ['data'], [{}], [new Float32Array(6)], [() => data]])('data: %s', async (value) => {
-    await expectRejection(() => classifier(backend).fit(any(value)), 'INVALID_ARGUMENT', /^fit: data: expected a Dataset or an async iterable/);
+    await expectRejection(
+      () => classifier(backend).fit(any(value)),
+      'INVALID_ARGUMENT',
+      /^fit: data: expected a Dataset or an async iterable/,
+    );
   });
 
   it('options that are no object', async () => {
@@ -71,7 +76,11 @@ onBackends('fit refuses', (backend) => {
     const optimizer = new Adam();
     await classifier(backend).fit(data, { optimizer });
     const other = classifier(backend);
-    await expectRejection(() => other.fit(data, { optimizer }), 'INVALID_ARGUMENT', /optimizer: it already belongs to another network/);
+    await expectRejection(
+      () => other.fit(data, { optimizer }),
+      'INVALID_ARGUMENT',
+      /optimizer: it already belongs to another network/,
+    );
     expect(() => other.trainBatch(data.row(0), [0], optimizer)).toThrow(/already belongs/);
     expect((await other.fit(data)).epochs.length).toBe(1);
   });
@@ -125,7 +134,10 @@ onBackends('fit', (backend) => {
     expect(history.loss.length).toBe(3);
     expect(history.validationLoss.every(Number.isFinite)).toBe(true);
     expect(history.validationAccuracy.every(Number.isFinite)).toBe(true);
-    expect(history.seconds).toBeCloseTo(history.epochs.reduce((sum, log) => sum + log.seconds, 0), 10);
+    expect(history.seconds).toBeCloseTo(
+      history.epochs.reduce((sum, log) => sum + log.seconds, 0),
+      10,
+    );
   });
 
   it('has no accuracy where the loss has none', async () => {
@@ -189,7 +201,9 @@ onBackends('fit', (backend) => {
     expect(ordered[1]).toEqual(ordered[0]);
     const network = classifier(backend);
     const data = classData(40);
-    ordered[0].forEach((loss, i) => expect(network.gradients(data.slice(5 * i, 5 * i + 5), any(undefined)).loss).toBeCloseTo(loss, 5));
+    ordered[0].forEach((loss, i) =>
+      expect(network.gradients(data.slice(5 * i, 5 * i + 5), any(undefined)).loss).toBeCloseTo(loss, 5),
+    );
     const [a, b, c] = await lossesOf(true);
     expect(a).not.toEqual(ordered[0]);
     expect(b).not.toEqual(a);
@@ -230,7 +244,9 @@ onBackends('fit', (backend) => {
     const [a, b] = [classifier(backend, { layers: mixedLayers() }), classifier(backend, { layers: mixedLayers() })];
     const history = await a.fit(data, { batchSize: 4, shuffle: false, epochs: 2, optimizer: new Adam() });
     const optimizer = new Adam();
-    const losses = [0, 1].flatMap(() => [0, 4, 8].map((row) => b.trainBatch(data.slice(row, row + 4), any(undefined), optimizer).loss));
+    const losses = [0, 1].flatMap(() =>
+      [0, 4, 8].map((row) => b.trainBatch(data.slice(row, row + 4), any(undefined), optimizer).loss),
+    );
     expect(history.epochs.flatMap((log) => [...log.batchLosses])).toEqual(losses);
     expectSameBits(weights(a), weights(b));
   });
@@ -259,158 +275,5 @@ onBackends('fit', (backend) => {
     await b.fit(ready, { epochs: 3, batchSize: 4 });
     expect(distance(weights(a), weights(b))).toBeLessThan(1e-5);
     expect(distance([a.predict(raw)], [a.predict(ready)])).toBeLessThan(1e-5);
-  });
-});
-
-onBackends('callbacks of fit', (backend) => {
-  const pause = () => new Promise((resolve) => setTimeout(resolve, 2));
-
-  it('come in order, list by list, and are awaited', async () => {
-    const calls: string[] = [];
-    const recorder = (name: string): Callbacks => ({
-      async onTrainBegin(start) {
-        await pause();
-        calls.push(`${name} begin ${JSON.stringify(start)}`);
-      },
-      async onEpochBegin(epoch) {
-        await pause();
-        calls.push(`${name} epoch ${epoch}`);
-      },
-      async onEpochEnd(log) {
-        await pause();
-        calls.push(`${name} end ${log.epoch} ${log.validation !== undefined}`);
-      },
-      async onTrainEnd(history) {
-        await pause();
-        calls.push(`${name} done ${history.epochs.length}`);
-      },
-    });
-    const data = classData(10);
-    await classifier(backend).fit(data, { epochs: 2, initialEpoch: 3, validation: data, callbacks: [recorder('a'), recorder('b')] });
-    const both = (text: string) => [`a ${text}`, `b ${text}`];
-    expect(calls).toEqual([
-      ...both('begin {"epochs":2,"initialEpoch":3,"samples":10}'),
-      ...both('epoch 3'),
-      ...both('end 3 true'),
-      ...both('epoch 4'),
-      ...both('end 4 true'),
-      ...both('done 2'),
-    ]);
-  });
-
-  it('can stop training after an epoch', async () => {
-    const ended: number[] = [];
-    const callbacks: Callbacks = {
-      onEpochEnd: (log, training) => {
-        if (log.epoch === 1) training.stop();
-      },
-      onTrainEnd: (history) => void ended.push(history.epochs.length),
-    };
-    const data = classData(10);
-    expect((await classifier(backend).fit(data, { epochs: 50, callbacks })).epochs.length).toBe(2);
-    const stream = { [Symbol.iterator]: () => [{ x: data.row(0), y: [0] }][Symbol.iterator]() };
-    expect((await classifier(backend).fit(stream, { epochs: 50, callbacks })).epochs.length).toBe(2);
-    expect(ended).toEqual([2, 2]);
-  });
-
-  it.each(['onTrainBegin', 'onEpochBegin', 'onEpochEnd', 'onTrainEnd'] as const)('an error in %s rejects fit and frees the network', async (hook) => {
-    const network = classifier(backend);
-    const error = new Error('of the caller');
-    const fail = () => {
-      throw error;
-    };
-    await expect(network.fit(classData(10), { callbacks: { [hook]: fail } })).rejects.toBe(error);
-    expect((await network.fit(classData(10), { callbacks: { [hook]: async () => {} } })).epochs.length).toBe(1);
-  });
-
-  it('an error in onProgress rejects fit, too', async () => {
-    const network = classifier(backend, { layers: [dense(512), relu(), dense(512), relu(), dense(3)] });
-    const error = new Error('of the caller');
-    const onProgress = () => {
-      throw error;
-    };
-    await expect(network.fit(classData(20000), { batchSize: 1, callbacks: { onProgress } })).rejects.toBe(error);
-    expectFinite(network);
-    expect((await network.fit(classData(10))).epochs.length).toBe(1);
-  });
-
-  it('onProgress sees the run go on', async () => {
-    const seen: number[] = [];
-    const network = classifier(backend, { layers: [dense(512), relu(), dense(512), relu(), dense(3)] });
-    const callbacks: Callbacks = {
-      onProgress({ step, steps, epoch, epochs, samplesPerSecond }) {
-        seen.push(step);
-        expect([epoch, epochs, steps]).toEqual([0, 1, 625]);
-        expect(samplesPerSecond).toBeGreaterThanOrEqual(0);
-      },
-      onEpochEnd: () => {},
-    };
-    const controller = new AbortController();
-    const run = network.fit(classData(20000), { callbacks, signal: controller.signal });
-    if (backend === 'typescript') setTimeout(() => controller.abort(), 350);
-    await run.catch(() => {});
-    expect(seen.length).toBeGreaterThan(0);
-    expect([...seen].sort((a, b) => a - b)).toEqual(seen);
-  });
-
-  it('may be objects of a class with fields of their own', async () => {
-    class Recorder implements Callbacks {
-      logs: EpochLog[] = [];
-      onEpochEnd(log: EpochLog) {
-        this.logs.push(log);
-      }
-    }
-    const recorder = new Recorder();
-    await classifier(backend).fit(classData(10), { epochs: 2, callbacks: recorder });
-    expect(recorder.logs.length).toBe(2);
-  });
-
-  it('find the network busy', async () => {
-    const network = classifier(backend);
-    const codes: unknown[] = [];
-    const callbacks: Callbacks = {
-      onEpochEnd: () => {
-        try {
-          network.predict([0, 0, 0, 0, 0, 0]);
-        } catch (error) {
-          codes.push((error as { code: string }).code);
-        }
-      },
-    };
-    await network.fit(classData(10), { callbacks });
-    expect(codes).toEqual(['NETWORK_BUSY']);
-  });
-});
-
-onBackends('schedules in fit', (backend) => {
-  it('see each step and epoch once, and the log has the rate of the last step', async () => {
-    const seen: ScheduleTime[] = [];
-    const learningRate = (time: ScheduleTime) => {
-      seen.push({ ...time });
-      return 0.1 / (1 + time.step);
-    };
-    const network = classifier(backend);
-    const history = await network.fit(classData(10), { batchSize: 4, epochs: 2, initialEpoch: 5, optimizer: new Sgd({ learningRate }) });
-    expect(seen).toEqual([5, 5, 5, 6, 6, 6].map((epoch, step) => ({ step, epoch })));
-    expect(history.epochs.map((log) => log.learningRate)).toEqual([0.1 / 3, 0.1 / 6]);
-  });
-
-  it('set the rate that the step takes', async () => {
-    const before = weights(classifier(backend));
-    const network = classifier(backend);
-    const learningRate = ({ step }: ScheduleTime) => (step === 0 ? 0 : 1);
-    const optimizer = new Sgd({ learningRate });
-    await network.fit(classData(10), { optimizer });
-    expectSameBits(weights(network), before);
-    await network.fit(classData(10), { optimizer });
-    expect(distance(weights(network), before)).toBeGreaterThan(0.01);
-  });
-
-  it('of the library', () => {
-    const rates = (schedule: (time: ScheduleTime) => number) => [0, 1, 2, 5].map((epoch) => schedule({ step: 99, epoch }));
-    expect(rates(inverseTime({ initial: 1, rate: 0.5 }))).toEqual([1, 1 / 1.5, 1 / 2, 1 / 3.5]);
-    expect(rates(inverseTime({ initial: 1, rate: 0.5, interval: 2 }))).toEqual([1, 1, 1 / 1.5, 1 / 2]);
-    expect(rates(exponential({ initial: 2, factor: 0.25, interval: 2 }))).toEqual([2, 1, 0.5, 2 * 0.25 ** 2.5]);
-    expect(rates(stepDecay({ initial: 1, factor: 0.1, interval: 2 }))).toEqual([1, 1, 0.1, 0.1 ** 2]);
   });
 });

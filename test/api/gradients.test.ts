@@ -44,7 +44,9 @@ const STEP = 1 / 256;
 function expectDifferences(gradient: ArrayLike<number>, differences: readonly number[], name: string): void {
   const size = Math.max(0.05, ...differences.map(Math.abs));
   differences.forEach((difference, i) => {
-    expect(Math.abs(gradient[i] - difference), `${name}[${i}]: ${gradient[i]}, by differences ${difference}`).toBeLessThan(4e-3 * size);
+    expect(Math.abs(gradient[i] - difference), `${name}[${i}]: ${gradient[i]}, by differences ${difference}`).toBeLessThan(
+      4e-3 * size,
+    );
   });
 }
 
@@ -77,7 +79,10 @@ const cases: [string, Case][] = [
   ['dense alone', { layers: () => [dense(3)], ...smooth }],
   ['dense without bias', { layers: () => [dense(6, { bias: false }), tanh(), dense(3)], ...smooth }],
   ...activations.map(([name, layer]): [string, Case] => [name, { layers: () => [dense(6), layer(), dense(3)], ...smooth }]),
-  ...activations.map(([name, layer]): [string, Case] => [`${name} on the output`, { layers: () => [dense(3), layer()], ...smooth }]),
+  ...activations.map(([name, layer]): [string, Case] => [
+    `${name} on the output`,
+    { layers: () => [dense(3), layer()], ...smooth },
+  ]),
   ['an activation before the first weights', { layers: () => [tanh(), dense(3)], ...smooth }],
   ['two activations in a row', { layers: () => [dense(6), tanh(), gelu(), dense(3)], ...smooth }],
   ['batch norm before the activation', { layers: () => [dense(6), batchNorm(), tanh(), dense(3)], ...smooth }],
@@ -87,18 +92,36 @@ const cases: [string, Case][] = [
   ['dropout', { layers: () => [dense(8), tanh(), dropout(0.4), dense(3)], ...smooth }],
   ['dropout first', { layers: () => [dropout(0.3), dense(3)], ...smooth }],
   ['dropout 0', { layers: () => [dense(6), dropout(0), dense(3)], ...smooth }],
-  ['everything', { layers: () => [dense(8), batchNorm(), gelu(), dropout(0.3), dense(6), softplus(), batchNorm(), dense(3)], targets: labels }],
+  [
+    'everything',
+    { layers: () => [dense(8), batchNorm(), gelu(), dropout(0.3), dense(6), softplus(), batchNorm(), dense(3)], targets: labels },
+  ],
   ['flatten', { layers: () => [flatten(), dense(3)], ...smooth, options: { input: [2, 2] } }],
   ['batch norm over channels', { layers: () => [batchNorm(), flatten(), dense(3)], ...smooth, options: { input: [2, 2] } }],
   ['a regularised layer', { layers: () => [dense(6, { regularizer: l2(0.3) }), tanh(), dense(3)], ...smooth }],
   ['an L1 layer', { layers: () => [dense(6, { regularizer: l1(0.1) }), tanh(), dense(3)], ...smooth }],
-  ['a regularised network', { layers: () => [dense(6), tanh(), dense(3)], ...smooth, options: { regularizer: l1l2({ l1: 0.05, l2: 0.2 }) } }],
-  ['a layer with a penalty of its own', { layers: () => [dense(6, { regularizer: l2(0) }), tanh(), dense(3)], ...smooth, options: { regularizer: l2(1) } }],
+  [
+    'a regularised network',
+    { layers: () => [dense(6), tanh(), dense(3)], ...smooth, options: { regularizer: l1l2({ l1: 0.05, l2: 0.2 }) } },
+  ],
+  [
+    'a layer with a penalty of its own',
+    { layers: () => [dense(6, { regularizer: l2(0) }), tanh(), dense(3)], ...smooth, options: { regularizer: l2(1) } },
+  ],
   ['softmax cross-entropy of labels', { layers: () => [dense(3)], targets: labels }],
   ['softmax cross-entropy of probabilities', { layers: () => [dense(3)], targets: Float32Array.from(values, Math.abs) }],
-  ['softmax cross-entropy, smoothed', { layers: () => [dense(3)], targets: labels, loss: softmaxCrossEntropy({ labelSmoothing: 0.2 }) }],
-  ['binary cross-entropy', { layers: () => [dense(3)], targets: Float32Array.from(values, Math.abs), loss: binaryCrossEntropy() }],
-  ['binary cross-entropy of labels', { layers: () => [dense(1)], targets: Uint8Array.of(0, 1, 1, 0, 1), loss: binaryCrossEntropy() }],
+  [
+    'softmax cross-entropy, smoothed',
+    { layers: () => [dense(3)], targets: labels, loss: softmaxCrossEntropy({ labelSmoothing: 0.2 }) },
+  ],
+  [
+    'binary cross-entropy',
+    { layers: () => [dense(3)], targets: Float32Array.from(values, Math.abs), loss: binaryCrossEntropy() },
+  ],
+  [
+    'binary cross-entropy of labels',
+    { layers: () => [dense(1)], targets: Uint8Array.of(0, 1, 1, 0, 1), loss: binaryCrossEntropy() },
+  ],
   ['half squared error', { layers: () => [dense(3)], targets: values, loss: halfSquaredError() }],
   ['mean absolute error', { layers: () => [dense(3)], targets: values, loss: meanAbsoluteError() }],
   ['huber', { layers: () => [dense(3)], targets: values, loss: huber({ delta: 0.5 }) }],
@@ -149,7 +172,14 @@ onBackends('what regularisation adds', (backend) => {
   const layers = (regularizer?: ReturnType<typeof l2>) => [dense(3, { ...(regularizer && { regularizer }), biasInitializer: 5 })];
   const x = randomFloats(ROWS * INPUT, 9);
   const create = (own?: ReturnType<typeof l2>, wide?: ReturnType<typeof l2>) =>
-    new Network({ input: [INPUT], layers: layers(own), loss: meanSquaredError(), seed: 3, backend, ...(wide && { regularizer: wide }) });
+    new Network({
+      input: [INPUT],
+      layers: layers(own),
+      loss: meanSquaredError(),
+      seed: 3,
+      backend,
+      ...(wide && { regularizer: wide }),
+    });
   const plain = create().gradients(x, values).loss;
   const weight = [...create().parameter('0.weight').value];
   const absolute = weight.reduce((sum, w) => sum + Math.abs(w), 0);
@@ -158,7 +188,10 @@ onBackends('what regularisation adds', (backend) => {
   it('is l1 Σ|w| + (l2/2) Σ w² over weights, not biases', () => {
     expect(create(l2(0.3)).gradients(x, values).loss - plain).toBeCloseTo(0.15 * squared, 5);
     expect(create(l1(0.3)).gradients(x, values).loss - plain).toBeCloseTo(0.3 * absolute, 5);
-    expect(create(undefined, l1l2({ l1: 0.1, l2: 0.2 })).gradients(x, values).loss - plain).toBeCloseTo(0.1 * absolute + 0.1 * squared, 5);
+    expect(create(undefined, l1l2({ l1: 0.1, l2: 0.2 })).gradients(x, values).loss - plain).toBeCloseTo(
+      0.1 * absolute + 0.1 * squared,
+      5,
+    );
   });
 
   it("a layer has its own in place of the network's", () => {
@@ -170,4 +203,42 @@ onBackends('what regularisation adds', (backend) => {
     const network = create(l2(0.3));
     expect(network.trainBatch(x, values, new Sgd({ learningRate: 0 })).loss - plain).toBeCloseTo(0.15 * squared, 5);
   });
+});
+
+onBackends('the loss by hand', (backend) => {
+  // The network is the identity, so that its prediction is its input.
+  const lossOf = (loss: Loss, x: number[], y: Targets) =>
+    new Network({ input: [2], layers: [identity()], loss, seed: 1, backend }).gradients(x, y).loss;
+  const x = [1, -2, 0.5, 3];
+  const y = Float32Array.of(0, 1, 0.25, 0);
+  const softplusOf = (z: number) => Math.log1p(Math.exp(z));
+
+  it.each<[string, Loss, Targets, number]>([
+    ['mean squared error', meanSquaredError(), y, (1 + 9 + 0.0625 + 9) / 4],
+    ['half squared error', halfSquaredError(), y, (1 + 9 + 0.0625 + 9) / 4],
+    ['mean absolute error', meanAbsoluteError(), y, (1 + 3 + 0.25 + 3) / 4],
+    ['huber', huber({ delta: 2 }), y, (0.5 + 2 * (3 - 1) + 0.03125 + 2 * (3 - 1)) / 4],
+    [
+      'binary cross-entropy',
+      binaryCrossEntropy(),
+      y,
+      (softplusOf(1) + softplusOf(-2) + 2 + softplusOf(0.5) - 0.125 + softplusOf(3)) / 4,
+    ],
+    ['cross-entropy of labels', softmaxCrossEntropy(), [0, 1], (softplusOf(-3) + softplusOf(-2.5)) / 2],
+    [
+      'cross-entropy of rows',
+      softmaxCrossEntropy(),
+      [
+        [1, 0],
+        [0.5, 0.5],
+      ],
+      (softplusOf(-3) + (softplusOf(2.5) + softplusOf(-2.5)) / 2) / 2,
+    ],
+    [
+      'smoothed cross-entropy',
+      softmaxCrossEntropy({ labelSmoothing: 0.4 }),
+      [0, 1],
+      (0.8 * softplusOf(-3) + 0.2 * softplusOf(3) + 0.8 * softplusOf(-2.5) + 0.2 * softplusOf(2.5)) / 2,
+    ],
+  ])('%s', (_, loss, targets, expected) => expect(lossOf(loss, x, targets)).toBeCloseTo(expected, 5));
 });

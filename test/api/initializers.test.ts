@@ -88,6 +88,14 @@ describe('seeds of initial weights', () => {
     };
     const [a, b] = [second(5), second(50)];
     a.forEach((value, i) => expect(value).toBeCloseTo(b[i], 5));
+    const alike = new Network({
+      input: [6],
+      layers: [dense(6), dense(6)],
+      loss: softmaxCrossEntropy(),
+      seed: 3,
+      backend: 'typescript',
+    });
+    expect(alike.parameter('0.weight').value).not.toEqual(alike.parameter('1.weight').value);
   });
 });
 
@@ -101,7 +109,12 @@ describeNative('initial weights across backends and thread counts', () => {
       const hash = createHash('sha256');
       for (const { value } of [...network.parameters, ...network.state]) hash.update(new Uint8Array(value.slice().buffer));
       console.log(hash.digest('hex'));`;
-    const runs: [string, string][] = [['typescript', '1'], ['native', '1'], ['native', '2'], ['native', '5']];
+    const runs: [string, string][] = [
+      ['typescript', '1'],
+      ['native', '1'],
+      ['native', '2'],
+      ['native', '5'],
+    ];
     const digests = runs.map(([backend, threads]) => {
       const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script, backend], {
         env: environment({ BLASNET_THREADS: threads }),

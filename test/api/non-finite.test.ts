@@ -57,7 +57,11 @@ onBackends('numbers that are not finite', (backend) => {
       expectSameBits(weights(network), before);
       const local = { ...details, row: 3 };
       const optimizer = new Sgd();
-      await expectNonFinite(() => network.trainBatch(data.slice(10), any(undefined), optimizer), /^features: row 3, column 4/, local);
+      await expectNonFinite(
+        () => network.trainBatch(data.slice(10), any(undefined), optimizer),
+        /^features: row 3, column 4/,
+        local,
+      );
       await expectNonFinite(() => network.gradients(data.slice(10), any(undefined)), /^features: row 3, column 4/, local);
       expectSameBits(weights(network), before);
       expect(optimizer.steps).toBe(0);
@@ -71,17 +75,29 @@ onBackends('numbers that are not finite', (backend) => {
     const [optimizer, other] = [new Adam(), new Adam()];
     const data = spoilt(20, 13, 4, Number.NaN);
     const run = () => network.fit(data, { batchSize: 4, shuffle: false, optimizer });
-    await expectNonFinite(run, /^features: row 13, column 4.*\(epoch 0, step 3\)/, { where: 'features', row: 13, column: 4, value: Number.NaN });
+    await expectNonFinite(run, /^features: row 13, column 4.*\(epoch 0, step 3\)/, {
+      where: 'features',
+      row: 13,
+      column: 4,
+      value: Number.NaN,
+    });
     await twin.fit(data.take(12), { batchSize: 4, shuffle: false, optimizer: other });
     expect(optimizer.steps).toBe(3);
-    expectSameBits(network.parameters.map(({ value }) => value), twin.parameters.map(({ value }) => value));
+    expectSameBits(
+      network.parameters.map(({ value }) => value),
+      twin.parameters.map(({ value }) => value),
+    );
     expectSameBits([...optimizer.moments.values()], [...other.moments.values()]);
     expectFinite(network);
   });
 
   it('a shuffled bad row is named by its place in the data', async () => {
     const details = { where: 'features', row: 41, column: 0, value: Number.NaN };
-    await expectNonFinite(() => classifier(backend).fit(spoilt(60, 41, 0, Number.NaN), { batchSize: 7 }), /^features: row 41, column 0/, details);
+    await expectNonFinite(
+      () => classifier(backend).fit(spoilt(60, 41, 0, Number.NaN), { batchSize: 7 }),
+      /^features: row 41, column 0/,
+      details,
+    );
   });
 
   it('a bad target is named', async () => {
@@ -92,7 +108,12 @@ onBackends('numbers that are not finite', (backend) => {
       const data = new Dataset({ features, shape: [4], targets: copy, targetShape: [2] });
       const network = regressor(backend, [dense(2)], meanSquaredError());
       const before = weights(network);
-      await expectNonFinite(() => network.fit(data, { batchSize: 10 }), /^targets: row 7, column 1/, { where: 'targets', row: 7, column: 1, value });
+      await expectNonFinite(() => network.fit(data, { batchSize: 10 }), /^targets: row 7, column 1/, {
+        where: 'targets',
+        row: 7,
+        column: 1,
+        value,
+      });
       expectSameBits(weights(network), before);
     }
   });
@@ -108,18 +129,21 @@ onBackends('numbers that are not finite', (backend) => {
     expectFinite(network);
   });
 
-  it.each([[1], [4], [20]])('a learning rate that diverges: no data is blamed, the weights stay finite (batches of %d)', async (batchSize) => {
-    for (const learningRate of [1e3, 1e10, 1e30, 1e38]) {
-      const network = regressor(backend, [dense(8), dense(2)], meanSquaredError());
-      const optimizer = new Sgd({ learningRate });
-      const error = await rejection(network.fit(valueData(20), { epochs: 200, batchSize, optimizer }));
-      expect((error as BlasnetError).code).toBe('NON_FINITE');
-      expect((error as BlasnetError).message).toMatch(/^(loss|parameters): .*a smaller learning rate usually helps/);
-      expect(['loss', 'parameters']).toContain((error as BlasnetError).details?.where);
-      expectFinite(network);
-      expect(optimizer.steps).toBeLessThan(200 * 20);
-    }
-  });
+  it.each([[1], [4], [20]])(
+    'a learning rate that diverges: no data is blamed, the weights stay finite (batches of %d)',
+    async (batchSize) => {
+      for (const learningRate of [1e3, 1e10, 1e30, 1e38]) {
+        const network = regressor(backend, [dense(8), dense(2)], meanSquaredError());
+        const optimizer = new Sgd({ learningRate });
+        const error = await rejection(network.fit(valueData(20), { epochs: 200, batchSize, optimizer }));
+        expect((error as BlasnetError).code).toBe('NON_FINITE');
+        expect((error as BlasnetError).message).toMatch(/^(loss|parameters): .*a smaller learning rate usually helps/);
+        expect(['loss', 'parameters']).toContain((error as BlasnetError).details?.where);
+        expectFinite(network);
+        expect(optimizer.steps).toBeLessThan(200 * 20);
+      }
+    },
+  );
 
   it.each([
     ['watched', { onEpochEnd() {} }],

@@ -20,7 +20,18 @@ import {
 import { buildModel } from '../../lib/program/model.js';
 import { Engine } from '../../lib/training/engine.js';
 import { reportOf, runFixture } from '../lifecycle/child.js';
-import { classData, classifier, describeNative, distance, expectSameBits, mixedLayers, onBackends, randomFloats, valueData, weights } from './support.js';
+import {
+  classData,
+  classifier,
+  describeNative,
+  distance,
+  expectSameBits,
+  mixedLayers,
+  onBackends,
+  randomFloats,
+  valueData,
+  weights,
+} from './support.js';
 
 /** Wide enough for the native backend to share the work among threads. */
 const wide = (): LayerSpec[] => [dense(192), batchNorm(), relu(), dropout(0.3), dense(160), gelu(), dropout(0.1), dense(3)];
@@ -41,14 +52,17 @@ onBackends('training again from the same seed', (backend) => {
     }
   });
 
-  it.each(backend === 'native' ? ['1', '2', '3'] : ['1'])('gives the same bits in two processes (BLASNET_THREADS=%s)', (threads) => {
-    const digests = [0, 1].map(() => {
-      const result = runFixture('train-digest', { args: [backend], env: { BLASNET_THREADS: threads } });
-      return reportOf<{ digest: string; backend: string; threads: number }>(result);
-    });
-    expect(digests[0]).toEqual({ digest: expect.stringMatching(/^[0-9a-f]{64}$/), backend, threads: Number(threads) });
-    expect(digests[1]).toEqual(digests[0]);
-  });
+  it.each(backend === 'native' ? ['1', '2', '3'] : ['1'])(
+    'gives the same bits in two processes (BLASNET_THREADS=%s)',
+    (threads) => {
+      const digests = [0, 1].map(() => {
+        const result = runFixture('train-digest', { args: [backend], env: { BLASNET_THREADS: threads } });
+        return reportOf<{ digest: string; backend: string; threads: number }>(result);
+      });
+      expect(digests[0]).toEqual({ digest: expect.stringMatching(/^[0-9a-f]{64}$/), backend, threads: Number(threads) });
+      expect(digests[1]).toEqual(digests[0]);
+    },
+  );
 
   it('gives the same bits whether anybody watches or short epochs are put together', async () => {
     for (const shuffle of [true, false]) {
@@ -57,7 +71,12 @@ onBackends('training again from the same seed', (backend) => {
         const optimizer = new Adam({ learningRate: ({ epoch, step }) => 0.01 / (1 + epoch + step / 7) });
         const callbacks = watched ? { onEpochEnd() {} } : [];
         const history = await network.fit(classData(30), { epochs: 60, batchSize: 8, shuffle, optimizer, callbacks });
-        return { network, losses: history.epochs.map((log) => [...log.batchLosses]), rates: history.epochs.map((log) => log.learningRate), steps: optimizer.steps };
+        return {
+          network,
+          losses: history.epochs.map((log) => [...log.batchLosses]),
+          rates: history.epochs.map((log) => log.learningRate),
+          steps: optimizer.steps,
+        };
       };
       const [watched, unwatched] = [await run(true), await run(false)];
       expectSameBits(weights(unwatched.network), weights(watched.network));
@@ -114,7 +133,14 @@ onBackends('results that must not depend on how they are computed', (backend) =>
       const model = buildModel({ input: [4], layers: layers(), loss: meanSquaredError(), regularizer: undefined, seed: 5 });
       const engine = new Engine(model, selectBackend(backend).backend, rewrite);
       const optimizer = new Sgd({ learningRate: 0.05 });
-      const source = { rows: 120, features: data.features, scale: 1, offset: 0, target: 'targets' as const, targets: data.targets as Float32Array };
+      const source = {
+        rows: 120,
+        features: data.features,
+        scale: 1,
+        offset: 0,
+        target: 'targets' as const,
+        targets: data.targets as Float32Array,
+      };
       const scalars = new Float64Array(4 * 5).fill(0.05);
       const report = new Float64Array(2 * 4 * 5);
       engine.attach(optimizer);
@@ -158,7 +184,11 @@ describeNative('the backends agree', () => {
     for (const layers of [mixedLayers, wide]) {
       const run = async (backend: BackendName) => {
         const network = new Network({ input: [6], layers: layers(), loss: softmaxCrossEntropy(), seed: 99, backend });
-        await network.fit(classData(300), { epochs: 3, batchSize: 64, optimizer: new Sgd({ learningRate: 0.05, momentum: 0.9 }) });
+        await network.fit(classData(300), {
+          epochs: 3,
+          batchSize: 64,
+          optimizer: new Sgd({ learningRate: 0.05, momentum: 0.9 }),
+        });
         return weights(network);
       };
       expect(distance(await run('native'), await run('typescript'))).toBeLessThan(1e-4);

@@ -1,6 +1,15 @@
 import { expect, it } from 'vitest';
 import { Adam, type Callbacks, Sgd, type StreamBatch } from '../../lib/index.js';
-import { classData, classifier, expectRejection, expectSameBits, mixedLayers, onBackends, rejection, weights } from './support.js';
+import {
+  classData,
+  classifier,
+  expectRejection,
+  expectSameBits,
+  mixedLayers,
+  onBackends,
+  rejection,
+  weights,
+} from './support.js';
 
 const any = (value: unknown) => value as never;
 
@@ -44,7 +53,13 @@ onBackends('fit with a stream', (backend) => {
     const batches: StreamBatch[] = [
       { x: [1, 2, 3, 4, 5, 6], y: [0] },
       { x: new Float32Array(30), y: Uint8Array.of(0, 1, 2, 0, 1) },
-      { x: new Float32Array(new SharedArrayBuffer(48)), y: [[1, 0, 0], [0, 0.5, 0.5]] },
+      {
+        x: new Float32Array(new SharedArrayBuffer(48)),
+        y: [
+          [1, 0, 0],
+          [0, 0.5, 0.5],
+        ],
+      },
       data,
     ];
     const history = await classifier(backend).fit(batches, { optimizer });
@@ -70,7 +85,11 @@ onBackends('fit with a stream', (backend) => {
 
   it('tells that an iterator can be read only once', async () => {
     const network = classifier(backend);
-    await expectRejection(() => network.fit(generate(), { epochs: 2 }), 'EMPTY_DATA', /no batch in epoch 1 \(an iterator can be read only once.*Symbol\.asyncIterator/);
+    await expectRejection(
+      () => network.fit(generate(), { epochs: 2 }),
+      'EMPTY_DATA',
+      /no batch in epoch 1 \(an iterator can be read only once.*Symbol\.asyncIterator/,
+    );
     expect((await network.fit(generate())).epochs.length).toBe(1);
   });
 
@@ -134,8 +153,24 @@ onBackends('fit with a stream', (backend) => {
     const run = rejection(classifier(backend).fit(endless(), { signal: controller.signal, optimizer }));
     setTimeout(() => controller.abort(new Error('enough')), 25);
     expect(await run).toMatchObject({ message: 'enough' });
+    // The stream closes when it has given the value that it was asked for.
+    await new Promise((resolve) => setTimeout(resolve, 30));
     expect(closed).toBe(true);
     expect(given - optimizer.steps).toBeLessThanOrEqual(1);
+  });
+
+  it('ends the wait for a batch that does not come when the signal is aborted', async () => {
+    const controller = new AbortController();
+    async function* stalls() {
+      yield data;
+      await new Promise(() => {});
+      yield data;
+    }
+    const network = classifier(backend);
+    const run = rejection(network.fit(stalls(), { signal: controller.signal }));
+    setTimeout(() => controller.abort(new Error('enough')), 15);
+    expect(await run).toMatchObject({ message: 'enough' });
+    expect((await network.fit(parts)).epochs.length).toBe(1);
   });
 
   it('calls back with undefined where an end is not known', async () => {

@@ -38,7 +38,7 @@ export function describeNative(name: string, suite: () => void): void {
     it(`${name}: has the native backend that BLASNET_REQUIRE_NATIVE=1 asks for`, () => expect.fail(missing));
   } else {
     console.warn(`${name} (native) skipped: ${missing}`);
-    describe.skip(`${name} (native: not available here)`, suite);
+    describe.skip(`${name} (native: not available here)`, () => it('runs', () => {}));
   }
 }
 

@@ -13,7 +13,8 @@ export function projectFile(path: string): string {
 /** Address of a module of the built library; fails where it is not built. */
 export function builtLibrary(module = 'index.js'): string {
   const path = projectFile(`dist/${module}`);
-  if (!existsSync(path)) throw new Error(`${path} is missing: run \`node scripts/setup.mjs\` (or \`npx tsc -p tsconfig.json\`) first`);
+  if (!existsSync(path))
+    throw new Error(`${path} is missing: run \`node scripts/setup.mjs\` (or \`npx tsc -p tsconfig.json\`) first`);
   return pathToFileURL(path).href;
 }
 

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { Adam, batchNorm, dense, dropout, l2, meanSquaredError, Network, relu, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
+import {
+  Adam,
+  batchNorm,
+  dense,
+  dropout,
+  l2,
+  meanSquaredError,
+  Network,
+  relu,
+  Sgd,
+  softmaxCrossEntropy,
+} from '../../lib/index.js';
 import type { ProgramKind } from '../../lib/program/compile.js';
 import { isTensor } from '../../lib/program/instructions.js';
 import { Listing } from '../../lib/program/listing.js';
@@ -17,10 +28,30 @@ describe('programs of every kind', () => {
   const weights = ['denseBackwardWeight', 'denseBackwardBias'];
   const chain = ['denseBackwardInput', 'multiply', 'reluBackward', 'batchNormBackward'];
   const expected: Record<ProgramKind, string[]> = {
-    train: ['gatherFloats', ...forward, ...loss, ...chain, ...weights, ...weights, 'penaltyGradient', 'penaltyGradient', ...totals, 'sgd'],
+    train: [
+      'gatherFloats',
+      ...forward,
+      ...loss,
+      ...chain,
+      ...weights,
+      ...weights,
+      'penaltyGradient',
+      'penaltyGradient',
+      ...totals,
+      'sgd',
+    ],
     gradients: [
-      'gatherFloats', ...forward, ...loss, ...chain, 'denseBackwardInput', ...weights, ...weights,
-      'identity', 'penaltyGradient', 'penaltyGradient', ...totals,
+      'gatherFloats',
+      ...forward,
+      ...loss,
+      ...chain,
+      'denseBackwardInput',
+      ...weights,
+      ...weights,
+      'identity',
+      'penaltyGradient',
+      'penaltyGradient',
+      ...totals,
     ],
     evaluate: ['gatherFloats', ...inference, ...loss, ...totals],
     predict: ['gatherFloats', ...inference, 'softmax'],
@@ -42,7 +73,9 @@ describe('programs of every kind', () => {
     expect(tensorOf(direct[0], 'x')).toMatchObject({ storage: 'feed', feed: 'features', perRow: 4 });
     expect(kernelsOf(program(of, 'train', 8, { features: 'u8' }).instructions)[0]).toBe('gatherBytes');
     const values = model([4], [dense(2)], meanSquaredError());
-    expect(kernelsOf(program(values, 'train', 8, { target: 'targets' }).instructions).filter((k) => k === 'gatherFloats').length).toBe(2);
+    expect(
+      kernelsOf(program(values, 'train', 8, { target: 'targets' }).instructions).filter((k) => k === 'gatherFloats').length,
+    ).toBe(2);
   });
 
   it('compute no gradient that nobody needs', () => {
@@ -51,10 +84,17 @@ describe('programs of every kind', () => {
     const behind = program(model([4], [relu(), dropout(0.5), dense(3)]), 'train', 8).instructions;
     expect(kernelsOf(behind).filter((kernel) => /reluBackward|multiply|BackwardInput/.test(kernel))).toEqual([]);
     const none = program(model([4], [relu()]), 'train', 8).instructions;
-    expect(kernelsOf(none)).toEqual(['gatherFloats', 'relu', 'gatherLabels', 'softmaxCrossEntropy', 'accuracyLabels', 'batchTotals']);
+    expect(kernelsOf(none)).toEqual([
+      'gatherFloats',
+      'relu',
+      'gatherLabels',
+      'softmaxCrossEntropy',
+      'accuracyLabels',
+      'batchTotals',
+    ]);
   });
 
-  it('update the whole parameter block at once, with the optimizer\'s numbers as scalars', () => {
+  it("update the whole parameter block at once, with the optimizer's numbers as scalars", () => {
     const { instructions, scalarCount } = program(of, 'update', 1, {}, new Adam());
     expect(scalarCount).toBe(2);
     const [adam] = instructions;
@@ -73,9 +113,11 @@ describe('programs of every kind', () => {
         expect(instruction.arguments.length).toBe(parameters.length);
         parameters.forEach((parameter, i) => {
           const argument = instruction.arguments[i];
-          if (!isBuffer(parameter)) expect(isTensor(argument) || argument === null, `${instruction.kernel}: ${parameter.name}`).toBe(false);
+          if (!isBuffer(parameter))
+            expect(isTensor(argument) || argument === null, `${instruction.kernel}: ${parameter.name}`).toBe(false);
           else if (argument === null) expect(parameter.optional, `${instruction.kernel}: ${parameter.name}`).toBe(true);
-          else expect(isTensor(argument) && argument.type === parameter.type, `${instruction.kernel}: ${parameter.name}`).toBe(true);
+          else
+            expect(isTensor(argument) && argument.type === parameter.type, `${instruction.kernel}: ${parameter.name}`).toBe(true);
         });
       }
     }
@@ -133,7 +175,14 @@ describe('a listing', () => {
     const network = new Network({ input: [4], layers: layers(), loss: softmaxCrossEntropy(), seed: 1, backend: 'typescript' });
     expect(network.program).toMatchObject({ kind: 'gradients', batchSize: 32 });
     const sgd = new Sgd({ momentum: 0.9 });
-    network.trainBatch([[1, 2, 3, 4], [5, 6, 7, 8]], [0, 1], sgd);
+    network.trainBatch(
+      [
+        [1, 2, 3, 4],
+        [5, 6, 7, 8],
+      ],
+      [0, 1],
+      sgd,
+    );
     expect(network.program).toMatchObject({ kind: 'train', batchSize: 2 });
     // Blocks of 16: weight 20 → 32, bias 5 → 16, gamma, beta 16, weight 15 → 16, bias 3 → 16.
     expect(network.program.modelBytes).toBe(4 * (3 * 112 + 2 * 16));

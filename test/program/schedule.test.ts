@@ -11,7 +11,8 @@ describe('the schedule', () => {
       const of = randomProgram(seed);
       const capacity = of.request.capacity;
       const batches = [capacity, capacity, Math.ceil(capacity / 3)];
-      for (const parts of [2, 3]) expect(findRace(of, parts, batches), `program ${seed}: ${kernelsOf(of.instructions)}`).toBeUndefined();
+      for (const parts of [2, 3])
+        expect(findRace(of, parts, batches), `program ${seed}: ${kernelsOf(of.instructions)}`).toBeUndefined();
     }
   });
 
@@ -35,7 +36,13 @@ describe('the schedule', () => {
   });
 
   it('has exactly these barriers in a plain network', () => {
-    const of = program(model([784], [dense(100), relu(), dense(100), relu(), dense(10)]), 'train', 64, { features: 'u8' }, new Adam());
+    const of = program(
+      model([784], [dense(100), relu(), dense(100), relu(), dense(10)]),
+      'train',
+      64,
+      { features: 'u8' },
+      new Adam(),
+    );
     expect(of.instructions.map(({ kernel, barrier }) => `${barrier ? '| ' : ''}${kernel}`)).toEqual([
       'gatherBytes',
       '| denseForward', // reads weights that all have updated

@@ -21,11 +21,24 @@ import { type Argument, type Instruction, isTensor, type Tensor } from '../../li
 import { buildModel, type Model } from '../../lib/program/model.js';
 import { type Parameter, signatureOf } from '../../lib/program/signatures.js';
 import { RandomStream } from '../../lib/random.js';
-import { type Regularizer, l1l2 } from '../../lib/regularizers.js';
+import { l1l2, type Regularizer } from '../../lib/regularizers.js';
 
-export const kinds: readonly ProgramKind[] = ['train', 'evaluate', 'predict', 'forward', 'forwardTraining', 'gradients', 'update'];
+export const kinds: readonly ProgramKind[] = [
+  'train',
+  'evaluate',
+  'predict',
+  'forward',
+  'forwardTraining',
+  'gradients',
+  'update',
+];
 
-export function model(input: number[], layers: LayerSpec[], loss: Loss = softmaxCrossEntropy(), regularizer?: Regularizer): Model {
+export function model(
+  input: number[],
+  layers: LayerSpec[],
+  loss: Loss = softmaxCrossEntropy(),
+  regularizer?: Regularizer,
+): Model {
   return buildModel({ input, layers, loss, regularizer, seed: 1 });
 }
 
@@ -34,7 +47,13 @@ export function request(kind: ProgramKind, capacity: number, changes: Partial<Pr
   return { kind, features: 'f32', direct: false, target, capacity, rewrite: true, ...changes };
 }
 
-export function program(of: Model, kind: ProgramKind, capacity: number, changes?: Partial<ProgramRequest>, optimizer?: Optimizer): Program {
+export function program(
+  of: Model,
+  kind: ProgramKind,
+  capacity: number,
+  changes?: Partial<ProgramRequest>,
+  optimizer?: Optimizer,
+): Program {
   const updates = kind === 'train' || kind === 'update';
   return compile(of, request(kind, capacity, changes), updates ? (optimizer ?? new Sgd()) : undefined);
 }
@@ -79,6 +98,7 @@ export function randomProgram(seed: number, scale = 1): Program {
   const kind = pick(kinds);
   const target = request(kind, 1).target === 'none' ? 'none' : labels ? 'labels' : 'targets';
   const changes = { features: pick(['u8', 'f32'] as const), target, rewrite: random.below(4) > 0 } as const;
-  const direct = changes.features === 'f32' && (kind === 'evaluate' || kind === 'predict' || kind === 'forward') && random.below(2) === 0;
+  const direct =
+    changes.features === 'f32' && (kind === 'evaluate' || kind === 'predict' || kind === 'forward') && random.below(2) === 0;
   return program(of, kind, 1 + random.below(50 * scale), { ...changes, direct }, pick([new Sgd({ momentum: 0.9 }), new Adam()]));
 }

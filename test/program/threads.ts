@@ -43,8 +43,12 @@ function touches(instruction: Instruction, part: number, parts: number, rows: nu
     if (part !== 0) return [];
   } else {
     const argument = instruction.arguments[parameters.findIndex((p) => p.name === axis)];
-    const times = argument !== null && typeof argument === 'object' && !isTensor(argument) && argument.symbol === 'rows' ? argument.times : 0;
-    range = times > 0 ? (share(rows, 1, part, parts).map((row) => row * times) as [number, number]) : share(size(axis), 16, part, parts);
+    const times =
+      argument !== null && typeof argument === 'object' && !isTensor(argument) && argument.symbol === 'rows' ? argument.times : 0;
+    range =
+      times > 0
+        ? (share(rows, 1, part, parts).map((row) => row * times) as [number, number])
+        : share(size(axis), 16, part, parts);
     if (range[0] >= range[1]) return [];
   }
   return parameters.flatMap((parameter, i): Touch[] => {
@@ -54,13 +58,22 @@ function touches(instruction: Instruction, part: number, parts: number, rows: nu
     const width = bytes[tensor.type];
     const start = base(tensor, begin);
     const write = parameter.kind !== 'in';
-    const spans = pieces(parameter, size, axis, range).map(([from, to]) => ({ block, begin: start + from * width, end: start + to * width }));
+    const spans = pieces(parameter, size, axis, range).map(([from, to]) => ({
+      block,
+      begin: start + from * width,
+      end: start + to * width,
+    }));
     return spans.map((span) => ({ ...span, write }));
   });
 }
 
 /** Element ranges of a buffer that a range of the axis touches. */
-function pieces({ length, whole }: BufferParameter, size: (name: string) => number, axis: string | undefined, [from, to]: [number, number]): [number, number][] {
+function pieces(
+  { length, whole }: BufferParameter,
+  size: (name: string) => number,
+  axis: string | undefined,
+  [from, to]: [number, number],
+): [number, number][] {
   const dimensions = length.map(size);
   const total = dimensions.reduce((product, dimension) => product * dimension, 1);
   const position = axis === undefined || whole ? -1 : length.indexOf(axis);
@@ -78,7 +91,12 @@ function pieces({ length, whole }: BufferParameter, size: (name: string) => numb
  * Runs of instructions between barriers over two steps in a row, and the first pair of instructions in one run where a thread
  * touches what another one writes; undefined where there is none. `barriers` replaces the program's own.
  */
-export function findRace(program: Program, parts: number, batches: readonly number[], barriers?: readonly boolean[]): string | undefined {
+export function findRace(
+  program: Program,
+  parts: number,
+  batches: readonly number[],
+  barriers?: readonly boolean[],
+): string | undefined {
   const open: { name: string; part: number; touch: Touch }[] = [];
   let begin = 0;
   let previous: number | undefined;

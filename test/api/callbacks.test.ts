@@ -1,0 +1,176 @@
+import { expect, it } from 'vitest';
+import {
+  type Callbacks,
+  dense,
+  type EpochLog,
+  exponential,
+  inverseTime,
+  relu,
+  type ScheduleTime,
+  Sgd,
+  stepDecay,
+} from '../../lib/index.js';
+import { classData, classifier, distance, expectFinite, expectSameBits, onBackends, weights } from './support.js';
+
+onBackends('callbacks of fit', (backend) => {
+  const pause = () => new Promise((resolve) => setTimeout(resolve, 10));
+
+  it('come in order, list by list, and are awaited', async () => {
+    const calls: string[] = [];
+    let active = 0;
+    // A hook that is not awaited would still be on when the next one is called, or when fit has resolved.
+    const record = async (text: string) => {
+      expect(active++, text).toBe(0);
+      await pause();
+      calls.push(text);
+      active--;
+    };
+    const recorder = (name: string): Callbacks => ({
+      onTrainBegin: (start) => record(`${name} begin ${JSON.stringify(start)}`),
+      onEpochBegin: (epoch) => record(`${name} epoch ${epoch}`),
+      onEpochEnd: (log) => record(`${name} end ${log.epoch} ${log.validation !== undefined}`),
+      onTrainEnd: (history) => record(`${name} done ${history.epochs.length}`),
+    });
+    const data = classData(10);
+    await classifier(backend).fit(data, {
+      epochs: 2,
+      initialEpoch: 3,
+      validation: data,
+      callbacks: [recorder('a'), recorder('b')],
+    });
+    expect(active).toBe(0);
+    const both = (text: string) => [`a ${text}`, `b ${text}`];
+    expect(calls).toEqual([
+      ...both('begin {"epochs":2,"initialEpoch":3,"samples":10}'),
+      ...both('epoch 3'),
+      ...both('end 3 true'),
+      ...both('epoch 4'),
+      ...both('end 4 true'),
+      ...both('done 2'),
+    ]);
+  });
+
+  it('can stop training after an epoch', async () => {
+    const ended: number[] = [];
+    const callbacks: Callbacks = {
+      onEpochEnd: (log, training) => {
+        if (log.epoch === 1) training.stop();
+      },
+      onTrainEnd: (history) => void ended.push(history.epochs.length),
+    };
+    const data = classData(10);
+    expect((await classifier(backend).fit(data, { epochs: 50, callbacks })).epochs.length).toBe(2);
+    const stream = { [Symbol.iterator]: () => [{ x: data.row(0), y: [0] }][Symbol.iterator]() };
+    expect((await classifier(backend).fit(stream, { epochs: 50, callbacks })).epochs.length).toBe(2);
+    expect(ended).toEqual([2, 2]);
+  });
+
+  it.each(['onTrainBegin', 'onEpochBegin', 'onEpochEnd', 'onTrainEnd'] as const)(
+    'an error in %s rejects fit and frees the network',
+    async (hook) => {
+      const network = classifier(backend);
+      const error = new Error('of the caller');
+      const fail = () => {
+        throw error;
+      };
+      await expect(network.fit(classData(10), { callbacks: { [hook]: fail } })).rejects.toBe(error);
+      expect((await network.fit(classData(10), { callbacks: { [hook]: async () => {} } })).epochs.length).toBe(1);
+    },
+  );
+
+  it('an error in onProgress rejects fit, too', async () => {
+    const network = classifier(backend, { layers: [dense(512), relu(), dense(512), relu(), dense(3)] });
+    const error = new Error('of the caller');
+    const onProgress = () => {
+      throw error;
+    };
+    await expect(network.fit(classData(20000), { batchSize: 1, callbacks: { onProgress } })).rejects.toBe(error);
+    expectFinite(network);
+    expect((await network.fit(classData(10))).epochs.length).toBe(1);
+  });
+
+  it('onProgress sees the run go on', async () => {
+    const seen: number[] = [];
+    const network = classifier(backend, { layers: [dense(512), relu(), dense(512), relu(), dense(3)] });
+    const callbacks: Callbacks = {
+      onProgress({ step, steps, epoch, epochs, samplesPerSecond }) {
+        seen.push(step);
+        expect([epoch, epochs, steps]).toEqual([0, 1, 625]);
+        expect(samplesPerSecond).toBeGreaterThanOrEqual(0);
+      },
+      onEpochEnd: () => {},
+    };
+    const controller = new AbortController();
+    const run = network.fit(classData(20000), { callbacks, signal: controller.signal });
+    if (backend === 'typescript') setTimeout(() => controller.abort(), 350);
+    await run.catch(() => {});
+    expect(seen.length).toBeGreaterThan(0);
+    expect([...seen].sort((a, b) => a - b)).toEqual(seen);
+  });
+
+  it('may be objects of a class with fields of their own', async () => {
+    class Recorder implements Callbacks {
+      logs: EpochLog[] = [];
+      onEpochEnd(log: EpochLog) {
+        this.logs.push(log);
+      }
+    }
+    const recorder = new Recorder();
+    await classifier(backend).fit(classData(10), { epochs: 2, callbacks: recorder });
+    expect(recorder.logs.length).toBe(2);
+  });
+
+  it('find the network busy', async () => {
+    const network = classifier(backend);
+    const codes: unknown[] = [];
+    const callbacks: Callbacks = {
+      onEpochEnd: () => {
+        try {
+          network.predict([0, 0, 0, 0, 0, 0]);
+        } catch (error) {
+          codes.push((error as { code: string }).code);
+        }
+      },
+    };
+    await network.fit(classData(10), { callbacks });
+    expect(codes).toEqual(['NETWORK_BUSY']);
+  });
+});
+
+onBackends('schedules in fit', (backend) => {
+  it('see each step and epoch once, and the log has the rate of the last step', async () => {
+    const seen: ScheduleTime[] = [];
+    const learningRate = (time: ScheduleTime) => {
+      seen.push({ ...time });
+      return 0.1 / (1 + time.step);
+    };
+    const network = classifier(backend);
+    const history = await network.fit(classData(10), {
+      batchSize: 4,
+      epochs: 2,
+      initialEpoch: 5,
+      optimizer: new Sgd({ learningRate }),
+    });
+    expect(seen).toEqual([5, 5, 5, 6, 6, 6].map((epoch, step) => ({ step, epoch })));
+    expect(history.epochs.map((log) => log.learningRate)).toEqual([0.1 / 3, 0.1 / 6]);
+  });
+
+  it('set the rate that the step takes', async () => {
+    const before = weights(classifier(backend));
+    const network = classifier(backend);
+    const learningRate = ({ step }: ScheduleTime) => (step === 0 ? 0 : 1);
+    const optimizer = new Sgd({ learningRate });
+    await network.fit(classData(10), { optimizer });
+    expectSameBits(weights(network), before);
+    await network.fit(classData(10), { optimizer });
+    expect(distance(weights(network), before)).toBeGreaterThan(0.01);
+  });
+
+  it('of the library', () => {
+    const rates = (schedule: (time: ScheduleTime) => number) => [0, 1, 2, 5].map((epoch) => schedule({ step: 99, epoch }));
+    expect(rates(inverseTime({ initial: 1, rate: 0.5 }))).toEqual([1, 1 / 1.5, 1 / 2, 1 / 3.5]);
+    expect(rates(inverseTime({ initial: 1, rate: 0.5, interval: 2 }))).toEqual([1, 1, 1 / 1.5, 1 / 2]);
+    expect(rates(exponential({ initial: 2, factor: 0.25, interval: 2 }))).toEqual([2, 1, 0.5, 2 * 0.25 ** 2.5]);
+    expect(rates(stepDecay({ initial: 1, factor: 0.1, interval: 2 }))).toEqual([1, 1, 0.1, 0.1 ** 2]);
+  });
+});

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { expect, it } from 'vitest';
+import { describeNative, onBackends } from '../api/support.js';
+import { builtLibrary, environment, projectFile, reportOf, runFixture } from './child.js';
+
+interface Ending {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** From the moment that the end began, in milliseconds. */
+  readonly milliseconds: number;
+  readonly output: string;
+}
+
+/** Runs the endless training and waits for its end; `kill` is sent when it says that it is ending. */
+function endless(backend: string, how: string, kill?: NodeJS.Signals): Promise<Ending> {
+  const child = spawn(process.execPath, [projectFile('test/lifecycle/fixtures/endless.mjs'), builtLibrary(), backend, how], {
+    env: environment({ BLASNET_THREADS: '2' }),
+  });
+  return new Promise((resolve) => {
+    let output = '';
+    let begin = Number.NaN;
+    const listen = (chunk: Buffer) => {
+      output += chunk.toString();
+      if (!Number.isNaN(begin) || !/ending \d+\n/.test(output)) return;
+      begin = Number(/ending (\d+)\n/.exec(output)?.[1]);
+      if (kill !== undefined) child.kill(kill);
+    };
+    child.stdout.on('data', listen);
+    child.stderr.on('data', listen);
+    const timeout = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    child.on('close', (code, signal) => {
+      clearTimeout(timeout);
+      resolve({ code, signal, milliseconds: Date.now() - begin, output });
+    });
+  });
+}
+
+onBackends('a process that ends while a network trains', (backend) => {
+  it.each<[string, string, NodeJS.Signals | undefined, Partial<Ending>]>([
+    ['by process.exit', 'exit', undefined, { code: 7, signal: null }],
+    ['by process.exit in an exit handler', 'exit-twice', undefined, { code: 8, signal: null }],
+    ['by an uncaught error', 'throw', undefined, { code: 1, signal: null }],
+    ['by an unhandled rejection', 'reject', undefined, { code: 1, signal: null }],
+    ['by SIGTERM', 'wait', 'SIGTERM', { code: null, signal: 'SIGTERM' }],
+    ['by SIGINT', 'wait', 'SIGINT', { code: null, signal: 'SIGINT' }],
+  ])('%s: at once, with the right status', async (_, how, kill, expected) => {
+    let ending = await endless(backend, how, kill);
+    // A busy machine may be slow to end a process: once more before it counts.
+    if (ending.milliseconds >= 1000) ending = await endless(backend, how, kill);
+    expect(ending, ending.output).toMatchObject(expected);
+    expect(ending.milliseconds, ending.output).toBeLessThan(1000);
+    expect(ending.output).not.toMatch(/terminate called|core dumped|Segmentation|FATAL/);
+  });
+});
+
+onBackends('worker threads', (backend) => {
+  const env = { BLASNET_THREADS: '2' };
+
+  it('train at the same time, with the same result as alone', () => {
+    expect(reportOf(runFixture('workers', { args: [backend, 'together'], env }))).toEqual({ same: true });
+  });
+
+  it('may be terminated while they train, twenty times over', () => {
+    const { terminated, codes } = reportOf<{ terminated: number; codes: number[] }>(
+      runFixture('workers', { args: [backend, 'terminate'], env }),
+    );
+    expect(terminated).toBe(20);
+    expect(codes).toEqual([1]);
+  });
+
+  it('do not hold up the end of the process', () => {
+    const begin = Date.now();
+    const result = runFixture('workers', { args: [backend, 'exit'], env });
+    expect([result.status, result.signal], result.stderr).toEqual([9, null]);
+    expect(Date.now() - begin).toBeLessThan(5000);
+  });
+
+  it('keep the process alive until they are done', () => {
+    expect(reportOf(runFixture('workers', { args: [backend, 'main'], env }))).toEqual({ digest: 64 });
+  });
+});
+
+describeNative('memory', () => {
+  it('of networks that nobody holds is given back, also while they train', () => {
+    const { megabytes } = reportOf<{ megabytes: number }>(runFixture('garbage', { timeout: 60 }));
+    // 60 networks of 16 MB each: held, they would take about 1000 MB.
+    expect(megabytes).toBeLessThan(500);
+  });
+});

@@ -1,0 +1,214 @@
+// Compiled by `npm run typecheck`, never run: what the public types accept, and, by the lines marked as errors, what they refuse.
+import { Dataset, type DatasetOptions, mnist } from '../../lib/data/index.js';
+import {
+  Adam,
+  AdamW,
+  BlasnetError,
+  type backendInfo,
+  batchNorm,
+  type Callbacks,
+  dense,
+  dropout,
+  type EpochLog,
+  type ErrorCode,
+  type Evaluation,
+  type FitOptions,
+  type History,
+  type Initializer,
+  l2,
+  leakyRelu,
+  Network,
+  type NetworkOptions,
+  type ParameterView,
+  progressBar,
+  relu,
+  type SampleSource,
+  Sgd,
+  type Shape,
+  type StateView,
+  type StreamBatch,
+  softmaxCrossEntropy,
+  stepDecay,
+} from '../../lib/index.js';
+import { type KernelBackend, type Kernels, native, typescript } from '../../lib/kernels.js';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function expectType<T extends true>(..._proof: T[]): void {}
+
+export async function theReadme(): Promise<void> {
+  const { train, test } = await mnist();
+  const network = new Network({
+    input: [784],
+    layers: [dense(100), batchNorm(), relu(), dropout(0.2), dense(100), batchNorm(), relu(), dense(10)],
+    loss: softmaxCrossEntropy(),
+    seed: 1,
+  });
+  const history = await network.fit(train, {
+    optimizer: new Adam({ learningRate: 1e-3 }),
+    epochs: 5,
+    batchSize: 64,
+    validation: test,
+  });
+  const { loss, accuracy } = await network.evaluate(test);
+  expectType<Equal<typeof history, History>>();
+  expectType<Equal<typeof loss, number>>();
+  expectType<Equal<typeof accuracy, number | undefined>>();
+}
+
+export function networks(): void {
+  const options: NetworkOptions = { input: [28, 28, 1], layers: [relu()], loss: softmaxCrossEntropy() };
+  const network = new Network({ ...options, regularizer: l2(1e-4), backend: 'auto' });
+  expectType<Equal<typeof network.backend, 'native' | 'typescript'>>();
+  expectType<Equal<typeof network.parameters, readonly ParameterView[]>>();
+  expectType<Equal<typeof network.state, readonly StateView[]>>();
+  expectType<Equal<typeof network.output, Shape>>();
+  network.parameters[0].value[0] = 1;
+  network.parameters[0].gradient.fill(0);
+  // @ts-expect-error a view is not replaced
+  network.parameters[0].value = new Float32Array(1);
+  // @ts-expect-error the list is not changed
+  network.parameters.push(network.parameters[0]);
+  // @ts-expect-error the seed is fixed
+  network.seed = 2;
+  // @ts-expect-error input is missing
+  new Network({ layers: [relu()], loss: softmaxCrossEntropy() });
+  // @ts-expect-error a layer is what a layer function returns
+  new Network({ ...options, layers: [relu] });
+  // @ts-expect-error a loss is what a loss function returns
+  new Network({ ...options, loss: softmaxCrossEntropy });
+  // @ts-expect-error no such backend
+  new Network({ ...options, backend: 'cuda' });
+  // @ts-expect-error no such option
+  new Network({ ...options, optimizer: new Adam() });
+  // @ts-expect-error options are needed
+  new Network();
+}
+
+export function parts(): void {
+  dense(10, { bias: false, weightInitializer: 'heNormal', biasInitializer: 0.1, regularizer: l2(1e-4), name: 'head' });
+  leakyRelu({ slope: 0.2 });
+  const own: Initializer = {
+    kind: 'fans',
+    sampler:
+      ({ fanIn }, random) =>
+      () =>
+        random.normal() / fanIn,
+  };
+  dense(3, { weightInitializer: own });
+  // @ts-expect-error units are a number
+  dense('10');
+  // @ts-expect-error no such initializer
+  dense(10, { weightInitializer: 'he' });
+  // @ts-expect-error no such option
+  dense(10, { activation: 'relu' });
+  // @ts-expect-error relu has no slope
+  relu({ slope: 1 });
+  // @ts-expect-error a rate is needed
+  dropout();
+  new Sgd({ learningRate: stepDecay({ initial: 0.1, factor: 0.5, interval: 10 }), momentum: 0.9, nesterov: true });
+  new AdamW({ learningRate: ({ step, epoch }) => 0.1 / (1 + step + epoch) });
+  // @ts-expect-error an interval is needed
+  stepDecay({ initial: 0.1, factor: 0.5 });
+  // @ts-expect-error no such option
+  new Sgd({ lr: 0.1 });
+  // @ts-expect-error a schedule returns a number
+  new Sgd({ learningRate: () => '0.1' });
+  // @ts-expect-error no such placement
+  new Adam({ epsilonPlacement: 'under' });
+}
+
+export async function training(network: Network, data: Dataset): Promise<void> {
+  const callbacks: Callbacks = {
+    onTrainBegin({ epochs, samples }) {
+      expectType<Equal<typeof epochs, number>>();
+      expectType<Equal<typeof samples, number | undefined>>();
+    },
+    async onEpochEnd(log, handle) {
+      expectType<Equal<typeof log, EpochLog>>();
+      handle.stop();
+    },
+    onProgress: ({ step, steps = 0 }) => void (step / steps),
+  };
+  const options: FitOptions = { callbacks: [callbacks, progressBar()], signal: AbortSignal.timeout(1000), initialEpoch: 3 };
+  await network.fit(data, options);
+  await network.fit([{ x: new Float32Array(4), y: [1] }, data]);
+  async function* stream(): AsyncGenerator<StreamBatch> {
+    yield { x: [[1, 2]], y: Uint8Array.of(1) };
+    yield data;
+  }
+  await network.fit(stream(), { epochs: 1 });
+  // @ts-expect-error no such option
+  await network.fit(data, { learningRate: 1 });
+  // @ts-expect-error an optimizer is an object of a class
+  await network.fit(data, { optimizer: 'adam' });
+  // @ts-expect-error arrays are no dataset
+  await network.fit(new Float32Array(4));
+  // @ts-expect-error a batch has targets
+  await network.fit([{ x: [1, 2] }]);
+  // @ts-expect-error a hook of another name
+  await network.fit(data, { callbacks: { onBatchEnd() {} } });
+  // @ts-expect-error validation is a dataset
+  await network.fit(data, { validation: [1, 2] });
+}
+
+export async function calls(network: Network, data: Dataset): Promise<void> {
+  expectType<Equal<ReturnType<typeof network.predict>, Float32Array>>();
+  network.predict(data);
+  network.predict(
+    [
+      [1, 2],
+      [3, 4],
+    ],
+    new Float32Array(4),
+  );
+  network.forward([1, 2], { training: true });
+  const { loss, inputGradient } = network.gradients(new Float32Array(2), [1]);
+  expectType<Equal<typeof loss, number>>();
+  expectType<Equal<typeof inputGradient, Float32Array>>();
+  const evaluation: Evaluation = network.trainBatch([1, 2], Int32Array.of(1), new Sgd());
+  evaluation.accuracy?.toFixed(2);
+  // @ts-expect-error accuracy may be absent
+  evaluation.accuracy.toFixed(2);
+  // @ts-expect-error features are floats
+  network.predict(new Float64Array(2));
+  // @ts-expect-error an optimizer is needed
+  network.trainBatch([1, 2], [1]);
+  await network.evaluate(data, { batchSize: 100 });
+  // @ts-expect-error evaluate takes a dataset
+  await network.evaluate([1, 2]);
+  using scoped = network;
+  scoped.applyGradients(new Sgd());
+}
+
+export function data(): void {
+  const options: DatasetOptions = { features: new Uint8Array(4), shape: [2], labels: [0, 1] };
+  const dataset = new Dataset({ ...options, scale: 1 / 255 });
+  const source: SampleSource = dataset;
+  expectType<Equal<typeof dataset.features, Uint8Array | Float32Array>>();
+  // @ts-expect-error a dataset's columns are fixed
+  dataset.labels = new Int32Array(2);
+  // @ts-expect-error features are needed
+  new Dataset({ labels: [0, 1] });
+  void source;
+}
+
+export function errors(error: unknown): string | undefined {
+  if (!(error instanceof BlasnetError)) return undefined;
+  expectType<Equal<typeof error.code, ErrorCode>>();
+  // @ts-expect-error no such code
+  if (error.code === 'BUSY') return undefined;
+  return error.details?.where;
+}
+
+export function kernels(backend: KernelBackend = native): Kernels {
+  const [c, a, b] = [new Float32Array(4), new Float32Array(4), new Float32Array(4)];
+  backend.kernels.gemm(c, a, b, 2, 2, 2, false, true, 1, 0);
+  typescript.kernels.relu(c, a, 4);
+  // @ts-expect-error sizes are missing
+  backend.kernels.gemm(c, a, b);
+  // @ts-expect-error no such kernel
+  backend.kernels.convolve(c, a, b);
+  return backend.kernels;
+}
+
+expectType<Equal<ReturnType<typeof backendInfo>['threads'], number>>();
