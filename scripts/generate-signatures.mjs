@@ -25,7 +25,7 @@ function parameterText(parameter, names) {
     isBuffer && parameter.whole,
     isBuffer && parameter.below ? index(parameter.below) : -1,
     length.length,
-    `{${[length[0] ?? -1, length[1] ?? -1].join(', ')}}`,
+    `{${[0, 1, 2, 3].map((i) => length[i] ?? -1).join(', ')}}`,
     alias,
   ];
   return `{${fields.join(', ')}}`;

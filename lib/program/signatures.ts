@@ -78,6 +78,12 @@ const fromInput = () =>
 
 const lossOutputs = (outputs: string) =>
   [out('loss', ['rows']), out('dprediction', ['rows', outputs], { optional: true })] as const;
+/** Sizes of a batch of images, of the output of a window that slides over them, and of the window. */
+const geometry = () =>
+  [
+    size('rows'), size('height'), size('width'), size('channels'), size('outHeight'), size('outWidth'),
+    size('windowHeight'), size('windowWidth'), size('strideHeight'), size('strideWidth'), size('padTop'), size('padLeft'),
+  ] as const;
 const regression = () =>
   [
     ...lossOutputs('outputs'),
@@ -146,6 +152,76 @@ export const signatures = {
 
   // Elementwise arithmetic.
   multiply: kernel('n', out('y', ['n'], { alias: ['a', 'b'] }), input('a', ['n']), input('b', ['n']), size('n')),
+
+  // Images, channels last. A window is [height, width] with strides and the padding before the first row and column;
+  // positions outside the image count as zero (conv2d) or not at all (pooling).
+  conv2dForward: kernel(
+    'rows',
+    out('y', ['rows', 'outHeight', 'outWidth', 'filters']),
+    input('x', ['rows', 'height', 'width', 'channels']),
+    input('w', ['windowHeight', 'windowWidth', 'channels', 'filters']), input('b', ['filters'], { optional: true }),
+    ...geometry(), size('filters'), code('activation'), float('slope'),
+  ),
+  conv2dBackwardInput: kernel(
+    'rows',
+    out('dx', ['rows', 'height', 'width', 'channels']), input('dy', ['rows', 'outHeight', 'outWidth', 'filters']),
+    input('w', ['windowHeight', 'windowWidth', 'channels', 'filters']),
+    ...geometry(), size('filters'),
+  ),
+  // The axis is the rows of the weight as a matrix: patch = windowHeight · windowWidth · channels.
+  conv2dBackwardWeight: kernel(
+    'patch',
+    out('dw', ['patch', 'filters']),
+    input('x', ['rows', 'height', 'width', 'channels']), input('dy', ['rows', 'outHeight', 'outWidth', 'filters']),
+    ...geometry(), size('filters'), size('patch'),
+  ),
+  maxPool2dForward: kernel(
+    'rows',
+    out('y', ['rows', 'outHeight', 'outWidth', 'channels']),
+    out('winner', ['rows', 'outHeight', 'outWidth', 'channels'], { type: 'i32' }),
+    input('x', ['rows', 'height', 'width', 'channels']),
+    ...geometry(),
+  ),
+  maxPool2dBackward: kernel(
+    'rows',
+    out('dx', ['rows', 'height', 'width', 'channels']),
+    input('dy', ['rows', 'outHeight', 'outWidth', 'channels']),
+    input('winner', ['rows', 'outHeight', 'outWidth', 'channels'], { type: 'i32' }),
+    ...geometry(),
+  ),
+  avgPool2dForward: kernel(
+    'rows',
+    out('y', ['rows', 'outHeight', 'outWidth', 'channels']), input('x', ['rows', 'height', 'width', 'channels']),
+    ...geometry(),
+  ),
+  avgPool2dBackward: kernel(
+    'rows',
+    out('dx', ['rows', 'height', 'width', 'channels']), input('dy', ['rows', 'outHeight', 'outWidth', 'channels']),
+    ...geometry(),
+  ),
+  localResponseNorm: kernel(
+    'rows',
+    out('y', ['rows', 'channels']), out('scale', ['rows', 'channels']), input('x', ['rows', 'channels']),
+    size('rows'), size('channels'), size('radius'), float('bias'), float('alpha'), float('beta'),
+  ),
+  localResponseNormBackward: kernel(
+    'rows',
+    out('dx', ['rows', 'channels']),
+    input('dy', ['rows', 'channels']), input('x', ['rows', 'channels']), input('y', ['rows', 'channels']),
+    input('scale', ['rows', 'channels']),
+    size('rows'), size('channels'), size('radius'), float('alpha'), float('beta'),
+  ),
+  prelu: kernel(
+    'rows',
+    out('y', ['rows', 'channels']), input('x', ['rows', 'channels']), input('slope', ['channels']),
+    size('rows'), size('channels'),
+  ),
+  preluBackward: kernel(
+    'channels',
+    out('dx', ['rows', 'channels'], { alias: ['dy'] }), out('dslope', ['channels']),
+    input('dy', ['rows', 'channels']), input('x', ['rows', 'channels']), input('slope', ['channels']),
+    size('rows'), size('channels'),
+  ),
 
   // Batch normalisation.
   batchNormForward: kernel(
@@ -254,6 +330,22 @@ export const signatures = {
     float('stepSize'), float('correction'), float('beta1'), float('beta2'),
     float('epsilon'), float('epsilonInside'), float('shrink'),
   ),
+
+  amsGrad: kernel(
+    'n',
+    inout('p', ['n']), inout('m', ['n']), inout('v', ['n']), inout('vMax', ['n']), input('g', ['n']), size('n'),
+    float('stepSize'), float('correction'), float('beta1'), float('beta2'),
+    float('epsilon'), float('epsilonInside'), float('weightDecay'),
+  ),
+
+  // Gradient clipping.
+  clipValue: kernel('n', inout('g', ['n']), size('n'), float('limit')),
+  squareSum: kernel(
+    undefined,
+    out('total', [], { type: 'f64', alias: ['carry'] }), input('carry', [], { type: 'f64', optional: true }), input('g', ['n']),
+    size('n'),
+  ),
+  clipNorm: kernel('n', inout('g', ['n']), input('squares', [], { type: 'f64' }), size('n'), float('limit')),
 
   // Batches.
   gatherBytes: kernel(
