@@ -219,8 +219,7 @@ export class Network {
   #scalars(optimizer: Optimizer): Float64Array {
     this.#engine.attach(optimizer);
     const scalars = new Float64Array(optimizer.scalarCount);
-    const rate = optimizer.schedule({ step: optimizer.steps, epoch: 0 });
-    optimizer.scalars(scalars, 0, optimizer.steps + 1, rate);
+    optimizer.writeScalars(scalars, 0, { step: optimizer.steps, epoch: 0 });
     return scalars;
   }
 

@@ -370,6 +370,10 @@ export const signatures = {
     undefined,
     out('order', ['n'], { type: 'i32' }), size('n'), word('seed'), word('stream'), word('epoch'),
   ),
+  drawWithReplacement: kernel(
+    undefined,
+    out('order', ['n'], { type: 'i32' }), size('n'), size('sourceRows'), word('seed'), word('stream'), word('epoch'),
+  ),
 } satisfies Record<string, Signature>;
 
 export type KernelName = keyof typeof signatures;

@@ -10,7 +10,7 @@ namespace {
 constexpr int maxThreads = 256;
 constexpr size_t controlWords = 2;
 // The numbers of a request, in the order of `numbers` in lib/backend/native/index.ts.
-enum { rowsAt, batchSizeAt, epochsAt, shuffleAt, seedAt, epochAt, stepAt, scaleAt, offsetAt, threadsAt, numberCount };
+enum { rowsAt, drawnAt, batchSizeAt, epochsAt, samplingAt, seedAt, epochAt, stepAt, scaleAt, offsetAt, threadsAt, numberCount };
 
 double wholeNumber(Napi::Env env, double value, double limit, const char* name) {
   if (!(value >= 0 && value <= limit) || value != static_cast<double>(static_cast<int64_t>(value))) {
@@ -86,9 +86,11 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchro
   if (numbers.length != numberCount) reject(env, "run: wrong number of numbers");
   const double* number = static_cast<const double*>(numbers.data);
   request.rows = static_cast<int64_t>(wholeNumber(env, number[rowsAt], INT32_MAX, "rows"));
+  request.drawn = static_cast<int64_t>(wholeNumber(env, number[drawnAt], INT32_MAX, "drawn rows"));
   request.batchSize = static_cast<int64_t>(wholeNumber(env, number[batchSizeAt], INT32_MAX, "batch size"));
   request.epochs = static_cast<int64_t>(wholeNumber(env, number[epochsAt], INT32_MAX, "epochs"));
-  request.shuffle = number[shuffleAt] != 0;
+  constexpr int lastSampling = static_cast<int>(Sampling::count) - 1;
+  request.sampling = static_cast<Sampling>(static_cast<int>(wholeNumber(env, number[samplingAt], lastSampling, "sampling")));
   request.seed = static_cast<uint32_t>(wholeNumber(env, number[seedAt], UINT32_MAX, "seed"));
   request.epoch = static_cast<uint32_t>(wholeNumber(env, number[epochAt], UINT32_MAX, "epoch"));
   request.step = static_cast<uint32_t>(wholeNumber(env, number[stepAt], UINT32_MAX, "step"));

@@ -283,9 +283,14 @@ void Plan::findPhases() {
 
 bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
   int64_t steps;
-  if (request.rows < 1 || request.rows > maxSize || request.batchSize < 1 || request.batchSize > capacity_ ||
-      request.epochs < 0 || !product(request.stepsPerEpoch(), request.epochs, steps) || steps > (int64_t{1} << 52)) {
+  if (request.rows < 1 || request.rows > maxSize || request.drawn < 1 || request.drawn > maxSize ||
+      request.batchSize < 1 || request.batchSize > capacity_ || request.epochs < 0 ||
+      !product(request.stepsPerEpoch(), request.epochs, steps) || steps > (int64_t{1} << 52)) {
     error = "run: rows, batch size or epochs out of range";
+    return false;
+  }
+  if (request.sampling != Sampling::withReplacement && request.drawn != request.rows) {
+    error = "run: an epoch takes every row once unless they are drawn with replacement";
     return false;
   }
   const uint64_t total = static_cast<uint64_t>(steps);
@@ -306,7 +311,7 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
       const Block& bound = request.feeds[static_cast<int>(source.feed)];
       int64_t needed;
       if (source.factor > 0) {
-        if (!product(request.rows, source.factor, needed)) needed = -1;
+        if (!product(request.drawn, source.factor, needed)) needed = -1;
       } else {
         needed = neededLength(instruction, parameter, capacity_, request.rows);
       }
