@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'FILE_NOT_FOUND'
   | 'FILE_CORRUPT'
   | 'DATA_MISSING'
+  | 'PACKAGE_MISSING'
   | 'OUT_OF_MEMORY'
   | 'INTERNAL';
 

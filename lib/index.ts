@@ -19,16 +19,40 @@ export {
   zeros,
 } from './initializers.js';
 export * from './layers/index.js';
-export { binaryCrossEntropy, halfSquaredError, huber, type Loss, meanAbsoluteError, meanSquaredError, softmaxCrossEntropy } from './losses.js';
+export {
+  binaryCrossEntropy,
+  halfSquaredError,
+  huber,
+  type Loss,
+  meanAbsoluteError,
+  meanSquaredError,
+  softmaxCrossEntropy,
+} from './losses.js';
 export { Network, type NetworkOptions, type ParameterView, type StateView } from './network.js';
 export * from './optimizers/index.js';
 export type { Shape } from './program/instructions.js';
 export type { ListedInstruction, Listing } from './program/listing.js';
 export { l1, l1l2, l2, type Regularizer } from './regularizers.js';
-export { exponential, inverseTime, type Schedule, type ScheduleTime, stepDecay } from './schedules.js';
+export {
+  constantRate,
+  cosine,
+  type Duration,
+  exponential,
+  inverseTime,
+  type OneCycleOptions,
+  oneCycle,
+  piecewise,
+  type Schedule,
+  type ScheduleTime,
+  stepDecay,
+  warmUp,
+} from './schedules.js';
 export type { Callbacks, Progress, TrainingHandle } from './training/callbacks.js';
 export type { FitOptions, StreamBatch, TrainingData } from './training/fit.js';
 export type { EpochLog, Evaluation, History } from './training/history.js';
 export type { Features, Targets } from './training/inputs.js';
+export * as metrics from './training/metrics.js';
 export { type ProgressBarOptions, progressBar } from './training/progress-bar.js';
+export { type ReduceOnPlateauOptions, reduceOnPlateau } from './training/reduce-on-plateau.js';
+export type { SamplingOptions } from './training/sampling.js';
 export type { SampleSource } from './types.js';

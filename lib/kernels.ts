@@ -96,6 +96,16 @@ function checkIndices(label: string, indices: View, bound: number): void {
   }
 }
 
+/** The rows of a convolution's weight follow from its window. */
+function checkPatch(kernel: string, parameters: readonly Parameter[], size: (name: string) => number): void {
+  if (!parameters.some(({ name }) => name === 'patch')) return;
+  const rows = size('windowHeight') * size('windowWidth') * size('channels');
+  if (size('patch') !== rows) {
+    const text = `expected windowHeight × windowWidth × channels = ${rows}, got ${size('patch')}`;
+    throw new BlasnetError('SHAPE_MISMATCH', `${kernel}: patch: ${text}`);
+  }
+}
+
 /** Outputs overlap nothing, except that they may be the very input that the table allows. */
 function checkAliases(kernel: string, signature: Signature, values: readonly (View | number | null)[]): void {
   signature.parameters.forEach((parameter, i) => {
@@ -123,7 +133,10 @@ export function checkKernelArguments(kernel: KernelName, args: readonly unknown[
   const { parameters } = signature;
   if (args.length !== parameters.length) {
     const list = parameters.map((parameter) => parameter.name).join(', ');
-    throw new BlasnetError('INVALID_ARGUMENT', `${kernel}: expected ${parameters.length} arguments (${list}), got ${args.length}`);
+    throw new BlasnetError(
+      'INVALID_ARGUMENT',
+      `${kernel}: expected ${parameters.length} arguments (${list}), got ${args.length}`,
+    );
   }
   const label = (i: number) => `${kernel}: ${parameters[i].name}`;
   const values = parameters.map((parameter, i) => (isBuffer(parameter) ? null : checkValue(label(i), parameter, args[i])));
@@ -133,6 +146,7 @@ export function checkKernelArguments(kernel: KernelName, args: readonly unknown[
     const length = parameter.length.reduce((product, name) => product * size(name), 1);
     return checkBuffer(label(i), parameter, args[i], length);
   });
+  checkPatch(kernel, parameters, size);
   checkAliases(kernel, signature, checked);
   parameters.forEach((parameter, i) => {
     if (isBuffer(parameter) && parameter.below !== undefined) checkIndices(label(i), checked[i] as View, size(parameter.below));

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { randomBytes } from 'node:crypto';
 import type { BackendName } from './backend/backend.js';
 import { selectBackend } from './backend/select.js';
@@ -14,7 +15,16 @@ import { Engine } from './training/engine.js';
 import { evaluateSource, INFERENCE_BATCH } from './training/evaluate.js';
 import { type FitOptions, fit, type TrainingData } from './training/fit.js';
 import type { Evaluation, History } from './training/history.js';
-import { type Features, findNonFinite, fromBatch, fromDataset, fromFeatures, nonFiniteError, overSharedMemory, type Targets } from './training/inputs.js';
+import {
+  type Features,
+  findNonFinite,
+  fromBatch,
+  fromDataset,
+  fromFeatures,
+  nonFiniteError,
+  overSharedMemory,
+  type Targets,
+} from './training/inputs.js';
 import type { SampleSource } from './types.js';
 
 export interface NetworkOptions {
@@ -69,7 +79,8 @@ export class Network {
    * `BACKEND_UNAVAILABLE` when `backend: 'native'` can't be had, `OUT_OF_MEMORY`.
    */
   constructor(options: NetworkOptions) {
-    if (typeof options !== 'object' || options === null) throw invalid('Network', 'an object with input, layers and loss', options);
+    if (typeof options !== 'object' || options === null)
+      throw invalid('Network', 'an object with input, layers and loss', options);
     checkOptions('Network', options, optionNames);
     const { input, layers, loss } = options;
     if (typeof loss !== 'object' || loss === null || typeof loss.write !== 'function') {
@@ -111,7 +122,8 @@ export class Network {
   /** A parameter or piece of state by its name; throws `INVALID_ARGUMENT` for an unknown one. */
   parameter(name: string): ParameterView {
     const found = this.parameters.find((parameter) => parameter.name === name);
-    if (found === undefined) throw invalid('name', `one of ${this.parameters.map((parameter) => parameter.name).join(', ')}`, name);
+    if (found === undefined)
+      throw invalid('name', `one of ${this.parameters.map((parameter) => parameter.name).join(', ')}`, name);
     return found;
   }
 
@@ -205,7 +217,12 @@ export class Network {
     this.dispose();
   }
 
-  #infer(kind: 'predict' | 'forward' | 'forwardTraining', x: Features, out: Float32Array | undefined, batchSize: number): Float32Array {
+  #infer(
+    kind: 'predict' | 'forward' | 'forwardTraining',
+    x: Features,
+    out: Float32Array | undefined,
+    batchSize: number,
+  ): Float32Array {
     this.#engine.checkIdle();
     const source = fromFeatures('x', this.#engine.model, x);
     const length = source.rows * elements(this.output);
@@ -222,8 +239,7 @@ export class Network {
   #scalars(optimizer: Optimizer): Float64Array {
     this.#engine.attach(optimizer);
     const scalars = new Float64Array(optimizer.scalarCount);
-    const rate = optimizer.schedule({ step: optimizer.steps, epoch: 0 });
-    optimizer.scalars(scalars, 0, optimizer.steps + 1, rate);
+    optimizer.writeScalars(scalars, 0, { step: optimizer.steps, epoch: 0 });
     return scalars;
   }
 

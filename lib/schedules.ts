@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber, checkOptions, invalid } from './checks.js';
+import { checkChoice, checkInteger, checkNumber, checkOptions, invalid } from './checks.js';
 import { BlasnetError } from './errors.js';
 
 /** Where training stands: steps made by the optimizer so far, and the number of the epoch (from 0). */
@@ -37,13 +37,118 @@ export function stepDecay(options: { initial: number; factor: number; interval: 
   return ({ epoch }) => start * base ** Math.floor(epoch / every);
 }
 
+/** The same rate at all times. */
+export function constantRate(rate: number): Schedule {
+  checkNumber('constantRate', rate, { min: 0 });
+  return () => rate;
+}
+
+/** values[i] from boundaries[i − 1] (inclusive) to boundaries[i] (exclusive), counted in epochs (default) or in steps. */
+export function piecewise(options: {
+  boundaries: readonly number[];
+  values: readonly number[];
+  by?: 'epoch' | 'step';
+}): Schedule {
+  const { boundaries, values, by = 'epoch' } = checkOptions('piecewise', options, ['boundaries', 'values', 'by']);
+  if (!Array.isArray(boundaries)) throw invalid('piecewise: boundaries', 'a list of integers', boundaries);
+  const ends: number[] = boundaries.map((boundary, i) => {
+    return checkInteger(`piecewise: boundaries[${i}]`, boundary, { above: i === 0 ? 0 : boundaries[i - 1] });
+  });
+  if (!Array.isArray(values) || values.length !== ends.length + 1) {
+    throw invalid('piecewise: values', `a list of ${ends.length + 1} rates, one more than boundaries`, values);
+  }
+  const rates: number[] = values.map((value, i) => checkNumber(`piecewise: values[${i}]`, value, { min: 0 }));
+  checkChoice('piecewise: by', by, ['epoch', 'step']);
+  return (time) => {
+    const next = ends.findIndex((end) => time[by] < end);
+    return rates[next < 0 ? ends.length : next];
+  };
+}
+
+/** A length of time, in epochs or in steps: exactly one of them. */
+export type Duration = { epochs: number; steps?: never } | { steps: number; epochs?: never };
+
+/** The share of a duration that has passed, from 0 to 1. */
+function passed(name: string, { epochs, steps }: { epochs?: number | undefined; steps?: number | undefined }): Schedule {
+  if ((epochs === undefined) === (steps === undefined)) {
+    throw new BlasnetError('INVALID_ARGUMENT', `${name}: expected either epochs or steps`);
+  }
+  const [unit, value] = epochs === undefined ? (['step', steps] as const) : (['epoch', epochs] as const);
+  const length = checkInteger(`${name}: ${unit}s`, value, { min: 1 });
+  return (time) => Math.min(1, time[unit] / length);
+}
+
+/** Half a cosine from one rate to another; `share` goes from 0 to 1. */
+function halfCosine(from: number, to: number, share: number): number {
+  return to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2;
+}
+
+/** Half a cosine from `initial` to `final` (default 0), which it then keeps (Loshchilov and Hutter 2016, without restarts). */
+export function cosine(options: { initial: number; final?: number } & Duration): Schedule {
+  const { initial, final = 0, epochs, steps } = checkOptions('cosine', options, ['initial', 'final', 'epochs', 'steps']);
+  const start = checkNumber('cosine: initial', initial, { min: 0 });
+  const end = checkNumber('cosine: final', final, { min: 0 });
+  const share = passed('cosine', { epochs, steps });
+  return (time) => halfCosine(start, end, share(time));
+}
+
+/**
+ * A linear way from the rate `from` (default 0) to that of `after`, which follows (Goyal et al. 2017). `after` sees the same time: its
+ * own count begins with the warm-up, not behind it.
+ */
+export function warmUp(options: { after: number | Schedule; from?: number } & Duration): Schedule {
+  const { after, from = 0, epochs, steps } = checkOptions('warmUp', options, ['after', 'from', 'epochs', 'steps']);
+  const target = resolveSchedule('warmUp: after', after as number | Schedule);
+  const start = checkNumber('warmUp: from', from, { min: 0 });
+  const share = passed('warmUp', { epochs, steps });
+  return (time) => {
+    const done = share(time);
+    return done === 1 ? target(time) : start + (target(time) - start) * done;
+  };
+}
+
+export interface OneCycleOptions {
+  /** The highest rate. */
+  max: number;
+  /** Steps of the whole cycle; the rate then stays. */
+  steps: number;
+  /** The first rate as a share of `max`; default 1/25. */
+  initialFactor?: number;
+  /** The last rate as a share of `max`; default 4e-6. */
+  finalFactor?: number;
+  /** Share of the steps in which the rate rises; default 0.3. */
+  warmFraction?: number;
+}
+
+/**
+ * Half a cosine up to `max`, reached at step warmFraction · steps − 1, and half a cosine down, ended at step steps − 1 (Smith and
+ * Topin 2017, in the form of PyTorch's OneCycleLR, whose default it has; of momentum it knows nothing).
+ */
+export function oneCycle(options: OneCycleOptions): Schedule {
+  const names = ['max', 'steps', 'initialFactor', 'finalFactor', 'warmFraction'];
+  const { max, steps, initialFactor = 1 / 25, finalFactor = 4e-6, warmFraction = 0.3 } = checkOptions('oneCycle', options, names);
+  const highest = checkNumber('oneCycle: max', max, { min: 0 });
+  const last = checkInteger('oneCycle: steps', steps, { min: 2 }) - 1;
+  const initial = highest * checkNumber('oneCycle: initialFactor', initialFactor, { min: 0, max: 1 });
+  const final = highest * checkNumber('oneCycle: finalFactor', finalFactor, { min: 0, max: 1 });
+  const warm = checkNumber('oneCycle: warmFraction', warmFraction, { min: 0, below: 1 }) * (last + 1) - 1;
+  return ({ step }) => {
+    if (step < warm) return halfCosine(initial, highest, step / warm);
+    const start = Math.max(warm, 0);
+    return halfCosine(highest, final, Math.min(1, (step - start) / (last - start)));
+  };
+}
+
 /** A learning rate given as a number or a schedule, as a schedule. */
 export function resolveSchedule(name: string, value: number | Schedule): Schedule {
   if (typeof value === 'function') {
     return (time) => {
       const rate = value(time);
       if (typeof rate !== 'number' || !Number.isFinite(rate)) {
-        throw new BlasnetError('INVALID_ARGUMENT', `${name}: the schedule returned ${rate} at step ${time.step}, epoch ${time.epoch}`);
+        throw new BlasnetError(
+          'INVALID_ARGUMENT',
+          `${name}: the schedule returned ${rate} at step ${time.step}, epoch ${time.epoch}`,
+        );
       }
       return rate;
     };

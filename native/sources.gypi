@@ -4,13 +4,18 @@
       "kernels/activation.cc",
       "kernels/arithmetic.cc",
       "kernels/batch.cc",
+      "kernels/clip.cc",
+      "kernels/conv2d.cc",
+      "kernels/conv2d_direct.cc",
       "kernels/dense.cc",
       "kernels/dropout.cc",
       "kernels/loss.cc",
       "kernels/metric.cc",
       "kernels/norm.cc",
       "kernels/optimizer.cc",
+      "kernels/pool2d.cc",
       "kernels/regularizer.cc",
+      "kernels/response_norm.cc",
       "kernels/table.cc"
     ],
     "kernel_sources": [

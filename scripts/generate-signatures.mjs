@@ -25,7 +25,7 @@ function parameterText(parameter, names) {
     isBuffer && parameter.whole,
     isBuffer && parameter.below ? index(parameter.below) : -1,
     length.length,
-    `{${[length[0] ?? -1, length[1] ?? -1].join(', ')}}`,
+    `{${[0, 1, 2, 3].map((i) => length[i] ?? -1).join(', ')}}`,
     alias,
   ];
   return `{${fields.join(', ')}}`;
@@ -43,7 +43,7 @@ for (const [name, signature] of Object.entries(signatures)) {
   const names = signature.parameters.map((p) => p.name);
   const axis = signature.axis === undefined ? -1 : names.indexOf(signature.axis);
   lines.push(`BLASNET_SIGNATURE("${name}", ${axis}, ${names.length},`);
-  lines.push(signature.parameters.map((p) => `  ${parameterText(p, names)}`).join(',\n') + ')');
+  lines.push(`${signature.parameters.map((p) => `  ${parameterText(p, names)}`).join(',\n')})`);
 }
 lines.push('#endif', '// clang-format on', '');
 const text = lines.join('\n');

@@ -166,7 +166,7 @@ describe('reference', () => {
         [0, 0],
         [1, 0],
         [0, 1],
-      ]) {
+      ] as const) {
         const [a, b, c] = [floats(m * k), floats(k * n), floats(m * n)];
         const expected = c.slice();
         typescript.kernels.gemm(expected, a, b, m, n, k, transA, transB, 1, 1);

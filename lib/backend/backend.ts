@@ -16,15 +16,24 @@ export interface Memory {
 
 export type FeedArray = Float32Array | Int32Array | Uint8Array;
 
-/** One run of a program over a dataset: `epochs` passes of ⌈rows / batchSize⌉ steps, the last batch short. */
+/**
+ * Where the rows of an epoch come from: as they lie, a fresh permutation each epoch, or each drawn from all of them.
+ * The position in this list is the number that the native backend reads.
+ */
+export const samplings = ['inOrder', 'shuffle', 'withReplacement'] as const;
+export type Sampling = (typeof samplings)[number];
+
+/** One run of a program over a dataset: `epochs` passes of ⌈drawn / batchSize⌉ steps, the last batch short. */
 export interface RunRequest {
   readonly rows: number;
+  /** Rows that an epoch takes: all of them, once each, unless they are drawn with replacement. */
+  readonly drawn: number;
   readonly batchSize: number;
   readonly epochs: number;
-  /** A fresh permutation each epoch, from the network's seed; otherwise the rows in order. */
-  readonly shuffle: boolean;
+  readonly sampling: Sampling;
+  /** Of the network: key of what the sampling draws. */
   readonly seed: number;
-  /** Number of the first epoch, counter of the permutations. */
+  /** Number of the first epoch, counter of what the sampling draws. */
   readonly epoch: number;
   /** Training steps made before, counter of the random masks. */
   readonly step: number;

@@ -10,6 +10,7 @@ export {
   readIdx,
   readIdxDataset,
 } from './idx.js';
+export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export { mnist } from './mnist.js';
 export type { MnistDatasets, MnistOptions } from './mnist-files.js';
 export { fromOneHot, oneHot } from './one-hot.js';

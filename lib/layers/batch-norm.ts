@@ -76,7 +76,17 @@ registerLayer<BatchNormSpec>('batchNorm', (layer, input) => {
       if (mode === 'training' || layer.evaluation === 'batch') {
         const momentum = mode === 'training' ? layer.momentum : 1;
         builder.emit('batchNormForward', {
-          y, mean, inverseStd, runningMean, runningVariance, x, gamma, beta, ...sizes, epsilon, momentum,
+          y,
+          mean,
+          inverseStd,
+          runningMean,
+          runningVariance,
+          x,
+          gamma,
+          beta,
+          ...sizes,
+          epsilon,
+          momentum,
         });
       }
       return {

@@ -31,7 +31,13 @@ interface DenseSpec extends LayerSpec {
  */
 export function dense(units: number, options?: DenseOptions): LayerSpec {
   const known = ['bias', 'weightInitializer', 'biasInitializer', 'regularizer'];
-  const { bias = true, weightInitializer = 'heNormal', biasInitializer = zeros(), regularizer, name } = layerOptions('dense', options, known);
+  const {
+    bias = true,
+    weightInitializer = 'heNormal',
+    biasInitializer = zeros(),
+    regularizer,
+    name,
+  } = layerOptions('dense', options, known);
   return spec<DenseSpec>({
     type: 'dense',
     name,

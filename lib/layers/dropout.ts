@@ -27,9 +27,15 @@ registerLayer<DropoutSpec>('dropout', ({ rate }, input) => ({
     const y = builder.perRow('y', elements(input));
     const mask = builder.perRow('mask', elements(input));
     builder.emit('dropoutForward', {
-      y, mask, x, n,
-      threshold: Math.floor(rate * 2 ** 32), scale: 1 / (1 - rate),
-      seed: builder.seed, stream: Stream.dropout + builder.layerIndex, step: { symbol: 'step' },
+      y,
+      mask,
+      x,
+      n,
+      threshold: Math.floor(rate * 2 ** 32),
+      scale: 1 / (1 - rate),
+      seed: builder.seed,
+      stream: Stream.dropout + builder.layerIndex,
+      step: { symbol: 'step' },
     });
     return {
       y,

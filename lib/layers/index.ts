@@ -1,6 +1,11 @@
 export { elu, gelu, identity, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh } from './activation.js';
 export { type BatchNormOptions, batchNorm } from './batch-norm.js';
+export { type Conv2dOptions, conv2d } from './conv2d.js';
 export { type DenseOptions, dense } from './dense.js';
 export { dropout } from './dropout.js';
 export { flatten } from './flatten.js';
 export type { LayerSpec } from './layer.js';
+export { type LocalResponseNormOptions, localResponseNorm } from './local-response-norm.js';
+export { avgPool2d, globalAvgPool2d, maxPool2d, type Pool2dOptions } from './pool2d.js';
+export { prelu } from './prelu.js';
+export type { Padding2d, Size2d } from './window.js';

@@ -52,7 +52,11 @@ export function createLayer(spec: LayerSpec, input: Shape, position: number): La
 }
 
 /** Checks a layer's options, its name included, and returns them. */
-export function layerOptions<T extends { name?: string }>(type: string, options: T | undefined, known: readonly string[]): Partial<T> {
+export function layerOptions<T extends { name?: string }>(
+  type: string,
+  options: T | undefined,
+  known: readonly string[],
+): Partial<T> {
   const checked = checkOptions(type, options, ['name', ...known]);
   if (checked.name !== undefined && (typeof checked.name !== 'string' || !/^[A-Za-z_][\w-]*$/.test(checked.name))) {
     throw invalid(`${type}: name`, 'a name of letters, digits, _ and -, beginning with a letter or _', checked.name);

@@ -1,47 +1,50 @@
 import { checkNumber, checkOptions } from '../checks.js';
 import type { Builder } from '../program/instructions.js';
 import type { Schedule } from '../schedules.js';
-import { Optimizer, type UpdateTensors } from './optimizer.js';
+import { commonOptions, Optimizer, type OptimizerOptions, type UpdateTensors } from './optimizer.js';
 
-export interface AdaGradOptions {
+export interface AdaGradOptions extends OptimizerOptions {
   /** Default 0.01. */
   learningRate?: number | Schedule;
   /** Added to the root; default 1e-7. */
   epsilon?: number;
   /** Start of the sum of squares; default 0. */
   initialAccumulator?: number;
-  /** Coupled: adds weightDecay · p to the gradient. Default 0. */
-  weightDecay?: number;
 }
 
 /** AdaGrad (Duchi, Hazan and Singer 2011): p ← p − learningRate · g / (√Σg² + epsilon). */
 export class AdaGrad extends Optimizer {
   override readonly kind = 'adaGrad';
-  override readonly scalarCount = 1;
+  protected override readonly scalarsPerGroup = 1;
   override readonly momentNames = ['accumulator'];
   readonly epsilon: number;
   readonly initialAccumulator: number;
-  readonly weightDecay: number;
 
   constructor(options?: AdaGradOptions) {
-    const known = ['learningRate', 'epsilon', 'initialAccumulator', 'weightDecay'];
-    const { learningRate = 0.01, epsilon = 1e-7, initialAccumulator = 0, weightDecay = 0 } = checkOptions('AdaGrad', options, known);
-    super('AdaGrad', learningRate);
+    const given = checkOptions('AdaGrad', options, [...commonOptions, 'epsilon', 'initialAccumulator']);
+    const { learningRate = 0.01, epsilon = 1e-7, initialAccumulator = 0 } = given;
+    super('AdaGrad', { ...given, learningRate });
     this.epsilon = checkNumber('AdaGrad: epsilon', epsilon, { min: 0 });
     this.initialAccumulator = checkNumber('AdaGrad: initialAccumulator', initialAccumulator, { min: 0 });
-    this.weightDecay = checkNumber('AdaGrad: weightDecay', weightDecay, { min: 0 });
   }
 
   override initialMoment(): number {
     return this.initialAccumulator;
   }
 
-  override scalars(out: Float64Array, at: number, _t: number, learningRate: number): void {
+  protected override scalars(out: Float64Array, at: number, _t: number, learningRate: number): void {
     out[at] = learningRate;
   }
 
-  override write(builder: Builder, { p, g, n, moment, scalar }: UpdateTensors): void {
-    const { epsilon, weightDecay } = this;
-    builder.emit('adaGrad', { p, accumulator: moment('accumulator'), g, n, learningRate: scalar(0), epsilon, weightDecay });
+  override write(builder: Builder, { p, g, n, weightDecay, moment, scalar }: UpdateTensors): void {
+    builder.emit('adaGrad', {
+      p,
+      accumulator: moment('accumulator'),
+      g,
+      n,
+      learningRate: scalar(0),
+      epsilon: this.epsilon,
+      weightDecay,
+    });
   }
 }

@@ -2,12 +2,13 @@ import { checkBoolean, checkChoice, checkNumber, checkOptions } from '../checks.
 import { BlasnetError } from '../errors.js';
 import type { Builder } from '../program/instructions.js';
 import type { Schedule } from '../schedules.js';
-import { Optimizer, type UpdateTensors } from './optimizer.js';
+import { commonOptions, Optimizer, type OptimizerOptions, type UpdateTensors } from './optimizer.js';
 
-/** Where epsilon goes: see {@link AdamOptions.epsilonPlacement}. */
+/** Where epsilon goes: see {@link AdamWOptions.epsilonPlacement}. */
 export type EpsilonPlacement = 'outside' | 'rawRoot' | 'inside';
 
-export interface AdamOptions {
+/** Options of Adam and AdamW. */
+export interface AdamWOptions extends OptimizerOptions {
   /** Default 0.001. */
   learningRate?: number | Schedule;
   /** Share of the old mean of gradients that a step keeps; default 0.9. */
@@ -24,40 +25,51 @@ export interface AdamOptions {
    * the paper, and TensorFlow's). 'inside': added under the root.
    */
   epsilonPlacement?: EpsilonPlacement;
-  /** Default 0. Coupled in Adam (adds weightDecay · p to the gradient), decoupled in AdamW. */
-  weightDecay?: number;
 }
 
-const known = ['learningRate', 'beta1', 'beta2', 'epsilon', 'biasCorrection', 'epsilonPlacement', 'weightDecay'];
+export interface AdamOptions extends AdamWOptions {
+  /** Divide by the root of the largest second moment so far in place of the latest (Reddi, Kale and Kumar 2018); default false. */
+  amsGrad?: boolean;
+}
 
-/** Adam (Kingma and Ba 2014). */
+const known = [...commonOptions, 'beta1', 'beta2', 'epsilon', 'biasCorrection', 'epsilonPlacement'];
+
+/** Adam (Kingma and Ba 2014), or AMSGrad. */
 export class Adam extends Optimizer {
   override readonly kind: string = 'adam';
-  override readonly scalarCount: number = 2;
-  override readonly momentNames = ['m', 'v'];
+  protected override readonly scalarsPerGroup: number = 2;
+  override readonly momentNames: readonly string[];
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
   readonly biasCorrection: boolean;
   readonly epsilonPlacement: EpsilonPlacement;
-  readonly weightDecay: number;
+  readonly amsGrad: boolean;
 
   constructor(options?: AdamOptions) {
-    const given = checkOptions(new.target.name, options, known);
+    const given = checkOptions(new.target.name, options, [...known, 'amsGrad']);
     const name = new.target.name;
-    super(name, given.learningRate ?? 0.001);
+    super(name, { ...given, learningRate: given.learningRate ?? 0.001 });
     this.beta1 = checkNumber(`${name}: beta1`, given.beta1 ?? 0.9, { min: 0, below: 1 });
     this.beta2 = checkNumber(`${name}: beta2`, given.beta2 ?? 0.999, { min: 0, below: 1 });
     this.epsilon = checkNumber(`${name}: epsilon`, given.epsilon ?? 1e-8, { min: 0 });
     this.biasCorrection = checkBoolean(`${name}: biasCorrection`, given.biasCorrection ?? true);
-    this.epsilonPlacement = checkChoice(`${name}: epsilonPlacement`, given.epsilonPlacement ?? 'outside', ['outside', 'rawRoot', 'inside']);
-    this.weightDecay = checkNumber(`${name}: weightDecay`, given.weightDecay ?? 0, { min: 0 });
+    this.epsilonPlacement = checkChoice(`${name}: epsilonPlacement`, given.epsilonPlacement ?? 'outside', [
+      'outside',
+      'rawRoot',
+      'inside',
+    ]);
+    this.amsGrad = checkBoolean(`${name}: amsGrad`, given.amsGrad ?? false);
+    this.momentNames = this.amsGrad ? ['m', 'v', 'vMax'] : ['m', 'v'];
     if (!this.biasCorrection && this.epsilonPlacement === 'rawRoot') {
-      throw new BlasnetError('INVALID_ARGUMENT', `${name}: epsilonPlacement 'rawRoot' tells where the bias corrections go; it needs biasCorrection`);
+      throw new BlasnetError(
+        'INVALID_ARGUMENT',
+        `${name}: epsilonPlacement 'rawRoot' tells where the bias corrections go; it needs biasCorrection`,
+      );
     }
   }
 
-  override scalars(out: Float64Array, at: number, t: number, learningRate: number): void {
+  protected override scalars(out: Float64Array, at: number, t: number, learningRate: number, _weightDecay: number): void {
     const first = this.biasCorrection ? 1 - this.beta1 ** t : 1;
     const second = this.biasCorrection ? 1 - this.beta2 ** t : 1;
     const raw = this.epsilonPlacement === 'rawRoot';
@@ -84,22 +96,24 @@ export class Adam extends Optimizer {
   }
 
   override write(builder: Builder, tensors: UpdateTensors): void {
-    builder.emit('adam', { ...this.common(tensors), weightDecay: this.weightDecay });
+    const settings = { ...this.common(tensors), weightDecay: tensors.weightDecay };
+    if (this.amsGrad) builder.emit('amsGrad', { ...settings, vMax: tensors.moment('vMax') });
+    else builder.emit('adam', settings);
   }
 }
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2017): p ← p · (1 − learningRate · weightDecay) first. Default decay 0.01. */
 export class AdamW extends Adam {
   override readonly kind = 'adamW';
-  override readonly scalarCount = 3;
+  protected override readonly scalarsPerGroup = 3;
 
-  constructor(options?: AdamOptions) {
+  constructor(options?: AdamWOptions) {
     super({ weightDecay: 0.01, ...checkOptions('AdamW', options, known) });
   }
 
-  override scalars(out: Float64Array, at: number, t: number, learningRate: number): void {
-    super.scalars(out, at, t, learningRate);
-    out[at + 2] = learningRate * this.weightDecay;
+  protected override scalars(out: Float64Array, at: number, t: number, learningRate: number, weightDecay: number): void {
+    super.scalars(out, at, t, learningRate, weightDecay);
+    out[at + 2] = learningRate * weightDecay;
   }
 
   override write(builder: Builder, tensors: UpdateTensors): void {

@@ -1,9 +1,9 @@
 import { checkChoice, checkNumber, checkOptions } from '../checks.js';
 import type { Builder } from '../program/instructions.js';
 import type { Schedule } from '../schedules.js';
-import { Optimizer, type UpdateTensors } from './optimizer.js';
+import { commonOptions, Optimizer, type OptimizerOptions, type UpdateTensors } from './optimizer.js';
 
-export interface RmsPropOptions {
+export interface RmsPropOptions extends OptimizerOptions {
   /** Default 0.001. */
   learningRate?: number | Schedule;
   /** Share of the old average of squares that a step keeps; default 0.9. */
@@ -14,38 +14,33 @@ export interface RmsPropOptions {
   epsilonPlacement?: 'outside' | 'inside';
   /** v ← momentum · v + step; default 0: no velocity. */
   momentum?: number;
-  /** Coupled: adds weightDecay · p to the gradient. Default 0. */
-  weightDecay?: number;
 }
 
 /** RMSProp (Tieleman and Hinton 2012): the gradient divided by the root of the running average of its square. */
 export class RmsProp extends Optimizer {
   override readonly kind = 'rmsProp';
-  override readonly scalarCount = 1;
+  protected override readonly scalarsPerGroup = 1;
   override readonly momentNames: readonly string[];
   readonly decay: number;
   readonly epsilon: number;
   readonly epsilonPlacement: 'outside' | 'inside';
   readonly momentum: number;
-  readonly weightDecay: number;
 
   constructor(options?: RmsPropOptions) {
-    const known = ['learningRate', 'decay', 'epsilon', 'epsilonPlacement', 'momentum', 'weightDecay'];
-    const given = checkOptions('RmsProp', options, known);
-    super('RmsProp', given.learningRate ?? 0.001);
+    const given = checkOptions('RmsProp', options, [...commonOptions, 'decay', 'epsilon', 'epsilonPlacement', 'momentum']);
+    super('RmsProp', { ...given, learningRate: given.learningRate ?? 0.001 });
     this.decay = checkNumber('RmsProp: decay', given.decay ?? 0.9, { min: 0, below: 1 });
     this.epsilon = checkNumber('RmsProp: epsilon', given.epsilon ?? 1e-7, { min: 0 });
     this.epsilonPlacement = checkChoice('RmsProp: epsilonPlacement', given.epsilonPlacement ?? 'outside', ['outside', 'inside']);
     this.momentum = checkNumber('RmsProp: momentum', given.momentum ?? 0, { min: 0, below: 1 });
-    this.weightDecay = checkNumber('RmsProp: weightDecay', given.weightDecay ?? 0, { min: 0 });
     this.momentNames = this.momentum === 0 ? ['average'] : ['average', 'velocity'];
   }
 
-  override scalars(out: Float64Array, at: number, _t: number, learningRate: number): void {
+  protected override scalars(out: Float64Array, at: number, _t: number, learningRate: number): void {
     out[at] = learningRate;
   }
 
-  override write(builder: Builder, { p, g, n, moment, scalar }: UpdateTensors): void {
+  override write(builder: Builder, { p, g, n, weightDecay, moment, scalar }: UpdateTensors): void {
     const inside = this.epsilonPlacement === 'inside';
     builder.emit('rmsProp', {
       p,
@@ -58,7 +53,7 @@ export class RmsProp extends Optimizer {
       epsilon: inside ? 0 : this.epsilon,
       epsilonInside: inside ? this.epsilon : 0,
       momentum: this.momentum,
-      weightDecay: this.weightDecay,
+      weightDecay,
     });
   }
 }

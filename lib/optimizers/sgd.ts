@@ -2,9 +2,9 @@ import { checkBoolean, checkNumber, checkOptions } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Builder } from '../program/instructions.js';
 import type { Schedule } from '../schedules.js';
-import { Optimizer, type UpdateTensors } from './optimizer.js';
+import { commonOptions, Optimizer, type OptimizerOptions, type UpdateTensors } from './optimizer.js';
 
-export interface SgdOptions {
+export interface SgdOptions extends OptimizerOptions {
   /** Default 0.01. */
   learningRate?: number | Schedule;
   /** v ← momentum · v + (1 − dampening) · g; default 0: no velocity. */
@@ -13,39 +13,35 @@ export interface SgdOptions {
   dampening?: number;
   /** Look ahead (Nesterov 1983), in the form g + momentum · v; needs momentum. Default false. */
   nesterov?: boolean;
-  /** Coupled: adds weightDecay · p to the gradient. Default 0. */
-  weightDecay?: number;
 }
 
 /** Stochastic gradient descent, with momentum (Polyak 1964) as an option: p ← p − learningRate · v. */
 export class Sgd extends Optimizer {
   override readonly kind = 'sgd';
-  override readonly scalarCount = 1;
+  protected override readonly scalarsPerGroup = 1;
   override readonly momentNames: readonly string[];
   readonly momentum: number;
   readonly dampening: number;
   readonly nesterov: boolean;
-  readonly weightDecay: number;
 
   constructor(options?: SgdOptions) {
-    const known = ['learningRate', 'momentum', 'dampening', 'nesterov', 'weightDecay'];
-    const { learningRate = 0.01, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = checkOptions('Sgd', options, known);
-    super('Sgd', learningRate);
+    const given = checkOptions('Sgd', options, [...commonOptions, 'momentum', 'dampening', 'nesterov']);
+    const { learningRate = 0.01, momentum = 0, dampening = 0, nesterov = false } = given;
+    super('Sgd', { ...given, learningRate });
     this.momentum = checkNumber('Sgd: momentum', momentum, { min: 0, below: 1 });
     this.dampening = checkNumber('Sgd: dampening', dampening, { min: 0, max: 1 });
     this.nesterov = checkBoolean('Sgd: nesterov', nesterov);
-    this.weightDecay = checkNumber('Sgd: weightDecay', weightDecay, { min: 0 });
     if (momentum === 0 && (nesterov || dampening !== 0)) {
       throw new BlasnetError('INVALID_ARGUMENT', `Sgd: ${nesterov ? 'nesterov' : 'dampening'} has no meaning without momentum`);
     }
     this.momentNames = momentum === 0 ? [] : ['velocity'];
   }
 
-  override scalars(out: Float64Array, at: number, _t: number, learningRate: number): void {
+  protected override scalars(out: Float64Array, at: number, _t: number, learningRate: number): void {
     out[at] = learningRate;
   }
 
-  override write(builder: Builder, { p, g, n, moment, scalar }: UpdateTensors): void {
+  override write(builder: Builder, { p, g, n, weightDecay, moment, scalar }: UpdateTensors): void {
     builder.emit('sgd', {
       p,
       velocity: this.momentum === 0 ? null : moment('velocity'),
@@ -55,7 +51,7 @@ export class Sgd extends Optimizer {
       momentum: this.momentum,
       dampening: this.dampening,
       nesterov: this.nesterov ? 1 : 0,
-      weightDecay: this.weightDecay,
+      weightDecay,
     });
   }
 }

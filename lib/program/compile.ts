@@ -7,8 +7,10 @@ import {
   type Builder,
   elements,
   type Feed,
+  fixedTensor,
   type Instruction,
   type Mode,
+  metrics,
   type NamedArguments,
   type Pass,
   rows,
@@ -18,6 +20,7 @@ import type { Model } from './model.js';
 import { rewrite } from './rewrite.js';
 import { schedule } from './schedule.js';
 import { type ElementType, type KernelName, signatureOf } from './signatures.js';
+import { writeUpdate } from './update.js';
 
 /** What a program does with each batch. */
 export type ProgramKind =
@@ -59,13 +62,6 @@ export interface Program {
   /** Batch features and outputs, for shapes of feeds. */
   readonly featureCount: number;
   readonly outputCount: number;
-}
-
-/** The block of totals: where each total of a step lies in it (float64 elements). */
-export const metrics = { meanLoss: 0, hitCount: 1, penalty: 2, length: 8 } as const;
-
-function fixedTensor(name: string, storage: Tensor['storage'], fixed: number, offset: number, type: ElementType = 'f32'): Tensor {
-  return { name, storage, type, perRow: 0, fixed, offset };
 }
 
 function feed(name: Feed, type: ElementType, perRow: number): Tensor {
@@ -156,10 +152,13 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
     }
   }
   const updateStart = builder.instructions.length;
-  if (kind === 'train' || kind === 'update') writeUpdate(builder, model, optimizer);
+  if (kind === 'train' || kind === 'update') {
+    if (optimizer === undefined) throw new BlasnetError('INTERNAL', 'a program that updates needs an optimizer');
+    writeUpdate(builder, model, optimizer);
+  }
   if (kind === 'train' && builder.instructions.length > updateStart) builder.instructions[updateStart].guard = true;
 
-  const instructions = request.rewrite ? rewrite(builder.instructions) : builder.instructions;
+  const instructions = request.rewrite ? rewrite(builder.instructions, request.capacity) : builder.instructions;
   const workLength = placeWork(instructions, request.capacity);
   schedule(instructions, request.capacity);
   return { request, instructions, workLength, scalarCount: optimizer?.scalarCount ?? 0, featureCount, outputCount };
@@ -193,7 +192,14 @@ function writeTarget(builder: ProgramBuilder, request: ProgramRequest, outputCou
     return target;
   }
   const target = builder.perRow('target', outputCount);
-  builder.emit('gatherFloats', { x: target, source: feed('targets', 'f32', 0), features: outputCount, scale: 1, offset: 0, ...common });
+  builder.emit('gatherFloats', {
+    x: target,
+    source: feed('targets', 'f32', 0),
+    features: outputCount,
+    scale: 1,
+    offset: 0,
+    ...common,
+  });
   return target;
 }
 
@@ -208,7 +214,14 @@ interface LossPart {
   readonly dprediction: Tensor | null;
 }
 
-function writeLoss(builder: ProgramBuilder, model: Model, request: ProgramRequest, y: Tensor, outputs: number, training: boolean): LossPart {
+function writeLoss(
+  builder: ProgramBuilder,
+  model: Model,
+  request: ProgramRequest,
+  y: Tensor,
+  outputs: number,
+  training: boolean,
+): LossPart {
   const kind = targetKind(request);
   const target = writeTarget(builder, request, outputs);
   const loss = builder.perRow('loss', 1);
@@ -289,18 +302,3 @@ function writeOutput(builder: ProgramBuilder, model: Model, kind: ProgramKind, x
   if (kind === 'predict' && model.loss.writeLink !== undefined) model.loss.writeLink(builder, y, x, outputs);
   else builder.emit('identity', { y, x, n: rows(outputs) });
 }
-
-/** One update over the whole parameter block; its padding has zero gradients and stays as it is. */
-function writeUpdate(builder: ProgramBuilder, model: Model, optimizer: Optimizer | undefined): void {
-  if (optimizer === undefined) throw new BlasnetError('INTERNAL', 'a program that updates needs an optimizer');
-  const n = model.parameterLength;
-  if (n === 0) return;
-  optimizer.write(builder, {
-    p: fixedTensor('parameters', 'parameter', n, 0),
-    g: fixedTensor('gradients', 'gradient', n, 0),
-    n,
-    moment: (name) => fixedTensor(name, 'moment', n, optimizer.momentNames.indexOf(name) * n),
-    scalar: (slot) => ({ symbol: 'scalar', slot }),
-  });
-}
-

@@ -30,6 +30,14 @@ export interface Tensor {
   readonly feed?: Feed;
 }
 
+/** A tensor of `fixed` elements at a place that is known. */
+export function fixedTensor(name: string, storage: Storage, fixed: number, offset: number, type: ElementType = 'f32'): Tensor {
+  return { name, storage, type, perRow: 0, fixed, offset };
+}
+
+/** The block of totals: where each total of a step lies in it (float64 elements). */
+export const metrics = { meanLoss: 0, hitCount: 1, penalty: 2, squares: 3, length: 8 } as const;
+
 /** A value that is known only when a step runs. */
 export type Symbolic =
   /** The number of rows in the batch, times a constant. */
@@ -64,7 +72,10 @@ export interface Instruction {
   guard: boolean;
 }
 
-type BufferName<K extends KernelName> = Extract<(typeof signatures)[K]['parameters'][number], { length: readonly string[] }>['name'];
+type BufferName<K extends KernelName> = Extract<
+  (typeof signatures)[K]['parameters'][number],
+  { length: readonly string[] }
+>['name'];
 /** Arguments of kernel K by name: tensors for buffers, values for the rest. */
 export type NamedArguments<K extends KernelName> = {
   readonly [N in ParameterName<K>]: N extends BufferName<K> ? Tensor | null : Value;

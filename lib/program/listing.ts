@@ -1,6 +1,6 @@
 import type { Program } from './compile.js';
 import { type Argument, type Instruction, isTensor } from './instructions.js';
-import { type ElementType, isBuffer, type Parameter, signatureOf } from './signatures.js';
+import { type ElementType, isBuffer, type KernelName, type Parameter, signatureOf } from './signatures.js';
 
 const bytes: Record<ElementType, number> = { f32: 4, f64: 8, i32: 4, u8: 1 };
 
@@ -11,7 +11,7 @@ export interface ListedInstruction {
   readonly buffers: string;
   /** Bytes of all buffers that the call touches. */
   readonly bytes: number;
-  /** Floating-point operations: 2 m n k for matrix products, one an output element for the rest. */
+  /** Floating-point operations: two a multiplication for matrix products and convolutions, one an output element for the rest. */
   readonly flops: number;
   readonly barrier: boolean;
 }
@@ -22,7 +22,18 @@ function sizeOf(argument: Argument, capacity: number): number {
   return Number.NaN;
 }
 
-const products = new Set(['gemm', 'denseForward', 'denseBackwardInput', 'denseBackwardWeight']);
+/** The sizes whose product is the number of multiplications, for the kernels that are matrix products. */
+const dense = ['rows', 'in', 'out'];
+const convolution = ['rows', 'outHeight', 'outWidth', 'windowHeight', 'windowWidth', 'channels', 'filters'];
+const products: Partial<Record<KernelName, readonly string[]>> = {
+  gemm: ['m', 'n', 'k'],
+  denseForward: dense,
+  denseBackwardInput: dense,
+  denseBackwardWeight: dense,
+  conv2dForward: convolution,
+  conv2dBackwardInput: convolution,
+  conv2dBackwardWeight: convolution,
+};
 
 function list(instruction: Instruction, capacity: number): ListedInstruction {
   const { parameters } = signatureOf(instruction.kernel);
@@ -43,8 +54,8 @@ function list(instruction: Instruction, capacity: number): ListedInstruction {
     const text = shape.map((value) => (Number.isNaN(value) ? '*' : value)).join('×');
     buffers.push(`${argument.name}${text === '' ? '' : `[${text}]`}`);
   });
-  const sizes = parameters.filter((parameter) => parameter.kind === 'size').map((parameter) => dimension(parameter.name));
-  const flops = products.has(instruction.kernel) ? 2 * sizes.reduce((product, value) => product * value, 1) : outputs;
+  const factors = products[instruction.kernel];
+  const flops = factors === undefined ? outputs : 2 * factors.reduce((product, name) => product * dimension(name), 1);
   return { kernel: instruction.kernel, buffers: buffers.join(' '), bytes: total, flops, barrier: instruction.barrier };
 }
 
@@ -75,10 +86,19 @@ export class Listing {
 
   toString(): string {
     const head = ['', 'kernel', 'buffers', 'bytes', 'FLOP'];
-    const rows = this.instructions.map((line) => [line.barrier ? '|' : '', line.kernel, line.buffers, count(line.bytes), count(line.flops)]);
+    const rows = this.instructions.map((line) => [
+      line.barrier ? '|' : '',
+      line.kernel,
+      line.buffers,
+      count(line.bytes),
+      count(line.flops),
+    ]);
     const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
     const render = (row: string[]) =>
-      row.map((text, column) => (column < 3 ? text.padEnd(widths[column]) : text.padStart(widths[column]))).join('  ').trimEnd();
+      row
+        .map((text, column) => (column < 3 ? text.padEnd(widths[column]) : text.padStart(widths[column])))
+        .join('  ')
+        .trimEnd();
     const flops = this.instructions.reduce((sum, line) => sum + line.flops, 0);
     return [
       `${this.kind} program, batches of ${this.batchSize}: ${count(flops)} FLOP a batch, ` +

@@ -84,7 +84,10 @@ export function buildModel(spec: ModelSpec): Model {
     shape = layer.output;
   });
   if (parameterLength >= 2 ** 31) {
-    throw new BlasnetError('INVALID_ARGUMENT', `layers: ${parameterLength} parameters; a network can have at most ${2 ** 31 - 1}`);
+    throw new BlasnetError(
+      'INVALID_ARGUMENT',
+      `layers: ${parameterLength} parameters; a network can have at most ${2 ** 31 - 1}`,
+    );
   }
   const { loss, regularizer, seed } = spec;
   return { input, output: shape, layers, names, loss, regularizer, seed, parameters, state, parameterLength, stateLength };

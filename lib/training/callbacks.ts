@@ -1,4 +1,5 @@
-import { checkOptions, invalid } from '../checks.js';
+import { checkNumber, checkOptions, invalid } from '../checks.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
 import type { EpochLog, History } from './history.js';
 
 /** Where training stands within an epoch. */
@@ -17,6 +18,28 @@ export interface Progress {
 export interface TrainingHandle {
   /** Ends training after this epoch; `fit` then resolves as usual. */
   stop(): void;
+  /**
+   * Multiplies all learning rates of the optimizer by `factor`, from the next epoch on and for good: its `rateFactor` holds the product,
+   * on top of its schedules. Throws `INVALID_ARGUMENT` for a factor that is not a finite number ≥ 0.
+   */
+  scaleLearningRate(factor: number): void;
+}
+
+/** A training that is on, as `fit` and the callbacks see it. */
+export class Training {
+  stopped = false;
+  readonly handle: TrainingHandle;
+
+  constructor(optimizer: Optimizer) {
+    this.handle = Object.freeze({
+      stop: () => {
+        this.stopped = true;
+      },
+      scaleLearningRate: (factor: number) => {
+        optimizer.rateFactor *= checkNumber('scaleLearningRate: factor', factor, { min: 0 });
+      },
+    });
+  }
 }
 
 /** Hooks of `fit`; each may be asynchronous, and training waits for it. */
@@ -36,7 +59,8 @@ export function callbackList(value: Callbacks | readonly Callbacks[] | undefined
   if (value === undefined) return [];
   const list = Array.isArray(value) ? (value as Callbacks[]) : [value as Callbacks];
   for (const callbacks of list) {
-    if (typeof callbacks !== 'object' || callbacks === null) throw invalid('callbacks', 'an object of hooks or a list of them', callbacks);
+    if (typeof callbacks !== 'object' || callbacks === null)
+      throw invalid('callbacks', 'an object of hooks or a list of them', callbacks);
     const keys = Object.keys(callbacks).filter((key) => key.startsWith('on'));
     checkOptions('callbacks', Object.fromEntries(keys.map((key) => [key, true])), hooks);
     for (const key of keys as (typeof hooks)[number][]) {

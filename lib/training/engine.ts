@@ -1,9 +1,9 @@
-import type { Backend, Control, Executable, FeedArray, Memory, RunRequest, RunResult } from '../backend/backend.js';
+import type { Backend, Control, Executable, FeedArray, Memory, RunRequest, RunResult, Sampling } from '../backend/backend.js';
 import { BlasnetError } from '../errors.js';
 import type { TargetKind } from '../losses.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { compile, metrics, type Program, type ProgramKind, type ProgramRequest } from '../program/compile.js';
-import type { Feed } from '../program/instructions.js';
+import { compile, type Program, type ProgramKind, type ProgramRequest } from '../program/compile.js';
+import { type Feed, metrics } from '../program/instructions.js';
 import { Listing } from '../program/listing.js';
 import { BLOCK, initialize, type Model } from '../program/model.js';
 
@@ -24,8 +24,11 @@ export interface Job {
   readonly source: Source;
   readonly batchSize: number;
   readonly epochs?: number;
-  readonly shuffle?: boolean;
-  /** Number of the first epoch, for the shuffle. */
+  /** Default 'inOrder'. */
+  readonly sampling?: Sampling;
+  /** Rows that an epoch takes, for sampling 'withReplacement'; default: as many as there are. */
+  readonly drawn?: number;
+  /** Number of the first epoch, for what the sampling draws. */
   readonly epoch?: number;
   readonly optimizer?: Optimizer;
   /** The optimizer's numbers for each step. */
@@ -95,12 +98,14 @@ export class Engine {
 
   /** Throws when a run is on or the network is disposed. */
   checkIdle(): void {
-    if (this.#status === 'busy') throw new BlasnetError('NETWORK_BUSY', 'network: a run is on; wait for it to end before the next call');
+    if (this.#status === 'busy')
+      throw new BlasnetError('NETWORK_BUSY', 'network: a run is on; wait for it to end before the next call');
     this.checkUsable();
   }
 
   checkUsable(): void {
-    if (this.#status === 'disposed') throw new BlasnetError('NETWORK_DISPOSED', 'network: it was disposed and can no longer be used');
+    if (this.#status === 'disposed')
+      throw new BlasnetError('NETWORK_DISPOSED', 'network: it was disposed and can no longer be used');
   }
 
   /** Holds the network for `task`: nobody else may use it until the task has ended. */
@@ -141,7 +146,7 @@ export class Engine {
   /** Gives the optimizer its moments, if it has none yet, and returns their block. */
   attach(optimizer: Optimizer): Float32Array {
     const length = this.model.parameterLength;
-    const moments = optimizer.attach(this, (count) => {
+    const moments = optimizer.attach(this, [...this.model.parameters.keys()], (count) => {
       const block = allocate(this.backend, count * length);
       return Array.from({ length: count }, (_, i) => block.subarray(i * length, (i + 1) * length));
     });
@@ -154,7 +159,14 @@ export class Engine {
     this.checkUsable();
     if (this.#listing === undefined) {
       const target = this.model.loss.targets[0];
-      const request: ProgramRequest = { kind: 'gradients', features: 'f32', direct: false, target, capacity: 32, rewrite: this.#rewrite };
+      const request: ProgramRequest = {
+        kind: 'gradients',
+        features: 'f32',
+        direct: false,
+        target,
+        capacity: 32,
+        rewrite: this.#rewrite,
+      };
       return this.#list(compile(this.model, request), 0);
     }
     return this.#listing;
@@ -188,9 +200,10 @@ export class Engine {
     };
     return {
       rows: source.rows,
+      drawn: job.drawn ?? source.rows,
       batchSize: Math.min(job.batchSize, program.request.capacity),
       epochs: job.epochs ?? 1,
-      shuffle: job.shuffle ?? false,
+      sampling: job.sampling ?? 'inOrder',
       seed: this.model.seed,
       epoch: job.epoch ?? 0,
       step: this.noiseSteps % 2 ** 32,
@@ -210,7 +223,7 @@ export class Engine {
     // Inference reads float features in place. Training copies them, because the copy finds NaN and infinities.
     const inference = kind === 'evaluate' || kind === 'predict' || kind === 'forward';
     const direct = inference && features === 'f32' && source.scale === 1 && source.offset === 0;
-    const capacity = Math.min(job.batchSize, source.rows);
+    const capacity = Math.min(job.batchSize, job.drawn ?? source.rows);
     const request: ProgramRequest = { kind, features, direct, target: source.target, capacity, rewrite: this.#rewrite };
     const key = `${kind} ${features} ${direct} ${source.target} ${capacity}`;
     const known = this.#cache.get(key);

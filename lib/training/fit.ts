@@ -1,11 +1,10 @@
 import { control as words } from '../backend/backend.js';
-import { checkBoolean, checkInteger, checkOptions, invalid } from '../checks.js';
+import { checkInteger, checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
-import { Stream } from '../random.js';
 import type { SampleSource } from '../types.js';
-import { type Callbacks, callbackList, type TrainingHandle } from './callbacks.js';
+import { type Callbacks, callbackList, Training } from './callbacks.js';
 import type { Engine, Source } from './engine.js';
 import { average, evaluateSource, INFERENCE_BATCH, newControl, sharedDoubles, stoppable, untilAborted } from './evaluate.js';
 import { type EpochLog, type Evaluation, History } from './history.js';
@@ -20,6 +19,7 @@ import {
   spoiltError,
   type Targets,
 } from './inputs.js';
+import { batchRows, drawnRows, type RowChoice, resolveSampling, type SamplingOptions } from './sampling.js';
 
 /** A batch of a stream: arrays, or a dataset. */
 export type StreamBatch = { readonly x: Features; readonly y: Targets } | SampleSource;
@@ -27,15 +27,13 @@ export type StreamBatch = { readonly x: Features; readonly y: Targets } | Sample
 /** Data for `fit`: a dataset, or batches from an async iterable (one pass of it is an epoch). */
 export type TrainingData = SampleSource | AsyncIterable<StreamBatch> | Iterable<StreamBatch>;
 
-export interface FitOptions {
+export interface FitOptions extends SamplingOptions {
   /** Default `new Adam()`. */
   optimizer?: Optimizer;
   /** Epochs to train; default 1. */
   epochs?: number;
   /** Rows of a batch; default 32. The last batch of an epoch is short when the rows don't divide. */
   batchSize?: number;
-  /** Draw a new order of the rows each epoch, from the network's seed; default true. */
-  shuffle?: boolean;
   /** Evaluated after each epoch. */
   validation?: SampleSource;
   callbacks?: Callbacks | readonly Callbacks[];
@@ -45,7 +43,18 @@ export interface FitOptions {
   initialEpoch?: number;
 }
 
-const known = ['optimizer', 'epochs', 'batchSize', 'shuffle', 'validation', 'callbacks', 'signal', 'initialEpoch'];
+const known = [
+  'optimizer',
+  'epochs',
+  'batchSize',
+  'sampling',
+  'shuffle',
+  'stepsPerEpoch',
+  'validation',
+  'callbacks',
+  'signal',
+  'initialEpoch',
+];
 
 /** Runs shorter than this many milliseconds are put together into one, where nobody looks between epochs. */
 const SHORT_RUN = 20;
@@ -56,7 +65,7 @@ interface Plan {
   readonly optimizer: Optimizer;
   readonly epochs: number;
   readonly batchSize: number;
-  readonly shuffle: boolean;
+  readonly rowChoice: RowChoice;
   readonly validation: Source | undefined;
   readonly callbacks: readonly Callbacks[];
   readonly signal: AbortSignal | undefined;
@@ -70,7 +79,12 @@ export interface EpochCounter {
 }
 
 /** Trains `engine`'s network; see `Network.fit`. */
-export async function fit(engine: Engine, counter: EpochCounter, data: TrainingData, options: FitOptions | undefined): Promise<History> {
+export async function fit(
+  engine: Engine,
+  counter: EpochCounter,
+  data: TrainingData,
+  options: FitOptions | undefined,
+): Promise<History> {
   const given = checkOptions('fit', options, known);
   const optimizer = checkOptimizer('fit: optimizer', given.optimizer ?? new Adam());
   const { signal, validation, initialEpoch } = given;
@@ -81,8 +95,9 @@ export async function fit(engine: Engine, counter: EpochCounter, data: TrainingD
     optimizer,
     epochs: checkInteger('fit: epochs', given.epochs ?? 1, { min: 0 }),
     batchSize: checkInteger('fit: batchSize', given.batchSize ?? 32, { min: 1, below: 2 ** 31 }),
-    shuffle: checkBoolean('fit: shuffle', given.shuffle ?? true),
-    validation: validation === undefined ? undefined : overSharedMemory(fromDataset('fit: validation', engine.model, validation, true)),
+    rowChoice: resolveSampling(given, !isSampleSource(data)),
+    validation:
+      validation === undefined ? undefined : overSharedMemory(fromDataset('fit: validation', engine.model, validation, true)),
     callbacks: callbackList(given.callbacks),
     signal,
     firstEpoch: initialEpoch ?? 0,
@@ -118,8 +133,7 @@ function scalarTable(optimizer: Optimizer, firstEpoch: number, epochs: number, s
   for (let i = 0; i < epochs * steps; i++) {
     const step = optimizer.steps + i;
     const epoch = firstEpoch + Math.floor(i / steps);
-    const rate = optimizer.schedule({ step, epoch });
-    optimizer.scalars(scalars, i * optimizer.scalarCount, step + 1, rate);
+    const rate = optimizer.writeScalars(scalars, i * optimizer.scalarCount, { step, epoch });
     if ((i + 1) % steps === 0) rates.push(rate);
   }
   return { scalars, rates };
@@ -168,14 +182,9 @@ async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Pr
   const { engine, optimizer, callbacks } = plan;
   const snapshot = new Snapshot(engine, optimizer);
   const watched = callbacks.length > 0 || plan.validation !== undefined;
-  let stopped = false;
-  const handle: TrainingHandle = {
-    stop: () => {
-      stopped = true;
-    },
-  };
+  const training = new Training(optimizer);
   let group = 1;
-  for (let done = 0; done < plan.epochs && !stopped; ) {
+  for (let done = 0; done < plan.epochs && !training.stopped; ) {
     const epoch = plan.firstEpoch + done;
     for (const callback of callbacks) await callback.onEpochBegin?.(epoch);
     const count = Math.min(group, plan.epochs - done);
@@ -183,31 +192,44 @@ async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Pr
     const { logs, seconds } = await runEpochs(plan, counter, source, epoch, count, snapshot);
     counter.next += count;
     if (!watched) group = Math.max(1, Math.min(1000, Math.floor((SHORT_RUN / 1000 / seconds) * count)));
-    for (const log of logs) await endEpoch(plan, log, handle);
+    for (const log of logs) await endEpoch(plan, log, training);
     done += count;
   }
 }
 
 /** Evaluates, logs the epoch and tells the callbacks. */
-async function endEpoch(plan: Plan, log: EpochLog, handle: TrainingHandle): Promise<void> {
+async function endEpoch(plan: Plan, log: EpochLog, training: Training): Promise<void> {
   const { engine, validation, signal, history } = plan;
   const evaluation = validation && (await evaluateSource(engine, validation, INFERENCE_BATCH, signal));
   const full: EpochLog = evaluation === undefined ? log : { ...log, validation: evaluation };
   history.epochs.push(full);
-  for (const callback of plan.callbacks) await callback.onEpochEnd?.(full, handle);
+  for (const callback of plan.callbacks) await callback.onEpochEnd?.(full, training.handle);
 }
 
 /** Trains `count` epochs in one run. */
 async function runEpochs(plan: Plan, counter: EpochCounter, source: Source, epoch: number, count: number, snapshot: Snapshot) {
-  const { engine, optimizer, batchSize, shuffle } = plan;
-  const steps = Math.ceil(source.rows / batchSize);
+  const { engine, optimizer, batchSize, rowChoice } = plan;
+  const { sampling } = rowChoice;
+  const drawn = drawnRows(rowChoice, source.rows, batchSize);
+  const steps = Math.ceil(drawn / batchSize);
   const { scalars, rates } = scalarTable(optimizer, epoch, count, steps);
   const report = sharedDoubles(2 * count * steps);
   const control = newControl();
   const begin = performance.now();
-  const progress = startProgress(plan, control, begin, epoch, steps, source.rows);
+  const progress = startProgress(plan, control, begin, epoch, steps, drawn);
   const first = counter.next;
-  const job = { kind: 'train', source, batchSize, epochs: count, shuffle, epoch: first, optimizer, scalars, report } as const;
+  const job = {
+    kind: 'train',
+    source,
+    batchSize,
+    epochs: count,
+    sampling,
+    drawn,
+    epoch: first,
+    optimizer,
+    scalars,
+    report,
+  } as const;
   try {
     const result = await stoppable(plan.signal, control, async () => {
       const ended = await engine.run(job, control);
@@ -230,23 +252,11 @@ async function runEpochs(plan: Plan, counter: EpochCounter, source: Source, epoc
   const logs = rates.map((learningRate, i): EpochLog => {
     const part = report.subarray(2 * i * steps, 2 * (i + 1) * steps);
     const batchLosses = Float64Array.from({ length: steps }, (_, step) => part[2 * step]);
-    const totals: Evaluation = average(part, source.rows, batchSize, counts);
+    const totals: Evaluation = average(part, drawn, batchSize, counts);
     const perEpoch = seconds / count;
-    return { epoch: epoch + i, ...totals, learningRate, seconds: perEpoch, samplesPerSecond: source.rows / perEpoch, batchLosses };
+    return { epoch: epoch + i, ...totals, learningRate, seconds: perEpoch, samplesPerSecond: drawn / perEpoch, batchLosses };
   });
   return { logs, seconds };
-}
-
-/** Rows of the batch of step `step` of a job, in their order. */
-function batchRows(engine: Engine, source: Source, job: { batchSize: number; shuffle: boolean; epoch: number }, step: number): Int32Array {
-  const steps = Math.ceil(source.rows / job.batchSize);
-  const order = Int32Array.from({ length: source.rows }, (_, i) => i);
-  if (job.shuffle) {
-    const epoch = job.epoch + Math.floor(step / steps);
-    engine.backend.callKernel('permutation', [order, source.rows, engine.model.seed, Stream.shuffle, epoch]);
-  }
-  const begin = (step % steps) * job.batchSize;
-  return order.subarray(begin, begin + job.batchSize);
 }
 
 /** Tells the callbacks how far the run is, from the event loop. An error in one ends the run and is thrown by `check`. */
@@ -298,17 +308,16 @@ class Staging {
   }
 }
 
-async function fitStream(plan: Plan, counter: EpochCounter, stream: AsyncIterable<StreamBatch> | Iterable<StreamBatch>): Promise<void> {
+async function fitStream(
+  plan: Plan,
+  counter: EpochCounter,
+  stream: AsyncIterable<StreamBatch> | Iterable<StreamBatch>,
+): Promise<void> {
   const { engine, optimizer, callbacks } = plan;
   const staging = new Staging();
   const snapshot = new Snapshot(engine, optimizer);
-  let stopped = false;
-  const handle: TrainingHandle = {
-    stop: () => {
-      stopped = true;
-    },
-  };
-  for (let done = 0; done < plan.epochs && !stopped; done++) {
+  const training = new Training(optimizer);
+  for (let done = 0; done < plan.epochs && !training.stopped; done++) {
     const epoch = plan.firstEpoch + done;
     for (const callback of callbacks) await callback.onEpochBegin?.(epoch);
     snapshot.take();
@@ -317,7 +326,9 @@ async function fitStream(plan: Plan, counter: EpochCounter, stream: AsyncIterabl
     const begin = performance.now();
     let reported = begin;
     for await (const batch of untilAborted(stream, plan.signal)) {
-      const given = isSampleSource(batch) ? fromDataset('batch', engine.model, batch, true) : fromBatch(engine.model, batch?.x, batch?.y);
+      const given = isSampleSource(batch)
+        ? fromDataset('batch', engine.model, batch, true)
+        : fromBatch(engine.model, batch?.x, batch?.y);
       const source = overSharedMemory(staging.shared(given));
       const { scalars, rates } = scalarTable(optimizer, epoch, 1, 1);
       const control = newControl();
@@ -341,12 +352,19 @@ async function fitStream(plan: Plan, counter: EpochCounter, stream: AsyncIterabl
       if (performance.now() - reported >= PROGRESS_INTERVAL) {
         reported = performance.now();
         const samplesPerSecond = (rows * 1000) / (reported - begin);
-        const progress = { epoch, epochs: plan.firstEpoch + plan.epochs, step: losses.length, steps: undefined, samplesPerSecond };
+        const progress = {
+          epoch,
+          epochs: plan.firstEpoch + plan.epochs,
+          step: losses.length,
+          steps: undefined,
+          samplesPerSecond,
+        };
         for (const callback of callbacks) callback.onProgress?.(progress);
       }
     }
     if (rows === 0) {
-      const hint = done === 0 ? '' : ' (an iterator can be read only once: give an object whose [Symbol.asyncIterator]() starts anew)';
+      const hint =
+        done === 0 ? '' : ' (an iterator can be read only once: give an object whose [Symbol.asyncIterator]() starts anew)';
       throw new BlasnetError('EMPTY_DATA', `fit: data: the stream gave no batch in epoch ${epoch}${hint}`);
     }
     counter.next++;
@@ -355,6 +373,10 @@ async function fitStream(plan: Plan, counter: EpochCounter, stream: AsyncIterabl
     const counts = engine.model.loss.writeHits !== undefined;
     const totals: Evaluation = counts ? { loss: loss / rows, accuracy: hits / rows } : { loss: loss / rows };
     const batchLosses = Float64Array.from(losses);
-    await endEpoch(plan, { epoch, ...totals, learningRate: rate, seconds, samplesPerSecond: rows / seconds, batchLosses }, handle);
+    await endEpoch(
+      plan,
+      { epoch, ...totals, learningRate: rate, seconds, samplesPerSecond: rows / seconds, batchLosses },
+      training,
+    );
   }
 }

@@ -13,7 +13,9 @@ export type Targets = IntegerArray | Float32Array | readonly number[] | readonly
 
 export function isSampleSource(value: unknown): value is SampleSource {
   const source = value as Partial<SampleSource> | null;
-  return typeof source === 'object' && source !== null && ArrayBuffer.isView(source.features) && typeof source.length === 'number';
+  return (
+    typeof source === 'object' && source !== null && ArrayBuffer.isView(source.features) && typeof source.length === 'number'
+  );
 }
 
 /** Numbers from a flat array or an array of rows of `perRow` numbers each; a Float32Array is borrowed as it is. */
@@ -45,7 +47,10 @@ function rowsOf(name: string, length: number, perRow: number): number {
 function checkLabels(name: string, labels: Int32Array, classes: number): void {
   for (let row = 0; row < labels.length; row++) {
     if (labels[row] < 0 || labels[row] >= classes) {
-      throw new BlasnetError('LABEL_OUT_OF_RANGE', `${name}: row ${row}: expected a label from 0 to ${classes - 1}, got ${labels[row]}`);
+      throw new BlasnetError(
+        'LABEL_OUT_OF_RANGE',
+        `${name}: row ${row}: expected a label from 0 to ${classes - 1}, got ${labels[row]}`,
+      );
     }
   }
 }
@@ -63,7 +68,13 @@ function asTargets(name: string, targets: Float32Array, rows: number, outputs: n
 }
 
 /** Class indices as the loss wants them: as they are, or as 0/1 values of a single output. */
-function asLabels(name: string, model: Model, labels: Int32Array, rows: number, toShared: (length: number) => Float32Array): TargetPart {
+function asLabels(
+  name: string,
+  model: Model,
+  labels: Int32Array,
+  rows: number,
+  toShared: (length: number) => Float32Array,
+): TargetPart {
   if (labels.length !== rows) {
     throw new BlasnetError('SHAPE_MISMATCH', `${name}: expected one label for each of ${rows} rows, got ${labels.length}`);
   }
@@ -112,7 +123,10 @@ function checkSource(name: string, { length, shape, features, scale, offset, lab
   if (targets !== undefined) checkStorage(`${name}: targets`, targets);
   const wanted = length * elements(shape);
   if (features.length !== wanted) {
-    throw new BlasnetError('SHAPE_MISMATCH', `${name}: features: expected ${length} rows of ${elements(shape)} numbers, got ${features.length}`);
+    throw new BlasnetError(
+      'SHAPE_MISMATCH',
+      `${name}: features: expected ${length} rows of ${elements(shape)} numbers, got ${features.length}`,
+    );
   }
 }
 
@@ -134,7 +148,8 @@ export function fromDataset(name: string, model: Model, data: unknown, withTarge
     });
     return { ...base, ...part };
   }
-  if (data.targets === undefined) throw new BlasnetError('INVALID_ARGUMENT', `${name}: expected a dataset with labels or targets, got one without`);
+  if (data.targets === undefined)
+    throw new BlasnetError('INVALID_ARGUMENT', `${name}: expected a dataset with labels or targets, got one without`);
   if (!model.loss.targets.includes('targets')) throw invalid(name, 'labels', 'targets');
   return { ...base, ...asTargets(`${name}: targets`, data.targets, rows, elements(model.output)) };
 }
@@ -149,7 +164,12 @@ function shared<T extends Uint8Array | Int32Array | Float32Array>(data: T): T {
 /** The source for an asynchronous run, which may hold shared memory only: other storage is copied. */
 export function overSharedMemory(source: Source): Source {
   const { features, labels, targets } = source;
-  return { ...source, features: shared(features), ...(labels && { labels: shared(labels) }), ...(targets && { targets: shared(targets) }) };
+  return {
+    ...source,
+    features: shared(features),
+    ...(labels && { labels: shared(labels) }),
+    ...(targets && { targets: shared(targets) }),
+  };
 }
 
 /** Checks the features of a synchronous call. */
@@ -170,7 +190,8 @@ export function fromBatch(model: Model, x: unknown, y: unknown): Source {
   const source = fromFeatures('x', model, x);
   const outputs = elements(model.output);
   const wantsLabels = model.loss.targets.includes('labels');
-  const plainLabels = Array.isArray(y) && wantsLabels && y.length === source.rows && y.every((value) => typeof value === 'number');
+  const plainLabels =
+    Array.isArray(y) && wantsLabels && y.length === source.rows && y.every((value) => typeof value === 'number');
   if (isInteger(y) || (plainLabels && (outputs > 1 || y.every((value) => Number.isInteger(value))))) {
     if (isInteger(y)) checkStorage('y', y);
     const wrong = Array.isArray(y) ? y.findIndex((value) => (value | 0) !== value) : -1;
@@ -178,7 +199,8 @@ export function fromBatch(model: Model, x: unknown, y: unknown): Source {
     const labels = types.isInt32Array(y) ? y : Int32Array.from(y as ArrayLike<number>);
     return { ...source, ...asLabels('y', model, labels, source.rows, (length) => new Float32Array(length)) };
   }
-  if (!types.isFloat32Array(y) && !Array.isArray(y)) throw invalid('y', 'integer labels, or a Float32Array or arrays of targets', y);
+  if (!types.isFloat32Array(y) && !Array.isArray(y))
+    throw invalid('y', 'integer labels, or a Float32Array or arrays of targets', y);
   return { ...source, ...asTargets('y', toFloats('y', y, outputs), source.rows, outputs) };
 }
 
@@ -211,7 +233,11 @@ export function spoiltError(at: string): BlasnetError {
 export function nonFiniteError(found: NonFiniteDetails | undefined, loss: number, at: string): BlasnetError {
   if (found !== undefined) {
     const { where, row, column, value } = found;
-    return new BlasnetError('NON_FINITE', `${where}: row ${row}, column ${column}: expected a finite number, got ${value} (${at})`, { details: found });
+    return new BlasnetError(
+      'NON_FINITE',
+      `${where}: row ${row}, column ${column}: expected a finite number, got ${value} (${at})`,
+      { details: found },
+    );
   }
   return new BlasnetError(
     'NON_FINITE',

@@ -42,30 +42,22 @@ size_t elementBytes(napi_typedarray_type type) {
   switch (type) {
     case napi_float64_array:
     case napi_bigint64_array:
-    case napi_biguint64_array:
-      return 8;
+    case napi_biguint64_array: return 8;
     case napi_int16_array:
-    case napi_uint16_array:
-      return 2;
+    case napi_uint16_array: return 2;
     case napi_int8_array:
     case napi_uint8_array:
-    case napi_uint8_clamped_array:
-      return 1;
-    default:
-      return 4;
+    case napi_uint8_clamped_array: return 1;
+    default: return 4;
   }
 }
 
 bool matches(Element element, napi_typedarray_type type) {
   switch (element) {
-    case Element::f32:
-      return type == napi_float32_array;
-    case Element::f64:
-      return type == napi_float64_array;
-    case Element::i32:
-      return type == napi_int32_array;
-    default:
-      return type == napi_uint8_array;
+    case Element::f32: return type == napi_float32_array;
+    case Element::f64: return type == napi_float64_array;
+    case Element::i32: return type == napi_int32_array;
+    default: return type == napi_uint8_array;
   }
 }
 

@@ -5,7 +5,8 @@
 
 namespace blasnet {
 
-AsyncRun::AsyncRun(Napi::Env env, PlanObject& plan, const RunRequest& request, int32_t* control, Napi::Object keep, Napi::Function done)
+AsyncRun::AsyncRun(Napi::Env env, PlanObject& plan, const RunRequest& request, int32_t* control, Napi::Object keep,
+                   Napi::Function done)
     : plan_(plan),
       request_(request),
       run_(plan.plan(), request_, *Environment::of(env).kernels),

@@ -2,9 +2,7 @@
 
 namespace blasnet {
 
-Environment::Environment(Napi::Env env) : kernels(&bestKernelSet()), env_(env) {
-  napi_add_env_cleanup_hook(env, cleanup, this);
-}
+Environment::Environment(Napi::Env env) : kernels(&bestKernelSet()), env_(env) { napi_add_env_cleanup_hook(env, cleanup, this); }
 
 Environment::~Environment() {
   napi_remove_env_cleanup_hook(env_, cleanup, this);

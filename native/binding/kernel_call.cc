@@ -14,14 +14,10 @@ namespace {
 // The largest value of each kind of number, all but reals being whole.
 double limit(ParameterKind kind) {
   switch (kind) {
-    case ParameterKind::size:
-      return INT32_MAX;
-    case ParameterKind::word:
-      return UINT32_MAX;
-    case ParameterKind::flag:
-      return 1;
-    default:
-      return 7;
+    case ParameterKind::size: return INT32_MAX;
+    case ParameterKind::word: return UINT32_MAX;
+    case ParameterKind::flag: return 1;
+    default: return 7;
   }
 }
 
@@ -81,12 +77,13 @@ Call readCall(Napi::Env env, Napi::Value kernel, const std::vector<Napi::Value>&
   for (int i = 0; i < signature.count; i++) {
     const Parameter& parameter = signature.parameters[i];
     if (!parameter.isBuffer() || values[static_cast<size_t>(i)].IsNull()) continue;
-    uint64_t needed = 1;
+    int64_t needed = 1;
     for (int j = 0; j < parameter.lengthCount; j++) {
-      // Two sizes below 2^31 can't overflow 64 bits.
-      needed *= static_cast<uint64_t>(call.arguments[parameter.length[j]].integer);
+      if (__builtin_mul_overflow(needed, call.arguments[parameter.length[j]].integer, &needed)) {
+        reject(env, std::string(parameter.name) + ": its length overflows");
+      }
     }
-    if (lengths[i] < needed) reject(env, std::string(parameter.name) + ": too short");
+    if (lengths[i] < static_cast<uint64_t>(needed)) reject(env, std::string(parameter.name) + ": too short");
   }
   call.units = signature.axis < 0 ? 0 : call.arguments[signature.axis].integer;
   call.function = Environment::of(env).kernels->functions[static_cast<int>(index)];

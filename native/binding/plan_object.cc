@@ -10,7 +10,7 @@ namespace {
 constexpr int maxThreads = 256;
 constexpr size_t controlWords = 2;
 // The numbers of a request, in the order of `numbers` in lib/backend/native/index.ts.
-enum { rowsAt, batchSizeAt, epochsAt, shuffleAt, seedAt, epochAt, stepAt, scaleAt, offsetAt, threadsAt, numberCount };
+enum { rowsAt, drawnAt, batchSizeAt, epochsAt, samplingAt, seedAt, epochAt, stepAt, scaleAt, offsetAt, threadsAt, numberCount };
 
 double wholeNumber(Napi::Env env, double value, double limit, const char* name) {
   if (!(value >= 0 && value <= limit) || value != static_cast<double>(static_cast<int64_t>(value))) {
@@ -22,8 +22,7 @@ double wholeNumber(Napi::Env env, double value, double limit, const char* name) 
 }  // namespace
 
 Napi::Function PlanObject::define(Napi::Env env) {
-  return DefineClass(env, "Plan",
-                     {InstanceMethod<&PlanObject::runSync>("runSync"), InstanceMethod<&PlanObject::run>("run")});
+  return DefineClass(env, "Plan", {InstanceMethod<&PlanObject::runSync>("runSync"), InstanceMethod<&PlanObject::run>("run")});
 }
 
 Napi::Object PlanObject::toObject(Napi::Env env, const RunResult& result) {
@@ -86,9 +85,11 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchro
   if (numbers.length != numberCount) reject(env, "run: wrong number of numbers");
   const double* number = static_cast<const double*>(numbers.data);
   request.rows = static_cast<int64_t>(wholeNumber(env, number[rowsAt], INT32_MAX, "rows"));
+  request.drawn = static_cast<int64_t>(wholeNumber(env, number[drawnAt], INT32_MAX, "drawn rows"));
   request.batchSize = static_cast<int64_t>(wholeNumber(env, number[batchSizeAt], INT32_MAX, "batch size"));
   request.epochs = static_cast<int64_t>(wholeNumber(env, number[epochsAt], INT32_MAX, "epochs"));
-  request.shuffle = number[shuffleAt] != 0;
+  constexpr int lastSampling = static_cast<int>(Sampling::count) - 1;
+  request.sampling = static_cast<Sampling>(static_cast<int>(wholeNumber(env, number[samplingAt], lastSampling, "sampling")));
   request.seed = static_cast<uint32_t>(wholeNumber(env, number[seedAt], UINT32_MAX, "seed"));
   request.epoch = static_cast<uint32_t>(wholeNumber(env, number[epochAt], UINT32_MAX, "epoch"));
   request.step = static_cast<uint32_t>(wholeNumber(env, number[stepAt], UINT32_MAX, "step"));
@@ -135,8 +136,8 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   keep.Set(feedCount, info.This());
   for (uint32_t i = 1; i < 5; i++) keep.Set(feedCount + i, info[i]);
   try {
-    Environment::of(env).start(std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep,
-                                                          info[5].As<Napi::Function>()));
+    Environment::of(env).start(
+        std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep, info[5].As<Napi::Function>()));
   } catch (const Napi::Error&) {
     throw;
   } catch (const std::exception& exception) {

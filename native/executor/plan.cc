@@ -12,12 +12,9 @@ constexpr int activationCount = 8;
 
 size_t elementBytes(Element element) {
   switch (element) {
-    case Element::f64:
-      return 8;
-    case Element::u8:
-      return 1;
-    default:
-      return 4;
+    case Element::f64: return 8;
+    case Element::u8: return 1;
+    default: return 4;
   }
 }
 
@@ -38,12 +35,9 @@ bool product(int64_t a, int64_t b, int64_t& out) { return !__builtin_mul_overflo
 // The value of a size argument for a batch of `rows` rows out of `sourceRows`.
 int64_t sizeValue(const ArgumentSource& source, int64_t rows, int64_t sourceRows) {
   switch (source.tag) {
-    case ArgumentTag::number:
-      return static_cast<int64_t>(source.number);
-    case ArgumentTag::rows:
-      return rows * source.factor;
-    default:
-      return sourceRows;
+    case ArgumentTag::number: return static_cast<int64_t>(source.number);
+    case ArgumentTag::rows: return rows * source.factor;
+    default: return sourceRows;
   }
 }
 
@@ -53,31 +47,22 @@ bool tagFits(const Parameter& parameter, ArgumentTag tag) {
     case ParameterKind::inout:
     case ParameterKind::in:
       return tag == ArgumentTag::buffer || tag == ArgumentTag::feed || (tag == ArgumentTag::none && parameter.optional);
-    case ParameterKind::size:
-      return tag == ArgumentTag::number || tag == ArgumentTag::rows || tag == ArgumentTag::sourceRows;
+    case ParameterKind::size: return tag == ArgumentTag::number || tag == ArgumentTag::rows || tag == ArgumentTag::sourceRows;
     case ParameterKind::real:
-      return tag == ArgumentTag::number || tag == ArgumentTag::scalar || tag == ArgumentTag::scale ||
-             tag == ArgumentTag::offset;
-    case ParameterKind::word:
-      return tag == ArgumentTag::number || tag == ArgumentTag::step;
-    default:
-      return tag == ArgumentTag::number;
+      return tag == ArgumentTag::number || tag == ArgumentTag::scalar || tag == ArgumentTag::scale || tag == ArgumentTag::offset;
+    case ParameterKind::word: return tag == ArgumentTag::number || tag == ArgumentTag::step;
+    default: return tag == ArgumentTag::number;
   }
 }
 
 bool numberFits(const Parameter& parameter, double value) {
   int64_t ignored;
   switch (parameter.kind) {
-    case ParameterKind::size:
-      return whole(value, maxSize, ignored);
-    case ParameterKind::word:
-      return whole(value, UINT32_MAX, ignored);
-    case ParameterKind::flag:
-      return value == 0 || value == 1;
-    case ParameterKind::code:
-      return whole(value, activationCount - 1, ignored);
-    default:
-      return std::isfinite(value);
+    case ParameterKind::size: return whole(value, maxSize, ignored);
+    case ParameterKind::word: return whole(value, UINT32_MAX, ignored);
+    case ParameterKind::flag: return value == 0 || value == 1;
+    case ParameterKind::code: return whole(value, activationCount - 1, ignored);
+    default: return std::isfinite(value);
   }
 }
 
@@ -182,8 +167,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
           return fail(error, signature.name, parameter.name, "unknown scalar");
         }
         break;
-      default:
-        break;
+      default: break;
     }
     instruction.arguments.push_back(source);
   }
@@ -283,9 +267,14 @@ void Plan::findPhases() {
 
 bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
   int64_t steps;
-  if (request.rows < 1 || request.rows > maxSize || request.batchSize < 1 || request.batchSize > capacity_ ||
-      request.epochs < 0 || !product(request.stepsPerEpoch(), request.epochs, steps) || steps > (int64_t{1} << 52)) {
+  if (request.rows < 1 || request.rows > maxSize || request.drawn < 1 || request.drawn > maxSize || request.batchSize < 1 ||
+      request.batchSize > capacity_ || request.epochs < 0 || !product(request.stepsPerEpoch(), request.epochs, steps) ||
+      steps > (int64_t{1} << 52)) {
     error = "run: rows, batch size or epochs out of range";
+    return false;
+  }
+  if (request.sampling != Sampling::withReplacement && request.drawn != request.rows) {
+    error = "run: an epoch takes every row once unless they are drawn with replacement";
     return false;
   }
   const uint64_t total = static_cast<uint64_t>(steps);
@@ -306,7 +295,7 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
       const Block& bound = request.feeds[static_cast<int>(source.feed)];
       int64_t needed;
       if (source.factor > 0) {
-        if (!product(request.rows, source.factor, needed)) needed = -1;
+        if (!product(request.drawn, source.factor, needed)) needed = -1;
       } else {
         needed = neededLength(instruction, parameter, capacity_, request.rows);
       }

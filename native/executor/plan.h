@@ -25,7 +25,7 @@ constexpr int feedCount = static_cast<int>(Feed::count);
 enum class Segment : int32_t { parameter, gradient, state, moment, work, metric, count };
 constexpr int segmentCount = static_cast<int>(Segment::count);
 
-// Positions in the metric block (float64), as `metrics` in lib/program/compile.ts.
+// Positions in the metric block (float64), as `metrics` in lib/program/instructions.ts.
 constexpr int metricMeanLoss = 0;
 constexpr int metricHitCount = 1;
 constexpr int metricLength = 8;
@@ -59,12 +59,16 @@ struct Phase {
   bool guard;            // the run ends before it when the mean loss is not finite
 };
 
+// Where the rows of an epoch come from; in the order of `samplings` in lib/backend/backend.ts.
+enum class Sampling : int32_t { inOrder, shuffle, withReplacement, count };
+
 // A run over a dataset; field by field as RunRequest in lib/backend/backend.ts.
 struct RunRequest {
   int64_t rows = 0;
+  int64_t drawn = 0;  // rows that an epoch takes
   int64_t batchSize = 0;
   int64_t epochs = 0;
-  bool shuffle = false;
+  Sampling sampling = Sampling::inOrder;
   uint32_t seed = 0;
   uint32_t epoch = 0;
   uint32_t step = 0;
@@ -77,11 +81,11 @@ struct RunRequest {
   double* report = nullptr;
   size_t reportLength = 0;
 
-  int64_t stepsPerEpoch() const { return (rows + batchSize - 1) / batchSize; }
+  int64_t stepsPerEpoch() const { return (drawn + batchSize - 1) / batchSize; }
   int64_t steps() const { return stepsPerEpoch() * epochs; }
   // Rows of the batch of step `index`: the last of an epoch may be short.
   int64_t batchRows(int64_t index) const {
-    const int64_t left = rows - index % stepsPerEpoch() * batchSize;
+    const int64_t left = drawn - index % stepsPerEpoch() * batchSize;
     return left < batchSize ? left : batchSize;
   }
 };

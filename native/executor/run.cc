@@ -34,7 +34,7 @@ void store(int32_t* word, int32_t value) { __atomic_store_n(word, value, __ATOMI
 Run::Run(const Plan& plan, const RunRequest& request, const KernelSet& kernels)
     : plan_(plan), request_(request), functions_(kernels.functions) {
   if (plan.usesOrder()) {
-    order_.resize(static_cast<size_t>(request.rows));
+    order_.resize(static_cast<size_t>(request.drawn));
     for (size_t i = 0; i < order_.size(); i++) order_[i] = static_cast<int32_t>(i);
   }
   size_t count = 0;
@@ -96,7 +96,7 @@ void Run::steps(int thread, int threads, Barrier* barrier) {
 bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   const int64_t perEpoch = request_.stepsPerEpoch();
   const int64_t inEpoch = index % perEpoch;
-  if (inEpoch == 0 && request_.shuffle && plan_.usesOrder()) beginEpoch(index / perEpoch, thread, barrier);
+  if (inEpoch == 0 && request_.sampling != Sampling::inOrder && plan_.usesOrder()) beginEpoch(index / perEpoch, thread, barrier);
   const int64_t rows = request_.batchRows(index);
   // A program's barriers hold for batches of one size: shares of another size lie elsewhere, where others may still work.
   if (barrier != nullptr && index > first_ && rows != request_.batchRows(index - 1)) barrier->wait();
@@ -140,13 +140,16 @@ void Run::runShare(const Phase& phase, const Operands& operands, int64_t rows, i
 void Run::beginEpoch(int64_t epoch, int thread, Barrier* barrier) {
   if (barrier != nullptr) barrier->wait();
   if (thread == 0) {
-    Argument arguments[5];
-    arguments[0].pointer = order_.data();
-    arguments[1].integer = request_.rows;
-    arguments[2].integer = request_.seed;
-    arguments[3].integer = plan_.shuffleStream();
-    arguments[4].integer = static_cast<uint32_t>(request_.epoch + static_cast<uint64_t>(epoch));
-    functions_[static_cast<int>(Kernel::permutation)](arguments, 0, 0);
+    const bool replacing = request_.sampling == Sampling::withReplacement;
+    Argument arguments[6];
+    Argument* next = arguments;
+    next++->pointer = order_.data();
+    next++->integer = request_.drawn;
+    if (replacing) next++->integer = request_.rows;
+    next++->integer = request_.seed;
+    next++->integer = plan_.shuffleStream();
+    next->integer = static_cast<uint32_t>(request_.epoch + static_cast<uint64_t>(epoch));
+    functions_[static_cast<int>(replacing ? Kernel::drawWithReplacement : Kernel::permutation)](arguments, 0, 0);
   }
   if (barrier != nullptr) barrier->wait();
 }
@@ -163,18 +166,13 @@ void Run::resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows
       switch (source.tag) {
         case ArgumentTag::feed: {
           const size_t bytes = parameter->element == Element::u8 ? 1 : 4;
-          char* base = source.feed == Feed::order
-                           ? reinterpret_cast<char*>(const_cast<int32_t*>(order_.data()))
-                           : static_cast<char*>(request_.feeds[static_cast<int>(source.feed)].data);
+          char* base = source.feed == Feed::order ? reinterpret_cast<char*>(const_cast<int32_t*>(order_.data()))
+                                                  : static_cast<char*>(request_.feeds[static_cast<int>(source.feed)].data);
           value->pointer = base + static_cast<size_t>(begin * source.factor) * bytes;
           break;
         }
-        case ArgumentTag::scalar:
-          value->real = request_.scalars[index * plan_.scalarCount() + source.factor];
-          break;
-        case ArgumentTag::step:
-          value->integer = static_cast<uint32_t>(request_.step + static_cast<uint64_t>(index));
-          break;
+        case ArgumentTag::scalar: value->real = request_.scalars[index * plan_.scalarCount() + source.factor]; break;
+        case ArgumentTag::step: value->integer = static_cast<uint32_t>(request_.step + static_cast<uint64_t>(index)); break;
         default:
           if (!all) break;
           if (source.tag == ArgumentTag::none) value->pointer = nullptr;
@@ -184,8 +182,10 @@ void Run::resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows
           if (source.tag == ArgumentTag::scale) value->real = request_.scale;
           if (source.tag == ArgumentTag::offset) value->real = request_.offset;
           if (source.tag == ArgumentTag::number) {
-            if (parameter->kind == ParameterKind::real) value->real = source.number;
-            else value->integer = static_cast<int64_t>(source.number);
+            if (parameter->kind == ParameterKind::real)
+              value->real = source.number;
+            else
+              value->integer = static_cast<int64_t>(source.number);
           }
       }
       value++;

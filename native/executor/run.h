@@ -51,7 +51,7 @@ class Run {
   std::vector<Operands> operands_;  // by thread
   int64_t first_ = 0;               // steps of the region that is on
   int64_t last_ = 0;
-  int64_t finished_ = 0;  // written by thread 0
+  int64_t finished_ = 0;    // written by thread 0
   bool nonFinite_ = false;  // written by thread 0
   int32_t* control_ = nullptr;
   Barrier* barrier_ = nullptr;

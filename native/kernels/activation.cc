@@ -23,6 +23,19 @@ BLASNET_INLINE void mapBackward(float* dx, const float* dy, const float* at, int
 
 }  // namespace
 
+void activate(float* y, int64_t n, int32_t activation, float slope) noexcept {
+  switch (activation) {
+    case reluCode: return relu(y, y, n, 0, n);
+    case leakyReluCode: return leakyRelu(y, y, n, slope, 0, n);
+    case eluCode: return elu(y, y, n, slope, 0, n);
+    case seluCode: return selu(y, y, n, 0, n);
+    case sigmoidCode: return sigmoid(y, y, n, 0, n);
+    case tanhCode: return tanh(y, y, n, 0, n);
+    case softplusCode: return softplus(y, y, n, 0, n);
+    default: return;
+  }
+}
+
 void identity(float* y, const float* x, int64_t, int64_t begin, int64_t end) noexcept {
   map(y, x, begin, end, [](float v) { return v; });
 }
@@ -101,6 +114,40 @@ void tanhBackward(float* dx, const float* dy, const float* y, int64_t, int64_t b
 
 void softplusBackward(float* dx, const float* dy, const float* y, int64_t, int64_t begin, int64_t end) noexcept {
   mapBackward(dx, dy, y, begin, end, [](float v) { return formulas::softplusDerivative(v); });
+}
+
+// y, x: rows x channels; slope: channels.
+void prelu(float* y, const float* x, const float* slope, int64_t, int64_t channels, int64_t begin, int64_t end) noexcept {
+  for (int64_t row = begin; row < end; row++) {
+    const float* in = x + row * channels;
+    float* out = y + row * channels;
+#pragma omp simd
+    for (int64_t c = 0; c < channels; c++) out[c] = formulas::leakyRelu(in[c], slope[c]);
+  }
+}
+
+// dx, dy, x: rows x channels, dx may be dy; dslope, slope: channels.
+void preluBackward(float* dx, float* dslope, const float* dy, const float* x, const float* slope, int64_t rows, int64_t channels,
+                   int64_t begin, int64_t end) noexcept {
+  for (int64_t first = begin; first < end; first += columnBlock) {
+    const int64_t width = first + columnBlock < end ? columnBlock : end - first;
+    const float* in = x + first;
+    const float* gradient = dy + first;
+    double total[columnBlock];
+    // Not dy * min(x, 0): a sum of bare products could be fused in different ways. The difference is 0, or NaN.
+    columnSums(total, rows, width, [=](int64_t row, int64_t c) {
+      const float value = in[row * channels + c], d = gradient[row * channels + c];
+      return value > 0 ? d - d : d * value;
+    });
+    for (int64_t c = 0; c < width; c++) dslope[first + c] = static_cast<float>(total[c]);
+    for (int64_t row = 0; row < rows; row++) {
+      float* out = dx + row * channels + first;
+#pragma omp simd
+      for (int64_t c = 0; c < width; c++) {
+        out[c] = gradient[row * channels + c] * formulas::leakyReluDerivative(in[row * channels + c], slope[first + c]);
+      }
+    }
+  }
 }
 
 // y, x: rows x cols; y may be x.

@@ -1,5 +1,5 @@
-// The activations and their derivatives as formulas on one float, for the activation kernels and for the tail of the
-// dense layer. Comparisons are written so that a NaN falls through to the arm that keeps it.
+// The activations and their derivatives as formulas on one float, and by their code for the tails of other kernels.
+// Comparisons are written so that a NaN falls through to the arm that keeps it.
 #pragma once
 
 #include "math.h"
@@ -40,3 +40,13 @@ BLASNET_INLINE float siluDerivative(float x) {
 
 }  // namespace
 }  // namespace blasnet::BLASNET_SIMD::formulas
+
+namespace blasnet::BLASNET_SIMD {
+
+// An index into fusedActivations of lib/program/signatures.ts.
+enum Activation : int32_t { identityCode, reluCode, leakyReluCode, eluCode, seluCode, sigmoidCode, tanhCode, softplusCode };
+
+// y = f(y). In activation.cc.
+void activate(float* y, int64_t n, int32_t activation, float slope) noexcept;
+
+}  // namespace blasnet::BLASNET_SIMD

@@ -64,6 +64,27 @@ BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int6
   }
 }
 
+// The sequence of random words of an epoch: word q is half q & 1 of the counter (q >> 1, epoch).
+class Words {
+ public:
+  BLASNET_INLINE Words(uint32_t seed, uint32_t stream, uint32_t epoch) : seed_(seed), stream_(stream), epoch_(epoch) {}
+
+  // The next word scaled to 0 ... bound - 1.
+  BLASNET_INLINE int64_t below(int64_t bound) {
+    constexpr int64_t batch = 2 * threefryLanes;
+    const int64_t within = next_ % batch;
+    if (within == 0) threefry(even_, odd_, static_cast<uint32_t>(next_ / 2), epoch_, seed_, stream_);
+    next_++;
+    const uint32_t word = within % 2 == 0 ? even_[within / 2] : odd_[within / 2];
+    return static_cast<int64_t>((static_cast<uint64_t>(word) * static_cast<uint64_t>(bound)) >> 32);
+  }
+
+ private:
+  const uint32_t seed_, stream_, epoch_;
+  int64_t next_ = 0;
+  uint32_t even_[threefryLanes], odd_[threefryLanes];
+};
+
 }  // namespace
 
 void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows,
@@ -84,18 +105,18 @@ void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, 
 // Fisher and Yates's shuffle of 0 ... n - 1.
 void permutation(int32_t* order, int64_t n, uint32_t seed, uint32_t stream, uint32_t epoch) noexcept {
   for (int64_t i = 0; i < n; i++) order[i] = static_cast<int32_t>(i);
-  uint32_t even[threefryLanes], odd[threefryLanes];
-  constexpr int64_t batch = 2 * threefryLanes;
-  for (int64_t q = 0; q < n - 1; q++) {
-    const int64_t within = q % batch;
-    if (within == 0) threefry(even, odd, static_cast<uint32_t>(q / 2), epoch, seed, stream);
-    const uint32_t word = within % 2 == 0 ? even[within / 2] : odd[within / 2];
-    const int64_t i = n - 1 - q;
-    const int64_t j = static_cast<int64_t>((static_cast<uint64_t>(word) * static_cast<uint64_t>(i + 1)) >> 32);
+  Words words(seed, stream, epoch);
+  for (int64_t i = n - 1; i > 0; i--) {
+    const int64_t j = words.below(i + 1);
     const int32_t swapped = order[i];
     order[i] = order[j];
     order[j] = swapped;
   }
+}
+
+void drawWithReplacement(int32_t* order, int64_t n, int64_t sourceRows, uint32_t seed, uint32_t stream, uint32_t epoch) noexcept {
+  Words words(seed, stream, epoch);
+  for (int64_t i = 0; i < n; i++) order[i] = static_cast<int32_t>(words.below(sourceRows));
 }
 
 }  // namespace blasnet::BLASNET_SIMD

@@ -6,32 +6,6 @@
 #include "reduce.h"
 
 namespace blasnet::BLASNET_SIMD {
-namespace {
-
-// An index into fusedActivations of lib/program/signatures.ts.
-enum Activation : int32_t { identityCode, reluCode, leakyReluCode, eluCode, seluCode, sigmoidCode, tanhCode, softplusCode };
-
-template <typename Function>
-BLASNET_INLINE void apply(float* y, int64_t n, Function f) {
-#pragma omp simd
-  for (int64_t i = 0; i < n; i++) y[i] = f(y[i]);
-}
-
-void activate(float* y, int64_t n, int32_t activation, float slope) {
-  switch (activation) {
-    case reluCode: return apply(y, n, [](float v) { return formulas::relu(v); });
-    case leakyReluCode: return apply(y, n, [=](float v) { return formulas::leakyRelu(v, slope); });
-    case eluCode: return apply(y, n, [=](float v) { return formulas::elu(v, slope); });
-    case seluCode: return apply(y, n, [](float v) { return formulas::selu(v); });
-    case sigmoidCode: return apply(y, n, [](float v) { return math::sigmoid(v); });
-    case tanhCode: return apply(y, n, [](float v) { return math::tanh(v); });
-    case softplusCode: return apply(y, n, [](float v) { return formulas::softplus(v); });
-    default: return;
-  }
-}
-
-}  // namespace
-
 // c: m x n; op(a): m x k; op(b): k x n.
 void gemm(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_t k, bool transA, bool transB, float alpha,
           float beta, int64_t begin, int64_t end) noexcept {

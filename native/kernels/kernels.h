@@ -54,6 +54,40 @@ void softmaxBackward(float* dx, const float* dy, const float* y, int64_t rows, i
 // Elementwise arithmetic.
 void multiply(float* y, const float* a, const float* b, int64_t n, int64_t begin, int64_t end) noexcept;
 
+// Images.
+void conv2dForward(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t height, int64_t width,
+                   int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
+                   int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t filters,
+                   int32_t activation, float slope, int64_t begin, int64_t end) noexcept;
+void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, int64_t height, int64_t width,
+                         int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
+                         int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t filters,
+                         int64_t begin, int64_t end) noexcept;
+void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t height, int64_t width,
+                          int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
+                          int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t filters,
+                          int64_t patch, int64_t begin, int64_t end) noexcept;
+void maxPool2dForward(float* y, int32_t* winner, const float* x, int64_t rows, int64_t height, int64_t width, int64_t channels,
+                      int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight,
+                      int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept;
+void maxPool2dBackward(float* dx, const float* dy, const int32_t* winner, int64_t rows, int64_t height, int64_t width,
+                       int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
+                       int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin,
+                       int64_t end) noexcept;
+void avgPool2dForward(float* y, const float* x, int64_t rows, int64_t height, int64_t width, int64_t channels, int64_t outHeight,
+                      int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight, int64_t strideWidth,
+                      int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept;
+void avgPool2dBackward(float* dx, const float* dy, int64_t rows, int64_t height, int64_t width, int64_t channels,
+                       int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight,
+                       int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept;
+void localResponseNorm(float* y, float* scale, const float* x, int64_t rows, int64_t channels, int64_t radius, float bias,
+                       float alpha, float beta, int64_t begin, int64_t end) noexcept;
+void localResponseNormBackward(float* dx, const float* dy, const float* x, const float* y, const float* scale, int64_t rows,
+                               int64_t channels, int64_t radius, float alpha, float beta, int64_t begin, int64_t end) noexcept;
+void prelu(float* y, const float* x, const float* slope, int64_t rows, int64_t channels, int64_t begin, int64_t end) noexcept;
+void preluBackward(float* dx, float* dslope, const float* dy, const float* x, const float* slope, int64_t rows, int64_t channels,
+                   int64_t begin, int64_t end) noexcept;
+
 // Batch normalisation.
 void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMean, float* runningVariance, const float* x,
                       const float* gamma, const float* beta, int64_t rows, int64_t features, float epsilon, double momentum,
@@ -110,6 +144,14 @@ void adam(float* p, float* m, float* v, const float* g, int64_t n, float stepSiz
 void adamW(float* p, float* m, float* v, const float* g, int64_t n, float stepSize, float correction, double beta1, double beta2,
            float epsilon, float epsilonInside, float shrink, int64_t begin, int64_t end) noexcept;
 
+void amsGrad(float* p, float* m, float* v, float* vMax, const float* g, int64_t n, float stepSize, float correction, double beta1,
+             double beta2, float epsilon, float epsilonInside, float weightDecay, int64_t begin, int64_t end) noexcept;
+
+// Gradient clipping.
+void clipValue(float* g, int64_t n, float limit, int64_t begin, int64_t end) noexcept;
+void squareSum(double* total, const double* carry, const float* g, int64_t n) noexcept;
+void clipNorm(float* g, const double* squares, int64_t n, double limit, int64_t begin, int64_t end) noexcept;
+
 // Batches.
 void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features, int64_t sourceRows,
                  float scale, float offset, int64_t begin, int64_t end) noexcept;
@@ -118,5 +160,6 @@ void gatherFloats(float* x, const float* source, const int32_t* order, int64_t r
 void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, int64_t rows, int64_t sourceRows, int64_t begin,
                   int64_t end) noexcept;
 void permutation(int32_t* order, int64_t n, uint32_t seed, uint32_t stream, uint32_t epoch) noexcept;
+void drawWithReplacement(int32_t* order, int64_t n, int64_t sourceRows, uint32_t seed, uint32_t stream, uint32_t epoch) noexcept;
 
 }  // namespace blasnet::BLASNET_SIMD

@@ -19,6 +19,9 @@ BLASNET_INLINE uint32_t toBits(float x) { return __builtin_bit_cast(uint32_t, x)
 BLASNET_INLINE float absolute(float x) { return fromBits(toBits(x) & 0x7fffffffu); }
 BLASNET_INLINE float withSignOf(float x, float sign) { return fromBits(toBits(x) | (toBits(sign) & 0x80000000u)); }
 
+BLASNET_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+BLASNET_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+
 // -1, 0 or 1; NaN for NaN.
 BLASNET_INLINE float sign(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : x; }
 
@@ -31,6 +34,7 @@ BLASNET_INLINE float multiplyAdd(float a, float b, float c) { return a * b + c; 
 #endif
 
 BLASNET_INLINE float squareRoot(float x) { return __builtin_sqrtf(x); }
+BLASNET_INLINE double squareRoot(double x) { return __builtin_sqrt(x); }
 
 // x = k ln 2 + r with |r| <= ln 2 / 2.
 struct Reduced {

@@ -28,6 +28,9 @@ BLASNET_INLINE void adamStep(float* p, float* m, float* v, const float* g, float
   }
 }
 
+// Keeps the largest v, and a NaN.
+BLASNET_INLINE float raised(float largest, float v) { return v <= largest ? largest : v; }
+
 template <bool nesterov>
 BLASNET_INLINE void momentumStep(float* p, float* velocity, const float* g, float learningRate, float momentum, float take,
                                  float weightDecay, int64_t begin, int64_t end) {
@@ -93,6 +96,21 @@ void adam(float* p, float* m, float* v, const float* g, int64_t, float stepSize,
 void adamW(float* p, float* m, float* v, const float* g, int64_t, float stepSize, float correction, double beta1, double beta2,
            float epsilon, float epsilonInside, float shrink, int64_t begin, int64_t end) noexcept {
   adamStep<true>(p, m, v, g, stepSize, correction, beta1, beta2, epsilon, epsilonInside, shrink, begin, end);
+}
+
+void amsGrad(float* p, float* m, float* v, float* vMax, const float* g, int64_t, float stepSize, float correction, double beta1,
+             double beta2, float epsilon, float epsilonInside, float weightDecay, int64_t begin, int64_t end) noexcept {
+  const float keep1 = static_cast<float>(beta1), take1 = static_cast<float>(1 - beta1);
+  const float keep2 = static_cast<float>(beta2), take2 = static_cast<float>(1 - beta2);
+#pragma omp simd
+  for (int64_t i = begin; i < end; i++) {
+    const float gradient = g[i] + weightDecay * p[i];
+    m[i] = math::multiplyAdd(keep1, m[i], take1 * gradient);
+    v[i] = math::multiplyAdd(keep2, v[i], take2 * (gradient * gradient));
+    vMax[i] = raised(vMax[i], v[i]);
+    const float denominator = math::squareRoot(vMax[i] * correction + epsilonInside) + epsilon;
+    p[i] = math::multiplyAdd(-stepSize, quotient(m[i], denominator), p[i]);
+  }
 }
 
 }  // namespace blasnet::BLASNET_SIMD

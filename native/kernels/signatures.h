@@ -9,18 +9,19 @@ namespace blasnet {
 enum class ParameterKind : uint8_t { out, inout, in, size, real, word, flag, code };
 enum class Element : uint8_t { f32, f64, i32, u8 };
 
-constexpr int maxParameters = 16;
+constexpr int maxParameters = 24;
+constexpr int maxDimensions = 4;
 
 struct Parameter {
   const char* name;
   ParameterKind kind;
-  Element element;     // buffers only
-  bool optional;       // buffers only: may be null
-  bool whole;          // buffers only: every thread reads all of it
-  int8_t below;        // i32 inputs: index of the size parameter that bounds the elements, or -1
-  int8_t lengthCount;  // buffers only: the length is the product of this many size parameters
-  int8_t length[2];    // their indices in the signature
-  uint16_t alias;      // outputs: bit i set when the storage may be that of parameter i
+  Element element;               // buffers only
+  bool optional;                 // buffers only: may be null
+  bool whole;                    // buffers only: every thread reads all of it
+  int8_t below;                  // i32 inputs: index of the size parameter that bounds the elements, or -1
+  int8_t lengthCount;            // buffers only: the length is the product of this many size parameters
+  int8_t length[maxDimensions];  // their indices in the signature
+  uint32_t alias;                // outputs: bit i set when the storage may be that of parameter i
 
   constexpr bool isBuffer() const { return kind <= ParameterKind::in; }
 };

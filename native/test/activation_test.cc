@@ -199,4 +199,39 @@ TEST(softmaxExtremes) {
   }
 }
 
+TEST(prelu) {
+  Random random(8);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t rows : {0, 1, 9, 300}) {
+      for (const int64_t channels : {1, 6, 16, 17, 129, 300}) {
+        const int64_t n = rows * channels;
+        Buffer<float> x(n, random, -2, 2), slope(channels, random, -1, 1), dy(n, random, -1, 1), y(n), yParts(n);
+        if (n > 0) x[0] = 0;
+        Call(*set, Kernel::prelu, y, x, slope, rows, channels).whole();
+        Call(*set, Kernel::prelu, yParts, x, slope, rows, channels).split();
+        Buffer<float> dx(n), dslope(channels), dxParts = dy, dslopeParts(channels);
+        Call(*set, Kernel::preluBackward, dx, dslope, dy, x, slope, rows, channels).whole();
+        Call(*set, Kernel::preluBackward, dxParts, dslopeParts, dxParts, x, slope, rows, channels).split();  // in place
+        CHECK(y.sameBits(yParts) && dx.sameBits(dxParts) && dslope.sameBits(dslopeParts));
+        CHECK(y.intact() && dx.intact() && dslope.intact() && dxParts.intact());
+        for (int64_t c = 0; c < channels; c++) {
+          double sum = 0;
+          for (int64_t i = c; i < n; i += channels) {
+            CHECK(y[i] == (x[i] < 0 ? slope[c] * x[i] : x[i]));
+            CHECK(dx[i] == dy[i] * (x[i] > 0 ? 1 : slope[c]));
+            sum += dy[i] * std::fmin(x[i], 0.0);
+          }
+          CHECK_NEAR(dslope[c], sum, 2e-6, 1e-5, "dslope");
+        }
+      }
+    }
+    Buffer<float> x(1), slope(1), y(1), dx(1), dslope(1);
+    x[0] = nan;
+    slope[0] = 0;
+    Call(*set, Kernel::prelu, y, x, slope, 1, 1).whole();
+    Call(*set, Kernel::preluBackward, dx, dslope, slope, x, slope, 1, 1).whole();
+    CHECK(std::isnan(y[0]) && std::isnan(dx[0]) && std::isnan(dslope[0]));
+  }
+}
+
 }  // namespace

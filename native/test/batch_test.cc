@@ -92,6 +92,22 @@ TEST(permutation) {
   }
 }
 
+// Each draw from all rows of the source, in the order of the random words.
+TEST(drawWithReplacement) {
+  for (const int64_t n : {0, 1, 2, 31, 32, 33, 50, 1000}) {
+    for (const int64_t sourceRows : {1, 10, 60000}) {
+      Buffer<int32_t> first(n);
+      for (const KernelSet* set : kernelSets()) {
+        Buffer<int32_t> order(n);
+        Call(*set, Kernel::drawWithReplacement, order, n, sourceRows, 1u, 2u, 3u).whole();
+        for (int64_t i = 0; i < n; i++) CHECK(order[i] >= 0 && order[i] < sourceRows);
+        if (set == kernelSets()[0]) first = order;
+        CHECK(order.intact() && order.sameBits(first));
+      }
+    }
+  }
+}
+
 // Against values computed by another implementation of the definition in docs/numerics.md.
 TEST(permutationKnownAnswer) {
   constexpr int32_t expected[] = {36, 39, 5,  12, 1,  3, 24, 16, 11, 27, 7,  20, 18, 0,  33, 30, 32, 15, 4,  23,

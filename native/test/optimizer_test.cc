@@ -138,6 +138,41 @@ TEST(adam) {
   }
 }
 
+TEST(amsGrad) {
+  constexpr double beta1 = 0.9, beta2 = 0.5;
+  Random random(18);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t n : sizes) {
+      Buffer<float> p(n, random, -1, 1), m(n), v(n), vMax(n), g(n);
+      for (int64_t i = 0; i < n; i++) m[i] = v[i] = vMax[i] = 0;
+      Buffer<float> pParts = p, mParts = m, vParts = v, vMaxParts = vMax;
+      std::vector<double> parameters(p.data(), p.data() + n), first(static_cast<size_t>(n)), second(first), largest(first);
+      for (int step = 1; step <= 5; step++) {
+        const double correction = 1 / (1 - std::pow(beta2, step)), epsilon = 1e-7, epsilonInside = 1e-8;
+        for (int64_t i = 0; i < n; i++) g[i] = random.uniform(-0.5, 0.5) / static_cast<float>(step);  // so that v falls
+        Call(*set, Kernel::amsGrad, p, m, v, vMax, g, n, rate, correction, beta1, beta2, epsilon, epsilonInside, decay).whole();
+        Call(*set, Kernel::amsGrad, pParts, mParts, vParts, vMaxParts, g, n, rate, correction, beta1, beta2, epsilon,
+             epsilonInside, decay)
+            .split();
+        for (int64_t i = 0; i < n; i++) {
+          const size_t at = static_cast<size_t>(i);
+          const double gradient = g[i] + decay * parameters[at];
+          first[at] = beta1 * first[at] + (1 - beta1) * gradient;
+          second[at] = beta2 * second[at] + (1 - beta2) * gradient * gradient;
+          largest[at] = std::fmax(largest[at], second[at]);
+          parameters[at] -= rate * quotient(first[at], std::sqrt(largest[at] * correction + epsilonInside) + epsilon);
+          CHECK_NEAR(p[i], parameters[at], 2e-6, 3e-7, "amsGrad p");
+          CHECK_NEAR(m[i], first[at], 3e-6, 1e-7, "amsGrad m");
+          CHECK_NEAR(v[i], second[at], 3e-6, 1e-7, "amsGrad v");
+          CHECK_NEAR(vMax[i], largest[at], 3e-6, 1e-7, "amsGrad vMax");
+        }
+        CHECK(p.sameBits(pParts) && m.sameBits(mParts) && v.sameBits(vParts) && vMax.sameBits(vMaxParts));
+      }
+      CHECK(p.intact() && m.intact() && v.intact() && vMax.intact());
+    }
+  }
+}
+
 TEST(parametersWithoutGradientStay) {
   for (const KernelSet* set : kernelSets()) {
     constexpr int64_t n = 37;
@@ -147,6 +182,8 @@ TEST(parametersWithoutGradientStay) {
     const Buffer<float> before = p;
     Call(*set, Kernel::adam, p, m, v, g, n, 0.1, 1.0, 0.9, 0.999, 0.0, 0.0, 0.0).whole();
     Call(*set, Kernel::adamW, p, m, v, g, n, 0.1, 1.0, 0.9, 0.999, 0.0, 0.0, 0.0).whole();
+    Buffer<float> vMax = v;
+    Call(*set, Kernel::amsGrad, p, m, v, vMax, g, n, 0.1, 1.0, 0.9, 0.999, 0.0, 0.0, 0.0).whole();
     Call(*set, Kernel::adaGrad, p, v, g, n, 0.1, 0.0, 0.0).whole();
     Call(*set, Kernel::rmsProp, p, v, &m, g, n, 0.1, 0.9, 0.0, 0.0, 0.5, 0.0).whole();
     Call(*set, Kernel::rmsProp, p, v, nullptr, g, n, 0.1, 0.9, 0.0, 0.0, 0.5, 0.0).whole();
@@ -154,6 +191,10 @@ TEST(parametersWithoutGradientStay) {
     g[n - 1] = std::numeric_limits<float>::quiet_NaN();
     Call(*set, Kernel::adam, p, m, v, g, n, 0.1, 1.0, 0.9, 0.999, 0.0, 0.0, 0.0).whole();
     CHECK(std::isnan(p[n - 1]) && p[0] == before[0]);
+    p = before;
+    m[n - 1] = v[n - 1] = 0;
+    Call(*set, Kernel::amsGrad, p, m, v, vMax, g, n, 0.1, 1.0, 0.9, 0.999, 0.0, 0.0, 0.0).whole();
+    CHECK(std::isnan(p[n - 1]) && std::isnan(vMax[n - 1]) && p[0] == before[0]);
   }
 }
 

@@ -144,7 +144,7 @@ onBackends('results that must not depend on how they are computed', (backend) =>
       const scalars = new Float64Array(4 * 5).fill(0.05);
       const report = new Float64Array(2 * 4 * 5);
       engine.attach(optimizer);
-      engine.runSync({ kind: 'train', source, batchSize: 32, epochs: 5, shuffle: true, optimizer, scalars, report });
+      engine.runSync({ kind: 'train', source, batchSize: 32, epochs: 5, sampling: 'shuffle', optimizer, scalars, report });
       const output = new Float32Array(240);
       engine.runSync({ kind: 'predict', source: { ...source, target: 'none' }, batchSize: 50, output });
       return [engine.parameters, engine.state, Float32Array.from(report), output];

@@ -93,7 +93,7 @@ const wrongValues: Record<Exclude<Parameter['kind'], BufferParameter['kind']>, r
   code: [-1, 8, 0.5, Number.NaN, 'relu', null, undefined],
 };
 
-function badValues({ name, kind }: Parameter & { kind: keyof typeof wrongValues }, i: number): BadCall[] {
+function badValues(kernel: KernelName, { name, kind }: Parameter & { kind: keyof typeof wrongValues }, i: number): BadCall[] {
   const text = (value: unknown) =>
     typeof value === 'string' ? `'${value}'` : `${String(value)}${typeof value === 'bigint' ? 'n' : ''}`;
   const bad = wrongValues[kind].map(
@@ -106,7 +106,9 @@ function badValues({ name, kind }: Parameter & { kind: keyof typeof wrongValues 
       },
     }),
   );
-  if (kind !== 'size') return bad;
+  // A stride or a padding says nothing about the buffers.
+  const ofBuffers = buffersOf(kernel).some(({ length }) => length.includes(name));
+  if (kind !== 'size' || !ofBuffers) return bad;
   const resized = (what: string, change: (size: number) => number): BadCall => ({
     what: `${name} ${what} than the buffers' size`,
     code: 'SHAPE_MISMATCH',
@@ -225,7 +227,7 @@ export function refusals(kernel: KernelName, cases: KernelCases): Refusal[] {
   const groups: [string, BadCall[]][] = [
     ['a wrong number of arguments', [...badCounts]],
     ['bad buffers', parameters.flatMap((p, i) => (isBuffer(p) ? badBuffers(p, i) : []))],
-    ['bad sizes and settings', parameters.flatMap((p, i) => (isBuffer(p) ? [] : badValues(p, i)))],
+    ['bad sizes and settings', parameters.flatMap((p, i) => (isBuffer(p) ? [] : badValues(kernel, p, i)))],
     ['overlapping buffers', badOverlaps(kernel, sample)],
     [
       'indices outside their bound',

@@ -30,6 +30,9 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
       'relu',
       'reluBackward',
       'multiply',
+      'maxPool2dForward',
+      'prelu',
+      'clipValue',
       'dropoutForward',
       'argmax',
       'accuracyLabels',
@@ -37,6 +40,7 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
       'accuracyBinary',
       'gatherLabels',
       'permutation',
+      'drawWithReplacement',
     ],
     'bits',
   ),
@@ -44,6 +48,19 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   ...everyOutput(['gemm', 'denseBackwardInput', 'denseBackwardWeight'], within(2e-6, 2e-5)),
   // The weights are scaled by 1/√in here, so that sums and partial sums are of order 1.
   denseForward: { '*': within(2e-6, 4e-6) },
+  // As the dense kernels: the weights are scaled, and what is summed over pixels is of order 10.
+  conv2dForward: { '*': within(2e-6, 4e-6) },
+  conv2dBackwardInput: { '*': within(2e-6, 4e-6) },
+  conv2dBackwardWeight: { '*': within(2e-6, 2e-5) },
+  // Sums of the gradients of a few windows; `all in one place` sums some forty numbers of order 1.
+  maxPool2dBackward: { '*': within(2e-6, 1e-6) },
+  ...everyOutput(['avgPool2dForward', 'avgPool2dBackward'], within(2e-6, 1e-6)),
+  // A sum of squares, and a power of it.
+  localResponseNorm: { '*': roundings(32) },
+  // Two terms that may cancel.
+  localResponseNormBackward: { '*': within(32 * ROUNDING, 4e-6) },
+  // One product; the sums are over the rows.
+  preluBackward: { dx: 'bits', dslope: within(1e-6, 4e-6) },
   // A sum of up to 20011 numbers, blocked or in double; the absolute part is for columns that cancel.
   denseBackwardBias: { '*': within(1e-6, 4e-6) },
   // A product with a setting that is rounded to float32.
@@ -78,7 +95,9 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   // Double sums in order: the same operations as the reference, but for a fused multiply-add.
   batchTotals: { meanLoss: within(1e-15, 0), hitCount: 'bits' },
   // Double sums, perhaps in several lanes.
-  penalty: { '*': within(1e-12, 0) },
+  ...everyOutput(['penalty', 'squareSum'], within(1e-12, 0)),
+  // A product with a factor that is rounded to float32.
+  clipNorm: { '*': roundings(4) },
   // Three products of order 1.
   penaltyGradient: { '*': within(4 * ROUNDING, 4 * ROUNDING) },
   // A few products of order 1 that may cancel against p.
@@ -87,7 +106,10 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   adaGrad: { '*': within(16 * ROUNDING, 8 * ROUNDING), accumulator: averageOfSquares },
   rmsProp: { '*': within(16 * ROUNDING, 8 * ROUNDING), average: averageOfSquares },
   ...Object.fromEntries(
-    ['adam', 'adamW'].map((name) => [name, { '*': within(16 * ROUNDING, 8 * ROUNDING), v: averageOfSquares }]),
+    ['adam', 'adamW', 'amsGrad'].map((name) => [
+      name,
+      { '*': within(16 * ROUNDING, 8 * ROUNDING), v: averageOfSquares, vMax: averageOfSquares },
+    ]),
   ),
   // One product and one sum, fused or not, of numbers up to 255.
   gatherBytes: { '*': within(4 * ROUNDING, 1e-6) },

@@ -1,7 +1,20 @@
 import type { Dataset } from '../../lib/data/index.js';
-import type { Network, Optimizer, ParameterView } from '../../lib/index.js';
+import {
+  conv2d,
+  dense,
+  dropout,
+  flatten,
+  localResponseNorm,
+  maxPool2d,
+  type Network,
+  type Optimizer,
+  type ParameterView,
+  relu,
+  softmaxCrossEntropy,
+} from '../../lib/index.js';
 import { type LayerSpec, registerLayer } from '../../lib/layers/layer.js';
 import { elements, rows } from '../../lib/program/instructions.js';
+import { buildModel, type Model } from '../../lib/program/model.js';
 import type { Golden } from './golden.js';
 
 interface GivenMaskSpec extends LayerSpec {
@@ -104,4 +117,21 @@ export function accuracyOf(outputs: Float32Array, labels: Int32Array): number {
     return values.indexOf(Math.max(...values)) === label;
   });
   return hits.length / labels.length;
+}
+
+/** Shapes and parameters of a network, without memory for them. */
+export function modelOf(input: readonly number[], layers: readonly LayerSpec[]): Model {
+  return buildModel({ input, layers, loss: softmaxCrossEntropy(), regularizer: undefined, seed: 1 });
+}
+
+/** AlexNet in one column (Krizhevsky et al. 2012), for images of 227 × 227 × 3 and 1000 classes. */
+export function alexNet(): LayerSpec[] {
+  const pool = () => maxPool2d(3, { stride: 2 });
+  return [
+    ...[conv2d(96, { window: 11, stride: 4 }), relu(), localResponseNorm(), pool()],
+    ...[conv2d(256, { window: 5, padding: 2 }), relu(), localResponseNorm(), pool()],
+    ...[conv2d(384, { padding: 1 }), relu(), conv2d(384, { padding: 1 }), relu()],
+    ...[conv2d(256, { padding: 1 }), relu(), pool(), flatten()],
+    ...[dense(4096), relu(), dropout(0.5), dense(4096), relu(), dropout(0.5), dense(1000)],
+  ];
 }

@@ -80,9 +80,9 @@ describe('an activation goes into the dense kernel', () => {
     const [x, w, z, y, other] = ['x', 'w', 'z', 'y', 'other'].map(tensor);
     const forward = call('denseForward', z, x, w, null, rows(), 4, 4, 0, 0);
     const activation = call('relu', y, z, rows(4));
-    expect(kernelsOf(rewrite([forward, activation]))).toEqual(['denseForward']);
+    expect(kernelsOf(rewrite([forward, activation], 8))).toEqual(['denseForward']);
     const reader = call('tanh', other, z, rows(4));
-    expect(kernelsOf(rewrite([forward, activation, reader]))).toEqual(['denseForward', 'relu', 'tanh']);
+    expect(kernelsOf(rewrite([forward, activation, reader], 8))).toEqual(['denseForward', 'relu', 'tanh']);
   });
 });
 
@@ -109,7 +109,7 @@ describe('weight gradients', () => {
     const first = call('denseBackwardWeight', dw, x, dy, rows(), 4, 4);
     const last = call('denseBackwardWeight', dv, x, other, rows(), 4, 4);
     const order = (between: Instruction) =>
-      rewrite([first, between, last]).map((instruction) => [first, between, last].indexOf(instruction));
+      rewrite([first, between, last], 8).map((instruction) => [first, between, last].indexOf(instruction));
     expect(order(call('multiply', dy, dy, mask, rows(4))), 'overwrites dy').toEqual([0, 1, 2]);
     expect(order(call('tanh', x, other, rows(4))), 'overwrites x').toEqual([0, 1, 2]);
     expect(order(call('tanh', other, dw, rows(4))), 'reads dw').toEqual([0, 1, 2]);

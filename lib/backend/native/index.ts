@@ -1,9 +1,17 @@
 import { availableParallelism } from 'node:os';
 import { checkInteger } from '../../checks.js';
-import { feeds } from '../../program/instructions.js';
 import type { Program } from '../../program/compile.js';
+import { feeds } from '../../program/instructions.js';
 import { kernelNames } from '../../program/signatures.js';
-import type { Backend, Control, Executable, Memory, RunRequest, RunResult } from '../backend.js';
+import {
+  type Backend,
+  type Control,
+  type Executable,
+  type Memory,
+  type RunRequest,
+  type RunResult,
+  samplings,
+} from '../backend.js';
 import { type AddonPlan, loadAddon } from './addon.js';
 import { encode, segments } from './encode.js';
 
@@ -11,12 +19,13 @@ import { encode, segments } from './encode.js';
 function threadLimit(): number {
   const chosen = process.env.BLASNET_THREADS;
   if (chosen === undefined || chosen === '') return availableParallelism();
-  return checkInteger('BLASNET_THREADS', Number(chosen), { min: 1, max: 256 });
+  const threads = /^\d+$/.test(chosen) ? Number(chosen) : chosen;
+  return checkInteger('BLASNET_THREADS', threads, { min: 1, max: 256 });
 }
 
 function numbers(request: RunRequest): Float64Array {
-  const { rows, batchSize, epochs, shuffle, seed, epoch, step, scale, offset, threads } = request;
-  return Float64Array.of(rows, batchSize, epochs, shuffle ? 1 : 0, seed, epoch, step, scale, offset, threads);
+  const { rows, drawn, batchSize, epochs, sampling, seed, epoch, step, scale, offset, threads } = request;
+  return Float64Array.of(rows, drawn, batchSize, epochs, samplings.indexOf(sampling), seed, epoch, step, scale, offset, threads);
 }
 
 function bound(request: RunRequest) {
@@ -53,7 +62,12 @@ export function createNativeBackend(): Backend {
   return {
     name: 'native',
     load(program: Program, memory: Memory): Executable {
-      return new NativeExecutable(new addon.Plan(encode(program), segments.map((name) => memory[name])));
+      return new NativeExecutable(
+        new addon.Plan(
+          encode(program),
+          segments.map((name) => memory[name]),
+        ),
+      );
     },
     callKernel(kernel, args) {
       addon.callKernel(kernelNames.indexOf(kernel), args);

@@ -1,6 +1,6 @@
 import { BlasnetError } from '../../errors.js';
-import { metrics, type Program } from '../../program/compile.js';
-import { type Argument, type Instruction, isTensor, type Symbolic, type Tensor } from '../../program/instructions.js';
+import type { Program } from '../../program/compile.js';
+import { type Argument, type Instruction, isTensor, metrics, type Symbolic, type Tensor } from '../../program/instructions.js';
 import { type ElementType, signatureOf } from '../../program/signatures.js';
 import { Stream } from '../../random.js';
 import {
@@ -21,7 +21,12 @@ type KernelFunction = (...operands: Operand[]) => void;
 const SLICE = 8;
 
 type ViewConstructor = { new (buffer: ArrayBufferLike, offset: number, length: number): Operand; BYTES_PER_ELEMENT: number };
-const constructors: Record<ElementType, ViewConstructor> = { f32: Float32Array, f64: Float64Array, i32: Int32Array, u8: Uint8Array };
+const constructors: Record<ElementType, ViewConstructor> = {
+  f32: Float32Array,
+  f64: Float64Array,
+  i32: Int32Array,
+  u8: Uint8Array,
+};
 
 /** A kernel call with its operands; `late` are those that only a run or a step can tell. */
 interface Call {
@@ -91,7 +96,8 @@ export class TypeScriptExecutable implements Executable {
 
   constructor(program: Program, memory: Memory) {
     for (const { kernel, arguments: list } of program.instructions) {
-      if (list.length !== signatureOf(kernel).parameters.length) throw new BlasnetError('INTERNAL', `${kernel}: wrong number of arguments`);
+      if (list.length !== signatureOf(kernel).parameters.length)
+        throw new BlasnetError('INTERNAL', `${kernel}: wrong number of arguments`);
     }
     this.#calls = program.instructions.map((instruction) => bind(instruction, memory, program.request.capacity));
     this.#memory = memory;
@@ -139,8 +145,8 @@ class Run {
     this.#calls = calls;
     this.#metric = metric;
     this.#scalarCount = scalarCount;
-    this.#order = Int32Array.from({ length: request.rows }, (_, i) => i);
-    this.#stepsPerEpoch = Math.ceil(request.rows / request.batchSize);
+    this.#order = Int32Array.from({ length: request.drawn }, (_, i) => i);
+    this.#stepsPerEpoch = Math.ceil(request.drawn / request.batchSize);
     this.#totalSteps = this.#stepsPerEpoch * request.epochs;
     this.finished = this.#totalSteps === 0;
   }
@@ -165,18 +171,23 @@ class Run {
     this.#milliseconds += now - start;
   }
 
+  #beginEpoch(index: number): void {
+    const { rows, drawn, sampling, seed, epoch } = this.#request;
+    if (sampling === 'shuffle') kernels.permutation(this.#order, drawn, seed, Stream.shuffle, epoch + index);
+    else if (sampling === 'withReplacement')
+      kernels.drawWithReplacement(this.#order, drawn, rows, seed, Stream.shuffle, epoch + index);
+  }
+
   #step(): void {
-    const { rows, batchSize, shuffle, seed, epoch, report } = this.#request;
+    const { drawn, batchSize, report } = this.#request;
     const inEpoch = this.steps % this.#stepsPerEpoch;
-    if (inEpoch === 0 && shuffle) {
-      kernels.permutation(this.#order, rows, seed, Stream.shuffle, epoch + this.steps / this.#stepsPerEpoch);
-    }
+    if (inEpoch === 0) this.#beginEpoch(this.steps / this.#stepsPerEpoch);
     const begin = inEpoch * batchSize;
     const step: Step = {
       request: this.#request,
       order: this.#order,
       begin,
-      rows: Math.min(batchSize, rows - begin),
+      rows: Math.min(batchSize, drawn - begin),
       index: this.steps,
       scalarCount: this.#scalarCount,
     };

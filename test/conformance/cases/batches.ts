@@ -1,6 +1,8 @@
 import { Data, lengths, matricesAndEmpty, repeated } from '../data.js';
 import {
+  type DrawArguments,
   type DropoutArguments,
+  drawWithReplacement,
   dropoutForward,
   type GatherArguments,
   gatherBytes,
@@ -172,5 +174,13 @@ export const batchCases = {
       return { arguments: { n, ...key, epoch: step } };
     }),
     reference: permutation,
+  }),
+
+  drawWithReplacement: defineCases<DrawArguments>({
+    samples: [...lengths, 2, 1000].flatMap((n, i) => {
+      const { step, ...key } = keys[i % 4];
+      return [1, 3, 10, 60000, 2 ** 31 - 1].map((sourceRows) => ({ arguments: { n, sourceRows, ...key, epoch: step } }));
+    }),
+    reference: drawWithReplacement,
   }),
 } satisfies CaseTable;

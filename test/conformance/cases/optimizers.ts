@@ -3,9 +3,11 @@ import {
   type AdaGradArguments,
   type AdamArguments,
   type AdamWArguments,
+  type AmsGradArguments,
   adaGrad,
   adam,
   adamW,
+  amsGrad,
   type RmsPropArguments,
   rmsProp,
   type SgdArguments,
@@ -88,6 +90,14 @@ const adamSettings = (settings: Partial<AdamArguments>) => (data: Data, n: numbe
 const adamWSettings = (settings: Partial<AdamWArguments>) => (data: Data, n: number) => ({
   ...moments(data, n),
   shrink: 1e-3,
+  ...settings,
+});
+
+const amsGradSettings = (settings: Partial<AmsGradArguments>) => (data: Data, n: number) => ({
+  ...moments(data, n),
+  // Above v in about half of the elements.
+  vMax: data.uniform(n, 0, 0.3),
+  weightDecay: 0,
   ...settings,
 });
 
@@ -285,5 +295,41 @@ export const optimizerCases = {
       ...adamSpecials({ shrink: 0.5 }, [0.5, -1, 1.5, 2, 2.5]),
     ],
     reference: adamW,
+  }),
+
+  amsGrad: defineCases<AmsGradArguments>({
+    samples: [
+      ...swept<AmsGradArguments>([
+        amsGradSettings({}),
+        (data, n) => amsGradSettings({ ...firstStep(n), vMax: zeros(n) })(data, n),
+        amsGradSettings({ correction: 1, epsilon: 1e-2 }),
+        amsGradSettings({ correction: 1, epsilon: 0, epsilonInside: 1e-2 }),
+        amsGradSettings({ weightDecay: 0.03, beta2: 0.99 }),
+      ]),
+      ...adamSpecials({ weightDecay: 0 }, [1, -2, 3, 4, 5]).map((sample) => ({
+        ...sample,
+        arguments: { ...sample.arguments, vMax: zeros(5) },
+      })),
+      {
+        note: 'the largest average so far counts; NaN in the gradient reaches all',
+        arguments: {
+          p: [1, 1, 1],
+          m: zeros(3),
+          v: zeros(3),
+          vMax: [4, 0, 1],
+          g: [1, 1, NAN],
+          n: 3,
+          stepSize: 1,
+          correction: 1,
+          beta1: 0.5,
+          beta2: 0.75,
+          epsilon: 0,
+          epsilonInside: 0,
+          weightDecay: 0,
+        },
+        expected: { p: [0.75, 0, NAN], v: [0.25, 0.25, NAN], vMax: [4, 0.25, NAN] },
+      },
+    ],
+    reference: amsGrad,
   }),
 } satisfies CaseTable;

@@ -64,3 +64,13 @@ export function permutation({ n, seed, stream, epoch }: PermutationArguments): R
   }
   return { order };
 }
+
+export type DrawArguments = PermutationArguments & { sourceRows: number };
+
+export function drawWithReplacement({ n, sourceRows, seed, stream, epoch }: DrawArguments): Results {
+  const order = Float64Array.from({ length: n }, (_, i) => {
+    const word = threefry2x32([seed, stream], [i >> 1, epoch])[i & 1];
+    return Number((BigInt(word) * BigInt(sourceRows)) >> 32n);
+  });
+  return { order };
+}

@@ -94,6 +94,7 @@ type Moments = {
 };
 export type AdamArguments = Moments & { weightDecay: number };
 export type AdamWArguments = Moments & { shrink: number };
+export type AmsGradArguments = AdamArguments & { vMax: Vector };
 
 export function adam(a: AdamArguments): Results {
   const p = new Float64Array(a.n);
@@ -110,4 +111,14 @@ export function adam(a: AdamArguments): Results {
 
 export function adamW({ shrink, ...a }: AdamWArguments): Results {
   return adam({ ...a, p: Float64Array.from({ length: a.n }, (_, i) => a.p[i] * (1 - shrink)), weightDecay: 0 });
+}
+
+export function amsGrad(a: AmsGradArguments): Results {
+  const { m, v } = adam(a);
+  const vMax = Float64Array.from({ length: a.n }, (_, i) => Math.max(a.vMax[i], v[i]));
+  const p = Float64Array.from(
+    { length: a.n },
+    (_, i) => a.p[i] - a.stepSize * ratio(m[i], Math.sqrt(vMax[i] * a.correction + a.epsilonInside) + a.epsilon),
+  );
+  return { p, m, v, vMax };
 }

@@ -60,14 +60,31 @@ export function gatherLabels(labels: Int32Array, source: Int32Array, order: Int3
 
 const words = new Uint32Array(2);
 
+/** Number q of the random sequence of an epoch, scaled to 0 … bound − 1. Called with q = 0, 1, 2, …, as two words come at a time. */
+function randomBelow(bound: number, q: number, seed: number, stream: number, epoch: number): number {
+  if ((q & 1) === 0) threefry(words, 0, seed | 0, stream | 0, q >> 1, epoch | 0);
+  return multiplyHigh(words[q & 1], bound);
+}
+
 /** Fisher and Yates's shuffle of 0 … n−1, with one random word a swap. */
 export function permutation(order: Int32Array, n: number, seed: number, stream: number, epoch: number): void {
   for (let i = 0; i < n; i++) order[i] = i;
   for (let i = n - 1, q = 0; i > 0; i--, q++) {
-    if ((q & 1) === 0) threefry(words, 0, seed | 0, stream | 0, q >> 1, epoch | 0);
-    const j = multiplyHigh(words[q & 1], i + 1);
+    const j = randomBelow(i + 1, q, seed, stream, epoch);
     const kept = order[i];
     order[i] = order[j];
     order[j] = kept;
   }
+}
+
+/** n rows of a source, each drawn from all of them. */
+export function drawWithReplacement(
+  order: Int32Array,
+  n: number,
+  sourceRows: number,
+  seed: number,
+  stream: number,
+  epoch: number,
+): void {
+  for (let i = 0; i < n; i++) order[i] = randomBelow(sourceRows, i, seed, stream, epoch);
 }

@@ -1,8 +1,7 @@
 /** The dense layer, y = f(x · w + b), and its gradients: x is rows × inputs, w inputs × outputs. */
-import { fusedActivations } from '../../../program/signatures.js';
-import { elu, leakyRelu, relu, selu, sigmoid, softplus, tanh } from './activation.js';
 import { gemm } from './gemm.js';
 import { doubles } from './scratch.js';
+import { biasAndActivation } from './tail.js';
 
 export function denseForward(
   y: Float32Array,
@@ -16,35 +15,7 @@ export function denseForward(
   slope: number,
 ): void {
   gemm(y, x, w, rows, outputs, inputs, 0, 0, 1, 0);
-  if (b !== null) addBias(y, b, rows, outputs);
-  const n = rows * outputs;
-  switch (fusedActivations[activation]) {
-    case 'relu':
-      relu(y, y, n);
-      break;
-    case 'leakyRelu':
-      leakyRelu(y, y, n, slope);
-      break;
-    case 'elu':
-      elu(y, y, n, slope);
-      break;
-    case 'selu':
-      selu(y, y, n);
-      break;
-    case 'sigmoid':
-      sigmoid(y, y, n);
-      break;
-    case 'tanh':
-      tanh(y, y, n);
-      break;
-    case 'softplus':
-      softplus(y, y, n);
-      break;
-  }
-}
-
-function addBias(y: Float32Array, b: Float32Array, rows: number, outputs: number): void {
-  for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < outputs; j++, o++) y[o] += b[j];
+  biasAndActivation(y, b, rows, outputs, activation, slope);
 }
 
 /** dx = dy · wᵀ. */

@@ -132,3 +132,34 @@ export function adamW(
     p[i] = denominator === 0 ? pi : pi - (stepSize * mi) / denominator;
   }
 }
+
+export function amsGrad(
+  p: Float32Array,
+  m: Float32Array,
+  v: Float32Array,
+  vMax: Float32Array,
+  g: Float32Array,
+  n: number,
+  stepSize: number,
+  correction: number,
+  beta1: number,
+  beta2: number,
+  epsilon: number,
+  epsilonInside: number,
+  weightDecay: number,
+): void {
+  const intake1 = 1 - beta1;
+  const intake2 = 1 - beta2;
+  for (let i = 0; i < n; i++) {
+    const pi = p[i];
+    const gi = g[i] + weightDecay * pi;
+    const mi = beta1 * m[i] + intake1 * gi;
+    const vi = beta2 * v[i] + intake2 * gi * gi;
+    const largest = Math.max(vMax[i], vi);
+    m[i] = mi;
+    v[i] = vi;
+    vMax[i] = largest;
+    const denominator = Math.sqrt(largest * correction + epsilonInside) + epsilon;
+    if (denominator !== 0) p[i] = pi - (stepSize * mi) / denominator;
+  }
+}

@@ -1,0 +1,59 @@
+/** What the examples share: their options, the folder that they write to, their reports and checks. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { htmlReport, type Report, type ReportTable } from 'blasnet/report';
+
+const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' } } });
+
+/** `--quick`: a run of a few seconds, for the tests. */
+export const quick = values.quick;
+/** `--seed <number>`: fixes everything that is drawn; 1 by default. */
+export const seed = Number(values.seed);
+
+/** The folder that an example writes to: build/examples/<name>, made when it is not there. */
+export function outputFolder(name: string): string {
+  const folder = fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Prints a table in aligned columns. */
+export function printTable({ columns, rows }: ReportTable): void {
+  const cells = [columns, ...rows].map((row) => row.map(String));
+  const widths = columns.map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+  for (const row of cells)
+    console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
+}
+
+/** Prints the tables of a report; writes its pictures, each named after its section, and the whole as report.html. */
+export function present(name: string, report: Report): void {
+  const files: Record<string, string> = { 'report.html': htmlReport(report) };
+  for (const { heading, table, svg = [] } of report.sections) {
+    if (table !== undefined) {
+      console.log(`\n${heading}`);
+      printTable(table);
+    }
+    const slug = heading
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, ' ')
+      .trim()
+      .replaceAll(' ', '-');
+    const pictures = typeof svg === 'string' ? [svg] : svg;
+    for (const [i, picture] of pictures.entries())
+      files[pictures.length === 1 ? `${slug}.svg` : `${slug}-${i + 1}.svg`] = picture;
+  }
+  const folder = outputFolder(name);
+  for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
+  console.log(`\nwrote ${Object.keys(files).join(', ')} to ${relative(process.cwd(), folder)}`);
+}
+
+/** Prints whether a claim holds; when it does not, the process ends with status 1. */
+export function check(claim: string, holds: boolean): void {
+  console.log(`${holds ? 'holds' : 'FAILS'}: ${claim}`);
+  if (!holds) process.exitCode = 1;
+}
+
+export const mean = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;

@@ -1,0 +1,21 @@
+/** Gradient clipping over a flat block of n gradients g. */
+
+/** g ← clamp(g, −limit, limit); a NaN stays one. */
+export function clipValue(g: Float32Array, n: number, limit: number): void {
+  for (let i = 0; i < n; i++) g[i] = Math.min(Math.max(g[i], -limit), limit);
+}
+
+/** total = carry + Σ g²; total may be carry. */
+export function squareSum(total: Float64Array, carry: Float64Array | null, g: Float32Array, n: number): void {
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += g[i] * g[i];
+  total[0] = (carry === null ? 0 : carry[0]) + sum;
+}
+
+/** g ← g · limit / norm where norm, the root of `squares`, is finite and above the limit. */
+export function clipNorm(g: Float32Array, squares: Float64Array, n: number, limit: number): void {
+  const norm = Math.sqrt(squares[0]);
+  if (!(norm > limit) || norm === Infinity) return;
+  const factor = limit / norm;
+  for (let i = 0; i < n; i++) g[i] *= factor;
+}

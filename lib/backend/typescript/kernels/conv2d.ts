@@ -1,0 +1,228 @@
+/**
+ * The convolution and its gradients, as matrix products over patches: each output pixel's window, windowHeight ×
+ * windowWidth × channels numbers, is a row of a matrix that is written block by block. Images are channels last.
+ */
+import { gemm } from './gemm.js';
+import { floats, moreDoubles } from './scratch.js';
+import { biasAndActivation } from './tail.js';
+
+interface Geometry {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly outHeight: number;
+  readonly outWidth: number;
+  readonly windowHeight: number;
+  readonly windowWidth: number;
+  readonly strideHeight: number;
+  readonly strideWidth: number;
+  readonly padTop: number;
+  readonly padLeft: number;
+}
+
+/** A block of patches of about this many elements stays in the second-level cache. */
+const BLOCK = 1 << 16;
+/** Output pixels below which a block would not repay the packing of the weights. */
+const FEWEST = 128;
+
+/** Output pixels of a block: as many as fit, at least FEWEST unless these take 16 times the memory of a block. */
+function pixelsPerBlock(patch: number): number {
+  const elements = Math.max(BLOCK, Math.min(FEWEST * patch, 16 * BLOCK));
+  return Math.max(1, Math.floor(elements / Math.max(1, patch)));
+}
+
+/** y = f(conv(x, w) + b). */
+export function conv2dForward(
+  y: Float32Array,
+  x: Float32Array,
+  w: Float32Array,
+  b: Float32Array | null,
+  rows: number,
+  height: number,
+  width: number,
+  channels: number,
+  outHeight: number,
+  outWidth: number,
+  windowHeight: number,
+  windowWidth: number,
+  strideHeight: number,
+  strideWidth: number,
+  padTop: number,
+  padLeft: number,
+  filters: number,
+  activation: number,
+  slope: number,
+): void {
+  const geometry = {
+    height,
+    width,
+    channels,
+    outHeight,
+    outWidth,
+    windowHeight,
+    windowWidth,
+    strideHeight,
+    strideWidth,
+    padTop,
+    padLeft,
+  };
+  const patch = windowHeight * windowWidth * channels;
+  const pixels = rows * outHeight * outWidth;
+  const block = Math.min(pixels, pixelsPerBlock(patch));
+  const patches = floats(block * patch);
+  for (let from = 0; from < pixels; from += block) {
+    const to = Math.min(pixels, from + block);
+    gather(patches, x, from, to, geometry);
+    gemm(y.subarray(from * filters, to * filters), patches, w, to - from, filters, patch, 0, 0, 1, 0);
+  }
+  biasAndActivation(y, b, pixels, filters, activation, slope);
+}
+
+/** dx: each patch's gradient, dy · wᵀ, added where the patch came from. */
+export function conv2dBackwardInput(
+  dx: Float32Array,
+  dy: Float32Array,
+  w: Float32Array,
+  rows: number,
+  height: number,
+  width: number,
+  channels: number,
+  outHeight: number,
+  outWidth: number,
+  windowHeight: number,
+  windowWidth: number,
+  strideHeight: number,
+  strideWidth: number,
+  padTop: number,
+  padLeft: number,
+  filters: number,
+): void {
+  const geometry = {
+    height,
+    width,
+    channels,
+    outHeight,
+    outWidth,
+    windowHeight,
+    windowWidth,
+    strideHeight,
+    strideWidth,
+    padTop,
+    padLeft,
+  };
+  const patch = windowHeight * windowWidth * channels;
+  const outPixels = outHeight * outWidth;
+  const size = height * width * channels;
+  const block = Math.min(outPixels, pixelsPerBlock(patch));
+  const patches = floats(block * patch);
+  const sums = moreDoubles(size);
+  for (let row = 0; row < rows; row++) {
+    for (let i = 0; i < size; i++) sums[i] = 0;
+    for (let from = 0; from < outPixels; from += block) {
+      const to = Math.min(outPixels, from + block);
+      const start = row * outPixels;
+      gemm(patches, dy.subarray((start + from) * filters, (start + to) * filters), w, to - from, patch, filters, 0, 1, 1, 0);
+      scatter(sums, patches, from, to, geometry);
+    }
+    for (let i = 0, o = row * size; i < size; i++, o++) dx[o] = sums[i];
+  }
+}
+
+/** dw = patchesᵀ · dy. */
+export function conv2dBackwardWeight(
+  dw: Float32Array,
+  x: Float32Array,
+  dy: Float32Array,
+  rows: number,
+  height: number,
+  width: number,
+  channels: number,
+  outHeight: number,
+  outWidth: number,
+  windowHeight: number,
+  windowWidth: number,
+  strideHeight: number,
+  strideWidth: number,
+  padTop: number,
+  padLeft: number,
+  filters: number,
+  patch: number,
+): void {
+  const geometry = {
+    height,
+    width,
+    channels,
+    outHeight,
+    outWidth,
+    windowHeight,
+    windowWidth,
+    strideHeight,
+    strideWidth,
+    padTop,
+    padLeft,
+  };
+  const pixels = rows * outHeight * outWidth;
+  const block = Math.min(pixels, pixelsPerBlock(patch));
+  const patches = floats(block * patch);
+  if (pixels === 0) dw.fill(0);
+  for (let from = 0; from < pixels; from += block) {
+    const to = Math.min(pixels, from + block);
+    gather(patches, x, from, to, geometry);
+    const part = dy.subarray(from * filters, to * filters);
+    gemm(dw, patches, part, patch, filters, to - from, 1, 0, 1, from === 0 ? 0 : 1);
+  }
+}
+
+/** Writes the patches of output pixels [from, to), counted over all images, with zeros outside the image. */
+function gather(patches: Float32Array, x: Float32Array, from: number, to: number, geometry: Geometry): void {
+  const { height, width, channels, outHeight, outWidth, windowHeight, windowWidth } = geometry;
+  const { strideHeight, strideWidth, padTop, padLeft } = geometry;
+  const run = windowWidth * channels;
+  let ox = from % outWidth;
+  let line = (from - ox) / outWidth;
+  for (let pixel = from, o = 0; pixel < to; pixel++) {
+    const oy = line % outHeight;
+    const image = (line - oy) / outHeight;
+    const left = ox * strideWidth - padLeft;
+    // Elements of the window's row that lie inside the image's.
+    const begin = Math.min(run, Math.max(0, -left) * channels);
+    const end = Math.max(begin, Math.min(windowWidth, width - left) * channels);
+    for (let ky = 0, iy = oy * strideHeight - padTop; ky < windowHeight; ky++, iy++) {
+      const inside = iy >= 0 && iy < height;
+      const first = o + (inside ? begin : run);
+      const last = o + (inside ? end : run);
+      const next = o + run;
+      let s = ((image * height + iy) * width + left) * channels + begin;
+      for (; o < first; o++) patches[o] = 0;
+      for (; o < last; o++, s++) patches[o] = x[s];
+      for (; o < next; o++) patches[o] = 0;
+    }
+    if (++ox === outWidth) {
+      ox = 0;
+      line++;
+    }
+  }
+}
+
+/** Adds the patches of output pixels [from, to) of one image to where `gather` reads them. */
+function scatter(sums: Float64Array, patches: Float32Array, from: number, to: number, geometry: Geometry): void {
+  const { height, width, channels, outWidth, windowHeight, windowWidth } = geometry;
+  const { strideHeight, strideWidth, padTop, padLeft } = geometry;
+  const run = windowWidth * channels;
+  let ox = from % outWidth;
+  let oy = (from - ox) / outWidth;
+  for (let pixel = from, start = 0; pixel < to; pixel++) {
+    const left = ox * strideWidth - padLeft;
+    const begin = Math.max(0, -left) * channels;
+    const end = Math.min(windowWidth, width - left) * channels;
+    for (let ky = 0, iy = oy * strideHeight - padTop; ky < windowHeight; ky++, iy++, start += run) {
+      if (iy < 0 || iy >= height) continue;
+      const last = start + end;
+      for (let o = start + begin, s = (iy * width + left) * channels + begin; o < last; o++, s++) sums[s] += patches[o];
+    }
+    if (++ox === outWidth) {
+      ox = 0;
+      oy++;
+    }
+  }
+}

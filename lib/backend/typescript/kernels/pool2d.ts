@@ -1,0 +1,156 @@
+/**
+ * Pooling over windows of images, channels last. Pixels outside the image don't take part. Loops run over channels
+ * innermost, where memory is contiguous.
+ */
+
+/** The largest pixel of each window and its position in the image: the first of equals, or the first NaN. */
+export function maxPool2dForward(
+  y: Float32Array,
+  winner: Int32Array,
+  x: Float32Array,
+  rows: number,
+  height: number,
+  width: number,
+  channels: number,
+  outHeight: number,
+  outWidth: number,
+  windowHeight: number,
+  windowWidth: number,
+  strideHeight: number,
+  strideWidth: number,
+  padTop: number,
+  padLeft: number,
+): void {
+  const size = height * width * channels;
+  for (let row = 0, o = 0; row < rows; row++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = Math.max(0, oy * strideHeight - padTop);
+      const bottom = Math.min(height, oy * strideHeight - padTop + windowHeight);
+      for (let ox = 0; ox < outWidth; ox++, o += channels) {
+        const left = Math.max(0, ox * strideWidth - padLeft);
+        const right = Math.min(width, ox * strideWidth - padLeft + windowWidth);
+        const empty = top >= bottom || left >= right;
+        for (let c = 0; c < channels; c++) {
+          let best = empty ? 0 : -Infinity;
+          let at = empty ? -1 : (top * width + left) * channels + c;
+          for (let iy = top; iy < bottom; iy++) {
+            let position = (iy * width + left) * channels + c;
+            for (let ix = left; ix < right; ix++, position += channels) {
+              const value = x[row * size + position];
+              // A NaN takes the place of any number, and no number takes its.
+              if (value > best || (value !== value && best === best)) {
+                best = value;
+                at = position;
+              }
+            }
+          }
+          y[o + c] = best;
+          winner[o + c] = at;
+        }
+      }
+    }
+  }
+}
+
+/** dy added at the winners. */
+export function maxPool2dBackward(
+  dx: Float32Array,
+  dy: Float32Array,
+  winner: Int32Array,
+  rows: number,
+  height: number,
+  width: number,
+  channels: number,
+  outHeight: number,
+  outWidth: number,
+  _windowHeight: number,
+  _windowWidth: number,
+  _strideHeight: number,
+  _strideWidth: number,
+  _padTop: number,
+  _padLeft: number,
+): void {
+  const size = height * width * channels;
+  const outSize = outHeight * outWidth * channels;
+  dx.fill(0, 0, rows * height * width * channels);
+  for (let row = 0, o = 0, start = 0; row < rows; row++, start += size) {
+    for (const end = o + outSize; o < end; o++) {
+      const position = winner[o];
+      if (position >= 0 && position < size) dx[start + position] += dy[o];
+    }
+  }
+}
+
+/** The mean of each window's pixels. */
+export function avgPool2dForward(
+  y: Float32Array,
+  x: Float32Array,
+  rows: number,
+  height: number,
+  width: number,
+  channels: number,
+  outHeight: number,
+  outWidth: number,
+  windowHeight: number,
+  windowWidth: number,
+  strideHeight: number,
+  strideWidth: number,
+  padTop: number,
+  padLeft: number,
+): void {
+  for (let row = 0, o = 0; row < rows; row++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = Math.max(0, oy * strideHeight - padTop);
+      const bottom = Math.min(height, oy * strideHeight - padTop + windowHeight);
+      for (let ox = 0; ox < outWidth; ox++, o += channels) {
+        const left = Math.max(0, ox * strideWidth - padLeft);
+        const right = Math.min(width, ox * strideWidth - padLeft + windowWidth);
+        const share = 1 / ((bottom - top) * (right - left));
+        const empty = top >= bottom || left >= right;
+        for (let c = 0; c < channels; c++) {
+          let sum = 0;
+          for (let iy = top; iy < bottom; iy++) {
+            const last = ((row * height + iy) * width + right) * channels + c;
+            for (let s = ((row * height + iy) * width + left) * channels + c; s < last; s += channels) sum += x[s];
+          }
+          y[o + c] = empty ? 0 : sum * share;
+        }
+      }
+    }
+  }
+}
+
+/** dy shared equally among the pixels of its window. */
+export function avgPool2dBackward(
+  dx: Float32Array,
+  dy: Float32Array,
+  rows: number,
+  height: number,
+  width: number,
+  channels: number,
+  outHeight: number,
+  outWidth: number,
+  windowHeight: number,
+  windowWidth: number,
+  strideHeight: number,
+  strideWidth: number,
+  padTop: number,
+  padLeft: number,
+): void {
+  dx.fill(0, 0, rows * height * width * channels);
+  for (let row = 0, o = 0; row < rows; row++) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const top = Math.max(0, oy * strideHeight - padTop);
+      const bottom = Math.min(height, oy * strideHeight - padTop + windowHeight);
+      for (let ox = 0; ox < outWidth; ox++, o += channels) {
+        const left = Math.max(0, ox * strideWidth - padLeft);
+        const right = Math.min(width, ox * strideWidth - padLeft + windowWidth);
+        const share = 1 / ((bottom - top) * (right - left));
+        for (let iy = top; iy < bottom; iy++) {
+          let s = ((row * height + iy) * width + left) * channels;
+          for (let ix = left; ix < right; ix++) for (let c = 0; c < channels; c++, s++) dx[s] += dy[o + c] * share;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import { checkInteger, checkShape, invalid } from '../checks.js';
+import { BlasnetError } from '../errors.js';
+import type { Shape } from '../program/instructions.js';
+
+/** One size for height and width, or one for each. */
+export type Size2d = number | readonly [height: number, width: number];
+
+/**
+ * Rows and columns of padding around an image. `valid`: none. `same`: as TensorFlow does it, so many that the output has
+ * ceil(size / stride) pixels, the odd one at the end. Otherwise one number for all sides, [height, width] for both sides
+ * of each dimension, or [[top, bottom], [left, right]].
+ */
+export type Padding2d =
+  | 'valid'
+  | 'same'
+  | Size2d
+  | readonly [rows: readonly [top: number, bottom: number], columns: readonly [left: number, right: number]];
+
+/** Padding before and after, for height and width. */
+type Margins = readonly [readonly [number, number], readonly [number, number]];
+
+/** A window that slides over images. */
+export interface Window2d {
+  readonly window: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: 'same' | Margins;
+}
+
+export interface Window2dOptions {
+  window: Size2d;
+  stride?: Size2d | undefined;
+  padding?: Padding2d | undefined;
+}
+
+const largest = 2 ** 31;
+
+function checkPair(name: string, value: unknown, min: number): [number, number] {
+  const range = { min, below: largest };
+  if (!Array.isArray(value)) {
+    const size = checkInteger(name, value, range);
+    return [size, size];
+  }
+  if (value.length !== 2) throw invalid(name, 'an integer or a pair [height, width]', value);
+  return [checkInteger(`${name}[0]`, value[0], range), checkInteger(`${name}[1]`, value[1], range)];
+}
+
+function checkPadding(name: string, value: unknown): 'same' | Margins {
+  if (value === 'same') return value;
+  if (value === 'valid') return checkPadding(name, 0);
+  if (typeof value !== 'number' && !Array.isArray(value)) {
+    throw invalid(name, "'same', 'valid', an integer, [height, width] or [[top, bottom], [left, right]]", value);
+  }
+  if (Array.isArray(value) && value.some(Array.isArray)) {
+    if (value.length !== 2 || !value.every((side) => Array.isArray(side) && side.length === 2)) {
+      throw invalid(name, '[[top, bottom], [left, right]]', value);
+    }
+    return [checkPair(`${name}[0]`, value[0], 0), checkPair(`${name}[1]`, value[1], 0)];
+  }
+  const [height, width] = checkPair(name, value, 0);
+  return [
+    [height, height],
+    [width, width],
+  ];
+}
+
+/** Checks window, stride and padding of the layer `type`. */
+export function checkWindow(type: string, { window, stride = 1, padding = 'valid' }: Window2dOptions): Window2d {
+  return {
+    window: checkPair(`${type}: window`, window, 1),
+    stride: checkPair(`${type}: stride`, stride, 1),
+    padding: checkPadding(`${type}: padding`, padding),
+  };
+}
+
+/** The input's height, width and channels; throws when its samples are not images. */
+export function imageShape(type: string, input: Shape): readonly [height: number, width: number, channels: number] {
+  if (input.length !== 3) {
+    throw new BlasnetError(
+      'SHAPE_MISMATCH',
+      `${type}: input: expected samples of the shape [height, width, channels], got [${input.join(', ')}]`,
+    );
+  }
+  return [input[0], input[1], input[2]];
+}
+
+/** The window's positions along one dimension, and the padding before the first. */
+function positions(type: string, dimension: 'height' | 'width', size: number, { window, stride, padding }: Window2d) {
+  const axis = dimension === 'height' ? 0 : 1;
+  if (padding === 'same') {
+    const out = Math.ceil(size / stride[axis]);
+    const pads = Math.max(0, (out - 1) * stride[axis] + window[axis] - size);
+    return { out, before: Math.floor(pads / 2) };
+  }
+  const [before, after] = padding[axis];
+  const out = Math.floor((size + before + after - window[axis]) / stride[axis]) + 1;
+  if (out < 1) {
+    throw new BlasnetError(
+      'SHAPE_MISMATCH',
+      `${type}: a window of ${dimension} ${window[axis]} does not fit into an input of ${dimension} ${size} with padding ${before} + ${after}`,
+    );
+  }
+  return { out, before };
+}
+
+/** The sizes that the kernels take, but for the rows, of a window over images of shape `input`. */
+export function geometry(type: string, input: Shape, window: Window2d) {
+  const [height, width, channels] = imageShape(type, input);
+  const rows = positions(type, 'height', height, window);
+  const columns = positions(type, 'width', width, window);
+  return {
+    height,
+    width,
+    channels,
+    outHeight: rows.out,
+    outWidth: columns.out,
+    windowHeight: window.window[0],
+    windowWidth: window.window[1],
+    strideHeight: window.stride[0],
+    strideWidth: window.stride[1],
+    padTop: rows.before,
+    padLeft: columns.before,
+  };
+}
+
+export type Geometry = ReturnType<typeof geometry>;
+
+/** The shape of the windows' outputs, with so many channels. */
+export function outputShape(type: string, { outHeight, outWidth }: Geometry, channels: number): number[] {
+  return checkShape(`${type}: output`, [outHeight, outWidth, channels]);
+}

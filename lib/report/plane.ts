@@ -1,0 +1,78 @@
+import { BlasnetError } from '../errors.js';
+import type { Spec } from './vega.js';
+
+/** A rectangle of the plane, cut into cells. */
+export interface Plane {
+  readonly x: readonly [number, number];
+  readonly y: readonly [number, number];
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** `resolution` cells across the rectangle, and as many down as make them nearly square in a picture of the usual proportions. */
+export function plane(x: [number, number], y: [number, number], resolution: number): Plane {
+  return { x, y, columns: resolution, rows: Math.round(0.7 * resolution) };
+}
+
+/** The centres of the cells, from the top left, row by row: x and y in turn. */
+export function centres({ x, y, columns, rows }: Plane): Float32Array {
+  const points = new Float32Array(2 * rows * columns);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const at = 2 * (row * columns + column);
+      points[at] = x[0] + ((column + 0.5) / columns) * (x[1] - x[0]);
+      points[at + 1] = y[1] - ((row + 0.5) / rows) * (y[1] - y[0]);
+    }
+  }
+  return points;
+}
+
+/** Throws `NON_FINITE` for the first value that is not finite, naming its point. */
+export function checkField(name: string, values: ArrayLike<number>, points: Float32Array): void {
+  const each = (2 * values.length) / points.length;
+  for (let i = 0; i < values.length; i++) {
+    if (Number.isFinite(values[i])) continue;
+    const at = 2 * Math.floor(i / each);
+    throw new BlasnetError(
+      'NON_FINITE',
+      `${name}: expected a finite number at (${points[at]}, ${points[at + 1]}), got ${values[i]}`,
+    );
+  }
+}
+
+/** The scales `x` and `y` of the plane. */
+export function planeScales({ x, y }: Plane): Spec[] {
+  return [
+    { name: 'x', type: 'linear', domain: x, range: 'width', zero: false },
+    { name: 'y', type: 'linear', domain: y, range: 'height', zero: false },
+  ];
+}
+
+/**
+ * A table of areas: for each field (one value a cell, `key` naming it) and each threshold, where the field, interpolated between the
+ * centres of the cells, is at or above the threshold.
+ */
+export function areas(
+  name: string,
+  { columns, rows }: Plane,
+  fields: readonly { key: string; values: number[] }[],
+  thresholds: readonly number[],
+): Spec {
+  const scale = { expr: `[width / ${columns}, height / ${rows}]` };
+  return {
+    name,
+    values: fields.map(({ key, values }) => ({ key, field: { width: columns, height: rows, values } })),
+    transform: [{ type: 'isocontour', field: 'field', thresholds, scale }],
+  };
+}
+
+/** Draws a table of areas. */
+export function areaMarks(name: string, look: Spec): Spec {
+  return {
+    type: 'path',
+    clip: true,
+    from: { data: name },
+    encode: { enter: { strokeJoin: { value: 'round' }, ...look } },
+    transform: [{ type: 'geopath', field: 'datum.contour' }],
+  };
+}

@@ -1,0 +1,244 @@
+// The rows of the image that one row of the output sees are copied with their padding into a band; there each window row is a
+// run of neighbours, and the sums run in registers with the filters in the lanes of a vector.
+#include "conv2d_direct.h"
+
+#include "activations.h"
+
+namespace blasnet::BLASNET_SIMD {
+namespace {
+
+using math::larger;
+using math::smaller;
+
+#if defined(__AVX512F__)
+constexpr int64_t lanes = 16;
+#elif defined(__AVX__)
+constexpr int64_t lanes = 8;
+#else
+constexpr int64_t lanes = 4;
+#endif
+
+// Compilers keep an array of these in registers, which they don't do reliably with an array of arrays of float.
+using Vector = float __attribute__((vector_size(lanes * sizeof(float))));
+
+BLASNET_INLINE Vector load(const float* x) {
+  Vector v;
+  __builtin_memcpy(&v, x, sizeof v);
+  return v;
+}
+
+BLASNET_INLINE void store(float* y, Vector v) { __builtin_memcpy(y, &v, sizeof v); }
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr bool manyRegisters = true;
+#else
+constexpr bool manyRegisters = false;
+#endif
+
+constexpr int64_t bandElements = 4096;
+constexpr int64_t weightElements = 8192;
+constexpr int64_t longestPatch = 512;
+
+int64_t bandRow(const Geometry& g) { return ((g.outWidth - 1) * g.strideWidth + g.windowWidth) * g.channels; }
+
+void copy(float* y, const float* x, int64_t n) {
+#pragma omp simd
+  for (int64_t j = 0; j < n; j++) y[j] = x[j];
+}
+
+// band: windowHeight x bandRow <- what output row oy sees of an image. The padding beside the image is 0 already.
+void fillBand(float* band, const float* image, const Geometry& g, int64_t oy) {
+  const int64_t row = g.width * g.channels, length = bandRow(g), pad = g.padLeft * g.channels;
+  for (int64_t ky = 0; ky < g.windowHeight; ky++, band += length) {
+    const int64_t iy = oy * g.strideHeight + ky - g.padTop;
+    if (iy < 0 || iy >= g.height) {
+      clear(band, length);
+    } else if (pad < length) {
+      copy(band + pad, image + iy * row, smaller(row, length - pad));
+    }
+  }
+}
+
+// offsets: where in the band the elements [begin, end) of the patch are, for a window that starts at its first element.
+void fillOffsets(int32_t* offsets, const Geometry& g, int64_t begin, int64_t end) {
+  const int64_t run = g.windowRow(), length = bandRow(g);
+  for (int64_t at = begin; at < end; at++) offsets[at - begin] = static_cast<int32_t>(at / run * length + at % run);
+}
+
+// The filters run in groups of `lanes`; with more filters than that the last group is moved back to end with them.
+int64_t groupsFor(int64_t filters) { return (filters + lanes - 1) / lanes; }
+int64_t groupStart(int64_t group, int64_t filters) { return larger(0, smaller(group * lanes, filters - lanes)); }
+
+// packed: rows x lanes <- a group of the columns of a matrix of that many rows; missing filters are 0.
+void pack(float* packed, const float* matrix, int64_t rows, int64_t filters) {
+  if (filters >= lanes) {
+    for (int64_t row = 0; row < rows; row++) store(packed + row * lanes, load(matrix + row * filters));
+    return;
+  }
+  clear(packed, rows * lanes);
+  for (int64_t row = 0; row < rows; row++) {
+    for (int64_t j = 0; j < filters; j++) packed[row * lanes + j] = matrix[row * filters + j];
+  }
+}
+
+// A group of filters.
+struct Group {
+  const float* weights;  // patch x lanes
+  Vector bias;
+};
+
+// `pixels` neighbouring outputs of a group. in: where the first one's window starts in the band; `step`: from there to the
+// next one's. Each is stored as a whole vector.
+template <int pixels>
+BLASNET_INLINE void outputs(float* y, const float* in, const Group& group, const int32_t* offsets, int64_t patch, int64_t step,
+                            int64_t filters) {
+  Vector sum[pixels];
+#pragma GCC unroll 16
+  for (int p = 0; p < pixels; p++) sum[p] = group.bias;
+  for (int64_t k = 0; k < patch; k++) {
+    const float* at = in + offsets[k];
+    const Vector w = load(group.weights + k * lanes);
+#pragma GCC unroll 16
+    for (int p = 0; p < pixels; p++) {
+      sum[p] += at[p % 3 * step] * w;
+      if (p % 3 == 2) at += 3 * step;
+    }
+  }
+#pragma GCC unroll 16
+  for (int p = 0; p < pixels; p++) store(y + p * filters, sum[p]);
+}
+
+// A row of outputs in tiles of `pixels`; the last one is moved back to end with the row.
+template <int pixels>
+__attribute__((noinline)) void outputRow(float* y, const float* band, const Group& group, const int32_t* offsets,
+                                         const Geometry& g, int64_t filters) {
+  const int64_t step = g.strideWidth * g.channels;
+  for (int64_t tile = 0; tile < g.outWidth; tile += pixels) {
+    const int64_t ox = smaller(tile, g.outWidth - pixels);
+    if (step == 1) {
+      outputs<pixels>(y + ox * filters, band + ox, group, offsets, g.patch(), 1, filters);
+    } else {
+      outputs<pixels>(y + ox * filters, band + ox * step, group, offsets, g.patch(), step, filters);
+    }
+  }
+}
+
+// As many pixels as the registers take, and as fit the row with little overlap.
+void outputRow(float* y, const float* band, const Group& group, const int32_t* offsets, const Geometry& g, int64_t filters) {
+  if (g.outWidth % 14 == 0 && manyRegisters) return outputRow<14>(y, band, group, offsets, g, filters);
+  if (g.outWidth % 10 == 0) return outputRow<10>(y, band, group, offsets, g, filters);
+  if (g.outWidth >= 8) return outputRow<8>(y, band, group, offsets, g, filters);
+  outputRow<4>(y, band, group, offsets, g, filters);
+}
+
+}  // namespace
+
+bool isDirect(const Geometry& g, int64_t filters) noexcept {
+  constexpr int64_t most = bandElements;
+  if (g.outWidth < 4 || g.strideWidth == 0 || g.windowRow() == 0 || g.windowHeight == 0 || filters == 0) return false;
+  if (g.outWidth > most || g.strideWidth > most || g.windowHeight > most || g.windowWidth > most || g.channels > most)
+    return false;
+  return g.windowHeight * bandRow(g) <= bandElements && g.patch() <= longestPatch &&
+         g.patch() * groupsFor(filters) * lanes <= weightElements && g.outWidth * filters + lanes <= bandElements;
+}
+
+void directForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
+                   int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+  alignas(64) float weights[weightElements];
+  alignas(64) float band[bandElements];
+  alignas(64) float lastRow[bandElements];
+  int32_t offsets[longestPatch];
+  const int64_t patch = g.patch(), row = g.outWidth * filters, groups = groupsFor(filters);
+  fillOffsets(offsets, g, 0, patch);
+  for (int64_t i = 0; i < groups; i++) pack(weights + i * patch * lanes, w + groupStart(i, filters), patch, filters);
+  clear(band, g.windowHeight * bandRow(g));
+  for (int64_t image = begin; image < end; image++) {
+    for (int64_t oy = 0; oy < g.outHeight; oy++) {
+      fillBand(band, x + image * g.imageSize(), g, oy);
+      // With few filters a vector reaches into the pixels that follow, which are written later; not so at the end.
+      const int64_t at = (image * g.outHeight + oy) * row;
+      const bool crosses = at + row + larger(0, lanes - filters) > end * g.outHeight * row;
+      float* out = crosses ? lastRow : y + at;
+      for (int64_t i = 0; i < groups; i++) {
+        const int64_t first = groupStart(i, filters);
+        Group group = {weights + i * patch * lanes, Vector{}};
+        if (b != nullptr)
+          __builtin_memcpy(&group.bias, b + first, static_cast<uint64_t>(smaller(filters, lanes)) * sizeof(float));
+        outputRow(out + first, band, group, offsets, g, filters);
+      }
+      if (crosses) copy(y + at, lastRow, row);
+      activate(y + at, row, activation, slope);
+    }
+  }
+}
+
+namespace {
+
+// Adds the products of a row of dy with what `tile` elements of the patch see of the band.
+// sums: tile x lanes, of which the first `count` are wanted; dy: a group of filters of the row's first pixel.
+template <int tile>
+BLASNET_INLINE void addProducts(float* sums, const float* band, const float* dy, const int32_t* offsets, const Geometry& g,
+                                int64_t filters, int64_t count) {
+  const int64_t step = g.strideWidth * g.channels;
+  const float* in[tile];
+  Vector sum[tile] = {};
+#pragma GCC unroll 16
+  for (int t = 0; t < tile; t++) in[t] = band + offsets[t < count ? t : 0];
+  for (int64_t ox = 0; ox < g.outWidth; ox++) {
+    const Vector d = load(dy + ox * filters);
+#pragma GCC unroll 16
+    for (int t = 0; t < tile; t++) sum[t] += in[t][ox * step] * d;
+  }
+#pragma GCC unroll 16
+  for (int t = 0; t < tile; t++) {
+    if (t < count) store(sums + t * lanes, load(sums + t * lanes) + sum[t]);
+  }
+}
+
+template <int tile>
+__attribute__((noinline)) void addRow(float* sums, const float* band, const float* dy, const int32_t* offsets, const Geometry& g,
+                                      int64_t filters, int64_t columns) {
+  for (int64_t column = 0; column < columns; column += tile) {
+    addProducts<tile>(sums + column * lanes, band, dy, offsets + column, g, filters, smaller(tile, columns - column));
+  }
+}
+
+}  // namespace
+
+void directBackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t filters,
+                          int64_t begin, int64_t end) noexcept {
+  alignas(64) float total[weightElements];
+  alignas(64) float band[bandElements];
+  alignas(64) float lastRow[bandElements];
+  int32_t offsets[longestPatch];
+  const int64_t row = g.outWidth * filters, columns = end - begin, groups = groupsFor(filters);
+  const bool nines = (columns + 8) / 9 * 9 < (columns + 7) / 8 * 8;
+  fillOffsets(offsets, g, begin, end);
+  clear(total, groups * columns * lanes);
+  clear(band, g.windowHeight * bandRow(g));
+  for (int64_t image = 0; image < rows; image++) {
+    for (int64_t oy = 0; oy < g.outHeight; oy++) {
+      fillBand(band, x + image * g.imageSize(), g, oy);
+      // With few filters a vector reaches into the pixels that follow, and its last lanes are of no use; not so at the end.
+      const int64_t at = (image * g.outHeight + oy) * row, beyond = larger(0, lanes - filters);
+      const bool crosses = at + row + beyond > rows * g.outHeight * row;
+      if (crosses) {
+        copy(lastRow, dy + at, row);
+        clear(lastRow + row, beyond);
+      }
+      for (int64_t i = 0; i < groups; i++) {
+        const float* in = (crosses ? lastRow : dy + at) + groupStart(i, filters);
+        float* sums = total + i * columns * lanes;
+        nines ? addRow<9>(sums, band, in, offsets, g, filters, columns) : addRow<8>(sums, band, in, offsets, g, filters, columns);
+      }
+    }
+  }
+  for (int64_t i = 0; i < groups; i++) {
+    for (int64_t column = 0; column < columns; column++) {
+      copy(dw + (begin + column) * filters + groupStart(i, filters), total + (i * columns + column) * lanes,
+           smaller(filters, lanes));
+    }
+  }
+}
+
+}  // namespace blasnet::BLASNET_SIMD

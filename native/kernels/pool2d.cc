@@ -1,0 +1,188 @@
+// Pooling over windows of images. Few channels don't fill a vector, and their number is not known to the compiler: pixels are
+// read and written in groups of channels of fixed size, which may overlap, and with few channels reach into the next pixel.
+#include "geometry.h"
+#include "kernels.h"
+
+namespace blasnet::BLASNET_SIMD {
+namespace {
+
+using math::larger;
+using math::smaller;
+
+// The pixels of a window that lie inside the image.
+struct Window {
+  int64_t top, bottom, left, right;
+
+  BLASNET_INLINE bool empty() const { return top >= bottom || left >= right; }
+  BLASNET_INLINE int64_t count() const { return (bottom - top) * (right - left); }
+};
+
+// Calls visit(image, pixel, window) for the output pixels of the images [begin, end), numbered through all images.
+template <typename Visit>
+BLASNET_INLINE void forEachWindow(const Geometry& g, int64_t begin, int64_t end, Visit visit) {
+  int64_t pixel = begin * g.outPixels();
+  for (int64_t image = begin; image < end; image++) {
+    for (int64_t oy = 0; oy < g.outHeight; oy++) {
+      const int64_t y = oy * g.strideHeight - g.padTop;
+      for (int64_t ox = 0; ox < g.outWidth; ox++, pixel++) {
+        const int64_t x = ox * g.strideWidth - g.padLeft;
+        visit(image, pixel,
+              Window{larger(0, y), smaller(g.height, y + g.windowHeight), larger(0, x), smaller(g.width, x + g.windowWidth)});
+      }
+    }
+  }
+}
+
+// y, winner: a group of channels of an output pixel; image: that group in the image's first pixel; `channel`: its first one.
+template <int lanes>
+BLASNET_INLINE void takeLargest(float* y, int32_t* winner, const float* image, int64_t channel, const Geometry& g,
+                                const Window& window) {
+  float best[lanes];
+  int32_t position[lanes];
+  const auto positionOf = [&](int64_t iy, int64_t ix) {
+    return static_cast<int32_t>((iy * g.width + ix) * g.channels + channel);
+  };
+  for (int lane = 0; lane < lanes; lane++) {
+    best[lane] = window.empty() ? 0.0f : -math::infinity;
+    position[lane] = window.empty() ? -1 : positionOf(window.top, window.left) + lane;
+  }
+  for (int64_t iy = window.top; iy < window.bottom; iy++) {
+    for (int64_t ix = window.left; ix < window.right; ix++) {
+      const float* in = image + (iy * g.width + ix) * g.channels;
+      const int32_t here = positionOf(iy, ix);
+#pragma omp simd
+      for (int lane = 0; lane < lanes; lane++) {
+        // A NaN takes the place of any number, and no number takes its.
+        const bool wins = !(in[lane] <= best[lane]) & (best[lane] == best[lane]);
+        best[lane] = wins ? in[lane] : best[lane];
+        position[lane] = wins ? here + lane : position[lane];
+      }
+    }
+  }
+  for (int lane = 0; lane < lanes; lane++) {
+    y[lane] = best[lane];
+    winner[lane] = position[lane];
+  }
+}
+
+// y: a group of channels of an output pixel; image: that group in the image's first pixel. Sums run by rows of the window, so
+// that large windows lose no precision.
+template <int lanes>
+BLASNET_INLINE void takeMean(float* y, const float* image, const Geometry& g, const Window& window) {
+  float total[lanes] = {};
+  for (int64_t iy = window.top; iy < window.bottom; iy++) {
+    float partial[lanes] = {};
+    for (int64_t ix = window.left; ix < window.right; ix++) {
+      const float* in = image + (iy * g.width + ix) * g.channels;
+#pragma omp simd
+      for (int lane = 0; lane < lanes; lane++) partial[lane] += in[lane];
+    }
+#pragma omp simd
+    for (int lane = 0; lane < lanes; lane++) total[lane] += partial[lane];
+  }
+  const float count = window.empty() ? 1.0f : static_cast<float>(window.count());
+#pragma omp simd
+  for (int lane = 0; lane < lanes; lane++) y[lane] = total[lane] / count;
+}
+
+template <int lanes>
+struct Group {};
+
+// Calls visit(group, out, in, channel, window) for groups of channels that cover the output of the images [begin, end): `out` is
+// where the group starts in y, `in` where it starts in the first pixel of its image. With at least `lanes` channels, groups
+// may overlap. With fewer, a group reaches into the pixels that follow, in x and y: those of y are written later, and near the
+// end of the images groups are single channels.
+template <int lanes, typename Visit>
+BLASNET_INLINE void forEachGroup(const Geometry& g, int64_t begin, int64_t end, Visit visit) {
+  const int64_t channels = g.channels, beyond = larger(0, lanes - channels);
+  const int64_t inEnd = end * g.imageSize() - beyond, outEnd = end * g.outPixels() * channels - beyond;
+  forEachWindow(g, begin, end, [&](int64_t image, int64_t pixel, const Window& window) {
+    const int64_t in = image * g.imageSize(), out = pixel * channels;
+    if (in + ((window.bottom - 1) * g.width + window.right) * channels > inEnd || out + channels > outEnd) {
+      for (int64_t c = 0; c < channels; c++) visit(Group<1>(), out + c, in + c, c, window);
+      return;
+    }
+    for (int64_t c = 0; c + lanes < channels; c += lanes) visit(Group<lanes>(), out + c, in + c, c, window);
+    const int64_t last = larger(0, channels - lanes);
+    visit(Group<lanes>(), out + last, in + last, last, window);
+  });
+}
+
+#if defined(__AVX512F__)
+constexpr int vectorLanes = 16;
+#elif defined(__AVX__)
+constexpr int vectorLanes = 8;
+#else
+constexpr int vectorLanes = 4;
+#endif
+
+template <int lanes = 1, typename Visit>
+BLASNET_INLINE void forAllGroups(const Geometry& g, int64_t begin, int64_t end, Visit visit) {
+  if constexpr (lanes < vectorLanes) {
+    if (g.channels > lanes) return forAllGroups<2 * lanes>(g, begin, end, visit);
+  }
+  forEachGroup<lanes>(g, begin, end, visit);
+}
+
+}  // namespace
+
+// y, winner: rows x outHeight x outWidth x channels; x: rows x height x width x channels.
+void maxPool2dForward(float* y, int32_t* winner, const float* x, int64_t, int64_t height, int64_t width, int64_t channels,
+                      int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight,
+                      int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept {
+  const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
+                      windowWidth, strideHeight, strideWidth, padTop,    padLeft};
+  if (channels == 0) return;
+  forAllGroups(g, begin, end, [=, &g]<int lanes>(Group<lanes>, int64_t out, int64_t in, int64_t channel, const Window& window) {
+    takeLargest<lanes>(y + out, winner + out, x + in, channel, g, window);
+  });
+}
+
+// dx: rows x height x width x channels; dy, winner: rows x outHeight x outWidth x channels.
+void maxPool2dBackward(float* dx, const float* dy, const int32_t* winner, int64_t, int64_t height, int64_t width,
+                       int64_t channels, int64_t outHeight, int64_t outWidth, int64_t, int64_t, int64_t, int64_t, int64_t,
+                       int64_t, int64_t begin, int64_t end) noexcept {
+  const int64_t size = height * width * channels, outSize = outHeight * outWidth * channels;
+  clear(dx + begin * size, (end - begin) * size);
+  for (int64_t image = begin; image < end; image++) {
+    float* out = dx + image * size;
+    for (int64_t i = image * outSize; i < (image + 1) * outSize; i++) {
+      if (winner[i] >= 0 && winner[i] < size) out[winner[i]] += dy[i];
+    }
+  }
+}
+
+// y: rows x outHeight x outWidth x channels; x: rows x height x width x channels.
+void avgPool2dForward(float* y, const float* x, int64_t, int64_t height, int64_t width, int64_t channels, int64_t outHeight,
+                      int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight, int64_t strideWidth,
+                      int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept {
+  const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
+                      windowWidth, strideHeight, strideWidth, padTop,    padLeft};
+  if (channels == 0) return;
+  forAllGroups(g, begin, end, [=, &g]<int lanes>(Group<lanes>, int64_t out, int64_t in, int64_t, const Window& window) {
+    takeMean<lanes>(y + out, x + in, g, window);
+  });
+}
+
+// dx: rows x height x width x channels; dy: rows x outHeight x outWidth x channels.
+void avgPool2dBackward(float* dx, const float* dy, int64_t, int64_t height, int64_t width, int64_t channels, int64_t outHeight,
+                       int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight, int64_t strideWidth,
+                       int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept {
+  const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
+                      windowWidth, strideHeight, strideWidth, padTop,    padLeft};
+  clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
+  forEachWindow(g, begin, end, [&](int64_t image, int64_t pixel, const Window& window) {
+    if (window.empty()) return;
+    const float* gradient = dy + pixel * channels;
+    const float share = 1.0f / static_cast<float>(window.count());
+    for (int64_t iy = window.top; iy < window.bottom; iy++) {
+      for (int64_t ix = window.left; ix < window.right; ix++) {
+        float* out = dx + image * g.imageSize() + (iy * width + ix) * channels;
+#pragma omp simd
+        for (int64_t c = 0; c < channels; c++) out[c] += gradient[c] * share;
+      }
+    }
+  });
+}
+
+}  // namespace blasnet::BLASNET_SIMD

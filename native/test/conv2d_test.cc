@@ -1,0 +1,179 @@
+// Convolution and its gradients against plain loops in double.
+#include "images.h"
+
+namespace {
+
+using namespace blasnet;
+using namespace blasnet::test;
+
+// What the kernels should give, for one set of operands.
+struct Case2d {
+  Images s;
+  int64_t filters;
+  Buffer<float> x, w, b, dy;
+  std::vector<double> y, dx, dw;
+
+  Case2d(const Images& images, int64_t filterCount, Random& random)
+      : s(images),
+        filters(filterCount),
+        x(s.inputs(), random, -1, 1),
+        w(s.patch() * filters, random, -1, 1),
+        b(filters, random, -1, 1),
+        dy(s.outPixels() * filters, random, -1, 1),
+        y(static_cast<size_t>(s.outPixels() * filters)),
+        dx(static_cast<size_t>(s.inputs())),
+        dw(static_cast<size_t>(s.patch() * filters)) {
+    for (int64_t pixel = 0; pixel < s.outPixels(); pixel++) {
+      const float* gradient = dy.data() + pixel * filters;
+      s.forEachSeen(pixel, [&](int64_t ky, int64_t kx, int64_t position) {
+        for (int64_t c = 0; c < s.channels; c++) {
+          const int64_t weights = ((ky * s.windowWidth + kx) * s.channels + c) * filters;
+          const double value = x[position + c];
+          double back = 0;
+          for (int64_t f = 0; f < filters; f++) {
+            y[static_cast<size_t>(pixel * filters + f)] += value * w[weights + f];
+            dw[static_cast<size_t>(weights + f)] += value * gradient[f];
+            back += static_cast<double>(w[weights + f]) * gradient[f];
+          }
+          dx[static_cast<size_t>(position + c)] += back;
+        }
+      });
+    }
+  }
+
+  Call forward(const KernelSet& set, const Buffer<float>& out, bool biased, int code) const {
+    return imagesCall(set, Kernel::conv2dForward, std::tuple(&out, &x, &w, biased ? &b : nullptr), s,
+                      std::tuple(filters, code, 0.2f));
+  }
+  Call backwardInput(const KernelSet& set, const Buffer<float>& out) const {
+    return imagesCall(set, Kernel::conv2dBackwardInput, std::tuple(&out, &dy, &w), s, std::tuple(filters));
+  }
+  Call backwardWeight(const KernelSet& set, const Buffer<float>& out) const {
+    return imagesCall(set, Kernel::conv2dBackwardWeight, std::tuple(&out, &x, &dy), s, std::tuple(filters, s.patch()));
+  }
+};
+
+void checkAll(const Buffer<float>& actual, const std::vector<double>& expected, const char* what, const Images& s) {
+  for (int64_t i = 0; i < actual.size(); i++) {
+    CHECK_NEAR(actual[i], expected[static_cast<size_t>(i)], 1e-5, 2e-5, what + (" at " + std::to_string(i) + ", " + s.text()));
+  }
+  CHECK(actual.intact());
+}
+
+void checkCase(const Case2d& c) {
+  std::vector<double> biased = c.y;
+  for (size_t i = 0; i < biased.size(); i++) biased[i] += c.b[static_cast<int64_t>(i) % c.filters];
+  for (const KernelSet* set : kernelSets()) {
+    for (const bool split : {false, true}) {
+      const auto run = [split](const Call& call) { split ? call.split() : call.whole(); };
+      Buffer<float> y(c.dy.size()), withBias(c.dy.size()), dx(c.x.size()), dw(c.w.size());
+      run(c.forward(*set, y, false, 0));
+      run(c.forward(*set, withBias, true, 0));
+      run(c.backwardInput(*set, dx));
+      run(c.backwardWeight(*set, dw));
+      checkAll(y, c.y, split ? "y in parts" : "y", c.s);
+      checkAll(withBias, biased, split ? "y with bias in parts" : "y with bias", c.s);
+      checkAll(dx, c.dx, split ? "dx in parts" : "dx", c.s);
+      checkAll(dw, c.dw, split ? "dw in parts" : "dw", c.s);
+    }
+  }
+}
+
+TEST(conv2dOfManyShapes) {
+  Random random(21);
+  const int64_t filters[] = {1, 5, 6, 16, 33};
+  for (const Images& images : manyImages(20)) checkCase(Case2d(images, filters[random.word() % 5], random));
+}
+
+// Enough pixels for several blocks, patches that are cut in pieces, and the shapes where the patches are the input itself.
+TEST(conv2dOfLargerShapes) {
+  Random random(22);
+  checkCase(Case2d({7, 28, 28, 1, 28, 28, 5, 5, 1, 1, 2, 2}, 6, random));
+  checkCase(Case2d({5, 28, 28, 1, 13, 13, 3, 3, 2, 2, 0, 0}, 16, random));
+  checkCase(Case2d({6, 14, 14, 6, 10, 10, 5, 5, 1, 1, 0, 0}, 16, random));
+  checkCase(Case2d({2, 13, 13, 40, 13, 13, 3, 3, 1, 1, 1, 1}, 33, random));
+  checkCase(Case2d({1, 37, 37, 3, 8, 8, 11, 11, 4, 4, 2, 2}, 24, random));
+  checkCase(Case2d({3, 9, 8, 17, 9, 8, 1, 1, 1, 1, 0, 0}, 12, random));
+  checkCase(Case2d({4, 5, 6, 16, 1, 1, 5, 6, 3, 2, 0, 0}, 20, random));
+  checkCase(Case2d({2, 6, 6, 3, 3, 3, 1, 1, 2, 2, 0, 0}, 4, random));
+}
+
+// Sizes of zero, and sizes that no layer would ask for: all pixels are padding, strides and windows of zero, windows whose
+// far ends are out of reach of 32 bits.
+TEST(conv2dOfStrangeShapes) {
+  Random random(23);
+  checkCase(Case2d({0, 4, 4, 2, 4, 4, 3, 3, 1, 1, 1, 1}, 3, random));
+  checkCase(Case2d({2, 0, 4, 2, 1, 4, 3, 3, 1, 1, 1, 1}, 3, random));
+  checkCase(Case2d({2, 4, 4, 0, 4, 4, 3, 3, 1, 1, 1, 1}, 3, random));
+  checkCase(Case2d({2, 4, 4, 2, 0, 4, 3, 3, 1, 1, 1, 1}, 3, random));
+  checkCase(Case2d({2, 4, 4, 2, 4, 4, 0, 3, 1, 1, 1, 1}, 3, random));
+  checkCase(Case2d({2, 4, 4, 1, 4, 4, 3, 0, 1, 1, 1, 1}, 3, random));
+  for (const int64_t channels : {1, 2, 16}) {
+    checkCase(Case2d({2, 4, 4, channels, 3, 3, 2, 2, 0, 0, 0, 0}, 3, random));
+    checkCase(Case2d({2, 4, 4, channels, 3, 3, 2, 2, 1, 1, 9, 9}, 3, random));
+    checkCase(Case2d({2, 4, 4, channels, 3, 3, 2, 2, INT32_MAX, INT32_MAX, 0, 0}, 3, random));
+    checkCase(Case2d({2, 4, 4, channels, 3, 3, 2, 2, 1, 1, INT32_MAX, INT32_MAX}, 3, random));
+    checkCase(Case2d({1, 1, 1, channels, 2, 2, 2, 70, 1, 1, 1, 69}, 3, random));
+  }
+}
+
+// In the order of fusedActivations.
+constexpr Kernel fused[] = {Kernel::identity, Kernel::relu,    Kernel::leakyRelu, Kernel::elu,
+                            Kernel::selu,     Kernel::sigmoid, Kernel::tanh,      Kernel::softplus};
+
+TEST(conv2dAppliesActivations) {
+  Random random(24);
+  for (const Images& s : {Images{3, 9, 9, 2, 9, 9, 3, 3, 1, 1, 1, 1}, Images{3, 9, 9, 2, 9, 9, 1, 1, 1, 1, 0, 0}}) {
+    const Case2d c(s, 7, random);
+    for (const KernelSet* set : kernelSets()) {
+      for (int code = 0; code < 8; code++) {
+        const int64_t n = c.dy.size();
+        Buffer<float> y(n), expected(n);
+        c.forward(*set, y, true, code).whole();
+        c.forward(*set, expected, true, 0).whole();
+        if (code == 2 || code == 3) {
+          Call(*set, fused[code], expected, expected, n, 0.2f).whole();
+        } else {
+          Call(*set, fused[code], expected, expected, n).whole();
+        }
+        for (int64_t i = 0; i < n; i++) CHECK_NEAR(y[i], expected[i], 1e-6, 1e-7, format("activation %d", code));
+      }
+    }
+  }
+}
+
+// A patch larger than the weight, as a caller of the kernel could claim: rows of dw beyond it are some finite numbers or
+// zeros, and nothing outside the image is read.
+TEST(conv2dBackwardWeightOfTooLargeAPatch) {
+  Random random(25);
+  for (const Images& s : {Images{2, 3, 3, 2, 3, 3, 3, 3, 1, 1, 1, 1}, Images{2, 3, 3, 1, 3, 3, 1, 1, 1, 1, 0, 0}}) {
+    const Case2d c(s, 4, random);
+    for (const KernelSet* set : kernelSets()) {
+      const int64_t patch = 3 * s.patch() + 1;
+      Buffer<float> dw(patch * c.filters);
+      imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&dw, &c.x, &c.dy), s, std::tuple(c.filters, patch)).whole();
+      for (int64_t i = 0; i < dw.size(); i++) CHECK(std::isfinite(dw[i]));
+      CHECK(dw.intact());
+    }
+  }
+}
+
+// A NaN reaches the outputs that see it and no other.
+TEST(conv2dKeepsNaN) {
+  const Images s = {1, 5, 5, 2, 5, 5, 3, 3, 1, 1, 1, 1};
+  Random random(26);
+  Case2d c(s, 3, random);
+  c.x[(2 * 5 + 1) * 2] = std::numeric_limits<float>::quiet_NaN();
+  for (const KernelSet* set : kernelSets()) {
+    for (int code = 0; code < 8; code++) {
+      Buffer<float> y(c.dy.size());
+      c.forward(*set, y, true, code).whole();
+      for (int64_t i = 0; i < y.size(); i++) {
+        const int64_t oy = i / 15, ox = i / 3 % 5;
+        CHECK(std::isnan(y[i]) == (oy >= 1 && oy <= 3 && ox <= 2));
+      }
+    }
+  }
+}
+
+}  // namespace

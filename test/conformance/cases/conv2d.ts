@@ -1,0 +1,113 @@
+import { fusedActivations } from '../../../lib/program/signatures.js';
+import { Data, rounded } from '../data.js';
+import {
+  describeGeometry,
+  geometries,
+  inputLength,
+  largeGeometries,
+  outputLength,
+  patchLength,
+  smallGeometries,
+} from '../images.js';
+import {
+  type ConvolutionArguments,
+  type ConvolutionGeometry,
+  conv2dBackwardInput,
+  conv2dBackwardWeight,
+  conv2dForward,
+  type InputGradientArguments,
+  type WeightGradientArguments,
+} from '../reference/conv2d.js';
+import { type CaseTable, defineCases, type GradientCase, type Sample } from '../types.js';
+
+const outputs = (g: ConvolutionGeometry) => outputLength(g, g.filters);
+
+function convolution(seed: number, geometry: ConvolutionGeometry, settings: Partial<ConvolutionArguments> = {}) {
+  const data = new Data(seed);
+  const patch = patchLength(geometry);
+  return {
+    x: data.normal(inputLength(geometry)),
+    w: data.normal(patch * geometry.filters, 1 / Math.sqrt(Math.max(1, patch))),
+    b: data.normal(geometry.filters, 0.5),
+    ...geometry,
+    activation: 0,
+    slope: 0,
+    ...settings,
+  };
+}
+
+function forwardSamples(): Sample<ConvolutionArguments>[] {
+  const slopes = [0.01, 1, 0.3];
+  const [ordinary] = geometries;
+  const swept = geometries.map((geometry, i) => ({
+    arguments: convolution(i, geometry, { activation: i % 8, slope: slopes[i % 3], ...(i % 4 === 3 ? { b: null } : {}) }),
+  }));
+  const fused = fusedActivations.map((name, activation) => ({
+    note: name,
+    arguments: convolution(100 + activation, geometries[11], { activation, slope: slopes[activation % 3] }),
+  }));
+  const oneNaN = new Data(200).normal(inputLength(ordinary));
+  oneNaN[ordinary.width * ordinary.channels * 5 + 7] = Number.NaN;
+  const propagating = fusedActivations.map((name, activation) => ({
+    note: `${name}, NaN in one pixel`,
+    arguments: convolution(201, ordinary, { x: oneNaN, activation, slope: 0.5 }),
+  }));
+  return [
+    ...swept,
+    ...fused,
+    ...propagating,
+    ...largeGeometries.map((geometry, i) => ({
+      note: 'more than one block',
+      arguments: convolution(300 + i, geometry, { activation: i % 2 }),
+    })),
+    { note: 'no bias', arguments: convolution(310, geometries[13], { b: null, activation: 1 }) },
+  ];
+}
+
+/** Gradients of r · conv(x, w), r a random vector. */
+function gradients<A>(
+  backward: (dy: Float64Array, x: Float64Array, w: Float64Array, geometry: ConvolutionGeometry) => A,
+  outputsByVariable: Record<string, string>,
+): GradientCase<A>[] {
+  return smallGeometries.map((geometry, i) => {
+    const a = convolution(400 + i, geometry);
+    const [x, w] = [rounded(a.x), rounded(a.w)];
+    const dy = rounded(new Data(410 + i).normal(outputs(geometry)));
+    return {
+      note: describeGeometry(geometry),
+      variables: { x, w },
+      value: (v) => conv2dForward({ ...a, x: v.x, w: v.w }).y.reduce((sum, y, j) => sum + y * dy[j], 0),
+      arguments: backward(dy, x, w, geometry),
+      gradients: outputsByVariable,
+    };
+  });
+}
+
+const all = [...geometries, ...largeGeometries];
+
+export const convolutionCases = {
+  conv2dForward: defineCases<ConvolutionArguments>({ samples: forwardSamples(), reference: conv2dForward }),
+
+  conv2dBackwardInput: defineCases<InputGradientArguments>({
+    samples: all.map((geometry, i) => {
+      const { w } = convolution(500 + i, geometry);
+      return { arguments: { dy: new Data(540 + i).normal(outputs(geometry)), w, ...geometry } };
+    }),
+    reference: conv2dBackwardInput,
+    gradients: gradients((dy, _x, w, geometry) => ({ dy, w, ...geometry }), { dx: 'x' }),
+  }),
+
+  conv2dBackwardWeight: defineCases<WeightGradientArguments>({
+    samples: all.map((geometry, i) => {
+      const { x } = convolution(600 + i, geometry);
+      const dy = new Data(640 + i).normal(outputs(geometry));
+      const pixels = outputLength(geometry, 1);
+      return {
+        arguments: { x, dy, ...geometry, patch: patchLength(geometry) },
+        ...(pixels > 400 ? { note: `sums of ${pixels} products`, slack: 4 } : {}),
+      };
+    }),
+    reference: conv2dBackwardWeight,
+    gradients: gradients((dy, x, _w, geometry) => ({ x, dy, ...geometry, patch: patchLength(geometry) }), { dw: 'w' }),
+  }),
+} satisfies CaseTable;

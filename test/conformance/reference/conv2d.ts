@@ -1,0 +1,87 @@
+import { fusedActivations } from '../../../lib/program/signatures.js';
+import type { Results, Vector } from '../types.js';
+import { activation } from './activations.js';
+
+/** Sizes of a batch of images and of a window that slides over them. */
+export type Geometry = {
+  rows: number;
+  height: number;
+  width: number;
+  channels: number;
+  outHeight: number;
+  outWidth: number;
+  windowHeight: number;
+  windowWidth: number;
+  strideHeight: number;
+  strideWidth: number;
+  padTop: number;
+  padLeft: number;
+};
+
+export type ConvolutionGeometry = Geometry & { filters: number };
+
+/** Calls `visit` with the input pixel and the window's pixel of every output pixel; pixels are counted row by row. */
+export function eachPixel(g: Geometry, visit: (output: number, input: number, window: number) => void): void {
+  for (let i = 0; i < g.rows; i++) {
+    for (let oy = 0; oy < g.outHeight; oy++) {
+      for (let ox = 0; ox < g.outWidth; ox++) {
+        for (let ky = 0; ky < g.windowHeight; ky++) {
+          for (let kx = 0; kx < g.windowWidth; kx++) {
+            const iy = oy * g.strideHeight + ky - g.padTop;
+            const ix = ox * g.strideWidth + kx - g.padLeft;
+            if (iy < 0 || iy >= g.height || ix < 0 || ix >= g.width) continue;
+            visit((i * g.outHeight + oy) * g.outWidth + ox, (i * g.height + iy) * g.width + ix, ky * g.windowWidth + kx);
+          }
+        }
+      }
+    }
+  }
+}
+
+/** Calls `visit` with the indices in y, x and w of every product that the convolution sums. */
+function eachProduct(g: ConvolutionGeometry, visit: (y: number, x: number, w: number) => void): void {
+  eachPixel(g, (output, input, window) => {
+    for (let c = 0; c < g.channels; c++) {
+      for (let f = 0; f < g.filters; f++) {
+        visit(output * g.filters + f, input * g.channels + c, (window * g.channels + c) * g.filters + f);
+      }
+    }
+  });
+}
+
+export type ConvolutionArguments = ConvolutionGeometry & {
+  x: Vector;
+  w: Vector;
+  b: Vector | null;
+  activation: number;
+  slope: number;
+};
+
+export function conv2dForward(a: ConvolutionArguments) {
+  const y = Float64Array.from({ length: a.rows * a.outHeight * a.outWidth * a.filters }, (_, i) => a.b?.[i % a.filters] ?? 0);
+  eachProduct(a, (i, j, k) => {
+    y[i] += a.x[j] * a.w[k];
+  });
+  const f = activation[fusedActivations[a.activation]];
+  return { y: y.map((z) => f(z, a.slope)) };
+}
+
+export type InputGradientArguments = ConvolutionGeometry & { dy: Vector; w: Vector };
+
+export function conv2dBackwardInput(a: InputGradientArguments): Results {
+  const dx = new Float64Array(a.rows * a.height * a.width * a.channels);
+  eachProduct(a, (i, j, k) => {
+    dx[j] += a.dy[i] * a.w[k];
+  });
+  return { dx };
+}
+
+export type WeightGradientArguments = ConvolutionGeometry & { x: Vector; dy: Vector; patch: number };
+
+export function conv2dBackwardWeight(a: WeightGradientArguments): Results {
+  const dw = new Float64Array(a.patch * a.filters);
+  eachProduct(a, (i, j, k) => {
+    dw[k] += a.dy[i] * a.x[j];
+  });
+  return { dw };
+}

@@ -1,0 +1,277 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type ImageFolderOptions, imageFolder } from '../../lib/data/index.js';
+import { loadPackage } from '../../lib/packages.js';
+import { expectRejection } from './expect-error.js';
+
+const root = mkdtempSync(join(tmpdir(), 'blasnet-images-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+let folders = 0;
+
+/** A folder with the given files: bytes, or images of one colour, `[height, width, red, green, blue]`. */
+async function folder(files: Record<string, Uint8Array | number[]>): Promise<string> {
+  const directory = join(root, String(folders++));
+  mkdirSync(directory);
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(directory, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(
+      path,
+      content instanceof Uint8Array ? content : await plain(content as [number, number, number, number, number]),
+    );
+  }
+  return directory;
+}
+
+function plain([height, width, r, g, b]: [number, number, number, number, number]): Promise<Buffer> {
+  return sharp({ create: { width, height, channels: 3, background: { r, g, b } } })
+    .png()
+    .toBuffer();
+}
+
+/** An image of one row from its bytes. */
+function row(channels: 1 | 3 | 4, ...bytes: number[]): Promise<Buffer> {
+  return sharp(Uint8Array.from(bytes), { raw: { width: bytes.length / channels, height: 1, channels } })
+    .png()
+    .toBuffer();
+}
+
+describe('imageFolder: pixels', () => {
+  it('keeps the bytes of colour and grey images, row by row', async () => {
+    const bytes = Uint8Array.from({ length: 2 * 3 * 3 }, (_, i) => i * 14);
+    const image = await sharp(bytes, { raw: { width: 3, height: 2, channels: 3 } })
+      .png()
+      .toBuffer();
+    const data = await imageFolder(await folder({ 'a.png': image, 'b.png': image }), { label: 'none' });
+    expect(data.shape).toEqual([2, 3, 3]);
+    expect(data.features).toEqual(Uint8Array.of(...bytes, ...bytes));
+    expect(data.features.buffer).toBeInstanceOf(SharedArrayBuffer);
+    expect(data.scale).toBe(1 / 255);
+    expect(data.labels).toBeUndefined();
+    expect(data.name).toBe(String(folders - 1));
+
+    const grey = await imageFolder(await folder({ 'a.png': await row(1, 0, 100, 255) }), { label: 'none', channels: 1 });
+    expect([grey.shape, [...grey.features]]).toEqual([
+      [1, 3, 1],
+      [0, 100, 255],
+    ]);
+  });
+
+  it('turns grey to colour and colour to grey', async () => {
+    const directory = await folder({ 'a.png': await row(1, 0, 100, 255) });
+    expect([...(await imageFolder(directory, { label: 'none' })).features]).toEqual([0, 0, 0, 100, 100, 100, 255, 255, 255]);
+    const colour = await folder({ 'a.png': await row(3, 255, 255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 0) });
+    const [white, red, green, black] = (await imageFolder(colour, { label: 'none', channels: 1 })).features;
+    expect([white, black]).toEqual([255, 0]);
+    expect(green).toBeGreaterThan(red);
+    expect(red).toBeGreaterThan(0);
+  });
+
+  it('shows white through transparency', async () => {
+    const directory = await folder({ 'a.png': await row(4, 10, 20, 30, 0, 10, 20, 30, 255) });
+    expect([...(await imageFolder(directory, { label: 'none' })).features]).toEqual([255, 255, 255, 10, 20, 30]);
+  });
+
+  it('reduces 16 bits to 8', async () => {
+    const deep = await sharp(Uint16Array.of(0, 25700, 65535), { raw: { width: 3, height: 1, channels: 1 } })
+      .toColourspace('grey16')
+      .png()
+      .toBuffer();
+    expect((await sharp(deep).metadata()).depth).toBe('ushort');
+    const data = await imageFolder(await folder({ 'a.png': deep }), { label: 'none', channels: 1 });
+    expect([...data.features]).toEqual([0, 100, 255]);
+  });
+
+  it('applies the EXIF orientation', async () => {
+    const jpeg = await sharp(await plain([2, 6, 0, 0, 0]))
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer();
+    expect((await imageFolder(await folder({ 'a.jpg': jpeg }), { label: 'none' })).shape).toEqual([6, 2, 3]);
+  });
+
+  it('resizes to size', async () => {
+    const directory = await folder({ 'a.png': [4, 8, 9, 99, 200], 'b.png': [3, 3, 1, 2, 3] });
+    const data = await imageFolder(directory, { label: 'none', size: [2, 5] });
+    expect(data.shape).toEqual([2, 5, 3]);
+    expect([...data.row(0)].map((value) => Math.round(value * 255)).slice(0, 3)).toEqual([9, 99, 200]);
+    expect([...data.features.subarray(-3)]).toEqual([1, 2, 3]);
+  });
+});
+
+describe('imageFolder: files and labels', () => {
+  it('sorts by path and leaves other files alone', async () => {
+    const directory = await folder({
+      'b/10.png': [1, 1, 3, 0, 0],
+      'b/9.png': [1, 1, 4, 0, 0],
+      'a/z/deep.PNG': [1, 1, 2, 0, 0],
+      'a/B.png': [1, 1, 1, 0, 0],
+      'a/notes.txt': Uint8Array.of(1),
+      'a/.hidden.png': Uint8Array.of(1),
+    });
+    symlinkSync('9.png', join(directory, 'b/link.png'));
+    symlinkSync('..', join(directory, 'b/circle'));
+    const data = await imageFolder(directory);
+    expect([...data.features].filter((_, i) => i % 3 === 0)).toEqual([1, 2, 3, 4, 4]);
+    expect(data.labels).toEqual(Int32Array.of(0, 0, 1, 1, 1));
+    expect(data.labelNames).toEqual(['a', 'b']);
+  });
+
+  it('sorts folders named by numbers as numbers', async () => {
+    const directory = await folder({ '10/a.png': [1, 1, 0, 0, 0], '2/a.png': [1, 1, 0, 0, 0] });
+    const data = await imageFolder(directory);
+    expect(data.labelNames).toEqual(['2', '10']);
+    expect(data.labels).toEqual(Int32Array.of(1, 0));
+  });
+
+  it('labels by the first character', async () => {
+    const directory = await folder({ '7_a.png': [1, 1, 0, 0, 0], '3_b.png': [1, 1, 0, 0, 0], 'x/7_c.png': [1, 1, 0, 0, 0] });
+    const data = await imageFolder(directory, { label: 'firstCharacter', channels: 1 });
+    expect(data.labelNames).toEqual(['3', '7']);
+    expect(data.labels).toEqual(Int32Array.of(0, 1, 1));
+    const digits = Array.from({ length: 10 }, (_, i) => String(i));
+    const fixed = await imageFolder(directory, { label: 'firstCharacter', labelNames: digits });
+    expect([fixed.labels, fixed.classes]).toEqual([Int32Array.of(3, 7, 7), 10]);
+  });
+
+  it('labels by a function, with names or indices', async () => {
+    const directory = await folder({ 'a-cat.png': [1, 1, 0, 0, 0], 'sub/b-dog.png': [1, 1, 0, 0, 0] });
+    const seen: string[] = [];
+    const named = await imageFolder(directory, {
+      label: (path) => {
+        seen.push(path);
+        return path.slice(-7, -4);
+      },
+    });
+    expect(seen).toEqual(['a-cat.png', 'sub/b-dog.png']);
+    expect(named.labelNames).toEqual(['cat', 'dog']);
+    const indexed = await imageFolder(directory, { label: (path) => (path.includes('dog') ? 2 : 0) });
+    expect([indexed.labels, indexed.classes, indexed.labelNames]).toEqual([Int32Array.of(0, 2), 3, undefined]);
+  });
+
+  it('limits the images, in all and of each class', async () => {
+    const files = Object.fromEntries(['a', 'b'].flatMap((name) => [1, 2, 3].map((i) => [`${name}/${i}.png`, [1, 1, i, 0, 0]])));
+    const directory = await folder(files);
+    expect((await imageFolder(directory, { limit: 4 })).labels).toEqual(Int32Array.of(0, 0, 0, 1));
+    expect((await imageFolder(directory, { limitPerClass: 2 })).labels).toEqual(Int32Array.of(0, 0, 1, 1));
+    expect((await imageFolder(directory, { label: 'none', limitPerClass: 2 })).length).toBe(2);
+  });
+
+  it('reads many images, each in its row', async () => {
+    const files = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`${i + 100}.png`, [1 + (i % 2), 2, i, 2 * i, 0]]));
+    const data = await imageFolder(await folder(files), { label: 'none', size: [1, 1] });
+    for (let i = 0; i < 60; i++) expect([...data.features.subarray(3 * i, 3 * i + 3)]).toEqual([i, 2 * i, 0]);
+  });
+});
+
+describe('imageFolder: errors', () => {
+  it('names the file that is of another size', async () => {
+    const directory = await folder({
+      'a.png': [2, 3, 0, 0, 0],
+      'b.png': [2, 3, 0, 0, 0],
+      'c.png': [3, 2, 0, 0, 0],
+      'd.png': [1, 1, 0, 0, 0],
+    });
+    await expectRejection(
+      () => imageFolder(directory, { label: 'none' }),
+      'SHAPE_MISMATCH',
+      /c\.png: expected 2 × 3 pixels .* as .*a\.png has, got 3 × 2; the option size/,
+    );
+  });
+
+  it('names the file that is corrupt, the first one by name', async () => {
+    const good = await plain([40, 40, 9, 9, 9]);
+    const noise = await sharp({
+      create: { width: 64, height: 64, channels: 3, background: '#000', noise: { type: 'gaussian', mean: 128, sigma: 60 } },
+    })
+      .png()
+      .toBuffer();
+    for (const bad of [Buffer.from('no image'), Buffer.alloc(0), noise.subarray(0, noise.length / 2)]) {
+      const directory = await folder({ 'a.png': good, 'b.png': bad, 'c.png': bad });
+      await expectRejection(
+        () => imageFolder(directory, { label: 'none', size: [4, 4] }),
+        'FILE_CORRUPT',
+        /b\.png: it cannot be decoded/,
+      );
+    }
+  });
+
+  it('empty and missing folders', async () => {
+    await expectRejection(async () => imageFolder(await folder({})), 'EMPTY_DATA', /expected at least one image, found none/);
+    await expectRejection(async () => imageFolder(await folder({ 'a.txt': Uint8Array.of(1) })), 'EMPTY_DATA', /found none/);
+    await expectRejection(
+      () => imageFolder(join(root, 'nowhere')),
+      'FILE_NOT_FOUND',
+      /nowhere: it cannot be read as a directory/,
+    );
+  });
+
+  it('images without a class', async () => {
+    const directory = await folder({ 'a.png': [1, 1, 0, 0, 0] });
+    await expectRejection(
+      () => imageFolder(directory),
+      'INVALID_ARGUMENT',
+      /a\.png: expected it in a folder that tells its class/,
+    );
+    await expectRejection(
+      () => imageFolder(directory, { label: () => -1 }),
+      'INVALID_ARGUMENT',
+      /label of .*a\.png: expected an integer ≥ 0/,
+    );
+    await expectRejection(
+      () => imageFolder(directory, { label: 'firstCharacter', labelNames: ['b'] }),
+      'LABEL_OUT_OF_RANGE',
+      /a\.png: its class "a" is not among labelNames \(b\)/,
+    );
+    const two = await folder({ 'a.png': [1, 1, 0, 0, 0], 'b.png': [1, 1, 0, 0, 0] });
+    await expectRejection(
+      () => imageFolder(two, { label: (path) => (path === 'a.png' ? 0 : 'b') }),
+      'INVALID_ARGUMENT',
+      /names for all images/,
+    );
+  });
+
+  it.each<[ImageFolderOptions, RegExp]>([
+    [{ size: [0, 1] }, /size/],
+    [{ size: [28] as never }, /size: expected \[height, width\]/],
+    [{ channels: 4 as never }, /channels: expected 1 or 3, got 4/],
+    [{ label: 'name' as never }, /label: expected one of 'folder', 'firstCharacter', 'none'/],
+    [{ limit: 0 }, /limit/],
+    [{ limitPerClass: 1.5 }, /limitPerClass/],
+  ])('options: %o', async (options, message) => {
+    await expectRejection(() => imageFolder(root, options), 'INVALID_ARGUMENT', message);
+  });
+
+  it('unknown options', async () => {
+    await expectRejection(() => imageFolder(root, { grey: true } as never), 'UNKNOWN_OPTION', /"grey"/);
+  });
+});
+
+describe('loadPackage', () => {
+  it('says how to get a package that is not there', async () => {
+    await expectRejection(
+      () => loadPackage('imageFolder', '@blasnet/none', () => import('@blasnet/none' as string)),
+      'PACKAGE_MISSING',
+      /imageFolder: the package @blasnet\/none (is not installed|does not load.*); run `npm install @blasnet\/none`/,
+    );
+    const absent = Object.assign(new Error("Cannot find package 'sharp' imported from x.js"), { code: 'ERR_MODULE_NOT_FOUND' });
+    await expectRejection(
+      () => loadPackage('imageFolder', 'sharp', () => Promise.reject(absent)),
+      'PACKAGE_MISSING',
+      /^imageFolder: the package sharp is not installed; run `npm install sharp`$/,
+    );
+  });
+
+  it('says why one does not load', async () => {
+    const broken = new Error('Could not load the "sharp" module using the linux-x64 runtime\nPossible solutions');
+    await expectRejection(
+      () => loadPackage('imageFolder', 'sharp', () => Promise.reject(broken)),
+      'PACKAGE_MISSING',
+      /sharp does not load \(Could not load the "sharp" module using the linux-x64 runtime\); run/,
+    );
+  });
+});

@@ -1,0 +1,42 @@
+/** Every example runs in its short form on the built files, and its own checks hold. */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const names = readdirSync(`${root}/examples`).filter((name) => existsSync(`${root}/examples/${name}/main.ts`));
+
+/** Status of a script and all that it printed. */
+function node(...args: string[]): Promise<{ status: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const append = (chunk: Buffer) => {
+      output += chunk;
+    };
+    child.stdout.on('data', append);
+    child.stderr.on('data', append);
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, output }));
+  });
+}
+
+it.each(names)('%s', async (name) => {
+  expect(existsSync(`${root}/examples/${name}/README.md`), 'it has a README.md').toBe(true);
+  const { status, output } = await node(`build/tools/examples/${name}/main.js`, '--quick');
+  expect(status, output).toBe(0);
+  expect(output).toMatch(/holds: |test accuracy: /);
+});
+
+it('without a name, the examples are listed', async () => {
+  const { status, output } = await node('scripts/example.mjs');
+  expect(status).toBe(0);
+  for (const name of names) expect(output).toContain(`  ${name} `);
+});
+
+it('an unknown name is refused', async () => {
+  const { status, output } = await node('scripts/example.mjs', 'nothing');
+  expect(status).toBe(1);
+  expect(output).toContain('no example is called nothing');
+});
