@@ -1,63 +1,5 @@
-import type { KernelCall } from 'blasnet/kernels';
-import type { AlignedMemory } from './aligned.js';
-
-/** A kernel on a shape that training meets. */
-export interface KernelCase {
-  readonly kernel: KernelCall[0];
-  readonly shape: string;
-  /** Floating-point operations, for kernels that BLAS does; the others are held against memory traffic. */
-  readonly flops?: number;
-  readonly call: (operands: Operands) => KernelCall;
-}
-
-/** Hands out a call's buffers and counts the bytes that the kernel must move. */
-export class Operands {
-  readonly #memory: AlignedMemory;
-  #bytes = 0;
-
-  constructor(memory: AlignedMemory) {
-    memory.clear();
-    this.#memory = memory;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Floats that are read, or written. */
-  floats(length: number): Float32Array {
-    this.#bytes += 4 * length;
-    return this.#memory.floats(length);
-  }
-
-  /** Floats that the kernel need not look at. */
-  unread(length: number): Float32Array {
-    return this.#memory.floats(length);
-  }
-
-  /** Floats that are read and written. */
-  updated(length: number): Float32Array {
-    this.#bytes += 4 * length;
-    return this.floats(length);
-  }
-
-  /** Floats of 0 or more that are read and written. */
-  squares(length: number): Float32Array {
-    return this.updated(length).fill(0.5);
-  }
-
-  /** Integers that are read, or written: random ones below `bound`. */
-  indices(length: number, bound: number): Int32Array {
-    this.#bytes += 4 * length;
-    return Int32Array.from({ length }, () => Math.floor(Math.random() * bound));
-  }
-
-  /** Rows of a source of which a kernel reads some: the traffic is told by the caller's other operands. */
-  source(rows: number, features: number, read: number): Uint8Array {
-    this.#bytes += read * features;
-    return Uint8Array.from({ length: rows * features }, (_, i) => i % 251);
-  }
-}
+import { imageCases } from './image-cases.js';
+import type { KernelCase, Operands } from './kernel-case.js';
 
 /** Hidden activations of M2: batch times units. */
 const [BATCH, UNITS] = [128, 512];
@@ -284,6 +226,21 @@ const optimizerCases: KernelCase[] = [
     shape: PARAMETER_SHAPE,
     call: (o) => ['adamW', o.updated(n), o.updated(n), o.squares(n), o.floats(n), n, 0.001, 1, 0.9, 0.999, 1e-8, 0, 1e-5],
   },
+  {
+    kernel: 'amsGrad',
+    shape: PARAMETER_SHAPE,
+    call: (o) => {
+      const [p, m, v, vMax, g] = [o.updated(n), o.updated(n), o.squares(n), o.squares(n), o.floats(n)];
+      return ['amsGrad', p, m, v, vMax, g, n, 0.001, 1, 0.9, 0.999, 1e-8, 0, 0];
+    },
+  },
+  { kernel: 'clipValue', shape: PARAMETER_SHAPE, call: (o) => ['clipValue', o.updated(n), n, 0.1] },
+  { kernel: 'squareSum', shape: PARAMETER_SHAPE, call: (o) => ['squareSum', new Float64Array(1), null, o.floats(n), n] },
+  {
+    kernel: 'clipNorm',
+    shape: PARAMETER_SHAPE,
+    call: (o) => ['clipNorm', o.updated(n), Float64Array.of(4), n, 1.999999],
+  },
 ];
 
 const batchCases: KernelCase[] = [
@@ -316,6 +273,11 @@ const batchCases: KernelCase[] = [
     },
   },
   { kernel: 'permutation', shape: String(IMAGES), call: (o) => ['permutation', o.indices(IMAGES, IMAGES), IMAGES, 1, 2, 3] },
+  {
+    kernel: 'drawWithReplacement',
+    shape: String(IMAGES),
+    call: (o) => ['drawWithReplacement', o.indices(IMAGES, IMAGES), IMAGES, IMAGES, 1, 2, 3],
+  },
 ];
 
 /** A square product that is large enough for BLAS to reach its peak. */
@@ -337,4 +299,5 @@ export const kernelCases: readonly KernelCase[] = [
   ...lossCases,
   ...optimizerCases,
   ...batchCases,
+  ...imageCases,
 ];

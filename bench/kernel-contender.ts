@@ -2,7 +2,8 @@
 import { type BackendName, backendInfo } from 'blasnet';
 import { type KernelCall, native, typescript } from 'blasnet/kernels';
 import { AlignedMemory } from './aligned.js';
-import { type KernelCase, kernelCases, Operands, peakCase } from './kernel-cases.js';
+import { type KernelCase, Operands } from './kernel-case.js';
+import { kernelCases, peakCase } from './kernel-cases.js';
 import { type Summary, summarize } from './statistics.js';
 
 export interface KernelRequest {

@@ -30,7 +30,7 @@ describeNative('the addon, called directly', () => {
   ];
   const plan = () => new addon.Plan(words, segments());
   const feeds = (): Any[] => [new Float32Array(shared(160)), new Int32Array(shared(40)), null, null, null, null];
-  const numbers = () => Float64Array.of(10, 8, 1, 1, 1, 0, 0, 1, 0, 1);
+  const numbers = () => Float64Array.of(10, 10, 8, 1, 1, 1, 0, 0, 1, 0, 1);
   const scalars = () => new Float64Array(shared(8 * 4)).fill(0.1);
   const report = () => new Float64Array(shared(8 * 8));
   const control = () => new Int32Array(shared(64));
@@ -105,19 +105,19 @@ describeNative('the addon, called directly', () => {
     refused(run({ 2: new Float64Array(1) }), /too few scalars/);
     refused(run({ 3: new Float64Array(3) }), /report is too short/);
     refused(run({ 3: new Float32Array(8) }), /report/);
-    const names = ['rows', 'batch size', 'epochs', 'shuffle', 'seed', 'epoch', 'step', 'scale', 'offset', 'threads'];
+    const names = ['rows', 'drawn rows', 'batch size', 'epochs', 'sampling', 'seed', 'epoch', 'step', 'scale', 'offset', 'threads'];
     for (const [at, name] of names.entries()) {
-      if (['shuffle', 'scale', 'offset'].includes(name)) continue;
+      if (['scale', 'offset'].includes(name)) continue;
       for (const bad of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 33, 1e300]) {
         const changed = numbers();
         changed[at] = bad;
         refused(run({ 1: changed }), /out of range/);
       }
     }
-    refused(run({ 1: Float64Array.of(10, 9, 1, 1, 1, 0, 0, 1, 0, 1) }), /out of range/);
-    refused(run({ 1: Float64Array.of(11, 8, 1, 1, 1, 0, 0, 1, 0, 1) }), /too short/);
-    refused(run({ 1: Float64Array.of(10, 8, 1, 1, 1, 0, 0, 1, 0, 0) }), /threads: out of range/);
-    refused(run({ 1: Float64Array.of(10, 8, 1, 1, 1, 0, 0, 1, 0, 257) }), /threads: out of range/);
+    refused(run({ 1: Float64Array.of(10, 10, 9, 1, 1, 1, 0, 0, 1, 0, 1) }), /out of range/);
+    refused(run({ 1: Float64Array.of(11, 11, 8, 1, 1, 1, 0, 0, 1, 0, 1) }), /too short/);
+    refused(run({ 1: Float64Array.of(10, 10, 8, 1, 1, 1, 0, 0, 1, 0, 0) }), /threads: out of range/);
+    refused(run({ 1: Float64Array.of(10, 10, 8, 1, 1, 1, 0, 0, 1, 0, 257) }), /threads: out of range/);
   });
 
   it('an asynchronous run wants shared memory, a control array and a callback', async () => {
