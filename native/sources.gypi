@@ -7,6 +7,7 @@
       "kernels/clip.cc",
       "kernels/conv2d.cc",
       "kernels/conv2d_direct.cc",
+      "kernels/conv2d_patches.cc",
       "kernels/dense.cc",
       "kernels/dropout.cc",
       "kernels/loss.cc",

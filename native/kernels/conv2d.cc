@@ -1,18 +1,11 @@
-// Convolution over images as matrix products. The patches that the window sees are laid out as rows of a matrix (im2col),
-// a block at a time that stays in the cache, and BLAS multiplies the block with the weights; the gradient of the input goes
-// the other way. A block is a local array: kernels have no scratch memory.
-#include "gemm.h"
-
-#include "activations.h"
+// Convolution over images, in the way that suits its sizes: as the dense layer, directly, or in blocks of patches.
 #include "conv2d_direct.h"
+#include "conv2d_patches.h"
 #include "geometry.h"
 #include "kernels.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
-
-using math::larger;
-using math::smaller;
 
 // Whether every patch is a row of x as it lies in memory, one after the other: windows of one pixel that visit all of them,
 // or a window that is the whole image.
@@ -21,201 +14,6 @@ bool patchesAreInput(const Geometry& g) {
   const bool onePixel = g.windowHeight == 1 && g.windowWidth == 1 && g.strideHeight == 1 && g.strideWidth == 1 &&
                         g.outHeight == g.height && g.outWidth == g.width;
   return onePixel || (g.windowHeight == g.height && g.windowWidth == g.width && g.outHeight == 1 && g.outWidth == 1);
-}
-
-// With one channel, neighbours along a patch are few and neighbouring pixels are many: a block is laid out as one row per
-// element of the patch then, transposed.
-bool isTransposed(const Geometry& g) { return g.channels == 1; }
-
-// Part of the matrix of patches: rows are output pixels, counted through all images, columns the elements of a patch.
-struct Block {
-  int64_t firstPixel, pixels, firstColumn, columns;
-};
-
-// A block has at most this many elements. Threads may have as little stack as 128 KiB.
-constexpr int64_t blockElements = 16384;
-constexpr int64_t longestPiece = 256;
-
-// Blocks of the matrix of patches: rectangles of pixels x columns.
-struct BlockShape {
-  int64_t pixels, columns;
-};
-
-// Long patches are cut in equal parts, and as many pixels share a block as fit it.
-BlockShape shapeFor(int64_t columns, int64_t longest) {
-  const int64_t parts = larger(1, (columns + longest - 1) / longest);
-  const int64_t length = larger(1, (columns + parts - 1) / parts);
-  return {blockElements / length, length};
-}
-
-// Calls visit(image, oy, ox, count, at) for the pieces of output rows in a block: count pixels from (oy, ox) on are its
-// pixels from `at` on.
-template <typename Visit>
-BLASNET_INLINE void forEachRow(const Geometry& g, const Block& block, Visit visit) {
-  const int64_t within = block.firstPixel % g.outPixels();
-  int64_t image = block.firstPixel / g.outPixels(), oy = within / g.outWidth, ox = within % g.outWidth;
-  for (int64_t at = 0; at < block.pixels;) {
-    const int64_t count = smaller(g.outWidth - ox, block.pixels - at);
-    visit(image, oy, ox, count, at);
-    at += count;
-    ox = 0;
-    if (++oy == g.outHeight) {
-      oy = 0;
-      image++;
-    }
-  }
-}
-
-// Calls visit(ky, begin, end, at) for the pieces of window rows in a block: elements [begin, end) of window row ky are its
-// columns from `at` on.
-template <typename Visit>
-BLASNET_INLINE void forEachWindowRow(const Geometry& g, const Block& block, Visit visit) {
-  const int64_t length = g.windowRow();
-  if (length == 0) return;
-  int64_t ky = block.firstColumn / length, begin = block.firstColumn % length;
-  for (int64_t at = 0; at < block.columns; ky++) {
-    const int64_t count = smaller(length - begin, block.columns - at);
-    visit(ky, begin, begin + count, at);
-    at += count;
-    begin = 0;
-  }
-}
-
-template <int64_t count>
-BLASNET_INLINE void copyFixed(float* y, const float* x) {
-  __builtin_memcpy(y, x, count * sizeof(float));
-}
-
-// Short copies, where a loop's remainder would cost more than the loop: the last vector overlaps the one before.
-template <int64_t lanes>
-BLASNET_INLINE void copyOverlapping(float* y, const float* x, int64_t n) {
-  for (int64_t j = 0; j + lanes < n; j += lanes) copyFixed<lanes>(y + j, x + j);
-  copyFixed<lanes>(y + n - lanes, x + n - lanes);
-}
-
-BLASNET_INLINE void copy(float* y, const float* x, int64_t n) {
-  if (n >= 16) return copyOverlapping<16>(y, x, n);
-  if (n >= 8) return copyOverlapping<8>(y, x, n);
-  if (n >= 4) return copyOverlapping<4>(y, x, n);
-  for (int64_t j = 0; j < n; j++) y[j] = x[j];
-}
-
-BLASNET_INLINE void add(float* y, const float* x, int64_t n) {
-#pragma omp simd
-  for (int64_t j = 0; j < n; j++) y[j] += x[j];
-}
-
-// The elements [first, last) of a window row that lie inside the image; element j is element shift + j of the image's row.
-struct Visible {
-  int64_t first, last, shift;
-};
-
-BLASNET_INLINE Visible visible(const Geometry& g, int64_t ox, int64_t begin, int64_t end) {
-  const int64_t ix = ox * g.strideWidth - g.padLeft;
-  if (ix >= g.width || ix + g.windowWidth <= 0) return {begin, begin, 0};
-  const int64_t shift = ix * g.channels;
-  const int64_t first = smaller(larger(begin, -shift), end);
-  return {first, larger(smaller(end, g.width * g.channels - shift), first), shift};
-}
-
-// A row of the image, or null for one above or below it.
-template <typename T>
-BLASNET_INLINE T* imageRow(const Geometry& g, T* x, int64_t image, int64_t iy) {
-  return iy >= 0 && iy < g.height ? x + image * g.imageSize() + iy * g.width * g.channels : nullptr;
-}
-
-// block: pixels x columns <- the patches of x.
-void gatherInterleaved(float* block, const float* x, const Geometry& g, const Block& b) {
-  forEachRow(g, b, [&](int64_t image, int64_t oy, int64_t ox, int64_t count, int64_t pixel) {
-    forEachWindowRow(g, b, [&](int64_t ky, int64_t begin, int64_t end, int64_t column) {
-      const float* row = imageRow(g, x, image, oy * g.strideHeight + ky - g.padTop);
-      float* out = block + pixel * b.columns + column;
-      for (int64_t i = 0; i < count; i++, out += b.columns) {
-        const Visible v = row != nullptr ? visible(g, ox + i, begin, end) : Visible{begin, begin, 0};
-        if (v.first == begin && v.last == end) {
-          copy(out, row + v.shift + begin, end - begin);
-          continue;
-        }
-        clear(out, v.first - begin);
-        for (int64_t j = v.first; j < v.last; j++) out[j - begin] = row[v.shift + j];
-        clear(out + v.last - begin, end - v.last);
-      }
-    });
-  });
-}
-
-// dx: adds the patches of block, pixels x columns.
-void scatterInterleaved(float* dx, const float* block, const Geometry& g, const Block& b) {
-  forEachRow(g, b, [&](int64_t image, int64_t oy, int64_t ox, int64_t count, int64_t pixel) {
-    forEachWindowRow(g, b, [&](int64_t ky, int64_t begin, int64_t end, int64_t column) {
-      float* row = imageRow(g, dx, image, oy * g.strideHeight + ky - g.padTop);
-      if (row == nullptr) return;
-      const float* in = block + pixel * b.columns + column;
-      for (int64_t i = 0; i < count; i++, in += b.columns) {
-        const Visible v = visible(g, ox + i, begin, end);
-        add(row + v.shift + v.first, in + v.first - begin, v.last - v.first);
-      }
-    });
-  });
-}
-
-// Of one channel: calls visit(row, ix, first, last, count, at) for each element of the patch and each piece of an output
-// row, which starts `at` in the transposed block; its pixels [first, last) see the image's row from ix on, in steps of
-// strideWidth. The row is null, and the range empty, for one above or below the image.
-template <typename T, typename Visit>
-BLASNET_INLINE void forEachPlaneRow(T* x, const Geometry& g, const Block& b, Visit visit) {
-  for (int64_t column = 0; column < b.columns; column++) {
-    const int64_t ky = (b.firstColumn + column) / g.windowWidth, kx = (b.firstColumn + column) % g.windowWidth;
-    forEachRow(g, b, [&](int64_t image, int64_t oy, int64_t ox, int64_t count, int64_t pixel) {
-      T* row = imageRow(g, x, image, oy * g.strideHeight + ky - g.padTop);
-      const int64_t start = ox * g.strideWidth + kx - g.padLeft;
-      int64_t first = 0, last = row != nullptr ? count : 0;
-      while (first < last && start + first * g.strideWidth < 0) first++;
-      while (last > first && start + (last - 1) * g.strideWidth >= g.width) last--;
-      visit(row, start + first * g.strideWidth, first, last, count, column * b.pixels + pixel);
-    });
-  }
-}
-
-// block: columns x pixels <- the patches of x, one channel.
-void gatherTransposed(float* block, const float* x, const Geometry& g, const Block& b) {
-  const int64_t stride = g.strideWidth;
-  forEachPlaneRow(x, g, b, [=](const float* row, int64_t ix, int64_t first, int64_t last, int64_t count, int64_t at) {
-    float* out = block + at;
-    clear(out, first);
-    clear(out + last, count - last);
-    if (first == last) return;
-    if (stride == 1) return copy(out + first, row + ix, last - first);
-    for (int64_t i = first; i < last; i++) out[i] = row[ix + (i - first) * stride];
-  });
-}
-
-// dx: adds the patches of block, columns x pixels, one channel.
-void scatterTransposed(float* dx, const float* block, const Geometry& g, const Block& b) {
-  const int64_t stride = g.strideWidth;
-  forEachPlaneRow(dx, g, b, [=](float* row, int64_t ix, int64_t first, int64_t last, int64_t, int64_t at) {
-    if (first == last) return;
-    if (stride == 1) return add(row + ix, block + at + first, last - first);
-    for (int64_t i = first; i < last; i++) row[ix + (i - first) * stride] += block[at + i];
-  });
-}
-
-void gather(float* block, const float* x, const Geometry& g, const Block& b) {
-  isTransposed(g) ? gatherTransposed(block, x, g, b) : gatherInterleaved(block, x, g, b);
-}
-
-void scatter(float* dx, const float* block, const Geometry& g, const Block& b) {
-  isTransposed(g) ? scatterTransposed(dx, block, g, b) : scatterInterleaved(dx, block, g, b);
-}
-
-// y: n copies of a row of that length.
-void repeat(float* y, const float* row, int64_t length, int64_t n) {
-  constexpr int64_t longest = 4096;
-  const int64_t total = n * length, most = larger(longest / length, 1) * length;
-  for (int64_t done = 0, count; done < total; done += count) {
-    count = done == 0 ? length : smaller(smaller(done, most), total - done);
-    __builtin_memcpy(y + done, done == 0 ? row : y, static_cast<uint64_t>(count) * sizeof(float));
-  }
 }
 
 }  // namespace
@@ -229,26 +27,13 @@ void conv2dForward(float* y, const float* x, const float* w, const float* b, int
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (begin >= end || filters == 0) return;
-  const int64_t pixels = g.outPixels(), patch = g.patch();
   if (patchesAreInput(g)) {
-    return denseForward(y, x, w, b, rows * pixels, patch, filters, activation, slope, begin * pixels, end * pixels);
-  }
-  if (isDirect(g, filters)) return directForward(y, x, w, b, g, filters, activation, slope, begin, end);
-  alignas(64) float patches[blockElements];
-  const BlockShape shape = shapeFor(patch, longestPiece);
-  for (int64_t pixel = begin * pixels; pixel < end * pixels; pixel += shape.pixels) {
-    const int64_t count = smaller(shape.pixels, end * pixels - pixel);
-    float* out = y + pixel * filters;
-    if (b != nullptr) repeat(out, b, filters, count);
-    int64_t column = 0;
-    do {
-      const Block block = {pixel, count, column, smaller(shape.columns, patch - column)};
-      gather(patches, x, g, block);
-      sgemm(isTransposed(g), false, count, filters, block.columns, 1.0f, patches, isTransposed(g) ? count : block.columns,
-            w + column * filters, filters, b != nullptr || column > 0 ? 1.0f : 0.0f, out, filters);
-      column += shape.columns;
-    } while (column < patch);
-    activate(out, count * filters, activation, slope);
+    const int64_t pixels = g.outPixels();
+    denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, begin * pixels, end * pixels);
+  } else if (isDirect(g, filters)) {
+    directForward(y, x, w, b, g, filters, activation, slope, begin, end);
+  } else {
+    patchesForward(y, x, w, b, g, filters, activation, slope, begin, end);
   }
 }
 
@@ -261,27 +46,11 @@ void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t row
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (begin >= end) return;
-  const int64_t pixels = g.outPixels(), patch = g.patch();
   if (patchesAreInput(g)) {
-    return denseBackwardInput(dx, dy, w, rows * pixels, patch, filters, begin * pixels, end * pixels);
-  }
-  clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
-  if (filters == 0 || patch == 0) return;
-  alignas(64) float patches[blockElements];
-  const BlockShape shape = shapeFor(patch, longestPiece);
-  for (int64_t pixel = begin * pixels; pixel < end * pixels; pixel += shape.pixels) {
-    const int64_t count = smaller(shape.pixels, end * pixels - pixel);
-    const float* in = dy + pixel * filters;
-    for (int64_t column = 0; column < patch; column += shape.columns) {
-      const Block block = {pixel, count, column, smaller(shape.columns, patch - column)};
-      const float* weights = w + column * filters;
-      if (isTransposed(g)) {
-        sgemm(false, true, block.columns, count, filters, 1.0f, weights, filters, in, filters, 0.0f, patches, count);
-      } else {
-        sgemm(false, true, count, block.columns, filters, 1.0f, in, filters, weights, filters, 0.0f, patches, block.columns);
-      }
-      scatter(dx, patches, g, block);
-    }
+    const int64_t pixels = g.outPixels();
+    denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, begin * pixels, end * pixels);
+  } else {
+    patchesBackwardInput(dx, dy, w, g, filters, begin, end);
   }
 }
 
@@ -294,19 +63,14 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (begin >= end || filters == 0) return;
   const int64_t pixels = rows * g.outPixels();
-  if (pixels == 0 || g.windowRow() == 0) return clear(dw + begin * filters, (end - begin) * filters);
-  if (patchesAreInput(g) && patch == g.patch()) return denseBackwardWeight(dw, x, dy, pixels, patch, filters, begin, end);
-  if (patch == g.patch() && isDirect(g, filters)) return directBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
-  alignas(64) float patches[blockElements];
-  const BlockShape shape = shapeFor(end - begin, longestPiece);
-  for (int64_t column = begin; column < end; column += shape.columns) {
-    for (int64_t pixel = 0; pixel < pixels; pixel += shape.pixels) {
-      const Block block = {pixel, smaller(shape.pixels, pixels - pixel), column, smaller(shape.columns, end - column)};
-      gather(patches, x, g, block);
-      sgemm(!isTransposed(g), false, block.columns, filters, block.pixels, 1.0f, patches,
-            isTransposed(g) ? block.pixels : block.columns, dy + pixel * filters, filters, pixel > 0 ? 1.0f : 0.0f,
-            dw + column * filters, filters);
-    }
+  if (pixels == 0 || g.windowRow() == 0) {
+    clear(dw + begin * filters, (end - begin) * filters);
+  } else if (patch == g.patch() && patchesAreInput(g)) {
+    denseBackwardWeight(dw, x, dy, pixels, patch, filters, begin, end);
+  } else if (patch == g.patch() && isDirect(g, filters)) {
+    directBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
+  } else {
+    patchesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   }
 }
 

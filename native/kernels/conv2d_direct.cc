@@ -3,6 +3,7 @@
 #include "conv2d_direct.h"
 
 #include "activations.h"
+#include "vector.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
@@ -10,24 +11,8 @@ namespace {
 using math::larger;
 using math::smaller;
 
-#if defined(__AVX512F__)
-constexpr int64_t lanes = 16;
-#elif defined(__AVX__)
-constexpr int64_t lanes = 8;
-#else
-constexpr int64_t lanes = 4;
-#endif
-
-// Compilers keep an array of these in registers, which they don't do reliably with an array of arrays of float.
-using Vector = float __attribute__((vector_size(lanes * sizeof(float))));
-
-BLASNET_INLINE Vector load(const float* x) {
-  Vector v;
-  __builtin_memcpy(&v, x, sizeof v);
-  return v;
-}
-
-BLASNET_INLINE void store(float* y, Vector v) { __builtin_memcpy(y, &v, sizeof v); }
+constexpr int64_t lanes = vectorLanes;
+using Lanes = Vector<vectorLanes>;
 
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr bool manyRegisters = true;
@@ -36,7 +21,7 @@ constexpr bool manyRegisters = false;
 #endif
 
 constexpr int64_t bandElements = 4096;
-constexpr int64_t weightElements = 8192;
+constexpr int64_t weightElements = 4096;
 constexpr int64_t longestPatch = 512;
 
 int64_t bandRow(const Geometry& g) { return ((g.outWidth - 1) * g.strideWidth + g.windowWidth) * g.channels; }
@@ -72,7 +57,7 @@ int64_t groupStart(int64_t group, int64_t filters) { return larger(0, smaller(gr
 // packed: rows x lanes <- a group of the columns of a matrix of that many rows; missing filters are 0.
 void pack(float* packed, const float* matrix, int64_t rows, int64_t filters) {
   if (filters >= lanes) {
-    for (int64_t row = 0; row < rows; row++) store(packed + row * lanes, load(matrix + row * filters));
+    for (int64_t row = 0; row < rows; row++) store<lanes>(packed + row * lanes, load<lanes>(matrix + row * filters));
     return;
   }
   clear(packed, rows * lanes);
@@ -84,7 +69,7 @@ void pack(float* packed, const float* matrix, int64_t rows, int64_t filters) {
 // A group of filters.
 struct Group {
   const float* weights;  // patch x lanes
-  Vector bias;
+  Lanes bias;
 };
 
 // `pixels` neighbouring outputs of a group. in: where the first one's window starts in the band; `step`: from there to the
@@ -92,23 +77,24 @@ struct Group {
 template <int pixels>
 BLASNET_INLINE void outputs(float* y, const float* in, const Group& group, const int32_t* offsets, int64_t patch, int64_t step,
                             int64_t filters) {
-  Vector sum[pixels];
+  Lanes sum[pixels];
 #pragma GCC unroll 16
   for (int p = 0; p < pixels; p++) sum[p] = group.bias;
   for (int64_t k = 0; k < patch; k++) {
     const float* at = in + offsets[k];
-    const Vector w = load(group.weights + k * lanes);
+    const Lanes w = load<lanes>(group.weights + k * lanes);
 #pragma GCC unroll 16
-    for (int p = 0; p < pixels; p++) {
+    for (int p = 0; p < pixels; p++) {  // an address takes 0, 1 or 2 steps from a register, but no multiple of 3
       sum[p] += at[p % 3 * step] * w;
       if (p % 3 == 2) at += 3 * step;
     }
   }
 #pragma GCC unroll 16
-  for (int p = 0; p < pixels; p++) store(y + p * filters, sum[p]);
+  for (int p = 0; p < pixels; p++) store<lanes>(y + p * filters, sum[p]);
 }
 
-// A row of outputs in tiles of `pixels`; the last one is moved back to end with the row.
+// A row of outputs in tiles of `pixels`; the last one is moved back to end with the row. Not inlined: where the compiler sees
+// that the band is a local array, it computes every address anew.
 template <int pixels>
 __attribute__((noinline)) void outputRow(float* y, const float* band, const Group& group, const int32_t* offsets,
                                          const Geometry& g, int64_t filters) {
@@ -123,19 +109,23 @@ __attribute__((noinline)) void outputRow(float* y, const float* band, const Grou
   }
 }
 
-// As many pixels as the registers take, and as fit the row with little overlap.
+// In the tiles that fit the row with the least overlap, among those that the registers take.
 void outputRow(float* y, const float* band, const Group& group, const int32_t* offsets, const Geometry& g, int64_t filters) {
-  if (g.outWidth % 14 == 0 && manyRegisters) return outputRow<14>(y, band, group, offsets, g, filters);
-  if (g.outWidth % 10 == 0) return outputRow<10>(y, band, group, offsets, g, filters);
-  if (g.outWidth >= 8) return outputRow<8>(y, band, group, offsets, g, filters);
-  outputRow<4>(y, band, group, offsets, g, filters);
+  const auto work = [&g](int64_t pixels) { return (g.outWidth + pixels - 1) / pixels * pixels; };
+  if (manyRegisters && g.outWidth >= 14 && work(14) <= smaller(work(10), work(8))) {
+    outputRow<14>(y, band, group, offsets, g, filters);
+  } else if (g.outWidth >= 10 && work(10) <= work(8)) {
+    outputRow<10>(y, band, group, offsets, g, filters);
+  } else {
+    outputRow<8>(y, band, group, offsets, g, filters);
+  }
 }
 
 }  // namespace
 
 bool isDirect(const Geometry& g, int64_t filters) noexcept {
   constexpr int64_t most = bandElements;
-  if (g.outWidth < 4 || g.strideWidth == 0 || g.windowRow() == 0 || g.windowHeight == 0 || filters == 0) return false;
+  if (g.outWidth < 8 || g.strideWidth == 0 || g.windowRow() == 0 || g.windowHeight == 0 || filters == 0) return false;
   if (g.outWidth > most || g.strideWidth > most || g.windowHeight > most || g.windowWidth > most || g.channels > most)
     return false;
   return g.windowHeight * bandRow(g) <= bandElements && g.patch() <= longestPatch &&
@@ -161,7 +151,7 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
       float* out = crosses ? lastRow : y + at;
       for (int64_t i = 0; i < groups; i++) {
         const int64_t first = groupStart(i, filters);
-        Group group = {weights + i * patch * lanes, Vector{}};
+        Group group = {weights + i * patch * lanes, Lanes{}};
         if (b != nullptr)
           __builtin_memcpy(&group.bias, b + first, static_cast<uint64_t>(smaller(filters, lanes)) * sizeof(float));
         outputRow(out + first, band, group, offsets, g, filters);
@@ -181,17 +171,17 @@ BLASNET_INLINE void addProducts(float* sums, const float* band, const float* dy,
                                 int64_t filters, int64_t count) {
   const int64_t step = g.strideWidth * g.channels;
   const float* in[tile];
-  Vector sum[tile] = {};
+  Lanes sum[tile] = {};
 #pragma GCC unroll 16
   for (int t = 0; t < tile; t++) in[t] = band + offsets[t < count ? t : 0];
   for (int64_t ox = 0; ox < g.outWidth; ox++) {
-    const Vector d = load(dy + ox * filters);
+    const Lanes d = load<lanes>(dy + ox * filters);
 #pragma GCC unroll 16
     for (int t = 0; t < tile; t++) sum[t] += in[t][ox * step] * d;
   }
 #pragma GCC unroll 16
   for (int t = 0; t < tile; t++) {
-    if (t < count) store(sums + t * lanes, load(sums + t * lanes) + sum[t]);
+    if (t < count) store<lanes>(sums + t * lanes, load<lanes>(sums + t * lanes) + sum[t]);
   }
 }
 

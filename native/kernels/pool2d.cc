@@ -2,6 +2,7 @@
 // read and written in groups of channels of fixed size, which may overlap, and with few channels reach into the next pixel.
 #include "geometry.h"
 #include "kernels.h"
+#include "vector.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
@@ -37,52 +38,37 @@ BLASNET_INLINE void forEachWindow(const Geometry& g, int64_t begin, int64_t end,
 template <int lanes>
 BLASNET_INLINE void takeLargest(float* y, int32_t* winner, const float* image, int64_t channel, const Geometry& g,
                                 const Window& window) {
-  float best[lanes];
-  int32_t position[lanes];
-  const auto positionOf = [&](int64_t iy, int64_t ix) {
-    return static_cast<int32_t>((iy * g.width + ix) * g.channels + channel);
+  IntegerVector<lanes> channels;
+  for (int lane = 0; lane < lanes; lane++) channels[lane] = static_cast<int32_t>(channel) + lane;
+  const auto positions = [&](int64_t iy, int64_t ix) {
+    return channels + static_cast<int32_t>((iy * g.width + ix) * g.channels);
   };
-  for (int lane = 0; lane < lanes; lane++) {
-    best[lane] = window.empty() ? 0.0f : -math::infinity;
-    position[lane] = window.empty() ? -1 : positionOf(window.top, window.left) + lane;
-  }
+  Vector<lanes> best = Vector<lanes>{} - (window.empty() ? 0.0f : math::infinity);
+  IntegerVector<lanes> position = window.empty() ? IntegerVector<lanes>{} - 1 : positions(window.top, window.left);
   for (int64_t iy = window.top; iy < window.bottom; iy++) {
     for (int64_t ix = window.left; ix < window.right; ix++) {
-      const float* in = image + (iy * g.width + ix) * g.channels;
-      const int32_t here = positionOf(iy, ix);
-#pragma omp simd
-      for (int lane = 0; lane < lanes; lane++) {
-        // A NaN takes the place of any number, and no number takes its.
-        const bool wins = !(in[lane] <= best[lane]) & (best[lane] == best[lane]);
-        best[lane] = wins ? in[lane] : best[lane];
-        position[lane] = wins ? here + lane : position[lane];
-      }
+      const Vector<lanes> value = load<lanes>(image + (iy * g.width + ix) * g.channels);
+      // A NaN takes the place of any number, and no number takes its.
+      const auto wins = ~(value <= best) & (best == best);
+      best = wins ? value : best;
+      position = wins ? positions(iy, ix) : position;
     }
   }
-  for (int lane = 0; lane < lanes; lane++) {
-    y[lane] = best[lane];
-    winner[lane] = position[lane];
-  }
+  store<lanes>(y, best);
+  __builtin_memcpy(winner, &position, sizeof position);
 }
 
 // y: a group of channels of an output pixel; image: that group in the image's first pixel. Sums run by rows of the window, so
 // that large windows lose no precision.
 template <int lanes>
 BLASNET_INLINE void takeMean(float* y, const float* image, const Geometry& g, const Window& window) {
-  float total[lanes] = {};
+  Vector<lanes> total = {};
   for (int64_t iy = window.top; iy < window.bottom; iy++) {
-    float partial[lanes] = {};
-    for (int64_t ix = window.left; ix < window.right; ix++) {
-      const float* in = image + (iy * g.width + ix) * g.channels;
-#pragma omp simd
-      for (int lane = 0; lane < lanes; lane++) partial[lane] += in[lane];
-    }
-#pragma omp simd
-    for (int lane = 0; lane < lanes; lane++) total[lane] += partial[lane];
+    Vector<lanes> partial = {};
+    for (int64_t ix = window.left; ix < window.right; ix++) partial += load<lanes>(image + (iy * g.width + ix) * g.channels);
+    total += partial;
   }
-  const float count = window.empty() ? 1.0f : static_cast<float>(window.count());
-#pragma omp simd
-  for (int lane = 0; lane < lanes; lane++) y[lane] = total[lane] / count;
+  store<lanes>(y, window.empty() ? total : total / static_cast<float>(window.count()));
 }
 
 template <int lanes>
@@ -107,14 +93,6 @@ BLASNET_INLINE void forEachGroup(const Geometry& g, int64_t begin, int64_t end, 
     visit(Group<lanes>(), out + last, in + last, last, window);
   });
 }
-
-#if defined(__AVX512F__)
-constexpr int vectorLanes = 16;
-#elif defined(__AVX__)
-constexpr int vectorLanes = 8;
-#else
-constexpr int vectorLanes = 4;
-#endif
 
 template <int lanes = 1, typename Visit>
 BLASNET_INLINE void forAllGroups(const Geometry& g, int64_t begin, int64_t end, Visit visit) {

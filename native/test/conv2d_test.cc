@@ -92,6 +92,9 @@ TEST(conv2dOfLargerShapes) {
   checkCase(Case2d({5, 28, 28, 1, 13, 13, 3, 3, 2, 2, 0, 0}, 16, random));
   checkCase(Case2d({6, 14, 14, 6, 10, 10, 5, 5, 1, 1, 0, 0}, 16, random));
   checkCase(Case2d({2, 13, 13, 40, 13, 13, 3, 3, 1, 1, 1, 1}, 33, random));
+  checkCase(Case2d({24, 10, 10, 1, 6, 6, 5, 5, 1, 1, 0, 0}, 40, random));
+  checkCase(Case2d({2, 9, 9, 30, 9, 9, 3, 3, 1, 1, 1, 1}, 130, random));
+  checkCase(Case2d({2, 16, 26, 3, 16, 26, 3, 3, 1, 1, 1, 1}, 50, random));
   checkCase(Case2d({1, 37, 37, 3, 8, 8, 11, 11, 4, 4, 2, 2}, 24, random));
   checkCase(Case2d({3, 9, 8, 17, 9, 8, 1, 1, 1, 1, 0, 0}, 12, random));
   checkCase(Case2d({4, 5, 6, 16, 1, 1, 5, 6, 3, 2, 0, 0}, 20, random));

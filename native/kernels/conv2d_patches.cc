@@ -1,0 +1,296 @@
+// Blocks of patches are local arrays: kernels have no scratch memory.
+#include "conv2d_patches.h"
+
+#include "activations.h"
+#include "gemm.h"
+
+namespace blasnet::BLASNET_SIMD {
+namespace {
+
+using math::larger;
+using math::smaller;
+
+// With one channel, neighbours along a patch are few and neighbouring pixels are many: a block is laid out as one row per
+// element of the patch then, transposed.
+bool isTransposed(const Geometry& g) { return g.channels == 1; }
+
+// Part of the matrix of patches: rows are output pixels, counted through all images, columns the elements of a patch.
+struct Block {
+  int64_t firstPixel, pixels, firstColumn, columns;
+};
+
+// A block has at most this many elements: threads may have as little stack as 128 KiB, and larger blocks gain little. Its
+// shape, chosen by measurement, takes products to the kernels of BLAS for small matrices where there are some; where the
+// weights are many, or BLAS repacks them for every block, more pixels with shorter patches do better.
+constexpr int64_t blockElements = 16384;
+
+struct BlockShape {
+  int64_t pixels, columns;
+};
+
+// Patches longer than `longest` are cut in equal parts, and as many pixels share a block as fit it.
+BlockShape shapeFor(int64_t columns, int64_t longest) {
+  const int64_t parts = larger(1, (columns + longest - 1) / longest);
+  const int64_t length = larger(1, (columns + parts - 1) / parts);
+  return {blockElements / length, length};
+}
+
+// Calls visit(image, oy, ox, count, at) for the pieces of output rows in a block: count pixels from (oy, ox) on are its
+// pixels from `at` on.
+template <typename Visit>
+BLASNET_INLINE void forEachRow(const Geometry& g, const Block& block, Visit visit) {
+  const int64_t within = block.firstPixel % g.outPixels();
+  int64_t image = block.firstPixel / g.outPixels(), oy = within / g.outWidth, ox = within % g.outWidth;
+  for (int64_t at = 0; at < block.pixels;) {
+    const int64_t count = smaller(g.outWidth - ox, block.pixels - at);
+    visit(image, oy, ox, count, at);
+    at += count;
+    ox = 0;
+    if (++oy == g.outHeight) {
+      oy = 0;
+      image++;
+    }
+  }
+}
+
+// The pieces of window rows in a block.
+struct WindowRows {
+  int64_t length, columns, firstRow, firstElement;
+
+  WindowRows(const Geometry& g, const Block& block) : length(g.windowRow()), columns(block.columns) {
+    firstRow = length > 0 ? block.firstColumn / length : 0;
+    firstElement = block.firstColumn - firstRow * length;
+  }
+
+  // Calls visit(ky, begin, end, at): elements [begin, end) of window row ky are the block's columns from `at` on.
+  template <typename Visit>
+  BLASNET_INLINE void forEach(Visit visit) const {
+    int64_t ky = firstRow, begin = firstElement;
+    for (int64_t at = 0; at < columns; ky++) {
+      const int64_t count = smaller(length - begin, columns - at);
+      visit(ky, begin, begin + count, at);
+      at += count;
+      begin = 0;
+    }
+  }
+};
+
+template <int64_t count>
+BLASNET_INLINE void copyFixed(float* y, const float* x) {
+  __builtin_memcpy(y, x, count * sizeof(float));
+}
+
+// Short copies, where a loop's remainder would cost more than the loop: the last vector overlaps the one before.
+template <int64_t lanes>
+BLASNET_INLINE void copyOverlapping(float* y, const float* x, int64_t n) {
+  for (int64_t j = 0; j + lanes < n; j += lanes) copyFixed<lanes>(y + j, x + j);
+  copyFixed<lanes>(y + n - lanes, x + n - lanes);
+}
+
+BLASNET_INLINE void copy(float* y, const float* x, int64_t n) {
+  if (n >= 16) return copyOverlapping<16>(y, x, n);
+  if (n >= 8) return copyOverlapping<8>(y, x, n);
+  if (n >= 4) return copyOverlapping<4>(y, x, n);
+  for (int64_t j = 0; j < n; j++) y[j] = x[j];
+}
+
+template <int64_t count>
+BLASNET_INLINE void addFixed(float* y, const float* x) {
+  float sum[count];
+#pragma omp simd
+  for (int64_t j = 0; j < count; j++) sum[j] = y[j] + x[j];
+  copyFixed<count>(y, sum);
+}
+
+BLASNET_INLINE void add(float* y, const float* x, int64_t n) {
+  int64_t j = 0;
+  for (; j + 16 <= n; j += 16) addFixed<16>(y + j, x + j);
+  if (j + 8 <= n) {
+    addFixed<8>(y + j, x + j);
+    j += 8;
+  }
+  if (j + 4 <= n) {
+    addFixed<4>(y + j, x + j);
+    j += 4;
+  }
+  for (; j < n; j++) y[j] += x[j];
+}
+
+// The elements [first, last) of a window row that lie inside the image; element j is element shift + j of the image's row.
+struct Visible {
+  int64_t first, last, shift;
+};
+
+BLASNET_INLINE Visible visible(const Geometry& g, int64_t ox, int64_t begin, int64_t end) {
+  const int64_t ix = ox * g.strideWidth - g.padLeft;
+  if (ix >= g.width || ix + g.windowWidth <= 0) return {begin, begin, 0};
+  const int64_t shift = ix * g.channels;
+  const int64_t first = smaller(larger(begin, -shift), end);
+  return {first, larger(smaller(end, g.width * g.channels - shift), first), shift};
+}
+
+// A row of the image, or null for one above or below it.
+template <typename T>
+BLASNET_INLINE T* imageRow(const Geometry& g, T* x, int64_t image, int64_t iy) {
+  return iy >= 0 && iy < g.height ? x + image * g.imageSize() + iy * g.width * g.channels : nullptr;
+}
+
+// block: pixels x columns <- the patches of x.
+void gatherInterleaved(float* block, const float* x, const Geometry& g, const Block& b) {
+  const WindowRows rows(g, b);
+  forEachRow(g, b, [&](int64_t image, int64_t oy, int64_t ox, int64_t count, int64_t pixel) {
+    rows.forEach([&](int64_t ky, int64_t begin, int64_t end, int64_t column) {
+      const float* row = imageRow(g, x, image, oy * g.strideHeight + ky - g.padTop);
+      float* out = block + pixel * b.columns + column;
+      for (int64_t i = 0; i < count; i++, out += b.columns) {
+        const Visible v = row != nullptr ? visible(g, ox + i, begin, end) : Visible{begin, begin, 0};
+        if (v.first == begin && v.last == end) {
+          copy(out, row + v.shift + begin, end - begin);
+          continue;
+        }
+        clear(out, v.first - begin);
+        for (int64_t j = v.first; j < v.last; j++) out[j - begin] = row[v.shift + j];
+        clear(out + v.last - begin, end - v.last);
+      }
+    });
+  });
+}
+
+// dx: adds the patches of block, pixels x columns. Neighbouring pixels share elements of dx: the rows of a window run
+// innermost, so that what one pixel has stored is not loaded at once for the next.
+void scatterInterleaved(float* dx, const float* block, const Geometry& g, const Block& b) {
+  const WindowRows rows(g, b);
+  forEachRow(g, b, [&](int64_t image, int64_t oy, int64_t ox, int64_t count, int64_t pixel) {
+    for (int64_t i = 0; i < count; i++) {
+      rows.forEach([&](int64_t ky, int64_t begin, int64_t end, int64_t column) {
+        float* row = imageRow(g, dx, image, oy * g.strideHeight + ky - g.padTop);
+        if (row == nullptr) return;
+        const Visible v = visible(g, ox + i, begin, end);
+        add(row + v.shift + v.first, block + (pixel + i) * b.columns + column + v.first - begin, v.last - v.first);
+      });
+    }
+  });
+}
+
+// Of one channel: calls visit(row, ix, first, last, count, at) for each element of the patch and each piece of an output
+// row, which starts `at` in the transposed block; its pixels [first, last) see the image's row from ix on, in steps of
+// strideWidth. The row is null, and the range empty, for one above or below the image.
+template <typename T, typename Visit>
+BLASNET_INLINE void forEachPlaneRow(T* x, const Geometry& g, const Block& b, Visit visit) {
+  for (int64_t column = 0; column < b.columns; column++) {
+    const int64_t ky = (b.firstColumn + column) / g.windowWidth, kx = (b.firstColumn + column) % g.windowWidth;
+    forEachRow(g, b, [&](int64_t image, int64_t oy, int64_t ox, int64_t count, int64_t pixel) {
+      T* row = imageRow(g, x, image, oy * g.strideHeight + ky - g.padTop);
+      const int64_t start = ox * g.strideWidth + kx - g.padLeft;
+      int64_t first = 0, last = row != nullptr ? count : 0;
+      while (first < last && start + first * g.strideWidth < 0) first++;
+      while (last > first && start + (last - 1) * g.strideWidth >= g.width) last--;
+      visit(row, start + first * g.strideWidth, first, last, count, column * b.pixels + pixel);
+    });
+  }
+}
+
+// block: columns x pixels <- the patches of x, one channel.
+void gatherTransposed(float* block, const float* x, const Geometry& g, const Block& b) {
+  const int64_t stride = g.strideWidth;
+  forEachPlaneRow(x, g, b, [=](const float* row, int64_t ix, int64_t first, int64_t last, int64_t count, int64_t at) {
+    float* out = block + at;
+    clear(out, first);
+    clear(out + last, count - last);
+    if (first == last) return;
+    if (stride == 1) return copy(out + first, row + ix, last - first);
+    for (int64_t i = first; i < last; i++) out[i] = row[ix + (i - first) * stride];
+  });
+}
+
+// dx: adds the patches of block, columns x pixels, one channel.
+void scatterTransposed(float* dx, const float* block, const Geometry& g, const Block& b) {
+  const int64_t stride = g.strideWidth;
+  forEachPlaneRow(dx, g, b, [=](float* row, int64_t ix, int64_t first, int64_t last, int64_t, int64_t at) {
+    if (first == last) return;
+    if (stride == 1) return add(row + ix, block + at + first, last - first);
+    for (int64_t i = first; i < last; i++) row[ix + (i - first) * stride] += block[at + i];
+  });
+}
+
+void gather(float* block, const float* x, const Geometry& g, const Block& b) {
+  isTransposed(g) ? gatherTransposed(block, x, g, b) : gatherInterleaved(block, x, g, b);
+}
+
+void scatter(float* dx, const float* block, const Geometry& g, const Block& b) {
+  isTransposed(g) ? scatterTransposed(dx, block, g, b) : scatterInterleaved(dx, block, g, b);
+}
+
+// y: n copies of a row of that length.
+void repeat(float* y, const float* row, int64_t length, int64_t n) {
+  constexpr int64_t longest = 4096;
+  const int64_t total = n * length, most = larger(longest / length, 1) * length;
+  for (int64_t done = 0, count; done < total; done += count) {
+    count = done == 0 ? length : smaller(smaller(done, most), total - done);
+    __builtin_memcpy(y + done, done == 0 ? row : y, static_cast<uint64_t>(count) * sizeof(float));
+  }
+}
+
+}  // namespace
+
+void patchesForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
+                    int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+  alignas(64) float patches[blockElements];
+  const int64_t patch = g.patch(), last = end * g.outPixels();
+  const BlockShape shape = shapeFor(patch, filters > 128 ? 96 : 256);
+  for (int64_t pixel = begin * g.outPixels(); pixel < last; pixel += shape.pixels) {
+    const int64_t count = smaller(shape.pixels, last - pixel);
+    float* out = y + pixel * filters;
+    if (b != nullptr) repeat(out, b, filters, count);
+    int64_t column = 0;
+    do {
+      const Block block = {pixel, count, column, smaller(shape.columns, patch - column)};
+      gather(patches, x, g, block);
+      sgemm(isTransposed(g), false, count, filters, block.columns, 1.0f, patches, isTransposed(g) ? count : block.columns,
+            w + column * filters, filters, b != nullptr || column > 0 ? 1.0f : 0.0f, out, filters);
+      column += shape.columns;
+    } while (column < patch);
+    activate(out, count * filters, activation, slope);
+  }
+}
+
+void patchesBackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters, int64_t begin,
+                          int64_t end) noexcept {
+  alignas(64) float patches[blockElements];
+  const int64_t patch = g.patch(), last = end * g.outPixels();
+  const BlockShape shape = shapeFor(patch, patch > 192 ? 96 : 192);
+  clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
+  if (filters == 0) return;
+  for (int64_t pixel = begin * g.outPixels(); pixel < last; pixel += shape.pixels) {
+    const int64_t count = smaller(shape.pixels, last - pixel);
+    const float* in = dy + pixel * filters;
+    for (int64_t column = 0; column < patch; column += shape.columns) {
+      const Block block = {pixel, count, column, smaller(shape.columns, patch - column)};
+      const float* weights = w + column * filters;
+      if (isTransposed(g)) {
+        sgemm(false, true, block.columns, count, filters, 1.0f, weights, filters, in, filters, 0.0f, patches, count);
+      } else {
+        sgemm(false, true, count, block.columns, filters, 1.0f, in, filters, weights, filters, 0.0f, patches, block.columns);
+      }
+      scatter(dx, patches, g, block);
+    }
+  }
+}
+
+void patchesBackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t filters,
+                           int64_t begin, int64_t end) noexcept {
+  alignas(64) float patches[blockElements];
+  const int64_t pixels = rows * g.outPixels();
+  const BlockShape shape = shapeFor(end - begin, 256);
+  for (int64_t column = begin; column < end; column += shape.columns) {
+    for (int64_t pixel = 0; pixel < pixels; pixel += shape.pixels) {
+      const Block block = {pixel, smaller(shape.pixels, pixels - pixel), column, smaller(shape.columns, end - column)};
+      gather(patches, x, g, block);
+      sgemm(!isTransposed(g), false, block.columns, filters, block.pixels, 1.0f, patches,
+            isTransposed(g) ? block.pixels : block.columns, dy + pixel * filters, filters, pixel > 0 ? 1.0f : 0.0f,
+            dw + column * filters, filters);
+    }
+  }
+}
+
+}  // namespace blasnet::BLASNET_SIMD

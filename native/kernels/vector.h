@@ -1,0 +1,42 @@
+// Vectors, for the few kernels whose sums must stay in registers while their loops run over something else than
+// the lanes. Compilers keep these there, which they don't do reliably with small arrays.
+#pragma once
+
+#include "math.h"
+
+namespace blasnet::BLASNET_SIMD {
+namespace {
+
+// As many lanes as a register of this instruction set holds: wider vectors would go through memory.
+#if defined(__AVX512F__)
+constexpr int vectorLanes = 16;
+#elif defined(__AVX__)
+constexpr int vectorLanes = 8;
+#else
+constexpr int vectorLanes = 4;
+#endif
+
+template <int lanes>
+struct VectorOf {
+  typedef float Floats __attribute__((vector_size(lanes * sizeof(float))));
+  typedef int32_t Integers __attribute__((vector_size(lanes * sizeof(int32_t))));
+};
+template <int lanes>
+using Vector = typename VectorOf<lanes>::Floats;
+template <int lanes>
+using IntegerVector = typename VectorOf<lanes>::Integers;
+
+template <int lanes>
+BLASNET_INLINE Vector<lanes> load(const float* x) {
+  Vector<lanes> v;
+  __builtin_memcpy(&v, x, sizeof v);
+  return v;
+}
+
+template <int lanes>
+BLASNET_INLINE void store(float* y, Vector<lanes> v) {
+  __builtin_memcpy(y, &v, sizeof v);
+}
+
+}  // namespace
+}  // namespace blasnet::BLASNET_SIMD
