@@ -55,7 +55,7 @@ struct Training {
 
   RunRequest request(int64_t epochs, int threads) {
     RunRequest request = requestOf(sampleRows, capacity, epochs, threads);
-    request.shuffle = true;
+    request.sampling = Sampling::shuffle;
     request.seed = 5;
     request.feeds[static_cast<int>(Feed::features)] = {features.data(), features.size() * sizeof(float)};
     request.feeds[static_cast<int>(Feed::targets)] = {targets.data(), targets.size() * sizeof(float)};

@@ -50,6 +50,7 @@ inline Words reluCall(const Words& y, const Words& x, const Words& n) { return c
 inline RunRequest requestOf(int64_t rows, int64_t batchSize, int64_t epochs, int threads) {
   RunRequest request;
   request.rows = rows;
+  request.drawn = rows;
   request.batchSize = batchSize;
   request.epochs = epochs;
   request.threads = threads;

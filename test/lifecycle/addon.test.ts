@@ -105,7 +105,19 @@ describeNative('the addon, called directly', () => {
     refused(run({ 2: new Float64Array(1) }), /too few scalars/);
     refused(run({ 3: new Float64Array(3) }), /report is too short/);
     refused(run({ 3: new Float32Array(8) }), /report/);
-    const names = ['rows', 'drawn rows', 'batch size', 'epochs', 'sampling', 'seed', 'epoch', 'step', 'scale', 'offset', 'threads'];
+    const names = [
+      'rows',
+      'drawn rows',
+      'batch size',
+      'epochs',
+      'sampling',
+      'seed',
+      'epoch',
+      'step',
+      'scale',
+      'offset',
+      'threads',
+    ];
     for (const [at, name] of names.entries()) {
       if (['scale', 'offset'].includes(name)) continue;
       for (const bad of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 33, 1e300]) {
