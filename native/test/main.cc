@@ -1,4 +1,4 @@
-// Runs every registered case; the last line counts the checks. An argument selects the cases whose names contain it.
+// Runs every registered case; the last line counts the cases, the one before it the checks. An argument selects the cases whose names contain it.
 #include <cstdarg>
 #include <cstdio>
 
@@ -18,18 +18,15 @@ std::vector<Entry>& entries() {
   return list;
 }
 
-long passedCount = 0, failedCount = 0, failedInCase = 0;
+long checkCount = 0, failedInCase = 0;
 
 }  // namespace
 
 Case::Case(const char* name, void (*run)()) { entries().push_back({name, run}); }
 
 void check(bool passed, const char* file, int line, const std::string& message) {
-  if (passed) {
-    passedCount++;
-    return;
-  }
-  failedCount++;
+  checkCount++;
+  if (passed) return;
   if (++failedInCase <= 5) std::printf("  %s:%d: %s\n", file, line, message.c_str());
 }
 
@@ -66,13 +63,15 @@ int main(int argc, char** argv) {
   std::printf("kernel sets:");
   for (const blasnet::KernelSet* set : kernelSets()) std::printf(" %s", set->name);
   std::printf("; BLAS: %s, %s\n", blasnet::blasInfo().name, blasnet::blasInfo().core);
+  long passedCases = 0, failedCases = 0;
   for (const Entry& entry : entries()) {
     if (argc > 1 && std::strstr(entry.name, argv[1]) == nullptr) continue;
     failedInCase = 0;
     std::printf("%s\n", entry.name);
     entry.run();
     if (failedInCase > 0) std::printf("  %ld checks failed\n", failedInCase);
+    (failedInCase == 0 ? passedCases : failedCases)++;
   }
-  std::printf("%ld passed, %ld failed\n", passedCount, failedCount);
-  return failedCount == 0 && passedCount > 0 ? 0 : 1;
+  std::printf("%ld checks\n%ld passed, %ld failed\n", checkCount, passedCases, failedCases);
+  return failedCases == 0 && passedCases > 0 ? 0 : 1;
 }

@@ -200,7 +200,7 @@ TEST(planRefusesRequestsThatDoNotFit) {
   CHECK(fails("epochs", [](RunRequest& r) { r.epochs = INT64_MAX; }));
   CHECK(fails("scalars", [](RunRequest& r) { r.scalarLength = 3; }));
   CHECK(fails("report", [](RunRequest& r) { r.reportLength = 7; }));
-  CHECK(fails("too short", [](RunRequest& r) { r.rows = 11; }));
+  CHECK(fails("too short", [](RunRequest& r) { r.rows = r.drawn = 11; }));
   CHECK(fails("too short", [](RunRequest& r) { r.feeds[static_cast<int>(Feed::features)].bytes--; }));
   CHECK(fails("too short", [](RunRequest& r) { r.feeds[static_cast<int>(Feed::output)] = {}; }));
 }
