@@ -1,4 +1,5 @@
-// Runs every registered case; the last line counts the cases, the one before it the checks. An argument selects the cases whose names contain it.
+// Runs every registered case; the last line counts the cases, the one before it the checks. An argument selects the cases whose
+// names contain it.
 #include <cstdarg>
 #include <cstdio>
 
