@@ -32,6 +32,7 @@ export { Network, type NetworkOptions, type ParameterView, type StateView } from
 export * from './optimizers/index.js';
 export type { Shape } from './program/instructions.js';
 export type { ListedInstruction, Listing } from './program/listing.js';
+export type { Profile, ProfiledInstruction } from './program/profile.js';
 export { l1, l1l2, l2, type Regularizer } from './regularizers.js';
 export {
   constantRate,

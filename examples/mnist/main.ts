@@ -3,6 +3,7 @@
 //   npm start -- --epochs 1      a short run
 //   npm start -- --quick         one epoch on a tenth of the images
 //   npm start -- --data <folder> IDX files of your own, raw or gzip
+//   npm start -- --profile       and where the time went, kernel by kernel
 import { parseArgs } from 'node:util';
 import {
   Adam,
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     data: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
   },
 });
 
@@ -59,7 +61,9 @@ const history = await network.fit(train, {
   batchSize: 128,
   validation: test,
   callbacks: progressBar(),
+  profile: values.profile,
 });
+if (history.profile !== undefined) console.log(`${history.profile}`);
 console.log(`trained for ${history.seconds.toFixed(2)} s`);
 
 const { accuracy = Number.NaN } = await network.evaluate(test);

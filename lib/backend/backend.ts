@@ -45,6 +45,8 @@ export interface RunRequest {
   readonly scalars: Float64Array;
   /** Receives mean loss and hits of each step, in turn; null when nobody asks. Shared memory for asynchronous runs. */
   readonly report: Float64Array | null;
+  /** Receives, added up, the seconds of each instruction and the waiting before it; null when nobody asks. Shared memory. */
+  readonly profile?: Float64Array | null;
   /** Threads to run on, 1 for this one alone. */
   readonly threads: number;
 }

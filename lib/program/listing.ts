@@ -13,6 +13,8 @@ export interface ListedInstruction {
   readonly bytes: number;
   /** Floating-point operations: two a multiplication for matrix products and convolutions, one an output element for the rest. */
   readonly flops: number;
+  /** Whether it is a matrix product or a convolution. */
+  readonly product: boolean;
   readonly barrier: boolean;
 }
 
@@ -56,7 +58,8 @@ function list(instruction: Instruction, capacity: number): ListedInstruction {
   });
   const factors = products[instruction.kernel];
   const flops = factors === undefined ? outputs : 2 * factors.reduce((product, name) => product * dimension(name), 1);
-  return { kernel: instruction.kernel, buffers: buffers.join(' '), bytes: total, flops, barrier: instruction.barrier };
+  const { kernel, barrier } = instruction;
+  return { kernel, buffers: buffers.join(' '), bytes: total, flops, product: factors !== undefined, barrier };
 }
 
 function count(value: number): string {

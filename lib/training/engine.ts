@@ -6,6 +6,7 @@ import { compile, type Program, type ProgramKind, type ProgramRequest } from '..
 import { type Feed, metrics } from '../program/instructions.js';
 import { Listing } from '../program/listing.js';
 import { BLOCK, initialize, type Model } from '../program/model.js';
+import type { Profile } from '../program/profile.js';
 
 /** What a run works on, in the kernels' terms. */
 export interface Source {
@@ -34,6 +35,7 @@ export interface Job {
   /** The optimizer's numbers for each step. */
   readonly scalars?: Float64Array;
   readonly report?: Float64Array;
+  readonly profile?: Profile;
   readonly output?: Float32Array;
   readonly inputGradient?: Float32Array;
 }
@@ -186,6 +188,7 @@ export class Engine {
   }
 
   #count(job: Job, result: RunResult): void {
+    if (job.profile !== undefined) job.profile.steps += result.steps;
     if (job.kind === 'train' || job.kind === 'gradients' || job.kind === 'forwardTraining') this.noiseSteps += result.steps;
   }
 
@@ -212,6 +215,7 @@ export class Engine {
       feeds,
       scalars: job.scalars ?? NO_SCALARS,
       report: job.report ?? null,
+      profile: job.profile?.timesFor(program) ?? null,
       threads,
     };
   }

@@ -1,8 +1,9 @@
 import { control as words } from '../backend/backend.js';
-import { checkInteger, checkOptions, invalid } from '../checks.js';
+import { checkBoolean, checkInteger, checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
+import { Profile } from '../program/profile.js';
 import type { SampleSource } from '../types.js';
 import { type Callbacks, callbackList, Training } from './callbacks.js';
 import type { Engine, Source } from './engine.js';
@@ -41,6 +42,8 @@ export interface FitOptions extends SamplingOptions {
   signal?: AbortSignal;
   /** Number of the first epoch, for schedules, logs and the shuffle; default: shuffles go on where the last `fit` ended, logs begin at 0. */
   initialEpoch?: number;
+  /** Measure each kernel; the figures are in `history.profile`. Costs some per cent of speed. Default false. */
+  profile?: boolean;
 }
 
 const known = [
@@ -54,6 +57,7 @@ const known = [
   'callbacks',
   'signal',
   'initialEpoch',
+  'profile',
 ];
 
 /** Runs shorter than this many milliseconds are put together into one, where nobody looks between epochs. */
@@ -101,7 +105,7 @@ export async function fit(
     callbacks: callbackList(given.callbacks),
     signal,
     firstEpoch: initialEpoch ?? 0,
-    history: new History(),
+    history: new History(checkBoolean('fit: profile', given.profile ?? false) ? new Profile() : undefined),
   };
   const source = isSampleSource(data) ? overSharedMemory(fromDataset('fit: data', engine.model, data, true)) : undefined;
   const stream = source === undefined ? checkStream(data) : undefined;
@@ -229,6 +233,7 @@ async function runEpochs(plan: Plan, counter: EpochCounter, source: Source, epoc
     optimizer,
     scalars,
     report,
+    ...(plan.history.profile && { profile: plan.history.profile }),
   } as const;
   try {
     const result = await stoppable(plan.signal, control, async () => {
@@ -332,7 +337,8 @@ async function fitStream(
       const source = overSharedMemory(staging.shared(given));
       const { scalars, rates } = scalarTable(optimizer, epoch, 1, 1);
       const control = newControl();
-      const job = { kind: 'train', source, batchSize: source.rows, optimizer, scalars } as const;
+      const profile = plan.history.profile && { profile: plan.history.profile };
+      const job = { kind: 'train', source, batchSize: source.rows, optimizer, scalars, ...profile } as const;
       const result = await stoppable(plan.signal, control, async () => {
         const ended = await engine.run(job, control);
         optimizer.steps += ended.steps;

@@ -1,3 +1,5 @@
+import type { Profile } from '../program/profile.js';
+
 /** What evaluation gives: the mean loss with penalties, and the share of right predictions where the loss has one. */
 export interface Evaluation {
   readonly loss: number;
@@ -22,6 +24,12 @@ export interface EpochLog extends Evaluation {
 /** What `fit` returns: a log for each epoch, and the same as columns. */
 export class History {
   readonly epochs: EpochLog[] = [];
+  /** Where the time went, with `fit`'s option `profile`; `String()` prints it. */
+  readonly profile: Profile | undefined;
+
+  constructor(profile?: Profile) {
+    this.profile = profile;
+  }
 
   get loss(): number[] {
     return this.epochs.map((log) => log.loss);

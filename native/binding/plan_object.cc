@@ -107,6 +107,13 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchro
     request.report = static_cast<double*>(report.data);
     request.reportLength = report.length;
   }
+  const Napi::Value profile = info[asynchronous ? 6 : 4];
+  if (!profile.IsNull() && !profile.IsUndefined()) {
+    const View view = readView(env, profile, "profile", napi_float64_array);
+    checkShared(view, "profile");
+    request.profile = static_cast<double*>(view.data);
+    request.profileLength = view.length;
+  }
   std::string error;
   if (!plan_.checkRequest(request, error)) reject(env, error);
   return request;
@@ -124,17 +131,17 @@ Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
   }
 }
 
-// (feeds, numbers, scalars, report, control: Int32Array, done: (error, result) => void)
+// (feeds, numbers, scalars, report, control: Int32Array, done: (error, result) => void, profile?)
 Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   // Whatever the run touches stays alive with it: this plan too.
   Napi::Array keep = Napi::Array::New(env);
   const RunRequest request = readRequest(info, true, keep);
-  if (info.Length() != 6 || !info[5].IsFunction()) reject(env, "run: expected a control array and a callback");
+  if (info.Length() < 6 || !info[5].IsFunction()) reject(env, "run: expected a control array and a callback");
   const View control = readView(env, info[4], "control", napi_int32_array);
   if (!control.shared || control.length < controlWords) reject(env, "run: control: expected shared memory of two words");
   keep.Set(feedCount, info.This());
-  for (uint32_t i = 1; i < 5; i++) keep.Set(feedCount + i, info[i]);
+  for (uint32_t i = 1; i < 7; i++) keep.Set(feedCount + i, info[i]);
   try {
     Environment::of(env).start(
         std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep, info[5].As<Napi::Function>()));

@@ -286,6 +286,10 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
     error = "run: the report is too short for its steps";
     return false;
   }
+  if (request.profile != nullptr && request.profileLength / 2 < instructions_.size()) {
+    error = "run: the profile is too short for its instructions";
+    return false;
+  }
   for (const Instruction& instruction : instructions_) {
     const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
     for (int i = 0; i < signature.count; i++) {

@@ -80,6 +80,8 @@ struct RunRequest {
   size_t scalarLength = 0;
   double* report = nullptr;
   size_t reportLength = 0;
+  double* profile = nullptr;  // seconds of each instruction and of the waiting before it, added up
+  size_t profileLength = 0;
 
   int64_t stepsPerEpoch() const { return (drawn + batchSize - 1) / batchSize; }
   int64_t steps() const { return stepsPerEpoch() * epochs; }

@@ -13,6 +13,10 @@ constexpr int64_t maxRegionSteps = 1 << 16;
 // Shares of a constant axis begin on cache lines.
 constexpr int64_t shareUnits = 16;
 
+using Clock = std::chrono::steady_clock;
+
+double secondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
 struct Share {
   int64_t begin;
   int64_t end;
@@ -44,7 +48,6 @@ Run::Run(const Plan& plan, const RunRequest& request, const KernelSet& kernels)
 }
 
 RunResult Run::execute(Pool& pool, const std::atomic<bool>* stop, int32_t* control) {
-  using Clock = std::chrono::steady_clock;
   control_ = control;
   barrier_ = &pool.barrier();
   const int64_t total = request_.steps();
@@ -70,14 +73,14 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* stop, int32_t* contr
       result.status = RunStatus::nonFinite;
       break;
     }
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    const double seconds = secondsSince(begin);
     const double perStep = seconds / static_cast<double>(last_ - first_);
     plan_.governor().record(threads, request_.threads, perStep);
     const double fitting = regionSeconds / (perStep > 1e-9 ? perStep : 1e-9);
     length = fitting < 1 ? 1 : fitting > maxRegionSteps ? maxRegionSteps : static_cast<int64_t>(fitting);
   }
   result.steps = finished_;
-  result.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  result.seconds = secondsSince(start);
   return result;
 }
 
@@ -104,36 +107,59 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   resolve(operands, index, inEpoch * request_.batchSize, rows);
 
   for (const Phase& phase : plan_.phases()) {
-    if (phase.barrier && barrier != nullptr) barrier->wait();
+    if (phase.barrier && barrier != nullptr) meet(phase, thread, barrier);
     if (phase.guard && !std::isfinite(plan_.metrics()[metricMeanLoss])) {
       if (thread == 0) nonFinite_ = true;
       return false;
     }
-    for (int part = thread; part < request_.threads; part += threads) runShare(phase, operands, rows, part);
+    const bool timed = thread == 0 && request_.profile != nullptr;
+    for (int part = thread; part < request_.threads; part += threads) runShare(phase, operands, rows, part, timed);
   }
   if (thread == 0) finishStep(index);
   return true;
 }
 
+// The barrier before a phase; thread 0 tells a profile how long it waited.
+void Run::meet(const Phase& phase, int thread, Barrier* barrier) const {
+  if (thread != 0 || request_.profile == nullptr) {
+    barrier->wait();
+    return;
+  }
+  const Clock::time_point begin = Clock::now();
+  barrier->wait();
+  request_.profile[2 * phase.begin + 1] += secondsSince(begin);
+}
+
 // Share `part` of all instructions of a phase.
-void Run::runShare(const Phase& phase, const Operands& operands, int64_t rows, int part) const {
+void Run::runShare(const Phase& phase, const Operands& operands, int64_t rows, int part, bool timed) const {
   const Argument* arguments = operands.values.data() + phase.firstArgument;
   for (size_t i = phase.begin; i < phase.end; i++) {
     const Instruction& instruction = plan_.instructions()[i];
-    const int kernel = static_cast<int>(instruction.kernel);
-    const int axis = signatures[kernel].axis;
-    if (axis >= 0) {
-      const int64_t factor = instruction.axisFactor;
-      // Shares of a batch are whole rows of it, so that a share meets its own results again in the next kernel.
-      const Share mine = factor > 0 ? share(rows, 1, part, request_.threads)
-                                    : share(arguments[axis].integer, shareUnits, part, request_.threads);
-      const int64_t scale = factor > 0 ? factor : 1;
-      if (mine.begin < mine.end) functions_[kernel](arguments, mine.begin * scale, mine.end * scale);
-    } else if (part == 0) {
-      functions_[kernel](arguments, 0, 0);
+    if (timed) {
+      const Clock::time_point begin = Clock::now();
+      call(instruction, arguments, rows, part);
+      request_.profile[2 * i] += secondsSince(begin);
+    } else {
+      call(instruction, arguments, rows, part);
     }
     arguments += instruction.arguments.size();
   }
+}
+
+// Share `part` of an instruction; of one without axis, part 0 is all.
+void Run::call(const Instruction& instruction, const Argument* arguments, int64_t rows, int part) const {
+  const int kernel = static_cast<int>(instruction.kernel);
+  const int axis = signatures[kernel].axis;
+  if (axis < 0) {
+    if (part == 0) functions_[kernel](arguments, 0, 0);
+    return;
+  }
+  const int64_t factor = instruction.axisFactor;
+  // Shares of a batch are whole rows of it, so that a share meets its own results again in the next kernel.
+  const Share mine =
+      factor > 0 ? share(rows, 1, part, request_.threads) : share(arguments[axis].integer, shareUnits, part, request_.threads);
+  const int64_t scale = factor > 0 ? factor : 1;
+  if (mine.begin < mine.end) functions_[kernel](arguments, mine.begin * scale, mine.end * scale);
 }
 
 // Thread 0 draws the epoch's order; nobody may still read the last one, nobody may read the new one too early.

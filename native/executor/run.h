@@ -39,7 +39,9 @@ class Run {
   static void region(void* context, int thread, int threads);
   void steps(int thread, int threads, Barrier* barrier);
   bool step(int64_t index, int thread, int threads, Barrier* barrier);
-  void runShare(const Phase& phase, const Operands& operands, int64_t rows, int part) const;
+  void meet(const Phase& phase, int thread, Barrier* barrier) const;
+  void runShare(const Phase& phase, const Operands& operands, int64_t rows, int part, bool timed) const;
+  void call(const Instruction& instruction, const Argument* arguments, int64_t rows, int part) const;
   void beginEpoch(int64_t epoch, int thread, Barrier* barrier);
   void resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows) const;
   void finishStep(int64_t index);

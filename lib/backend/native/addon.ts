@@ -14,7 +14,13 @@ export interface AddonInfo {
 
 /** A program that the addon has checked, with the memory it works on. */
 export interface AddonPlan {
-  runSync(feeds: (FeedArray | null)[], numbers: Float64Array, scalars: Float64Array, report: Float64Array | null): RunResult;
+  runSync(
+    feeds: (FeedArray | null)[],
+    numbers: Float64Array,
+    scalars: Float64Array,
+    report: Float64Array | null,
+    profile?: Float64Array | null,
+  ): RunResult;
   run(
     feeds: (FeedArray | null)[],
     numbers: Float64Array,
@@ -22,6 +28,7 @@ export interface AddonPlan {
     report: Float64Array | null,
     control: Control,
     done: (error: Error | null, result?: RunResult) => void,
+    profile?: Float64Array | null,
   ): void;
 }
 

@@ -40,15 +40,16 @@ class NativeExecutable implements Executable {
   }
 
   runSync(request: RunRequest): RunResult {
-    return this.#plan.runSync(bound(request), numbers(request), request.scalars, request.report);
+    return this.#plan.runSync(bound(request), numbers(request), request.scalars, request.report, request.profile);
   }
 
   run(request: RunRequest, control: Control): Promise<RunResult> {
     return new Promise((resolve, reject) => {
-      this.#plan.run(bound(request), numbers(request), request.scalars, request.report, control, (error, result) => {
+      const done = (error: Error | null, result?: RunResult) => {
         if (result === undefined) reject(error);
         else resolve(result);
-      });
+      };
+      this.#plan.run(bound(request), numbers(request), request.scalars, request.report, control, done, request.profile);
     });
   }
 }

@@ -179,7 +179,7 @@ class Run {
   }
 
   #step(): void {
-    const { drawn, batchSize, report } = this.#request;
+    const { drawn, batchSize, report, profile = null } = this.#request;
     const inEpoch = this.steps % this.#stepsPerEpoch;
     if (inEpoch === 0) this.#beginEpoch(this.steps / this.#stepsPerEpoch);
     const begin = inEpoch * batchSize;
@@ -191,14 +191,19 @@ class Run {
       index: this.steps,
       scalarCount: this.#scalarCount,
     };
-    for (const call of this.#calls) {
+    for (const [i, call] of this.#calls.entries()) {
       if (call.guard && !Number.isFinite(this.#metric[metrics.meanLoss])) {
         this.#status = 'nonFinite';
         this.finished = true;
         return;
       }
       for (const { at, argument } of call.late) call.operands[at] = resolve(argument, step);
-      call.run(...call.operands);
+      if (profile === null) call.run(...call.operands);
+      else {
+        const begin = performance.now();
+        call.run(...call.operands);
+        profile[2 * i] += (performance.now() - begin) / 1000;
+      }
     }
     if (report !== null) {
       report[2 * this.steps] = this.#metric[metrics.meanLoss];
