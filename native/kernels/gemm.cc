@@ -36,14 +36,14 @@ bool hasSmallKernels() noexcept {
   return answer;
 }
 
-// How to cut a product into small ones, by what was measured (docs/decisions/0003-small-products.md): few rows against a
-// narrow matrix, and weight gradients of small batches. Elsewhere the general path is as good or better.
+// How to cut a product into small ones, by what was measured (docs/decisions/0003-small-products.md): a narrow right
+// matrix, and weight gradients of small batches. Elsewhere the general path is as good or better.
 Tile chooseTile(bool transA, bool transB, int64_t m, int64_t n, int64_t k) noexcept {
   constexpr int64_t smallProduct = 1000000;
   const Tile whole = {largestBlock, largestBlock, largestBlock};
   if (transB || m * n <= smallProduct / k || !hasSmallKernels()) return whole;
   if (transA) return k <= 128 ? Tile{96, 64, largestBlock} : whole;
-  return m <= 128 && n <= 256 ? Tile{64, 64, 128} : whole;
+  return n <= 200 || (m <= 128 && n <= 256) ? Tile{96, 64, 128} : whole;
 }
 
 }  // namespace
