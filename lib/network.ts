@@ -12,7 +12,7 @@ import type { Listing } from './program/listing.js';
 import { buildModel } from './program/model.js';
 import { type Regularizer, resolveRegularizer } from './regularizers.js';
 import { Engine } from './training/engine.js';
-import { evaluateSource, INFERENCE_BATCH } from './training/evaluate.js';
+import { checkSignal, evaluateSource, INFERENCE_BATCH } from './training/evaluate.js';
 import { type FitOptions, fit, type TrainingData } from './training/fit.js';
 import type { Evaluation, History } from './training/history.js';
 import {
@@ -53,6 +53,13 @@ export interface StateView {
 export interface ParameterView extends StateView {
   /** Gradient of the last `gradients`, `trainBatch` or training step. */
   readonly gradient: Float32Array;
+}
+
+/** Outputs are written while inputs are still read: they may not share memory. */
+function checkApart(out: Float32Array, name: string, other: Float32Array | Uint8Array): void {
+  const begin = Math.max(out.byteOffset, other.byteOffset);
+  const end = Math.min(out.byteOffset + out.byteLength, other.byteOffset + other.byteLength);
+  if (out.buffer === other.buffer && begin < end) throw new BlasnetError('ALIASED_BUFFERS', `out: it overlaps ${name}`);
 }
 
 const optionNames = ['input', 'layers', 'loss', 'regularizer', 'seed', 'backend'];
@@ -119,7 +126,7 @@ export class Network {
     return this.#engine.listing();
   }
 
-  /** A parameter or piece of state by its name; throws `INVALID_ARGUMENT` for an unknown one. */
+  /** A parameter by its name; throws `INVALID_ARGUMENT` for an unknown one. */
   parameter(name: string): ParameterView {
     const found = this.parameters.find((parameter) => parameter.name === name);
     if (found === undefined)
@@ -131,7 +138,7 @@ export class Network {
    * Trains off the event loop and resolves to the history. Rejects with `SHAPE_MISMATCH`, `LABEL_OUT_OF_RANGE`,
    * `EMPTY_DATA`, `INVALID_ARGUMENT` or `UNKNOWN_OPTION` before training starts, with the signal's reason when it is aborted,
    * and with `NON_FINITE` when a batch's loss or, at an epoch's end, a parameter is not finite; the network then has the
-   * parameters of the last step that left them finite, or, when an update had spoilt them, those of the epoch's begin.
+   * parameters of the last step that left them finite, or, when an update had spoilt them, those from before the run: the epoch, or the short epochs that run together.
    */
   async fit(data: TrainingData, options?: FitOptions): Promise<History> {
     this.#engine.checkIdle();
@@ -142,6 +149,7 @@ export class Network {
   async evaluate(data: SampleSource, options?: { batchSize?: number; signal?: AbortSignal }): Promise<Evaluation> {
     this.#engine.checkIdle();
     const { batchSize = INFERENCE_BATCH, signal } = checkOptions('evaluate', options, ['batchSize', 'signal']);
+    checkSignal('evaluate: signal', signal);
     checkInteger('evaluate: batchSize', batchSize, { min: 1, below: 2 ** 31 });
     const source = overSharedMemory(fromDataset('evaluate: data', this.#engine.model, data, true));
     return this.#engine.hold(() => evaluateSource(this.#engine, source, batchSize, signal));
@@ -230,6 +238,9 @@ export class Network {
       if (!(out instanceof Float32Array)) throw invalid('out', 'a Float32Array', out);
       checkStorage('out', out);
       if (out.length !== length) throw new BlasnetError('SHAPE_MISMATCH', `out: expected ${length} elements, got ${out.length}`);
+      const { parameters, gradients, state } = this.#engine;
+      for (const [name, other] of Object.entries({ x: source.features, parameters, gradients, state }))
+        checkApart(out, name, other);
     }
     const output = out ?? new Float32Array(length);
     this.#engine.runSync({ kind, source, batchSize: Math.min(batchSize, source.rows), output });

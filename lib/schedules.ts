@@ -144,10 +144,10 @@ export function resolveSchedule(name: string, value: number | Schedule): Schedul
   if (typeof value === 'function') {
     return (time) => {
       const rate = value(time);
-      if (typeof rate !== 'number' || !Number.isFinite(rate)) {
+      if (typeof rate !== 'number' || !Number.isFinite(rate) || rate < 0) {
         throw new BlasnetError(
           'INVALID_ARGUMENT',
-          `${name}: the schedule returned ${rate} at step ${time.step}, epoch ${time.epoch}`,
+          `${name}: expected a finite rate ≥ 0 from the schedule, got ${rate} at step ${time.step}, epoch ${time.epoch}`,
         );
       }
       return rate;

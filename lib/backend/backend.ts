@@ -95,7 +95,10 @@ export interface Backend {
   callKernel(kernel: KernelName, args: KernelArguments): void;
   /** Makes all calls in turn, `times` times over, in one crossing; returns the seconds. */
   repeatKernels(calls: readonly (readonly [kernel: KernelName, args: KernelArguments])[], times: number): number;
-  /** Bytes to skip from the start of `buffer` to a 64-byte boundary of memory. */
-  padding(buffer: SharedArrayBuffer): number;
+  /**
+   * Tells the garbage collector of a block's bytes, which JavaScript engines don't count for shared memory, and returns how
+   * many to skip from its start to a 64-byte boundary of memory.
+   */
+  adopt(buffer: SharedArrayBuffer): number;
   info(): Omit<BackendInfo, 'reason'>;
 }

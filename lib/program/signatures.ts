@@ -1,7 +1,7 @@
 /**
  * The kernel table: name, arguments in order, and how work is split. Everything that must know a kernel's
  * arguments reads it here: the compiler, the public kernel functions, both executors, and (through the
- * generated native/executor/signatures.inc) the C++ dispatcher and its validator.
+ * generated native/kernels/signatures.inc) the C++ dispatcher and its validator.
  *
  * Order of arguments: outputs, inputs, sizes, settings. A gradient is called d<name>. What each kernel computes
  * is written in docs/numerics.md.

@@ -47,7 +47,7 @@ export interface Callbacks {
   onTrainBegin?(start: { epochs: number; initialEpoch: number; samples: number | undefined }): void | Promise<void>;
   onEpochBegin?(epoch: number): void | Promise<void>;
   /** About ten times a second while an epoch runs, on the event loop; the one hook that training does not wait for. */
-  onProgress?(progress: Progress): void;
+  onProgress?(progress: Progress): void | Promise<void>;
   onEpochEnd?(log: EpochLog, training: TrainingHandle): void | Promise<void>;
   onTrainEnd?(history: History): void | Promise<void>;
 }

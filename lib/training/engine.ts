@@ -7,6 +7,7 @@ import { type Feed, metrics } from '../program/instructions.js';
 import { Listing } from '../program/listing.js';
 import { BLOCK, initialize, type Model } from '../program/model.js';
 import type { Profile } from '../program/profile.js';
+import { sharedBuffer } from './shared-memory.js';
 
 /** What a run works on, in the kernels' terms. */
 export interface Source {
@@ -55,13 +56,8 @@ const NO_SCALARS = new Float64Array(0);
 
 /** Float32 elements of shared memory on a 64-byte boundary; throws `OUT_OF_MEMORY`. */
 export function allocate(backend: Backend, length: number): Float32Array {
-  const bytes = Math.max(length, BLOCK) * 4 + 64;
-  try {
-    const buffer = new SharedArrayBuffer(bytes);
-    return new Float32Array(buffer, backend.padding(buffer), length);
-  } catch (cause) {
-    throw new BlasnetError('OUT_OF_MEMORY', `cannot allocate ${bytes} bytes of shared memory`, { cause });
-  }
+  const buffer = sharedBuffer(Math.max(length, BLOCK) * 4 + 64);
+  return new Float32Array(buffer, backend.adopt(buffer), length);
 }
 
 /** A network's memory and its compiled programs on one backend; guards against two runs at a time. */
@@ -75,6 +71,8 @@ export class Engine {
   /** Training passes made, counter of the random masks. */
   noiseSteps = 0;
   #work: Float32Array;
+  /** Stands for blocks without elements. */
+  readonly #none: Float32Array;
   #cache = new Map<string, Prepared>();
   #status: 'idle' | 'busy' | 'disposed' = 'idle';
   #control: Control | undefined;
@@ -90,7 +88,8 @@ export class Engine {
     this.state = allocate(backend, model.stateLength);
     const totals = allocate(backend, 2 * metrics.length);
     this.metric = new Float64Array(totals.buffer, totals.byteOffset, metrics.length);
-    this.#work = allocate(backend, 0);
+    this.#none = allocate(backend, 0);
+    this.#work = this.#none;
     initialize(model, this.parameters, this.state);
   }
 
@@ -152,7 +151,7 @@ export class Engine {
       const block = allocate(this.backend, count * length);
       return Array.from({ length: count }, (_, i) => block.subarray(i * length, (i + 1) * length));
     });
-    if (moments.length === 0) return allocate(this.backend, 0);
+    if (moments.length === 0) return this.#none;
     return new Float32Array(moments[0].buffer, moments[0].byteOffset, moments.length * length);
   }
 
@@ -208,7 +207,7 @@ export class Engine {
       epochs: job.epochs ?? 1,
       sampling: job.sampling ?? 'inOrder',
       seed: this.model.seed,
-      epoch: job.epoch ?? 0,
+      epoch: (job.epoch ?? 0) % 2 ** 32,
       step: this.noiseSteps % 2 ** 32,
       scale: source.scale,
       offset: source.offset,
@@ -239,7 +238,7 @@ export class Engine {
       this.#work = allocate(this.backend, program.workLength);
       this.#cache.clear();
     }
-    const moment = optimizer === undefined ? allocate(this.backend, 0) : this.attach(optimizer);
+    const moment = optimizer === undefined ? this.#none : this.attach(optimizer);
     const memory: Memory = {
       parameter: this.parameters,
       gradient: this.gradients,

@@ -1,12 +1,18 @@
 import { type Control, control as words } from '../backend/backend.js';
+import { invalid } from '../checks.js';
 import type { Engine, Source } from './engine.js';
 import type { Evaluation } from './history.js';
+import { sharedBuffer } from './shared-memory.js';
 
 /** Rows of a batch in evaluation and prediction: enough to feed the kernels, small enough to stay in cache. */
 export const INFERENCE_BATCH = 512;
 
 export function newControl(): Control {
-  return new Int32Array(new SharedArrayBuffer(words.length * 4));
+  return new Int32Array(sharedBuffer(words.length * 4));
+}
+
+export function checkSignal(name: string, signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid(name, 'an AbortSignal', signal);
 }
 
 /** Runs `job` while `signal` may stop it; the signal's reason is thrown when it did. */
@@ -76,7 +82,7 @@ export function average(report: Float64Array, rows: number, batchSize: number, c
 
 /** Numbers of doubles in shared memory, for an asynchronous run to write. */
 export function sharedDoubles(length: number): Float64Array {
-  return new Float64Array(new SharedArrayBuffer(Math.max(length, 1) * 8), 0, length);
+  return new Float64Array(sharedBuffer(Math.max(length, 1) * 8), 0, length);
 }
 
 /** Mean loss (penalties included) and accuracy over a source, in inference mode. */

@@ -7,7 +7,16 @@ import { Profile } from '../program/profile.js';
 import type { SampleSource } from '../types.js';
 import { type Callbacks, callbackList, Training } from './callbacks.js';
 import type { Engine, Source } from './engine.js';
-import { average, evaluateSource, INFERENCE_BATCH, newControl, sharedDoubles, stoppable, untilAborted } from './evaluate.js';
+import {
+  average,
+  checkSignal,
+  evaluateSource,
+  INFERENCE_BATCH,
+  newControl,
+  sharedDoubles,
+  stoppable,
+  untilAborted,
+} from './evaluate.js';
 import { type EpochLog, type Evaluation, History } from './history.js';
 import {
   type Features,
@@ -21,6 +30,7 @@ import {
   type Targets,
 } from './inputs.js';
 import { batchRows, drawnRows, type RowChoice, resolveSampling, type SamplingOptions } from './sampling.js';
+import { sharedBuffer } from './shared-memory.js';
 
 /** A batch of a stream: arrays, or a dataset. */
 export type StreamBatch = { readonly x: Features; readonly y: Targets } | SampleSource;
@@ -92,8 +102,8 @@ export async function fit(
   const given = checkOptions('fit', options, known);
   const optimizer = checkOptimizer('fit: optimizer', given.optimizer ?? new Adam());
   const { signal, validation, initialEpoch } = given;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw invalid('fit: signal', 'an AbortSignal', signal);
-  if (initialEpoch !== undefined) counter.next = checkInteger('fit: initialEpoch', initialEpoch, { min: 0 });
+  checkSignal('fit: signal', signal);
+  if (initialEpoch !== undefined) checkInteger('fit: initialEpoch', initialEpoch, { min: 0, below: 2 ** 32 });
   const plan: Plan = {
     engine,
     optimizer,
@@ -109,9 +119,13 @@ export async function fit(
   };
   const source = isSampleSource(data) ? overSharedMemory(fromDataset('fit: data', engine.model, data, true)) : undefined;
   const stream = source === undefined ? checkStream(data) : undefined;
+  if (stream !== undefined && given.batchSize !== undefined) {
+    throw new BlasnetError('INVALID_ARGUMENT', 'fit: batchSize: the batches of a stream have a size of their own');
+  }
   return engine.hold(async () => {
     signal?.throwIfAborted();
     engine.attach(optimizer);
+    if (initialEpoch !== undefined) counter.next = initialEpoch;
     const start = { epochs: plan.epochs, initialEpoch: plan.firstEpoch, samples: source?.rows };
     for (const callbacks of plan.callbacks) await callbacks.onTrainBegin?.(start);
     if (source !== undefined) await fitDataset(plan, counter, source);
@@ -273,13 +287,13 @@ function startProgress(plan: Plan, control: Int32Array, begin: number, epoch: nu
     const done = Atomics.load(control, words.steps);
     const samplesPerSecond = (Math.min(rows, done * plan.batchSize) * 1000) / (performance.now() - begin);
     const progress = { epoch, epochs: plan.firstEpoch + plan.epochs, step: Math.min(done, steps), steps, samplesPerSecond };
-    try {
-      for (const listener of listeners) listener.onProgress?.(progress);
-    } catch (error) {
+    // An asynchronous listener is not waited for, but its failure counts as well.
+    const telling = listeners.map(async (listener) => listener.onProgress?.(progress));
+    Promise.all(telling).catch((error: unknown) => {
       failure ??= { error };
       clearInterval(timer);
       Atomics.store(control, words.cancel, 1);
-    }
+    });
   };
   const timer = setInterval(tell, PROGRESS_INTERVAL);
   return {
@@ -298,7 +312,7 @@ class Staging {
     const copy = (name: string, data: Float32Array) => {
       let block = this.#floats.get(name);
       if (block === undefined || block.length < data.length) {
-        block = new Float32Array(new SharedArrayBuffer(data.byteLength));
+        block = new Float32Array(sharedBuffer(data.byteLength));
         this.#floats.set(name, block);
       }
       block.set(data);
@@ -365,7 +379,7 @@ async function fitStream(
           steps: undefined,
           samplesPerSecond,
         };
-        for (const callback of callbacks) callback.onProgress?.(progress);
+        for (const callback of callbacks) await callback.onProgress?.(progress);
       }
     }
     if (rows === 0) {

@@ -5,6 +5,7 @@ import { elements } from '../program/instructions.js';
 import type { Model } from '../program/model.js';
 import type { IntegerArray, SampleSource } from '../types.js';
 import type { Source } from './engine.js';
+import { sharedBuffer } from './shared-memory.js';
 
 /** Features of a synchronous call: rows × features numbers, or a dataset. */
 export type Features = Float32Array | readonly number[] | readonly (readonly number[])[] | SampleSource;
@@ -142,7 +143,7 @@ export function fromDataset(name: string, model: Model, data: unknown, withTarge
   if (data.labels !== undefined) {
     const labels = data.labels;
     const part = asLabels(`${name}: labels`, model, labels, rows, (length) => {
-      const known = derived.get(labels) ?? new Float32Array(new SharedArrayBuffer(length * 4));
+      const known = derived.get(labels) ?? new Float32Array(sharedBuffer(length * 4));
       derived.set(labels, known);
       return known;
     });
@@ -156,7 +157,7 @@ export function fromDataset(name: string, model: Model, data: unknown, withTarge
 
 function shared<T extends Uint8Array | Int32Array | Float32Array>(data: T): T {
   if (types.isSharedArrayBuffer(data.buffer)) return data;
-  const copy = new (data.constructor as new (buffer: SharedArrayBuffer) => T)(new SharedArrayBuffer(data.byteLength));
+  const copy = new (data.constructor as new (buffer: SharedArrayBuffer) => T)(sharedBuffer(data.byteLength));
   copy.set(data);
   return copy;
 }

@@ -32,6 +32,7 @@ export function resolveSampling({ sampling, shuffle, stepsPerEpoch }: SamplingOp
   if (sampling !== undefined && shuffle !== undefined)
     throw refuse('shuffle', 'it is the short form of sampling; give one of them');
   if (stream && sampling !== undefined) throw refuse('sampling', 'the batches of a stream come in its own order');
+  if (stream && shuffle === true) throw refuse('shuffle', 'the batches of a stream come in its own order');
   if (stepsPerEpoch !== undefined && sampling !== 'withReplacement') {
     throw refuse('stepsPerEpoch', "it needs sampling 'withReplacement'; otherwise an epoch takes every row once");
   }

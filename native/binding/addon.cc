@@ -66,10 +66,24 @@ Napi::Value getInfo(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// (view: Uint8Array over the whole buffer)
-Napi::Value padding(const Napi::CallbackInfo& info) {
-  const View view = readView(info.Env(), info[0], "buffer", napi_uint8_array);
-  return Napi::Number::New(info.Env(), static_cast<double>((64 - reinterpret_cast<uintptr_t>(view.data) % 64) % 64));
+void forget(napi_env env, void* data, void*) {
+  const std::unique_ptr<int64_t> bytes(static_cast<int64_t*>(data));
+  int64_t ignored;
+  napi_adjust_external_memory(env, -*bytes, &ignored);
+}
+
+// (buffer: SharedArrayBuffer, view: Uint8Array over all of it). V8 does not count shared memory when it decides whether to
+// collect, so a loop that makes and drops networks would only ever grow.
+Napi::Value adopt(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject()) reject(env, "buffer: expected a SharedArrayBuffer");
+  const View view = readView(env, info[1], "view", napi_uint8_array);
+  auto bytes = std::make_unique<int64_t>(static_cast<int64_t>(view.length));
+  if (napi_add_finalizer(env, info[0], bytes.get(), forget, nullptr, nullptr) == napi_ok) {
+    int64_t ignored;
+    napi_adjust_external_memory(env, *bytes.release(), &ignored);
+  }
+  return Napi::Number::New(env, static_cast<double>((64 - reinterpret_cast<uintptr_t>(view.data) % 64) % 64));
 }
 
 Napi::Value stop(const Napi::CallbackInfo& info) {
@@ -99,7 +113,7 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
   addon.Set("Plan", environment.planConstructor.Value());
   addon.Set("callKernel", Napi::Function::New<callKernel>(env, "callKernel"));
   addon.Set("repeatKernels", Napi::Function::New<repeatKernels>(env, "repeatKernels"));
-  addon.Set("padding", Napi::Function::New<padding>(env, "padding"));
+  addon.Set("adopt", Napi::Function::New<adopt>(env, "adopt"));
   addon.Set("info", Napi::Function::New<getInfo>(env, "info"));
   addon.Set("stop", Napi::Function::New<stop>(env, "stop"));
   return addon;

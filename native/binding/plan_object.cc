@@ -54,7 +54,8 @@ PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanOb
   const View words = readView(env, info[0], "words", napi_float64_array);
   std::string error;
   if (!plan_.decode(static_cast<const double*>(words.data), words.length, segments, error)) reject(env, error);
-  segments_ = Napi::Persistent(kept.As<Napi::Object>());
+  // A property and not a reference: the memory goes with the object, not first when its finalizer has run.
+  info.This().As<Napi::Object>().DefineProperty(Napi::PropertyDescriptor::Value("segments", kept, napi_default));
 }
 
 // (feeds, numbers, scalars, report, …); puts the feeds into `keep`.

@@ -22,9 +22,8 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
   Napi::Value run(const Napi::CallbackInfo& info);
   RunRequest readRequest(const Napi::CallbackInfo& info, bool asynchronous, Napi::Array keep);
 
-  Plan plan_;
+  Plan plan_;  // its memory is kept alive by the JavaScript object's property `segments`
   bool busy_ = false;
-  Napi::ObjectReference segments_;  // keeps the memory of plan_ alive
 };
 
 }  // namespace blasnet

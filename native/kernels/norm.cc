@@ -34,8 +34,11 @@ void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMe
       inverseStd[feature] = 1.0f / math::squareRoot(variance + epsilon);
       factor[j] = inverseStd[feature] * gamma[feature];
       offset[j] = beta[feature];
-      runningMean[feature] = math::multiplyAdd(keep, runningMean[feature], take * center[j]);
-      runningVariance[feature] = math::multiplyAdd(keep, runningVariance[feature], take * variance);
+      // With momentum 1 nothing is taken in, not even a NaN.
+      const float newMean = math::multiplyAdd(keep, runningMean[feature], take * center[j]);
+      const float newVariance = math::multiplyAdd(keep, runningVariance[feature], take * variance);
+      runningMean[feature] = take != 0 ? newMean : runningMean[feature];
+      runningVariance[feature] = take != 0 ? newVariance : runningVariance[feature];
     }
 
     for (int64_t row = 0; row < rows; row++) {

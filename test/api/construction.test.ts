@@ -265,7 +265,7 @@ describeNative('memory', () => {
     const layers = [dense(5), batchNorm(), relu(), dense(3)];
     const network = new Network({ input: [7], layers, loss: softmaxCrossEntropy(), backend: 'native' });
     for (const { name, value } of [...network.parameters, ...network.state]) {
-      const toBoundary = result.backend.padding(value.buffer as unknown as SharedArrayBuffer);
+      const toBoundary = result.backend.adopt(value.buffer as unknown as SharedArrayBuffer);
       expect((value.byteOffset - toBoundary) % 64, name).toBe(0);
     }
   });

@@ -90,7 +90,11 @@ onBackends('fit refuses', (backend) => {
     const schedule = ({ epoch }: ScheduleTime) => (epoch === 2 ? Number.NaN : 0.01);
     const optimizer = new Sgd({ learningRate: schedule });
     const run = () => network.fit(data, { optimizer, epochs: 5, batchSize: 20 });
-    await expectRejection(run, 'INVALID_ARGUMENT', /Sgd: learningRate: the schedule returned NaN at step 2, epoch 2/);
+    await expectRejection(
+      run,
+      'INVALID_ARGUMENT',
+      /Sgd: learningRate: expected a finite rate ≥ 0 from the schedule, got NaN at step 2, epoch 2/,
+    );
     expect((await network.fit(data)).epochs.length).toBe(1);
   });
 });

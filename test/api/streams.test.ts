@@ -27,9 +27,9 @@ onBackends('fit with a stream', (backend) => {
   }
 
   it('trains as on the dataset itself', async () => {
-    const options = { epochs: 3, batchSize: 16, shuffle: false };
+    const options = { epochs: 3, shuffle: false };
     const expected = classifier(backend, { layers: mixedLayers() });
-    const history = await expected.fit(data, { ...options, optimizer: new Adam() });
+    const history = await expected.fit(data, { ...options, batchSize: 16, optimizer: new Adam() });
     const sources: [string, Iterable<StreamBatch> | AsyncIterable<StreamBatch>][] = [
       ['an async iterable of arrays', again],
       ['a list of datasets', parts],

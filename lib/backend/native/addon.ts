@@ -37,8 +37,8 @@ export interface Addon {
   callKernel(kernel: number, args: KernelArguments): void;
   /** Makes all calls in turn, `times` times over; returns the seconds. */
   repeatKernels(calls: (readonly [kernel: number, args: KernelArguments])[], times: number): number;
-  /** Bytes from the start of the buffer to the next 64-byte boundary of memory. */
-  padding(buffer: Uint8Array): number;
+  /** Counts the bytes of `buffer`, seen whole by `view`, as external memory as long as it lives; returns those before the next 64-byte boundary. */
+  adopt(buffer: SharedArrayBuffer, view: Uint8Array): number;
   info(): AddonInfo;
   /** Stops all runs of this environment and waits for their threads. */
   stop(): void;

@@ -79,7 +79,7 @@ export function createNativeBackend(): Backend {
         times,
       );
     },
-    padding: (buffer) => addon.padding(new Uint8Array(buffer)),
+    adopt: (buffer) => addon.adopt(buffer, new Uint8Array(buffer)),
     info: () => ({ backend: 'native', threads, ...addon.info(), addon: path }),
   };
 }

@@ -16,7 +16,7 @@ export const typescriptBackend: Backend = {
     }
     return (performance.now() - begin) / 1000;
   },
-  padding: () => 0,
+  adopt: () => 0,
   info: () => ({
     backend: 'typescript',
     threads: 1,

@@ -37,8 +37,11 @@ export function batchNormForward(
     const inverse = 1 / Math.sqrt(variance + epsilon);
     mean[j] = center[j];
     inverseStd[j] = inverse;
-    runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center[j];
-    runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * variance;
+    // With momentum 1 nothing is taken in, not even a NaN.
+    if (momentum !== 1) {
+      runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center[j];
+      runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * variance;
+    }
     scale[j] = inverse * gamma[j];
   }
   for (let i = 0, o = 0; i < rows; i++) {
