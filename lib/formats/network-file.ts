@@ -79,7 +79,7 @@ export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | unde
   const section = <T>(name: string, read: (value: Readonly<Record<string, unknown>>) => T): T => {
     try {
       const value = parseJson(metadata.get(name) ?? 'null');
-      if (typeof value !== 'object' || value === null) throw invalid(name, 'an object', value);
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('section', 'an object', value);
       return read(value as Record<string, unknown>);
     } catch (cause) {
       if (cause instanceof MissingLoss) throw new BlasnetError('INVALID_ARGUMENT', `${file}: ${cause.message}`);
@@ -92,7 +92,7 @@ export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | unde
     return { spec, model: buildModel(spec) };
   });
   const counters = section('training', (value) => {
-    const { epochs, noiseSteps } = checkOptions<Partial<Counters>>('training', value, ['epochs', 'noiseSteps']);
+    const { epochs, noiseSteps } = checkOptions<Partial<Counters>>('section', value, ['epochs', 'noiseSteps']);
     return { epochs: checkInteger('epochs', epochs, { min: 0 }), noiseSteps: checkInteger('noiseSteps', noiseSteps, { min: 0 }) };
   });
   const optimizer = metadata.has('optimizer') ? section('optimizer', readOptimizer) : undefined;
@@ -104,7 +104,7 @@ class MissingLoss extends Error {}
 
 function readSpec(value: Readonly<Record<string, unknown>>, given: Loss | undefined): ModelSpec {
   const known = ['input', 'layers', 'loss', 'regularizer', 'seed'];
-  const { input, layers, loss, regularizer, seed } = checkOptions<Record<string, unknown>>('network', value, known);
+  const { input, layers, loss, regularizer, seed } = checkOptions<Record<string, unknown>>('section', value, known);
   if (!Array.isArray(input) || input.length > MAX_RANK) throw invalid('input', `a list of at most ${MAX_RANK} sizes`, input);
   if (!Array.isArray(layers)) throw invalid('layers', 'a list of layers', layers);
   return {
@@ -134,7 +134,7 @@ function lossFrom(value: unknown, given: Loss | undefined): Loss {
 
 function readOptimizer(value: Readonly<Record<string, unknown>>): SavedOptimizer {
   const known = ['kind', 'options', 'steps', 'rateFactor', 'moments'];
-  const { kind, options, steps, rateFactor, moments } = checkOptions<Record<string, unknown>>('optimizer', value, known);
+  const { kind, options, steps, rateFactor, moments } = checkOptions<Record<string, unknown>>('section', value, known);
   if (typeof kind !== 'string') throw invalid('kind', 'a string', kind);
   if (!Array.isArray(moments) || !moments.every((name) => typeof name === 'string') || new Set(moments).size < moments.length) {
     throw invalid('moments', 'a list of different names', moments);
