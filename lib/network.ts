@@ -8,6 +8,7 @@ import { readShared } from './data/files.js';
 import { BlasnetError } from './errors.js';
 import { decodeNetwork, encodeNetwork, fillNetwork, restoreOptimizer, type SavedNetwork } from './formats/network-file.js';
 import { replaceFile } from './formats/replace-file.js';
+import { decodeTorchState, encodeTorchState } from './formats/torch.js';
 import type { LayerSpec } from './layers/layer.js';
 import type { Loss } from './losses.js';
 import { checkOptimizer, type Optimizer } from './optimizers/optimizer.js';
@@ -273,6 +274,26 @@ export class Network {
     const { network, saved } = Network.#decode(await readShared(path), path, 'loadCheckpoint', options);
     const optimizer = options?.optimizer ?? restoreOptimizer(saved, network.#engine, undefined);
     return { network, optimizer, epoch: saved.counters.epochs };
+  }
+
+  /**
+   * Takes over the parameters of a `torch.nn.Sequential`, saved in PyTorch as `safetensors.torch.save_file(model.state_dict(), path)`. Its
+   * modules with parameters (Linear, Conv2d, BatchNorm, PReLU) must be this network's layers with parameters, in the same order. Rejects with
+   * `FILE_NOT_FOUND`, `FILE_CORRUPT`, `SHAPE_MISMATCH` when they are not; nothing is changed then.
+   */
+  async loadTorchState(path: string): Promise<void> {
+    checkPath('loadTorchState: path', path);
+    this.#engine.checkIdle();
+    const bytes = await readShared(path);
+    this.#engine.checkIdle();
+    decodeTorchState(bytes, path, this.#engine);
+  }
+
+  /** Writes such a file, with a module for each layer. Rejects with `FILE_NOT_WRITTEN`. */
+  async saveTorchState(path: string): Promise<void> {
+    checkPath('saveTorchState: path', path);
+    this.#engine.checkIdle();
+    await replaceFile(path, encodeTorchState(this.#engine));
   }
 
   static #decode(bytes: Uint8Array, file: string, name: string, options: LoadOptions | undefined) {

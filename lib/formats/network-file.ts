@@ -5,11 +5,10 @@ import { type Loss, readLoss } from '../losses.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { buildModel, type Model, type ModelSpec } from '../program/model.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
-import type { Engine } from '../training/engine.js';
 import { JsonError, parseJson } from './json.js';
 import { describeOptimizer, makeOptimizer, type SavedOptimizer } from './optimizer-state.js';
 import { fromPlain, toPlain } from './plain.js';
-import { corrupt, decodeSafetensors, encodeSafetensors, type FloatTensor, type StoredTensor } from './safetensors.js';
+import { corrupt, decodeSafetensors, encodeSafetensors, type NewTensor, type StoredTensor } from './safetensors.js';
 
 const FORMAT = 'blasnet';
 const VERSION = '1';
@@ -26,31 +25,41 @@ export interface Counters {
   readonly noiseSteps: number;
 }
 
+/** A network's memory, as the engine holds it. */
+export interface NetworkMemory {
+  readonly model: Model;
+  readonly parameters: Float32Array;
+  readonly state: Float32Array;
+  noiseSteps: number;
+  /** Gives the optimizer its moments, if it has none yet. */
+  attach(optimizer: Optimizer): unknown;
+}
+
 const momentName = (moment: string, parameter: string) => `optimizer.${moment}.${parameter}`;
 
 /** A network as the bytes of a safetensors file, with the optimizer's state where that is given; all as of now. */
-export function encodeNetwork(engine: Engine, epochs: number, optimizer: Optimizer | undefined): Uint8Array {
-  const { model } = engine;
-  const tensors: FloatTensor[] = [];
+export function encodeNetwork(network: NetworkMemory, epochs: number, optimizer: Optimizer | undefined): Uint8Array {
+  const { model } = network;
+  const tensors: NewTensor[] = [];
   const list = (block: Float32Array, entries: Model['parameters'] | Model['state'], fullName = (name: string) => name) => {
     for (const [name, { spec, tensor }] of entries) {
       const value = block.subarray(tensor.offset, tensor.offset + tensor.fixed);
       tensors.push({ name: fullName(name), shape: spec.shape, value });
     }
   };
-  list(engine.parameters, model.parameters);
-  list(engine.state, model.state);
+  list(network.parameters, model.parameters);
+  list(network.state, model.state);
   if (optimizer !== undefined) {
-    engine.attach(optimizer);
+    network.attach(optimizer);
     for (const [moment, block] of optimizer.moments) list(block, model.parameters, (name) => momentName(moment, name));
   }
   const { input, specs: layers, loss, regularizer, seed } = model;
-  const network = { input, layers, loss: { kind: loss.kind, options: loss.options }, regularizer, seed };
-  const counters: Counters = { epochs, noiseSteps: engine.noiseSteps };
+  const architecture = { input, layers, loss: { kind: loss.kind, options: loss.options }, regularizer, seed };
+  const counters: Counters = { epochs, noiseSteps: network.noiseSteps };
   return encodeSafetensors(tensors, {
     format: FORMAT,
     version: VERSION,
-    network: JSON.stringify(toPlain(network)),
+    network: JSON.stringify(toPlain(architecture)),
     training: JSON.stringify(counters),
     ...(optimizer !== undefined && { optimizer: JSON.stringify(describeOptimizer(optimizer)) }),
   });
@@ -180,20 +189,20 @@ function copyTo(block: Float32Array, offset: number, tensor: StoredTensor): void
 }
 
 /** Puts the saved numbers into a network made by the saved spec. */
-export function fillNetwork({ model, tensors, counters }: SavedNetwork, engine: Engine): void {
+export function fillNetwork({ model, tensors, counters }: SavedNetwork, network: NetworkMemory): void {
   const fill = (block: Float32Array, entries: Model['parameters'] | Model['state']) => {
     for (const [name, { tensor }] of entries) copyTo(block, tensor.offset, tensors.get(name) as StoredTensor);
   };
-  fill(engine.parameters, model.parameters);
-  fill(engine.state, model.state);
-  engine.noiseSteps = counters.noiseSteps;
+  fill(network.parameters, model.parameters);
+  fill(network.state, model.state);
+  network.noiseSteps = counters.noiseSteps;
 }
 
 /**
  * Gives the saved state to `given`, or to a new optimizer with the saved hyper-parameters, which then belongs to the network. Throws
  * `INVALID_ARGUMENT` when the file has no optimizer or `given` is not like it, and as {@link makeOptimizer}.
  */
-export function restoreOptimizer(saved: SavedNetwork, engine: Engine, given: Optimizer | undefined): Optimizer {
+export function restoreOptimizer(saved: SavedNetwork, network: NetworkMemory, given: Optimizer | undefined): Optimizer {
   const { optimizer: state, file, model, tensors } = saved;
   const refuse = (what: string) => new BlasnetError('INVALID_ARGUMENT', `${file}: ${what}`);
   if (state === undefined) throw refuse('it has no optimizer: it was saved without one');
@@ -206,7 +215,7 @@ export function restoreOptimizer(saved: SavedNetwork, engine: Engine, given: Opt
     throw given === undefined ? corrupt(file, HEADER, what) : refuse(what);
   }
   try {
-    engine.attach(optimizer);
+    network.attach(optimizer);
   } catch (cause) {
     if (given !== undefined || !(cause instanceof BlasnetError) || cause.code !== 'INVALID_ARGUMENT') throw cause;
     throw corrupt(file, HEADER, `metadata: optimizer: ${cause.message}`, cause);

@@ -34,10 +34,10 @@ const sizes = new Map(
 );
 
 /** A tensor to be written. */
-export interface FloatTensor {
+export interface NewTensor {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly value: Float32Array;
+  readonly value: Float32Array | BigInt64Array;
 }
 
 /** A tensor of a file. */
@@ -59,12 +59,24 @@ export function corrupt(file: string, offset: number, rule: string, cause?: unkn
   return new BlasnetError('FILE_CORRUPT', `${file}: byte ${offset}: ${rule}`, { cause });
 }
 
+function allocate(length: number): Uint8Array {
+  try {
+    return new Uint8Array(length);
+  } catch (cause) {
+    throw new BlasnetError('OUT_OF_MEMORY', `cannot allocate ${length} bytes for a file`, { cause });
+  }
+}
+
 /** The bytes of a file with these tensors, in this order. */
-export function encodeSafetensors(tensors: readonly FloatTensor[], metadata: Readonly<Record<string, string>>): Uint8Array {
+export function encodeSafetensors(tensors: readonly NewTensor[], metadata: Readonly<Record<string, string>>): Uint8Array {
   const header: Record<string, unknown> = { [METADATA]: metadata };
   let length = 0;
   for (const { name, shape, value } of tensors) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [length, length + value.byteLength] };
+    header[name] = {
+      dtype: value instanceof Float32Array ? 'F32' : 'I64',
+      shape,
+      data_offsets: [length, length + value.byteLength],
+    };
     length += value.byteLength;
   }
   const json = Buffer.from(JSON.stringify(header));
@@ -73,7 +85,7 @@ export function encodeSafetensors(tensors: readonly FloatTensor[], metadata: Rea
   if (padded > MAX_HEADER) {
     throw new BlasnetError('INVALID_ARGUMENT', `the header would take ${padded} bytes; the format allows ${MAX_HEADER}`);
   }
-  const bytes = new Uint8Array(LENGTH_BYTES + padded + length);
+  const bytes = allocate(LENGTH_BYTES + padded + length);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
   bytes.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + padded);
   bytes.set(json, LENGTH_BYTES);
