@@ -13,7 +13,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { Adam, cosine, Network, Sgd } from '../../lib/index.js';
-import { classData, classifier, expectError, expectRejection, expectSameBits, onBackends, weights } from '../api/support.js';
+import {
+  classData,
+  classifier,
+  expectError,
+  expectRejection,
+  expectSameBits,
+  mixedLayers,
+  onBackends,
+  weights,
+} from '../api/support.js';
 import { tinyNetwork } from './support.js';
 
 const any = (value: unknown) => value as never;
@@ -60,6 +69,17 @@ onBackends('files of networks', (backend) => {
     expect(given.save()).toEqual(optimizer.save());
     // Without an optimizer the weights alone are looked for.
     expectSameBits(weights(await Network.load(path, { backend })), weights(network));
+  });
+
+  it('hold the count of shuffles, for a fit that does not say which epoch it is', async () => {
+    const data = classData(60);
+    const [network, optimizer] = [classifier(backend, { layers: mixedLayers() }), new Adam()];
+    await network.fit(data, { optimizer, epochs: 2, batchSize: 7 });
+    const other = new Adam();
+    const loaded = Network.fromBytes(network.toBytes({ optimizer }), { backend, optimizer: other });
+    await network.fit(data, { optimizer, batchSize: 7 });
+    await loaded.fit(data, { optimizer: other, batchSize: 7 });
+    expectSameBits(weights(loaded), weights(network));
   });
 
   it('are refused while the network is busy or disposed', async () => {
