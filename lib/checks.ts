@@ -102,6 +102,12 @@ export function checkShape(name: string, value: unknown): number[] {
   return [...value];
 }
 
+/** A path of a file. */
+export function checkPath(name: string, value: unknown): string {
+  if (typeof value !== 'string' || value === '' || value.includes('\0')) throw invalid(name, 'a path', value);
+  return value;
+}
+
 /** Throws when a view's storage was transferred away or can change its size. */
 export function checkStorage(name: string, view: ArrayBufferView): void {
   const buffer = view.buffer as ArrayBufferLike & { detached?: boolean; resizable?: boolean; growable?: boolean };

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'BACKEND_UNAVAILABLE'
   | 'FILE_NOT_FOUND'
   | 'FILE_CORRUPT'
+  | 'FILE_NOT_WRITTEN'
   | 'DATA_MISSING'
   | 'PACKAGE_MISSING'
   | 'OUT_OF_MEMORY'

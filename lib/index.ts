@@ -28,7 +28,15 @@ export {
   meanSquaredError,
   softmaxCrossEntropy,
 } from './losses.js';
-export { Network, type NetworkOptions, type ParameterView, type StateView } from './network.js';
+export {
+  type Checkpoint,
+  type LoadOptions,
+  Network,
+  type NetworkOptions,
+  type ParameterView,
+  type SaveOptions,
+  type StateView,
+} from './network.js';
 export * from './optimizers/index.js';
 export type { Shape } from './program/instructions.js';
 export type { ListedInstruction, Listing } from './program/listing.js';
@@ -49,10 +57,13 @@ export {
   warmUp,
 } from './schedules.js';
 export type { Callbacks, Progress, TrainingHandle } from './training/callbacks.js';
+export { type CheckpointOptions, checkpoint } from './training/checkpoint.js';
+export { type EarlyStoppingOptions, earlyStopping } from './training/early-stopping.js';
 export type { FitOptions, StreamBatch, TrainingData } from './training/fit.js';
 export type { EpochLog, Evaluation, History } from './training/history.js';
 export type { Features, Targets } from './training/inputs.js';
 export * as metrics from './training/metrics.js';
+export type { Monitor } from './training/monitor.js';
 export { type ProgressBarOptions, progressBar } from './training/progress-bar.js';
 export { type ReduceOnPlateauOptions, reduceOnPlateau } from './training/reduce-on-plateau.js';
 export type { SamplingOptions } from './training/sampling.js';

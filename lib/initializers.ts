@@ -84,6 +84,9 @@ export const lecunNormal = (): Initializer => scaledNormal('lecunNormal', (f) =>
 /** LeCun et al. 1998: uniform in ±√(3 / fanIn). */
 export const lecunUniform = (): Initializer => scaledUniform('lecunUniform', (f) => Math.sqrt(3 / f.fanIn));
 
+/** Stands for the initialiser of a layer read from a file, whose parameters the file brings: it draws zeros. */
+export const savedInitializer = (kind: string): Initializer => ({ ...constant(0), kind });
+
 const named: Record<InitializerName, () => Initializer> = {
   zeros,
   ones,

@@ -18,6 +18,8 @@ export interface LossTensors {
 /** A loss: the mean over the batch of one value a row. */
 export interface Loss {
   readonly kind: string;
+  /** The resolved options, where it has any: what a saved network tells of them. */
+  readonly options?: Readonly<Record<string, number>>;
   /** Target kinds that it takes, the preferred one first. */
   readonly targets: readonly TargetKind[];
   /** Writes the kernel that computes the loss and, fused with it, its gradient. */
@@ -38,6 +40,7 @@ export function softmaxCrossEntropy(options?: { labelSmoothing?: number }): Loss
   const smoothing = checkNumber('softmaxCrossEntropy: labelSmoothing', labelSmoothing, { min: 0, below: 1 });
   return {
     kind: 'softmaxCrossEntropy',
+    options: { labelSmoothing: smoothing },
     targets: ['labels', 'targets'],
     write(builder, kind, { loss, dprediction, prediction, target, outputs }) {
       const common = { loss, dprediction, logits: prediction, rows: rows(), classes: outputs, smoothing };
@@ -95,7 +98,24 @@ export function huber(options?: { delta?: number }): Loss {
   checkNumber('huber: delta', delta, { above: 0 });
   return {
     kind: 'huber',
+    options: { delta },
     targets: ['targets'],
     write: (builder, _, tensors) => builder.emit('huber', { ...tensors, rows: rows(), delta }),
   };
+}
+
+const losses = new Map<string, (options?: never) => Loss>(
+  Object.entries({
+    softmaxCrossEntropy,
+    binaryCrossEntropy,
+    meanSquaredError,
+    halfSquaredError,
+    meanAbsoluteError,
+    huber,
+  }),
+);
+
+/** The library's loss of a kind, with its options checked; undefined for a kind that is not the library's. */
+export function readLoss(kind: string, options: object | undefined): Loss | undefined {
+  return losses.get(kind)?.(options as never);
 }

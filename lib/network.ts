@@ -1,9 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { randomBytes } from 'node:crypto';
+import { types } from 'node:util';
 import type { BackendName } from './backend/backend.js';
 import { selectBackend } from './backend/select.js';
-import { checkBoolean, checkInteger, checkOptions, checkStorage, invalid } from './checks.js';
+import { checkBoolean, checkInteger, checkOptions, checkPath, checkStorage, invalid } from './checks.js';
+import { readShared } from './data/files.js';
 import { BlasnetError } from './errors.js';
+import { decodeNetwork, encodeNetwork, fillNetwork, restoreOptimizer, type SavedNetwork } from './formats/network-file.js';
+import { replaceFile } from './formats/replace-file.js';
+import { decodeTorchState, encodeTorchState } from './formats/torch.js';
 import type { LayerSpec } from './layers/layer.js';
 import type { Loss } from './losses.js';
 import { checkOptimizer, type Optimizer } from './optimizers/optimizer.js';
@@ -60,6 +65,28 @@ function checkApart(out: Float32Array, name: string, other: Float32Array | Uint8
   const begin = Math.max(out.byteOffset, other.byteOffset);
   const end = Math.min(out.byteOffset + out.byteLength, other.byteOffset + other.byteLength);
   if (out.buffer === other.buffer && begin < end) throw new BlasnetError('ALIASED_BUFFERS', `out: it overlaps ${name}`);
+}
+
+export interface SaveOptions {
+  /** The optimizer that trains this network, to be saved with it. */
+  optimizer?: Optimizer;
+}
+
+export interface LoadOptions {
+  /** As of `NetworkOptions`. */
+  backend?: 'auto' | BackendName;
+  /** Takes over the saved state of the optimizer: its steps, `rateFactor` and moments. It must be of the saved kind and new. */
+  optimizer?: Optimizer;
+  /** The network's loss again, where it is not one of the library's. */
+  loss?: Loss;
+}
+
+/** What {@link Network.loadCheckpoint} gives. */
+export interface Checkpoint {
+  readonly network: Network;
+  readonly optimizer: Optimizer;
+  /** Epochs that the network had been trained for: the `initialEpoch` of the `fit` that goes on. */
+  readonly epoch: number;
 }
 
 const optionNames = ['input', 'layers', 'loss', 'regularizer', 'seed', 'backend'];
@@ -211,6 +238,89 @@ export class Network {
     const source = { rows: 1, features: engine.parameters, scale: 1, offset: 0, target: 'none' } as const;
     engine.runSync({ kind: 'update', source, batchSize: 1, optimizer, scalars: this.#scalars(optimizer) });
     optimizer.steps++;
+  }
+
+  /**
+   * Writes the network as it is at this moment to a safetensors file: layers, loss, seed, parameters, state, and with `optimizer` all
+   * that is needed to go on training. The file is replaced as a whole or not at all. Rejects with `FILE_NOT_WRITTEN`, with
+   * `NETWORK_BUSY` during a run (callbacks have `training.save`), and with `INVALID_ARGUMENT` for an optimizer of another network.
+   */
+  async save(path: string, options?: SaveOptions): Promise<void> {
+    checkPath('save: path', path);
+    await replaceFile(path, this.#encode('save', options));
+  }
+
+  /** The bytes that {@link save} writes. */
+  toBytes(options?: SaveOptions): Uint8Array {
+    return this.#encode('toBytes', options);
+  }
+
+  /**
+   * The network of a file that {@link save} has written. Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` (file, byte and rule) for what is no
+   * such file, and with `INVALID_ARGUMENT` when `optimizer` is not like the saved one or a loss of one's own is not given.
+   */
+  static async load(path: string, options?: LoadOptions): Promise<Network> {
+    checkPath('load: path', path);
+    return Network.#decode(await readShared(path), path, 'load', options).network;
+  }
+
+  /** The network of the bytes of such a file; throws as {@link load} rejects. */
+  static fromBytes(bytes: Uint8Array, options?: LoadOptions): Network {
+    if (!types.isUint8Array(bytes)) throw invalid('fromBytes: bytes', 'a Uint8Array', bytes);
+    checkStorage('fromBytes: bytes', bytes);
+    return Network.#decode(bytes, 'bytes', 'fromBytes', options).network;
+  }
+
+  /**
+   * Network, optimizer and number of epochs of a file saved with its optimizer. `network.fit(data, { optimizer, initialEpoch: epoch, … })` then
+   * gives the same bits as a training that was never interrupted. The optimizer is made anew with its saved options, unless one is given.
+   * Rejects as {@link load}; with `INVALID_ARGUMENT` also when the file has no optimizer, or one made with functions or patterns (a schedule of
+   * one's own, say), which no file can hold: give it as `optimizer`.
+   */
+  static async loadCheckpoint(path: string, options?: LoadOptions): Promise<Checkpoint> {
+    checkPath('loadCheckpoint: path', path);
+    const { network, saved } = Network.#decode(await readShared(path), path, 'loadCheckpoint', options);
+    const optimizer = options?.optimizer ?? restoreOptimizer(saved, network.#engine, undefined);
+    return { network, optimizer, epoch: saved.counters.epochs };
+  }
+
+  /**
+   * Takes over the parameters of a `torch.nn.Sequential`, saved in PyTorch as `safetensors.torch.save_file(model.state_dict(), path)`. Its
+   * modules with parameters (Linear, Conv2d, BatchNorm, PReLU) must be this network's layers with parameters, in the same order. Rejects with
+   * `FILE_NOT_FOUND`, `FILE_CORRUPT`, `SHAPE_MISMATCH` when they are not; nothing is changed then.
+   */
+  async loadTorchState(path: string): Promise<void> {
+    checkPath('loadTorchState: path', path);
+    this.#engine.checkIdle();
+    const bytes = await readShared(path);
+    this.#engine.checkIdle();
+    decodeTorchState(bytes, path, this.#engine);
+  }
+
+  /** Writes such a file, with a module for each layer. Rejects with `FILE_NOT_WRITTEN`. */
+  async saveTorchState(path: string): Promise<void> {
+    checkPath('saveTorchState: path', path);
+    this.#engine.checkIdle();
+    await replaceFile(path, encodeTorchState(this.#engine));
+  }
+
+  static #decode(bytes: Uint8Array, file: string, name: string, options: LoadOptions | undefined) {
+    const { backend, optimizer, loss } = checkOptions(name, options, ['backend', 'optimizer', 'loss']);
+    if (optimizer !== undefined) checkOptimizer(`${name}: optimizer`, optimizer);
+    const saved: SavedNetwork = decodeNetwork(bytes, file, loss);
+    const { regularizer, ...spec } = saved.spec;
+    const network = new Network({ ...spec, ...(regularizer && { regularizer }), ...(backend !== undefined && { backend }) });
+    fillNetwork(saved, network.#engine);
+    network.#epochs.next = saved.counters.epochs;
+    if (optimizer !== undefined) restoreOptimizer(saved, network.#engine, optimizer);
+    return { network, saved };
+  }
+
+  #encode(name: string, options: SaveOptions | undefined): Uint8Array {
+    this.#engine.checkIdle();
+    const { optimizer } = checkOptions(name, options, ['optimizer']);
+    if (optimizer !== undefined) checkOptimizer(`${name}: optimizer`, optimizer);
+    return encodeNetwork(this.#engine, this.#epochs.next, optimizer);
   }
 
   /**

@@ -10,13 +10,31 @@ export interface ScheduleTime {
 /** A learning rate as a pure function of time. */
 export type Schedule = (time: ScheduleTime) => number;
 
+/** A schedule of the library by its function's name and argument, as a file holds it. */
+export interface ScheduleOrigin {
+  readonly kind: string;
+  readonly argument: unknown;
+}
+
+const origins = new WeakMap<Schedule, ScheduleOrigin>();
+
+function known(kind: string, argument: unknown, schedule: Schedule): Schedule {
+  origins.set(schedule, { kind, argument });
+  return schedule;
+}
+
+/** What a schedule was made of; undefined for a function that the library has not made. */
+export function scheduleOrigin(schedule: Schedule): ScheduleOrigin | undefined {
+  return origins.get(schedule);
+}
+
 /** initial / (1 + rate · ⌊epoch / interval⌋); interval defaults to 1 epoch. */
 export function inverseTime(options: { initial: number; rate: number; interval?: number }): Schedule {
   const { initial, rate, interval = 1 } = checkOptions('inverseTime', options, ['initial', 'rate', 'interval']);
   const start = checkNumber('initial', initial, { min: 0 });
   const decay = checkNumber('rate', rate, { min: 0 });
   checkInteger('interval', interval, { min: 1 });
-  return ({ epoch }) => start / (1 + decay * Math.floor(epoch / interval));
+  return known('inverseTime', { ...options }, ({ epoch }) => start / (1 + decay * Math.floor(epoch / interval)));
 }
 
 /** initial · factor^(epoch / interval); interval defaults to 1 epoch. */
@@ -25,7 +43,7 @@ export function exponential(options: { initial: number; factor: number; interval
   const start = checkNumber('initial', initial, { min: 0 });
   const base = checkNumber('factor', factor, { above: 0 });
   checkNumber('interval', interval, { above: 0 });
-  return ({ epoch }) => start * base ** (epoch / interval);
+  return known('exponential', { ...options }, ({ epoch }) => start * base ** (epoch / interval));
 }
 
 /** initial · factor^⌊epoch / interval⌋. */
@@ -34,13 +52,13 @@ export function stepDecay(options: { initial: number; factor: number; interval: 
   const start = checkNumber('initial', initial, { min: 0 });
   const base = checkNumber('factor', factor, { above: 0 });
   const every = checkInteger('interval', interval, { min: 1 });
-  return ({ epoch }) => start * base ** Math.floor(epoch / every);
+  return known('stepDecay', { ...options }, ({ epoch }) => start * base ** Math.floor(epoch / every));
 }
 
 /** The same rate at all times. */
 export function constantRate(rate: number): Schedule {
   checkNumber('constantRate', rate, { min: 0 });
-  return () => rate;
+  return known('constantRate', rate, () => rate);
 }
 
 /** values[i] from boundaries[i − 1] (inclusive) to boundaries[i] (exclusive), counted in epochs (default) or in steps. */
@@ -59,10 +77,10 @@ export function piecewise(options: {
   }
   const rates: number[] = values.map((value, i) => checkNumber(`piecewise: values[${i}]`, value, { min: 0 }));
   checkChoice('piecewise: by', by, ['epoch', 'step']);
-  return (time) => {
+  return known('piecewise', { boundaries: ends, values: rates, by }, (time) => {
     const next = ends.findIndex((end) => time[by] < end);
     return rates[next < 0 ? ends.length : next];
-  };
+  });
 }
 
 /** A length of time, in epochs or in steps: exactly one of them. */
@@ -89,7 +107,7 @@ export function cosine(options: { initial: number; final?: number } & Duration):
   const start = checkNumber('cosine: initial', initial, { min: 0 });
   const end = checkNumber('cosine: final', final, { min: 0 });
   const share = passed('cosine', { epochs, steps });
-  return (time) => halfCosine(start, end, share(time));
+  return known('cosine', { ...options }, (time) => halfCosine(start, end, share(time)));
 }
 
 /**
@@ -101,10 +119,10 @@ export function warmUp(options: { after: number | Schedule; from?: number } & Du
   const target = resolveSchedule('warmUp: after', after as number | Schedule);
   const start = checkNumber('warmUp: from', from, { min: 0 });
   const share = passed('warmUp', { epochs, steps });
-  return (time) => {
+  return known('warmUp', { ...options }, (time) => {
     const done = share(time);
     return done === 1 ? target(time) : start + (target(time) - start) * done;
-  };
+  });
 }
 
 export interface OneCycleOptions {
@@ -132,11 +150,11 @@ export function oneCycle(options: OneCycleOptions): Schedule {
   const initial = highest * checkNumber('oneCycle: initialFactor', initialFactor, { min: 0, max: 1 });
   const final = highest * checkNumber('oneCycle: finalFactor', finalFactor, { min: 0, max: 1 });
   const warm = checkNumber('oneCycle: warmFraction', warmFraction, { min: 0, below: 1 }) * (last + 1) - 1;
-  return ({ step }) => {
+  return known('oneCycle', { ...options }, ({ step }) => {
     if (step < warm) return halfCosine(initial, highest, step / warm);
     const start = Math.max(warm, 0);
     return halfCosine(highest, final, Math.min(1, (step - start) / (last - start)));
-  };
+  });
 }
 
 /** A learning rate given as a number or a schedule, as a schedule. */
@@ -156,4 +174,15 @@ export function resolveSchedule(name: string, value: number | Schedule): Schedul
   if (typeof value !== 'number') throw invalid(name, 'a number or a function of { step, epoch }', value);
   const rate = checkNumber(name, value, { min: 0 });
   return () => rate;
+}
+
+const schedules = new Map<string, (argument: never) => Schedule>(
+  Object.entries({ inverseTime, exponential, stepDecay, constantRate, piecewise, cosine, warmUp, oneCycle }),
+);
+
+/** The schedule of an origin; throws `INVALID_ARGUMENT` or `UNKNOWN_OPTION` when it is none. */
+export function readSchedule({ kind, argument }: ScheduleOrigin): Schedule {
+  const make = schedules.get(kind);
+  if (make === undefined) throw invalid('schedule', `one of ${[...schedules.keys()].join(', ')}`, kind);
+  return make(argument as never);
 }

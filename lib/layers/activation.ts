@@ -1,6 +1,6 @@
 import { checkNumber } from '../checks.js';
 import { type Builder, elements, type Mode, type Pass, rows, type Shape, type Tensor } from '../program/instructions.js';
-import { flatFeatures, type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+import { flatFeatures, type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
 
 interface ActivationOptions {
   name?: string;
@@ -119,3 +119,8 @@ registerLayer('softmax', (_, input) => {
     (builder, dy, _x, y) => builder.emit('softmaxBackward', { dx: dy, dy, y, rows: rows(), cols }),
   );
 });
+
+for (const type of [...gradientFromOutput, ...gradientFromInput]) registerReader(type, plain(type));
+registerReader('leakyRelu', ({ alpha, ...rest }: ActivationSpec) => leakyRelu({ ...rest, slope: alpha as number }));
+registerReader('elu', elu);
+registerReader('softmax', softmax);

@@ -1,7 +1,7 @@
 import { checkChoice, checkNumber } from '../checks.js';
 import { type Initializer, type InitializerName, ones, resolveInitializer, zeros } from '../initializers.js';
 import { elements, rows } from '../program/instructions.js';
-import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
 
 export interface BatchNormOptions {
   /** Added to the variance inside the root; default 1e-5. */
@@ -101,3 +101,5 @@ registerLayer<BatchNormSpec>('batchNorm', (layer, input) => {
     },
   };
 });
+
+registerReader('batchNorm', batchNorm);

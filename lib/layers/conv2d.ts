@@ -2,7 +2,7 @@ import { checkBoolean, checkInteger } from '../checks.js';
 import { type Initializer, type InitializerName, resolveInitializer, zeros } from '../initializers.js';
 import { elements, rows } from '../program/instructions.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
-import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
 import { checkWindow, geometry, outputShape, type Padding2d, type Size2d, type Window2d } from './window.js';
 
 export interface Conv2dOptions {
@@ -98,3 +98,5 @@ registerLayer<Conv2dSpec>('conv2d', (layer, input) => {
     },
   };
 });
+
+registerReader('conv2d', ({ filters, ...options }: Conv2dOptions & { filters: number }) => conv2d(filters, options));

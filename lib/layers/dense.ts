@@ -2,7 +2,7 @@ import { checkBoolean, checkInteger } from '../checks.js';
 import { type Initializer, type InitializerName, resolveInitializer, zeros } from '../initializers.js';
 import { rows } from '../program/instructions.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
-import { flatFeatures, type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+import { flatFeatures, type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
 
 export interface DenseOptions {
   /** Add a bias; default true. Leave it out before batch norm, which cancels it. */
@@ -88,3 +88,5 @@ registerLayer<DenseSpec>('dense', (layer, input) => {
     },
   };
 });
+
+registerReader('dense', ({ units, ...options }: DenseOptions & { units: number }) => dense(units, options));

@@ -1,7 +1,7 @@
 import { checkNumber } from '../checks.js';
 import { elements, rows } from '../program/instructions.js';
 import { Stream } from '../random.js';
-import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
 
 interface DropoutSpec extends LayerSpec {
   readonly type: 'dropout';
@@ -47,3 +47,5 @@ registerLayer<DropoutSpec>('dropout', ({ rate }, input) => ({
     };
   },
 }));
+
+registerReader('dropout', ({ rate, ...options }: { rate: number; name?: string }) => dropout(rate, options));

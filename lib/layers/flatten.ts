@@ -1,5 +1,5 @@
 import { elements } from '../program/instructions.js';
-import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
 
 /** Any sample shape as [features], row-major; moves no data. */
 export function flatten(options?: { name?: string }): LayerSpec {
@@ -12,3 +12,5 @@ registerLayer('flatten', (_, input) => ({
   state: [],
   forward: (_builder, x) => ({ y: x, backward: (dy) => dy }),
 }));
+
+registerReader('flatten', flatten);

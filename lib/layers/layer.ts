@@ -45,6 +45,23 @@ export function registerLayer<S extends LayerSpec>(type: string, factory: LayerF
   factories.set(type, factory as unknown as LayerFactory);
 }
 
+/** Makes a spec again from its fields but `type`, through the layer's public function, which checks them. */
+export type LayerReader = (fields: never) => LayerSpec;
+
+const readers = new Map<string, LayerReader>();
+
+/** Lets networks with layers of this type be loaded from files. */
+export function registerReader(type: string, read: LayerReader): void {
+  readers.set(type, read);
+}
+
+/** A layer's spec from the fields that a file holds; throws `INVALID_ARGUMENT` or `UNKNOWN_OPTION` when they make none. */
+export function readLayer(name: string, { type, ...fields }: Readonly<Record<string, unknown>>): LayerSpec {
+  const read = typeof type === 'string' ? readers.get(type) : undefined;
+  if (read === undefined) throw invalid(`${name}: type`, 'a type of layer', type);
+  return read(fields as never);
+}
+
 export function createLayer(spec: LayerSpec, input: Shape, position: number): Layer {
   const factory = typeof spec === 'object' && spec !== null ? factories.get(spec.type) : undefined;
   if (factory === undefined) throw invalid(`layers[${position}]`, 'a layer such as dense(100) or relu()', spec);

@@ -1,6 +1,6 @@
 import { checkInteger, checkNumber } from '../checks.js';
 import { elements, rows } from '../program/instructions.js';
-import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
 
 export interface LocalResponseNormOptions {
   /** Neighbouring channels on each side that count: a window of 2 · radius + 1 channels; default 2. */
@@ -56,3 +56,5 @@ registerLayer<LocalResponseNormSpec>('localResponseNorm', ({ radius, bias, alpha
     },
   };
 });
+
+registerReader('localResponseNorm', localResponseNorm);

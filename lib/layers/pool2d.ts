@@ -1,5 +1,5 @@
 import { type Builder, elements, type Pass, rows, type Shape, type Tensor } from '../program/instructions.js';
-import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
 import { checkWindow, geometry, imageShape, outputShape, type Padding2d, type Size2d, type Window2d } from './window.js';
 
 export interface Pool2dOptions {
@@ -90,3 +90,8 @@ registerLayer('globalAvgPool2d', (_, input) => {
   const whole = checkWindow('globalAvgPool2d', { window: [height, width] });
   return averaging('globalAvgPool2d', input, whole, ([, , channels]) => [channels]);
 });
+
+type SavedPool = Pool2dOptions & { window: Size2d };
+registerReader('maxPool2d', ({ window, ...options }: SavedPool) => maxPool2d(window, options));
+registerReader('avgPool2d', ({ window, ...options }: SavedPool) => avgPool2d(window, options));
+registerReader('globalAvgPool2d', globalAvgPool2d);

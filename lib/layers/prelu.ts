@@ -1,7 +1,7 @@
 import { checkNumber } from '../checks.js';
 import { constant } from '../initializers.js';
 import { elements, rows } from '../program/instructions.js';
-import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
 
 interface PreluSpec extends LayerSpec {
   readonly initial: number;
@@ -39,3 +39,5 @@ registerLayer<PreluSpec>('prelu', ({ initial }, input) => {
     },
   };
 });
+
+registerReader('prelu', prelu);

@@ -28,6 +28,11 @@ export class AdaGrad extends Optimizer {
     this.initialAccumulator = checkNumber('AdaGrad: initialAccumulator', initialAccumulator, { min: 0 });
   }
 
+  protected override ownOptions(): Readonly<Record<string, unknown>> {
+    const { epsilon, initialAccumulator } = this;
+    return { epsilon, initialAccumulator };
+  }
+
   override initialMoment(): number {
     return this.initialAccumulator;
   }

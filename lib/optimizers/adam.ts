@@ -69,6 +69,11 @@ export class Adam extends Optimizer {
     }
   }
 
+  protected override ownOptions(): Readonly<Record<string, unknown>> {
+    const { beta1, beta2, epsilon, biasCorrection, epsilonPlacement, amsGrad } = this;
+    return { beta1, beta2, epsilon, biasCorrection, epsilonPlacement, amsGrad };
+  }
+
   protected override scalars(out: Float64Array, at: number, t: number, learningRate: number, _weightDecay: number): void {
     const first = this.biasCorrection ? 1 - this.beta1 ** t : 1;
     const second = this.biasCorrection ? 1 - this.beta2 ** t : 1;
@@ -109,6 +114,11 @@ export class AdamW extends Adam {
 
   constructor(options?: AdamWOptions) {
     super({ weightDecay: 0.01, ...checkOptions('AdamW', options, known) });
+  }
+
+  protected override ownOptions(): Readonly<Record<string, unknown>> {
+    const { amsGrad: _, ...options } = super.ownOptions();
+    return options;
   }
 
   protected override scalars(out: Float64Array, at: number, t: number, learningRate: number, weightDecay: number): void {

@@ -55,6 +55,7 @@ export abstract class Optimizer {
   readonly clipValue: number | undefined;
   readonly clipNorm: number | undefined;
   readonly #groups: Groups;
+  readonly #given: Pick<OptimizerOptions, 'learningRate' | 'groups'>;
   #steps = 0;
   #rateFactor = 1;
   #moments: Map<string, Float32Array> | undefined;
@@ -64,6 +65,7 @@ export abstract class Optimizer {
 
   constructor(name: string, options: OptimizerOptions & { learningRate: number | Schedule }) {
     const schedule = resolveSchedule(`${name}: learningRate`, options.learningRate);
+    this.#given = { learningRate: options.learningRate, ...(options.groups && { groups: options.groups }) };
     const weightDecay = checkNumber(`${name}: weightDecay`, options.weightDecay ?? 0, { min: 0 });
     this.#groups = new Groups(name, { schedule, weightDecay, frozen: false }, options.groups);
     const limit = (option: 'clipValue' | 'clipNorm') =>
@@ -79,6 +81,18 @@ export abstract class Optimizer {
 
   get weightDecay(): number {
     return this.settings[0].weightDecay;
+  }
+
+  /** The options that would make this optimizer again, defaults filled in: `new Adam(adam.options)`. */
+  get options(): OptimizerOptions & Readonly<Record<string, unknown>> {
+    const { weightDecay, clipValue, clipNorm } = this;
+    const clipping = { ...(clipValue !== undefined && { clipValue }), ...(clipNorm !== undefined && { clipNorm }) };
+    return { ...this.#given, weightDecay, ...clipping, ...this.ownOptions() };
+  }
+
+  /** The options beyond {@link OptimizerOptions}, defaults filled in. */
+  protected ownOptions(): Readonly<Record<string, unknown>> {
+    return {};
   }
 
   /** The optimizer's own settings, then those of each group. */

@@ -36,6 +36,11 @@ export class RmsProp extends Optimizer {
     this.momentNames = this.momentum === 0 ? ['average'] : ['average', 'velocity'];
   }
 
+  protected override ownOptions(): Readonly<Record<string, unknown>> {
+    const { decay, epsilon, epsilonPlacement, momentum } = this;
+    return { decay, epsilon, epsilonPlacement, momentum };
+  }
+
   protected override scalars(out: Float64Array, at: number, _t: number, learningRate: number): void {
     out[at] = learningRate;
   }

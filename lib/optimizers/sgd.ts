@@ -37,6 +37,11 @@ export class Sgd extends Optimizer {
     this.momentNames = momentum === 0 ? [] : ['velocity'];
   }
 
+  protected override ownOptions(): Readonly<Record<string, unknown>> {
+    const { momentum, dampening, nesterov } = this;
+    return { momentum, dampening, nesterov };
+  }
+
   protected override scalars(out: Float64Array, at: number, _t: number, learningRate: number): void {
     out[at] = learningRate;
   }

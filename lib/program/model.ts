@@ -28,6 +28,8 @@ export interface Model {
   readonly input: Shape;
   readonly output: Shape;
   readonly layers: readonly Layer[];
+  /** What the layers were made of. */
+  readonly specs: readonly LayerSpec[];
   readonly loss: Loss;
   readonly regularizer: Regularizer | undefined;
   readonly seed: number;
@@ -55,6 +57,7 @@ export function buildModel(spec: ModelSpec): Model {
   if (!Array.isArray(spec.layers) || spec.layers.length === 0) throw invalid('layers', 'a non-empty list of layers', spec.layers);
   const layers: Layer[] = [];
   const names: string[] = [];
+  const taken = new Set<string>();
   const parameters = new Map<string, ParameterEntry>();
   const state = new Map<string, StateEntry>();
   let shape: Shape = input;
@@ -64,9 +67,10 @@ export function buildModel(spec: ModelSpec): Model {
   spec.layers.forEach((layerSpec, index) => {
     const layer = createLayer(layerSpec, shape, index);
     const name = layerSpec.name ?? String(index);
-    if (names.includes(name)) throw invalid(`layers[${index}]: name`, 'a name that no other layer has', name);
+    if (taken.has(name)) throw invalid(`layers[${index}]: name`, 'a name that no other layer has', name);
     layers.push(layer);
     names.push(name);
+    taken.add(name);
     for (const parameter of layer.parameters) {
       const fixed = elements(parameter.shape);
       const full = `${name}.${parameter.name}`;
@@ -90,7 +94,8 @@ export function buildModel(spec: ModelSpec): Model {
     );
   }
   const { loss, regularizer, seed } = spec;
-  return { input, output: shape, layers, names, loss, regularizer, seed, parameters, state, parameterLength, stateLength };
+  const specs = [...spec.layers];
+  return { input, output: shape, layers, specs, names, loss, regularizer, seed, parameters, state, parameterLength, stateLength };
 }
 
 /** Draws the initial parameters and state: each parameter from its own stream, so that one does not shift the next. */

@@ -1,5 +1,9 @@
-import { checkNumber, checkOptions, invalid } from '../checks.js';
+import { checkNumber, checkOptions, checkPath, invalid } from '../checks.js';
+import { BlasnetError } from '../errors.js';
+import { encodeNetwork } from '../formats/network-file.js';
+import { replaceFile } from '../formats/replace-file.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
+import type { Engine } from './engine.js';
 import type { EpochLog, History } from './history.js';
 
 /** Where training stands within an epoch. */
@@ -23,20 +27,55 @@ export interface TrainingHandle {
    * on top of its schedules. Throws `INVALID_ARGUMENT` for a factor that is not a finite number ≥ 0.
    */
   scaleLearningRate(factor: number): void;
+  /**
+   * Saves the network with its optimizer, as `network.save` does; rejects as that, and with `NETWORK_BUSY` while an epoch runs.
+   * `Network.loadCheckpoint` reads the file.
+   */
+  save(path: string): Promise<void>;
+  /**
+   * Copies parameters and state; the function that is returned puts the copy back, now or in `onTrainEnd`. Moments and step count of the
+   * optimizer stay as they are. Both throw `NETWORK_BUSY` while an epoch runs.
+   */
+  copyWeights(): () => void;
+}
+
+/** State of the shuffle that outlives a `fit`. */
+export interface EpochCounter {
+  next: number;
 }
 
 /** A training that is on, as `fit` and the callbacks see it. */
 export class Training {
   stopped = false;
+  /** Whether training waits for callbacks, so that parameters and optimizer agree with each other. */
+  waiting = false;
   readonly handle: TrainingHandle;
 
-  constructor(optimizer: Optimizer) {
+  constructor(engine: Engine, counter: EpochCounter, optimizer: Optimizer) {
+    const checkWaiting = (name: string) => {
+      engine.checkUsable();
+      if (!this.waiting) throw new BlasnetError('NETWORK_BUSY', `${name}: possible only in onEpochEnd and onTrainEnd`);
+    };
     this.handle = Object.freeze({
       stop: () => {
         this.stopped = true;
       },
       scaleLearningRate: (factor: number) => {
         optimizer.rateFactor *= checkNumber('scaleLearningRate: factor', factor, { min: 0 });
+      },
+      save: async (path: string) => {
+        checkPath('save: path', path);
+        checkWaiting('save');
+        await replaceFile(path, encodeNetwork(engine, counter.next, optimizer));
+      },
+      copyWeights: () => {
+        checkWaiting('copyWeights');
+        const live = [engine.parameters, engine.state];
+        const copies = live.map((block) => new Float32Array(block));
+        return () => {
+          checkWaiting('copyWeights');
+          live.forEach((block, i) => block.set(copies[i]));
+        };
       },
     });
   }

@@ -5,7 +5,7 @@ import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { Profile } from '../program/profile.js';
 import type { SampleSource } from '../types.js';
-import { type Callbacks, callbackList, Training } from './callbacks.js';
+import { type Callbacks, callbackList, type EpochCounter, Training } from './callbacks.js';
 import type { Engine, Source } from './engine.js';
 import {
   average,
@@ -85,11 +85,7 @@ interface Plan {
   readonly signal: AbortSignal | undefined;
   readonly firstEpoch: number;
   readonly history: History;
-}
-
-/** State of the shuffle that outlives a `fit`. */
-export interface EpochCounter {
-  next: number;
+  readonly training: Training;
 }
 
 /** Trains `engine`'s network; see `Network.fit`. */
@@ -116,6 +112,7 @@ export async function fit(
     signal,
     firstEpoch: initialEpoch ?? 0,
     history: new History(checkBoolean('fit: profile', given.profile ?? false) ? new Profile() : undefined),
+    training: new Training(engine, counter, optimizer),
   };
   const source = isSampleSource(data) ? overSharedMemory(fromDataset('fit: data', engine.model, data, true)) : undefined;
   const stream = source === undefined ? checkStream(data) : undefined;
@@ -130,9 +127,19 @@ export async function fit(
     for (const callbacks of plan.callbacks) await callbacks.onTrainBegin?.(start);
     if (source !== undefined) await fitDataset(plan, counter, source);
     else if (stream !== undefined) await fitStream(plan, counter, stream);
-    for (const callbacks of plan.callbacks) await callbacks.onTrainEnd?.(plan.history);
+    await waiting(plan, (callbacks) => callbacks.onTrainEnd?.(plan.history));
     return plan.history;
   });
+}
+
+/** Calls the callbacks while training waits for them. */
+async function waiting({ callbacks, training }: Plan, call: (callbacks: Callbacks) => void | Promise<void>): Promise<void> {
+  training.waiting = true;
+  try {
+    for (const callback of callbacks) await call(callback);
+  } finally {
+    training.waiting = false;
+  }
 }
 
 function checkStream(data: unknown): AsyncIterable<StreamBatch> | Iterable<StreamBatch> {
@@ -200,9 +207,8 @@ async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Pr
   const { engine, optimizer, callbacks } = plan;
   const snapshot = new Snapshot(engine, optimizer);
   const watched = callbacks.length > 0 || plan.validation !== undefined;
-  const training = new Training(optimizer);
   let group = 1;
-  for (let done = 0; done < plan.epochs && !training.stopped; ) {
+  for (let done = 0; done < plan.epochs && !plan.training.stopped; ) {
     const epoch = plan.firstEpoch + done;
     for (const callback of callbacks) await callback.onEpochBegin?.(epoch);
     const count = Math.min(group, plan.epochs - done);
@@ -210,18 +216,18 @@ async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Pr
     const { logs, seconds } = await runEpochs(plan, counter, source, epoch, count, snapshot);
     counter.next += count;
     if (!watched) group = Math.max(1, Math.min(1000, Math.floor((SHORT_RUN / 1000 / seconds) * count)));
-    for (const log of logs) await endEpoch(plan, log, training);
+    for (const log of logs) await endEpoch(plan, log);
     done += count;
   }
 }
 
 /** Evaluates, logs the epoch and tells the callbacks. */
-async function endEpoch(plan: Plan, log: EpochLog, training: Training): Promise<void> {
+async function endEpoch(plan: Plan, log: EpochLog): Promise<void> {
   const { engine, validation, signal, history } = plan;
   const evaluation = validation && (await evaluateSource(engine, validation, INFERENCE_BATCH, signal));
   const full: EpochLog = evaluation === undefined ? log : { ...log, validation: evaluation };
   history.epochs.push(full);
-  for (const callback of plan.callbacks) await callback.onEpochEnd?.(full, training.handle);
+  await waiting(plan, (callbacks) => callbacks.onEpochEnd?.(full, plan.training.handle));
 }
 
 /** Trains `count` epochs in one run. */
@@ -335,8 +341,7 @@ async function fitStream(
   const { engine, optimizer, callbacks } = plan;
   const staging = new Staging();
   const snapshot = new Snapshot(engine, optimizer);
-  const training = new Training(optimizer);
-  for (let done = 0; done < plan.epochs && !training.stopped; done++) {
+  for (let done = 0; done < plan.epochs && !plan.training.stopped; done++) {
     const epoch = plan.firstEpoch + done;
     for (const callback of callbacks) await callback.onEpochBegin?.(epoch);
     snapshot.take();
@@ -393,10 +398,6 @@ async function fitStream(
     const counts = engine.model.loss.writeHits !== undefined;
     const totals: Evaluation = counts ? { loss: loss / rows, accuracy: hits / rows } : { loss: loss / rows };
     const batchLosses = Float64Array.from(losses);
-    await endEpoch(
-      plan,
-      { epoch, ...totals, learningRate: rate, seconds, samplesPerSecond: rows / seconds, batchLosses },
-      training,
-    );
+    await endEpoch(plan, { epoch, ...totals, learningRate: rate, seconds, samplesPerSecond: rows / seconds, batchLosses });
   }
 }

@@ -1,13 +1,10 @@
 import { checkChoice, checkInteger, checkNumber, checkOptions } from '../checks.js';
-import { BlasnetError } from '../errors.js';
 import type { Callbacks } from './callbacks.js';
-import type { EpochLog } from './history.js';
-
-const monitors = ['loss', 'accuracy', 'validationLoss', 'validationAccuracy'] as const;
+import { type Monitor, monitored, monitors, rises } from './monitor.js';
 
 export interface ReduceOnPlateauOptions {
   /** What must improve: a loss by falling, an accuracy by rising. Default 'validationLoss'. */
-  monitor?: (typeof monitors)[number];
+  monitor?: Monitor;
   /** What the learning rate is multiplied by; default 0.1. */
   factor?: number;
   /** Epochs without improvement that are let pass; the one after them lowers the rate. Default 10. */
@@ -24,17 +21,6 @@ export interface ReduceOnPlateauOptions {
 
 const known = ['monitor', 'factor', 'patience', 'threshold', 'thresholdMode', 'cooldown', 'minimumRate'];
 
-function monitored(log: EpochLog, monitor: (typeof monitors)[number]): number {
-  const { loss, accuracy } = monitor.startsWith('validation') ? (log.validation ?? {}) : log;
-  const value = monitor === 'loss' || monitor === 'validationLoss' ? loss : accuracy;
-  if (value === undefined) {
-    const missing = monitor.startsWith('validation') && log.validation === undefined;
-    const why = missing ? 'this fit has no validation data' : 'the loss has no accuracy';
-    throw new BlasnetError('INVALID_ARGUMENT', `reduceOnPlateau: monitor: there is no ${monitor}: ${why}`);
-  }
-  return value;
-}
-
 /**
  * Callbacks for `fit` that lower the learning rate when a value has stopped improving, by the rule of PyTorch's ReduceLROnPlateau.
  * The rate is that of the optimizer's own schedule; those of groups are lowered in the same proportion.
@@ -48,7 +34,7 @@ export function reduceOnPlateau(options?: ReduceOnPlateauOptions): Callbacks {
   const mode = checkChoice('reduceOnPlateau: thresholdMode', given.thresholdMode ?? 'relative', ['relative', 'absolute']);
   const cooldown = checkInteger('reduceOnPlateau: cooldown', given.cooldown ?? 0, { min: 0 });
   const minimumRate = checkNumber('reduceOnPlateau: minimumRate', given.minimumRate ?? 0, { min: 0 });
-  const direction = monitor.endsWith('oss') ? -1 : 1;
+  const direction = rises(monitor) ? 1 : -1;
   let best = Number.NaN;
   let badEpochs = 0;
   let cooling = 0;
@@ -62,7 +48,7 @@ export function reduceOnPlateau(options?: ReduceOnPlateauOptions): Callbacks {
       [best, badEpochs, cooling] = [Number.NaN, 0, 0];
     },
     onEpochEnd(log, training) {
-      const value = monitored(log, monitor);
+      const value = monitored('reduceOnPlateau', log, monitor);
       if (improves(value)) [best, badEpochs] = [value, 0];
       else badEpochs++;
       if (cooling > 0) {

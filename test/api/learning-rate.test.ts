@@ -76,8 +76,8 @@ it.each<[string, Parameters<typeof reduceOnPlateau>[0], number[], number[]]>([
     callbacks.onTrainBegin?.({ epochs: sequence.length, initialEpoch: 0, samples: 1 });
     sequence.forEach((value, epoch) => {
       const validation = { loss: value, accuracy: value };
-      const training: TrainingHandle = { stop() {}, scaleLearningRate: () => epochs.push(epoch) };
-      callbacks.onEpochEnd?.({ epoch, loss: -epoch, learningRate: 1, validation } as EpochLog, training);
+      const training: Partial<TrainingHandle> = { stop() {}, scaleLearningRate: () => epochs.push(epoch) };
+      callbacks.onEpochEnd?.({ epoch, loss: -epoch, learningRate: 1, validation } as EpochLog, training as TrainingHandle);
     });
     return epochs;
   };

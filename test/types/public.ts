@@ -7,14 +7,18 @@ import {
   type backendInfo,
   batchNorm,
   type Callbacks,
+  type Checkpoint,
+  checkpoint,
   dense,
   dropout,
   type EpochLog,
   type ErrorCode,
   type Evaluation,
+  earlyStopping,
   type FitOptions,
   type History,
   type Initializer,
+  type LoadOptions,
   l2,
   leakyRelu,
   Network,
@@ -82,6 +86,26 @@ export function networks(): void {
   new Network({ ...options, optimizer: new Adam() });
   // @ts-expect-error options are needed
   new Network();
+}
+
+export async function files(network: Network): Promise<void> {
+  await network.save('file', { optimizer: new Adam() });
+  expectType<Equal<ReturnType<typeof network.toBytes>, Uint8Array>>();
+  expectType<Equal<typeof Network.load, (path: string, options?: LoadOptions) => Promise<Network>>>();
+  const checkpointed = await Network.loadCheckpoint('file', { backend: 'native', loss: softmaxCrossEntropy() });
+  expectType<Equal<typeof checkpointed, Checkpoint>>();
+  const callbacks: Callbacks[] = [
+    checkpoint({ path: '{epoch}', every: 2, keep: 3 }),
+    earlyStopping({ monitor: 'validationAccuracy', patience: 3, restoreBest: false }),
+    { onEpochEnd: (_, training) => training.save('file') },
+  ];
+  expectType<Equal<typeof callbacks.length, number>>();
+  // @ts-expect-error a path is needed
+  checkpoint({ every: 2 });
+  // @ts-expect-error no such figure
+  earlyStopping({ monitor: 'cost' });
+  // @ts-expect-error a path is a string
+  network.save(new URL('file:///file'));
 }
 
 export function parts(): void {

@@ -1,0 +1,53 @@
+import { savedInitializer } from '../initializers.js';
+import { readSchedule, type ScheduleOrigin, scheduleOrigin } from '../schedules.js';
+
+/** What a file holds where a function was that can't be written; reading it gives {@link UNSAVED}. */
+const FUNCTION = { function: true };
+
+/** Stands for a function that the file does not have. */
+export const UNSAVED = Symbol('a function that can not be saved');
+
+/**
+ * A value of options as JSON can hold it: initialisers by their kind, schedules of the library by what they were made of; other functions, and
+ * patterns, leave only a mark.
+ */
+export function toPlain(value: unknown): unknown {
+  // A pattern from a file could be one that takes for ever; it is as good as a function.
+  if (value instanceof RegExp) return FUNCTION;
+  if (typeof value === 'function') {
+    const origin = scheduleOrigin(value as never);
+    return origin === undefined ? FUNCTION : { schedule: { kind: origin.kind, argument: toPlain(origin.argument) } };
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(toPlain);
+  if ('sampler' in value && typeof value.sampler === 'function') return { initializer: (value as { kind?: unknown }).kind };
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, toPlain(entry)]));
+}
+
+/** The value again; a function that was not saved is {@link UNSAVED}. Throws a `BlasnetError` for what makes no value. */
+export function fromPlain(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(fromPlain);
+  const entries = Object.entries(value);
+  const [first] = entries;
+  if (entries.length === 1) {
+    if (first[0] === 'function') return UNSAVED;
+    if (first[0] === 'initializer' && typeof first[1] === 'string') return savedInitializer(first[1]);
+    if (first[0] === 'schedule') return scheduleFrom(first[1]);
+  }
+  return Object.fromEntries(entries.map(([key, entry]) => [key, fromPlain(entry)]));
+}
+
+function scheduleFrom(value: unknown): unknown {
+  const origin = fromPlain(value) as Partial<ScheduleOrigin> | null;
+  const argument = origin?.argument;
+  // A warm-up to a function of the caller's own.
+  if (typeof argument === 'object' && argument !== null && Object.values(argument).includes(UNSAVED)) return UNSAVED;
+  return readSchedule({ kind: String(origin?.kind), argument });
+}
+
+/** Whether a value or something in it is {@link UNSAVED}. */
+export function hasUnsaved(value: unknown): boolean {
+  if (value === UNSAVED) return true;
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasUnsaved);
+}

@@ -1,0 +1,176 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { encodeSafetensors, type NewTensor } from '../../lib/formats/safetensors.js';
+import {
+  batchNorm,
+  conv2d,
+  dense,
+  dropout,
+  flatten,
+  type LayerSpec,
+  localResponseNorm,
+  meanSquaredError,
+  Network,
+  prelu,
+  relu,
+} from '../../lib/index.js';
+import { expectRejection, randomFloats, weights } from '../api/support.js';
+import { partsOf } from './support.js';
+
+// No PyTorch here: the files are made by hand in its layout, and a plain computation in that layout is what the network must agree with.
+
+const folder = mkdtempSync(join(tmpdir(), 'blasnet-torch-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const path = join(folder, 'model.safetensors');
+
+let seed = 0;
+const tensor = (name: string, shape: number[]): NewTensor => {
+  const value = randomFloats(
+    shape.reduce((product, size) => product * size, 1),
+    ++seed,
+  );
+  return { name, shape, value: /var$/.test(name) ? value.map((v) => 0.5 + Math.abs(v)) : value };
+};
+const [channels, height, width, filters] = [2, 5, 4, 3];
+const [outHeight, outWidth] = [height - 2, width - 1];
+const features = filters * outHeight * outWidth;
+const batchNormOf = (name: string, size: number) => [
+  ...['weight', 'bias', 'running_mean', 'running_var'].map((own) => tensor(`${name}.${own}`, [size])),
+  { name: `${name}.num_batches_tracked`, shape: [], value: BigInt64Array.of(17n) },
+];
+
+/** Sequential(Conv2d(2, 3, (3, 2)), BatchNorm2d(3), PReLU(), Flatten(), BatchNorm1d, Linear, ReLU, Dropout, Linear), in the order of names. */
+const state: NewTensor[] = [
+  tensor('10.weight', [2, 6]),
+  tensor('10.bias', [2]),
+  tensor('0.weight', [filters, channels, 3, 2]),
+  tensor('0.bias', [filters]),
+  ...batchNormOf('1', filters),
+  tensor('2.weight', [1]),
+  ...batchNormOf('5', features),
+  tensor('6.weight', [6, features]),
+];
+const layers = (): LayerSpec[] => [
+  conv2d(filters, { window: [3, 2] }),
+  batchNorm(),
+  prelu(),
+  flatten(),
+  dropout(0.5),
+  batchNorm(),
+  dense(6, { bias: false }),
+  relu(),
+  dense(2),
+];
+const networkOf = (specs: LayerSpec[]) =>
+  new Network({ input: [height, width, channels], layers: specs, loss: meanSquaredError(), seed: 1, backend: 'typescript' });
+const write = (tensors: readonly NewTensor[]) => writeFileSync(path, encodeSafetensors(tensors, { format: 'pt' }));
+const values = (name: string) => Array.from(state.find((entry) => entry.name === name)?.value as Float32Array);
+
+/** The Sequential in float64, channels first, in evaluation. */
+function sequential(x: (channel: number, row: number, column: number) => number): number[] {
+  const normalize = (layer: string, value: number, i: number) => {
+    const [weight, bias, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(
+      (own) => values(`${layer}.${own}`)[i],
+    );
+    return ((value - mean) / Math.sqrt(variance + 1e-5)) * weight + bias;
+  };
+  const kernel = values('0.weight');
+  let flat: number[] = [];
+  for (let f = 0; f < filters; f++) {
+    for (let row = 0; row < outHeight; row++) {
+      for (let column = 0; column < outWidth; column++) {
+        let sum = values('0.bias')[f];
+        for (let c = 0; c < channels; c++) {
+          for (let i = 0; i < 3; i++) {
+            for (let j = 0; j < 2; j++) sum += kernel[((f * channels + c) * 3 + i) * 2 + j] * x(c, row + i, column + j);
+          }
+        }
+        const normal = normalize('1', sum, f);
+        flat.push(normal >= 0 ? normal : values('2.weight')[0] * normal);
+      }
+    }
+  }
+  flat = flat.map((value, i) => normalize('5', value, i));
+  const linear = (name: string, input: number[], outputs: number) =>
+    Array.from({ length: outputs }, (_, o) => input.reduce((sum, v, i) => sum + v * values(name)[o * input.length + i], 0));
+  const hidden = linear('6.weight', flat, 6).map((value) => Math.max(0, value));
+  return linear('10.weight', hidden, 2).map((value, o) => value + values('10.bias')[o]);
+}
+
+it('a network with the weights of a Sequential computes what that computes', async () => {
+  write(state);
+  const network = networkOf(layers());
+  await network.loadTorchState(path);
+  const x = randomFloats(height * width * channels, 99);
+  const expected = sequential((channel, row, column) => x[(row * width + column) * channels + channel]);
+  network.forward(x).forEach((value, i) => expect(value).toBeCloseTo(expected[i], 4));
+});
+
+it('what is exported is what was imported, under the numbers of the layers', async () => {
+  write(state);
+  const network = networkOf(layers());
+  await network.loadTorchState(path);
+  const written = join(folder, 'written.safetensors');
+  await network.saveTorchState(written);
+  const { header } = partsOf(new Uint8Array(readFileSync(written)));
+  const { __metadata__: metadata, ...tensors } = header;
+  expect(metadata).toEqual({ format: 'pt' });
+  const expected = ['5.num_batches_tracked', '8.bias', '8.weight', '6.weight', '0.weight', '1.running_var', '2.weight'];
+  expect(Object.keys(tensors)).toEqual(expect.arrayContaining(expected));
+  expect(tensors['5.num_batches_tracked']).toMatchObject({ dtype: 'I64', shape: [] });
+  expect(tensors['0.weight']).toMatchObject({ dtype: 'F32', shape: [filters, channels, 3, 2] });
+  expect(tensors['6.weight']).toMatchObject({ shape: [6, features] });
+  const again = networkOf(layers());
+  await again.loadTorchState(written);
+  expect(weights(again)).toEqual(weights(network));
+});
+
+it('a nested Sequential is taken in its order', async () => {
+  const nested = [tensor('1.0.weight', [2, 3]), tensor('0.2.weight', [3, 4]), tensor('0.10.weight', [3, 3])];
+  write(nested);
+  const specs = [dense(3, { bias: false }), dense(3, { bias: false }), dense(2, { bias: false })];
+  const network = new Network({ input: [4], layers: specs, loss: meanSquaredError(), seed: 1, backend: 'typescript' });
+  await network.loadTorchState(path);
+  const last = nested[0].value as Float32Array;
+  expect([...network.parameter('2.weight').value]).toEqual([last[0], last[3], last[1], last[4], last[2], last[5]]);
+  expect(network.parameter('0.weight').value[1]).toBe((nested[1].value as Float32Array)[4]);
+});
+
+it.each<[string, (tensors: NewTensor[]) => NewTensor[], RegExp]>([
+  [
+    'a module missing',
+    (all) => all.filter(({ name }) => !name.startsWith('10')),
+    /has 5 modules with parameters, the network 6 such layers/,
+  ],
+  ['a tensor missing', (all) => all.filter(({ name }) => name !== '10.bias'), /layer 8 \(dense\): there is no tensor 10\.bias/],
+  ['a tensor too many', (all) => [...all, tensor('6.bias', [6])], /no place for the tensor 6\.bias/],
+  [
+    'another shape',
+    (all) => [tensor('10.weight', [6, 2]), ...all.slice(1)],
+    /10\.weight: expected F32 \[2, 6\], got F32 \[6, 2\]/,
+  ],
+  ['another dtype', (all) => [{ name: '10.weight', shape: [2, 6], value: new BigInt64Array(12) }, ...all.slice(1)], /got I64/],
+  [
+    'names of another model',
+    (all) => [tensor('fc.weight', [2, 6]), ...all.slice(1)],
+    /"fc\.weight" is none of a torch\.nn\.Sequential/,
+  ],
+])('%s is refused, and nothing changed', async (_, change, message) => {
+  write(change(state));
+  const network = networkOf(layers());
+  const before = weights(network);
+  await expectRejection(() => network.loadTorchState(path), 'SHAPE_MISMATCH', message);
+  expect(weights(network)).toEqual(before);
+});
+
+it('files that are none, and arguments', async () => {
+  const network = networkOf([...layers(), localResponseNorm()]);
+  writeFileSync(path, 'none');
+  await expectRejection(() => network.loadTorchState(path), 'FILE_CORRUPT', /byte 0/);
+  await expectRejection(() => network.loadTorchState(join(folder, 'none')), 'FILE_NOT_FOUND', /none/);
+  await expectRejection(() => network.loadTorchState(''), 'INVALID_ARGUMENT', /^loadTorchState: path/);
+  await expectRejection(() => network.saveTorchState(3 as never), 'INVALID_ARGUMENT', /^saveTorchState: path/);
+  await expectRejection(() => network.saveTorchState(join(folder, 'none', 'a')), 'FILE_NOT_WRITTEN', /none/);
+});
