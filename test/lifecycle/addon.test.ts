@@ -215,7 +215,10 @@ describeNative('the addon, called directly', () => {
     }
     for (const args of [[], [5, 1], [[5], 1], [[[]], 1], [[], -1], [[], 'x'], [[], Number.NaN]])
       refused(() => raw.repeatKernels(...args), /.+/);
-    for (const value of [undefined, 5, new ArrayBuffer(8), new Float32Array(2)]) refused(() => raw.padding(value), /buffer/);
+    for (const value of [undefined, 5, 'buffer']) refused(() => raw.adopt(value, new Uint8Array(8)), /buffer/);
+    for (const value of [undefined, 5, new ArrayBuffer(8), new Float32Array(2)]) {
+      refused(() => raw.adopt(new SharedArrayBuffer(8), value), /view/);
+    }
     expect(raw.info(1, 2, 3).simd.set).toBeTypeOf('string');
     expect(raw.stop(5)).toBeUndefined();
   });
