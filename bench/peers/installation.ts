@@ -68,6 +68,7 @@ async function installPackages(peer: JavaScriptPeer): Promise<Presence> {
     'install',
     '--prefix',
     folder,
+    '--loglevel=error',
     '--no-audit',
     '--no-fund',
     ...(peer.scripts ? [] : ['--ignore-scripts']),

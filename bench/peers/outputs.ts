@@ -1,4 +1,4 @@
-/** Sum of the cross-entropies of a batch (NaN for scores), and how many labels have the largest output of their row. */
+/** Sum of the cross-entropies of a batch (NaN for scores), and how many labels have the first of the largest outputs of their row. */
 export function crossEntropy(
   outputs: ArrayLike<number>,
   labels: Int32Array,
@@ -9,7 +9,7 @@ export function crossEntropy(
   labels.forEach((label, row) => {
     const values = Array.from({ length: classes }, (_, i) => outputs[row * classes + i]);
     const largest = Math.max(...values);
-    if (values[label] === largest) hits++;
+    if (values.indexOf(largest) === label) hits++;
     if (kind === 'scores') loss = Number.NaN;
     else if (kind === 'probabilities') loss -= Math.log(Math.max(values[label], 1e-30));
     else loss += Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0)) + largest - values[label];

@@ -119,7 +119,7 @@ export const peers: readonly Peer[] = [
     adapter: 'jax_scan',
     module: 'jax',
     installation: 'pip install jax',
-    workloads: everything,
+    workloads: ['M1', 'M1bn', 'M2', 'M2L', 'P1', 'P1single'],
     groups: ['one', 'all'],
     settings: asItIs,
     remark: 'many steps in one compiled function; leaves out the last, smaller batch of a pass',

@@ -11,7 +11,7 @@ export async function load(packages) {
         const samples = Array.from(shuffled(labels.length), (i) => ({ input: imageAt(images, i), output: rows[labels[i]] }));
         network.train(samples, { iterations: 1, learningRate: 0.1, errorThresh: 1e-9 });
       },
-      outputs: (images, count) => outputsOneByOne(images, count, (image) => network.run(image)),
+      outputs: (images, count) => outputsOneByOne(images, count, (image) => Object.values(network.run(image))),
     };
   };
 }

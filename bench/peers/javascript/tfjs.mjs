@@ -69,10 +69,9 @@ function createModel(tf, workload, style, hold) {
 
   async function fit(samples, batchSize) {
     const count = samples.labels.length;
-    const [x, y] = tf.tidy(() => {
-      const { x: images, y: targets } = hold(samples);
-      return [images.slice(0, count).reshape(shape(count)), targets.slice(0, count)];
-    });
+    const all = hold(samples);
+    const x = tf.tidy(() => all.x.slice(0, count).reshape(shape(count)));
+    const y = all.y.slice(0, count);
     await network.fit(x, y, { epochs: 1, batchSize, shuffle: true, verbose: 0 });
     x.dispose();
     y.dispose();

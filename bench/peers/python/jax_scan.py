@@ -1,4 +1,4 @@
-"""JAX: many steps in one compiled scan, with Adam and momentum written out."""
+"""JAX: many steps in one compiled scan, with Adam written out; networks of dense layers only."""
 import os
 
 import numpy as np
@@ -16,47 +16,31 @@ def blas():
 def initial_parameters(workload):
     random = np.random.default_rng()
 
-    def weights(shape):
-        fan_in = int(np.prod(shape[:-1]))
-        return jnp.array(random.normal(0, (2 / fan_in) ** 0.5, shape), jnp.float32)
+    def weights(inputs, outputs):
+        return jnp.array(random.normal(0, (2 / inputs) ** 0.5, (inputs, outputs)), jnp.float32)
 
-    parameters, channels, widths = [], 1, workload["widths"]
-    for convolution in workload["convolutions"]:
-        window, filters = convolution["window"], convolution["filters"]
-        parameters.append((weights((window, window, channels, filters)), jnp.zeros(filters)))
-        channels = filters
+    parameters, widths = [], workload["widths"]
     for i in range(len(widths) - 1):
-        layer = (weights((widths[i], widths[i + 1])), jnp.zeros(widths[i + 1]))
+        layer = (weights(widths[i], widths[i + 1]), jnp.zeros(widths[i + 1]))
         if workload["batchNorm"] and i < len(widths) - 2:
             layer += (jnp.ones(widths[i + 1]), jnp.zeros(widths[i + 1]))
         parameters.append(layer)
     return parameters
 
 
-def forward(workload, parameters, x):
-    convolutions = workload["convolutions"]
-    if convolutions:
-        x = x.reshape(-1, 28, 28, 1)
-    for convolution, (weight, bias) in zip(convolutions, parameters):
-        pad = (convolution["pad"], convolution["pad"])
-        x = jax.lax.conv_general_dilated(x, weight, (1, 1), (pad, pad), dimension_numbers=("NHWC", "HWIO", "NHWC"))
-        x = jax.nn.relu(x + bias)
-        if convolution["pool"]:
-            x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
-    x = x.reshape(x.shape[0], -1)
-    dense = parameters[len(convolutions) :]
-    for i, layer in enumerate(dense):
+def forward(parameters, x):
+    for i, layer in enumerate(parameters):
         x = x @ layer[0] + layer[1]
         if len(layer) == 4:
             x = (x - x.mean(0)) * jax.lax.rsqrt(x.var(0) + 1e-5) * layer[2] + layer[3]
-        if i < len(dense) - 1:
+        if i < len(parameters) - 1:
             x = jax.nn.relu(x)
     return x
 
 
-def make_step(workload, images, labels):
+def make_step(images, labels):
     def loss(parameters, x, y):
-        return -jnp.take_along_axis(jax.nn.log_softmax(forward(workload, parameters, x)), y[:, None], 1).mean()
+        return -jnp.take_along_axis(jax.nn.log_softmax(forward(parameters, x)), y[:, None], 1).mean()
 
     def adam(state, indices):
         parameters, means, squares, t = state
@@ -68,13 +52,7 @@ def make_step(workload, images, labels):
         update = lambda p, m, v: p - 1e-3 * (m / c1) / (jnp.sqrt(v / c2) + 1e-8)
         return (jax.tree.map(update, parameters, means, squares), means, squares, t), None
 
-    def momentum(state, indices):
-        parameters, velocities, unused, t = state
-        gradient = jax.grad(loss)(parameters, images[indices], labels[indices])
-        velocities = jax.tree.map(lambda v, g: 0.9 * v + g, velocities, gradient)
-        return (jax.tree.map(lambda p, v: p - 0.01 * v, parameters, velocities), velocities, unused, t), None
-
-    return adam if workload["optimizer"] == "adam" else momentum
+    return adam
 
 
 class Model:
@@ -118,9 +96,9 @@ def load(workload, threads, options, train):
 
     jax, jnp = library, library.numpy
     jax.config.update("jax_platforms", "cpu")
-    step = make_step(workload, jnp.array(train[0]), jnp.array(train[1]))
+    step = make_step(jnp.array(train[0]), jnp.array(train[1]))
     epoch = jax.jit(lambda state, order: jax.lax.scan(step, state, order)[0], donate_argnums=0)
-    infer = jax.jit(lambda parameters, x: forward(workload, parameters, x))
+    infer = jax.jit(lambda parameters, x: forward(parameters, x))
     create = lambda: Model(workload, epoch, infer)
     if workload["task"] == "train":
         compiled = (STEPS + 1) * workload["batchSize"]

@@ -17,7 +17,7 @@ class Model:
 
     def train(self, images, labels, batch):
         self.classifier.batch_size = min(batch, len(labels))
-        self.classifier.partial_fit(images, labels, np.arange(10))
+        self.classifier.partial_fit(images, labels, classes=np.arange(10))
 
     def predictor(self, batch):
         return self.classifier.predict_proba
