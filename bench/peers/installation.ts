@@ -41,9 +41,8 @@ function isInstalled(folder: string, { packages }: JavaScriptPeer): boolean {
 export function reasonOf(error: unknown): string {
   const { stderr = '', message = String(error) } = error as { stderr?: string; message?: string };
   const lines = (stderr.trim() === '' ? message : stderr).split('\n').map((line) => line.trim());
-  const telling = lines.findLast(
-    (line) => /(Error|ENOTFOUND|ETIMEDOUT|E[0-9]{3}|exception)\b.*:?/.test(line) && !/^at /.test(line),
-  );
+  const find = (pattern: RegExp) => lines.findLast((line) => pattern.test(line));
+  const telling = find(/Error: /) ?? find(/\b(ENOTFOUND|ETIMEDOUT|E[0-9]{3})\b/);
   const reason = telling ?? lines.findLast((line) => line !== '') ?? 'unknown';
   return reason
     .replace(/^npm (error|ERR!)\s*/, '')

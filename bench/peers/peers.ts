@@ -61,6 +61,7 @@ function torchThreads(threads: number): [openmp: number, blas: number][] {
     [1, threads],
     [threads, 1],
     [threads, threads],
+    [1, 1],
   ];
 }
 
@@ -95,9 +96,13 @@ function torchSettings({ task, convolutions }: Workload, threads: number): Setti
   );
 }
 
-function openBlasSetting(_workload: Workload, threads: number): Setting[] {
-  const count = String(threads);
-  return [{ name: '', environment: { OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count } }];
+function openBlasSettings(_workload: Workload, threads: number): Setting[] {
+  // For small products more threads may take longer.
+  const counts = threads === 1 ? ['1'] : [String(threads), '1'];
+  return counts.map((count) => ({
+    name: `BLAS ${count}`,
+    environment: { OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count },
+  }));
 }
 
 export const peers: readonly Peer[] = [
@@ -133,7 +138,7 @@ export const peers: readonly Peer[] = [
     installation: 'apt-get install python3-sklearn python3-numpy',
     workloads: ['M1', 'M2', 'M2L', 'P1', 'P1single'],
     groups: ['one', 'all'],
-    settings: openBlasSetting,
+    settings: openBlasSettings,
   },
   {
     id: 'onnxruntime-node',
