@@ -13,15 +13,17 @@ export interface Contender {
   readonly threads?: number;
   /** Gives a network that can be tested. */
   readonly learns: boolean;
+  /** Can do convolutions. */
+  readonly convolves: boolean;
 }
 
 /** In the order in which they run in each round. */
 export const contenders: readonly Contender[] = [
-  { id: 'floor', title: 'GEMM floor', native: true, threads: 1, learns: false },
-  { id: 'native-1', title: 'blasnet native, one thread', native: true, threads: 1, learns: true },
-  { id: 'native', title: 'blasnet native, all threads', native: true, learns: true },
-  { id: 'typescript', title: 'blasnet TypeScript', native: false, threads: 1, learns: true },
-  { id: 'reference', title: 'pure-JavaScript reference', native: false, threads: 1, learns: true },
+  { id: 'floor', title: 'GEMM floor', native: true, threads: 1, learns: false, convolves: false },
+  { id: 'native-1', title: 'blasnet native, one thread', native: true, threads: 1, learns: true, convolves: true },
+  { id: 'native', title: 'blasnet native, all threads', native: true, learns: true, convolves: true },
+  { id: 'typescript', title: 'blasnet TypeScript', native: false, threads: 1, learns: true, convolves: true },
+  { id: 'reference', title: 'pure-JavaScript reference', native: false, threads: 1, learns: true, convolves: false },
 ];
 
 /** What a contender's process is asked to do. */

@@ -10,10 +10,8 @@ import { renderReport } from './report.js';
 import type { ContenderResult, Results, Settings, WorkloadResult } from './results.js';
 import { median } from './statistics.js';
 import type { Learned } from './trainer.js';
-import { EPOCH_SAMPLES, findWorkload } from './workloads.js';
+import { EPOCH_SAMPLES, findWorkload, QUICK_SAMPLES } from './workloads.js';
 
-/** Samples that a quick run trains on before it tells loss and accuracy. */
-const QUICK_SAMPLES = 4_000;
 /** An epoch that would take longer than this many seconds is not trained for its loss and accuracy. */
 const LONGEST_EPOCH = 120;
 
@@ -64,7 +62,11 @@ async function measureAll(options: Options): Promise<Results> {
   const rivals = contenders.filter((contender) => !contender.native || native.available);
   const before = readLoad();
   const workloads: WorkloadResult[] = [];
-  for (const workload of options.workloads) workloads.push(await measureWorkload(workload, rivals, settings));
+  for (const workload of options.workloads) {
+    const convolves = findWorkload(workload).convolutions.length > 0;
+    const able = convolves ? rivals.filter((contender) => contender.convolves) : rivals;
+    workloads.push(await measureWorkload(workload, able, settings));
+  }
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: describeMachine([before, readLoad()]),

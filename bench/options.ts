@@ -20,13 +20,19 @@ export const help = `npm run bench -- [options]
   --name NAME        keep the results as bench/results/<date>-NAME.{json,md}, not latest.{json,md};
                      NAME is the kind of machine, such as amd-zen5-2c`;
 
-function positive(option: string, text: string): number {
+export function positive(option: string, text: string): number {
   const value = Number(text);
   if (!(value > 0 && value < 1e6)) throw new Error(`--${option}: expected a positive number, got ${text}`);
   return value;
 }
 
-function machineName(name: string | undefined): string | undefined {
+export function positiveInteger(option: string, text: string): number {
+  const value = positive(option, text);
+  if (!Number.isInteger(value)) throw new Error(`--${option}: expected an integer, got ${text}`);
+  return value;
+}
+
+export function machineName(name: string | undefined): string | undefined {
   if (name !== undefined && !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
     throw new Error(`--name: expected lower-case words joined by hyphens, got ${name}`);
   }
@@ -49,12 +55,10 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   });
   if (values.help) return undefined;
   const { quick, check } = values;
-  const rounds = positive('rounds', values.rounds ?? (quick ? '1' : '5'));
-  if (!Number.isInteger(rounds)) throw new Error(`--rounds: expected an integer, got ${values.rounds}`);
   const chosen = values.workloads?.split(',') ?? defaultWorkloads;
   return {
     workloads: chosen.map((id) => findWorkload(id).id),
-    rounds,
+    rounds: positiveInteger('rounds', values.rounds ?? (quick ? '1' : '5')),
     seconds: positive('seconds', values.seconds ?? (quick ? '0.5' : '3')),
     quick,
     check,

@@ -8,13 +8,31 @@ export const root = dirname(createRequire(import.meta.url).resolve('blasnet/pack
 
 const execute = promisify(execFile);
 
+/** A process that takes longer hangs. */
+const LONGEST = 30 * 60_000;
+
+/** What the last line of a program's output holds, as JSON; libraries may greet before. */
+export function lastLine<T>(output: string): T {
+  return JSON.parse(output.trimEnd().split('\n').at(-1) ?? '') as T;
+}
+
 /** Runs one of this folder's programs in a process of its own; returns the JSON that it prints. */
 export async function runProgram<T>(program: string, argument: unknown, environment: NodeJS.ProcessEnv): Promise<T> {
   const path = join(root, 'build/tools/bench', `${program}.js`);
-  const options = { cwd: root, env: environment, maxBuffer: 1 << 24 };
-  const { stdout, stderr } = await execute(process.execPath, [path, JSON.stringify(argument)], options);
-  if (stderr !== '') process.stderr.write(stderr);
-  return JSON.parse(stdout) as T;
+  return runCommand<T>(process.execPath, [path, JSON.stringify(argument)], environment, (text) => process.stderr.write(text));
+}
+
+/** As {@link runProgram}, for any command; what it says beside its output goes to `warn`. */
+export async function runCommand<T>(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  warn: (text: string) => void = () => {},
+): Promise<T> {
+  const options = { cwd: root, env: environment, maxBuffer: 1 << 24, timeout: LONGEST };
+  const { stdout, stderr } = await execute(command, args, options);
+  if (stderr !== '') warn(stderr);
+  return lastLine<T>(stdout);
 }
 
 /** This process's environment with other values for some variables; undefined takes one out. */

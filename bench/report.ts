@@ -6,7 +6,7 @@ import { median, ratios, type Summary, summarize } from './statistics.js';
 import { type Column, renderTable } from './table.js';
 import { describeWorkload, EPOCH_SAMPLES, findWorkload, flopsPerSample, passSamples } from './workloads.js';
 
-const NONE = '–';
+export const NONE = '–';
 
 const columns: readonly Column[] = [
   { title: 'contender', align: 'left' },
@@ -21,8 +21,13 @@ const columns: readonly Column[] = [
   { title: 'accuracy', align: 'right' },
 ];
 
-function count(value: number): string {
+export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
+}
+
+/** A loss or an accuracy. */
+export function fraction(value: number | undefined): string {
+  return value === undefined ? NONE : value.toFixed(4);
 }
 
 /** Two or three digits that count, without an exponent. */
@@ -32,7 +37,7 @@ export function formatRatio(value: number): string {
   return value >= 0.1 ? value.toFixed(2) : value.toFixed(4);
 }
 
-function spread(summary: Summary, format: (value: number) => string): string {
+export function spread(summary: Summary, format: (value: number) => string): string {
   return `${format(summary.median)} (${format(summary.min)}–${format(summary.max)})`;
 }
 
@@ -57,8 +62,8 @@ function workloadRow(result: ContenderResult, all: WorkloadResult): string[] {
     rates === undefined ? NONE : spread(rates, count),
     ratioTo(result, findContender(all, 'floor')),
     ratioTo(result, findContender(all, 'typescript')),
-    learned === undefined ? NONE : learned.loss.toFixed(4),
-    learned === undefined ? NONE : learned.accuracy.toFixed(4),
+    fraction(learned?.loss),
+    fraction(learned?.accuracy),
   ];
 }
 

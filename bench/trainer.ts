@@ -5,7 +5,8 @@ import { passSamples, type Workload } from './workloads.js';
 
 /** Loss and accuracy on the test data. */
 export interface Learned {
-  readonly loss: number;
+  /** Absent where a contender gives no probabilities. */
+  readonly loss?: number;
   readonly accuracy: number;
 }
 
@@ -14,7 +15,7 @@ export interface Model {
   /** Trains in an order drawn anew for each pass. */
   train(data: Dataset, batchSize: number, epochs: number): void | Promise<void>;
   /** What the network says of some images, as many as were announced at most. */
-  predict(images: Float32Array): void;
+  predict(images: Float32Array): void | Promise<void>;
   evaluate(data: Dataset): Learned | Promise<Learned>;
 }
 
@@ -25,7 +26,9 @@ const PREPARATION = 6_400;
 
 /** Images as the networks see them: floats from 0 to 1. */
 export function scaledFeatures({ features, scale, offset }: Dataset): Float32Array {
-  return Float32Array.from(features, (value) => value * scale + offset);
+  const scaled = new Float32Array(features.length);
+  for (let i = 0; i < scaled.length; i++) scaled[i] = features[i] * scale + offset;
+  return scaled;
 }
 
 export function labelsOf({ labels }: Dataset): Int32Array {
@@ -38,9 +41,11 @@ function predictions(model: Model, images: Float32Array, width: number, batchSiz
     images.subarray(i * batchSize * width, (i + 1) * batchSize * width),
   );
   let next = 0;
-  return (samples) => {
+  return async (samples) => {
     for (let done = 0; done < samples; done += batchSize) {
-      model.predict(batches[next]);
+      const pending = model.predict(batches[next]);
+      // Only where there is something to wait for: it takes longer than a small network does.
+      if (pending !== undefined) await pending;
       next = (next + 1) % batches.length;
     }
   };

@@ -1,26 +1,70 @@
-/** What is measured: multi-layer perceptrons with ReLU and softmax cross-entropy, on MNIST. */
+/** A convolution with ReLU, over windows one pixel apart. */
+export interface Convolution {
+  readonly filters: number;
+  /** Side of the square window. */
+  readonly window: number;
+  readonly pad: number;
+  /** Maximum of 2×2 after it. */
+  readonly pool: boolean;
+}
+
+/** What is measured: networks with ReLU and softmax cross-entropy, on MNIST. */
 export interface Workload {
   readonly id: string;
-  /** Training with Adam at 0.001 on the training images, or prediction of the test images by a trained network. */
+  /** Training on the training images, or prediction of the test images by a trained network. */
   readonly task: 'train' | 'predict';
-  /** Inputs, hidden layers, outputs. */
+  /** Adam at 0.001, or gradient descent at 0.01 with momentum 0.9. */
+  readonly optimizer: 'adam' | 'momentum';
+  /** Before the dense layers. */
+  readonly convolutions: readonly Convolution[];
+  /** Of the dense layers: inputs, hidden layers, outputs. */
   readonly widths: readonly number[];
   /** Batch norm between dense and ReLU. */
   readonly batchNorm: boolean;
   readonly batchSize: number;
 }
 
+const perceptron = { task: 'train', optimizer: 'adam', convolutions: [], batchNorm: false } as const;
+const small = { ...perceptron, widths: [784, 100, 100, 10] } as const;
+
 export const workloads: readonly Workload[] = [
-  { id: 'M1', task: 'train', widths: [784, 100, 100, 10], batchNorm: false, batchSize: 64 },
-  { id: 'M1bn', task: 'train', widths: [784, 100, 100, 10], batchNorm: true, batchSize: 64 },
-  { id: 'M2', task: 'train', widths: [784, 512, 512, 10], batchNorm: false, batchSize: 128 },
-  { id: 'M2L', task: 'train', widths: [784, 2048, 2048, 10], batchNorm: false, batchSize: 256 },
-  { id: 'P1', task: 'predict', widths: [784, 100, 100, 10], batchNorm: false, batchSize: 1000 },
-  { id: 'P1single', task: 'predict', widths: [784, 100, 100, 10], batchNorm: false, batchSize: 1 },
+  { ...small, id: 'M1', batchSize: 64 },
+  { ...small, id: 'M1bn', batchNorm: true, batchSize: 64 },
+  { ...perceptron, id: 'M2', widths: [784, 512, 512, 10], batchSize: 128 },
+  { ...perceptron, id: 'M2L', widths: [784, 2048, 2048, 10], batchSize: 256 },
+  {
+    ...perceptron,
+    id: 'M3',
+    optimizer: 'momentum',
+    convolutions: [
+      { filters: 6, window: 5, pad: 2, pool: true },
+      { filters: 16, window: 5, pad: 0, pool: true },
+    ],
+    widths: [400, 120, 84, 10],
+    batchSize: 64,
+  },
+  {
+    ...perceptron,
+    id: 'M4',
+    convolutions: [
+      { filters: 32, window: 3, pad: 1, pool: false },
+      { filters: 32, window: 3, pad: 1, pool: true },
+      { filters: 64, window: 3, pad: 1, pool: false },
+      { filters: 64, window: 3, pad: 1, pool: true },
+    ],
+    widths: [3136, 128, 10],
+    batchSize: 64,
+  },
+  { ...small, id: 'P1', task: 'predict', batchSize: 1000 },
+  { ...small, id: 'P1single', task: 'predict', batchSize: 1 },
 ];
 
+/** Side of MNIST's square images. */
+export const IMAGE_SIDE = 28;
 /** MNIST's images for training: an epoch. */
 export const EPOCH_SAMPLES = 60_000;
+/** Samples that a quick run trains on before it tells loss and accuracy. */
+export const QUICK_SAMPLES = 4_000;
 
 /** Measured unless others are asked for. */
 export const defaultWorkloads: readonly string[] = ['M1', 'M1bn', 'M2'];
@@ -42,17 +86,35 @@ export function denseLayers({ widths }: Workload): { inputs: number; outputs: nu
   return widths.slice(1).map((outputs, i) => ({ inputs: widths[i], outputs }));
 }
 
+/** Multiplications and additions of a sample's forward pass, layer by layer. */
+function forwardFlops({ convolutions, widths }: Workload): number[] {
+  let [side, channels] = [IMAGE_SIDE, 1];
+  const convolved = convolutions.map(({ filters, window, pad, pool }) => {
+    const out = side + 2 * pad - window + 1;
+    const flops = 2 * out * out * window * window * channels * filters;
+    [side, channels] = [pool ? Math.floor(out / 2) : out, filters];
+    return flops;
+  });
+  return [...convolved, ...widths.slice(1).map((outputs, i) => 2 * widths[i] * outputs)];
+}
+
 /** Of a sample's matrix products: forward and, in training, weight gradient and, but for the first layer, input gradient. */
 export function flopsPerSample(workload: Workload): number {
   const products = (layer: number) => {
     if (workload.task === 'predict') return 1;
     return layer === 0 ? 2 : 3;
   };
-  return denseLayers(workload).reduce((sum, { inputs, outputs }, layer) => sum + 2 * products(layer) * inputs * outputs, 0);
+  return forwardFlops(workload).reduce((sum, flops, layer) => sum + products(layer) * flops, 0);
 }
 
-export function describeWorkload({ task, widths, batchNorm, batchSize }: Workload): string {
-  const network = `${widths.join('-')}, ${batchNorm ? 'batch norm, ' : ''}ReLU`;
-  if (task === 'train') return `${network}, Adam 0.001, batch ${batchSize}`;
+function describeConvolution({ filters, window, pool }: Convolution): string {
+  return `${window}×${window}×${filters}${pool ? ', pool' : ''}`;
+}
+
+export function describeWorkload({ task, optimizer, convolutions, widths, batchNorm, batchSize }: Workload): string {
+  const layers = [...convolutions.map(describeConvolution), widths.join('-')].join(', ');
+  const network = `${layers}, ${batchNorm ? 'batch norm, ' : ''}ReLU`;
+  const update = optimizer === 'adam' ? 'Adam 0.001' : 'momentum 0.9 at 0.01';
+  if (task === 'train') return `${network}, ${update}, batch ${batchSize}`;
   return `${network}, prediction, ${batchSize === 1 ? 'one image at a time' : `batches of ${batchSize}`}`;
 }

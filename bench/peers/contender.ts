@@ -1,0 +1,99 @@
+/** A JavaScript peer's process: takes a request as JSON in its argument, answers with JSON on the last line of its output. */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Dataset, mnist } from 'blasnet/data';
+import type { Reply } from '../contenders.js';
+import { measure } from '../measure.js';
+import { root } from '../processes.js';
+import { type CreateModel, createTask, type Learned, labelsOf, learn, type Model, scaledFeatures } from '../trainer.js';
+import { findWorkload, type Workload } from '../workloads.js';
+import { peerFolder } from './installation.js';
+import { crossEntropy } from './outputs.js';
+import { findPeer, type JavaScriptPeer } from './peers.js';
+import type { PeerRequest } from './processes.js';
+
+interface Samples {
+  readonly images: Float32Array;
+  readonly labels: Int32Array;
+}
+
+interface PeerModel {
+  train(samples: Samples, batchSize: number): void | Promise<void>;
+  outputs(images: Float32Array, rows: number): ArrayLike<number> | Promise<ArrayLike<number>>;
+}
+
+interface Packages {
+  require(name: string): unknown;
+  /** A file of a package, such as `name/dist/index.js`. */
+  import(file: string): Promise<unknown>;
+}
+
+interface Adapter {
+  load(packages: Packages, options: Record<string, string | number>): Promise<(workload: Workload) => PeerModel>;
+}
+
+const CLASSES = 10;
+const EVALUATION_BATCH = 1000;
+
+function packagesOf(peer: JavaScriptPeer): Packages {
+  const folder = peerFolder(peer);
+  return {
+    require: createRequire(join(folder, 'package.json')),
+    import: (file) => import(pathToFileURL(join(folder, 'node_modules', file)).href),
+  };
+}
+
+async function evaluate(model: PeerModel, peer: JavaScriptPeer, data: Dataset): Promise<Learned> {
+  const [images, labels] = [scaledFeatures(data), labelsOf(data)];
+  let [loss, hits] = [0, 0];
+  for (let begin = 0; begin < data.length; begin += EVALUATION_BATCH) {
+    const batch = labels.subarray(begin, begin + EVALUATION_BATCH);
+    const width = data.featureCount;
+    const rows = images.slice(begin * width, (begin + batch.length) * width);
+    const result = crossEntropy(await model.outputs(rows, batch.length), batch, CLASSES, peer.outputs);
+    loss += result.loss;
+    hits += result.hits;
+  }
+  const accuracy = hits / data.length;
+  return peer.outputs === 'scores' ? { accuracy } : { loss: loss / data.length, accuracy };
+}
+
+/** Models over the first of the training images, which are scaled once. */
+async function creator(peer: JavaScriptPeer, options: PeerRequest['options']): Promise<CreateModel> {
+  const { train } = await mnist();
+  const images = scaledFeatures(train);
+  const labels = Int32Array.from(labelsOf(train));
+  const file = join(root, 'bench/peers/javascript', `${peer.adapter}.mjs`);
+  const adapter = (await import(pathToFileURL(file).href)) as Adapter;
+  const create = await adapter.load(packagesOf(peer), options);
+  return (workload): Model => {
+    const model = create(workload);
+    return {
+      async train({ length, featureCount }, batchSize, epochs) {
+        const samples = { images: images.subarray(0, length * featureCount), labels: labels.subarray(0, length) };
+        for (let epoch = 0; epoch < epochs; epoch++) await model.train(samples, batchSize);
+      },
+      predict(rows) {
+        const pending = model.outputs(rows, workload.batchSize);
+        return pending instanceof Promise ? pending.then(() => {}) : undefined;
+      },
+      evaluate: (data) => evaluate(model, peer, data),
+    };
+  };
+}
+
+async function answer(request: PeerRequest): Promise<Reply> {
+  const peer = findPeer(request.peer);
+  if (peer.language !== 'javascript') throw new Error(`${peer.id} is not written in JavaScript`);
+  const { task, threads } = request;
+  const workload = findWorkload(request.workload.id);
+  const create = await creator(peer, request.options);
+  if (task.kind === 'learn') return { kind: 'learn', learned: await learn(create, workload, task.samples) };
+  const measurement = await measure(await createTask(create, workload), task.seconds);
+  return { kind: 'speed', measurement, equipment: { threads } };
+}
+
+const reply = await answer(JSON.parse(process.argv[2]) as PeerRequest);
+// Some peers keep handles open.
+process.stdout.write(`\n${JSON.stringify(reply)}\n`, () => process.exit(0));

@@ -1,0 +1,256 @@
+import type { Workload } from '../workloads.js';
+
+/** A peer runs on one thread, or on as many as the machine offers. */
+export type Group = 'one' | 'all';
+
+/** One of the ways to run a peer; where there are several, a trial finds the fastest. */
+export interface Setting {
+  readonly name: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** For the adapter. */
+  readonly options?: Readonly<Record<string, string | number>>;
+}
+
+interface CommonPeer {
+  readonly id: string;
+  readonly title: string;
+  /** The file that makes its networks, in the folder of its language. */
+  readonly adapter: string;
+  readonly workloads: readonly string[];
+  readonly groups: readonly Group[];
+  settings(workload: Workload, threads: number): Setting[];
+  /** What it does otherwise than the others. */
+  readonly remark?: string;
+}
+
+export interface JavaScriptPeer extends CommonPeer {
+  readonly language: 'javascript';
+  /** Of the npm registry, with their versions. */
+  readonly packages: Readonly<Record<string, string>>;
+  /** Its installation runs the packages' scripts, without which it does not work. */
+  readonly scripts?: boolean;
+  /** What its outputs are; scores have no cross-entropy. */
+  readonly outputs: 'logits' | 'probabilities' | 'scores';
+}
+
+export interface PythonPeer extends CommonPeer {
+  readonly language: 'python';
+  readonly module: string;
+  /** The command that installs it. */
+  readonly installation: string;
+}
+
+export type Peer = JavaScriptPeer | PythonPeer;
+
+const perceptrons = ['M1', 'M2', 'P1', 'P1single'];
+const everything = ['M1', 'M1bn', 'M2', 'M2L', 'M3', 'M4', 'P1', 'P1single'];
+const asItIs = (): Setting[] => [{ name: '' }];
+
+/** TensorFlow.js has two styles of training. */
+function tensorFlowSettings(backend: string) {
+  return ({ task }: Workload): Setting[] => {
+    const styles = task === 'train' ? ['fit', 'loop'] : ['fit'];
+    return styles.map((style) => ({ name: task === 'train' ? style : '', options: { backend, style } }));
+  };
+}
+
+/** OpenMP's threads do PyTorch's own loops and its convolutions; OpenBLAS's do the products. */
+function torchThreads(threads: number): [openmp: number, blas: number][] {
+  if (threads === 1) return [[1, 1]];
+  return [
+    [1, threads],
+    [threads, 1],
+    [threads, threads],
+    [1, 1],
+  ];
+}
+
+function torchSetting([openmp, blas]: [number, number], optimizer: string, layout: string): Setting {
+  const environment = {
+    OMP_NUM_THREADS: String(openmp),
+    MKL_NUM_THREADS: String(blas),
+    OPENBLAS_NUM_THREADS: String(blas),
+    // Threads that wait in a loop for work keep those of the other library from theirs.
+    ...(openmp > 1 && blas > 1 ? { OMP_WAIT_POLICY: 'passive' } : {}),
+  };
+  const words = [
+    `OpenMP ${openmp}`,
+    `BLAS ${blas}`,
+    ...(optimizer === '' ? [] : [optimizer]),
+    ...(layout === 'nhwc' ? [layout] : []),
+  ];
+  return { name: words.join(', '), environment, options: { openmp, layout, optimizer: optimizer || 'single' } };
+}
+
+function torchSettings({ task, convolutions }: Workload, threads: number): Setting[] {
+  if (task === 'predict') return torchThreads(threads).map((split) => torchSetting(split, '', 'nchw'));
+  // Of versions before 2.4 those that are fused drop out.
+  const optimizers = ['single', 'fused', 'flat', 'flatfused'];
+  const layouts = convolutions.length > 0 ? ['nchw', 'nhwc'] : ['nchw'];
+  return torchThreads(threads).flatMap((split) =>
+    layouts.flatMap((layout) =>
+      optimizers
+        .filter((optimizer) => layout === 'nchw' || !optimizer.startsWith('flat'))
+        .map((o) => torchSetting(split, o, layout)),
+    ),
+  );
+}
+
+function openBlasSettings(_workload: Workload, threads: number): Setting[] {
+  // For small products more threads may take longer.
+  const counts = threads === 1 ? ['1'] : [String(threads), '1'];
+  return counts.map((count) => ({
+    name: `BLAS ${count}`,
+    environment: { OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count },
+  }));
+}
+
+export const peers: readonly Peer[] = [
+  {
+    id: 'pytorch',
+    title: 'PyTorch',
+    language: 'python',
+    adapter: 'pytorch',
+    module: 'torch',
+    installation: 'apt-get install python3-torch python3-numpy',
+    workloads: everything,
+    groups: ['one', 'all'],
+    settings: torchSettings,
+  },
+  {
+    id: 'jax',
+    title: 'JAX',
+    language: 'python',
+    adapter: 'jax_scan',
+    module: 'jax',
+    installation: 'pip install jax',
+    workloads: ['M1', 'M1bn', 'M2', 'M2L', 'P1', 'P1single'],
+    groups: ['one', 'all'],
+    settings: asItIs,
+    remark: 'many steps in one compiled function; leaves out the last, smaller batch of a pass',
+  },
+  {
+    id: 'scikit-learn',
+    title: 'scikit-learn',
+    language: 'python',
+    adapter: 'sklearn_mlp',
+    module: 'sklearn',
+    installation: 'apt-get install python3-sklearn python3-numpy',
+    workloads: ['M1', 'M2', 'M2L', 'P1', 'P1single'],
+    groups: ['one', 'all'],
+    settings: openBlasSettings,
+  },
+  {
+    id: 'onnxruntime-node',
+    title: 'onnxruntime-node',
+    language: 'javascript',
+    adapter: 'onnxruntime',
+    packages: { 'onnxruntime-node': '1.30.0' },
+    outputs: 'logits',
+    workloads: ['P1', 'P1single'],
+    groups: ['one', 'all'],
+    settings: (_workload, threads) => [{ name: '', options: { threads } }],
+    remark: 'inference only',
+  },
+  {
+    id: 'tfjs-node',
+    title: 'TensorFlow.js, tfjs-node',
+    language: 'javascript',
+    adapter: 'tfjs',
+    packages: { '@tensorflow/tfjs-node': '4.22.0' },
+    scripts: true,
+    outputs: 'logits',
+    workloads: everything,
+    groups: ['all'],
+    settings: tensorFlowSettings('tensorflow'),
+  },
+  {
+    id: 'jax-js',
+    title: 'jax-js, WebAssembly',
+    language: 'javascript',
+    adapter: 'jax-js',
+    packages: { '@jax-js/jax': '0.1.25' },
+    outputs: 'logits',
+    workloads: ['M1', 'M1bn', 'M2', 'M2L', 'M3', 'P1', 'P1single'],
+    groups: ['one'],
+    settings: asItIs,
+    remark:
+      'leaves out the last, smaller batch of a pass; with batch norm, tests take the statistics of their batch, as it has no running ones',
+  },
+  {
+    id: 'tfjs-wasm',
+    title: 'TensorFlow.js, WebAssembly',
+    language: 'javascript',
+    adapter: 'tfjs',
+    packages: { '@tensorflow/tfjs': '4.22.0', '@tensorflow/tfjs-backend-wasm': '4.22.0' },
+    outputs: 'logits',
+    workloads: ['M1', 'M1bn', 'M2', 'P1', 'P1single'],
+    groups: ['one'],
+    settings: tensorFlowSettings('wasm'),
+    remark: 'no gradients of convolutions; one thread, as it has no more in Node.js',
+  },
+  {
+    id: 'tfjs',
+    title: 'TensorFlow.js, JavaScript',
+    language: 'javascript',
+    adapter: 'tfjs',
+    packages: { '@tensorflow/tfjs': '4.22.0' },
+    outputs: 'logits',
+    workloads: ['M1', 'M1bn', 'M2', 'M3', 'P1', 'P1single'],
+    groups: ['one'],
+    settings: tensorFlowSettings('cpu'),
+  },
+  {
+    id: 'convnetjs',
+    title: 'ConvNetJS',
+    language: 'javascript',
+    adapter: 'convnetjs',
+    packages: { convnetjs: '0.3.0' },
+    outputs: 'probabilities',
+    workloads: ['M1', 'M2', 'M3', 'P1', 'P1single'],
+    groups: ['one'],
+    settings: asItIs,
+    remark: 'double precision; has no Adam: momentum 0.9 at 0.01',
+  },
+  {
+    id: 'brain.js',
+    title: 'brain.js',
+    language: 'javascript',
+    adapter: 'brain',
+    packages: { 'brain.js': '2.0.0-beta.24', 'gpu.js': '2.24.1' },
+    outputs: 'scores',
+    workloads: perceptrons,
+    groups: ['one'],
+    settings: asItIs,
+    remark: 'has no batches, softmax or ReLU with them: sigmoid, squared error, an update after each sample',
+  },
+  {
+    id: 'ml-fnn',
+    title: 'ml-fnn',
+    language: 'javascript',
+    adapter: 'ml-fnn',
+    packages: { 'ml-fnn': '5.0.0' },
+    outputs: 'scores',
+    workloads: perceptrons,
+    groups: ['one'],
+    settings: asItIs,
+    remark: 'full-batch descent only, here on 2000 samples at a time; tanh whatever is asked for',
+  },
+  {
+    id: 'js-pytorch',
+    title: 'js-pytorch',
+    language: 'javascript',
+    adapter: 'js-pytorch',
+    packages: { 'js-pytorch': '0.7.2' },
+    outputs: 'logits',
+    workloads: perceptrons,
+    groups: ['one'],
+    settings: asItIs,
+  },
+];
+
+export function findPeer(id: string): Peer {
+  const found = peers.find((peer) => peer.id === id);
+  if (found === undefined) throw new Error(`no peer ${id}: expected one of ${peers.map((peer) => peer.id).join(', ')}`);
+  return found;
+}

@@ -1,0 +1,133 @@
+"""A Python peer's process: takes a request as JSON in its argument, answers with JSON on the last line of its output.
+
+The counterpart of ../contender.ts: the measurement is that of ../../measure.ts, the tasks are those of ../../trainer.ts.
+"""
+import importlib
+import json
+import math
+import os
+import sys
+import time
+
+import numpy as np
+
+import blas
+import data
+
+WARM_UP_SHARE = 0.3
+# Training before a prediction is timed.
+PREPARATION = 6400
+EVALUATION_BATCH = 1000
+
+
+def timed(work, samples):
+    cpu, begin = time.process_time(), time.perf_counter()
+    work(samples)
+    seconds = time.perf_counter() - begin
+    return {
+        "samplesPerSecond": samples / seconds,
+        "samples": samples,
+        "seconds": seconds,
+        "cpuSeconds": time.process_time() - cpu,
+    }
+
+
+def planned_samples(rate, seconds, pass_samples, batch):
+    affordable = rate * seconds
+    if affordable >= pass_samples:
+        return round(affordable / pass_samples) * pass_samples
+    return max(1, int(affordable // batch)) * batch
+
+
+def measure(begin, seconds, pass_samples, batch):
+    """The speed over about `seconds`: a warm-up that doubles, then a fresh start that is timed."""
+    work = begin()
+    samples = 2 * batch
+    last = timed(work, samples)
+    while last["seconds"] < WARM_UP_SHARE * seconds:
+        samples *= 2
+        if samples >= pass_samples:
+            samples = pass_samples * math.ceil(samples / pass_samples)
+        last = timed(work, samples)
+    return timed(begin(), planned_samples(last["samplesPerSecond"], seconds, pass_samples, batch))
+
+
+def training(create, workload, train):
+    images, labels = train
+    batch = workload["batchSize"]
+
+    def begin():
+        model = create()
+
+        def work(samples):
+            count = min(samples, len(labels))
+            for _ in range(samples // count):
+                model.train(images[:count], labels[:count], batch)
+
+        return work
+
+    return begin
+
+
+def prediction(create, workload, train, test):
+    batch = workload["batchSize"]
+
+    def begin():
+        model = create()
+        model.train(train[0][:PREPARATION], train[1][:PREPARATION], 64)
+        predict = model.predictor(batch)
+        batches = [model.place(test[0][i : i + batch]) for i in range(0, len(test[0]), batch)]
+        position = 0
+
+        def work(samples):
+            nonlocal position
+            for _ in range(samples // batch):
+                predict(batches[position])
+                position = (position + 1) % len(batches)
+
+        return work
+
+    return begin
+
+
+def learn(create, workload, samples, train, test):
+    """Loss and accuracy on the test data after one pass over so many samples."""
+    model = create()
+    model.train(train[0][:samples], train[1][:samples], workload["batchSize"])
+    loss = hits = 0
+    for i in range(0, len(test[1]), EVALUATION_BATCH):
+        labels = test[1][i : i + EVALUATION_BATCH]
+        probabilities = np.asarray(model.probabilities(test[0][i : i + EVALUATION_BATCH]), np.float64)
+        chosen = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-30)
+        loss -= float(np.log(chosen).sum())
+        hits += int((probabilities.argmax(1) == labels).sum())
+    return {"loss": loss / len(test[1]), "accuracy": hits / len(test[1])}
+
+
+def main():
+    request = json.loads(sys.argv[1])
+    workload, task = request["workload"], request["task"]
+    train = data.load(request["data"], "train")
+    test = data.load(request["data"], "t10k")
+    adapter = importlib.import_module(request["adapter"])
+    create = adapter.load(workload, request["threads"], request["options"], train)
+    if task["kind"] == "learn":
+        reply = {"kind": "learn", "learned": learn(create, workload, task["samples"], train, test)}
+    else:
+        if workload["task"] == "train":
+            begin, pass_samples = training(create, workload, train), len(train[1])
+        else:
+            begin, pass_samples = prediction(create, workload, train, test), len(test[1])
+        measurement = measure(begin, task["seconds"], pass_samples, workload["batchSize"])
+        equipment = {"threads": request["threads"]}
+        library = adapter.blas() or blas.describe()
+        if library is not None:
+            equipment["blas"] = library
+        reply = {"kind": "speed", "measurement": measurement, "equipment": equipment}
+    print(json.dumps(reply), flush=True)
+    # Some libraries' threads hold up an orderly end.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
