@@ -6,12 +6,17 @@ namespace {
 
 // Weight of the newest measurement.
 constexpr double weight = 0.3;
-// One thread must be this much better to be preferred, and together must be clearly better to come back.
+// One thread must be this much better to be preferred.
 constexpr double margin = 0.95;
 // So much slower than its best, working together is suspected to be disturbed.
 constexpr double suspicious = 1.4;
-// Regions between two looks at the other way of working.
-constexpr uint32_t trialInterval = 16;
+// Regions together that tell nothing, after the start and after a return.
+constexpr uint32_t settling = 5;
+// Regions on one thread between two trials together, and the length of a trial.
+constexpr uint32_t trialInterval = 40;
+constexpr uint32_t trialLength = 6;
+// Regions together, while they are suspected to be disturbed, between two looks at one thread.
+constexpr uint32_t lookInterval = 8;
 
 double blend(double old, double now) { return old == 0 ? now : old + weight * (now - old); }
 
@@ -19,31 +24,41 @@ double blend(double old, double now) { return old == 0 ? now : old + weight * (n
 
 int Governor::choose(int shares) {
   if (shares == 1) return 1;
-  sinceTrial_++;
-  if (together_ == 0) return shares;
   if (steppedBack_) {
-    if (sinceTrial_ < trialInterval) return 1;
-    sinceTrial_ = 0;
-    return shares;
+    if (trialLeft_ == 0 && ++since_ >= trialInterval) {
+      since_ = 0;
+      trialLeft_ = trialLength;
+      trialBest_ = 0;
+    }
+    return trialLeft_ > 0 ? shares : 1;
   }
-  const bool disturbed = together_ > suspicious * bestTogether_;
-  if (alone_ == 0 || (disturbed && sinceTrial_ >= trialInterval)) {
-    sinceTrial_ = 0;
-    return 1;
-  }
-  return shares;
+  if (regions_ <= settling) return shares;
+  const bool disturbed = together_ > suspicious * best_;
+  if (alone_ != 0 && !(disturbed && ++since_ >= lookInterval)) return shares;
+  since_ = 0;
+  return 1;
 }
 
 void Governor::record(int threads, int shares, double secondsPerStep) {
   if (shares == 1) return;
   if (threads == 1) {
     alone_ = blend(alone_, secondsPerStep);
+  } else if (steppedBack_) {
+    if (trialBest_ == 0 || secondsPerStep < trialBest_) trialBest_ = secondsPerStep;
+    if (--trialLeft_ > 0) return;
+    together_ = trialBest_;
+    steppedBack_ = alone_ < margin * together_;
+    if (!steppedBack_) regions_ = 0;
+    return;
   } else {
-    together_ = steppedBack_ ? secondsPerStep : blend(together_, secondsPerStep);
-    if (bestTogether_ == 0 || secondsPerStep < bestTogether_) bestTogether_ = secondsPerStep;
+    if (++regions_ <= settling) return;
+    together_ = blend(together_, secondsPerStep);
+    if (best_ == 0 || secondsPerStep < best_) best_ = secondsPerStep;
   }
-  if (alone_ == 0 || together_ == 0) return;
-  steppedBack_ = alone_ < margin * together_;
+  if (!steppedBack_ && alone_ != 0 && together_ != 0 && alone_ < margin * together_) {
+    steppedBack_ = true;
+    since_ = 0;
+  }
 }
 
 }  // namespace blasnet

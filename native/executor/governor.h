@@ -9,8 +9,13 @@ namespace blasnet {
 
 // Threads that meet many times a millisecond are slower than one thread alone when another process takes their cores.
 // The governor compares the time of a step at full strength with that on one thread, and steps back while that is better.
+// A thread that was asleep often wakes on the core that woke it and takes some regions to find one of its own, so the first
+// regions together tell nothing, and a trial lasts several.
 class Governor {
  public:
+  // A run begins: its first regions together tell nothing.
+  void begin() { regions_ = 0; }
+
   // Threads for the next region of a run of `shares` shares.
   int choose(int shares);
 
@@ -18,12 +23,15 @@ class Governor {
   void record(int threads, int shares, double secondsPerStep);
 
  private:
-  // Moving averages; 0: not known yet.
+  // Moving averages of the time of a step; 0: not known yet.
   double alone_ = 0;
   double together_ = 0;
-  double bestTogether_ = 0;
+  double best_ = 0;  // the shortest together
   bool steppedBack_ = false;
-  uint32_t sinceTrial_ = 0;
+  uint32_t regions_ = 0;    // together, since the run's begin or the last return
+  uint32_t since_ = 0;      // regions since the last look at the other way of working
+  uint32_t trialLeft_ = 0;  // regions left of a trial together
+  double trialBest_ = 0;
 };
 
 }  // namespace blasnet

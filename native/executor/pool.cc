@@ -1,18 +1,33 @@
 #include "pool.h"
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
 namespace blasnet {
 
 namespace {
 
 // Spins of a few nanoseconds each before a thread goes to sleep: some tens of microseconds in all.
 constexpr int barrierSpins = 4000;
-constexpr int idleSpins = 4000;
+// Between two runs a worker stays awake for about a millisecond: the next epoch usually begins within that, and a thread that
+// was asleep may wake on the wrong core.
+constexpr int idleSpins = 100000;
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)
   asm volatile("yield");
+#endif
+}
+
+// The core that the calling thread runs on, or -1 where the system does not tell.
+int currentCore() {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
 #endif
 }
 
@@ -46,6 +61,20 @@ Pool::~Pool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
+// A woken thread often finds itself on the core of the thread that woke it, and the two may stay together for many regions,
+// each waiting for the other. It moves off that core, if it may run on another, and is then free to go anywhere again.
+void Pool::leaveSharedCore() {
+#if defined(__linux__)
+  const int core = currentCore();
+  if (core < 0 || core >= CPU_SETSIZE || core != callerCore_.load(std::memory_order_relaxed)) return;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(core, &others);
+  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+#endif
+}
+
 Pool::Turn::Turn(Pool& pool) : pool_(pool) {
   std::unique_lock<std::mutex> lock(pool.turnMutex_);
   const uint64_t ticket = pool.next_++;
@@ -75,6 +104,7 @@ void Pool::run(Function function, void* context, int threads) {
   function_ = function;
   context_ = context;
   threads_ = threads;
+  callerCore_.store(currentCore(), std::memory_order_relaxed);
   running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
@@ -92,7 +122,10 @@ void Pool::work(int thread, uint32_t seen) {
     // Each region waits for all workers, so none is ever missed.
     seen = generation_.load(std::memory_order_acquire);
     if (ending_.load(std::memory_order_relaxed)) return;
-    if (thread < threads_) function_(context_, thread, threads_);
+    if (thread < threads_) {
+      leaveSharedCore();
+      function_(context_, thread, threads_);
+    }
     if (running_.fetch_sub(1, std::memory_order_release) == 1) running_.notify_one();
   }
 }

@@ -56,6 +56,7 @@ class Pool {
  private:
   void work(int thread, uint32_t seen);
   void grow(int threads);
+  void leaveSharedCore();
 
   Barrier barrier_;
   std::vector<std::thread> workers_;
@@ -64,6 +65,7 @@ class Pool {
   std::atomic<uint32_t> generation_{0};
   std::atomic<int> running_{0};
   std::atomic<bool> ending_{false};
+  std::atomic<int> callerCore_{-1};  // where the region's caller ran when it began
   Function function_ = nullptr;
   void* context_ = nullptr;
   int threads_ = 1;

@@ -51,6 +51,7 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* stop, int32_t* contr
   control_ = control;
   barrier_ = &pool.barrier();
   const int64_t total = request_.steps();
+  plan_.governor().begin();
   const Clock::time_point start = Clock::now();
   RunResult result;
   int64_t length = 1;
