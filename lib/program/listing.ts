@@ -1,8 +1,6 @@
 import type { Program } from './compile.js';
 import { type Argument, type Instruction, isTensor } from './instructions.js';
-import { type ElementType, isBuffer, type KernelName, type Parameter, signatureOf } from './signatures.js';
-
-const bytes: Record<ElementType, number> = { f32: 4, f64: 8, i32: 4, u8: 1 };
+import { elementBytes, isBuffer, type KernelName, type Parameter, signatureOf } from './signatures.js';
 
 /** One line of a listing. */
 export interface ListedInstruction {
@@ -51,7 +49,7 @@ function list(instruction: Instruction, capacity: number): ListedInstruction {
     const length = known.reduce((product, value) => product * value, 1);
     // A source is read as many rows at a time as the batch has.
     const touched = known.length < shape.length ? length * capacity : length;
-    total += touched * bytes[argument.type];
+    total += touched * elementBytes[argument.type];
     if (parameter.kind !== 'in') outputs += length;
     const text = shape.map((value) => (Number.isNaN(value) ? '*' : value)).join('×');
     buffers.push(`${argument.name}${text === '' ? '' : `[${text}]`}`);

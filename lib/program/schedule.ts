@@ -1,5 +1,5 @@
 import { type Argument, type Instruction, isTensor, type Tensor } from './instructions.js';
-import { type BufferParameter, type ElementType, isBuffer, signatureOf } from './signatures.js';
+import { type BufferParameter, elementBytes, isBuffer, signatureOf } from './signatures.js';
 
 /**
  * Threads run the same list of instructions, each on its share of every kernel's axis. They need not meet between two
@@ -18,8 +18,6 @@ interface Access {
   readonly partition: string;
 }
 
-const bytes: Record<ElementType, number> = { f32: 4, f64: 8, i32: 4, u8: 1 };
-
 function sizeValue(argument: Argument, capacity: number): number {
   if (typeof argument === 'number') return argument;
   if (argument !== null && !isTensor(argument) && argument.symbol === 'rows') return argument.times * capacity;
@@ -28,8 +26,8 @@ function sizeValue(argument: Argument, capacity: number): number {
 
 function accessOf(tensor: Tensor, parameter: BufferParameter, instruction: Instruction, capacity: number): Access {
   const { axis, parameters } = signatureOf(instruction.kernel);
-  const begin = tensor.offset * bytes[tensor.type];
-  const end = begin + (tensor.perRow * capacity + tensor.fixed) * bytes[tensor.type];
+  const begin = tensor.offset * elementBytes[tensor.type];
+  const end = begin + (tensor.perRow * capacity + tensor.fixed) * elementBytes[tensor.type];
   const storage = tensor.feed ?? tensor.storage;
   let partition = 'whole';
   if (axis === undefined) partition = 'first thread';

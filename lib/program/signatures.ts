@@ -9,6 +9,8 @@
 
 export type ElementType = 'f32' | 'f64' | 'i32' | 'u8';
 
+export const elementBytes: Readonly<Record<ElementType, number>> = { f32: 4, f64: 8, i32: 4, u8: 1 };
+
 export interface BufferParameter<N extends string = string> {
   readonly name: N;
   readonly kind: 'out' | 'inout' | 'in';

@@ -1,6 +1,6 @@
 import type { Program } from '../../program/compile.js';
 import { type Argument, feeds, isTensor, type Tensor } from '../../program/instructions.js';
-import { type ElementType, kernelNames } from '../../program/signatures.js';
+import { elementBytes, kernelNames } from '../../program/signatures.js';
 import { Stream } from '../../random.js';
 
 /**
@@ -13,12 +13,11 @@ const tag = { none: 0, buffer: 1, feed: 2, number: 3, rows: 4, sourceRows: 5, sc
 const flag = { barrier: 1, guard: 2 } as const;
 /** Blocks of memory in the order in which they are handed over. */
 export const segments = ['parameter', 'gradient', 'state', 'moment', 'work', 'metric'] as const;
-const bytes: Record<ElementType, number> = { f32: 4, f64: 8, i32: 4, u8: 1 };
 
 function encodeTensor(tensor: Tensor, capacity: number): number[] {
   if (tensor.storage === 'feed') return [tag.feed, feeds.indexOf(tensor.feed as (typeof feeds)[number]), tensor.perRow, 0];
   const elements = tensor.perRow * capacity + tensor.fixed;
-  return [tag.buffer, segments.indexOf(tensor.storage), tensor.offset * bytes[tensor.type], elements];
+  return [tag.buffer, segments.indexOf(tensor.storage), tensor.offset * elementBytes[tensor.type], elements];
 }
 
 function encodeArgument(argument: Argument, capacity: number): number[] {
