@@ -12,7 +12,7 @@ const program = [...parts, 'program'];
 const backend = ['base', 'instructions', 'program', 'backend interface'];
 const everything = [...program, 'backend interface', 'backend selection', 'networks'];
 const rooms = [
-  { name: 'base', files: /^lib\/(types|errors|checks|packages|random)\.ts$/, imports: [] },
+  { name: 'base', files: /^lib\/(types|errors|checks|packages|random|shared-memory)\.ts$/, imports: [] },
   { name: 'instructions', files: /^lib\/program\/(instructions|signatures)\.ts$/, imports: base },
   { name: 'program', files: /^lib\/program\//, imports: parts },
   {

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import { checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { sharedBuffer } from '../shared-memory.js';
 import type { TypedArray } from '../types.js';
 import { Dataset, type DatasetOptions } from './dataset.js';
 import { readShared } from './files.js';
 import { inflate, inflateStart, inflateSync, isGzip, largestContent } from './gzip.js';
-import { sharedBuffer } from './storage.js';
 
 /** Arrays of the IDX format (the format of the MNIST files), by the third byte of its magic number. */
 const ELEMENTS = {

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { checkStorage, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { sharedBuffer } from '../shared-memory.js';
 import type { NestedNumbers, TypedArray } from '../types.js';
 
 /**
@@ -28,15 +29,6 @@ export function sharedFloats(length: number): Float32Array {
 
 export function sharedIntegers(length: number): Int32Array {
   return new Int32Array(sharedBuffer(length * 4));
-}
-
-/** A SharedArrayBuffer of `byteLength` zero bytes; throws `OUT_OF_MEMORY`. */
-export function sharedBuffer(byteLength: number): SharedArrayBuffer {
-  try {
-    return new SharedArrayBuffer(byteLength);
-  } catch (cause) {
-    throw new BlasnetError('OUT_OF_MEMORY', `cannot allocate ${byteLength} bytes of shared memory`, { cause });
-  }
 }
 
 /** Bytes stay bytes, everything else becomes float32; shared storage is kept, other storage copied. */

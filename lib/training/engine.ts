@@ -7,7 +7,7 @@ import { type Feed, metrics } from '../program/instructions.js';
 import { Listing } from '../program/listing.js';
 import { BLOCK, initialize, type Model } from '../program/model.js';
 import type { Profile } from '../program/profile.js';
-import { sharedBuffer } from './shared-memory.js';
+import { sharedBuffer } from '../shared-memory.js';
 
 /** What a run works on, in the kernels' terms. */
 export interface Source {

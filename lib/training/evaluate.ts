@@ -1,8 +1,8 @@
 import { type Control, control as words } from '../backend/backend.js';
 import { invalid } from '../checks.js';
+import { sharedBuffer } from '../shared-memory.js';
 import type { Engine, Source } from './engine.js';
 import type { Evaluation } from './history.js';
-import { sharedBuffer } from './shared-memory.js';
 
 /** Rows of a batch in evaluation and prediction: enough to feed the kernels, small enough to stay in cache. */
 export const INFERENCE_BATCH = 512;

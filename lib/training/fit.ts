@@ -4,6 +4,7 @@ import { BlasnetError } from '../errors.js';
 import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { Profile } from '../program/profile.js';
+import { sharedBuffer } from '../shared-memory.js';
 import type { SampleSource } from '../types.js';
 import { type Callbacks, callbackList, type EpochCounter, Training } from './callbacks.js';
 import type { Engine, Source } from './engine.js';
@@ -30,7 +31,6 @@ import {
   type Targets,
 } from './inputs.js';
 import { batchRows, drawnRows, type RowChoice, resolveSampling, type SamplingOptions } from './sampling.js';
-import { sharedBuffer } from './shared-memory.js';
 
 /** A batch of a stream: arrays, or a dataset. */
 export type StreamBatch = { readonly x: Features; readonly y: Targets } | SampleSource;

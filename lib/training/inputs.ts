@@ -3,9 +3,9 @@ import { checkInteger, checkNumber, checkShape, checkStorage, describe, invalid 
 import { BlasnetError, type NonFiniteDetails } from '../errors.js';
 import { elements } from '../program/instructions.js';
 import type { Model } from '../program/model.js';
+import { sharedBuffer } from '../shared-memory.js';
 import type { IntegerArray, SampleSource } from '../types.js';
 import type { Source } from './engine.js';
-import { sharedBuffer } from './shared-memory.js';
 
 /** Features of a synchronous call: rows × features numbers, or a dataset. */
 export type Features = Float32Array | readonly number[] | readonly (readonly number[])[] | SampleSource;

@@ -1,4 +1,4 @@
-import { BlasnetError } from '../errors.js';
+import { BlasnetError } from './errors.js';
 
 /** Zeroed shared memory, which JavaScript can't detach while a run uses it; throws `OUT_OF_MEMORY`. */
 export function sharedBuffer(bytes: number): SharedArrayBuffer {
