@@ -29,6 +29,8 @@ const products: Partial<Record<KernelName, readonly string[]>> = {
   gemm: ['m', 'n', 'k'],
   denseForward: dense,
   denseBackwardInput: dense,
+  denseForwardColumns: dense,
+  denseBackwardInputColumns: dense,
   denseBackwardWeight: dense,
   conv2dForward: convolution,
   conv2dBackwardInput: convolution,

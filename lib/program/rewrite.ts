@@ -1,9 +1,12 @@
+import { BlasnetError } from '../errors.js';
 import { type Argument, type Instruction, isTensor, type Tensor } from './instructions.js';
 import { fusedActivations, isBuffer, type KernelName, signatureOf } from './signatures.js';
 
 /** The rules that make a program faster without changing what it computes, in the order of their application. */
 export const rules: readonly { readonly name: string; apply(instructions: Instruction[], capacity: number): Instruction[] }[] = [
   { name: 'activation into the kernel before it', apply: fuseActivation },
+  { name: 'input gradients of convolutions as convolutions', apply: convolveInputGradients },
+  { name: 'columns shared out where weights are large', apply: shareColumns },
   { name: 'weight gradients after the chain of input gradients', apply: groupWeightGradients },
 ];
 
@@ -45,6 +48,96 @@ function fuseActivation(instructions: Instruction[]): Instruction[] {
     result[result.length - 1] = withArguments(previous, { y: argument(instruction, 'y'), activation: code, slope });
   }
   return result;
+}
+
+/** An argument that is a number. */
+function numberOf(instruction: Instruction, name: string): number {
+  const value = argument(instruction, name);
+  if (typeof value !== 'number') throw new BlasnetError('INTERNAL', `${instruction.kernel}: ${name} is not a number`);
+  return value;
+}
+
+/** A call of a kernel with arguments by name, in the order of its signature. */
+function call(kernel: KernelName, named: Readonly<Record<string, Argument>>): Instruction {
+  const list = signatureOf(kernel).parameters.map(({ name }) => named[name]);
+  return { kernel, arguments: list, barrier: false, guard: false };
+}
+
+/**
+ * Patches of few channels, and a dx of many more pixels than dy, cost a convolution more than the overlapping sums of
+ * conv2dBackwardInput (docs/decisions/0007-convolution.md).
+ */
+const FEWEST_CHANNELS = 16;
+const MOST_PIXELS = 1.25;
+
+/** conv2dBackwardInput with strides of 1: a convolution of dy with the reversed weights. */
+function convolveInputGradients(instructions: Instruction[]): Instruction[] {
+  return instructions.flatMap((instruction) => {
+    if (instruction.kernel !== 'conv2dBackwardInput') return [instruction];
+    const g = (name: string) => numberOf(instruction, name);
+    const window = { windowHeight: g('windowHeight'), windowWidth: g('windowWidth') };
+    const image = { height: g('height'), width: g('width'), channels: g('channels') };
+    const output = { outHeight: g('outHeight'), outWidth: g('outWidth'), filters: g('filters') };
+    const padding = { padTop: window.windowHeight - 1 - g('padTop'), padLeft: window.windowWidth - 1 - g('padLeft') };
+    const strides = { strideHeight: g('strideHeight'), strideWidth: g('strideWidth') };
+    const fits =
+      strides.strideHeight === 1 &&
+      strides.strideWidth === 1 &&
+      window.windowHeight * window.windowWidth > 1 &&
+      padding.padTop >= 0 &&
+      padding.padLeft >= 0 &&
+      image.channels >= FEWEST_CHANNELS &&
+      image.height * image.width <= MOST_PIXELS * output.outHeight * output.outWidth;
+    if (!fits) return [instruction];
+    const w = argument(instruction, 'w') as Tensor;
+    const length = window.windowHeight * window.windowWidth * image.channels * output.filters;
+    const reversed: Tensor = { name: `${w.name} reversed`, storage: 'work', type: 'f32', perRow: 0, fixed: length, offset: -1 };
+    return [
+      call('conv2dReverseWeights', { reversed, w, ...window, channels: image.channels, filters: output.filters }),
+      call('conv2dForward', {
+        y: argument(instruction, 'dx') as Tensor,
+        x: argument(instruction, 'dy') as Tensor,
+        w: reversed,
+        b: null,
+        rows: argument(instruction, 'rows') as Argument,
+        height: output.outHeight,
+        width: output.outWidth,
+        channels: output.filters,
+        outHeight: image.height,
+        outWidth: image.width,
+        ...window,
+        ...strides,
+        ...padding,
+        filters: image.channels,
+        activation: 0,
+        slope: 0,
+      }),
+    ];
+  });
+}
+
+const byColumns: Partial<Record<KernelName, KernelName>> = {
+  denseForward: 'denseForwardColumns',
+  denseBackwardInput: 'denseBackwardInputColumns',
+};
+
+/**
+ * Shared out by rows, every thread reads (and BLAS packs) all of the weights; by columns, every thread reads all of the batch.
+ * Where the weights are this many times as large as the batch, columns are the better way, meeting of the threads included.
+ */
+const WEIGHTS_TO_BATCH = 1.5;
+
+function shareColumns(instructions: Instruction[], capacity: number): Instruction[] {
+  return instructions.map((instruction) => {
+    const kernel = byColumns[instruction.kernel];
+    const rows = argument(instruction, 'rows');
+    if (kernel === undefined || rows === undefined || rows === null || typeof rows === 'number' || isTensor(rows))
+      return instruction;
+    if (rows.symbol !== 'rows') return instruction;
+    const [inputs, outputs] = [numberOf(instruction, 'in'), numberOf(instruction, 'out')];
+    const batch = rows.times * capacity * (inputs + outputs);
+    return inputs * outputs >= WEIGHTS_TO_BATCH * batch ? { ...instruction, kernel } : instruction;
+  });
 }
 
 const weightGradients: readonly KernelName[] = ['denseBackwardWeight', 'denseBackwardBias', 'conv2dBackwardWeight'];

@@ -149,6 +149,28 @@ export const signatures = {
     size('in'),
     size('out'),
   ),
+  // The same two, shared out by columns: where weights are larger than batches, each thread then reads its part of them only.
+  denseForwardColumns: kernel(
+    'out',
+    out('y', ['rows', 'out']),
+    input('x', ['rows', 'in']),
+    input('w', ['in', 'out']),
+    input('b', ['out'], { optional: true }),
+    size('rows'),
+    size('in'),
+    size('out'),
+    code('activation'),
+    float('slope'),
+  ),
+  denseBackwardInputColumns: kernel(
+    'in',
+    out('dx', ['rows', 'in']),
+    input('dy', ['rows', 'out']),
+    input('w', ['in', 'out']),
+    size('rows'),
+    size('in'),
+    size('out'),
+  ),
   denseBackwardWeight: kernel(
     'in',
     out('dw', ['in', 'out']),
@@ -213,6 +235,16 @@ export const signatures = {
     input('dy', ['rows', 'outHeight', 'outWidth', 'filters']),
     input('w', ['windowHeight', 'windowWidth', 'channels', 'filters']),
     ...geometry(),
+    size('filters'),
+  ),
+  // With these weights, the gradient with respect to the input is itself a convolution, of dy, where strides are 1.
+  conv2dReverseWeights: kernel(
+    'filters',
+    out('reversed', ['windowHeight', 'windowWidth', 'filters', 'channels']),
+    input('w', ['windowHeight', 'windowWidth', 'channels', 'filters']),
+    size('windowHeight'),
+    size('windowWidth'),
+    size('channels'),
     size('filters'),
   ),
   // The axis is the rows of the weight as a matrix: patch = windowHeight · windowWidth · channels.

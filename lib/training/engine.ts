@@ -56,7 +56,9 @@ const NO_SCALARS = new Float64Array(0);
 
 /** Float32 elements of shared memory on a 64-byte boundary; throws `OUT_OF_MEMORY`. */
 export function allocate(backend: Backend, length: number): Float32Array {
-  const buffer = sharedBuffer(Math.max(length, BLOCK) * 4 + 64);
+  const bytes = Math.max(length, BLOCK) * 4;
+  // Room to begin at a large page.
+  const buffer = sharedBuffer(bytes < 1 << 20 ? bytes + 64 : Math.ceil(bytes / (1 << 21) + 1) * (1 << 21));
   return new Float32Array(buffer, backend.adopt(buffer), length);
 }
 

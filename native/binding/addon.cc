@@ -1,6 +1,10 @@
 // The addon's door: one function that gives an environment its kernels, plans and facts.
 #include <napi.h>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include "../kernels/gemm.h"
 #include "arguments.h"
 #include "environment.h"
@@ -72,18 +76,31 @@ void forget(napi_env env, void* data, void*) {
   napi_adjust_external_memory(env, -*bytes, &ignored);
 }
 
+// Asks for large pages where the system gives them on request: weights of many megabytes need thousands of small ones, more
+// than the processor keeps translations for.
+void adviseLargePages(void* data, size_t bytes) {
+#ifdef __linux__
+  constexpr uintptr_t page = 4096;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes) / page * page;
+  if (bytes >= size_t{2} << 20) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#endif
+}
+
 // (buffer: SharedArrayBuffer, view: Uint8Array over all of it). V8 does not count shared memory when it decides whether to
 // collect, so a loop that makes and drops networks would only ever grow.
 Napi::Value adopt(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsObject()) reject(env, "buffer: expected a SharedArrayBuffer");
   const View view = readView(env, info[1], "view", napi_uint8_array);
+  adviseLargePages(view.data, view.length);
   auto bytes = std::make_unique<int64_t>(static_cast<int64_t>(view.length));
   if (napi_add_finalizer(env, info[0], bytes.get(), forget, nullptr, nullptr) == napi_ok) {
     int64_t ignored;
     napi_adjust_external_memory(env, *bytes.release(), &ignored);
   }
-  return Napi::Number::New(env, static_cast<double>((64 - reinterpret_cast<uintptr_t>(view.data) % 64) % 64));
+  const uintptr_t boundary = view.length >= (size_t{4} << 20) ? uintptr_t{2} << 20 : 64;
+  return Napi::Number::New(env, static_cast<double>((boundary - reinterpret_cast<uintptr_t>(view.data) % boundary) % boundary));
 }
 
 Napi::Value stop(const Napi::CallbackInfo& info) {

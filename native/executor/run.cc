@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "denormals.h"
+
 namespace blasnet {
 
 namespace {
@@ -91,6 +93,7 @@ void Run::region(void* context, int thread, int threads) {
 }
 
 void Run::steps(int thread, int threads, Barrier* barrier) {
+  const ZeroDenormals zeroDenormals;
   for (int64_t index = first_; index < last_; index++) {
     if (!step(index, thread, threads, barrier)) return;
   }

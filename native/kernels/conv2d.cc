@@ -54,6 +54,19 @@ void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t row
   }
 }
 
+// reversed: windowHeight x windowWidth x filters x channels; w: windowHeight x windowWidth x channels x filters.
+void conv2dReverseWeights(float* reversed, const float* w, int64_t windowHeight, int64_t windowWidth, int64_t channels,
+                          int64_t filters, int64_t begin, int64_t end) noexcept {
+  const int64_t window = windowHeight * windowWidth;
+  for (int64_t at = 0; at < window; at++) {
+    const float* from = w + (window - 1 - at) * channels * filters;
+    float* to = reversed + at * filters * channels;
+    for (int64_t f = begin; f < end; f++) {
+      for (int64_t c = 0; c < channels; c++) to[f * channels + c] = from[c * filters + f];
+    }
+  }
+}
+
 // dw: patch x filters; x: rows x height x width x channels; dy: rows x outHeight x outWidth x filters.
 void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t height, int64_t width,
                           int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,

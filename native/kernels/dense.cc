@@ -13,6 +13,27 @@ void gemm(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_
         c + begin * n, n);
 }
 
+namespace {
+
+// The columns [begin, end) of `count` rows of y, from `y` on.
+void denseBlock(float* y, const float* x, const float* w, const float* b, int64_t count, int64_t in, int64_t out, int64_t begin,
+                int64_t end, int32_t activation, float slope) {
+  const int64_t width = end - begin;
+  float* block = y + begin;
+  // The bias goes in first and the product is added to it: BLAS would otherwise clear y in a pass of its own.
+  if (b != nullptr) {
+    for (int64_t row = 0; row < count; row++) {
+#pragma omp simd
+      for (int64_t j = 0; j < width; j++) block[row * out + j] = b[begin + j];
+    }
+  }
+  sgemm(false, false, count, width, in, 1.0f, x, in, w + begin, out, b != nullptr ? 1.0f : 0.0f, block, out);
+  if (width == out) return activate(block, count * out, activation, slope);
+  for (int64_t row = 0; row < count; row++) activate(block + row * out, width, activation, slope);
+}
+
+}  // namespace
+
 // y: rows x out; x: rows x in; w: in x out; b: out.
 void denseForward(float* y, const float* x, const float* w, const float* b, int64_t, int64_t in, int64_t out, int32_t activation,
                   float slope, int64_t begin, int64_t end) noexcept {
@@ -21,23 +42,26 @@ void denseForward(float* y, const float* x, const float* w, const float* b, int6
   const int64_t blockRows = activation == identityCode ? end - begin : manyRows;
   for (int64_t first = begin; first < end; first += blockRows) {
     const int64_t count = first + blockRows < end ? blockRows : end - first;
-    float* block = y + first * out;
-    // The bias goes in first and the product is added to it: BLAS would otherwise clear y in a pass of its own.
-    if (b != nullptr) {
-      for (int64_t row = 0; row < count; row++) {
-#pragma omp simd
-        for (int64_t j = 0; j < out; j++) block[row * out + j] = b[j];
-      }
-    }
-    sgemm(false, false, count, out, in, 1.0f, x + first * in, in, w, out, b != nullptr ? 1.0f : 0.0f, block, out);
-    activate(block, count * out, activation, slope);
+    denseBlock(y + first * out, x + first * in, w, b, count, in, out, 0, out, activation, slope);
   }
+}
+
+// As denseForward.
+void denseForwardColumns(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t in, int64_t out,
+                         int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+  denseBlock(y, x, w, b, rows, in, out, begin, end, activation, slope);
 }
 
 // dx: rows x in; dy: rows x out; w: in x out.
 void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t, int64_t in, int64_t out, int64_t begin,
                         int64_t end) noexcept {
   sgemm(false, true, end - begin, in, out, 1.0f, dy + begin * out, out, w, out, 0.0f, dx + begin * in, in);
+}
+
+// As denseBackwardInput.
+void denseBackwardInputColumns(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out, int64_t begin,
+                               int64_t end) noexcept {
+  sgemm(false, true, rows, end - begin, out, 1.0f, dy, out, w + begin * out, out, 0.0f, dx + begin, in);
 }
 
 // dw: in x out; x: rows x in; dy: rows x out.

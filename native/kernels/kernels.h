@@ -23,6 +23,10 @@ void denseForward(float* y, const float* x, const float* w, const float* b, int6
                   int32_t activation, float slope, int64_t begin, int64_t end) noexcept;
 void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out, int64_t begin,
                         int64_t end) noexcept;
+void denseForwardColumns(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t in, int64_t out,
+                         int32_t activation, float slope, int64_t begin, int64_t end) noexcept;
+void denseBackwardInputColumns(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out, int64_t begin,
+                               int64_t end) noexcept;
 void denseBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t begin,
                          int64_t end) noexcept;
 void denseBackwardBias(float* db, const float* dy, int64_t rows, int64_t out, int64_t begin, int64_t end) noexcept;
@@ -63,6 +67,8 @@ void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t row
                          int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
                          int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t filters,
                          int64_t begin, int64_t end) noexcept;
+void conv2dReverseWeights(float* reversed, const float* w, int64_t windowHeight, int64_t windowWidth, int64_t channels,
+                          int64_t filters, int64_t begin, int64_t end) noexcept;
 void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t height, int64_t width,
                           int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
                           int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t filters,

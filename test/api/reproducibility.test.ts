@@ -4,8 +4,10 @@ import { selectBackend } from '../../lib/backend/select.js';
 import {
   Adam,
   batchNorm,
+  conv2d,
   dense,
   dropout,
+  flatten,
   gelu,
   type LayerSpec,
   leakyRelu,
@@ -17,6 +19,7 @@ import {
   softmaxCrossEntropy,
   tanh,
 } from '../../lib/index.js';
+import { elements } from '../../lib/program/instructions.js';
 import { buildModel } from '../../lib/program/model.js';
 import { Engine } from '../../lib/training/engine.js';
 import { reportOf, runFixture } from '../lifecycle/child.js';
@@ -32,6 +35,17 @@ import {
   valueData,
   weights,
 } from './support.js';
+
+/** Windows, padding and channels of all kinds in front of layers that need their gradients. */
+const convolutions = (): LayerSpec[] => [
+  conv2d(16, { padding: 1 }),
+  relu(),
+  conv2d(17, { window: [2, 3], padding: 'same' }),
+  tanh(),
+  conv2d(3, { window: [3, 1], padding: 1 }),
+  flatten(),
+  dense(2),
+];
 
 /** Wide enough for the native backend to share the work among threads. */
 const wide = (): LayerSpec[] => [dense(192), batchNorm(), relu(), dropout(0.3), dense(160), gelu(), dropout(0.1), dense(3)];
@@ -122,15 +136,20 @@ onBackends('results that must not depend on how they are computed', (backend) =>
     expectSameBits([network.predict([...x])], [expected]);
   });
 
-  const programs: [string, () => LayerSpec[]][] = [
-    ['fusable activations', () => [dense(9), relu(), dense(8), leakyRelu(), dense(7), tanh(), dense(6), sigmoid(), dense(2)]],
-    ['activations that are not fused', () => [dense(9), gelu(), dense(8), batchNorm(), relu(), dropout(0.2), dense(2)]],
-    ['wide layers', () => [dense(200), relu(), dense(200), tanh(), dense(2)]],
+  const programs: [string, number[], () => LayerSpec[]][] = [
+    [
+      'fusable activations',
+      [4],
+      () => [dense(9), relu(), dense(8), leakyRelu(), dense(7), tanh(), dense(6), sigmoid(), dense(2)],
+    ],
+    ['activations that are not fused', [4], () => [dense(9), gelu(), dense(8), batchNorm(), relu(), dropout(0.2), dense(2)]],
+    ['wide layers', [4], () => [dense(200), relu(), dense(200), tanh(), dense(2)]],
+    ['input gradients of convolutions', [6, 5, 2], convolutions],
   ];
-  it.each(programs)('training: the rewrite rules (%s)', async (_, layers) => {
-    const data = valueData(120);
+  it.each(programs)('training: the rewrite rules (%s)', async (_, input, layers) => {
+    const data = { features: randomFloats(120 * elements(input)), targets: valueData(120).targets };
     const run = async (rewrite: boolean) => {
-      const model = buildModel({ input: [4], layers: layers(), loss: meanSquaredError(), regularizer: undefined, seed: 5 });
+      const model = buildModel({ input, layers: layers(), loss: meanSquaredError(), regularizer: undefined, seed: 5 });
       const engine = new Engine(model, selectBackend(backend).backend, rewrite);
       const optimizer = new Sgd({ learningRate: 0.05 });
       const source = {

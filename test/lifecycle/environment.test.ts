@@ -121,13 +121,14 @@ describeNative("other programs' settings of OpenBLAS", () => {
 
 describeNative('the addon in a process', () => {
   it('leaves denormal numbers alone', () => {
-    const { before, loaded, trained, kernel } = reportOf<Record<string, unknown>>(
+    const { before, loaded, trained, kernel, inStep } = reportOf<Record<string, unknown>>(
       runFixture('denormals', { env: { BLASNET_THREADS: '2' } }),
     );
     expect(before).toMatchObject({ halves: true, third: 1.5e-323 });
     expect(loaded).toEqual(before);
     expect(trained).toEqual(before);
     expect(kernel).toEqual([Math.fround(1e-40)]);
+    expect(inStep).toBe(0);
   });
 
   it('exports its two entry points and nothing else', ({ skip }) => {

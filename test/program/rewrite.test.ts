@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import {
+  conv2d,
   dense,
   dropout,
   elu,
+  flatten,
   gelu,
   type LayerSpec,
   leakyRelu,
@@ -114,6 +116,58 @@ describe('weight gradients', () => {
     expect(order(call('tanh', x, other, rows(4))), 'overwrites x').toEqual([0, 1, 2]);
     expect(order(call('tanh', other, dw, rows(4))), 'reads dw').toEqual([0, 1, 2]);
     expect(order(call('tanh', other, mask, rows(4))), 'is independent').toEqual([1, 0, 2]);
+  });
+});
+
+describe('the input gradient of a convolution', () => {
+  const kernelsFor = (input: number[], layer: LayerSpec) =>
+    kernelsOf(program(model(input, [conv2d(input[2]), layer, flatten(), dense(2)]), 'train', 8).instructions);
+  const convolved = ['conv2dReverseWeights', 'conv2dForward'];
+
+  it('is a convolution of the output gradient, padded by what the window reaches beyond', () => {
+    const of = program(
+      model([30, 30, 1], [conv2d(16), conv2d(8, { window: [3, 5], padding: [0, 1] }), flatten(), dense(2)]),
+      'train',
+      8,
+    );
+    const reverse = of.instructions.findIndex(({ kernel }) => kernel === 'conv2dReverseWeights');
+    const [before, gradient] = [of.instructions[reverse], of.instructions[reverse + 1]];
+    expect(gradient.kernel).toBe('conv2dForward');
+    expect(argumentOf(gradient, 'w')).toBe(argumentOf(before, 'reversed'));
+    const values = ['channels', 'filters', 'height', 'width', 'outHeight', 'outWidth', 'padTop', 'padLeft'];
+    expect(values.map((name) => argumentOf(gradient, name))).toEqual([8, 16, 26, 26, 28, 28, 2, 3]);
+    expect(gradient.barrier).toBe(true);
+  });
+
+  it.each<[string, number[], LayerSpec, boolean]>([
+    ['many channels', [16, 16, 16], conv2d(8, { padding: 1 }), true],
+    ['few channels', [16, 16, 15], conv2d(8, { padding: 1 }), false],
+    ['strides', [16, 16, 16], conv2d(8, { padding: 1, stride: 2 }), false],
+    ['more padding than the window', [16, 16, 16], conv2d(8, { padding: 3 }), false],
+    ['windows of one pixel', [16, 16, 16], conv2d(8, { window: 1 }), false],
+    ['many more pixels in than out', [10, 10, 16], conv2d(8, { window: 5 }), false],
+  ])('%s', (_, input, layer, expected) => {
+    const kernels = kernelsFor(input, layer);
+    expect(kernels.includes('conv2dReverseWeights')).toBe(expected);
+    expect(kernels.includes('conv2dBackwardInput')).toBe(!expected);
+    if (expected) expect(kernels.slice(kernels.indexOf('conv2dReverseWeights')).slice(0, 2)).toEqual(convolved);
+  });
+});
+
+describe('dense products are shared out by columns', () => {
+  it('where the weights are 1.5 times as large as the batch or more', () => {
+    const kernels = (batch: number) =>
+      kernelsOf(program(model([96], [dense(96), relu(), dense(96), relu(), dense(4)]), 'train', batch).instructions);
+    const products = (batch: number) => kernels(batch).filter((kernel) => /denseForward|denseBackwardInput/.test(kernel));
+    const rows = ['denseForward', 'denseForward', 'denseForward', 'denseBackwardInput', 'denseBackwardInput'];
+    expect(products(33)).toEqual(rows);
+    expect(products(32)).toEqual([
+      'denseForwardColumns',
+      'denseForwardColumns',
+      'denseForward',
+      'denseBackwardInput',
+      'denseBackwardInputColumns',
+    ]);
   });
 });
 

@@ -78,13 +78,11 @@ function pieces(
   const total = dimensions.reduce((product, dimension) => product * dimension, 1);
   const position = axis === undefined || whole ? -1 : length.indexOf(axis);
   if (position < 0) return [[0, total]];
-  if (position === 0) {
-    const row = total / dimensions[0];
-    return [[from * row, to * row]];
-  }
-  // Columns: one piece in each row.
-  const [outer, inner] = dimensions;
-  return Array.from({ length: outer }, (_, row): [number, number] => [row * inner + from, row * inner + to]);
+  // One piece for each index of the dimensions before the axis.
+  const outer = dimensions.slice(0, position).reduce((product, dimension) => product * dimension, 1);
+  const inner = total / outer;
+  const unit = inner / dimensions[position];
+  return Array.from({ length: outer }, (_, i): [number, number] => [i * inner + from * unit, i * inner + to * unit]);
 }
 
 /**

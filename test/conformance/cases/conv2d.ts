@@ -15,7 +15,9 @@ import {
   conv2dBackwardInput,
   conv2dBackwardWeight,
   conv2dForward,
+  conv2dReverseWeights,
   type InputGradientArguments,
+  type ReverseArguments,
   type WeightGradientArguments,
 } from '../reference/conv2d.js';
 import { type CaseTable, defineCases, type GradientCase, type Sample } from '../types.js';
@@ -95,6 +97,14 @@ export const convolutionCases = {
     }),
     reference: conv2dBackwardInput,
     gradients: gradients((dy, _x, w, geometry) => ({ dy, w, ...geometry }), { dx: 'x' }),
+  }),
+
+  conv2dReverseWeights: defineCases<ReverseArguments>({
+    samples: all.map(({ windowHeight, windowWidth, channels, filters }, i) => {
+      const w = new Data(560 + i).normal(windowHeight * windowWidth * channels * filters);
+      return { arguments: { w, windowHeight, windowWidth, channels, filters } };
+    }),
+    reference: conv2dReverseWeights,
   }),
 
   conv2dBackwardWeight: defineCases<WeightGradientArguments>({

@@ -184,19 +184,25 @@ function denseGradients<A>(
   });
 }
 
+const forwardCases = defineCases<DenseArguments>({ samples: denseSamples(), reference: (a) => ({ y: denseForward(a) }) });
+
+const inputGradientCases = defineCases<{ dy: Vector; w: Vector } & DenseShape>({
+  samples: shapes().map((shape, i) => {
+    const data = new Data(400 + i);
+    return { arguments: { dy: data.normal(shape.rows * shape.out), w: data.normal(shape.in * shape.out), ...shape } };
+  }),
+  reference: (a) => ({ dx: denseBackwardInput(a.dy, a.w, a.rows, a.in, a.out) }),
+  gradients: denseGradients((dy, _x, w, shape) => ({ dy, w, ...shape }), { dx: 'x' }),
+});
+
 export const denseCases = {
   gemm: defineCases<GemmArguments>({ samples: gemmSamples(), reference: (a) => ({ c: gemm(a) }) }),
 
-  denseForward: defineCases<DenseArguments>({ samples: denseSamples(), reference: (a) => ({ y: denseForward(a) }) }),
+  denseForward: forwardCases,
+  denseForwardColumns: forwardCases,
 
-  denseBackwardInput: defineCases<{ dy: Vector; w: Vector } & DenseShape>({
-    samples: shapes().map((shape, i) => {
-      const data = new Data(400 + i);
-      return { arguments: { dy: data.normal(shape.rows * shape.out), w: data.normal(shape.in * shape.out), ...shape } };
-    }),
-    reference: (a) => ({ dx: denseBackwardInput(a.dy, a.w, a.rows, a.in, a.out) }),
-    gradients: denseGradients((dy, _x, w, shape) => ({ dy, w, ...shape }), { dx: 'x' }),
-  }),
+  denseBackwardInput: inputGradientCases,
+  denseBackwardInputColumns: inputGradientCases,
 
   denseBackwardWeight: defineCases<{ x: Vector; dy: Vector } & DenseShape>({
     samples: shapes().map((shape, i) => {

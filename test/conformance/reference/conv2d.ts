@@ -76,6 +76,23 @@ export function conv2dBackwardInput(a: InputGradientArguments): Results {
   return { dx };
 }
 
+export type ReverseArguments = { w: Vector; windowHeight: number; windowWidth: number; channels: number; filters: number };
+
+export function conv2dReverseWeights({ w, windowHeight, windowWidth, channels, filters }: ReverseArguments) {
+  const reversed = new Float64Array(windowHeight * windowWidth * channels * filters);
+  for (let ky = 0; ky < windowHeight; ky++) {
+    for (let kx = 0; kx < windowWidth; kx++) {
+      for (let c = 0; c < channels; c++) {
+        for (let f = 0; f < filters; f++) {
+          const from = (((windowHeight - 1 - ky) * windowWidth + windowWidth - 1 - kx) * channels + c) * filters + f;
+          reversed[((ky * windowWidth + kx) * filters + f) * channels + c] = w[from];
+        }
+      }
+    }
+  }
+  return { reversed };
+}
+
 export type WeightGradientArguments = ConvolutionGeometry & { x: Vector; dy: Vector; patch: number };
 
 export function conv2dBackwardWeight(a: WeightGradientArguments): Results {

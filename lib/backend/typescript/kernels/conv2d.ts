@@ -128,6 +128,22 @@ export function conv2dBackwardInput(
   }
 }
 
+/** reversed[ky, kx, f, c] = w[windowHeight − 1 − ky, windowWidth − 1 − kx, c, f]. */
+export function conv2dReverseWeights(
+  reversed: Float32Array,
+  w: Float32Array,
+  windowHeight: number,
+  windowWidth: number,
+  channels: number,
+  filters: number,
+): void {
+  const window = windowHeight * windowWidth;
+  for (let at = 0, o = 0; at < window; at++) {
+    const from = (window - 1 - at) * channels * filters;
+    for (let f = 0; f < filters; f++) for (let c = 0; c < channels; c++, o++) reversed[o] = w[from + c * filters + f];
+  }
+}
+
 /** dw = patchesᵀ · dy. */
 export function conv2dBackwardWeight(
   dw: Float32Array,

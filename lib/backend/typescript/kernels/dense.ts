@@ -30,6 +30,9 @@ export function denseBackwardInput(
   gemm(dx, dy, w, rows, inputs, outputs, 0, 1, 1, 0);
 }
 
+/** One thread has nothing to share out. */
+export { denseBackwardInput as denseBackwardInputColumns, denseForward as denseForwardColumns };
+
 /** dw = xᵀ · dy. */
 export function denseBackwardWeight(
   dw: Float32Array,
