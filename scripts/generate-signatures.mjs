@@ -42,7 +42,7 @@ const lines = [
 for (const [name, signature] of Object.entries(signatures)) {
   const names = signature.parameters.map((p) => p.name);
   const axis = signature.axis === undefined ? -1 : names.indexOf(signature.axis);
-  lines.push(`BLASNET_SIGNATURE("${name}", ${axis}, ${names.length},`);
+  lines.push(`BLASNET_SIGNATURE("${name}", ${axis}, ${signature.grain}, ${names.length},`);
   lines.push(`${signature.parameters.map((p) => `  ${parameterText(p, names)}`).join(',\n')})`);
 }
 lines.push('#endif', '// clang-format on', '');

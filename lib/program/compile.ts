@@ -16,6 +16,7 @@ import {
   rows,
   type Tensor,
 } from './instructions.js';
+import { flopsOf } from './listing.js';
 import type { Model } from './model.js';
 import { rewrite } from './rewrite.js';
 import { schedule } from './schedule.js';
@@ -47,6 +48,8 @@ export interface ProgramRequest {
   readonly target: TargetKind | 'none';
   /** The largest batch. */
   readonly capacity: number;
+  /** Threads that a run may use. */
+  readonly threads: number;
   /** Apply the rewrite rules; off in tests that compare both. */
   readonly rewrite: boolean;
 }
@@ -55,6 +58,8 @@ export interface ProgramRequest {
 export interface Program {
   readonly request: ProgramRequest;
   readonly instructions: readonly Instruction[];
+  /** Threads that its work pays for. */
+  readonly threads: number;
   /** Elements (4 bytes each) of work memory. */
   readonly workLength: number;
   /** Numbers that the optimizer gives for each step. */
@@ -63,6 +68,9 @@ export interface Program {
   readonly featureCount: number;
   readonly outputCount: number;
 }
+
+/** Work that pays for one more thread: about ten microseconds of matrix products. */
+const FLOPS_PER_THREAD = 2e6;
 
 function feed(name: Feed, type: ElementType, perRow: number): Tensor {
   return { name, storage: 'feed', type, perRow, fixed: 0, offset: 0, feed: name };
@@ -158,10 +166,13 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   }
   if (kind === 'train' && builder.instructions.length > updateStart) builder.instructions[updateStart].guard = true;
 
-  const instructions = request.rewrite ? rewrite(builder.instructions, request.capacity) : builder.instructions;
-  const workLength = placeWork(instructions, request.capacity);
-  schedule(instructions, request.capacity);
-  return { request, instructions, workLength, scalarCount: optimizer?.scalarCount ?? 0, featureCount, outputCount };
+  const { capacity } = request;
+  const flops = builder.instructions.reduce((sum, instruction) => sum + flopsOf(instruction, capacity), 0);
+  const threads = Math.max(1, Math.min(request.threads, Math.floor(flops / FLOPS_PER_THREAD)));
+  const instructions = request.rewrite ? rewrite(builder.instructions, capacity, threads) : builder.instructions;
+  const workLength = placeWork(instructions, capacity);
+  schedule(instructions, capacity);
+  return { request, instructions, threads, workLength, scalarCount: optimizer?.scalarCount ?? 0, featureCount, outputCount };
 }
 
 /** Writes the gather of a batch's features; returns the network's input. */

@@ -31,11 +31,17 @@ const products: Partial<Record<KernelName, readonly string[]>> = {
   denseBackwardInput: dense,
   denseForwardColumns: dense,
   denseBackwardInputColumns: dense,
+  denseForwardParts: dense,
   denseBackwardWeight: dense,
   conv2dForward: convolution,
   conv2dBackwardInput: convolution,
   conv2dBackwardWeight: convolution,
 };
+
+/** Floating-point operations of an instruction: of a product all of them, of another kernel one for each number it writes. */
+export function flopsOf(instruction: Instruction, capacity: number): number {
+  return list(instruction, capacity).flops;
+}
 
 function list(instruction: Instruction, capacity: number): ListedInstruction {
   const { parameters } = signatureOf(instruction.kernel);

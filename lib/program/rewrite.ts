@@ -2,17 +2,20 @@ import { BlasnetError } from '../errors.js';
 import { type Argument, type Instruction, isTensor, type Tensor } from './instructions.js';
 import { fusedActivations, isBuffer, type KernelName, signatureOf } from './signatures.js';
 
+type Rule = (instructions: Instruction[], capacity: number, threads: number) => Instruction[];
+
 /** The rules that make a program faster without changing what it computes, in the order of their application. */
-export const rules: readonly { readonly name: string; apply(instructions: Instruction[], capacity: number): Instruction[] }[] = [
+export const rules: readonly { readonly name: string; apply: Rule }[] = [
   { name: 'activation into the kernel before it', apply: fuseActivation },
   { name: 'input gradients of convolutions as convolutions', apply: convolveInputGradients },
+  { name: 'first layer shared out by inputs', apply: shareInputs },
   { name: 'columns shared out where weights are large', apply: shareColumns },
   { name: 'weight gradients after the chain of input gradients', apply: groupWeightGradients },
 ];
 
-/** Applies the rules to a program for batches of at most `capacity` rows. */
-export function rewrite(instructions: Instruction[], capacity: number): Instruction[] {
-  return rules.reduce((list, rule) => rule.apply(list, capacity), instructions);
+/** Applies the rules to a program for batches of at most `capacity` rows on that many threads. */
+export function rewrite(instructions: Instruction[], capacity: number, threads = 1): Instruction[] {
+  return rules.reduce((list, rule) => rule.apply(list, capacity, threads), instructions);
 }
 
 /** An argument by name; undefined where the kernel has none of that name. */
@@ -112,6 +115,38 @@ function convolveInputGradients(instructions: Instruction[]): Instruction[] {
         activation: 0,
         slope: 0,
       }),
+    ];
+  });
+}
+
+/** The products of the shares together are this many times smaller than the weights, or more. */
+const WEIGHTS_TO_PRODUCTS = 4;
+
+/**
+ * The layer after the gather, in training. Shared out by rows, each thread reads weights of which the others have just updated
+ * their parts. Shared out by inputs, it gathers the columns, and multiplies and updates the rows of the weights, that are its own.
+ */
+function shareInputs(instructions: Instruction[], capacity: number, threads: number): Instruction[] {
+  const gather = instructions.find(({ kernel }) => kernel === 'gatherBytes');
+  if (gather === undefined || threads < 2) return instructions;
+  const x = argument(gather, 'x') as Tensor;
+  const users = instructions.filter((instruction) => instruction !== gather && instruction.arguments.includes(x));
+  const [forward, backward] = users;
+  if (users.length !== 2 || forward.kernel !== 'denseForward' || backward.kernel !== 'denseBackwardWeight') return instructions;
+  const [inputs, out] = [numberOf(forward, 'in'), numberOf(forward, 'out')];
+  if (inputs < WEIGHTS_TO_PRODUCTS * threads * capacity) return instructions;
+
+  const named = (name: string) => argument(forward, name) as Argument;
+  const name = `${(named('y') as Tensor).name} by inputs`;
+  const products: Tensor = { name, storage: 'work', type: 'f32', perRow: threads * out, fixed: 0, offset: -1 };
+  const [rows, w, b] = [named('rows'), named('w'), named('b')];
+  return instructions.flatMap((instruction) => {
+    if (instruction === gather) return [{ ...gather, kernel: 'gatherBytesColumns' as const }];
+    if (instruction !== forward) return [instruction];
+    const tail = { activation: named('activation'), slope: named('slope') };
+    return [
+      call('denseForwardParts', { products, x, w, rows, in: inputs, out, parts: threads }),
+      call('denseForwardSum', { y: named('y'), products, b, rows, out, parts: threads, ...tail }),
     ];
   });
 }

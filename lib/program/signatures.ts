@@ -40,6 +40,8 @@ export type Parameter<N extends string = string> = BufferParameter<N> | ValuePar
 export interface Signature<P extends readonly Parameter[] = readonly Parameter[]> {
   /** The size parameter along which threads share the work; undefined: one thread does it all. */
   readonly axis: string | undefined;
+  /** Shares of a constant axis are runs of so many units; 16 where a unit is a number keep threads off each other's cache lines. */
+  readonly grain: number;
   readonly parameters: P;
 }
 
@@ -74,7 +76,7 @@ const flag = value('flag');
 const code = value('code');
 
 function kernel<const P extends readonly Parameter[]>(axis: string | undefined, ...parameters: P): Signature<P> {
-  return { axis, parameters };
+  return { axis, grain: 16, parameters };
 }
 
 /** y = f(x), elementwise. */
@@ -170,6 +172,32 @@ export const signatures = {
     size('rows'),
     size('in'),
     size('out'),
+  ),
+  // A forward pass shared out by inputs: each share multiplies its columns of x with its rows of w, as `denseBackwardWeight`
+  // and the update share them out, and the sum follows.
+  denseForwardParts: {
+    ...kernel(
+      'parts',
+      out('products', ['parts', 'rows', 'out']),
+      input('x', ['rows', 'in']),
+      input('w', ['in', 'out']),
+      size('rows'),
+      size('in'),
+      size('out'),
+      size('parts'),
+    ),
+    grain: 1,
+  },
+  denseForwardSum: kernel(
+    'rows',
+    out('y', ['rows', 'out']),
+    input('products', ['parts', 'rows', 'out']),
+    input('b', ['out'], { optional: true }),
+    size('rows'),
+    size('out'),
+    size('parts'),
+    code('activation'),
+    float('slope'),
   ),
   denseBackwardWeight: kernel(
     'in',
@@ -554,6 +582,18 @@ export const signatures = {
   // Batches.
   gatherBytes: kernel(
     'rows',
+    out('x', ['rows', 'features']),
+    input('source', ['sourceRows', 'features'], { type: 'u8' }),
+    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
+    size('rows'),
+    size('features'),
+    size('sourceRows'),
+    float('scale'),
+    float('offset'),
+  ),
+  // The same, shared out by columns.
+  gatherBytesColumns: kernel(
+    'features',
     out('x', ['rows', 'features']),
     input('source', ['sourceRows', 'features'], { type: 'u8' }),
     input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),

@@ -45,11 +45,8 @@ interface Prepared {
   readonly program: Program;
   readonly executable: Executable;
   readonly optimizer: Optimizer | undefined;
-  readonly threads: number;
 }
 
-/** Work that pays for one more thread: about ten microseconds of matrix products. */
-const FLOPS_PER_THREAD = 2e6;
 /** Compiled programs kept for one network. */
 const CACHE = 16;
 const NO_SCALARS = new Float64Array(0);
@@ -168,6 +165,7 @@ export class Engine {
         direct: false,
         target,
         capacity: 32,
+        threads: this.backend.info().threads,
         rewrite: this.#rewrite,
       };
       return this.#list(compile(this.model, request), 0);
@@ -193,7 +191,7 @@ export class Engine {
     if (job.kind === 'train' || job.kind === 'gradients' || job.kind === 'forwardTraining') this.noiseSteps += result.steps;
   }
 
-  #request(job: Job, { program, threads }: Prepared): RunRequest {
+  #request(job: Job, { program }: Prepared): RunRequest {
     const { source } = job;
     const feeds: Partial<Record<Feed, FeedArray>> = {
       features: source.features,
@@ -217,7 +215,7 @@ export class Engine {
       scalars: job.scalars ?? NO_SCALARS,
       report: job.report ?? null,
       profile: job.profile?.timesFor(program) ?? null,
-      threads,
+      threads: program.threads,
     };
   }
 
@@ -229,7 +227,15 @@ export class Engine {
     const inference = kind === 'evaluate' || kind === 'predict' || kind === 'forward';
     const direct = inference && features === 'f32' && source.scale === 1 && source.offset === 0;
     const capacity = Math.min(job.batchSize, job.drawn ?? source.rows);
-    const request: ProgramRequest = { kind, features, direct, target: source.target, capacity, rewrite: this.#rewrite };
+    const request: ProgramRequest = {
+      kind,
+      features,
+      direct,
+      target: source.target,
+      capacity,
+      threads: this.backend.info().threads,
+      rewrite: this.#rewrite,
+    };
     const key = `${kind} ${features} ${direct} ${source.target} ${capacity}`;
     const known = this.#cache.get(key);
     if (known !== undefined && known.optimizer === optimizer) return known;
@@ -251,10 +257,7 @@ export class Engine {
     };
     const listing = this.#list(program, moment.length);
     if (kind === 'train') this.#listing = listing;
-    const flops = listing.instructions.reduce((sum, line) => sum + line.flops, 0);
-    const limit = this.backend.info().threads;
-    const threads = Math.max(1, Math.min(limit, Math.floor(flops / FLOPS_PER_THREAD)));
-    const prepared = { program, executable: this.backend.load(program, memory), optimizer, threads };
+    const prepared = { program, executable: this.backend.load(program, memory), optimizer };
     if (this.#cache.size >= CACHE) this.#cache.delete(this.#cache.keys().next().value as string);
     this.#cache.set(key, prepared);
     return prepared;

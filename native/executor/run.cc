@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "../kernels/share.h"
 #include "denormals.h"
 
 namespace blasnet {
@@ -12,25 +13,10 @@ namespace {
 // A region is as many steps as take about this long: the time that others wait for the pool, or for a run to stop.
 constexpr double regionSeconds = 0.004;
 constexpr int64_t maxRegionSteps = 1 << 16;
-// Shares of a constant axis begin on cache lines.
-constexpr int64_t shareUnits = 16;
 
 using Clock = std::chrono::steady_clock;
 
 double secondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-struct Share {
-  int64_t begin;
-  int64_t end;
-};
-
-// Share `part` of `parts` in `units` units, in runs of whole `grain`s.
-Share share(int64_t units, int64_t grain, int part, int parts) {
-  const int64_t grains = (units + grain - 1) / grain;
-  const int64_t begin = grains * part / parts * grain;
-  const int64_t end = grains * (part + 1) / parts * grain;
-  return {begin < units ? begin : units, end < units ? end : units};
-}
 
 int32_t load(const int32_t* word) { return __atomic_load_n(word, __ATOMIC_RELAXED); }
 void store(int32_t* word, int32_t value) { __atomic_store_n(word, value, __ATOMIC_RELAXED); }
@@ -161,7 +147,7 @@ void Run::call(const Instruction& instruction, const Argument* arguments, int64_
   const int64_t factor = instruction.axisFactor;
   // Shares of a batch are whole rows of it, so that a share meets its own results again in the next kernel.
   const Share mine =
-      factor > 0 ? share(rows, 1, part, request_.threads) : share(arguments[axis].integer, shareUnits, part, request_.threads);
+      factor > 0 ? share(rows, 1, part, request_.threads) : share(arguments[axis].integer, signatures[kernel].grain, part, request_.threads);
   const int64_t scale = factor > 0 ? factor : 1;
   if (mine.begin < mine.end) functions_[kernel](arguments, mine.begin * scale, mine.end * scale);
 }

@@ -16,10 +16,10 @@ BLASNET_INLINE void fillNaN(float* x, int64_t n) {
 constexpr int64_t rowsAhead = 4;
 
 template <typename T>
-BLASNET_INLINE void prefetchRow(const T* row, int64_t features) {
+BLASNET_INLINE void prefetch(const T* row, int64_t n) {
   constexpr int64_t line = 64 / sizeof(T);
   constexpr int64_t longest = 64 * line;  // of a longer row the hardware sees the pattern
-  const int64_t last = features < longest ? features : longest;
+  const int64_t last = n < longest ? n : longest;
   for (int64_t j = 0; j < last; j += line) __builtin_prefetch(row + j);
 }
 
@@ -45,21 +45,21 @@ BLASNET_INLINE bool isFinite(const float* x, int64_t n) {
   return largest < 0x7f800000u;
 }
 
-// x: rows x features; source: sourceRows x features; order: rows.
+// The first n elements of rows [begin, end) of x. x: rows x features; source: sourceRows x features; order: rows.
 template <typename T>
-BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int64_t features, int64_t sourceRows, float scale,
-                           float offset, int64_t begin, int64_t end) {
+BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int64_t n, int64_t features, int64_t sourceRows,
+                           float scale, float offset, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; row++) {
     const int64_t ahead = row + rowsAhead;
-    if (ahead < end && isRow(order[ahead], sourceRows)) prefetchRow(source + order[ahead] * features, features);
+    if (ahead < end && isRow(order[ahead], sourceRows)) prefetch(source + order[ahead] * features, n);
     float* out = x + row * features;
     const T* in = isRow(order[row], sourceRows) ? source + order[row] * features : nullptr;
-    if (in == nullptr || !isFinite(in, features)) {
-      fillNaN(out, features);
+    if (in == nullptr || !isFinite(in, n)) {
+      fillNaN(out, n);
     } else if (offset == 0) {
-      convertRow<float>(out, in, features, scale, offset);
+      convertRow<float>(out, in, n, scale, offset);
     } else {
-      convertRow<double>(out, in, features, scale, offset);
+      convertRow<double>(out, in, n, scale, offset);
     }
   }
 }
@@ -89,12 +89,17 @@ class Words {
 
 void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows,
                  float scale, float offset, int64_t begin, int64_t end) noexcept {
-  gather(x, source, order, features, sourceRows, scale, offset, begin, end);
+  gather(x, source, order, features, features, sourceRows, scale, offset, begin, end);
+}
+
+void gatherBytesColumns(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features,
+                        int64_t sourceRows, float scale, float offset, int64_t begin, int64_t end) noexcept {
+  gather(x + begin, source + begin, order, end - begin, features, sourceRows, scale, offset, 0, rows);
 }
 
 void gatherFloats(float* x, const float* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows, float scale,
                   float offset, int64_t begin, int64_t end) noexcept {
-  gather(x, source, order, features, sourceRows, scale, offset, begin, end);
+  gather(x, source, order, features, features, sourceRows, scale, offset, begin, end);
 }
 
 void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, int64_t, int64_t sourceRows, int64_t begin,

@@ -4,6 +4,7 @@
 #include "activations.h"
 #include "kernels.h"
 #include "reduce.h"
+#include "share.h"
 
 namespace blasnet::BLASNET_SIMD {
 // c: m x n; op(a): m x k; op(b): k x n.
@@ -50,6 +51,38 @@ void denseForward(float* y, const float* x, const float* w, const float* b, int6
 void denseForwardColumns(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t in, int64_t out,
                          int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
   denseBlock(y, x, w, b, rows, in, out, begin, end, activation, slope);
+}
+
+// products: parts x rows x out; x: rows x in; w: in x out.
+void denseForwardParts(float* products, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, int64_t parts,
+                       int64_t begin, int64_t end) noexcept {
+  constexpr int64_t grain = 16;  // of denseBackwardWeight's axis
+  for (int64_t part = begin; part < end; part++) {
+    const Share mine = share(in, grain, part, parts);
+    sgemm(false, false, rows, out, mine.end - mine.begin, 1.0f, x + mine.begin, in, w + mine.begin * out, out, 0.0f,
+          products + part * rows * out, out);
+  }
+}
+
+// y: rows x out; products: parts x rows x out; b: out.
+void denseForwardSum(float* y, const float* products, const float* b, int64_t rows, int64_t out, int64_t parts,
+                     int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+  for (int64_t row = begin; row < end; row++) {
+    float* sum = y + row * out;
+    if (b != nullptr) {
+#pragma omp simd
+      for (int64_t j = 0; j < out; j++) sum[j] = b[j];
+    } else {
+#pragma omp simd
+      for (int64_t j = 0; j < out; j++) sum[j] = 0;
+    }
+    for (int64_t part = 0; part < parts; part++) {
+      const float* product = products + (part * rows + row) * out;
+#pragma omp simd
+      for (int64_t j = 0; j < out; j++) sum[j] += product[j];
+    }
+  }
+  activate(y + begin * out, (end - begin) * out, activation, slope);
 }
 
 // dx: rows x in; dy: rows x out; w: in x out.

@@ -3,7 +3,7 @@
 
 namespace blasnet {
 
-#define BLASNET_SIGNATURE(name, axis, count, ...) {name, axis, count, {__VA_ARGS__}},
+#define BLASNET_SIGNATURE(name, axis, grain, count, ...) {name, axis, grain, count, {__VA_ARGS__}},
 const Signature signatures[kernelCount] = {
 #include "signatures.inc"
 };

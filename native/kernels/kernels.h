@@ -27,6 +27,10 @@ void denseForwardColumns(float* y, const float* x, const float* w, const float* 
                          int32_t activation, float slope, int64_t begin, int64_t end) noexcept;
 void denseBackwardInputColumns(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out, int64_t begin,
                                int64_t end) noexcept;
+void denseForwardParts(float* products, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, int64_t parts,
+                       int64_t begin, int64_t end) noexcept;
+void denseForwardSum(float* y, const float* products, const float* b, int64_t rows, int64_t out, int64_t parts,
+                     int32_t activation, float slope, int64_t begin, int64_t end) noexcept;
 void denseBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t begin,
                          int64_t end) noexcept;
 void denseBackwardBias(float* db, const float* dy, int64_t rows, int64_t out, int64_t begin, int64_t end) noexcept;
@@ -161,6 +165,8 @@ void clipNorm(float* g, const double* squares, int64_t n, double limit, int64_t 
 // Batches.
 void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features, int64_t sourceRows,
                  float scale, float offset, int64_t begin, int64_t end) noexcept;
+void gatherBytesColumns(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features,
+                        int64_t sourceRows, float scale, float offset, int64_t begin, int64_t end) noexcept;
 void gatherFloats(float* x, const float* source, const int32_t* order, int64_t rows, int64_t features, int64_t sourceRows,
                   float scale, float offset, int64_t begin, int64_t end) noexcept;
 void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, int64_t rows, int64_t sourceRows, int64_t begin,

@@ -28,7 +28,8 @@ struct Parameter {
 
 struct Signature {
   const char* name;
-  int8_t axis;  // index of the size parameter that is split, or -1
+  int8_t axis;   // index of the size parameter that is split, or -1
+  int8_t grain;  // shares of a constant axis are runs of so many units
   int8_t count;
   Parameter parameters[maxParameters];
 };

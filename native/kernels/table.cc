@@ -12,7 +12,7 @@ extern const KernelFunction functions[];
 namespace {
 
 constexpr Signature table[] = {
-#define BLASNET_SIGNATURE(name, axis, count, ...) {name, axis, count, {__VA_ARGS__}},
+#define BLASNET_SIGNATURE(name, axis, grain, count, ...) {name, axis, grain, count, {__VA_ARGS__}},
 #include "signatures.inc"
 #undef BLASNET_SIGNATURE
 };

@@ -236,7 +236,15 @@ describeNative('a run', () => {
     const { backend } = selectBackend('native');
     const model = buildModel(spec);
     const engine = new Engine(model, backend);
-    const program = compile(model, { kind: 'evaluate', features: 'f32', direct, target: 'targets', capacity: 8, rewrite: true });
+    const program = compile(model, {
+      kind: 'evaluate',
+      features: 'f32',
+      direct,
+      target: 'targets',
+      capacity: 8,
+      threads: 1,
+      rewrite: true,
+    });
     const work = new Float32Array(new SharedArrayBuffer(4 * Math.max(16, program.workLength)));
     const { parameters: parameter, gradients: gradient, state, metric } = engine;
     const executable = backend.load(program, {

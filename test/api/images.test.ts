@@ -154,6 +154,7 @@ const request = (capacity: number): ProgramRequest => ({
   direct: false,
   target: 'labels',
   capacity,
+  threads: 1,
   rewrite: true,
 });
 const trainProgram = (model: Model, capacity: number) => compile(model, request(capacity), new Sgd({ momentum: 0.9 }));

@@ -48,7 +48,7 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   // Sums of up to about 130 products of order 1: each rounding is relative to a partial sum of order 10.
   ...everyOutput(['gemm', 'denseBackwardInput', 'denseBackwardInputColumns', 'denseBackwardWeight'], within(2e-6, 2e-5)),
   // The weights are scaled by 1/√in here, so that sums and partial sums are of order 1.
-  ...everyOutput(['denseForward', 'denseForwardColumns'], within(2e-6, 4e-6)),
+  ...everyOutput(['denseForward', 'denseForwardColumns', 'denseForwardParts', 'denseForwardSum'], within(2e-6, 4e-6)),
   // As the dense kernels: the weights are scaled, and what is summed over pixels is of order 10.
   conv2dForward: { '*': within(2e-6, 4e-6) },
   conv2dBackwardInput: { '*': within(2e-6, 4e-6) },
@@ -113,7 +113,7 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
     ]),
   ),
   // One product and one sum, fused or not, of numbers up to 255.
-  gatherBytes: { '*': within(4 * ROUNDING, 1e-6) },
+  ...everyOutput(['gatherBytes', 'gatherBytesColumns'], within(4 * ROUNDING, 1e-6)),
   gatherFloats: { '*': within(4 * ROUNDING, 1e-6) },
 };
 

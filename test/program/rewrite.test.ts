@@ -154,6 +154,32 @@ describe('the input gradient of a convolution', () => {
   });
 });
 
+describe('the first layer is shared out by inputs', () => {
+  const first = (batch: number, threads: number, layers: LayerSpec[], features: 'u8' | 'f32' = 'u8') =>
+    kernelsOf(program(model([784], layers), 'train', batch, { features, threads }).instructions).slice(0, 3);
+  const plain = [dense(100), relu(), dense(100), relu(), dense(10)];
+  const split = ['gatherBytesColumns', 'denseForwardParts', 'denseForwardSum'];
+
+  it('where threads train it and its products are small beside the weights', () => {
+    expect(first(64, 2, plain)).toEqual(split);
+    expect(first(98, 2, plain)).toEqual(split);
+    expect(first(99, 2, plain)[0]).toBe('gatherBytes');
+    expect(first(64, 4, plain)[0]).toBe('gatherBytes');
+  });
+
+  it('but not on one thread, nor where the work pays for one only', () => {
+    expect(first(64, 1, plain)[0]).toBe('gatherBytes');
+    expect(first(1, 2, plain)[0]).toBe('gatherBytes');
+  });
+
+  it('but not of floats, nor where another layer comes first, nor without training', () => {
+    expect(first(64, 2, plain, 'f32')[0]).toBe('gatherFloats');
+    expect(first(64, 2, [dropout(0.5), ...plain])[0]).toBe('gatherBytes');
+    const evaluation = program(model([784], plain), 'evaluate', 64, { features: 'u8', threads: 2 });
+    expect(kernelsOf(evaluation.instructions)[0]).toBe('gatherBytes');
+  });
+});
+
 describe('dense products are shared out by columns', () => {
   it('where the weights are 1.5 times as large as the batch or more', () => {
     const kernels = (batch: number) =>

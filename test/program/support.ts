@@ -44,7 +44,7 @@ export function model(
 
 export function request(kind: ProgramKind, capacity: number, changes: Partial<ProgramRequest> = {}): ProgramRequest {
   const target = kind === 'train' || kind === 'evaluate' || kind === 'gradients' ? 'labels' : 'none';
-  return { kind, features: 'f32', direct: false, target, capacity, rewrite: true, ...changes };
+  return { kind, features: 'f32', direct: false, target, capacity, threads: 1, rewrite: true, ...changes };
 }
 
 export function program(
@@ -97,7 +97,12 @@ export function randomProgram(seed: number, scale = 1): Program {
   const of = model([2, 1 + random.below(20)], layers, labels ? softmaxCrossEntropy() : meanSquaredError(), regularizer);
   const kind = pick(kinds);
   const target = request(kind, 1).target === 'none' ? 'none' : labels ? 'labels' : 'targets';
-  const changes = { features: pick(['u8', 'f32'] as const), target, rewrite: random.below(4) > 0 } as const;
+  const changes = {
+    features: pick(['u8', 'f32'] as const),
+    target,
+    threads: 1 + random.below(3),
+    rewrite: random.below(4) > 0,
+  } as const;
   const direct =
     changes.features === 'f32' && (kind === 'evaluate' || kind === 'predict' || kind === 'forward') && random.below(2) === 0;
   return program(of, kind, 1 + random.below(50 * scale), { ...changes, direct }, pick([new Sgd({ momentum: 0.9 }), new Adam()]));

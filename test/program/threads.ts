@@ -4,7 +4,7 @@ import { type BufferParameter, isBuffer, signatureOf } from '../../lib/program/s
 
 /**
  * What each thread touches, element by element, worked out on its own from the kernel table and from how the executor
- * divides the work: rows of the batch evenly, units of a constant axis in runs of sixteen.
+ * divides the work: rows of the batch evenly, units of a constant axis in runs of the kernel's grain.
  */
 
 /** Bytes [begin, end) of a block. */
@@ -36,7 +36,7 @@ function base(tensor: Tensor, begin: number): number {
 }
 
 function touches(instruction: Instruction, part: number, parts: number, rows: number, begin: number): Touch[] {
-  const { axis, parameters } = signatureOf(instruction.kernel);
+  const { axis, grain, parameters } = signatureOf(instruction.kernel);
   const size = (name: string) => value(instruction.arguments[parameters.findIndex((p) => p.name === name)], rows);
   let range: [number, number] = [0, 1];
   if (axis === undefined) {
@@ -48,7 +48,7 @@ function touches(instruction: Instruction, part: number, parts: number, rows: nu
     range =
       times > 0
         ? (share(rows, 1, part, parts).map((row) => row * times) as [number, number])
-        : share(size(axis), 16, part, parts);
+        : share(size(axis), grain, part, parts);
     if (range[0] >= range[1]) return [];
   }
   return parameters.flatMap((parameter, i): Touch[] => {

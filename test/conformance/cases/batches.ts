@@ -82,6 +82,16 @@ type MultiplyArguments = { a: Vector; b: Vector; n: number };
 const specialsA = [NAN, 1, Infinity, Infinity, 0, -0, 2 ** -149, 3e38, -1.5];
 const specialsB = [1, NAN, 0, -2, -3, -3, 0.5, 10, 2];
 
+const byteCases = defineCases<GatherArguments>({
+  samples: [
+    ...matricesAndEmpty.map(([rows, features], i) => ({
+      arguments: gatherArguments(i, rows, features, new Data(50 + i).integers(sourceRowsOf(rows) * features, 256)),
+    })),
+    { note: 'every byte', arguments: everyByte },
+  ],
+  reference: gatherBytes,
+});
+
 export const batchCases = {
   multiply: defineCases<MultiplyArguments>({
     samples: [
@@ -100,15 +110,8 @@ export const batchCases = {
 
   dropoutForward: defineCases<DropoutArguments>({ samples: dropoutSamples(), reference: dropoutForward }),
 
-  gatherBytes: defineCases<GatherArguments>({
-    samples: [
-      ...matricesAndEmpty.map(([rows, features], i) => ({
-        arguments: gatherArguments(i, rows, features, new Data(50 + i).integers(sourceRowsOf(rows) * features, 256)),
-      })),
-      { note: 'every byte', arguments: everyByte },
-    ],
-    reference: gatherBytes,
-  }),
+  gatherBytes: byteCases,
+  gatherBytesColumns: byteCases,
 
   gatherFloats: defineCases<GatherArguments>({
     samples: [

@@ -6,8 +6,12 @@ import {
   denseBackwardInput,
   denseBackwardWeight,
   denseForward,
+  denseForwardParts,
+  denseForwardSum,
   type GemmArguments,
   gemm,
+  type PartsArguments,
+  type SumArguments,
 } from '../reference/dense.js';
 import { type CaseTable, defineCases, type GradientCase, type Sample, type Vector } from '../types.js';
 
@@ -200,6 +204,34 @@ export const denseCases = {
 
   denseForward: forwardCases,
   denseForwardColumns: forwardCases,
+
+  denseForwardParts: defineCases<PartsArguments>({
+    samples: [...shapes(), { rows: 5, in: 784, out: 9 }, { rows: 3, in: 47, out: 20 }].flatMap((shape, i) =>
+      [1, 2, 3, 0].map((parts) => {
+        const { x, w } = denseArguments(700 + i, shape.rows, shape.in, shape.out);
+        return { arguments: { x, w, ...shape, parts } };
+      }),
+    ),
+    reference: (a) => ({ products: denseForwardParts(a) }),
+  }),
+
+  denseForwardSum: defineCases<SumArguments>({
+    samples: fusedActivations.flatMap((name, activation) =>
+      [0, 1, 2, 5].map((parts, i) => {
+        const [rows, out] = [
+          [5, 7],
+          [17, 9],
+          [3, 61],
+          [1, 1],
+        ][(activation + i) % 4];
+        const data = new Data(750 + 4 * activation + i);
+        const b = parts === 1 ? null : data.normal(out, 0.5);
+        const products = data.normal(parts * rows * out, 0.5);
+        return { note: name, arguments: { products, b, rows, out, parts, activation, slope: 0.3 } };
+      }),
+    ),
+    reference: (a) => ({ y: denseForwardSum(a) }),
+  }),
 
   denseBackwardInput: inputGradientCases,
   denseBackwardInputColumns: inputGradientCases,

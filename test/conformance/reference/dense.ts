@@ -51,6 +51,47 @@ export function denseForward({ x, w, b, rows, in: inputs, out: outputs, activati
   return y;
 }
 
+/** The inputs of share `part`: whole runs of sixteen, as evenly as they go. */
+function inputsOf(part: number, parts: number, inputs: number): [from: number, to: number] {
+  const runs = Math.ceil(inputs / 16);
+  const start = (i: number) => Math.min(inputs, 16 * Math.floor((runs * i) / parts));
+  return [start(part), start(part + 1)];
+}
+
+export type PartsArguments = { x: Vector; w: Vector; rows: number; in: number; out: number; parts: number };
+
+export function denseForwardParts({ x, w, rows, in: inputs, out: outputs, parts }: PartsArguments): Float64Array {
+  const products = new Float64Array(parts * rows * outputs);
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = inputsOf(part, parts, inputs);
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < outputs; j++) {
+        for (let l = from; l < to; l++) products[(part * rows + i) * outputs + j] += x[i * inputs + l] * w[l * outputs + j];
+      }
+    }
+  }
+  return products;
+}
+
+export type SumArguments = {
+  products: Vector;
+  b: Vector | null;
+  rows: number;
+  out: number;
+  parts: number;
+  activation: number;
+  slope: number;
+};
+
+export function denseForwardSum({ products, b, rows, out, parts, activation: code, slope }: SumArguments): Float64Array {
+  const f = activation[fusedActivations[code]];
+  return Float64Array.from({ length: rows * out }, (_, i) => {
+    let sum = b === null ? 0 : b[i % out];
+    for (let part = 0; part < parts; part++) sum += products[part * rows * out + i];
+    return f(sum, slope);
+  });
+}
+
 export function denseBackwardInput(dy: Vector, w: Vector, rows: number, inputs: number, outputs: number): Float64Array {
   const dx = new Float64Array(rows * inputs);
   for (let i = 0; i < rows; i++) {

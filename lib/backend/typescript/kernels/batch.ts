@@ -24,6 +24,9 @@ export function gatherBytes(
   }
 }
 
+/** One thread has nothing to share out. */
+export { gatherBytes as gatherBytesColumns };
+
 /** As gatherBytes; a row that holds NaN or an infinity becomes NaN throughout. */
 export function gatherFloats(
   x: Float32Array,

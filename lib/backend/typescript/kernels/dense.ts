@@ -1,6 +1,6 @@
 /** The dense layer, y = f(x · w + b), and its gradients: x is rows × inputs, w inputs × outputs. */
 import { gemm } from './gemm.js';
-import { doubles } from './scratch.js';
+import { doubles, floats } from './scratch.js';
 import { biasAndActivation } from './tail.js';
 
 export function denseForward(
@@ -32,6 +32,47 @@ export function denseBackwardInput(
 
 /** One thread has nothing to share out. */
 export { denseBackwardInput as denseBackwardInputColumns, denseForward as denseForwardColumns };
+
+/** products_p = x · w over the inputs of share p, of `parts` in runs of 16 inputs. */
+export function denseForwardParts(
+  products: Float32Array,
+  x: Float32Array,
+  w: Float32Array,
+  rows: number,
+  inputs: number,
+  outputs: number,
+  parts: number,
+): void {
+  const grains = Math.ceil(inputs / 16);
+  const start = (part: number) => Math.min(inputs, Math.floor((grains * part) / parts) * 16);
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = [start(part), start(part + 1)];
+    const columns = floats(rows * (to - from));
+    for (let i = 0, o = 0; i < rows; i++) for (let k = from; k < to; k++, o++) columns[o] = x[i * inputs + k];
+    const product = products.subarray(part * rows * outputs, (part + 1) * rows * outputs);
+    gemm(product, columns, w.subarray(from * outputs), rows, outputs, to - from, 0, 0, 1, 0);
+  }
+}
+
+/** y = f(Σ_p products_p + b). */
+export function denseForwardSum(
+  y: Float32Array,
+  products: Float32Array,
+  b: Float32Array | null,
+  rows: number,
+  outputs: number,
+  parts: number,
+  activation: number,
+  slope: number,
+): void {
+  const n = rows * outputs;
+  for (let i = 0; i < n; i++) {
+    let sum = 0;
+    for (let part = 0; part < parts; part++) sum += products[part * n + i];
+    y[i] = sum;
+  }
+  biasAndActivation(y, b, rows, outputs, activation, slope);
+}
 
 /** dw = xᵀ · dy. */
 export function denseBackwardWeight(
