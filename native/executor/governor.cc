@@ -12,8 +12,9 @@ constexpr double margin = 0.95;
 constexpr double suspicious = 1.4;
 // Regions together that tell nothing, after the start and after a return.
 constexpr uint32_t settling = 5;
-// Regions on one thread between two trials together, and the length of a trial.
-constexpr uint32_t trialInterval = 40;
+// Regions on one thread before a trial together: twice as many after each that failed. And the length of a trial.
+constexpr uint32_t shortestInterval = 40;
+constexpr uint32_t longestInterval = 320;
 constexpr uint32_t trialLength = 6;
 // Regions together, while they are suspected to be disturbed, between two looks at one thread.
 constexpr uint32_t lookInterval = 8;
@@ -25,7 +26,7 @@ double blend(double old, double now) { return old == 0 ? now : old + weight * (n
 int Governor::choose(int shares) {
   if (shares == 1) return 1;
   if (steppedBack_) {
-    if (trialLeft_ == 0 && ++since_ >= trialInterval) {
+    if (trialLeft_ == 0 && ++since_ >= trialInterval_) {
       since_ = 0;
       trialLeft_ = trialLength;
       trialBest_ = 0;
@@ -48,7 +49,11 @@ void Governor::record(int threads, int shares, double secondsPerStep) {
     if (--trialLeft_ > 0) return;
     together_ = trialBest_;
     steppedBack_ = alone_ < margin * together_;
-    if (!steppedBack_) regions_ = 0;
+    if (steppedBack_) {
+      trialInterval_ = trialInterval_ < longestInterval ? 2 * trialInterval_ : longestInterval;
+    } else {
+      regions_ = 0;
+    }
     return;
   } else {
     if (++regions_ <= settling) return;
@@ -57,6 +62,7 @@ void Governor::record(int threads, int shares, double secondsPerStep) {
   }
   if (!steppedBack_ && alone_ != 0 && together_ != 0 && alone_ < margin * together_) {
     steppedBack_ = true;
+    trialInterval_ = shortestInterval;
     since_ = 0;
   }
 }

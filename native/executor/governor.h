@@ -19,6 +19,9 @@ class Governor {
   // Threads for the next region of a run of `shares` shares.
   int choose(int shares);
 
+  // Whether the region is part of a trial, which should be short: disturbed threads may take ten times as long.
+  bool trying() const { return trialLeft_ > 0; }
+
   // Tells what the region cost.
   void record(int threads, int shares, double secondsPerStep);
 
@@ -28,8 +31,9 @@ class Governor {
   double together_ = 0;
   double best_ = 0;  // the shortest together
   bool steppedBack_ = false;
-  uint32_t regions_ = 0;    // together, since the run's begin or the last return
-  uint32_t since_ = 0;      // regions since the last look at the other way of working
+  uint32_t regions_ = 0;  // together, since the run's begin or the last return
+  uint32_t since_ = 0;    // regions since the last look at the other way of working
+  uint32_t trialInterval_ = 0;
   uint32_t trialLeft_ = 0;  // regions left of a trial together
   double trialBest_ = 0;
 };

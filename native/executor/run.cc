@@ -12,6 +12,7 @@ namespace {
 
 // A region is as many steps as take about this long: the time that others wait for the pool, or for a run to stop.
 constexpr double regionSeconds = 0.004;
+constexpr double trialSeconds = 0.0005;
 constexpr int64_t maxRegionSteps = 1 << 16;
 
 using Clock = std::chrono::steady_clock;
@@ -42,16 +43,18 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* stop, int32_t* contr
   plan_.governor().begin();
   const Clock::time_point start = Clock::now();
   RunResult result;
-  int64_t length = 1;
+  double perStep = regionSeconds;
   while (finished_ < total) {
     if ((stop != nullptr && stop->load(std::memory_order_relaxed)) || (control != nullptr && load(control) != 0)) {
       result.status = RunStatus::cancelled;
       break;
     }
+    const int threads = plan_.governor().choose(request_.threads);
+    const double wanted = (plan_.governor().trying() ? trialSeconds : regionSeconds) / perStep;
+    const int64_t length = wanted < 1 ? 1 : wanted > maxRegionSteps ? maxRegionSteps : static_cast<int64_t>(wanted);
     first_ = finished_;
     last_ = total - first_ < length ? total : first_ + length;
     const Clock::time_point begin = Clock::now();
-    const int threads = plan_.governor().choose(request_.threads);
     if (threads == 1) {
       steps(0, 1, nullptr);
     } else {
@@ -62,11 +65,9 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* stop, int32_t* contr
       result.status = RunStatus::nonFinite;
       break;
     }
-    const double seconds = secondsSince(begin);
-    const double perStep = seconds / static_cast<double>(last_ - first_);
+    const double seconds = secondsSince(begin) / static_cast<double>(last_ - first_);
+    perStep = seconds > 1e-9 ? seconds : 1e-9;
     plan_.governor().record(threads, request_.threads, perStep);
-    const double fitting = regionSeconds / (perStep > 1e-9 ? perStep : 1e-9);
-    length = fitting < 1 ? 1 : fitting > maxRegionSteps ? maxRegionSteps : static_cast<int64_t>(fitting);
   }
   result.steps = finished_;
   result.seconds = secondsSince(start);
@@ -146,8 +147,8 @@ void Run::call(const Instruction& instruction, const Argument* arguments, int64_
   }
   const int64_t factor = instruction.axisFactor;
   // Shares of a batch are whole rows of it, so that a share meets its own results again in the next kernel.
-  const Share mine =
-      factor > 0 ? share(rows, 1, part, request_.threads) : share(arguments[axis].integer, signatures[kernel].grain, part, request_.threads);
+  const Share mine = factor > 0 ? share(rows, 1, part, request_.threads)
+                                : share(arguments[axis].integer, signatures[kernel].grain, part, request_.threads);
   const int64_t scale = factor > 0 ? factor : 1;
   if (mine.begin < mine.end) functions_[kernel](arguments, mine.begin * scale, mine.end * scale);
 }

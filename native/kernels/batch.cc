@@ -92,8 +92,8 @@ void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t,
   gather(x, source, order, features, features, sourceRows, scale, offset, begin, end);
 }
 
-void gatherBytesColumns(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features,
-                        int64_t sourceRows, float scale, float offset, int64_t begin, int64_t end) noexcept {
+void gatherBytesColumns(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features, int64_t sourceRows,
+                        float scale, float offset, int64_t begin, int64_t end) noexcept {
   gather(x + begin, source + begin, order, end - begin, features, sourceRows, scale, offset, 0, rows);
 }
 

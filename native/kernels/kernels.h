@@ -165,8 +165,8 @@ void clipNorm(float* g, const double* squares, int64_t n, double limit, int64_t 
 // Batches.
 void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features, int64_t sourceRows,
                  float scale, float offset, int64_t begin, int64_t end) noexcept;
-void gatherBytesColumns(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features,
-                        int64_t sourceRows, float scale, float offset, int64_t begin, int64_t end) noexcept;
+void gatherBytesColumns(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features, int64_t sourceRows,
+                        float scale, float offset, int64_t begin, int64_t end) noexcept;
 void gatherFloats(float* x, const float* source, const int32_t* order, int64_t rows, int64_t features, int64_t sourceRows,
                   float scale, float offset, int64_t begin, int64_t end) noexcept;
 void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, int64_t rows, int64_t sourceRows, int64_t begin,

@@ -37,8 +37,10 @@ TEST(governorStepsBackWhileACoreIsTaken) {
   Governor governor;
   CHECK(regionsTogether(governor, 1000, [](int) { return together; }) >= 998);
   CHECK(regionsTogether(governor, 1000, [](int) { return 300e-6; }) <= 200);
-  // And comes back when the core is free again.
-  regionsTogether(governor, 50, [](int) { return together; });
+  // Trials become rare.
+  CHECK(regionsTogether(governor, 1000, [](int) { return 300e-6; }) <= 24);
+  // And it comes back when the core is free again.
+  regionsTogether(governor, 330, [](int) { return together; });
   CHECK(regionsTogether(governor, 1000, [](int) { return together; }) >= 990);
 }
 
