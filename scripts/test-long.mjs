@@ -10,7 +10,16 @@ const node = process.execPath;
 const vitest = [node, 'node_modules/vitest/vitest.mjs', 'run'];
 
 /** A job passes when its command ends with status 0; `env` is added to the environment. */
-const jobs = [{ name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } }];
+const jobs = [
+  { name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } },
+  { name: 'properties', command: [...vitest, 'test/properties'], env: { BLASNET_PROPERTY_RUNS: '20' } },
+  // Needs PyTorch; Debian's package python3-torch is for its own Python.
+  {
+    name: 'torch',
+    command: [...vitest, 'test/torch'],
+    env: { BLASNET_TORCH_PYTHON: process.env.BLASNET_TORCH_PYTHON ?? '/usr/bin/python3' },
+  },
+];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !jobs.some((job) => job.name === name));
