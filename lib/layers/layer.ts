@@ -62,10 +62,16 @@ export function readLayer(name: string, { type, ...fields }: Readonly<Record<str
   return read(fields as never);
 }
 
-export function createLayer(spec: LayerSpec, input: Shape, position: number): Layer {
-  const factory = typeof spec === 'object' && spec !== null ? factories.get(spec.type) : undefined;
-  if (factory === undefined) throw invalid(`layers[${position}]`, 'a layer such as dense(100) or relu()', spec);
-  return factory(spec, input);
+/** A layer's spec with its options checked: one that no layer's function has made, say a copy, is read as if it came from a file. */
+export function resolveLayer(spec: LayerSpec, position: number): LayerSpec {
+  const known = typeof spec === 'object' && spec !== null && factories.has(spec.type);
+  if (!known) throw invalid(`layers[${position}]`, 'a layer such as dense(100) or relu()', spec);
+  return checked.has(spec) ? spec : readLayer(`layers[${position}]`, { ...spec });
+}
+
+/** A layer of a resolved spec, behind `input`. */
+export function createLayer(spec: LayerSpec, input: Shape): Layer {
+  return (factories.get(spec.type) as LayerFactory)(spec, input);
 }
 
 /** Checks a layer's options, its name included, and returns them. */
@@ -74,17 +80,22 @@ export function layerOptions<T extends { name?: string }>(
   options: T | undefined,
   known: readonly string[],
 ): Partial<T> {
-  const checked = checkOptions(type, options, ['name', ...known]);
-  if (checked.name !== undefined && (typeof checked.name !== 'string' || !/^[A-Za-z_][\w-]*$/.test(checked.name))) {
-    throw invalid(`${type}: name`, 'a name of letters, digits, _ and -, beginning with a letter or _', checked.name);
+  const given = checkOptions(type, options, ['name', ...known]);
+  if (given.name !== undefined && (typeof given.name !== 'string' || !/^[A-Za-z_][\w-]*$/.test(given.name))) {
+    throw invalid(`${type}: name`, 'a name of letters, digits, _ and -, beginning with a letter or _', given.name);
   }
-  return checked;
+  return given;
 }
 
-/** A frozen spec; `name` is left out when undefined. */
+/** The specs that come from {@link spec}: their options have been checked. */
+const checked = new WeakSet<object>();
+
+/** A frozen spec of checked options; `name` is left out when undefined. */
 export function spec<S extends LayerSpec>(fields: Omit<S, 'name'> & { name: string | undefined }): S {
   const { name, ...rest } = fields;
-  return Object.freeze(name === undefined ? rest : { ...rest, name }) as unknown as S;
+  const made = Object.freeze(name === undefined ? rest : { ...rest, name });
+  checked.add(made);
+  return made as unknown as S;
 }
 
 /** The input's last dimension is what dense layers and batch norm work on; these check it. */

@@ -62,6 +62,15 @@ describe('what the constructor refuses', () => {
     expectError(() => new Network(withOption({ layers: [dense(3), layer] })), 'INVALID_ARGUMENT', /^layers\[1\]: expected/);
   });
 
+  it('a layer written out by hand whose options are none', () => {
+    const make = (layer: unknown) => () => new Network(withOption({ layers: [layer] }));
+    expectError(make({ type: 'dense' }), 'INVALID_ARGUMENT', /^dense: units: expected an integer/);
+    expectError(make({ type: 'relu', slope: 1 }), 'UNKNOWN_OPTION', /^relu: unknown option "slope"/);
+    expectError(make({ ...dense(3), units: 1.5 }), 'INVALID_ARGUMENT', /^dense: units: expected an integer/);
+    const copy = new Network({ ...good, layers: [{ ...dense(3, { biasInitializer: 2 }), name: 'copied' }] });
+    expect([...copy.parameter('copied.bias').value]).toEqual([2, 2, 2]);
+  });
+
   it.each([[undefined], [null], ['mse'], [softmaxCrossEntropy], [{}]])('loss: %s', (loss) => {
     expectError(() => new Network(withOption({ loss })), 'INVALID_ARGUMENT', /^loss: expected/);
   });
