@@ -12,7 +12,9 @@ const seed = Number(process.env.BLASNET_PROPERTY_SEED || (factor === 1 ? 1 : Dat
 /** A test of a property, on `runs` examples. */
 export function holds<T>(name: string, runs: number, property: fc.IAsyncPropertyWithHooks<T> | fc.IPropertyWithHooks<T>): void {
   it(name, { timeout: 60_000 * factor }, async () => {
-    await fc.assert(property as fc.IAsyncProperty<T>, { seed, numRuns: Math.ceil(runs * factor) });
+    // What is left of the time is for the smallest example that fails.
+    const options = { seed, numRuns: Math.ceil(runs * factor), interruptAfterTimeLimit: 50_000 * factor };
+    await fc.assert(property as fc.IAsyncProperty<T>, options);
   });
 }
 

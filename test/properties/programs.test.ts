@@ -7,7 +7,7 @@ import { lifetimes, sharing } from '../program/lifetimes.js';
 import { kernelsOf, kinds, request } from '../program/support.js';
 import { findRace } from '../program/threads.js';
 import { holds } from './checking.js';
-import { type Call, makeOptimizer, type NetworkRecipe, network, optimizer } from './recipes.js';
+import { Call, makeOptimizer, type NetworkRecipe, network, optimizer } from './recipes.js';
 
 function compiled(recipe: NetworkRecipe, by: Call, kind: ProgramKind, capacity: number, bytes: boolean, rewrite: boolean) {
   const loss = recipe.loss.make<Loss>();
@@ -56,6 +56,27 @@ holds(
       const of = compiled(recipe, by, kind, capacity, bytes, rewrite);
       const race = findRace(of, threads, [capacity, capacity, Math.ceil(capacity / 3)]);
       expect(race, kernelsOf(of.instructions).join(' ')).toBeUndefined();
+    },
+  ),
+);
+
+// Large tensors share memory, in places that overlap by a part: only rows of the same tensor are then a thread's own.
+const wide = fc.constantFrom(520, 640, 768, 1024);
+const wideLayer = fc.oneof(
+  wide.map((units) => new Call('dense', [units, { bias: false }])),
+  fc.constantFrom('gelu', 'relu', 'batchNorm', 'silu').map((name) => new Call(name, [])),
+);
+holds(
+  'nor where tensors share memory',
+  60,
+  fc.property(
+    fc.record({ input: fc.tuple(wide), layers: fc.array(wideLayer, { minLength: 3, maxLength: 12 }), by: optimizer }),
+    fc.constantFrom(...kinds),
+    fc.integer({ min: 2, max: 3 }),
+    ({ input, layers, by }, kind, threads) => {
+      const recipe = { input, layers, loss: new Call('meanSquaredError', []), regularizer: undefined, seed: 1 };
+      const of = compiled(recipe, by, kind, 512, false, true);
+      expect(findRace(of, threads, [512, 512]), kernelsOf(of.instructions).join(' ')).toBeUndefined();
     },
   ),
 );

@@ -157,7 +157,9 @@ function fitting(input: number[], layers: readonly Call[]): Call[] {
 
 /** A network that fits together, of layers of the given types. */
 export function network(types: readonly string[] = Object.keys(layerTypes), longest = 7): Arbitrary<NetworkRecipe> {
-  const layer = fc.oneof(...types.map((type) => layerTypes[type]));
+  // Most of what can go wrong has to do with parameters.
+  const heavy = ['dense', 'conv2d', 'batchNorm', 'prelu'];
+  const layer = fc.oneof(...types.map((type) => ({ weight: heavy.includes(type) ? 4 : 1, arbitrary: layerTypes[type] })));
   return fc
     .record({
       input: shape,
