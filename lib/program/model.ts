@@ -66,7 +66,7 @@ export function buildModel(spec: ModelSpec): Model {
 
   const specs = Array.from(spec.layers, resolveLayer);
   specs.forEach((layerSpec, index) => {
-    const layer = createLayer(layerSpec, shape);
+    const layer = createLayer(layerSpec, shape, index);
     const name = layerSpec.name ?? String(index);
     if (taken.has(name)) throw invalid(`layers[${index}]: name`, 'a name that no other layer has', name);
     layers.push(layer);

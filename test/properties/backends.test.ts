@@ -11,7 +11,7 @@ import { Engine } from '../../lib/training/engine.js';
 import { fromDataset } from '../../lib/training/inputs.js';
 import { describeNative, expectSameBits } from '../api/support.js';
 import { holds } from './checking.js';
-import { type Call, makeOptimizer, type NetworkRecipe, network, optimizer } from './recipes.js';
+import { Call, makeOptimizer, type NetworkRecipe, network, optimizer } from './recipes.js';
 import { makeSamples, type SamplesRecipe, samples } from './samples.js';
 
 interface Example {
@@ -135,10 +135,19 @@ function spreadOf(example: Example, reference: Results): Record<string, number> 
   );
 }
 
+/**
+ * Adaptive rules divide a gradient by its own size: one that is nothing but rounding errors moves its parameter as far as any
+ * other, unless epsilon is larger.
+ */
+function steadied(by: Call): Call {
+  const [options] = by.args as [Record<string, unknown>];
+  return by.name === 'Sgd' ? by : new Call(by.name, [{ ...options, epsilon: 1e-3 }]);
+}
+
 const examples = (smallest: number, longest: number) =>
   fc.record({
     recipe: network(undefined, 6),
-    by: optimizer,
+    by: optimizer.map(steadied),
     rows: samples,
     size: fc.integer({ min: smallest, max: 15 }),
     epochs: fc.integer({ min: 1, max: longest }),

@@ -138,7 +138,7 @@ function fitting(input: number[], layers: readonly Call[]): Call[] {
   const add = (layer: Call) => {
     const spec = layer.make<LayerSpec>();
     if (spec.name !== undefined && names.has(spec.name)) return;
-    const { output } = createLayer(spec, current);
+    const { output } = createLayer(spec, current, fit.length);
     if (elements(output) > LARGEST_SAMPLE) return;
     if (spec.name !== undefined) names.add(spec.name);
     current = output;
