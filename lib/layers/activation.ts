@@ -15,8 +15,12 @@ interface ActivationSpec extends LayerSpec {
   readonly alpha?: number;
 }
 
+/** The function of a type without options of its own; it has the type's name, for the message when it is not called. */
 function plain(type: Plain) {
-  return (options?: ActivationOptions): LayerSpec => spec<ActivationSpec>({ type, name: layerOptions(type, options, []).name });
+  return {
+    [type]: (options?: ActivationOptions): LayerSpec =>
+      spec<ActivationSpec>({ type, name: layerOptions(type, options, []).name }),
+  }[type];
 }
 
 /** y = x. */

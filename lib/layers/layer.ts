@@ -1,4 +1,5 @@
 import { checkOptions, invalid } from '../checks.js';
+import { BlasnetError } from '../errors.js';
 import type { Fans, Initializer } from '../initializers.js';
 import type { Builder, Mode, Pass, Shape, Tensor } from '../program/instructions.js';
 import type { Regularizer } from '../regularizers.js';
@@ -55,17 +56,33 @@ export function registerReader(type: string, read: LayerReader): void {
   readers.set(type, read);
 }
 
+/** What `make` gives; its errors tell the layer first, as a network may have many of its type. */
+function named<T>(layer: string, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof BlasnetError)) throw cause;
+    throw new BlasnetError(cause.code, `${layer}: ${cause.message}`, { cause });
+  }
+}
+
 /** A layer's spec from the fields that a file holds; throws `INVALID_ARGUMENT` or `UNKNOWN_OPTION` when they make none. */
 export function readLayer(name: string, { type, ...fields }: Readonly<Record<string, unknown>>): LayerSpec {
   const read = typeof type === 'string' ? readers.get(type) : undefined;
   if (read === undefined) throw invalid(`${name}: type`, 'a type of layer', type);
-  return read(fields as never);
+  return named(name, () => read(fields as never));
 }
 
+/** A layer's spec with its options checked: one that no layer's function has made, say a copy, is read as if it came from a file (where its type can be read). */
+export function resolveLayer(spec: LayerSpec, position: number): LayerSpec {
+  const known = typeof spec === 'object' && spec !== null && factories.has(spec.type);
+  if (!known) throw invalid(`layers[${position}]`, 'a layer such as dense(100) or relu()', spec);
+  return checked.has(spec) || !readers.has(spec.type) ? spec : readLayer(`layers[${position}]`, { ...spec });
+}
+
+/** A layer of a resolved spec, behind `input`. */
 export function createLayer(spec: LayerSpec, input: Shape, position: number): Layer {
-  const factory = typeof spec === 'object' && spec !== null ? factories.get(spec.type) : undefined;
-  if (factory === undefined) throw invalid(`layers[${position}]`, 'a layer such as dense(100) or relu()', spec);
-  return factory(spec, input);
+  return named(`layers[${position}]`, () => (factories.get(spec.type) as LayerFactory)(spec, input));
 }
 
 /** Checks a layer's options, its name included, and returns them. */
@@ -74,23 +91,29 @@ export function layerOptions<T extends { name?: string }>(
   options: T | undefined,
   known: readonly string[],
 ): Partial<T> {
-  const checked = checkOptions(type, options, ['name', ...known]);
-  if (checked.name !== undefined && (typeof checked.name !== 'string' || !/^[A-Za-z_][\w-]*$/.test(checked.name))) {
-    throw invalid(`${type}: name`, 'a name of letters, digits, _ and -, beginning with a letter or _', checked.name);
+  const given = checkOptions(type, options, ['name', ...known]);
+  if (given.name !== undefined && (typeof given.name !== 'string' || !/^[A-Za-z_][\w-]*$/.test(given.name))) {
+    throw invalid(`${type}: name`, 'a name of letters, digits, _ and -, beginning with a letter or _', given.name);
   }
-  return checked;
+  return given;
 }
 
-/** A frozen spec; `name` is left out when undefined. */
+/** The specs that come from {@link spec}: their options have been checked. */
+const checked = new WeakSet<object>();
+
+/** A frozen spec of checked options; `name` is left out when undefined. */
 export function spec<S extends LayerSpec>(fields: Omit<S, 'name'> & { name: string | undefined }): S {
   const { name, ...rest } = fields;
-  return Object.freeze(name === undefined ? rest : { ...rest, name }) as unknown as S;
+  const made = Object.freeze(name === undefined ? rest : { ...rest, name });
+  checked.add(made);
+  return made as unknown as S;
 }
 
 /** The input's last dimension is what dense layers and batch norm work on; these check it. */
 export function flatFeatures(type: string, input: Shape): number {
   if (input.length !== 1) {
-    throw invalid(`${type}: input`, 'a flat sample shape [features] (put flatten() before it)', [...input]);
+    const wanted = 'samples of the shape [features] (put flatten() before it)';
+    throw new BlasnetError('SHAPE_MISMATCH', `${type}: input: expected ${wanted}, got [${input.join(', ')}]`);
   }
   return input[0];
 }

@@ -113,7 +113,8 @@ export class AdamW extends Adam {
   protected override readonly scalarsPerGroup = 3;
 
   constructor(options?: AdamWOptions) {
-    super({ weightDecay: 0.01, ...checkOptions('AdamW', options, known) });
+    const given = checkOptions('AdamW', options, known);
+    super({ ...given, weightDecay: given.weightDecay ?? 0.01 });
   }
 
   protected override ownOptions(): Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 import { checkShape, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { createLayer, type Layer, type LayerSpec, type ParameterSpec, type StateSpec } from '../layers/layer.js';
+import { createLayer, type Layer, type LayerSpec, type ParameterSpec, resolveLayer, type StateSpec } from '../layers/layer.js';
 import type { Loss } from '../losses.js';
 import { RandomStream, Stream } from '../random.js';
 import type { Regularizer } from '../regularizers.js';
@@ -64,7 +64,8 @@ export function buildModel(spec: ModelSpec): Model {
   let parameterLength = 0;
   let stateLength = 0;
 
-  spec.layers.forEach((layerSpec, index) => {
+  const specs = Array.from(spec.layers, resolveLayer);
+  specs.forEach((layerSpec, index) => {
     const layer = createLayer(layerSpec, shape, index);
     const name = layerSpec.name ?? String(index);
     if (taken.has(name)) throw invalid(`layers[${index}]: name`, 'a name that no other layer has', name);
@@ -94,7 +95,6 @@ export function buildModel(spec: ModelSpec): Model {
     );
   }
   const { loss, regularizer, seed } = spec;
-  const specs = [...spec.layers];
   return { input, output: shape, layers, specs, names, loss, regularizer, seed, parameters, state, parameterLength, stateLength };
 }
 

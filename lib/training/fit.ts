@@ -151,6 +151,13 @@ function checkStream(data: unknown): AsyncIterable<StreamBatch> | Iterable<Strea
   return value as AsyncIterable<StreamBatch>;
 }
 
+function checkBatch(batch: { readonly x: Features; readonly y: Targets }): { readonly x: Features } {
+  if (typeof batch !== 'object' || batch === null || !('x' in batch)) {
+    throw invalid('fit: a batch of the stream', 'a Dataset or an object { x, y }', batch);
+  }
+  return batch;
+}
+
 /** The optimizer's numbers for `epochs` epochs of `steps` steps, and the rate of each epoch's last step. */
 function scalarTable(optimizer: Optimizer, firstEpoch: number, epochs: number, steps: number) {
   const scalars = sharedDoubles(epochs * steps * optimizer.scalarCount);
@@ -352,7 +359,7 @@ async function fitStream(
     for await (const batch of untilAborted(stream, plan.signal)) {
       const given = isSampleSource(batch)
         ? fromDataset('batch', engine.model, batch, true)
-        : fromBatch(engine.model, batch?.x, batch?.y);
+        : fromBatch(engine.model, checkBatch(batch).x, batch.y);
       const source = overSharedMemory(staging.shared(given));
       const { scalars, rates } = scalarTable(optimizer, epoch, 1, 1);
       const control = newControl();

@@ -62,6 +62,19 @@ describe('what the constructor refuses', () => {
     expectError(() => new Network(withOption({ layers: [dense(3), layer] })), 'INVALID_ARGUMENT', /^layers\[1\]: expected/);
   });
 
+  it('a layer whose function was not called, by its name', () => {
+    expectError(() => new Network(withOption({ layers: [relu] })), 'INVALID_ARGUMENT', /got function relu$/);
+  });
+
+  it('a layer written out by hand whose options are none', () => {
+    const make = (layer: unknown) => () => new Network(withOption({ layers: [layer] }));
+    expectError(make({ type: 'dense' }), 'INVALID_ARGUMENT', /^layers\[0\]: dense: units: expected an integer/);
+    expectError(make({ type: 'relu', slope: 1 }), 'UNKNOWN_OPTION', /^layers\[0\]: relu: unknown option "slope"/);
+    expectError(make({ ...dense(3), units: 1.5 }), 'INVALID_ARGUMENT', /^layers\[0\]: dense: units: expected an integer/);
+    const copy = new Network({ ...good, layers: [{ ...dense(3, { biasInitializer: 2 }), name: 'copied' }] });
+    expect([...copy.parameter('copied.bias').value]).toEqual([2, 2, 2]);
+  });
+
   it.each([[undefined], [null], ['mse'], [softmaxCrossEntropy], [{}]])('loss: %s', (loss) => {
     expectError(() => new Network(withOption({ loss })), 'INVALID_ARGUMENT', /^loss: expected/);
   });
@@ -88,10 +101,11 @@ describe('what the constructor refuses', () => {
   it('layers that do not fit together', () => {
     expectError(
       () => new Network({ ...good, input: [28, 28] }),
-      'INVALID_ARGUMENT',
-      /dense: input: expected a flat sample shape.*\[28, 28\]/,
+      'SHAPE_MISMATCH',
+      /^layers\[0\]: dense: input: expected samples of the shape \[features\].*flatten.*\[28, 28\]/,
     );
-    expectError(() => new Network({ ...good, input: [2, 3], layers: [softmax()] }), 'INVALID_ARGUMENT', /softmax: input/);
+    const layers = [relu(), softmax()];
+    expectError(() => new Network({ ...good, input: [2, 3], layers }), 'SHAPE_MISMATCH', /^layers\[1\]: softmax: input/);
   });
 
   it('two layers of one name', () => {

@@ -81,6 +81,10 @@ onBackends('AMSGrad', (backend) => {
   });
 });
 
+it('AdamW has its decay where the option is undefined', () => {
+  expect(new AdamW(any({ weightDecay: undefined })).weightDecay).toBe(0.01);
+});
+
 onBackends('parameter groups', (backend) => {
   it.each(forms)('%s: each parameter moves as if its group were all there is', (_, make) => {
     const groups: ParameterGroup[] = [

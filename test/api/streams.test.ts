@@ -100,8 +100,9 @@ onBackends('fit with a stream', (backend) => {
   });
 
   it.each<[string, unknown, 'INVALID_ARGUMENT' | 'SHAPE_MISMATCH' | 'LABEL_OUT_OF_RANGE', RegExp]>([
-    ['nothing', undefined, 'INVALID_ARGUMENT', /^x: expected/],
-    ['a number', 5, 'INVALID_ARGUMENT', /^x: expected/],
+    ['nothing', undefined, 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* got undefined/],
+    ['a number', 5, 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* got 5/],
+    ['an array', new Float32Array(6), 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* Float32Array/],
     ['no targets', { x: [1, 2, 3, 4, 5, 6] }, 'INVALID_ARGUMENT', /^y: expected/],
     ['a row too short', { x: [1, 2, 3], y: [0] }, 'SHAPE_MISMATCH', /^x: expected a multiple of 6/],
     ['labels of no class', { x: [1, 2, 3, 4, 5, 6], y: [7] }, 'LABEL_OUT_OF_RANGE', /^y: row 0/],

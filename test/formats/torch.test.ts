@@ -19,7 +19,8 @@ import {
 import { expectRejection, randomFloats, weights } from '../api/support.js';
 import { partsOf } from './support.js';
 
-// No PyTorch here: the files are made by hand in its layout, and a plain computation in that layout is what the network must agree with.
+// The files are made by hand in PyTorch's layout, and a plain computation in that layout is what the network must agree with;
+// test/torch has files that PyTorch has made.
 
 const folder = mkdtempSync(join(tmpdir(), 'blasnet-torch-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -7,12 +7,23 @@ import { type BufferParameter, isBuffer, signatureOf } from '../../lib/program/s
  * divides the work: rows of the batch evenly, units of a constant axis in runs of the kernel's grain.
  */
 
-/** Bytes [begin, end) of a block. */
+/** Bytes [begin, end). */
+type Span = readonly [begin: number, end: number];
+
+/** What a thread touches of a block: spans in ascending order. */
 interface Touch {
   readonly block: string;
-  readonly begin: number;
-  readonly end: number;
+  readonly spans: readonly Span[];
   readonly write: boolean;
+}
+
+function overlap(a: readonly Span[], b: readonly Span[]): boolean {
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    if (a[i][1] <= b[j][0]) i++;
+    else if (b[j][1] <= a[i][0]) j++;
+    else return true;
+  }
+  return false;
 }
 
 const bytes = { f32: 4, f64: 8, i32: 4, u8: 1 } as const;
@@ -58,12 +69,8 @@ function touches(instruction: Instruction, part: number, parts: number, rows: nu
     const width = bytes[tensor.type];
     const start = base(tensor, begin);
     const write = parameter.kind !== 'in';
-    const spans = pieces(parameter, size, axis, range).map(([from, to]) => ({
-      block,
-      begin: start + from * width,
-      end: start + to * width,
-    }));
-    return spans.map((span) => ({ ...span, write }));
+    const spans = pieces(parameter, size, axis, range).map(([from, to]): Span => [start + from * width, start + to * width]);
+    return [{ block, spans, write }];
   });
 }
 
@@ -107,15 +114,14 @@ export function findRace(
       const name = `${index} ${instruction.kernel}`;
       for (let part = 0; part < parts; part++) {
         const mine = touches(instruction, part, parts, rows, begin);
-        if (instruction.guard) mine.push({ block: 'metric', begin: 0, end: 8, write: false });
+        if (instruction.guard) mine.push({ block: 'metric', spans: [[0, 8]], write: false });
         for (const touch of mine) {
           const other = open.find(
             (candidate) =>
               candidate.part !== part &&
               (candidate.touch.write || touch.write) &&
               candidate.touch.block === touch.block &&
-              candidate.touch.begin < touch.end &&
-              touch.begin < candidate.touch.end,
+              overlap(candidate.touch.spans, touch.spans),
           );
           if (other !== undefined) return `${other.name} (thread ${other.part}) and ${name} (thread ${part}) in ${touch.block}`;
         }
