@@ -55,9 +55,11 @@ export interface RunRequest {
 export type Control = Int32Array;
 export const control = { cancel: 0, steps: 1, length: 16 } as const;
 
+export const statuses = ['done', 'cancelled', 'nonFinite'] as const;
+
 export interface RunResult {
   /** `nonFinite`: stopped before the update of a step whose mean loss was not finite. */
-  readonly status: 'done' | 'cancelled' | 'nonFinite';
+  readonly status: (typeof statuses)[number];
   /** Whole steps made. */
   readonly steps: number;
   /** Of the run alone, in seconds. */

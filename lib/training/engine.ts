@@ -72,7 +72,7 @@ export class Engine {
   #work: Float32Array;
   /** Stands for blocks without elements. */
   readonly #none: Float32Array;
-  #cache = new Map<string, Prepared>();
+  readonly #cache: Prepared[] = [];
   #status: 'idle' | 'busy' | 'disposed' = 'idle';
   #control: Control | undefined;
   #listing: Listing | undefined;
@@ -177,7 +177,7 @@ export class Engine {
   dispose(): void {
     if (this.#control !== undefined) Atomics.store(this.#control, 0, 1);
     this.#status = 'disposed';
-    this.#cache.clear();
+    this.#cache.length = 0;
     this.#work = new Float32Array(0);
   }
 
@@ -227,24 +227,20 @@ export class Engine {
     const inference = kind === 'evaluate' || kind === 'predict' || kind === 'forward';
     const direct = inference && features === 'f32' && source.scale === 1 && source.offset === 0;
     const capacity = Math.min(job.batchSize, job.drawn ?? source.rows);
-    const request: ProgramRequest = {
-      kind,
-      features,
-      direct,
-      target: source.target,
-      capacity,
-      threads: this.backend.info().threads,
-      rewrite: this.#rewrite,
-    };
-    const key = `${kind} ${features} ${direct} ${source.target} ${capacity}`;
-    const known = this.#cache.get(key);
-    if (known !== undefined && known.optimizer === optimizer) return known;
+    const { target } = source;
+    const known = this.#cache.find(({ program: { request }, optimizer: own }) => {
+      const sameUse = request.kind === kind && request.capacity === capacity && own === optimizer;
+      return sameUse && request.features === features && request.direct === direct && request.target === target;
+    });
+    if (known !== undefined) return known;
 
+    const { threads } = this.backend.info();
+    const request: ProgramRequest = { kind, features, direct, target, capacity, threads, rewrite: this.#rewrite };
     const program = compile(this.model, request, optimizer);
     if (program.workLength > this.#work.length) {
       // Programs bound to the smaller block would no longer share memory with this one: compile them again when needed.
       this.#work = allocate(this.backend, program.workLength);
-      this.#cache.clear();
+      this.#cache.length = 0;
     }
     const moment = optimizer === undefined ? this.#none : this.attach(optimizer);
     const memory: Memory = {
@@ -258,8 +254,8 @@ export class Engine {
     const listing = this.#list(program, moment.length);
     if (kind === 'train') this.#listing = listing;
     const prepared = { program, executable: this.backend.load(program, memory), optimizer };
-    if (this.#cache.size >= CACHE) this.#cache.delete(this.#cache.keys().next().value as string);
-    this.#cache.set(key, prepared);
+    if (this.#cache.length >= CACHE) this.#cache.shift();
+    this.#cache.push(prepared);
     return prepared;
   }
 }

@@ -20,7 +20,7 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
  private:
   Napi::Value runSync(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
-  RunRequest readRequest(const Napi::CallbackInfo& info, bool asynchronous, Napi::Array keep);
+  RunRequest readRequest(const Napi::CallbackInfo& info, Napi::Array* keep);
 
   Plan plan_;  // its memory is kept alive by the JavaScript object's property `segments`
   bool busy_ = false;

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
+import { statuses } from '../../lib/backend/backend.js';
 import type { Addon } from '../../lib/backend/native/addon.js';
 import { encode } from '../../lib/backend/native/encode.js';
 import { dense, relu, Sgd } from '../../lib/index.js';
@@ -92,7 +93,7 @@ describeNative('the addon, called directly', () => {
       for (const [at, value] of Object.entries(changes)) args[Number(at)] = value;
       return (good as Any).runSync(...args);
     };
-    expect(run({})()).toMatchObject({ status: 'done', steps: 2 });
+    expect(run({})()).toBe(statuses.indexOf('done'));
     refused(() => (good as Any).runSync(), /expected feeds/);
     refused(run({ 0: null }), /expected feeds/);
     refused(run({ 0: [] }), /wrong number of feeds/);

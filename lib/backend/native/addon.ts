@@ -14,13 +14,14 @@ export interface AddonInfo {
 
 /** A program that the addon has checked, with the memory it works on. */
 export interface AddonPlan {
+  /** Returns the place of the status in `statuses`; steps and seconds take the place of the first two numbers. */
   runSync(
     feeds: (FeedArray | null)[],
     numbers: Float64Array,
     scalars: Float64Array,
     report: Float64Array | null,
     profile?: Float64Array | null,
-  ): RunResult;
+  ): number;
   run(
     feeds: (FeedArray | null)[],
     numbers: Float64Array,

@@ -11,6 +11,7 @@ import {
   type RunRequest,
   type RunResult,
   samplings,
+  statuses,
 } from '../backend.js';
 import { type AddonPlan, loadAddon } from './addon.js';
 import { encode, segments } from './encode.js';
@@ -23,9 +24,22 @@ function threadLimit(): number {
   return checkInteger('BLASNET_THREADS', threads, { min: 1, max: 256 });
 }
 
-function numbers(request: RunRequest): Float64Array {
-  const { rows, drawn, batchSize, epochs, sampling, seed, epoch, step, scale, offset, threads } = request;
-  return Float64Array.of(rows, drawn, batchSize, epochs, samplings.indexOf(sampling), seed, epoch, step, scale, offset, threads);
+/** Read by the addon before it returns, so that all calls can use the same one. */
+const numbers = new Float64Array(11);
+
+function numbersOf(request: RunRequest): Float64Array {
+  numbers[0] = request.rows;
+  numbers[1] = request.drawn;
+  numbers[2] = request.batchSize;
+  numbers[3] = request.epochs;
+  numbers[4] = samplings.indexOf(request.sampling);
+  numbers[5] = request.seed;
+  numbers[6] = request.epoch;
+  numbers[7] = request.step;
+  numbers[8] = request.scale;
+  numbers[9] = request.offset;
+  numbers[10] = request.threads;
+  return numbers;
 }
 
 function bound(request: RunRequest) {
@@ -40,7 +54,8 @@ class NativeExecutable implements Executable {
   }
 
   runSync(request: RunRequest): RunResult {
-    return this.#plan.runSync(bound(request), numbers(request), request.scalars, request.report, request.profile);
+    const status = this.#plan.runSync(bound(request), numbersOf(request), request.scalars, request.report, request.profile);
+    return { status: statuses[status], steps: numbers[0], seconds: numbers[1] };
   }
 
   run(request: RunRequest, control: Control): Promise<RunResult> {
@@ -49,7 +64,7 @@ class NativeExecutable implements Executable {
         if (result === undefined) reject(error);
         else resolve(result);
       };
-      this.#plan.run(bound(request), numbers(request), request.scalars, request.report, control, done, request.profile);
+      this.#plan.run(bound(request), numbersOf(request), request.scalars, request.report, control, done, request.profile);
     });
   }
 }
