@@ -1,23 +1,26 @@
 // Makes the binaries that the package carries, with all they need: compilers, OpenBLAS, zig.
-//   npm run prebuild [-- <target>...]           builds the targets named, all by default
+//   npm run prebuild [-- <target>...]           builds the targets named, those of Linux by default
 //   npm run prebuild -- --test [<target>...]    tests binaries that were built before
 // docs/packaging.md describes both.
 import { buildTarget } from './prebuild/build.mjs';
 import { targets } from './prebuild/targets.mjs';
 import { testTargets } from './prebuild/test.mjs';
 import { installCompilers, installZig } from './prebuild/tools.mjs';
+import { buildWindows, windows } from './prebuild/windows.mjs';
+import { testWindows } from './prebuild/windows-test.mjs';
 import { withLock } from './support.mjs';
 
 function chosenTargets(names) {
   for (const name of names) {
-    if (targets.some((target) => target.name === name)) continue;
-    const known = targets.map((target) => target.name).join(', ');
+    if (name === windows.name || targets.some((target) => target.name === name)) continue;
+    const known = [...targets, windows].map((target) => target.name).join(', ');
     throw new Error(`expected --test or targets out of ${known}, got '${name}'`);
   }
   return targets.filter(({ name }) => names.length === 0 || names.includes(name));
 }
 
 function build(wanted) {
+  if (wanted.length === 0) return;
   installCompilers(wanted);
   const zig = installZig();
   for (const target of wanted) buildTarget(target, zig);
@@ -25,10 +28,14 @@ function build(wanted) {
 
 try {
   const args = process.argv.slice(2);
-  const wanted = chosenTargets(args.filter((argument) => argument !== '--test'));
+  const names = args.filter((argument) => argument !== '--test');
+  const wanted = chosenTargets(names);
   withLock('build/prebuild.lock', () => {
     if (!args.includes('--test')) build(wanted);
-    else if (!testTargets(wanted, installZig())) process.exitCode = 1;
+    else if (wanted.length > 0 && !testTargets(wanted, installZig())) process.exitCode = 1;
+    if (!names.includes(windows.name)) return;
+    if (!args.includes('--test')) buildWindows();
+    else if (!testWindows()) process.exitCode = 1;
   });
 } catch (error) {
   console.error(`prebuild: ${error.message}`);
