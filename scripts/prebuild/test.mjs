@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { listFiles, root, run, writeWhole } from '../support.mjs';
-import { oldestGlibc } from './targets.mjs';
+import { libgcc, oldestGlibc } from './targets.mjs';
 import { download, installFromNpm, installPackages, logged, needsProgram, work } from './tools.mjs';
 
 let passed = 0;
@@ -62,6 +62,12 @@ function checkFile(target) {
     if (!read('-l').includes('GNU_RELRO')) throw new Error('no GNU_RELRO');
     if (/RPATH|RUNPATH|TEXTREL/.test(dynamic)) throw new Error(`RPATH, RUNPATH or TEXTREL in\n${dynamic}`);
   });
+  if (target.arch === 'arm64') {
+    check(target, 'loads where pages are of 64 KiB', () => {
+      const alignments = [...read('-l').matchAll(/^ *LOAD .* (0x[0-9a-f]+)$/gm)].map((match) => Number(match[1]));
+      if (alignments.length === 0 || Math.min(...alignments) < 65536) throw new Error(`alignments: ${alignments.join(', ')}`);
+    });
+  }
   check(target, 'carries no symbols for debuggers', () => {
     if (/\.symtab|\.debug_/.test(read('-S'))) throw new Error('it is not stripped');
   });
@@ -242,19 +248,19 @@ int main(int count, char** arguments) {
 `;
 }
 
-function checkMusl(target, { env }) {
+function checkMusl(target, { zig, env }) {
   const directory = `${work}/${target.name}`;
   const [command, ...before] = [...musl[target.arch].emulator, installMusl(target)];
-  const compile = (program, args) => {
-    const options = { env: { ...process.env, ...env } };
-    logged(`${target.name}-${program}`, join(root, directory, 'c++'), [...args, '-o', `${directory}/${program}`], options);
+  const compile = (program, compiler, args) => {
+    const common = ['-target', target.zig, '-dynamic', '-o', `${directory}/${program}`];
+    logged(`${target.name}-${program}`, zig, [compiler, ...common, ...args], { env: { ...process.env, ...env } });
   };
   const start = (program, ...args) =>
     logged(`${target.name}-${program}-run`, command, [...before, join(root, directory, program), ...args]);
 
   check(target, 'a host under musl loads it', () => {
     writeWhole(`${directory}/host.c`, hostSource(target));
-    compile('host', ['-x', 'c', `${directory}/host.c`, '-rdynamic']);
+    compile('host', 'cc', ['-O3', '-rdynamic', `${directory}/host.c`]);
     expectEqual(start('host', join(root, target.file)).trim(), 'loaded');
   });
   check(target, 'its kernels and its executor pass their tests under musl', () => {
@@ -264,7 +270,7 @@ function checkMusl(target, { env }) {
     );
     const sources = listFiles('native/test').filter((file) => file.endsWith('.cc'));
     const library = join(work, `openblas-${target.arch}`, 'lib/libopenblas.a');
-    compile('tests', [...flags, ...sources, ...objects, library]);
+    compile('tests', 'c++', [...flags, ...sources, ...objects, library, ...libgcc(target)]);
     const last = start('tests').trimEnd().split('\n').at(-1);
     if (!/^[1-9]\d* passed, 0 failed$/.test(last)) throw new Error(last);
     return last;
