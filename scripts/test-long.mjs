@@ -10,7 +10,11 @@ const node = process.execPath;
 const vitest = [node, 'node_modules/vitest/vitest.mjs', 'run'];
 
 /** A job passes when its command ends with status 0; `env` is added to the environment. */
-const jobs = [{ name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } }];
+const jobs = [
+  { name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } },
+  { name: 'windows-build', command: [node, 'scripts/prebuild.mjs', 'win32-x64'] },
+  { name: 'windows', command: [node, 'scripts/prebuild.mjs', '--test', 'win32-x64'] },
+];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !jobs.some((job) => job.name === name));
