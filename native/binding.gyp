@@ -105,7 +105,10 @@
           ],
         }],
         ['OS=="linux" and openblas_getenv=="wrap"', {'ldflags': ['<@(wrap_flags)']}],
-        ['openblas_getenv=="renamed"', {'defines': ['BLASNET_GETENV_RENAMED']}],
+        ['openblas_getenv=="renamed" or OS!="linux"', {'defines': ['BLASNET_GETENV_RENAMED']}],
+        ['OS=="mac"', {
+          'xcode_settings': {'OTHER_LDFLAGS': ['<@(mac_link_flags)']},
+        }],
       ],
     },
   ],

@@ -67,6 +67,11 @@
       "-Wl,-z,nodelete",
       "-Wl,-z,relro",
       "-Wl,-z,now"
+    ],
+    "mac_link_flags": [
+      "-Wl,-exported_symbol,_napi_register_module_v1",
+      "-Wl,-exported_symbol,_node_api_module_get_api_version_v1",
+      "-Wl,-dead_strip"
     ]
   }
 }

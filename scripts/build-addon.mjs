@@ -67,7 +67,7 @@ function findTools(options) {
 }
 
 function compile({ openblas }, options, incremental) {
-  if (openblas.linkage !== options.openblas) console.log(`blasnet: no libopenblas.a, linking ${openblas.library}`);
+  if (openblas.linkage !== options.openblas) console.log(`blasnet: linking ${openblas.library} dynamically`);
   const nodeGyp = [findNodeGyp(), '-C', 'native', ...headerArguments()];
   const definitions = ['--', `-Dopenblas=${openblas.linkage}`, `-Dopenblas_lib=${openblas.library}`];
   const jobs = `-j${os.availableParallelism()}`;
@@ -134,6 +134,10 @@ function installHint() {
 
 /** Builds the addon when needed; returns whether it is there, having said why where it is not. */
 export function buildAddon(options = {}) {
+  if (process.platform === 'win32') {
+    console.log('blasnet: on Windows the native backend is not built from source: the package carries it for x64.');
+    return false;
+  }
   const settings = { openblas: 'static', library: '', force: false, retry: false, ...options };
   const result = withLock('build/addon.lock', () => build(settings));
   if (!result.ok) {

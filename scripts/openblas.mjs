@@ -64,7 +64,8 @@ export function findOpenBlas(linkage = 'static', library = '') {
   const include = findInclude(library);
   if (include === undefined) return undefined;
   if (library) return existsSync(library) ? { include, library, linkage } : undefined;
-  const archive = linkage === 'static' ? findFile('libopenblas.a') : undefined;
+  // Homebrew's archive needs the library of another compiler for its threads; its shared library brings that along.
+  const archive = linkage === 'static' && process.platform !== 'darwin' ? findFile('libopenblas.a') : undefined;
   if (archive) return { include, library: archive, linkage: 'static' };
   const shared = findFile(process.platform === 'darwin' ? 'libopenblas.dylib' : 'libopenblas.so');
   return shared && { include, library: shared, linkage: 'dynamic' };

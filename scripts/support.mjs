@@ -1,7 +1,17 @@
 // What the build scripts share: running commands, hashing inputs, a lock between processes.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -25,11 +35,11 @@ export function works(command, args = ['--version']) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
-/** All files under a path (a file or a directory), sorted, relative to the root. */
+/** All files under a path (a file or a directory), sorted, relative to the root. Links are not followed: they may lead out. */
 export function listFiles(path, excluded = []) {
   const absolute = join(root, path);
   if (excluded.includes(path) || !existsSync(absolute)) return [];
-  if (!statSync(absolute).isDirectory()) return [path];
+  if (!lstatSync(absolute).isDirectory()) return [path];
   return readdirSync(absolute)
     .sort()
     .flatMap((name) => listFiles(`${path}/${name}`, excluded));

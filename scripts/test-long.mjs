@@ -19,6 +19,8 @@ const jobs = [
     command: [...vitest, 'test/torch'],
     env: { BLASNET_TORCH_PYTHON: process.env.BLASNET_TORCH_PYTHON ?? '/usr/bin/python3' },
   },
+  { name: 'windows-build', command: [node, 'scripts/prebuild.mjs', 'win32-x64'] },
+  { name: 'windows', command: [node, 'scripts/prebuild.mjs', '--test', 'win32-x64'] },
 ];
 
 const names = process.argv.slice(2);

@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include "waiting.h"
+
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -37,7 +39,7 @@ void awaitChange(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
     if (value.load(std::memory_order_acquire) != old) return;
     relax();
   }
-  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+  sleepWhile(value, old);
 }
 
 }  // namespace
@@ -48,7 +50,7 @@ void Barrier::wait() {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
     arrived_.store(0, std::memory_order_relaxed);
     phase_.store(phase + 1, std::memory_order_release);
-    phase_.notify_all();
+    wakeAll(phase_);
     return;
   }
   awaitChange(phase_, phase, barrierSpins);
@@ -57,7 +59,7 @@ void Barrier::wait() {
 Pool::~Pool() {
   ending_.store(true, std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
-  generation_.notify_all();
+  wakeAll(generation_);
   for (std::thread& worker : workers_) worker.join();
 }
 
@@ -76,17 +78,17 @@ void Pool::leaveSharedCore() {
 }
 
 Pool::Turn::Turn(Pool& pool) : pool_(pool) {
-  std::unique_lock<std::mutex> lock(pool.turnMutex_);
-  const uint64_t ticket = pool.next_++;
-  pool.turnChanged_.wait(lock, [&] { return pool.serving_ == ticket; });
+  const uint32_t ticket = pool.next_.fetch_add(1, std::memory_order_relaxed);
+  for (;;) {
+    const uint32_t serving = pool.serving_.load(std::memory_order_acquire);
+    if (serving == ticket) return;
+    sleepWhile(pool.serving_, serving);
+  }
 }
 
 Pool::Turn::~Turn() {
-  {
-    std::lock_guard<std::mutex> lock(pool_.turnMutex_);
-    pool_.serving_++;
-  }
-  pool_.turnChanged_.notify_all();
+  pool_.serving_.fetch_add(1, std::memory_order_release);
+  wakeAll(pool_.serving_);
 }
 
 void Pool::grow(int threads) {
@@ -107,12 +109,12 @@ void Pool::run(Function function, void* context, int threads) {
   callerCore_.store(currentCore(), std::memory_order_relaxed);
   running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
-  generation_.notify_all();
+  wakeAll(generation_);
   function(context, 0, threads);
   // The workers have little left to do: they ran the same steps.
   for (int left = running_.load(std::memory_order_acquire); left != 0; left = running_.load(std::memory_order_acquire)) {
     for (int i = 0; i < barrierSpins && running_.load(std::memory_order_acquire) != 0; i++) relax();
-    if (running_.load(std::memory_order_acquire) == left) running_.wait(left, std::memory_order_acquire);
+    if (running_.load(std::memory_order_acquire) == left) sleepWhile(running_, left);
   }
 }
 
@@ -126,7 +128,7 @@ void Pool::work(int thread, uint32_t seen) {
       leaveSharedCore();
       function_(context_, thread, threads_);
     }
-    if (running_.fetch_sub(1, std::memory_order_release) == 1) running_.notify_one();
+    if (running_.fetch_sub(1, std::memory_order_release) == 1) wakeAll(running_);
   }
 }
 

@@ -3,9 +3,7 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -70,10 +68,9 @@ class Pool {
   void* context_ = nullptr;
   int threads_ = 1;
 
-  std::mutex turnMutex_;
-  std::condition_variable turnChanged_;
-  uint64_t next_ = 0;     // guarded by turnMutex_
-  uint64_t serving_ = 0;  // guarded by turnMutex_
+  // Tickets drawn, and the one whose turn it is.
+  std::atomic<uint32_t> next_{0};
+  std::atomic<uint32_t> serving_{0};
 };
 
 }  // namespace blasnet

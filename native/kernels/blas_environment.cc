@@ -27,4 +27,14 @@ char* blasnet_getenv(const char* name) {
   return __real_getenv(name);
 }
 
+#if defined(_WIN32)
+// There OpenBLAS asks the system for all but the core's name, and takes what lies in the buffer for the value of a variable that
+// is not set. The import's pointer is renamed to this one in the library.
+static unsigned long noVariable(const char*, char* value, unsigned long size) {
+  if (size > 0) value[0] = 0;
+  return 0;
+}
+unsigned long (*blasnet_GetEnvironmentVariable)(const char*, char*, unsigned long) = noVariable;
+#endif
+
 }  // extern "C"

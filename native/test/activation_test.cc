@@ -1,4 +1,6 @@
 // Activations and their gradients against their formulas in double.
+#include <numbers>
+
 #include "test.h"
 
 namespace {
@@ -12,7 +14,7 @@ constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 double distribution(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
-double density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * M_PI); }
+double density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi); }
 
 // y = f(x, setting); the derivative is a function of y, or of x where `fromInput`.
 struct Activation {

@@ -1,9 +1,11 @@
 // The matrix product and the dense layer against triple loops.
 #include "../kernels/gemm.h"
 
-#include <sys/mman.h>
-
 #include "test.h"
+
+#if !defined(_WIN32)
+#include <sys/mman.h>
+#endif
 
 namespace {
 
@@ -52,6 +54,8 @@ TEST(gemmAllTransposes) {
   }
 }
 
+#if !defined(_WIN32)  // where reserved memory can't be touched
+
 // Two rows further apart than a 32-bit int can say. The pages between them are never touched.
 TEST(sgemmWithLeadingDimensionsBeyondInt) {
   constexpr int64_t stride = int64_t{1} << 31;
@@ -77,6 +81,8 @@ TEST(sgemmWithLeadingDimensionsBeyondInt) {
   }
   munmap(memory, bytes);
 }
+
+#endif
 
 TEST(gemmWithBetaZeroIgnoresTheOldValues) {
   for (const KernelSet* set : kernelSets()) {

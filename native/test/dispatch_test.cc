@@ -38,11 +38,11 @@ TEST(kernelTableIsConsistent) {
 }
 
 TEST(blasEnvironment) {
-  setenv("OPENBLAS_NUM_THREADS", "7", 1);
-  setenv("OPENBLAS_VERBOSE", "2", 1);
-  setenv("GOTO_NUM_THREADS", "7", 1);
-  setenv("OMP_NUM_THREADS", "7", 1);
-  setenv("BLASNET_TEST_VALUE", "as it is", 1);
+  setVariable("OPENBLAS_NUM_THREADS", "7");
+  setVariable("OPENBLAS_VERBOSE", "2");
+  setVariable("GOTO_NUM_THREADS", "7");
+  setVariable("OMP_NUM_THREADS", "7");
+  setVariable("BLASNET_TEST_VALUE", "as it is");
   CHECK(std::strcmp(blasnet_getenv("OPENBLAS_NUM_THREADS"), "1") == 0);
   CHECK(blasnet_getenv("OPENBLAS_VERBOSE") == nullptr);
   CHECK(blasnet_getenv("GOTO_NUM_THREADS") == nullptr);
@@ -50,21 +50,17 @@ TEST(blasEnvironment) {
   CHECK(std::strcmp(blasnet_getenv("BLASNET_TEST_VALUE"), "as it is") == 0);
   CHECK(blasnet_getenv("BLASNET_NOT_SET") == nullptr);
 
-  setenv("OPENBLAS_CORETYPE", "Prescott", 1);
+  setVariable("OPENBLAS_CORETYPE", "Prescott");
   const char* core = std::getenv("BLASNET_CORETYPE");
   const std::string kept = core != nullptr ? core : "";
-  unsetenv("BLASNET_CORETYPE");
+  setVariable("BLASNET_CORETYPE", nullptr);
   CHECK(blasnet_getenv("OPENBLAS_CORETYPE") == nullptr);
-  setenv("BLASNET_CORETYPE", "Haswell", 1);
+  setVariable("BLASNET_CORETYPE", "Haswell");
   CHECK(std::strcmp(blasnet_getenv("OPENBLAS_CORETYPE"), "Haswell") == 0);
-  if (core != nullptr) {
-    setenv("BLASNET_CORETYPE", kept.c_str(), 1);
-  } else {
-    unsetenv("BLASNET_CORETYPE");
-  }
+  setVariable("BLASNET_CORETYPE", core != nullptr ? kept.c_str() : nullptr);
   for (const char* name : {"OPENBLAS_NUM_THREADS", "OPENBLAS_VERBOSE", "OPENBLAS_CORETYPE", "GOTO_NUM_THREADS", "OMP_NUM_THREADS",
                            "BLASNET_TEST_VALUE"}) {
-    unsetenv(name);
+    setVariable(name, nullptr);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -40,6 +41,19 @@ std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)
 
 // Equal within a tolerance; NaN equals NaN, an infinity itself.
 bool near(double actual, double expected, double relative, double absolute);
+
+// Sets a variable of the environment, or removes it.
+inline void setVariable(const char* name, const char* value) {
+#if defined(_WIN32)
+  _putenv_s(name, value != nullptr ? value : "");
+#else
+  if (value != nullptr) {
+    setenv(name, value, 1);
+  } else {
+    unsetenv(name);
+  }
+#endif
+}
 
 // Sizes around the widths of vectors, of unrolled loops and of the kernels' blocks.
 constexpr int64_t sizes[] = {0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 100, 127, 129, 257, 1009};

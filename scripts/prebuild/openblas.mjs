@@ -32,7 +32,7 @@ const settings = [
 // that glibc's headers give to functions of the C standard, which musl and older versions of glibc have by their own names only.
 const renamed = ['getenv=blasnet_getenv', '__isoc23_strtol=strtol', '__isoc23_strtoul=strtoul', '__isoc23_sscanf=sscanf'];
 
-function unpack() {
+export function unpack() {
   const directory = `${work}/openblas-source`;
   const unpacked = join(root, directory, 'source');
   if (readIfPresent(`${directory}/unpacked`) === version) return unpacked;

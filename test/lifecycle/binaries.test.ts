@@ -55,11 +55,14 @@ describe('the error', () => {
   it('lists the failures and the command that builds, in a clone and in an installed package', () => {
     const root = mkdtempSync(join(tmpdir(), 'blasnet-'));
     try {
-      const installed = unavailable(root, ['a.node: no such file', 'b.node: broken']);
+      const installed = unavailable(root, ['a.node: no such file', 'b.node: broken'], 'linux');
       expect(installed).toContain('(a.node: no such file; b.node: broken)');
       expect(installed).toContain('`npx blasnet build`');
+      expect(installed).toContain('apt-get install');
+      expect(unavailable(root, [], 'darwin')).toMatch(/`npx blasnet build`; .*brew install openblas/);
+      expect(unavailable(root, ['a.node: broken'], 'win32')).toMatch(/\(a\.node: broken\)\. On Windows it is not built/);
       mkdirSync(join(root, 'lib'));
-      expect(unavailable(root, [])).toContain(`\`npm run build:addon\` in ${root}`);
+      expect(unavailable(root, [], 'linux')).toContain(`\`npm run build:addon\` in ${root}`);
     } finally {
       rmSync(root, { recursive: true });
     }

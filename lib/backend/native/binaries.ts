@@ -47,12 +47,16 @@ export function candidates(root: string, chosen = process.env.BLASNET_BINARY): s
   return [join(root, 'build', 'Release', 'blasnet.node'), join(root, prebuiltFile())];
 }
 
+const needs: Partial<Record<NodeJS.Platform, string>> = {
+  linux: 'g++, make, python3 and OpenBLAS (Debian: apt-get install g++ make python3 libopenblas-dev)',
+  darwin: "Xcode's command line tools and OpenBLAS (brew install openblas)",
+};
+
 /** Why none of the files could be loaded and what to do about it, in one sentence each. */
-export function unavailable(root: string, failures: readonly string[]): string {
+export function unavailable(root: string, failures: readonly string[], platform = process.platform): string {
+  const reason = `the native addon could not be loaded (${failures.join('; ')}). `;
+  if (platform === 'win32') return `${reason}On Windows it is not built from source: the package carries it for x64`;
   const inClone = existsSync(join(root, 'lib'));
   const [command, place] = inClone ? ['npm run build:addon', ` in ${root}`] : ['npx blasnet build', ''];
-  return (
-    `the native addon could not be loaded (${failures.join('; ')}). To build it from source, run \`${command}\`${place}; ` +
-    'it needs g++, make, python3 and OpenBLAS (Debian: apt-get install g++ make python3 libopenblas-dev)'
-  );
+  return `${reason}To build it from source, run \`${command}\`${place}; it needs ${needs[platform] ?? needs.linux}`;
 }

@@ -1,0 +1,24 @@
+// For Windows: the addon imports Node-API from the program that loads it, whatever that is called. Import libraries name
+// node.exe; the imports are resolved at the first call (delay loading), which asks the hook below for the module.
+#include <windows.h>
+
+#include <delayimp.h>
+
+#include <cstring>
+
+namespace {
+
+FARPROC WINAPI findHost(unsigned event, DelayLoadInfo* info) {
+  if (event != dliNotePreLoadLibrary || _stricmp(info->szDll, "node.exe") != 0) return nullptr;
+  // Node unloads an addon when the last worker that used it ends. Threads may still be on their way out then.
+  HMODULE self;
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+                     reinterpret_cast<const wchar_t*>(&findHost), &self);
+  HMODULE host = GetModuleHandleW(L"libnode.dll");
+  if (host == nullptr) host = GetModuleHandleW(nullptr);
+  return reinterpret_cast<FARPROC>(host);
+}
+
+}  // namespace
+
+PfnDliHook __pfnDliNotifyHook2 = findHost;
