@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { describeMachine } from '../bench/machine.js';
 import { checkPeerBars, peerBars } from '../bench/peers/bars.js';
 import { reasonOf } from '../bench/peers/installation.js';
-import { shortList } from '../bench/peers/measurement.js';
+import { rank } from '../bench/peers/measurement.js';
 import { parsePeerOptions } from '../bench/peers/options.js';
 import { crossEntropy } from '../bench/peers/outputs.js';
 import { findPeer, peers, type Setting } from '../bench/peers/peers.js';
@@ -202,9 +202,9 @@ describe('the trial of settings', () => {
   const rates: Record<string, number> = { a: 1, b: 5, c: 4, d: 2, e: 3 };
   const settings = [setting('a', '1'), setting('b', '2'), setting('c', '1'), setting('d', '2'), setting('e', '1')];
 
-  it('runs those that share an environment together, and keeps the three fastest', async () => {
+  it('runs those that share an environment together, and ranks all', async () => {
     const asked: string[][] = [];
-    const finalists = await shortList(settings, async (shared) => {
+    const ranked = await rank(settings, async (shared) => {
       asked.push(shared.map(({ name }) => name));
       return shared.map(({ name }) => ({ samplesPerSecond: rates[name] }));
     });
@@ -212,16 +212,16 @@ describe('the trial of settings', () => {
       ['a', 'c', 'e'],
       ['b', 'd'],
     ]);
-    expect(finalists.map(({ name }) => name)).toEqual(['b', 'c', 'e']);
+    expect(ranked.map(({ name }) => name)).toEqual(['b', 'c', 'e', 'd', 'a']);
   });
 
   it('leaves out what fails, and says why where all do', async () => {
-    const finalists = await shortList(settings, async (shared) => {
+    const ranked = await rank(settings, async (shared) => {
       if (shared.length === 2) throw new Error('crashed');
       return shared.map(({ name }) => (name === 'c' ? { error: 'RuntimeError: fused' } : { samplesPerSecond: rates[name] }));
     });
-    expect(finalists.map(({ name }) => name)).toEqual(['e', 'a']);
-    const failure = shortList(settings, async (shared) => shared.map(() => ({ error: 'RuntimeError: fused' })));
+    expect(ranked.map(({ name }) => name)).toEqual(['e', 'a']);
+    const failure = rank(settings, async (shared) => shared.map(() => ({ error: 'RuntimeError: fused' })));
     await expect(failure).rejects.toThrow('RuntimeError: fused');
   });
 });

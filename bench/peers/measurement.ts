@@ -3,7 +3,7 @@ import { runProgram, stopping } from '../processes.js';
 import { median } from '../statistics.js';
 import { findWorkload, type Workload } from '../workloads.js';
 import { reasonOf } from './installation.js';
-import type { Group, Peer, PythonPeer, Setting } from './peers.js';
+import type { Group, Peer, Setting } from './peers.js';
 import { askPeer, type TrialReply, tryPeer } from './processes.js';
 import type { EntrantResult, Failure, PeerResults, PeerWorkloadResult } from './results.js';
 
@@ -19,7 +19,7 @@ interface Entrant {
   ask(task: Request['task']): Promise<Reply>;
 }
 
-/** Seconds of the trial of each setting, and of that of the finalists; less where the rounds take less. */
+/** Seconds of the trial of each of many settings, and of that of the finalists; less where the rounds take less. */
 const [SHORT_TRIAL, TRIAL] = [0.4, 1];
 const FINALISTS = 3;
 /** An epoch for loss and accuracy is cut to what takes about so many seconds. */
@@ -55,23 +55,6 @@ function blasnetEntrants(workload: string): Entrant[] {
   });
 }
 
-/** The fastest of a peer's settings; those that fail drop out, unless all do. */
-async function fastest(candidates: readonly Entrant[], seconds: number): Promise<Entrant> {
-  const errors: unknown[] = [];
-  let best: { entrant: Entrant; rate: number } | undefined;
-  for (const entrant of candidates) {
-    try {
-      const rate = (await speed(entrant, seconds)).measurement.samplesPerSecond;
-      if (best === undefined || rate > best.rate) best = { entrant, rate };
-    } catch (error) {
-      stopping.signal.throwIfAborted();
-      errors.push(error);
-    }
-  }
-  if (best === undefined) throw errors[0];
-  return best.entrant;
-}
-
 /** Settings that share their environment, so that one process can try them all. */
 function byEnvironment(settings: readonly Setting[]): Setting[][] {
   const groups = new Map<string, Setting[]>();
@@ -82,8 +65,8 @@ function byEnvironment(settings: readonly Setting[]): Setting[][] {
   return [...groups.values()];
 }
 
-/** The fastest settings of a short trial, as many as take part in the longer one. */
-export async function shortList(
+/** Settings by their speed, the fastest first; those that fail drop out, unless all do. */
+export async function rank(
   settings: readonly Setting[],
   attempt: (shared: readonly Setting[]) => Promise<TrialReply>,
 ): Promise<Setting[]> {
@@ -101,8 +84,21 @@ export async function shortList(
     }
   }
   if (rated.length === 0) throw errors[0];
-  rated.sort((a, b) => b.rate - a.rate);
-  return rated.slice(0, FINALISTS).map(({ setting }) => setting);
+  return rated.sort((a, b) => b.rate - a.rate).map(({ setting }) => setting);
+}
+
+/** A JavaScript peer's settings, each in a process of its own, as there are few. */
+async function tryEach(entrants: readonly Entrant[], seconds: number): Promise<TrialReply> {
+  const results: TrialReply[number][] = [];
+  for (const entrant of entrants) {
+    try {
+      results.push({ samplesPerSecond: (await speed(entrant, seconds)).measurement.samplesPerSecond });
+    } catch (error) {
+      stopping.signal.throwIfAborted();
+      results.push({ error: reasonOf(error) });
+    }
+  }
+  return results;
 }
 
 /** A peer on so many threads, with the fastest of its settings; a quick run takes the first. */
@@ -110,7 +106,7 @@ async function choose(
   peer: Peer,
   group: Group,
   workload: Workload,
-  { quick, seconds }: Settings,
+  { quick, seconds: most }: Settings,
   { cores, python }: Place,
 ): Promise<Entrant> {
   const threads = group === 'one' ? 1 : cores;
@@ -124,11 +120,18 @@ async function choose(
   const settings = peer.settings(workload, threads);
   if (quick || settings.length === 1) return entrant(settings[0]);
   console.error(`${workload.id}: ${titleOf(peer, group)}: ${settings.length} settings`);
-  const attempt = (shared: readonly Setting[]) =>
-    tryPeer(peer as PythonPeer, shared, python, { workload, threads, seconds: Math.min(SHORT_TRIAL, seconds) });
-  const isShort = peer.language === 'javascript' || settings.length <= FINALISTS;
-  const finalists = isShort ? settings : await shortList(settings, attempt);
-  return fastest(finalists.map(entrant), Math.min(TRIAL, seconds));
+  const trial = (candidates: readonly Setting[], wished: number) => {
+    const seconds = Math.min(wished, most);
+    return rank(candidates, (shared) =>
+      peer.language === 'python'
+        ? tryPeer(peer, shared, python, { workload, threads, seconds })
+        : tryEach(shared.map(entrant), seconds),
+    );
+  };
+  // A first trial saves time only where settings share processes.
+  const isLong = settings.length > FINALISTS && byEnvironment(settings).length < settings.length;
+  const finalists = isLong ? (await trial(settings, SHORT_TRIAL)).slice(0, FINALISTS) : settings;
+  return entrant((await trial(finalists, TRIAL))[0]);
 }
 
 async function learned(entrant: Entrant, workload: Workload, rate: number, settings: Settings): Promise<Partial<EntrantResult>> {
