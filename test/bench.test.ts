@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { native, typescript } from 'blasnet/kernels';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { AlignedMemory } from '../bench/aligned.js';
 import { bars, checkBars, judge, requireBars } from '../bench/bars.js';
 import {
@@ -380,6 +380,8 @@ function url(name: string): string {
 describe('a program that is stopped', () => {
   async function stop(signal: NodeJS.Signals) {
     const child = spawn(process.execPath, ['--input-type=module', '-e', program]);
+    // What it has started ends with it.
+    onTestFinished(() => void child.kill('SIGKILL'));
     const said = { output: '', errors: '' };
     child.stdout.on('data', (data) => {
       said.output += data;
