@@ -1,35 +1,35 @@
 /** A contender's process: takes a request as JSON in its argument, answers with JSON on standard output. */
 import { backendInfo } from 'blasnet';
 import { createBlasnetModel } from './blasnet-model.js';
-import type { ContenderId, Equipment, Reply, Request } from './contenders.js';
+import { type Contender, type Equipment, findContender, type Reply, type Request } from './contenders.js';
 import { gemmFloor } from './floor.js';
 import { measure } from './measure.js';
 import { createReferenceModel } from './reference-model.js';
 import { type CreateModel, createTask, learn } from './trainer.js';
 import { findWorkload } from './workloads.js';
 
-const creators: Record<Exclude<ContenderId, 'floor'>, CreateModel> = {
-  'native-1': (workload) => createBlasnetModel(workload, 'native'),
+const creators: Record<Exclude<Contender['kind'], 'floor'>, CreateModel> = {
   native: (workload) => createBlasnetModel(workload, 'native'),
   typescript: (workload) => createBlasnetModel(workload, 'typescript'),
   reference: createReferenceModel,
 };
 
-function equipmentOf(contender: ContenderId): Equipment {
-  if (contender === 'reference' || contender === 'typescript') return { threads: 1 };
+function equipmentOf(kind: Contender['kind']): Equipment {
+  if (kind === 'reference' || kind === 'typescript') return { threads: 1 };
   const { threads, simd, blas } = backendInfo('native');
   const core = `${blas.name} ${blas.core}`;
-  return contender === 'floor' ? { threads: 1, blas: core } : { threads, blas: core, simd: simd.set };
+  return kind === 'floor' ? { threads: 1, blas: core } : { threads, blas: core, simd: simd.set };
 }
 
 async function answer({ contender, workload: id, task }: Request): Promise<Reply> {
   const workload = findWorkload(id);
-  const equipment = equipmentOf(contender);
-  if (contender === 'floor') {
+  const { kind } = findContender(contender);
+  const equipment = equipmentOf(kind);
+  if (kind === 'floor') {
     if (task.kind === 'learn') throw new Error('the GEMM floor learns nothing');
     return { kind: 'speed', measurement: await gemmFloor(workload, task.seconds), equipment };
   }
-  const create = creators[contender];
+  const create = creators[kind];
   if (task.kind === 'learn') return { kind: 'learn', learned: await learn(create, workload, task.samples) };
   return { kind: 'speed', measurement: await measure(await createTask(create, workload), task.seconds), equipment };
 }

@@ -1,30 +1,79 @@
 import type { Measurement } from './measure.js';
+import { environmentWith } from './processes.js';
 import type { Learned } from './trainer.js';
+import { flopsPerSample, type Workload } from './workloads.js';
 
-export const contenderIds = ['floor', 'native-1', 'native', 'typescript', 'reference'] as const;
+export const contenderIds = [
+  'floor',
+  'floor-cut',
+  'native-1',
+  'native',
+  'native-contended',
+  'native-8',
+  'typescript',
+  'reference',
+] as const;
 export type ContenderId = (typeof contenderIds)[number];
 
 export interface Contender {
   readonly id: ContenderId;
   readonly title: string;
-  /** Needs the native addon. */
-  readonly native: boolean;
+  /** What it runs: the matrix products alone, one of blasnet's backends, or plain JavaScript. */
+  readonly kind: 'floor' | 'native' | 'typescript' | 'reference';
   /** Threads, where they are fixed; otherwise all that the machine offers. */
   readonly threads?: number;
-  /** Gives a network that can be tested. */
-  readonly learns: boolean;
-  /** Can do convolutions. */
-  readonly convolves: boolean;
+  /** Variables of its process. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Cores of the smallest machine on which it runs. */
+  readonly cores?: number;
+  /** Another process holds a core meanwhile. */
+  readonly contended?: boolean;
 }
 
 /** In the order in which they run in each round. */
 export const contenders: readonly Contender[] = [
-  { id: 'floor', title: 'GEMM floor', native: true, threads: 1, learns: false, convolves: false },
-  { id: 'native-1', title: 'blasnet native, one thread', native: true, threads: 1, learns: true, convolves: true },
-  { id: 'native', title: 'blasnet native, all threads', native: true, learns: true, convolves: true },
-  { id: 'typescript', title: 'blasnet TypeScript', native: false, threads: 1, learns: true, convolves: true },
-  { id: 'reference', title: 'pure-JavaScript reference', native: false, threads: 1, learns: true, convolves: false },
+  // OpenBLAS gets each product whole.
+  { id: 'floor', title: 'floor: OpenBLAS’s products', kind: 'floor', threads: 1, environment: { BLASNET_GEMM_TILES: '0' } },
+  { id: 'floor-cut', title: 'floor, cut small', kind: 'floor', threads: 1 },
+  { id: 'native-1', title: 'blasnet native, one thread', kind: 'native', threads: 1 },
+  { id: 'native', title: 'blasnet native, all threads', kind: 'native' },
+  { id: 'native-contended', title: 'blasnet native, one core taken', kind: 'native', cores: 2, contended: true },
+  { id: 'native-8', title: 'blasnet native, 8 threads', kind: 'native', threads: 8, cores: 8 },
+  { id: 'typescript', title: 'blasnet TypeScript', kind: 'typescript', threads: 1 },
+  { id: 'reference', title: 'pure-JavaScript reference', kind: 'reference', threads: 1 },
 ];
+
+export function findContender(id: ContenderId): Contender {
+  const found = contenders.find((contender) => contender.id === id);
+  if (found === undefined) throw new Error(`no contender ${id}: expected one of ${contenderIds.join(', ')}`);
+  return found;
+}
+
+/** Needs the native addon. */
+function isNative({ kind }: Contender): boolean {
+  return kind === 'floor' || kind === 'native';
+}
+
+/** Of a sample's products, beyond which an epoch takes the contenders without the addon many minutes. */
+const MOST_FLOPS = 10e6;
+
+/** Whether a contender can do a workload, and soon enough, on a machine. */
+export function takesPart(
+  contender: Contender,
+  workload: Workload,
+  machine: { readonly cores: number; readonly native: boolean },
+): boolean {
+  const { kind, cores = 1 } = contender;
+  if (machine.cores < cores) return false;
+  if (isNative(contender) ? !machine.native : flopsPerSample(workload) > MOST_FLOPS) return false;
+  return kind === 'native' || kind === 'typescript' || workload.convolutions.length === 0;
+}
+
+/** The environment of a contender's process. */
+export function contenderEnvironment({ threads, environment }: Contender): NodeJS.ProcessEnv {
+  // A limit of threads that is set outside must not reach the contender that uses all of them.
+  return environmentWith({ BLASNET_THREADS: threads?.toString(), ...environment });
+}
 
 /** What a contender's process is asked to do. */
 export interface Request {

@@ -48,6 +48,14 @@ function convolution(images: Images, filters: number): KernelCase[] {
       },
     },
     {
+      kernel: 'conv2dReverseWeights',
+      shape: `${window}×${window}×${channels} → ${filters}`,
+      call: (o) => {
+        const [reversed, w] = [o.floats(patch * filters), o.floats(patch * filters)];
+        return ['conv2dReverseWeights', reversed, w, window, window, channels, filters];
+      },
+    },
+    {
       kernel: 'conv2dBackwardWeight',
       shape,
       flops,

@@ -12,6 +12,8 @@ const PARAMETER_SHAPE = PARAMETERS.toLocaleString('en-US');
 const [ROWS, CLASSES] = [512, 10];
 const OUTPUTS = ROWS * CLASSES;
 const OUTPUT_SHAPE = `${ROWS} × ${CLASSES}`;
+/** Threads that share out a first layer by inputs. */
+const PARTS = 2;
 /** MNIST. */
 const [IMAGES, PIXELS] = [60_000, 784];
 
@@ -32,25 +34,46 @@ function denseCases(rows: number, inputs: number, outputs: number): KernelCase[]
   const shape = `${rows} × ${inputs} → ${outputs}`;
   const flops = 2 * rows * inputs * outputs;
   const sizes = [rows, inputs, outputs] as const;
+  const outputsCase = (kernel: 'denseForward' | 'denseForwardColumns'): KernelCase => ({
+    kernel,
+    shape,
+    flops,
+    call: (o) => {
+      const [y, x, w, b] = [o.floats(rows * outputs), o.floats(rows * inputs), o.floats(inputs * outputs), o.floats(outputs)];
+      return [kernel, y, x, w, b, ...sizes, 1, 0];
+    },
+  });
+  const inputGradientCase = (kernel: 'denseBackwardInput' | 'denseBackwardInputColumns'): KernelCase => ({
+    kernel,
+    shape,
+    flops,
+    call: (o) => {
+      const [dx, dy, w] = [o.floats(rows * inputs), o.floats(rows * outputs), o.floats(inputs * outputs)];
+      return [kernel, dx, dy, w, ...sizes];
+    },
+  });
   return [
+    outputsCase('denseForward'),
+    outputsCase('denseForwardColumns'),
     {
-      kernel: 'denseForward',
-      shape,
+      kernel: 'denseForwardParts',
+      shape: `${shape}, in ${PARTS}`,
       flops,
       call: (o) => {
-        const [y, x, w, b] = [o.floats(rows * outputs), o.floats(rows * inputs), o.floats(inputs * outputs), o.floats(outputs)];
-        return ['denseForward', y, x, w, b, ...sizes, 1, 0];
+        const [products, x, w] = [o.floats(PARTS * rows * outputs), o.floats(rows * inputs), o.floats(inputs * outputs)];
+        return ['denseForwardParts', products, x, w, ...sizes, PARTS];
       },
     },
     {
-      kernel: 'denseBackwardInput',
-      shape,
-      flops,
+      kernel: 'denseForwardSum',
+      shape: `${PARTS} × ${rows} × ${outputs}`,
       call: (o) => {
-        const [dx, dy, w] = [o.floats(rows * inputs), o.floats(rows * outputs), o.floats(inputs * outputs)];
-        return ['denseBackwardInput', dx, dy, w, ...sizes];
+        const [y, products, b] = [o.floats(rows * outputs), o.floats(PARTS * rows * outputs), o.floats(outputs)];
+        return ['denseForwardSum', y, products, b, rows, outputs, PARTS, 1, 0];
       },
     },
+    inputGradientCase('denseBackwardInput'),
+    inputGradientCase('denseBackwardInputColumns'),
     {
       kernel: 'denseBackwardWeight',
       shape,
@@ -244,14 +267,16 @@ const optimizerCases: KernelCase[] = [
 ];
 
 const batchCases: KernelCase[] = [
-  {
-    kernel: 'gatherBytes',
-    shape: `${BATCH} × ${PIXELS} of ${IMAGES}`,
-    call: (o) => {
-      const [x, source, order] = [o.floats(BATCH * PIXELS), o.source(IMAGES, PIXELS, BATCH), o.indices(BATCH, IMAGES)];
-      return ['gatherBytes', x, source, order, BATCH, PIXELS, IMAGES, 1 / 255, 0];
-    },
-  },
+  ...(['gatherBytes', 'gatherBytesColumns'] as const).map((kernel): KernelCase => {
+    return {
+      kernel,
+      shape: `${BATCH} × ${PIXELS} of ${IMAGES}`,
+      call: (o) => {
+        const [x, source, order] = [o.floats(BATCH * PIXELS), o.source(IMAGES, PIXELS, BATCH), o.indices(BATCH, IMAGES)];
+        return [kernel, x, source, order, BATCH, PIXELS, IMAGES, 1 / 255, 0];
+      },
+    };
+  }),
   {
     kernel: 'gatherFloats',
     shape: `${BATCH} × ${PIXELS} of ${ROWS}`,

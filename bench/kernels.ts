@@ -6,6 +6,7 @@ import type { KernelReply, KernelTiming } from './kernel-contender.js';
 import { describeMachine, type Machine, readLoad } from './machine.js';
 import { type KernelOptions, kernelHelp, parseKernelOptions } from './options.js';
 import { environmentWith, runProgram } from './processes.js';
+import { runAsProgram } from './program.js';
 import { formatRatio, renderMachine } from './report.js';
 import { type Column, renderTable } from './table.js';
 
@@ -98,11 +99,8 @@ async function main({ seconds, name }: KernelOptions): Promise<void> {
   console.log(`\nKept in ${keep(stem, results, report)}`);
 }
 
-try {
+await runAsProgram('bench:kernels', async () => {
   const options = parseKernelOptions(process.argv.slice(2));
   if (options === undefined) console.log(kernelHelp);
   else await main(options);
-} catch (error) {
-  console.error(`bench:kernels: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
+});

@@ -1,11 +1,13 @@
 /** `npm run bench`: trains the workloads with every contender, tells their speed and keeps the results. */
 import { native } from 'blasnet/kernels';
-import { checkBars } from './bars.js';
-import { type Contender, contenders, type Reply, type Request } from './contenders.js';
+import { checkBars, memoryBars, requireBars } from './bars.js';
+import { type Contender, contenderEnvironment, contenders, type Reply, type Request, takesPart } from './contenders.js';
 import { keep } from './keep.js';
 import { describeMachine, readLoad } from './machine.js';
+import type { MemoryReply, MemoryRequest } from './memory.js';
 import { help, type Options, parseOptions } from './options.js';
-import { environmentWith, runProgram } from './processes.js';
+import { besideBusyProcess, environmentWith, runProgram } from './processes.js';
+import { measureInTurn, runAsProgram } from './program.js';
 import { renderReport } from './report.js';
 import type { ContenderResult, Results, Settings, WorkloadResult } from './results.js';
 import { median } from './statistics.js';
@@ -15,27 +17,36 @@ import { EPOCH_SAMPLES, findWorkload, QUICK_SAMPLES } from './workloads.js';
 /** An epoch that would take longer than this many seconds is not trained for its loss and accuracy. */
 const LONGEST_EPOCH = 120;
 
-async function ask(contender: Contender, workload: string, task: Request['task']): Promise<Reply> {
+function ask(contender: Contender, workload: string, task: Request['task']): Promise<Reply> {
   const request: Request = { contender: contender.id, workload, task };
-  // A limit of threads that is set outside must not reach the contender that uses all of them.
-  const environment = environmentWith({ BLASNET_THREADS: contender.threads?.toString() });
-  return runProgram<Reply>('contender', request, environment);
+  const run = () => runProgram<Reply>('contender', request, contenderEnvironment(contender));
+  return contender.contended ? besideBusyProcess(run) : run();
 }
 
 async function learn(contender: Contender, workload: string, samples: number, rate: number): Promise<Learned | undefined> {
-  const trains = contender.learns && findWorkload(workload).task === 'train';
+  const trains = contender.kind !== 'floor' && findWorkload(workload).task === 'train';
   if (!trains || samples / rate > LONGEST_EPOCH) return undefined;
   const reply = await ask(contender, workload, { kind: 'learn', samples });
   return reply.kind === 'learn' ? reply.learned : undefined;
 }
 
+async function peakMemory(request: MemoryRequest): Promise<number> {
+  return (await runProgram<MemoryReply>('memory', request, environmentWith({ BLASNET_THREADS: undefined }))).peak;
+}
+
 async function measureWorkload(workload: string, rivals: readonly Contender[], settings: Settings): Promise<WorkloadResult> {
   const replies = new Map(rivals.map(({ id }): [string, Extract<Reply, { kind: 'speed' }>[]] => [id, []]));
+  const memory = { idle: [] as number[], training: [] as number[] };
+  const measuresMemory = native.available && memoryBars[workload] !== undefined;
   for (let round = 0; round < settings.rounds; round++) {
     console.error(`${workload}: round ${round + 1} of ${settings.rounds}`);
     for (const contender of rivals) {
       const reply = await ask(contender, workload, { kind: 'speed', seconds: settings.seconds });
       if (reply.kind === 'speed') replies.get(contender.id)?.push(reply);
+    }
+    if (measuresMemory) {
+      memory.idle.push(await peakMemory({}));
+      memory.training.push(await peakMemory({ workload }));
     }
   }
   console.error(`${workload}: loss and accuracy`);
@@ -49,50 +60,38 @@ async function measureWorkload(workload: string, rivals: readonly Contender[], s
     const { equipment } = rounds[0];
     results.push({ contender: contender.id, equipment, rates, samplesPerRound, busyCores, ...(learned && { learned }) });
   }
-  return { workload, contenders: results };
+  return { workload, contenders: results, ...(measuresMemory && { memory }) };
 }
 
-async function measureAll(options: Options): Promise<Results> {
-  const settings: Settings = {
-    rounds: options.rounds,
-    seconds: options.seconds,
-    learnSamples: options.quick ? QUICK_SAMPLES : EPOCH_SAMPLES,
-    quick: options.quick,
-  };
-  const rivals = contenders.filter((contender) => !contender.native || native.available);
+async function main({ rounds, seconds, quick, name, check, workloads: ids }: Options): Promise<void> {
+  const settings: Settings = { rounds, seconds, quick, learnSamples: quick ? QUICK_SAMPLES : EPOCH_SAMPLES };
+  const date = new Date().toISOString().slice(0, 10);
   const before = readLoad();
-  const workloads: WorkloadResult[] = [];
-  for (const workload of options.workloads) {
-    const convolves = findWorkload(workload).convolutions.length > 0;
-    const able = convolves ? rivals.filter((contender) => contender.convolves) : rivals;
-    workloads.push(await measureWorkload(workload, able, settings));
-  }
-  return {
-    date: new Date().toISOString().slice(0, 10),
-    machine: describeMachine([before, readLoad()]),
-    settings,
-    // The rest of the reason names files of this machine.
-    ...(native.available ? {} : { nativeMissing: native.reason.split(' (')[0] }),
-    workloads,
+  const machine = describeMachine([before, before]);
+  const measure = (id: string) => {
+    const able = contenders.filter((contender) =>
+      takesPart(contender, findWorkload(id), { cores: machine.cores, native: native.available }),
+    );
+    return measureWorkload(id, able, settings);
   };
+  const workloads = await measureInTurn(ids, measure, (found, remaining) => {
+    const results: Results = {
+      date,
+      machine: { ...machine, load: [before, readLoad()] },
+      settings,
+      // The rest of the reason names files of this machine.
+      ...(native.available ? {} : { nativeMissing: native.reason.split(' (')[0] }),
+      workloads: found,
+      remaining,
+    };
+    const report = renderReport(results);
+    return `${report}\n\nKept in ${keep(name === undefined ? 'latest' : `${date}-${name}`, results, report)}`;
+  });
+  if (check) requireBars(checkBars({ workloads, machine }));
 }
 
-async function main(options: Options): Promise<void> {
-  const results = await measureAll(options);
-  const report = renderReport(results);
-  console.log(report);
-  console.log(`\nKept in ${keep(options.name === undefined ? 'latest' : `${results.date}-${options.name}`, results, report)}`);
-  if (!options.check) return;
-  const barResults = checkBars(results);
-  if (barResults.length === 0) throw new Error('--check: no bar concerns these workloads');
-  if (barResults.some(({ passed }) => !passed)) process.exitCode = 1;
-}
-
-try {
+await runAsProgram('bench', async () => {
   const options = parseOptions(process.argv.slice(2));
   if (options === undefined) console.log(help);
   else await main(options);
-} catch (error) {
-  console.error(`bench: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
+});

@@ -6,6 +6,8 @@ export interface Task {
   /** Samples of a pass over all data: work is done in passes, or in parts of one where a pass takes too long. */
   readonly passSamples: number;
   readonly batchSize: number;
+  /** Batches that are timed at least; 1 unless told. */
+  readonly leastBatches?: number;
   /** Starts afresh. */
   begin(): Work | Promise<Work>;
 }
@@ -21,10 +23,10 @@ export interface Measurement {
 const WARM_UP_SHARE = 0.3;
 
 /** Samples to work on for about `seconds`: whole passes, or the whole batches that fit where a pass takes longer. */
-export function plannedSamples(rate: number, seconds: number, { passSamples, batchSize }: Task): number {
+export function plannedSamples(rate: number, seconds: number, { passSamples, batchSize, leastBatches = 1 }: Task): number {
   const affordable = rate * seconds;
   if (affordable >= passSamples) return Math.round(affordable / passSamples) * passSamples;
-  return Math.max(1, Math.floor(affordable / batchSize)) * batchSize;
+  return Math.max(leastBatches, Math.floor(affordable / batchSize)) * batchSize;
 }
 
 async function time(work: Work, samples: number): Promise<Measurement> {

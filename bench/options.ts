@@ -12,7 +12,7 @@ export interface Options {
 }
 
 export const help = `npm run bench -- [options]
-  --workloads M1,M2  what to measure (default ${defaultWorkloads.join(',')}; there are ${workloads.map(({ id }) => id).join(', ')})
+  --workloads M1,M2  what to measure (default ${defaultWorkloads.join(',')}; there are ${workloads.map(({ id }) => id).join(', ')}; or all)
   --rounds N         rounds of all contenders (default 5)
   --seconds S        timing of a contender in a round (default 3)
   --quick            one round of 0.5 s: shows that the benchmark works
@@ -39,12 +39,17 @@ export function machineName(name: string | undefined): string | undefined {
   return name;
 }
 
+/** Ids of the workloads that a list with commas names, or of all. */
+export function workloadIds(list: string): string[] {
+  return list === 'all' ? workloads.map(({ id }) => id) : list.split(',').map((id) => findWorkload(id).id);
+}
+
 /** Undefined when help is asked for; throws for anything that makes no sense. */
 export function parseOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      workloads: { type: 'string' },
+      workloads: { type: 'string', default: defaultWorkloads.join(',') },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       quick: { type: 'boolean', default: false },
@@ -55,9 +60,8 @@ export function parseOptions(args: readonly string[]): Options | undefined {
   });
   if (values.help) return undefined;
   const { quick, check } = values;
-  const chosen = values.workloads?.split(',') ?? defaultWorkloads;
   return {
-    workloads: chosen.map((id) => findWorkload(id).id),
+    workloads: workloadIds(values.workloads),
     rounds: positiveInteger('rounds', values.rounds ?? (quick ? '1' : '5')),
     seconds: positive('seconds', values.seconds ?? (quick ? '0.5' : '3')),
     quick,
@@ -83,4 +87,31 @@ export function parseKernelOptions(args: readonly string[]): KernelOptions | und
   });
   if (values.help) return undefined;
   return { seconds: positive('seconds', values.seconds), name: machineName(values.name) };
+}
+
+export interface ScalingOptions {
+  readonly seconds: number;
+  readonly quick: boolean;
+  readonly name: string | undefined;
+}
+
+export const scalingHelp = `npm run bench:scaling -- [options]
+  --seconds S        timing of a network (default 1)
+  --quick            a few small networks, 0.1 s each: shows that the benchmark works
+  --name NAME        keep the results as bench/results/<date>-NAME-scaling.{json,md}, not latest.scaling.{json,md}`;
+
+/** As {@link parseOptions}, for networks of many sizes. */
+export function parseScalingOptions(args: readonly string[]): ScalingOptions | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seconds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      name: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const { quick } = values;
+  return { seconds: positive('seconds', values.seconds ?? (quick ? '0.1' : '1')), quick, name: machineName(values.name) };
 }

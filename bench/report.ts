@@ -1,7 +1,7 @@
 import { type BarResult, checkBars } from './bars.js';
-import { type Contender, contenders } from './contenders.js';
+import { findContender } from './contenders.js';
 import type { Machine } from './machine.js';
-import { type ContenderResult, findContender, type Results, type WorkloadResult } from './results.js';
+import { type ContenderResult, type Results, resultOf, type WorkloadResult } from './results.js';
 import { median, ratios, type Summary, summarize } from './statistics.js';
 import { type Column, renderTable } from './table.js';
 import { describeWorkload, EPOCH_SAMPLES, findWorkload, flopsPerSample, passSamples } from './workloads.js';
@@ -46,22 +46,18 @@ function ratioTo(result: ContenderResult, other: ContenderResult | undefined): s
   return summary === undefined ? NONE : formatRatio(summary.median);
 }
 
-function titleOf(id: Contender['id']): string {
-  return contenders.find((contender) => contender.id === id)?.title ?? id;
-}
-
 function workloadRow(result: ContenderResult, all: WorkloadResult): string[] {
   const { equipment, learned } = result;
   const rates = summarize(result.rates);
   return [
-    titleOf(result.contender),
+    findContender(result.contender).title,
     String(equipment.threads),
     median(result.busyCores).toFixed(2),
     equipment.blas ?? NONE,
     equipment.simd ?? NONE,
     rates === undefined ? NONE : spread(rates, count),
-    ratioTo(result, findContender(all, 'floor')),
-    ratioTo(result, findContender(all, 'typescript')),
+    ratioTo(result, resultOf(all, 'floor')),
+    ratioTo(result, resultOf(all, 'typescript')),
     fraction(learned?.loss),
     fraction(learned?.accuracy),
   ];
@@ -71,8 +67,9 @@ function workloadRow(result: ContenderResult, all: WorkloadResult): string[] {
 function partialPasses(result: WorkloadResult, whole: number): string[] {
   return result.contenders.flatMap(({ contender, samplesPerRound }) => {
     const [least, most] = [Math.min(...samplesPerRound), Math.max(...samplesPerRound)];
-    if (contender === 'floor' || most >= whole) return [];
-    return [`${titleOf(contender)} (${least === most ? count(most) : `${count(least)} to ${count(most)}`} samples a round)`];
+    const { kind, title } = findContender(contender);
+    if (kind === 'floor' || most >= whole) return [];
+    return [`${title} (${least === most ? count(most) : `${count(least)} to ${count(most)}`} samples a round)`];
   });
 }
 
@@ -83,7 +80,13 @@ export function renderWorkload(result: WorkloadResult): string {
   const rows = result.contenders.map((contender) => workloadRow(contender, result));
   const partial = partialPasses(result, passSamples(workload));
   const note = partial.length === 0 ? [] : [`Timed on part of a pass, in whole batches: ${partial.join(', ')}.`];
-  return [heading, size, renderTable(columns, rows), ...note].join('\n\n');
+  return [heading, size, renderTable(columns, rows), ...note, ...renderMemory(result)].join('\n\n');
+}
+
+function renderMemory({ memory }: WorkloadResult): string[] {
+  if (memory === undefined) return [];
+  const [idle, training] = [median(memory.idle), median(memory.training)].map((megabytes) => megabytes.toFixed(0));
+  return [`Peak of memory: ${training} MB with native training on all threads, ${idle} MB with the data alone.`];
 }
 
 export function renderMachine(machine: Machine): string {
@@ -109,30 +112,41 @@ function renderMethod({ settings }: Results): string {
     `The contenders run in turn, in ${turns}, each time in a process of its own: a warm-up, then a fresh network for about`,
     `${seconds} s, in whole epochs of gather, forward, backward and update. Rates are medians of the rounds, with the least and the`,
     'most; ratios are taken within each round, and their median is told. The floor is the matrix products of a step alone, on one',
-    'thread, all steps in one native call. Where fewer cores were busy than a contender has threads, other programs held it up.',
+    'thread, all steps in one native call: handed to OpenBLAS whole, and cut small as the network cuts them. A core is taken by a',
+    'process that loops. Where fewer cores were busy than a contender has threads, other programs held it up.',
     `Loss and accuracy are those on the test data after one epoch ${amount}from fresh weights.`,
   ].join('\n');
 }
 
-export function renderBars(results: readonly BarResult[]): string {
+function renderLimit(limit: BarResult['limit']): string {
+  const [sign, value] = 'least' in limit ? ['≥', limit.least] : ['≤', limit.most];
+  return `${sign} ${Number(value.toFixed(2))}`;
+}
+
+export function renderBars(results: readonly BarResult[]): string[] {
+  if (results.length === 0) return [];
   const barColumns: Column[] = [
     { title: 'bar', align: 'left' },
-    { title: 'at least', align: 'right' },
-    { title: 'ratio (min–max)', align: 'right' },
+    { title: 'limit', align: 'right' },
+    { title: 'found (min–max)', align: 'right' },
     { title: '', align: 'left' },
   ];
-  const rows = results.map(({ bar, ratio, passed }) => [
-    `${bar.workload}: ${titleOf(bar.contender)} / ${titleOf(bar.against)}`,
-    String(bar.least),
-    ratio === undefined ? 'not measured' : spread(ratio, formatRatio),
-    passed ? 'reached' : 'missed',
+  const rows = results.map(({ title, limit, found, verdict }) => [
+    title,
+    renderLimit(limit),
+    found === undefined ? NONE : spread(found, formatRatio),
+    verdict,
   ]);
-  return renderTable(barColumns, rows);
+  return ['## Bars', renderTable(barColumns, rows)];
+}
+
+/** Says that a run ended early. */
+export function renderRemaining(remaining: readonly string[]): string[] {
+  return remaining.length === 0 ? [] : [`**Not reached: ${remaining.join(', ')}.**`];
 }
 
 /** The whole report, as Markdown that reads well as plain text. */
 export function renderReport(results: Results): string {
-  const barResults = checkBars(results);
   return [
     `# Training speed, ${results.date}`,
     renderMachine(results.machine),
@@ -140,6 +154,7 @@ export function renderReport(results: Results): string {
     ...(results.settings.quick ? ['A quick run: it shows that the benchmark works, and nothing about speed.'] : []),
     ...(results.nativeMissing === undefined ? [] : [`There are no native contenders: ${results.nativeMissing}`]),
     ...results.workloads.map(renderWorkload),
-    ...(barResults.length === 0 ? [] : ['## Bars', renderBars(barResults)]),
+    ...renderRemaining(results.remaining),
+    ...renderBars(checkBars(results)),
   ].join('\n\n');
 }

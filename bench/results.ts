@@ -16,9 +16,19 @@ export interface ContenderResult {
   readonly learned?: Learned;
 }
 
+/** Peaks of processes' memory in MB, round by round. */
+export interface Memory {
+  /** Of a process that has loaded the data and does no more. */
+  readonly idle: readonly number[];
+  /** Of one that trains on them, natively and on all threads. */
+  readonly training: readonly number[];
+}
+
 export interface WorkloadResult {
   readonly workload: string;
   readonly contenders: readonly ContenderResult[];
+  /** Of workloads that have a bar for it. */
+  readonly memory?: Memory;
 }
 
 export interface Settings {
@@ -38,8 +48,10 @@ export interface Results {
   /** Why there are no native contenders. */
   readonly nativeMissing?: string;
   readonly workloads: readonly WorkloadResult[];
+  /** Workloads that were asked for and not reached. */
+  readonly remaining: readonly string[];
 }
 
-export function findContender(result: WorkloadResult | undefined, contender: ContenderId): ContenderResult | undefined {
+export function resultOf(result: WorkloadResult | undefined, contender: ContenderId): ContenderResult | undefined {
   return result?.contenders.find((candidate) => candidate.contender === contender);
 }

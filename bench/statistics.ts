@@ -19,8 +19,17 @@ export function summarize(values: readonly number[]): Summary | undefined {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
+function byRound(first: readonly number[], second: readonly number[], combine: (a: number, b: number) => number): number[] {
+  if (first.length !== second.length) throw new Error(`${first.length} rounds against ${second.length}`);
+  return first.map((value, round) => combine(value, second[round]));
+}
+
 /** Numerator over denominator of each round: what slows down a whole round leaves its ratio alone. */
 export function ratios(numerators: readonly number[], denominators: readonly number[]): number[] {
-  if (numerators.length !== denominators.length) throw new Error(`${numerators.length} rounds against ${denominators.length}`);
-  return numerators.map((numerator, round) => numerator / denominators[round]);
+  return byRound(numerators, denominators, (a, b) => a / b);
+}
+
+/** What each round's value is beyond that of the other list. */
+export function differences(values: readonly number[], others: readonly number[]): number[] {
+  return byRound(values, others, (a, b) => a - b);
 }

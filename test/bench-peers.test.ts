@@ -1,20 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { describeMachine } from '../bench/machine.js';
+import { checkPeerBars, peerBars } from '../bench/peers/bars.js';
 import { reasonOf } from '../bench/peers/installation.js';
+import { rank } from '../bench/peers/measurement.js';
 import { parsePeerOptions } from '../bench/peers/options.js';
 import { crossEntropy } from '../bench/peers/outputs.js';
-import { findPeer, peers } from '../bench/peers/peers.js';
+import { findPeer, peers, type Setting } from '../bench/peers/peers.js';
 import { peerEnvironment } from '../bench/peers/processes.js';
 import { blasnetRatio, renderPeerReport } from '../bench/peers/report.js';
 import type { EntrantResult, PeerResults } from '../bench/peers/results.js';
 import { lastLine } from '../bench/processes.js';
-import { findWorkload } from '../bench/workloads.js';
+import { findWorkload, workloads } from '../bench/workloads.js';
 
 describe('options', () => {
   it('has defaults, and refuses what makes no sense', () => {
     expect(parsePeerOptions([])).toMatchObject({ rounds: 5, seconds: 3, python: 'python3', peers: peers.map(({ id }) => id) });
     expect(parsePeerOptions(['--quick', '--peers', 'pytorch,jax-js'])).toMatchObject({ rounds: 1, peers: ['pytorch', 'jax-js'] });
     expect(parsePeerOptions(['--help'])).toBeUndefined();
+    expect(parsePeerOptions(['--check'])).toMatchObject({ check: true });
+    expect(parsePeerOptions(['--workloads', 'all'])?.workloads).toEqual(workloads.map(({ id }) => id));
     expect(() => parsePeerOptions(['--peers', 'none'])).toThrow('no peer none');
     expect(() => parsePeerOptions(['--workloads', 'M9'])).toThrow('no workload M9');
     expect(() => parsePeerOptions(['--rounds', '1.5'])).toThrow('integer');
@@ -107,7 +111,7 @@ describe('report', () => {
       entrant('pytorch', [200, 100, 180], { setting: 'flat', learned: { loss: 0.25, accuracy: 0.93, samples: 60_000 } }),
       entrant('brain.js', [4, 3, 3.6], { learned: { accuracy: 0.5, samples: 480 } }),
     ],
-    failures: [{ title: 'jax', group: 'one', reason: 'out of memory' } as const],
+    failures: [{ entrant: 'jax', title: 'jax', group: 'one', reason: 'out of memory' } as const],
   };
   const results: PeerResults = {
     date: '2026-01-02',
@@ -115,6 +119,7 @@ describe('report', () => {
     settings: { rounds: 3, seconds: 3, learnSamples: 60_000, quick: false },
     peers: [{ peer: 'x', title: 'X', missing: 'not found', remark: 'odd' }],
     workloads: [workload],
+    remaining: ['P1'],
   };
 
   it('holds a peer against blasnet on the same number of threads', () => {
@@ -129,5 +134,94 @@ describe('report', () => {
     expect(report).toContain('brain.js (480 samples)');
     expect(report).toContain('jax failed: out of memory');
     expect(report).toContain('X: takes no part: not found (odd)');
+    expect(report).toContain('Not reached: P1.');
+    expect(report).toMatch(/M1: blasnet, all threads \/ pytorch.*≥ 2\.8.*4\.00 \(4\.00–6\.00\).*reached/);
+  });
+});
+
+describe('bars', () => {
+  const machine = { ...describeMachine([0, 0]), cores: 4 };
+  const check = (
+    workload: string,
+    entrants: EntrantResult[],
+    cores = 4,
+    failures: PeerResults['workloads'][0]['failures'] = [],
+  ) => checkPeerBars({ machine: { ...machine, cores }, workloads: [{ workload, entrants, failures }] });
+  const all = { group: 'all' } as const;
+
+  it('takes the fastest of a peer’s threads and of the JavaScript peers', () => {
+    const results = check('M1', [
+      entrant('blasnet', [400, 400]),
+      entrant('blasnet', [800, 600], all),
+      entrant('pytorch', [250, 250]),
+      entrant('pytorch', [100, 100], all),
+      entrant('jax', [300, 300]),
+      entrant('jax', [400, 400], all),
+      entrant('jax-js', [50, 50]),
+      entrant('tfjs-node', [20, 20], all),
+    ]);
+    expect(results.map(({ title, found, verdict }) => [title, found?.median, verdict])).toEqual([
+      ['M1: blasnet, all threads / pytorch', 2.8, 'reached'],
+      ['M1: blasnet, one thread / jax', 400 / 300, 'reached'],
+      ['M1: blasnet, all threads / jax', 1.75, 'reached'],
+      ['M1: blasnet, all threads / the fastest JavaScript peer: jax-js', 14, 'reached'],
+    ]);
+  });
+
+  it('misses no bar of peers that take no part or fail, or for other machines', () => {
+    const failures = [{ entrant: 'jax', title: 'JAX', group: 'all', reason: 'no memory' } as const];
+    const results = check('M2L', [entrant('blasnet', [1]), entrant('blasnet', [1], all), entrant('jax', [1])], 4, failures);
+    expect(results.map(({ verdict }) => verdict)).toEqual([
+      'not measured: PyTorch takes no part',
+      'missed',
+      'not measured: JAX failed',
+    ]);
+    expect(results.map(({ missed }) => missed)).toEqual([false, true, false]);
+    const large = check('M2L', [entrant('blasnet', [1], all), entrant('jax', [1], all)], 16);
+    expect(large[2].verdict).toBe('not measured: for 2 to 8 cores');
+  });
+
+  it('gives a single image 0.6 of the time of onnxruntime', () => {
+    const reached = (rate: number) =>
+      check('P1single', [entrant('blasnet', [rate], all), entrant('onnxruntime-node', [60])]).map(({ missed }) => !missed);
+    expect([reached(99), reached(101)]).toEqual([[false], [true]]);
+  });
+
+  it('names workloads that the peers can do', () => {
+    for (const { workload, peers: ids } of peerBars) {
+      expect(
+        ids.some((id) => findPeer(id).workloads.includes(workload)),
+        workload,
+      ).toBe(true);
+    }
+  });
+});
+
+describe('the trial of settings', () => {
+  const setting = (name: string, threads: string): Setting => ({ name, environment: { OMP_NUM_THREADS: threads } });
+  const rates: Record<string, number> = { a: 1, b: 5, c: 4, d: 2, e: 3 };
+  const settings = [setting('a', '1'), setting('b', '2'), setting('c', '1'), setting('d', '2'), setting('e', '1')];
+
+  it('runs those that share an environment together, and ranks all', async () => {
+    const asked: string[][] = [];
+    const ranked = await rank(settings, async (shared) => {
+      asked.push(shared.map(({ name }) => name));
+      return shared.map(({ name }) => ({ samplesPerSecond: rates[name] }));
+    });
+    expect(asked).toEqual([
+      ['a', 'c', 'e'],
+      ['b', 'd'],
+    ]);
+    expect(ranked.map(({ name }) => name)).toEqual(['b', 'c', 'e', 'd', 'a']);
+  });
+
+  it('leaves out what fails, and says why where all do', async () => {
+    const ranked = await rank(settings, async (shared) => {
+      if (shared.length === 2) throw new Error('crashed');
+      return shared.map(({ name }) => (name === 'c' ? { error: 'RuntimeError: fused' } : { samplesPerSecond: rates[name] }));
+    });
+    expect(ranked.map(({ name }) => name)).toEqual(['e', 'a']);
+    const failure = rank(settings, async (shared) => shared.map(() => ({ error: 'RuntimeError: fused' })));
+    await expect(failure).rejects.toThrow('RuntimeError: fused');
   });
 });

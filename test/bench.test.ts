@@ -1,20 +1,35 @@
-import { typescript } from 'blasnet/kernels';
-import { describe, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { native, typescript } from 'blasnet/kernels';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { AlignedMemory } from '../bench/aligned.js';
-import { checkBars } from '../bench/bars.js';
-import type { ContenderId, Reply } from '../bench/contenders.js';
+import { bars, checkBars, judge, requireBars } from '../bench/bars.js';
+import {
+  type ContenderId,
+  contenderEnvironment,
+  contenderIds,
+  contenders,
+  findContender,
+  type Reply,
+  takesPart,
+} from '../bench/contenders.js';
 import { gemmCalls } from '../bench/floor.js';
 import { Operands } from '../bench/kernel-case.js';
 import { kernelCases } from '../bench/kernel-cases.js';
 import { describeMachine } from '../bench/machine.js';
 import { plannedSamples } from '../bench/measure.js';
-import { parseKernelOptions, parseOptions } from '../bench/options.js';
-import { environmentWith, runProgram } from '../bench/processes.js';
+import type { MemoryReply } from '../bench/memory.js';
+import { parseKernelOptions, parseOptions, parseScalingOptions } from '../bench/options.js';
+import { besideBusyProcess, environmentWith, root, runProgram } from '../bench/processes.js';
 import { gemm } from '../bench/reference/gemm.js';
 import { ReferenceNetwork, randomNumbers } from '../bench/reference/network.js';
 import { formatRatio, renderReport } from '../bench/report.js';
 import type { ContenderResult, Results } from '../bench/results.js';
-import { median, ratios, summarize } from '../bench/statistics.js';
+import type { ScalingReply } from '../bench/scaling-contender.js';
+import { renderScaling } from '../bench/scaling-report.js';
+import { differences, median, ratios, summarize } from '../bench/statistics.js';
 import { renderTable } from '../bench/table.js';
 import { findWorkload, flopsPerSample, workloads } from '../bench/workloads.js';
 
@@ -36,6 +51,7 @@ describe('statistics', () => {
     // A round in which both were slow counts as any other.
     expect(ratios([100, 10, 100], [50, 5, 20])).toEqual([2, 2, 5]);
     expect(() => ratios([1, 2], [1])).toThrow('2 rounds against 1');
+    expect(differences([5, 3], [1, 2])).toEqual([4, 1]);
   });
 });
 
@@ -60,6 +76,7 @@ describe('workloads', () => {
     expect(plannedSamples(1000, 3.4, task)).toBe(3000);
     expect(plannedSamples(100, 3, task)).toBe(256);
     expect(plannedSamples(1, 3, task)).toBe(64);
+    expect(plannedSamples(1, 3, { ...task, leastBatches: 3 })).toBe(192);
   });
 });
 
@@ -84,7 +101,11 @@ describe('options', () => {
     ]) {
       expect(() => parseOptions(args), args.join(' ')).toThrow();
     }
+    expect(parseOptions(['--workloads', 'all'])?.workloads).toEqual(workloads.map(({ id }) => id));
     expect(parseKernelOptions(['--seconds', '0.1'])).toEqual({ seconds: 0.1, name: undefined });
+    expect(parseScalingOptions([])).toEqual({ seconds: 1, quick: false, name: undefined });
+    expect(parseScalingOptions(['--quick'])).toEqual({ seconds: 0.1, quick: true, name: undefined });
+    expect(() => parseScalingOptions(['--seconds', '0'])).toThrow('positive');
   });
 });
 
@@ -95,32 +116,92 @@ function contender(id: ContenderId, rates: number[], changes: Partial<ContenderR
 
 const example: Results = {
   date: '2026-01-02',
-  machine: describeMachine([0, 0]),
+  machine: { ...describeMachine([0, 0]), cores: 2 },
   settings: { rounds: 3, seconds: 3, learnSamples: 60_000, quick: false },
   workloads: [
     {
       workload: 'M1',
       contenders: [
         contender('floor', [500_000, 400_000, 450_000], { equipment: { threads: 1, blas: 'OpenBLAS Haswell' } }),
-        contender('native-1', [400_000, 300_000, 360_000], { learned: { loss: 0.25, accuracy: 0.93 } }),
+        contender('floor-cut', [800_000, 800_000, 800_000]),
+        contender('native-1', [450_000, 340_000, 390_000], { learned: { loss: 0.25, accuracy: 0.93 } }),
+        contender('native-contended', [450_000, 255_000, 273_000]),
         contender('typescript', [20_000, 10_000, 15_000], { samplesPerRound: [30_016, 29_952, 30_016] }),
         contender('reference', [20_000, 20_000, 20_000]),
       ],
+      memory: { idle: [100, 101, 102], training: [130, 141, 143] },
     },
   ],
+  remaining: ['M2'],
 };
 
+describe('contenders', () => {
+  const taking = (workload: string, cores: number, native = true) =>
+    contenders.filter((item) => takesPart(item, findWorkload(workload), { cores, native })).map(({ id }) => id);
+
+  it('take part where the machine is large enough and they are fast enough', () => {
+    expect(taking('M1', 8)).toEqual(contenderIds);
+    expect(taking('M1', 2)).not.toContain('native-8');
+    expect(taking('M1', 1)).not.toContain('native-contended');
+    expect(taking('M2L', 2)).toEqual(['floor', 'floor-cut', 'native-1', 'native', 'native-contended']);
+    expect(taking('M3', 1)).toEqual(['native-1', 'native', 'typescript']);
+    expect(taking('M2', 8, false)).toEqual(['typescript', 'reference']);
+  });
+
+  it('give OpenBLAS the products of the floor whole', () => {
+    expect(contenderEnvironment(findContender('floor'))).toMatchObject({ BLASNET_GEMM_TILES: '0', BLASNET_THREADS: '1' });
+    expect(contenderEnvironment(findContender('floor-cut')).BLASNET_GEMM_TILES).toBe(process.env.BLASNET_GEMM_TILES);
+    expect(contenderEnvironment(findContender('native')).BLASNET_THREADS).toBeUndefined();
+  });
+});
+
 describe('bars', () => {
-  it('holds the median of the rounds against the bar, and fails what was not measured', () => {
-    const results = checkBars(example);
-    expect(results.map(({ bar, passed }) => [bar.contender, bar.against, passed])).toEqual([
-      ['native', 'typescript', false],
-      ['native-1', 'floor', true],
-      ['typescript', 'reference', false],
+  const verdicts = (results: Pick<Results, 'workloads' | 'machine'>) =>
+    checkBars(results).map(({ title, verdict }) => [title.replace(/^\w+: /, ''), verdict]);
+
+  it('holds the median of the rounds against the bar, and misses what was not measured', () => {
+    expect(verdicts(example)).toEqual([
+      ['blasnet native, one thread / floor: OpenBLAS’s products', 'reached'],
+      ['blasnet native, all threads / blasnet native, one thread', 'missed: not measured'],
+      ['blasnet native, all threads / blasnet TypeScript', 'missed: not measured'],
+      ['blasnet native, one core taken / blasnet native, one thread', 'missed'],
+      ['blasnet TypeScript / pure-JavaScript reference', 'missed'],
+      ['memory of training, MB', 'reached'],
     ]);
-    expect(results[0].ratio).toBeUndefined();
-    expect(results[1].ratio).toEqual({ median: 0.8, min: 0.75, max: 0.8 });
-    expect(results[2].ratio?.median).toBe(0.75);
+    const [floor, , , contended, , memory] = checkBars(example);
+    expect(floor.found?.median).toBeCloseTo(390 / 450);
+    expect(contended.found).toEqual({ median: 0.75, min: 0.7, max: 1 });
+    expect(memory.found).toEqual({ median: 40, min: 30, max: 41 });
+  });
+
+  it('names only contenders that run the workload on a large machine', () => {
+    for (const { workload, contender: first, against } of bars) {
+      for (const id of [first, against]) {
+        const takes = takesPart(findContender(id), findWorkload(workload), { cores: 8, native: true });
+        expect(takes, `${workload}, ${id}`).toBe(true);
+      }
+    }
+  });
+
+  it('excuses what needs a larger machine', () => {
+    const workloads = [{ workload: 'M4', contenders: [contender('native-1', [100])] }];
+    const small = checkBars({ machine: example.machine, workloads });
+    expect(small.map(({ verdict, missed }) => [verdict, missed])).toEqual([['not measured: needs 8 cores', false]]);
+    const large = checkBars({ machine: { ...example.machine, cores: 8 }, workloads });
+    expect(large.map(({ missed }) => missed)).toEqual([true]);
+  });
+
+  it('sets the exit status where one is missed', () => {
+    const status = process.exitCode;
+    try {
+      requireBars([judge('memory', { most: 40 }, summarize([40]))]);
+      expect(process.exitCode).toBe(status);
+      requireBars([judge('memory', { most: 40 }, summarize([41]))]);
+      expect(process.exitCode).toBe(1);
+    } finally {
+      process.exitCode = status;
+    }
+    expect(() => requireBars([])).toThrow('no bar');
   });
 });
 
@@ -142,10 +223,28 @@ describe('report', () => {
   it('tells rates with their spread, ratios, loss, accuracy, parts of epochs and bars', () => {
     const report = renderReport(example);
     expect(report).toContain('450,000 (400,000–500,000)');
-    expect(report).toMatch(/native, one thread.*0\.80.*0\.2500.*0\.9300/);
+    expect(report).toMatch(/native, one thread.*0\.87.*0\.2500.*0\.9300/);
     expect(report).toContain('blasnet TypeScript (29,952 to 30,016 samples a round)');
-    expect(report).toMatch(/one thread \/ GEMM floor.*0\.7.*0\.80 \(0\.75–0\.80\).*reached/);
-    expect(report).toMatch(/all threads \/ blasnet TypeScript.*not measured.*missed/);
+    expect(report).toMatch(/one thread \/ floor.*≥ 0\.85.*0\.87 \(0\.85–0\.90\).*reached/);
+    expect(report).toMatch(/all threads \/ blasnet TypeScript.*–.*missed: not measured/);
+    expect(report).toMatch(/memory of training, MB.*≤ 40.*40\.0 \(30\.0–41\.0\).*reached/);
+    expect(report).toContain('141 MB with native training on all threads, 101 MB with the data alone');
+    expect(report).toContain('Not reached: M2.');
+  });
+
+  it('tells what threads gain, and what is not known yet', () => {
+    const report = renderScaling({
+      date: '2026-01-02',
+      machine: describeMachine([0, 0]),
+      seconds: 1,
+      quick: false,
+      sizes: { threads: [1, 2, 4], batches: [16, 64], widths: [32] },
+      speeds: [{ batchSize: 16, width: 32, blas: 'OpenBLAS Haswell', rates: [1000, 1500, 1250] }],
+      remaining: ['batch 64 and width 32'],
+    });
+    expect(report).toMatch(/2 threads\n\n.*width 32.*\n.*\n\|\s+16 \|\s+1,500 \|\n\|\s+64 \|\s+– \|/);
+    expect(report).toMatch(/4 threads \/ one thread\n\n.*\n.*\n\|\s+16 \|\s+1\.25 \|/);
+    expect(report).toContain('Not reached: batch 64 and width 32.');
   });
 
   it('describes the machine without its name or paths', () => {
@@ -226,5 +325,108 @@ describe("a contender's process", () => {
   it('that fails says why', async () => {
     const request = { contender: 'typescript', workload: 'M9', task: { kind: 'speed', seconds: 0.2 } };
     await expect(runProgram('contender', request, environmentWith({}))).rejects.toThrow('no workload M9');
+  });
+});
+
+function isAlive(id: number): boolean {
+  try {
+    return process.kill(id, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function waitFor(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+describe('a busy process', () => {
+  it('is gone after the work, and after an error', async () => {
+    const ids: number[] = [];
+    const alive: boolean[] = [];
+    const note = (id: number) => {
+      ids.push(id);
+      alive.push(isAlive(id));
+    };
+    expect(await besideBusyProcess(async (id) => [note(id)].length)).toBe(1);
+    const failure = besideBusyProcess(async (id) => {
+      note(id);
+      throw new Error('no');
+    });
+    await expect(failure).rejects.toThrow('no');
+    expect(alive).toEqual([true, true]);
+    expect(ids.map(isAlive)).toEqual([false, false]);
+  });
+});
+
+/** A program that measures two items; the second takes for ever, beside a busy process whose number it tells. */
+const program = `
+  import { besideBusyProcess, environmentWith, runCommand } from '${url('processes')}';
+  import { measureInTurn, runAsProgram } from '${url('program')}';
+  const forever = () => besideBusyProcess((id) => {
+    console.error(id);
+    const code = 'setInterval(() => process.ppid === ' + process.pid + ' || process.exit(), 50)';
+    return runCommand(process.execPath, ['-e', code], environmentWith({}));
+  });
+  const measure = async (item) => (item === 'a' ? item : forever());
+  const record = (found, remaining) => 'found ' + found + ', remaining ' + remaining;
+  await runAsProgram('test', () => measureInTurn(['a', 'b', 'c'], measure, record));
+`;
+
+function url(name: string): string {
+  return pathToFileURL(join(root, 'build/tools/bench', `${name}.js`)).href;
+}
+
+describe('a program that is stopped', () => {
+  async function stop(signal: NodeJS.Signals) {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program]);
+    // What it has started ends with it.
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const said = { output: '', errors: '' };
+    child.stdout.on('data', (data) => {
+      said.output += data;
+    });
+    child.stderr.on('data', (data) => {
+      said.errors += data;
+    });
+    await waitFor(() => said.errors.includes('\n'));
+    const busy = Number.parseInt(said.errors, 10);
+    expect(isAlive(busy)).toBe(true);
+    child.kill(signal);
+    const [status] = await once(child, 'close');
+    await waitFor(() => !isAlive(busy));
+    return { ...said, status };
+  }
+
+  it.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('by %s tells what it found, and ends its processes', async (signal, expected) => {
+    const { output, errors, status } = await stop(signal);
+    expect(output).toBe('found a, remaining b,c\n');
+    expect(errors).toContain(`test: stopped by ${signal}`);
+    expect(status).toBe(expected);
+  });
+
+  it('by SIGKILL leaves no busy process', async () => {
+    await stop('SIGKILL');
+  });
+});
+
+describe.skipIf(!native.available)('peak of memory', () => {
+  it('is larger where a process trains', async () => {
+    const idle = await runProgram<MemoryReply>('memory', {}, environmentWith({}));
+    const training = await runProgram<MemoryReply>('memory', { workload: 'M1' }, environmentWith({}));
+    expect(idle.peak).toBeGreaterThan(50);
+    expect(training.peak).toBeGreaterThan(idle.peak);
+  });
+});
+
+describe.skipIf(!native.available)('a network of the scaling benchmark', () => {
+  it('trains three whole batches at least', async () => {
+    const request = { width: 32, batchSize: 4096, seconds: 0.001 };
+    const { measurement } = await runProgram<ScalingReply>('scaling-contender', request, environmentWith({}));
+    expect(measurement.samples).toBeGreaterThanOrEqual(3 * 4096);
+    expect(measurement.samples % 4096).toBe(0);
   });
 });

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { root, runCommand } from '../processes.js';
+import { root, runCommand, stopping } from '../processes.js';
 import type { JavaScriptPeer, Peer, PythonPeer } from './peers.js';
 
 const execute = promisify(execFile);
@@ -73,8 +73,9 @@ async function installPackages(peer: JavaScriptPeer): Promise<Presence> {
     ...(peer.scripts ? [] : ['--ignore-scripts']),
   ];
   try {
-    await execute(command, args, { cwd: folder, maxBuffer: 1 << 26, timeout: LONGEST });
+    await execute(command, args, { cwd: folder, maxBuffer: 1 << 26, timeout: LONGEST, signal: stopping.signal });
   } catch (error) {
+    stopping.signal.throwIfAborted();
     return { missing: `npm install failed: ${reasonOf(error)}` };
   }
   writeFileSync(join(folder, 'installed'), '');
@@ -86,6 +87,7 @@ async function findModule({ module, installation }: PythonPeer, python: string):
   try {
     return { version: await runCommand<string>(python, ['-c', code], process.env) };
   } catch (error) {
+    stopping.signal.throwIfAborted();
     return { missing: `${reasonOf(error)}; ${installation}, or --python of an interpreter that has it` };
   }
 }

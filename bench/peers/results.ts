@@ -20,6 +20,7 @@ export interface EntrantResult {
 }
 
 export interface Failure {
+  readonly entrant: string;
   readonly title: string;
   readonly group: Group;
   readonly reason: string;
@@ -51,4 +52,6 @@ export interface PeerResults {
   };
   readonly peers: readonly PeerStatus[];
   readonly workloads: readonly PeerWorkloadResult[];
+  /** Workloads that were asked for and not reached. */
+  readonly remaining: readonly string[];
 }

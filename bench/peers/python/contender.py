@@ -104,21 +104,40 @@ def learn(create, workload, samples, train, test):
     return {"loss": loss / len(test[1]), "accuracy": hits / len(test[1])}
 
 
+def trial(load, seconds, candidates, prepare):
+    """For each of several options the speed, or why there is none."""
+    results = []
+    for options in candidates:
+        try:
+            begin, pass_samples, batch = prepare(load(options))
+            results.append({"samplesPerSecond": measure(begin, seconds, pass_samples, batch)["samplesPerSecond"]})
+        except Exception as error:
+            results.append({"error": "%s: %s" % (type(error).__name__, error)})
+    return results
+
+
 def main():
     request = json.loads(sys.argv[1])
     workload, task = request["workload"], request["task"]
     train = data.load(request["data"], "train")
     test = data.load(request["data"], "t10k")
     adapter = importlib.import_module(request["adapter"])
-    create = adapter.load(workload, request["threads"], request["options"], train)
-    if task["kind"] == "learn":
-        reply = {"kind": "learn", "learned": learn(create, workload, task["samples"], train, test)}
-    else:
+
+    def load(options):
+        return adapter.load(workload, request["threads"], options, train)
+
+    def prepare(create):
         if workload["task"] == "train":
-            begin, pass_samples = training(create, workload, train), len(train[1])
-        else:
-            begin, pass_samples = prediction(create, workload, train, test), len(test[1])
-        measurement = measure(begin, task["seconds"], pass_samples, workload["batchSize"])
+            return training(create, workload, train), len(train[1]), workload["batchSize"]
+        return prediction(create, workload, train, test), len(test[1]), workload["batchSize"]
+
+    if task["kind"] == "trial":
+        reply = trial(load, task["seconds"], task["candidates"], prepare)
+    elif task["kind"] == "learn":
+        reply = {"kind": "learn", "learned": learn(load(request["options"]), workload, task["samples"], train, test)}
+    else:
+        begin, pass_samples, batch = prepare(load(request["options"]))
+        measurement = measure(begin, task["seconds"], pass_samples, batch)
         equipment = {"threads": request["threads"]}
         library = adapter.blas() or blas.describe()
         if library is not None:

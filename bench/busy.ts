@@ -1,0 +1,5 @@
+/** A process that keeps a core busy as long as its parent, whose number is the argument, lives. */
+const parent = Number(process.argv[2]);
+while (process.ppid === parent) {
+  for (let i = 0; i < 1e7; i++);
+}

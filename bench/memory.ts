@@ -1,0 +1,26 @@
+/** A process whose peak of memory is measured: it loads the data and, where a workload is named, trains on them. */
+import { mnist } from 'blasnet/data';
+import { findWorkload } from './workloads.js';
+
+export interface MemoryRequest {
+  /** Absent for a process that only loads the data. */
+  readonly workload?: string;
+}
+
+/** In MB. */
+export interface MemoryReply {
+  readonly peak: number;
+}
+
+const EPOCHS = 3;
+
+const { workload: id } = JSON.parse(process.argv[2]) as MemoryRequest;
+const { train } = await mnist();
+if (id !== undefined) {
+  const workload = findWorkload(id);
+  const { createBlasnetModel } = await import('./blasnet-model.js');
+  await createBlasnetModel(workload, 'native').train(train, workload.batchSize, EPOCHS);
+}
+// In kilobytes of 1024 bytes.
+const reply: MemoryReply = { peak: (process.resourceUsage().maxRSS * 1024) / 1e6 };
+process.stdout.write(`${JSON.stringify(reply)}\n`);
