@@ -1,0 +1,45 @@
+// `npm run test:long [-- names...]`: the jobs that take too long for `npm test` and .ci/run, all of them or the ones named.
+// A line per job; the output of one that failed follows, that of all is kept in build/long. Ends with `N passed, N failed`.
+
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root } from './support.mjs';
+
+const node = process.execPath;
+const vitest = [node, 'node_modules/vitest/vitest.mjs', 'run'];
+
+/** A job passes when its command ends with status 0; `env` is added to the environment. */
+const jobs = [{ name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } }];
+
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !jobs.some((job) => job.name === name));
+if (unknown.length > 0) {
+  console.error(`unknown job: ${unknown.join(', ')}; expected some of ${jobs.map((job) => job.name).join(', ')}`);
+  process.exit(2);
+}
+
+const logs = join(root, 'build/long');
+mkdirSync(logs, { recursive: true });
+let passed = 0;
+let failed = 0;
+for (const { name, command, env = {} } of jobs.filter((job) => names.length === 0 || names.includes(job.name))) {
+  const file = join(logs, `${name}.log`);
+  const log = openSync(file, 'w');
+  const begin = performance.now();
+  const { status, signal, error } = spawnSync(command[0], command.slice(1), {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  const seconds = Math.round((performance.now() - begin) / 1000);
+  if (status === 0) passed++;
+  else failed++;
+  console.log(
+    `${name}: ${status === 0 ? 'passed' : `failed (${error?.message ?? signal ?? `status ${status}`})`} (${seconds} s)`,
+  );
+  if (status !== 0) console.log(readFileSync(file, 'utf8').trimEnd().split('\n').slice(-150).join('\n').replace(/^/gm, '    '));
+}
+console.log(`${passed} passed, ${failed} failed`);
+if (failed > 0) process.exitCode = 1;
