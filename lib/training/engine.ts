@@ -44,13 +44,12 @@ export interface Job {
 interface Prepared {
   readonly program: Program;
   readonly executable: Executable;
-  readonly optimizer: Optimizer | undefined;
   readonly threads: number;
 }
 
 /** Work that pays for one more thread: about ten microseconds of matrix products. */
 const FLOPS_PER_THREAD = 2e6;
-/** Compiled programs kept for one network. */
+/** Compiled programs kept for one network without an optimizer, and with each optimizer. */
 const CACHE = 16;
 const NO_SCALARS = new Float64Array(0);
 
@@ -58,6 +57,10 @@ const NO_SCALARS = new Float64Array(0);
 export function allocate(backend: Backend, length: number): Float32Array {
   const buffer = sharedBuffer(Math.max(length, BLOCK) * 4 + 64);
   return new Float32Array(buffer, backend.adopt(buffer), length);
+}
+
+function disposedError(): BlasnetError {
+  return new BlasnetError('NETWORK_DISPOSED', 'network: it was disposed and can no longer be used');
 }
 
 /** A network's memory and its compiled programs on one backend; guards against two runs at a time. */
@@ -73,11 +76,13 @@ export class Engine {
   #work: Float32Array;
   /** Stands for blocks without elements. */
   readonly #none: Float32Array;
-  #cache = new Map<string, Prepared>();
+  /** Programs by the optimizer that they update with, or this engine: they go when the optimizer goes, and its moments with it. */
+  #programs = new WeakMap<object, Map<string, Prepared>>();
   #status: 'idle' | 'busy' | 'disposed' = 'idle';
   #control: Control | undefined;
   #listing: Listing | undefined;
   #rewrite: boolean;
+  readonly #disposal = new AbortController();
 
   constructor(model: Model, backend: Backend, rewrite = true) {
     this.model = model;
@@ -97,6 +102,11 @@ export class Engine {
     return this.#status === 'disposed';
   }
 
+  /** Aborted by {@link dispose}, with the error that further use throws. */
+  get disposal(): AbortSignal {
+    return this.#disposal.signal;
+  }
+
   /** Throws when a run is on or the network is disposed. */
   checkIdle(): void {
     if (this.#status === 'busy')
@@ -105,8 +115,7 @@ export class Engine {
   }
 
   checkUsable(): void {
-    if (this.#status === 'disposed')
-      throw new BlasnetError('NETWORK_DISPOSED', 'network: it was disposed and can no longer be used');
+    if (this.#status === 'disposed') throw disposedError();
   }
 
   /** Holds the network for `task`: nobody else may use it until the task has ended. */
@@ -144,6 +153,15 @@ export class Engine {
     }
   }
 
+  /** Copies what a forward pass in training mode changes; the function that is returned puts the copy back. */
+  copyState(): () => void {
+    const [state, noiseSteps] = [this.state.slice(), this.noiseSteps];
+    return () => {
+      this.state.set(state);
+      this.noiseSteps = noiseSteps;
+    };
+  }
+
   /** Gives the optimizer its moments, if it has none yet, and returns their block. */
   attach(optimizer: Optimizer): Float32Array {
     const length = this.model.parameterLength;
@@ -177,8 +195,9 @@ export class Engine {
   dispose(): void {
     if (this.#control !== undefined) Atomics.store(this.#control, 0, 1);
     this.#status = 'disposed';
-    this.#cache.clear();
+    this.#programs = new WeakMap();
     this.#work = new Float32Array(0);
+    this.#disposal.abort(disposedError());
   }
 
   #list(program: Program, moments: number): Listing {
@@ -229,14 +248,15 @@ export class Engine {
     const capacity = Math.min(job.batchSize, job.drawn ?? source.rows);
     const request: ProgramRequest = { kind, features, direct, target: source.target, capacity, rewrite: this.#rewrite };
     const key = `${kind} ${features} ${direct} ${source.target} ${capacity}`;
-    const known = this.#cache.get(key);
-    if (known !== undefined && known.optimizer === optimizer) return known;
+    const owner = optimizer ?? this;
+    const known = this.#programs.get(owner)?.get(key);
+    if (known !== undefined) return known;
 
     const program = compile(this.model, request, optimizer);
     if (program.workLength > this.#work.length) {
       // Programs bound to the smaller block would no longer share memory with this one: compile them again when needed.
       this.#work = allocate(this.backend, program.workLength);
-      this.#cache.clear();
+      this.#programs = new WeakMap();
     }
     const moment = optimizer === undefined ? this.#none : this.attach(optimizer);
     const memory: Memory = {
@@ -252,9 +272,10 @@ export class Engine {
     const flops = listing.instructions.reduce((sum, line) => sum + line.flops, 0);
     const limit = this.backend.info().threads;
     const threads = Math.max(1, Math.min(limit, Math.floor(flops / FLOPS_PER_THREAD)));
-    const prepared = { program, executable: this.backend.load(program, memory), optimizer, threads };
-    if (this.#cache.size >= CACHE) this.#cache.delete(this.#cache.keys().next().value as string);
-    this.#cache.set(key, prepared);
+    const prepared = { program, executable: this.backend.load(program, memory), threads };
+    const programs = this.#programs.get(owner) ?? new Map<string, Prepared>();
+    if (programs.size >= CACHE) programs.delete(programs.keys().next().value as string);
+    this.#programs.set(owner, programs.set(key, prepared));
     return prepared;
   }
 }

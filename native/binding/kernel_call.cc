@@ -78,11 +78,15 @@ Call readCall(Napi::Env env, Napi::Value kernel, const std::vector<Napi::Value>&
     const Parameter& parameter = signature.parameters[i];
     if (!parameter.isBuffer() || values[static_cast<size_t>(i)].IsNull()) continue;
     int64_t needed = 1;
+    bool empty = false;
+    bool overflows = false;
     for (int j = 0; j < parameter.lengthCount; j++) {
-      if (__builtin_mul_overflow(needed, call.arguments[parameter.length[j]].integer, &needed)) {
-        reject(env, std::string(parameter.name) + ": its length overflows");
-      }
+      const int64_t size = call.arguments[parameter.length[j]].integer;
+      empty |= size == 0;
+      overflows |= __builtin_mul_overflow(needed, size, &needed);
     }
+    if (empty) needed = 0;
+    if (overflows && !empty) reject(env, std::string(parameter.name) + ": its length overflows");
     if (lengths[i] < static_cast<uint64_t>(needed)) reject(env, std::string(parameter.name) + ": too short");
   }
   call.units = signature.axis < 0 ? 0 : call.arguments[signature.axis].integer;

@@ -46,7 +46,9 @@ void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t row
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (begin >= end) return;
-  if (patchesAreInput(g)) {
+  if (filters == 0) {
+    clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
+  } else if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
     denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, begin * pixels, end * pixels);
   } else {

@@ -38,8 +38,10 @@ BLASNET_INLINE void forEachWindow(const Geometry& g, int64_t begin, int64_t end,
 template <int lanes>
 BLASNET_INLINE void takeLargest(float* y, int32_t* winner, const float* image, int64_t channel, const Geometry& g,
                                 const Window& window) {
+  int32_t numbers[lanes];
+  for (int lane = 0; lane < lanes; lane++) numbers[lane] = static_cast<int32_t>(channel) + lane;
   IntegerVector<lanes> channels;
-  for (int lane = 0; lane < lanes; lane++) channels[lane] = static_cast<int32_t>(channel) + lane;
+  __builtin_memcpy(&channels, numbers, sizeof channels);
   const auto positions = [&](int64_t iy, int64_t ix) {
     return channels + static_cast<int32_t>((iy * g.width + ix) * g.channels);
   };
