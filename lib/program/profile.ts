@@ -1,3 +1,4 @@
+import { sharedBuffer } from '../shared-memory.js';
 import type { Program } from './compile.js';
 import { type ListedInstruction, Listing } from './listing.js';
 
@@ -27,7 +28,7 @@ export class Profile {
     const length = 2 * program.instructions.length;
     if (this.#listing === undefined || this.#times.length !== length) {
       this.#listing = new Listing(program, 0);
-      this.#times = new Float64Array(new SharedArrayBuffer(8 * length));
+      this.#times = new Float64Array(sharedBuffer(8 * length));
       this.steps = 0;
     }
     return this.#times;

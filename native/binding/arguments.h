@@ -16,7 +16,8 @@ struct View {
   bool shared;
 };
 
-// An Error with `code` INTERNAL: such arguments come only from a fault in the library or from using the addon directly.
+// An Error with `code` INTERNAL: such arguments come only from a fault in the library or from using the addon directly. What
+// the standard library throws becomes an Error without code: memory or a thread could not be had.
 [[noreturn]] void reject(Napi::Env env, const std::string& message);
 
 View readView(Napi::Env env, napi_value value, const char* name);

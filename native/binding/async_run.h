@@ -4,7 +4,6 @@
 #include <napi.h>
 
 #include <atomic>
-#include <string>
 #include <thread>
 
 #include "../executor/run.h"
@@ -25,8 +24,8 @@ class AsyncRun {
   void join();
 
  private:
-  void work();
-  static void finish(Napi::Env env, Napi::Function done, AsyncRun* run);
+  void work(Environment& environment);
+  static void finish(Napi::Env env, Napi::Function done, std::nullptr_t*, AsyncRun* run);
 
   PlanObject& plan_;
   RunRequest request_;
@@ -34,11 +33,12 @@ class AsyncRun {
   int32_t* control_;
   Environment* environment_ = nullptr;
   Napi::ObjectReference keep_;
-  Napi::ThreadSafeFunction done_;
+  // Typed: its calls allocate nothing of ours, and so can't fail for want of memory.
+  Napi::TypedThreadSafeFunction<std::nullptr_t, AsyncRun, finish> done_;
   std::thread thread_;
   std::atomic<bool> stop_{false};
   RunResult result_;
-  std::string error_;  // empty: the run ended as result_ says
+  const char* error_ = nullptr;  // null: the run ended as result_ says
 };
 
 }  // namespace blasnet

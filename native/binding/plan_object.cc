@@ -7,7 +7,6 @@ namespace blasnet {
 
 namespace {
 
-constexpr int maxThreads = 256;
 constexpr size_t controlWords = 2;
 // The numbers of a request, in the order of `numbers` in lib/backend/native/index.ts.
 enum { rowsAt, drawnAt, batchSizeAt, epochsAt, samplingAt, seedAt, epochAt, stepAt, scaleAt, offsetAt, threadsAt, numberCount };
@@ -46,7 +45,6 @@ PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanOb
     const Napi::Value value = list.Get(i);
     const View view = readView(env, value, "segment");
     if (!view.shared) reject(env, "Plan: segments must lie in shared memory");
-    if (reinterpret_cast<uintptr_t>(view.data) % 8 != 0) reject(env, "Plan: a segment is not aligned");
     segments[i] = {view.data, view.length * elementBytes(view.type)};
     kept.Set(i, value);
   }
@@ -97,7 +95,6 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchro
   request.scale = number[scaleAt];
   request.offset = number[offsetAt];
   request.threads = static_cast<int>(wholeNumber(env, number[threadsAt], maxThreads, "threads"));
-  if (request.threads < 1) reject(env, "run: threads: out of range");
   const View scalars = readView(env, info[2], "scalars", napi_float64_array);
   if (plan_.scalarCount() > 0) checkShared(scalars, "scalars");
   request.scalars = static_cast<const double*>(scalars.data);
@@ -124,12 +121,8 @@ Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const RunRequest request = readRequest(info, false, Napi::Array::New(env, feedCount));
   Environment& environment = Environment::of(env);
-  try {
-    Run run(plan_, request, *environment.kernels);
-    return toObject(env, run.execute(environment.pool, nullptr, nullptr));
-  } catch (const std::exception& exception) {
-    reject(env, std::string("run: ") + exception.what());
-  }
+  Run run(plan_, request, *environment.kernels);
+  return toObject(env, run.execute(environment.pool, nullptr, nullptr));
 }
 
 // (feeds, numbers, scalars, report, control: Int32Array, done: (error, result) => void, profile?)
@@ -143,14 +136,8 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   if (!control.shared || control.length < controlWords) reject(env, "run: control: expected shared memory of two words");
   keep.Set(feedCount, info.This());
   for (uint32_t i = 1; i < 7; i++) keep.Set(feedCount + i, info[i]);
-  try {
-    Environment::of(env).start(
-        std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep, info[5].As<Napi::Function>()));
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& exception) {
-    reject(env, std::string("run: ") + exception.what());
-  }
+  const Napi::Function done = info[5].As<Napi::Function>();
+  Environment::of(env).start(std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep, done));
   return env.Undefined();
 }
 

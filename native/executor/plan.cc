@@ -66,6 +66,8 @@ bool numberFits(const Parameter& parameter, double value) {
   }
 }
 
+bool aligned(const void* address, size_t bytes) { return reinterpret_cast<uintptr_t>(address) % bytes == 0; }
+
 // What a feed may be bound to.
 struct FeedRule {
   bool output;
@@ -234,6 +236,11 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
     return false;
   }
   shuffleStream_ = static_cast<uint32_t>(shuffleStream);
+  for (int i = 0; i < segmentCount; i++) {
+    if (aligned(segments[i].data, sizeof(double))) continue;
+    error = "program: a block is not aligned";
+    return false;
+  }
   const Block& metric = segments[static_cast<int>(Segment::metric)];
   if (metric.bytes < metricLength * sizeof(double)) {
     error = "program: the metric block is too short";
@@ -273,6 +280,10 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
     error = "run: rows, batch size or epochs out of range";
     return false;
   }
+  if (request.threads < 1 || request.threads > maxThreads) {
+    error = "run: threads: out of range";
+    return false;
+  }
   if (request.sampling != Sampling::withReplacement && request.drawn != request.rows) {
     error = "run: an epoch takes every row once unless they are drawn with replacement";
     return false;
@@ -305,6 +316,9 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
       }
       if (needed < 0 || static_cast<uint64_t>(needed) > bound.bytes / elementBytes(parameter.element)) {
         return fail(error, signature.name, parameter.name, "what the run brings is too short");
+      }
+      if (!aligned(bound.data, elementBytes(parameter.element))) {
+        return fail(error, signature.name, parameter.name, "what the run brings is not aligned");
       }
     }
   }

@@ -127,7 +127,8 @@ void maxPool2dBackward(float* dx, const float* dy, const int32_t* winner, int64_
   for (int64_t image = begin; image < end; image++) {
     float* out = dx + image * size;
     for (int64_t i = image * outSize; i < (image + 1) * outSize; i++) {
-      if (winner[i] >= 0 && winner[i] < size) out[winner[i]] += dy[i];
+      const int32_t position = winner[i];
+      if (position >= 0 && position < size) out[position] += dy[i];
     }
   }
 }
