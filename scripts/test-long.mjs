@@ -4,13 +4,24 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { nodeVersions } from './nodes.mjs';
 import { root } from './support.mjs';
 
 const node = process.execPath;
 const vitest = [node, 'node_modules/vitest/vitest.mjs', 'run'];
 
 /** A job passes when its command ends with status 0; `env` is added to the environment. */
-const jobs = [{ name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } }];
+const jobs = [
+  { name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } },
+  ...nodeVersions.map((version) => ({
+    name: `lifecycle-node-${version.split('.')[0]}`,
+    command: [node, 'scripts/nodes.mjs', version, ...vitest, 'test/lifecycle/exit.test.ts', 'test/lifecycle/addon.test.ts'],
+    env: { BLASNET_TERMINATIONS: '300' },
+  })),
+  { name: 'leaks', command: [...vitest, 'test/lifecycle/memory.test.ts'], env: { BLASNET_LEAK_TIMES: '2000' } },
+  { name: 'allocations', command: [...vitest, 'test/lifecycle/allocations.test.ts'], env: { BLASNET_ALLOCATION_ROUNDS: '20' } },
+  { name: 'killed-saves', command: [...vitest, 'test/formats/crash.test.ts'], env: { BLASNET_CRASH_ROUNDS: '200' } },
+];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !jobs.some((job) => job.name === name));

@@ -20,6 +20,9 @@ export function builtLibrary(module = 'index.js'): string {
 
 export const addonFile = projectFile('build/Release/blasnet.node');
 
+/** The Node.js that children run on: this one, or the one that the long jobs name. */
+export const nodeProgram = process.env.BLASNET_NODE ?? process.execPath;
+
 /** This process's environment without what would steer the library, and with `changes`. */
 export function environment(changes: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(BLASNET|OPENBLAS|GOTO|OMP|NODE_OPTIONS)/.test(name));
@@ -36,7 +39,7 @@ export interface FixtureOptions {
 /** Runs a script of test/lifecycle/fixtures in a process of its own, to its end. */
 export function runFixture(name: string, { args = [], env, timeout = 30 }: FixtureOptions = {}): SpawnSyncReturns<string> {
   const script = projectFile(`test/lifecycle/fixtures/${name}.mjs`);
-  return spawnSync(process.execPath, [script, builtLibrary(), ...args], {
+  return spawnSync(nodeProgram, [script, builtLibrary(), ...args], {
     env: environment(env),
     encoding: 'utf8',
     timeout: timeout * 1000,
