@@ -12,7 +12,7 @@ AsyncRun::AsyncRun(Napi::Env env, PlanObject& plan, const RunRequest& request, i
       run_(plan.plan(), request_, *Environment::of(env).kernels),
       control_(control),
       keep_(Napi::Persistent(keep)),
-      done_(Napi::ThreadSafeFunction::New(env, done, "blasnet run", 0, 1)) {
+      done_(Done::New(env, done, "blasnet run", 0, 1)) {
   plan.setBusy(true);
 }
 
@@ -43,11 +43,13 @@ void AsyncRun::work() {
     error_ = "run: it failed for an unknown reason";
   }
   // When the environment is closing, the call is refused and nobody is left to hear of the end.
-  done_.NonBlockingCall(this, finish);
+  done_.NonBlockingCall(this);
   done_.Release();
 }
 
-void AsyncRun::finish(Napi::Env env, Napi::Function done, AsyncRun* run) {
+void AsyncRun::finish(Napi::Env env, Napi::Function done, void*, AsyncRun* run) {
+  // The environment is gone, and the run with it.
+  if (static_cast<napi_env>(env) == nullptr) return;
   Napi::HandleScope scope(env);
   run->join();
   run->plan_.setBusy(false);

@@ -26,7 +26,10 @@ class AsyncRun {
 
  private:
   void work();
-  static void finish(Napi::Env env, Napi::Function done, AsyncRun* run);
+  static void finish(Napi::Env env, Napi::Function done, void*, AsyncRun* run);
+  // Queues the run itself: a Napi::ThreadSafeFunction would allocate for each call what nobody frees when the environment ends
+  // before the call is made.
+  using Done = Napi::TypedThreadSafeFunction<void, AsyncRun, finish>;
 
   PlanObject& plan_;
   RunRequest request_;
@@ -34,7 +37,7 @@ class AsyncRun {
   int32_t* control_;
   Environment* environment_ = nullptr;
   Napi::ObjectReference keep_;
-  Napi::ThreadSafeFunction done_;
+  Done done_;
   std::thread thread_;
   std::atomic<bool> stop_{false};
   RunResult result_;
