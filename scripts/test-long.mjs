@@ -9,8 +9,18 @@ import { root } from './support.mjs';
 const node = process.execPath;
 const vitest = [node, 'node_modules/vitest/vitest.mjs', 'run'];
 
+const sanitizers = [node, 'scripts/sanitizers.mjs'];
+
 /** A job passes when its command ends with status 0; `env` is added to the environment. */
-const jobs = [{ name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } }];
+const jobs = [
+  { name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } },
+  { name: 'suite-address-sanitizer', command: [...sanitizers, 'suite'] },
+  { name: 'hostile-calls', command: [...sanitizers, 'calls', '30000'] },
+  { name: 'leaks', command: [...sanitizers, 'leaks', '40'] },
+  { name: 'races', command: [...sanitizers, 'races', '10'] },
+  { name: 'valgrind', command: [...sanitizers, 'valgrind', '5'] },
+  { name: 'fuzz', command: [...sanitizers, 'fuzz'], env: { BLASNET_FUZZ_SECONDS: '600' } },
+];
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !jobs.some((job) => job.name === name));
