@@ -25,6 +25,7 @@
       "kernels/gemm.cc"
     ],
     "executor_sources": [
+      "executor/call.cc",
       "executor/governor.cc",
       "executor/plan.cc",
       "executor/pool.cc",

@@ -10,6 +10,8 @@ import { root } from './support.mjs';
 const node = process.execPath;
 const vitest = [node, 'node_modules/vitest/vitest.mjs', 'run'];
 
+const sanitizers = [node, 'scripts/sanitizers.mjs'];
+
 /** A job passes when its command ends with status 0; `env` is added to the environment. */
 const jobs = [
   { name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } },
@@ -18,9 +20,15 @@ const jobs = [
     command: [node, 'scripts/nodes.mjs', version, ...vitest, 'test/lifecycle/exit.test.ts', 'test/lifecycle/addon.test.ts'],
     env: { BLASNET_TERMINATIONS: '300' },
   })),
-  { name: 'leaks', command: [...vitest, 'test/lifecycle/memory.test.ts'], env: { BLASNET_LEAK_TIMES: '2000' } },
+  { name: 'memory-growth', command: [...vitest, 'test/lifecycle/memory.test.ts'], env: { BLASNET_LEAK_TIMES: '2000' } },
   { name: 'allocations', command: [...vitest, 'test/lifecycle/allocations.test.ts'], env: { BLASNET_ALLOCATION_ROUNDS: '20' } },
   { name: 'killed-saves', command: [...vitest, 'test/formats/crash.test.ts'], env: { BLASNET_CRASH_ROUNDS: '200' } },
+  { name: 'suite-address-sanitizer', command: [...sanitizers, 'suite'] },
+  { name: 'hostile-calls', command: [...sanitizers, 'calls', '30000'] },
+  { name: 'leaks', command: [...sanitizers, 'leaks', '40'] },
+  { name: 'races', command: [...sanitizers, 'races', '10'] },
+  { name: 'valgrind', command: [...sanitizers, 'valgrind', '5'] },
+  { name: 'fuzz', command: [...sanitizers, 'fuzz'], env: { BLASNET_FUZZ_SECONDS: '600' } },
 ];
 
 const names = process.argv.slice(2);

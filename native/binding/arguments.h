@@ -3,7 +3,7 @@
 
 #include <napi.h>
 
-#include "../executor/plan.h"
+#include "../executor/call.h"
 
 namespace blasnet {
 
@@ -27,6 +27,8 @@ View readView(Napi::Env env, napi_value value, const char* name, napi_typedarray
 double readNumber(Napi::Env env, napi_value value, const char* name);
 
 size_t elementBytes(napi_typedarray_type type);
-bool matches(Element element, napi_typedarray_type type);
+
+// An argument of a kernel: a number, a typed array of elements that kernels know, or null.
+Operand readOperand(Napi::Env env, napi_value value);
 
 }  // namespace blasnet

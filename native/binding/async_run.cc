@@ -12,7 +12,7 @@ AsyncRun::AsyncRun(Napi::Env env, PlanObject& plan, const RunRequest& request, i
       run_(plan.plan(), request_, *Environment::of(env).kernels),
       control_(control),
       keep_(Napi::Persistent(keep)),
-      done_(decltype(done_)::New(env, done, "blasnet run", 0, 1)) {}
+      done_(Done::New(env, done, "blasnet run", 0, 1)) {}
 
 AsyncRun::~AsyncRun() {
   join();
@@ -44,8 +44,9 @@ void AsyncRun::work(Environment& environment) {
   done_.Release();
 }
 
-void AsyncRun::finish(Napi::Env env, Napi::Function done, std::nullptr_t*, AsyncRun* run) {
-  if (static_cast<napi_env>(env) == nullptr) return;  // the environment is gone
+void AsyncRun::finish(Napi::Env env, Napi::Function done, void*, AsyncRun* run) {
+  // The environment is gone, and the run with it.
+  if (static_cast<napi_env>(env) == nullptr) return;
   Napi::HandleScope scope(env);
   run->join();
   run->plan_.setBusy(false);

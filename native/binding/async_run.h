@@ -25,7 +25,10 @@ class AsyncRun {
 
  private:
   void work(Environment& environment);
-  static void finish(Napi::Env env, Napi::Function done, std::nullptr_t*, AsyncRun* run);
+  static void finish(Napi::Env env, Napi::Function done, void*, AsyncRun* run);
+  // Queues the run itself: a Napi::ThreadSafeFunction would allocate for each call, which may fail, what nobody frees when the
+  // environment ends before the call is made.
+  using Done = Napi::TypedThreadSafeFunction<void, AsyncRun, finish>;
 
   PlanObject& plan_;
   RunRequest request_;
@@ -33,8 +36,7 @@ class AsyncRun {
   int32_t* control_;
   Environment* environment_ = nullptr;
   Napi::ObjectReference keep_;
-  // Typed: its calls allocate nothing of ours, and so can't fail for want of memory.
-  Napi::TypedThreadSafeFunction<std::nullptr_t, AsyncRun, finish> done_;
+  Done done_;
   std::thread thread_;
   std::atomic<bool> stop_{false};
   RunResult result_;

@@ -8,15 +8,6 @@ namespace blasnet {
 namespace {
 
 constexpr size_t controlWords = 2;
-// The numbers of a request, in the order of `numbers` in lib/backend/native/index.ts.
-enum { rowsAt, drawnAt, batchSizeAt, epochsAt, samplingAt, seedAt, epochAt, stepAt, scaleAt, offsetAt, threadsAt, numberCount };
-
-double wholeNumber(Napi::Env env, double value, double limit, const char* name) {
-  if (!(value >= 0 && value <= limit) || value != static_cast<double>(static_cast<int64_t>(value))) {
-    reject(env, std::string("run: ") + name + ": out of range");
-  }
-  return value;
-}
 
 }  // namespace
 
@@ -81,20 +72,8 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchro
     request.feeds[i] = {view.data, view.length * elementBytes(view.type)};
   }
   const View numbers = readView(env, info[1], "numbers", napi_float64_array);
-  if (numbers.length != numberCount) reject(env, "run: wrong number of numbers");
-  const double* number = static_cast<const double*>(numbers.data);
-  request.rows = static_cast<int64_t>(wholeNumber(env, number[rowsAt], INT32_MAX, "rows"));
-  request.drawn = static_cast<int64_t>(wholeNumber(env, number[drawnAt], INT32_MAX, "drawn rows"));
-  request.batchSize = static_cast<int64_t>(wholeNumber(env, number[batchSizeAt], INT32_MAX, "batch size"));
-  request.epochs = static_cast<int64_t>(wholeNumber(env, number[epochsAt], INT32_MAX, "epochs"));
-  constexpr int lastSampling = static_cast<int>(Sampling::count) - 1;
-  request.sampling = static_cast<Sampling>(static_cast<int>(wholeNumber(env, number[samplingAt], lastSampling, "sampling")));
-  request.seed = static_cast<uint32_t>(wholeNumber(env, number[seedAt], UINT32_MAX, "seed"));
-  request.epoch = static_cast<uint32_t>(wholeNumber(env, number[epochAt], UINT32_MAX, "epoch"));
-  request.step = static_cast<uint32_t>(wholeNumber(env, number[stepAt], UINT32_MAX, "step"));
-  request.scale = number[scaleAt];
-  request.offset = number[offsetAt];
-  request.threads = static_cast<int>(wholeNumber(env, number[threadsAt], maxThreads, "threads"));
+  std::string error;
+  if (!request.decode(static_cast<const double*>(numbers.data), numbers.length, error)) reject(env, error);
   const View scalars = readView(env, info[2], "scalars", napi_float64_array);
   if (plan_.scalarCount() > 0) checkShared(scalars, "scalars");
   request.scalars = static_cast<const double*>(scalars.data);
@@ -112,7 +91,6 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, bool asynchro
     request.profile = static_cast<double*>(view.data);
     request.profileLength = view.length;
   }
-  std::string error;
   if (!plan_.checkRequest(request, error)) reject(env, error);
   return request;
 }

@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <cmath>
+#include <iterator>
 
 namespace blasnet {
 
@@ -94,6 +95,47 @@ int64_t neededLength(const Instruction& instruction, const Parameter& parameter,
 }
 
 }  // namespace
+
+bool RunRequest::decode(const double* numbers, size_t length, std::string& error) {
+  static constexpr struct {
+    const char* name;
+    double limit;
+  } fields[] = {{"rows", maxSize},
+                {"drawn rows", maxSize},
+                {"batch size", maxSize},
+                {"epochs", maxSize},
+                {"sampling", static_cast<int>(Sampling::count) - 1},
+                {"seed", UINT32_MAX},
+                {"epoch", UINT32_MAX},
+                {"step", UINT32_MAX}};
+  constexpr size_t fieldCount = std::size(fields);
+  int64_t values[fieldCount], threadCount;
+  if (length != fieldCount + 3) {
+    error = "run: wrong number of numbers";
+    return false;
+  }
+  for (size_t i = 0; i < fieldCount; i++) {
+    if (whole(numbers[i], fields[i].limit, values[i])) continue;
+    error = std::string("run: ") + fields[i].name + ": out of range";
+    return false;
+  }
+  if (!whole(numbers[fieldCount + 2], maxThreads, threadCount) || threadCount < 1) {
+    error = "run: threads: out of range";
+    return false;
+  }
+  rows = values[0];
+  drawn = values[1];
+  batchSize = values[2];
+  epochs = values[3];
+  sampling = static_cast<Sampling>(values[4]);
+  seed = static_cast<uint32_t>(values[5]);
+  epoch = static_cast<uint32_t>(values[6]);
+  step = static_cast<uint32_t>(values[7]);
+  scale = numbers[fieldCount];
+  offset = numbers[fieldCount + 1];
+  threads = static_cast<int>(threadCount);
+  return true;
+}
 
 bool Plan::decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error) {
   if (end - word < 3) {

@@ -85,6 +85,9 @@ struct RunRequest {
   double* profile = nullptr;  // seconds of each instruction and of the waiting before it, added up
   size_t profileLength = 0;
 
+  // Reads the numbers from `rows` to `threads`, in that order; on failure returns false with the reason in `error`.
+  bool decode(const double* numbers, size_t length, std::string& error);
+
   int64_t stepsPerEpoch() const { return (drawn + batchSize - 1) / batchSize; }
   int64_t steps() const { return stepsPerEpoch() * epochs; }
   // Rows of the batch of step `index`: the last of an epoch may be short.

@@ -18,15 +18,20 @@ export function builtLibrary(module = 'index.js'): string {
   return pathToFileURL(path).href;
 }
 
-export const addonFile = projectFile('build/Release/blasnet.node');
+/** The addon under test: BLASNET_BINARY where that names one. */
+const chosen = process.env.BLASNET_BINARY === 'none' ? undefined : process.env.BLASNET_BINARY;
+export const addonFile = chosen ?? projectFile('build/Release/blasnet.node');
 
 /** The Node.js that children run on: this one, or the one that the long jobs name. */
 export const nodeProgram = process.env.BLASNET_NODE ?? process.execPath;
 
-/** This process's environment without what would steer the library, and with `changes`. */
+/** Whether that is a build of another kind, such as one under sanitizers: what memory takes is not told by it. */
+export const instrumented = chosen !== undefined;
+
+/** This process's environment without what would steer the library, except to the addon under test, and with `changes`. */
 export function environment(changes: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(BLASNET|OPENBLAS|GOTO|OMP|NODE_OPTIONS)/.test(name));
-  return { ...Object.fromEntries(kept), ...changes };
+  return { ...Object.fromEntries(kept), ...(chosen !== undefined && { BLASNET_BINARY: chosen }), ...changes };
 }
 
 export interface FixtureOptions {

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import { describeNative, onBackends } from '../api/support.js';
-import { reportOf, runFixture } from './child.js';
+import { instrumented, reportOf, runFixture } from './child.js';
 
 // V8 collects in such a loop because the addon tells it of the bytes of shared memory (`adopt`), which it does not count itself.
 describeNative('memory of a loop that never turns to the event loop', () => {
   // 60 networks of 16 MB, or 100 optimizers of 8 MB: without collection a gigabyte.
   for (const what of ['networks, disposed', 'networks', 'optimizers']) {
-    it(`does not grow with the number of ${what}`, () => {
+    it.skipIf(instrumented)(`does not grow with the number of ${what}`, () => {
       const { stdout, stderr, status } = runFixture('memory', { args: [what, 'native'] });
       expect(status, stderr).toBe(0);
       expect(Number(stdout)).toBeLessThan(400);
@@ -26,7 +26,7 @@ const usual = { heap: 600, external: 64, rss: 16_000 };
 onBackends('memory of objects that are made, used and dropped', (backend) => {
   const times = Number(process.env.BLASNET_LEAK_TIMES ?? 40);
 
-  it('is given back', { timeout: 60_000 + 400 * times }, () => {
+  it.skipIf(instrumented)('is given back', { timeout: 60_000 + 400 * times }, () => {
     const result = runFixture('leaks', { args: [backend, String(times)], timeout: 60 + 0.4 * times });
     const report = reportOf<Record<string, { count: number; heap: number; external: number; rss: number }>>(result);
     expect(Object.keys(report).length).toBeGreaterThan(15);
