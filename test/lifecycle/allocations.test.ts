@@ -110,7 +110,7 @@ describeNative('an allocation that the addon is refused', () => {
       const orders = join(folder, 'orders');
       writeFileSync(orders, new Uint8Array(12));
       const env = { LD_PRELOAD: library, FAIL_MALLOC_FILE: orders, FAIL_MALLOC_FROM: `${begin} ${size}`, BLASNET_THREADS: '2' };
-      const result = runFixture('native-memory', { args: [orders, rounds], env, timeout: 60 + 30 * Number(rounds) });
+      const result = runFixture('native-memory', { args: [orders, rounds], env, timeout: 120 * Number(rounds) });
       const { growth, ...counts } = reportOf<Record<string, number>>(result);
       console.log(`allocations that failed in turn: ${JSON.stringify(counts)}; growth in ${rounds} rounds: ${growth} kB`);
       for (const name of ['load the addon in a worker', 'call a kernel', 'trainBatch', 'fit', 'evaluate', 'predict']) {
