@@ -116,7 +116,7 @@ describeNative('an allocation that the addon is refused', () => {
       for (const name of ['load the addon in a worker', 'call a kernel', 'trainBatch', 'fit', 'evaluate', 'predict']) {
         expect(counts[name], name).toBeGreaterThan(3);
       }
-      expect(growth).toBeLessThan(20_000);
+      expect(growth).toBeLessThan(1000);
     },
   );
 });
