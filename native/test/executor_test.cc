@@ -147,6 +147,28 @@ TEST(runStopsBeforeAnUpdateWithALossThatIsNotFinite) {
   }
 }
 
+// One thread is long at work on a loss that is not finite, and the program does not say that the others wait for it: they must
+// not go on without it.
+TEST(runEndsOnAllThreadsWhereTheGuardHasNoBarrier) {
+  constexpr int64_t count = 16000;
+  Memory memory;
+  for (int64_t i = 0; i < count; i++) memory.floats(Segment::work)[i] = std::numeric_limits<float>::quiet_NaN();
+  const Words values = buffer(Segment::gradient, 0, 64);
+  std::vector<Words> calls(200, call(Kernel::batchTotals, 0,
+                                     {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1),
+                                      buffer(Segment::work, 0, count), none(), none(), number(count)}));
+  calls.push_back(call(Kernel::relu, guardFlag, {values, values, number(64)}));
+  calls.push_back(call(Kernel::relu, barrierFlag, {values, values, number(64)}));
+  const Words words = program(1, 0, calls);
+  Plan plan;
+  std::string error;
+  CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
+  Pool pool;
+  const RunRequest request = requestOf(1, 1, 1, 2);
+  Run run(plan, request, bestKernelSet());
+  CHECK(run.execute(pool, nullptr, nullptr).status == RunStatus::nonFinite);
+}
+
 TEST(runsTakeTurnsInOnePool) {
   Pool pool;
   std::vector<Training> trainings(3);
