@@ -154,9 +154,9 @@ TEST(runEndsOnAllThreadsWhereTheGuardHasNoBarrier) {
   Memory memory;
   for (int64_t i = 0; i < count; i++) memory.floats(Segment::work)[i] = std::numeric_limits<float>::quiet_NaN();
   const Words values = buffer(Segment::gradient, 0, 64);
-  std::vector<Words> calls(200, call(Kernel::batchTotals, 0,
-                                     {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1),
-                                      buffer(Segment::work, 0, count), none(), none(), number(count)}));
+  std::vector<Words> calls(2000, call(Kernel::batchTotals, 0,
+                                      {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1),
+                                       buffer(Segment::work, 0, count), none(), none(), number(count)}));
   calls.push_back(call(Kernel::relu, guardFlag, {values, values, number(64)}));
   calls.push_back(call(Kernel::relu, barrierFlag, {values, values, number(64)}));
   const Words words = program(1, 0, calls);
