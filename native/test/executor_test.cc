@@ -147,16 +147,18 @@ TEST(runStopsBeforeAnUpdateWithALossThatIsNotFinite) {
   }
 }
 
-// One thread is long at work on a loss that is not finite, and the program does not say that the others wait for it: they must
-// not go on without it.
+// One thread is long at work before the loss is no longer finite, and the program does not say that the other waits for it: it
+// must not go on without it.
 TEST(runEndsOnAllThreadsWhereTheGuardHasNoBarrier) {
   constexpr int64_t count = 16000;
   Memory memory;
-  for (int64_t i = 0; i < count; i++) memory.floats(Segment::work)[i] = std::numeric_limits<float>::quiet_NaN();
-  const Words values = buffer(Segment::gradient, 0, 64);
-  std::vector<Words> calls(2000, call(Kernel::batchTotals, 0,
-                                      {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1),
-                                       buffer(Segment::work, 0, count), none(), none(), number(count)}));
+  memory.floats(Segment::work)[0] = std::numeric_limits<float>::quiet_NaN();
+  const Words values = buffer(Segment::state, 0, 64), loss = buffer(Segment::metric, 0, 1), hits = buffer(Segment::metric, 8, 1);
+  const auto totals = [&](Segment losses) {
+    return call(Kernel::batchTotals, 0, {loss, hits, buffer(losses, 0, count), none(), none(), number(count)});
+  };
+  std::vector<Words> calls(2000, totals(Segment::gradient));
+  calls.push_back(totals(Segment::work));
   calls.push_back(call(Kernel::relu, guardFlag, {values, values, number(64)}));
   calls.push_back(call(Kernel::relu, barrierFlag, {values, values, number(64)}));
   const Words words = program(1, 0, calls);
