@@ -307,7 +307,8 @@ void Plan::findPhases() {
   for (size_t i = 0; i < instructions_.size(); i++) {
     const Instruction& instruction = instructions_[i];
     if (i == 0 || instruction.barrier || instruction.guard) {
-      phases_.push_back({i, i, argument, instruction.barrier, instruction.guard});
+      // A guard needs a meeting: one thread decides for all.
+      phases_.push_back({i, i, argument, instruction.barrier || instruction.guard, instruction.guard});
     }
     phases_.back().end = i + 1;
     argument += instruction.arguments.size();
