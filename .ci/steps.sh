@@ -52,7 +52,7 @@ js_suite() {
 
 # cpp_suite <name> <sanitizers>: builds and runs native/test
 cpp_suite() {
-  local name=$1 directory="build/cpp-${2%%,*}" log start=$SECONDS status line launcher=(timeout 600)
+  local name=$1 directory="build/cpp-${2%%,*}" log start=$SECONDS status launcher=(timeout 600)
   log=$(log_of "$name")
   # Older sanitizers do not start where addresses are randomised over a wide range.
   if setarch -R true 2>/dev/null; then launcher+=(setarch -R); fi
@@ -62,13 +62,29 @@ cpp_suite() {
       UBSAN_OPTIONS=print_stacktrace=1 "${launcher[@]}" "$directory/blasnet_tests"
   } </dev/null >"$log" 2>&1
   status=$?
-  line=$(tail -n 1 "$log")
+  count_last_line "$status" "$name" "$log" $((SECONDS - start))
+}
+
+# counted <name> <command...>: a command whose last line is `N passed, N failed`
+counted() {
+  local name=$1 log start=$SECONDS
+  log=$(log_of "$name")
+  shift
+  limited "$@" </dev/null >"$log" 2>&1
+  count_last_line $? "$name" "$log" $((SECONDS - start))
+}
+
+# count_last_line <status> <name> <log> <seconds>
+count_last_line() {
+  local status=$1 line
+  shift
+  line=$(tail -n 1 "$2")
   if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     local good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]}
     if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$good" -eq 0 ]; }; then bad=1; fi
-    count "$good" "$bad" "$name" "$log" $((SECONDS - start))
+    count "$good" "$bad" "$@"
   else
-    count 0 1 "$name" "$log" $((SECONDS - start))
+    count 0 1 "$@"
   fi
 }
 

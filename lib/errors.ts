@@ -22,8 +22,8 @@ export type ErrorCode =
 
 /** Where a non-finite number was found, attached to errors of code `NON_FINITE`. */
 export interface NonFiniteDetails {
-  /** What holds the number: the data, or, where they are finite, only the loss or what an update made of a parameter. */
-  where: 'features' | 'targets' | 'loss' | 'parameters';
+  /** What holds the number: the data, or, where they are finite, only the loss, a parameter after an update or a running statistic. */
+  where: 'features' | 'targets' | 'loss' | 'parameters' | 'state';
   /** Row in the dataset (or in the batch, for a synchronous step). */
   row?: number;
   column?: number;

@@ -39,8 +39,9 @@ export {
 } from './network.js';
 export * from './optimizers/index.js';
 export type { Shape } from './program/instructions.js';
-export type { ListedInstruction, Listing } from './program/listing.js';
+export type { Listing } from './program/listing.js';
 export type { Profile, ProfiledInstruction } from './program/profile.js';
+export type { ListedInstruction } from './program/work.js';
 export { l1, l1l2, l2, type Regularizer } from './regularizers.js';
 export {
   constantRate,

@@ -21,6 +21,7 @@ import { checkSignal, evaluateSource, INFERENCE_BATCH } from './training/evaluat
 import { type FitOptions, fit, type TrainingData } from './training/fit.js';
 import type { Evaluation, History } from './training/history.js';
 import {
+  allFinite,
   type Features,
   findNonFinite,
   fromBatch,
@@ -28,6 +29,7 @@ import {
   fromFeatures,
   nonFiniteError,
   overSharedMemory,
+  statisticsError,
   type Targets,
 } from './training/inputs.js';
 import type { SampleSource } from './types.js';
@@ -89,6 +91,7 @@ export interface Checkpoint {
   readonly epoch: number;
 }
 
+const IN_BATCH = 'in this batch';
 const optionNames = ['input', 'layers', 'loss', 'regularizer', 'seed', 'backend'];
 
 /**
@@ -192,7 +195,7 @@ export class Network {
 
   /**
    * Raw outputs (logits) of `x`, rows × outputs numbers. With `training: true` all rows are one training batch: batch norm uses and
-   * updates its statistics from it, dropout drops. Synchronous.
+   * updates its statistics from it, dropout drops; throws `NON_FINITE`, with the statistics as they were, when they would not stay finite. Synchronous.
    */
   forward(x: Features, options?: { training?: boolean }): Float32Array {
     const { training = false } = checkOptions('forward', options, ['training']);
@@ -208,10 +211,13 @@ export class Network {
     this.#engine.checkIdle();
     const source = fromBatch(this.#engine.model, x, y);
     const inputGradient = new Float32Array(source.rows * elements(this.input));
-    const state = this.#engine.state.slice();
+    const restore = this.#engine.copyState();
     this.#engine.runSync({ kind: 'gradients', source, batchSize: source.rows, inputGradient });
     const loss = this.#engine.metric[0];
-    if (!Number.isFinite(loss)) throw this.#nonFinite(source, state);
+    if (!Number.isFinite(loss)) {
+      restore();
+      throw nonFiniteError(findNonFinite(source), loss, IN_BATCH);
+    }
     return { loss, inputGradient };
   }
 
@@ -222,11 +228,15 @@ export class Network {
     checkOptimizer('optimizer', optimizer);
     const source = fromBatch(engine.model, x, y);
     const scalars = this.#scalars(optimizer);
-    const state = engine.state.slice();
+    const restore = engine.copyState();
     const result = engine.runSync({ kind: 'train', source, batchSize: source.rows, optimizer, scalars });
-    if (result.status === 'nonFinite') throw this.#nonFinite(source, state);
-    optimizer.steps++;
     const [loss, hits] = engine.metric;
+    // A program that updates nothing has no step to stop.
+    if (result.status === 'nonFinite' || !Number.isFinite(loss)) {
+      restore();
+      throw nonFiniteError(findNonFinite(source), loss, IN_BATCH);
+    }
+    optimizer.steps++;
     return engine.model.loss.writeHits === undefined ? { loss } : { loss, accuracy: hits / source.rows };
   }
 
@@ -353,7 +363,12 @@ export class Network {
         checkApart(out, name, other);
     }
     const output = out ?? new Float32Array(length);
+    const restore = kind === 'forwardTraining' ? this.#engine.copyState() : undefined;
     this.#engine.runSync({ kind, source, batchSize: Math.min(batchSize, source.rows), output });
+    if (restore !== undefined && !allFinite(this.#engine.state)) {
+      restore();
+      throw statisticsError(findNonFinite(source), IN_BATCH);
+    }
     return output;
   }
 
@@ -362,12 +377,5 @@ export class Network {
     const scalars = new Float64Array(optimizer.scalarCount);
     optimizer.writeScalars(scalars, 0, { step: optimizer.steps, epoch: 0 });
     return scalars;
-  }
-
-  /** Undoes what the batch did to the running statistics, and says what is wrong with it. */
-  #nonFinite(source: ReturnType<typeof fromBatch>, state: Float32Array): BlasnetError {
-    this.#engine.state.set(state);
-    const order = Int32Array.from({ length: source.rows }, (_, i) => i);
-    return nonFiniteError(findNonFinite(source, order), this.#engine.metric[0], 'in this batch');
   }
 }

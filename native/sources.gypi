@@ -25,6 +25,7 @@
       "kernels/gemm.cc"
     ],
     "executor_sources": [
+      "executor/call.cc",
       "executor/governor.cc",
       "executor/plan.cc",
       "executor/pool.cc",
@@ -56,6 +57,7 @@
     "binding_defines": [
       "NAPI_VERSION=8",
       "NODE_ADDON_API_CPP_EXCEPTIONS",
+      "NODE_ADDON_API_CPP_EXCEPTIONS_ALL",
       "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
       "NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED"
     ],

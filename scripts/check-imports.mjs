@@ -37,14 +37,14 @@ const rooms = [
   { name: 'kernels', files: /^native\/kernels\//, imports: [] },
   { name: 'executor', files: /^native\/executor\//, imports: ['kernels'] },
   { name: 'binding', files: /^native\/binding\//, imports: ['kernels', 'executor'] },
-  { name: 'native tests', files: /^native\/test\//, imports: ['kernels', 'executor'] },
+  { name: 'native tests', files: /^native\/(test|fuzz)\//, imports: ['kernels', 'executor'] },
 ];
 
 // Headers and packages that only some files may name. Any other package needs an entry in `dependencies`
 // or, loaded where it is there, in `peerDependencies`.
 const reserved = [
   { import: /^(napi|node_api|js_native_api|node|uv|v8)\b.*\.h$/, files: /^native\/binding\// },
-  { import: /^(cblas|openblas_config)\.h$/, files: /^native\/kernels\/gemm\.cc$/ },
+  { import: /^(cblas|openblas_config)\.h$/, files: /^native\/(kernels\/gemm|fuzz\/blas)\.cc$/ },
 ];
 const doors = new Set(['blasnet', 'blasnet/data', 'blasnet/kernels', 'blasnet/report', 'blasnet/package.json']);
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

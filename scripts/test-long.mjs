@@ -4,10 +4,13 @@
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { nodeVersions } from './nodes.mjs';
 import { root } from './support.mjs';
 
 const node = process.execPath;
 const vitest = [node, 'node_modules/vitest/vitest.mjs', 'run'];
+
+const sanitizers = [node, 'scripts/sanitizers.mjs'];
 
 /** A job passes when its command ends with status 0; `env` is added to the environment. */
 const jobs = [
@@ -19,6 +22,20 @@ const jobs = [
     command: [...vitest, 'test/torch'],
     env: { BLASNET_TORCH_PYTHON: process.env.BLASNET_TORCH_PYTHON ?? '/usr/bin/python3' },
   },
+  ...nodeVersions.map((version) => ({
+    name: `lifecycle-node-${version.split('.')[0]}`,
+    command: [node, 'scripts/nodes.mjs', version, ...vitest, 'test/lifecycle/exit.test.ts', 'test/lifecycle/addon.test.ts'],
+    env: { BLASNET_TERMINATIONS: '300' },
+  })),
+  { name: 'memory-growth', command: [...vitest, 'test/lifecycle/memory.test.ts'], env: { BLASNET_LEAK_TIMES: '1000' } },
+  { name: 'allocations', command: [...vitest, 'test/lifecycle/allocations.test.ts'], env: { BLASNET_ALLOCATION_ROUNDS: '5' } },
+  { name: 'killed-saves', command: [...vitest, 'test/formats/crash.test.ts'], env: { BLASNET_CRASH_ROUNDS: '200' } },
+  { name: 'suite-address-sanitizer', command: [...sanitizers, 'suite'] },
+  { name: 'hostile-calls', command: [...sanitizers, 'calls', '30000'] },
+  { name: 'leaks', command: [...sanitizers, 'leaks', '40'] },
+  { name: 'races', command: [...sanitizers, 'races', '10'] },
+  { name: 'valgrind', command: [...sanitizers, 'valgrind', '5'] },
+  { name: 'fuzz', command: [...sanitizers, 'fuzz'], env: { BLASNET_FUZZ_SECONDS: '600' } },
   { name: 'windows-build', command: [node, 'scripts/prebuild.mjs', 'win32-x64'] },
   { name: 'windows', command: [node, 'scripts/prebuild.mjs', '--test', 'win32-x64'] },
 ];

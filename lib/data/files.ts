@@ -29,6 +29,7 @@ export async function readShared(path: string): Promise<Uint8Array> {
     const reason = isMissing(cause) ? 'there is no such file' : `it cannot be read (${(cause as Error).message})`;
     throw new BlasnetError('FILE_NOT_FOUND', `${path}: ${reason}`, { cause });
   } finally {
-    await file?.close();
+    // All has been read: what closing says changes nothing.
+    await file?.close().catch(() => {});
   }
 }

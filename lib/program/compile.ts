@@ -16,12 +16,12 @@ import {
   rows,
   type Tensor,
 } from './instructions.js';
-import { flopsOf } from './listing.js';
 import type { Model } from './model.js';
 import { rewrite } from './rewrite.js';
 import { schedule } from './schedule.js';
 import { type ElementType, type KernelName, signatureOf } from './signatures.js';
 import { writeUpdate } from './update.js';
+import { describeInstruction } from './work.js';
 
 /** What a program does with each batch. */
 export type ProgramKind =
@@ -167,7 +167,7 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   if (kind === 'train' && builder.instructions.length > updateStart) builder.instructions[updateStart].guard = true;
 
   const { capacity } = request;
-  const flops = builder.instructions.reduce((sum, instruction) => sum + flopsOf(instruction, capacity), 0);
+  const flops = builder.instructions.reduce((sum, instruction) => sum + describeInstruction(instruction, capacity).flops, 0);
   const threads = Math.max(1, Math.min(request.threads, Math.floor(flops / FLOPS_PER_THREAD)));
   const instructions = request.rewrite ? rewrite(builder.instructions, capacity, threads) : builder.instructions;
   const workLength = placeWork(instructions, capacity);

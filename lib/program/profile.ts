@@ -1,5 +1,7 @@
+import { sharedBuffer } from '../shared-memory.js';
 import type { Program } from './compile.js';
-import { type ListedInstruction, Listing } from './listing.js';
+import { Listing } from './listing.js';
+import type { ListedInstruction } from './work.js';
 
 /** What one instruction cost over a run. */
 export interface ProfiledInstruction extends ListedInstruction {
@@ -27,7 +29,7 @@ export class Profile {
     const length = 2 * program.instructions.length;
     if (this.#listing === undefined || this.#times.length !== length) {
       this.#listing = new Listing(program, 0);
-      this.#times = new Float64Array(new SharedArrayBuffer(8 * length));
+      this.#times = new Float64Array(sharedBuffer(8 * length));
       this.steps = 0;
     }
     return this.#times;

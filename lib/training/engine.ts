@@ -44,10 +44,9 @@ export interface Job {
 interface Prepared {
   readonly program: Program;
   readonly executable: Executable;
-  readonly optimizer: Optimizer | undefined;
 }
 
-/** Compiled programs kept for one network. */
+/** Compiled programs kept for one network without an optimizer, and with each optimizer. */
 const CACHE = 16;
 const NO_SCALARS = new Float64Array(0);
 
@@ -57,6 +56,10 @@ export function allocate(backend: Backend, length: number): Float32Array {
   // Room to begin at a large page.
   const buffer = sharedBuffer(bytes < 1 << 20 ? bytes + 64 : Math.ceil(bytes / (1 << 21) + 1) * (1 << 21));
   return new Float32Array(buffer, backend.adopt(buffer), length);
+}
+
+function disposedError(): BlasnetError {
+  return new BlasnetError('NETWORK_DISPOSED', 'network: it was disposed and can no longer be used');
 }
 
 /** A network's memory and its compiled programs on one backend; guards against two runs at a time. */
@@ -72,11 +75,13 @@ export class Engine {
   #work: Float32Array;
   /** Stands for blocks without elements. */
   readonly #none: Float32Array;
-  readonly #cache: Prepared[] = [];
+  /** Programs by the optimizer that they update with, or this engine: they go when the optimizer goes, and its moments with it. */
+  #programs = new WeakMap<object, Prepared[]>();
   #status: 'idle' | 'busy' | 'disposed' = 'idle';
   #control: Control | undefined;
   #listing: Listing | undefined;
   #rewrite: boolean;
+  readonly #disposal = new AbortController();
 
   constructor(model: Model, backend: Backend, rewrite = true) {
     this.model = model;
@@ -96,6 +101,11 @@ export class Engine {
     return this.#status === 'disposed';
   }
 
+  /** Aborted by {@link dispose}, with the error that further use throws. */
+  get disposal(): AbortSignal {
+    return this.#disposal.signal;
+  }
+
   /** Throws when a run is on or the network is disposed. */
   checkIdle(): void {
     if (this.#status === 'busy')
@@ -104,8 +114,7 @@ export class Engine {
   }
 
   checkUsable(): void {
-    if (this.#status === 'disposed')
-      throw new BlasnetError('NETWORK_DISPOSED', 'network: it was disposed and can no longer be used');
+    if (this.#status === 'disposed') throw disposedError();
   }
 
   /** Holds the network for `task`: nobody else may use it until the task has ended. */
@@ -143,6 +152,15 @@ export class Engine {
     }
   }
 
+  /** Copies what a forward pass in training mode changes; the function that is returned puts the copy back. */
+  copyState(): () => void {
+    const [state, noiseSteps] = [this.state.slice(), this.noiseSteps];
+    return () => {
+      this.state.set(state);
+      this.noiseSteps = noiseSteps;
+    };
+  }
+
   /** Gives the optimizer its moments, if it has none yet, and returns their block. */
   attach(optimizer: Optimizer): Float32Array {
     const length = this.model.parameterLength;
@@ -177,8 +195,9 @@ export class Engine {
   dispose(): void {
     if (this.#control !== undefined) Atomics.store(this.#control, 0, 1);
     this.#status = 'disposed';
-    this.#cache.length = 0;
+    this.#programs = new WeakMap();
     this.#work = new Float32Array(0);
+    this.#disposal.abort(disposedError());
   }
 
   #list(program: Program, moments: number): Listing {
@@ -228,8 +247,10 @@ export class Engine {
     const direct = inference && features === 'f32' && source.scale === 1 && source.offset === 0;
     const capacity = Math.min(job.batchSize, job.drawn ?? source.rows);
     const { target } = source;
-    const known = this.#cache.find(({ program: { request }, optimizer: own }) => {
-      const sameUse = request.kind === kind && request.capacity === capacity && own === optimizer;
+    const owner = optimizer ?? this;
+    const programs = this.#programs.get(owner) ?? [];
+    const known = programs.find(({ program: { request } }) => {
+      const sameUse = request.kind === kind && request.capacity === capacity;
       return sameUse && request.features === features && request.direct === direct && request.target === target;
     });
     if (known !== undefined) return known;
@@ -240,7 +261,7 @@ export class Engine {
     if (program.workLength > this.#work.length) {
       // Programs bound to the smaller block would no longer share memory with this one: compile them again when needed.
       this.#work = allocate(this.backend, program.workLength);
-      this.#cache.length = 0;
+      this.#programs = new WeakMap();
     }
     const moment = optimizer === undefined ? this.#none : this.attach(optimizer);
     const memory: Memory = {
@@ -253,9 +274,10 @@ export class Engine {
     };
     const listing = this.#list(program, moment.length);
     if (kind === 'train') this.#listing = listing;
-    const prepared = { program, executable: this.backend.load(program, memory), optimizer };
-    if (this.#cache.length >= CACHE) this.#cache.shift();
-    this.#cache.push(prepared);
+    const prepared = { program, executable: this.backend.load(program, memory) };
+    if (programs.length >= CACHE) programs.shift();
+    programs.push(prepared);
+    this.#programs.set(owner, programs);
     return prepared;
   }
 }

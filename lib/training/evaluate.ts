@@ -29,41 +29,44 @@ export async function stoppable<T>(signal: AbortSignal | undefined, control: Con
   }
 }
 
-/** The values of a stream; an abort of `signal` ends the wait for the next one too, with the signal's reason. */
+/** The values of a stream; an abort of one of the signals ends the wait for the next one too, with the signal's reason. */
 export async function* untilAborted<T>(
   stream: AsyncIterable<T> | Iterable<T>,
-  signal: AbortSignal | undefined,
+  signals: readonly AbortSignal[],
 ): AsyncGenerator<T> {
-  if (signal === undefined) {
-    yield* stream;
-    return;
-  }
   const iterator = Symbol.asyncIterator in stream ? stream[Symbol.asyncIterator]() : stream[Symbol.iterator]();
   let giveUp: (reason: unknown) => void = () => {};
-  const stop = () => giveUp(signal.reason);
+  const stop = (event: Event) => giveUp((event.target as AbortSignal).reason);
+  let open = true;
+  const advance = async () => {
+    try {
+      const step = await iterator.next();
+      if (step.done) open = false;
+      return step;
+    } catch (error) {
+      open = false;
+      throw error;
+    }
+  };
   const next = () =>
     new Promise<IteratorResult<T>>((resolve, reject) => {
       giveUp = reject;
-      Promise.resolve(iterator.next()).then(resolve, reject);
+      advance().then(resolve, reject);
     });
-  signal.addEventListener('abort', stop, { once: true });
-  let open = true;
+  for (const signal of signals) signal.addEventListener('abort', stop, { once: true });
   try {
     for (;;) {
-      signal.throwIfAborted();
+      for (const signal of signals) signal.throwIfAborted();
       const step = await next();
-      if (step.done) {
-        open = false;
-        return;
-      }
+      if (step.done) return;
       yield step.value;
     }
   } finally {
-    signal.removeEventListener('abort', stop);
+    for (const signal of signals) signal.removeEventListener('abort', stop);
     if (open) {
       const closing = Promise.resolve(iterator.return?.());
       // A stream that keeps its next value back may keep its end back as well.
-      if (signal.aborted) closing.catch(() => {});
+      if (signals.some((signal) => signal.aborted)) closing.catch(() => {});
       else await closing;
     }
   }

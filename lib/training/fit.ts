@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { control as words } from '../backend/backend.js';
 import { checkBoolean, checkInteger, checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
@@ -20,6 +21,7 @@ import {
 } from './evaluate.js';
 import { type EpochLog, type Evaluation, History } from './history.js';
 import {
+  allFinite,
   type Features,
   findNonFinite,
   fromBatch,
@@ -158,24 +160,25 @@ function checkBatch(batch: { readonly x: Features; readonly y: Targets }): { rea
   return batch;
 }
 
-/** The optimizer's numbers for `epochs` epochs of `steps` steps, and the rate of each epoch's last step. */
-function scalarTable(optimizer: Optimizer, firstEpoch: number, epochs: number, steps: number) {
+/** Milliseconds of the event loop that the numbers of a long epoch take at a time. */
+const SLICE = 8;
+
+/** The optimizer's numbers for `epochs` epochs of `steps` steps, and the rate of each epoch's last step. Lets the event loop turn. */
+async function scalarTable(optimizer: Optimizer, firstEpoch: number, epochs: number, steps: number) {
   const scalars = sharedDoubles(epochs * steps * optimizer.scalarCount);
   const rates: number[] = [];
+  let begin = performance.now();
   for (let i = 0; i < epochs * steps; i++) {
     const step = optimizer.steps + i;
     const epoch = firstEpoch + Math.floor(i / steps);
     const rate = optimizer.writeScalars(scalars, i * optimizer.scalarCount, { step, epoch });
     if ((i + 1) % steps === 0) rates.push(rate);
+    if (i % 256 === 255 && performance.now() - begin > SLICE) {
+      await turn();
+      begin = performance.now();
+    }
   }
   return { scalars, rates };
-}
-
-function isFinite(block: Float32Array): boolean {
-  // A product with 0 is NaN for NaN and infinities alone.
-  let sum = 0;
-  for (let i = 0; i < block.length; i++) sum += block[i] * 0;
-  return sum === 0;
 }
 
 /** A copy of all that training changes, to go back to when a run has left it with NaN or infinities. */
@@ -199,9 +202,9 @@ class Snapshot {
   /** Puts the copy back if a parameter is no longer finite; says whether it did. Running statistics go back on their own. */
   restore(): boolean {
     const [parameters, state] = this.#live;
-    if (isFinite(parameters)) {
+    if (allFinite(parameters)) {
       // A batch with a NaN has reached them before its loss could stop the step.
-      if (!isFinite(state)) state.set(this.#saved[1]);
+      if (!allFinite(state)) state.set(this.#saved[1]);
       return false;
     }
     this.#live.forEach((block, i) => block.set(this.#saved[i]));
@@ -237,13 +240,19 @@ async function endEpoch(plan: Plan, log: EpochLog): Promise<void> {
   await waiting(plan, (callbacks) => callbacks.onEpochEnd?.(full, plan.training.handle));
 }
 
+/** The first step of a report whose mean loss is not finite. A program that updates nothing has no step to stop before. */
+function firstNonFinite(report: Float64Array): number | undefined {
+  for (let step = 0; 2 * step < report.length; step++) if (!Number.isFinite(report[2 * step])) return step;
+  return undefined;
+}
+
 /** Trains `count` epochs in one run. */
 async function runEpochs(plan: Plan, counter: EpochCounter, source: Source, epoch: number, count: number, snapshot: Snapshot) {
   const { engine, optimizer, batchSize, rowChoice } = plan;
   const { sampling } = rowChoice;
   const drawn = drawnRows(rowChoice, source.rows, batchSize);
   const steps = Math.ceil(drawn / batchSize);
-  const { scalars, rates } = scalarTable(optimizer, epoch, count, steps);
+  const { scalars, rates } = await scalarTable(optimizer, epoch, count, steps);
   const report = sharedDoubles(2 * count * steps);
   const control = newControl();
   const begin = performance.now();
@@ -270,10 +279,11 @@ async function runEpochs(plan: Plan, counter: EpochCounter, source: Source, epoc
     });
     progress.check();
     const restored = snapshot.restore();
-    if (result.status === 'nonFinite') {
-      const order = batchRows(engine, source, job, result.steps);
-      const at = `epoch ${epoch + Math.floor(result.steps / steps)}, step ${result.steps % steps}`;
-      throw nonFiniteError(findNonFinite(source, order), engine.metric[0], at);
+    const bad = result.status === 'nonFinite' ? result.steps : firstNonFinite(report);
+    if (bad !== undefined) {
+      const order = batchRows(engine, source, job, bad);
+      const at = `epoch ${epoch + Math.floor(bad / steps)}, step ${bad % steps}`;
+      throw nonFiniteError(findNonFinite(source, order), result.status === 'nonFinite' ? engine.metric[0] : report[2 * bad], at);
     }
     if (restored) throw spoiltError(`in epoch ${epoch + count - 1}`);
   } finally {
@@ -283,7 +293,8 @@ async function runEpochs(plan: Plan, counter: EpochCounter, source: Source, epoc
   const counts = engine.model.loss.writeHits !== undefined;
   const logs = rates.map((learningRate, i): EpochLog => {
     const part = report.subarray(2 * i * steps, 2 * (i + 1) * steps);
-    const batchLosses = Float64Array.from({ length: steps }, (_, step) => part[2 * step]);
+    const batchLosses = new Float64Array(steps);
+    for (let step = 0; step < steps; step++) batchLosses[step] = part[2 * step];
     const totals: Evaluation = average(part, drawn, batchSize, counts);
     const perEpoch = seconds / count;
     return { epoch: epoch + i, ...totals, learningRate, seconds: perEpoch, samplesPerSecond: drawn / perEpoch, batchLosses };
@@ -348,6 +359,7 @@ async function fitStream(
   const { engine, optimizer, callbacks } = plan;
   const staging = new Staging();
   const snapshot = new Snapshot(engine, optimizer);
+  const signals = plan.signal === undefined ? [engine.disposal] : [plan.signal, engine.disposal];
   for (let done = 0; done < plan.epochs && !plan.training.stopped; done++) {
     const epoch = plan.firstEpoch + done;
     for (const callback of callbacks) await callback.onEpochBegin?.(epoch);
@@ -356,12 +368,12 @@ async function fitStream(
     let [rows, loss, hits, rate] = [0, 0, 0, Number.NaN];
     const begin = performance.now();
     let reported = begin;
-    for await (const batch of untilAborted(stream, plan.signal)) {
+    for await (const batch of untilAborted(stream, signals)) {
       const given = isSampleSource(batch)
         ? fromDataset('batch', engine.model, batch, true)
         : fromBatch(engine.model, checkBatch(batch).x, batch.y);
       const source = overSharedMemory(staging.shared(given));
-      const { scalars, rates } = scalarTable(optimizer, epoch, 1, 1);
+      const { scalars, rates } = await scalarTable(optimizer, epoch, 1, 1);
       const control = newControl();
       const profile = plan.history.profile && { profile: plan.history.profile };
       const job = { kind: 'train', source, batchSize: source.rows, optimizer, scalars, ...profile } as const;
@@ -371,10 +383,9 @@ async function fitStream(
         return ended;
       });
       const mean = engine.metric[0];
-      if (result.status === 'nonFinite') {
+      if (result.status === 'nonFinite' || !Number.isFinite(mean)) {
         snapshot.restore();
-        const order = Int32Array.from({ length: source.rows }, (_, i) => i);
-        throw nonFiniteError(findNonFinite(source, order), mean, `epoch ${epoch}, batch ${losses.length}`);
+        throw nonFiniteError(findNonFinite(source), mean, `epoch ${epoch}, batch ${losses.length}`);
       }
       rate = rates[0];
       losses.push(mean);

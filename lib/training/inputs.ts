@@ -205,8 +205,17 @@ export function fromBatch(model: Model, x: unknown, y: unknown): Source {
   return { ...source, ...asTargets('y', toFloats('y', y, outputs), source.rows, outputs) };
 }
 
-/** The first NaN or infinity among the rows `order` of a source: what made a loss non-finite, if it was the data. */
-export function findNonFinite(source: Source, order: Int32Array): NonFiniteDetails | undefined {
+/** Whether a block has neither NaN nor infinities. */
+export function allFinite(block: Float32Array): boolean {
+  // A product with 0 is NaN for NaN and infinities alone.
+  let sum = 0;
+  for (let i = 0; i < block.length; i++) sum += block[i] * 0;
+  return sum === 0;
+}
+
+/** The first NaN or infinity among the rows `order` (default: all) of a source: what made a loss non-finite, if it was the data. */
+export function findNonFinite(source: Source, order?: Int32Array): NonFiniteDetails | undefined {
+  const rows = order ?? Int32Array.from({ length: source.rows }, (_, i) => i);
   const columns = [
     { where: 'features' as const, data: source.features },
     { where: 'targets' as const, data: source.targets },
@@ -214,7 +223,7 @@ export function findNonFinite(source: Source, order: Int32Array): NonFiniteDetai
   for (const { where, data } of columns) {
     if (!(data instanceof Float32Array)) continue;
     const perRow = data.length / source.rows;
-    for (const row of order) {
+    for (const row of rows) {
       for (let column = 0; column < perRow; column++) {
         const value = data[row * perRow + column];
         if (!Number.isFinite(value)) return { where, row, column, value };
@@ -230,16 +239,23 @@ export function spoiltError(at: string): BlasnetError {
   return new BlasnetError('NON_FINITE', message, { details: { where: 'parameters' } });
 }
 
+/** The error for a batch with a NaN or an infinity. */
+function dataError(found: NonFiniteDetails, at: string): BlasnetError {
+  const { where, row, column, value } = found;
+  const message = `${where}: row ${row}, column ${column}: expected a finite number, got ${value} (${at})`;
+  return new BlasnetError('NON_FINITE', message, { details: found });
+}
+
+/** The error for a forward pass that left running statistics that are not finite. */
+export function statisticsError(found: NonFiniteDetails | undefined, at: string): BlasnetError {
+  if (found !== undefined) return dataError(found, at);
+  const message = `state: a running statistic would overflow ${at} although the features are finite; scale them to smaller numbers`;
+  return new BlasnetError('NON_FINITE', message, { details: { where: 'state' } });
+}
+
 /** The error for a step whose mean loss was not finite. */
 export function nonFiniteError(found: NonFiniteDetails | undefined, loss: number, at: string): BlasnetError {
-  if (found !== undefined) {
-    const { where, row, column, value } = found;
-    return new BlasnetError(
-      'NON_FINITE',
-      `${where}: row ${row}, column ${column}: expected a finite number, got ${value} (${at})`,
-      { details: found },
-    );
-  }
+  if (found !== undefined) return dataError(found, at);
   return new BlasnetError(
     'NON_FINITE',
     `loss: it became ${describe(loss)} ${at} although features and targets are finite; a smaller learning rate usually helps`,

@@ -52,13 +52,28 @@ size_t elementBytes(napi_typedarray_type type) {
   }
 }
 
-bool matches(Element element, napi_typedarray_type type) {
-  switch (element) {
-    case Element::f32: return type == napi_float32_array;
-    case Element::f64: return type == napi_float64_array;
-    case Element::i32: return type == napi_int32_array;
-    default: return type == napi_uint8_array;
+Operand readOperand(Napi::Env env, napi_value value) {
+  Operand operand;
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  if (type == napi_null) return operand;
+  if (type == napi_number) {
+    operand.kind = Operand::Kind::number;
+    operand.number = readNumber(env, value, "argument");
+    return operand;
   }
+  const View view = readView(env, value, "argument");
+  operand.kind = Operand::Kind::buffer;
+  switch (view.type) {
+    case napi_float32_array: operand.element = Element::f32; break;
+    case napi_float64_array: operand.element = Element::f64; break;
+    case napi_int32_array: operand.element = Element::i32; break;
+    case napi_uint8_array: operand.element = Element::u8; break;
+    default: reject(env, "argument: wrong type of array");
+  }
+  operand.data = view.data;
+  operand.length = view.length;
+  return operand;
 }
 
 }  // namespace blasnet

@@ -3,7 +3,7 @@
 
 #include <napi.h>
 
-#include "../executor/plan.h"
+#include "../executor/call.h"
 
 namespace blasnet {
 
@@ -16,7 +16,8 @@ struct View {
   bool shared;
 };
 
-// An Error with `code` INTERNAL: such arguments come only from a fault in the library or from using the addon directly.
+// An Error with `code` INTERNAL: such arguments come only from a fault in the library or from using the addon directly. What
+// the standard library throws becomes an Error without code: memory or a thread could not be had.
 [[noreturn]] void reject(Napi::Env env, const std::string& message);
 
 View readView(Napi::Env env, napi_value value, const char* name);
@@ -26,6 +27,8 @@ View readView(Napi::Env env, napi_value value, const char* name, napi_typedarray
 double readNumber(Napi::Env env, napi_value value, const char* name);
 
 size_t elementBytes(napi_typedarray_type type);
-bool matches(Element element, napi_typedarray_type type);
+
+// An argument of a kernel: a number, a typed array of elements that kernels know, or null.
+Operand readOperand(Napi::Env env, napi_value value);
 
 }  // namespace blasnet

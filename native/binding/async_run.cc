@@ -12,21 +12,18 @@ AsyncRun::AsyncRun(Napi::Env env, PlanObject& plan, const RunRequest& request, i
       run_(plan.plan(), request_, *Environment::of(env).kernels),
       control_(control),
       keep_(Napi::Persistent(keep)),
-      done_(Napi::ThreadSafeFunction::New(env, done, "blasnet run", 0, 1)) {
-  plan.setBusy(true);
+      done_(Done::New(env, done, "blasnet run", 0, 1)) {}
+
+AsyncRun::~AsyncRun() {
+  join();
+  // The thread gives it back, where there was one.
+  if (environment_ == nullptr) done_.Release();
 }
 
-AsyncRun::~AsyncRun() { join(); }
-
 void AsyncRun::start(Environment& environment) {
+  thread_ = std::thread([this, &environment] { work(environment); });
   environment_ = &environment;
-  try {
-    thread_ = std::thread([this] { work(); });
-  } catch (...) {
-    plan_.setBusy(false);
-    done_.Release();
-    throw;
-  }
+  plan_.setBusy(true);
 }
 
 void AsyncRun::join() {
@@ -34,27 +31,29 @@ void AsyncRun::join() {
 }
 
 // On the run's own thread: nothing may be thrown out of here, and no JavaScript value be touched.
-void AsyncRun::work() {
+void AsyncRun::work(Environment& environment) {
   try {
-    result_ = run_.execute(environment_->pool, &stop_, control_);
-  } catch (const std::exception& exception) {
-    error_ = std::string("run: ") + exception.what();
+    result_ = run_.execute(environment.pool, &stop_, control_);
+  } catch (const std::bad_alloc&) {
+    error_ = "no memory";
   } catch (...) {
-    error_ = "run: it failed for an unknown reason";
+    error_ = "no thread";
   }
   // When the environment is closing, the call is refused and nobody is left to hear of the end.
-  done_.NonBlockingCall(this, finish);
+  done_.NonBlockingCall(this);
   done_.Release();
 }
 
-void AsyncRun::finish(Napi::Env env, Napi::Function done, AsyncRun* run) {
+void AsyncRun::finish(Napi::Env env, Napi::Function done, void*, AsyncRun* run) {
+  // The environment is gone, and the run with it.
+  if (static_cast<napi_env>(env) == nullptr) return;
   Napi::HandleScope scope(env);
   run->join();
   run->plan_.setBusy(false);
-  const std::string error = run->error_;
+  const char* error = run->error_;
   const RunResult result = run->result_;
   run->environment_->finish(run);  // deletes the run
-  if (error.empty()) {
+  if (error == nullptr) {
     done.Call({env.Null(), PlanObject::toObject(env, result)});
   } else {
     done.Call({Napi::Error::New(env, error).Value()});

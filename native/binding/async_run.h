@@ -4,7 +4,6 @@
 #include <napi.h>
 
 #include <atomic>
-#include <string>
 #include <thread>
 
 #include "../executor/run.h"
@@ -25,8 +24,11 @@ class AsyncRun {
   void join();
 
  private:
-  void work();
-  static void finish(Napi::Env env, Napi::Function done, AsyncRun* run);
+  void work(Environment& environment);
+  static void finish(Napi::Env env, Napi::Function done, void*, AsyncRun* run);
+  // Queues the run itself: a Napi::ThreadSafeFunction would allocate for each call, which may fail, what nobody frees when the
+  // environment ends before the call is made.
+  using Done = Napi::TypedThreadSafeFunction<void, AsyncRun, finish>;
 
   PlanObject& plan_;
   RunRequest request_;
@@ -34,11 +36,11 @@ class AsyncRun {
   int32_t* control_;
   Environment* environment_ = nullptr;
   Napi::ObjectReference keep_;
-  Napi::ThreadSafeFunction done_;
+  Done done_;
   std::thread thread_;
   std::atomic<bool> stop_{false};
   RunResult result_;
-  std::string error_;  // empty: the run ended as result_ says
+  const char* error_ = nullptr;  // null: the run ended as result_ says
 };
 
 }  // namespace blasnet

@@ -1,4 +1,4 @@
-// What one JavaScript environment (the main thread or a worker) owns: its threads and its runs. Nothing is process-wide.
+// What one JavaScript environment (the main thread or a worker) owns: its threads and its runs.
 #pragma once
 
 #include <napi.h>

@@ -1,34 +1,15 @@
 #include "kernel_call.h"
 
 #include <chrono>
-#include <cmath>
 #include <vector>
 
+#include "../executor/call.h"
 #include "arguments.h"
 #include "environment.h"
 
 namespace blasnet {
 
 namespace {
-
-// The largest value of each kind of number, all but reals being whole.
-double limit(ParameterKind kind) {
-  switch (kind) {
-    case ParameterKind::size: return INT32_MAX;
-    case ParameterKind::word: return UINT32_MAX;
-    case ParameterKind::flag: return 1;
-    default: return 7;
-  }
-}
-
-// A checked call: good as long as its buffers are.
-struct Call {
-  KernelFunction function;
-  Argument arguments[maxParameters];
-  int64_t units;
-
-  void run() const { function(arguments, 0, units); }
-};
 
 // Reads elements before any address is taken: a getter among them could detach a buffer.
 std::vector<Napi::Value> elements(const Napi::Array& list) {
@@ -45,48 +26,13 @@ std::vector<Napi::Value> kernelArguments(Napi::Env env, const Napi::Value& args)
 }
 
 // Runs no JavaScript.
-Call readCall(Napi::Env env, Napi::Value kernel, const std::vector<Napi::Value>& values) {
-  const double index = readNumber(env, kernel, "kernel");
-  if (!(index >= 0 && index < kernelCount) || index != std::floor(index)) reject(env, "callKernel: unknown kernel");
-  const Signature& signature = signatures[static_cast<int>(index)];
-  if (values.size() != static_cast<size_t>(signature.count)) reject(env, "callKernel: wrong number of arguments");
-
-  Call call{};
-  size_t lengths[maxParameters] = {};
-  for (int i = 0; i < signature.count; i++) {
-    const Parameter& parameter = signature.parameters[i];
-    const Napi::Value& value = values[static_cast<size_t>(i)];
-    Argument& argument = call.arguments[i];
-    if (parameter.isBuffer()) {
-      if (value.IsNull() && parameter.optional) continue;
-      const View view = readView(env, value, parameter.name);
-      if (!matches(parameter.element, view.type)) reject(env, std::string(parameter.name) + ": wrong type of array");
-      argument.pointer = view.data;
-      lengths[i] = view.length;
-      continue;
-    }
-    const double number = readNumber(env, value, parameter.name);
-    if (parameter.kind == ParameterKind::real) {
-      argument.real = number;
-    } else if (number >= 0 && number <= limit(parameter.kind) && number == std::floor(number)) {
-      argument.integer = static_cast<int64_t>(number);
-    } else {
-      reject(env, std::string(parameter.name) + ": out of range");
-    }
-  }
-  for (int i = 0; i < signature.count; i++) {
-    const Parameter& parameter = signature.parameters[i];
-    if (!parameter.isBuffer() || values[static_cast<size_t>(i)].IsNull()) continue;
-    int64_t needed = 1;
-    for (int j = 0; j < parameter.lengthCount; j++) {
-      if (__builtin_mul_overflow(needed, call.arguments[parameter.length[j]].integer, &needed)) {
-        reject(env, std::string(parameter.name) + ": its length overflows");
-      }
-    }
-    if (lengths[i] < static_cast<uint64_t>(needed)) reject(env, std::string(parameter.name) + ": too short");
-  }
-  call.units = signature.axis < 0 ? 0 : call.arguments[signature.axis].integer;
-  call.function = Environment::of(env).kernels->functions[static_cast<int>(index)];
+KernelCall readCall(Napi::Env env, Napi::Value kernel, const std::vector<Napi::Value>& values) {
+  Operand operands[maxParameters];
+  for (size_t i = 0; i < values.size(); i++) operands[i] = readOperand(env, values[i]);
+  KernelCall call;
+  std::string error;
+  const double number = readNumber(env, kernel, "kernel");
+  if (!call.prepare(*Environment::of(env).kernels, number, operands, values.size(), error)) reject(env, "callKernel: " + error);
   return call;
 }
 
@@ -109,11 +55,11 @@ Napi::Value repeatKernels(const Napi::CallbackInfo& info) {
     kernels.push_back(entry.As<Napi::Array>().Get(0u));
     arguments.push_back(kernelArguments(env, entry.As<Napi::Array>().Get(1u)));
   }
-  std::vector<Call> calls;
+  std::vector<KernelCall> calls;
   for (size_t i = 0; i < kernels.size(); i++) calls.push_back(readCall(env, kernels[i], arguments[i]));
   const auto begin = std::chrono::steady_clock::now();
   for (uint32_t i = 0; i < static_cast<uint32_t>(times); i++) {
-    for (const Call& call : calls) call.run();
+    for (const KernelCall& call : calls) call.run();
   }
   return Napi::Number::New(env, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }

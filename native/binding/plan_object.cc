@@ -7,17 +7,7 @@ namespace blasnet {
 
 namespace {
 
-constexpr int maxThreads = 256;
 constexpr size_t controlWords = 2;
-// The numbers of a request, in the order of `numbers` in lib/backend/native/index.ts.
-enum { rowsAt, drawnAt, batchSizeAt, epochsAt, samplingAt, seedAt, epochAt, stepAt, scaleAt, offsetAt, threadsAt, numberCount };
-
-double wholeNumber(Napi::Env env, double value, double limit, const char* name) {
-  if (!(value >= 0 && value <= limit) || value != static_cast<double>(static_cast<int64_t>(value))) {
-    reject(env, std::string("run: ") + name + ": out of range");
-  }
-  return value;
-}
 
 }  // namespace
 
@@ -46,7 +36,6 @@ PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanOb
     const Napi::Value value = list.Get(i);
     const View view = readView(env, value, "segment");
     if (!view.shared) reject(env, "Plan: segments must lie in shared memory");
-    if (reinterpret_cast<uintptr_t>(view.data) % 8 != 0) reject(env, "Plan: a segment is not aligned");
     segments[i] = {view.data, view.length * elementBytes(view.type)};
     kept.Set(i, value);
   }
@@ -84,21 +73,8 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, Napi::Array* 
     request.feeds[i] = {view.data, view.length * elementBytes(view.type)};
   }
   const View numbers = readView(env, info[1], "numbers", napi_float64_array);
-  if (numbers.length != numberCount) reject(env, "run: wrong number of numbers");
-  const double* number = static_cast<const double*>(numbers.data);
-  request.rows = static_cast<int64_t>(wholeNumber(env, number[rowsAt], INT32_MAX, "rows"));
-  request.drawn = static_cast<int64_t>(wholeNumber(env, number[drawnAt], INT32_MAX, "drawn rows"));
-  request.batchSize = static_cast<int64_t>(wholeNumber(env, number[batchSizeAt], INT32_MAX, "batch size"));
-  request.epochs = static_cast<int64_t>(wholeNumber(env, number[epochsAt], INT32_MAX, "epochs"));
-  constexpr int lastSampling = static_cast<int>(Sampling::count) - 1;
-  request.sampling = static_cast<Sampling>(static_cast<int>(wholeNumber(env, number[samplingAt], lastSampling, "sampling")));
-  request.seed = static_cast<uint32_t>(wholeNumber(env, number[seedAt], UINT32_MAX, "seed"));
-  request.epoch = static_cast<uint32_t>(wholeNumber(env, number[epochAt], UINT32_MAX, "epoch"));
-  request.step = static_cast<uint32_t>(wholeNumber(env, number[stepAt], UINT32_MAX, "step"));
-  request.scale = number[scaleAt];
-  request.offset = number[offsetAt];
-  request.threads = static_cast<int>(wholeNumber(env, number[threadsAt], maxThreads, "threads"));
-  if (request.threads < 1) reject(env, "run: threads: out of range");
+  std::string error;
+  if (!request.decode(static_cast<const double*>(numbers.data), numbers.length, error)) reject(env, error);
   const View scalars = readView(env, info[2], "scalars", napi_float64_array);
   if (plan_.scalarCount() > 0) checkShared(scalars, "scalars");
   request.scalars = static_cast<const double*>(scalars.data);
@@ -116,7 +92,6 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, Napi::Array* 
     request.profile = static_cast<double*>(view.data);
     request.profileLength = view.length;
   }
-  std::string error;
   if (!plan_.checkRequest(request, error)) reject(env, error);
   return request;
 }
@@ -125,17 +100,13 @@ Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const RunRequest request = readRequest(info, nullptr);
   Environment& environment = Environment::of(env);
-  try {
-    Run run(plan_, request, *environment.kernels);
-    const RunResult result = run.execute(environment.pool, nullptr, nullptr);
-    // An object would take as long as a small network's layer.
-    double* numbers = static_cast<double*>(readView(env, info[1], "numbers", napi_float64_array).data);
-    numbers[0] = static_cast<double>(result.steps);
-    numbers[1] = result.seconds;
-    return Napi::Number::New(env, static_cast<int>(result.status));
-  } catch (const std::exception& exception) {
-    reject(env, std::string("run: ") + exception.what());
-  }
+  Run run(plan_, request, *environment.kernels);
+  const RunResult result = run.execute(environment.pool, nullptr, nullptr);
+  // An object would take as long as a small network's layer.
+  double* numbers = static_cast<double*>(readView(env, info[1], "numbers", napi_float64_array).data);
+  numbers[0] = static_cast<double>(result.steps);
+  numbers[1] = result.seconds;
+  return Napi::Number::New(env, static_cast<int>(result.status));
 }
 
 // (feeds, numbers, scalars, report, control: Int32Array, done: (error, result) => void, profile?)
@@ -149,14 +120,8 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   if (!control.shared || control.length < controlWords) reject(env, "run: control: expected shared memory of two words");
   keep.Set(feedCount, info.This());
   for (uint32_t i = 1; i < 7; i++) keep.Set(feedCount + i, info[i]);
-  try {
-    Environment::of(env).start(
-        std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep, info[5].As<Napi::Function>()));
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& exception) {
-    reject(env, std::string("run: ") + exception.what());
-  }
+  const Napi::Function done = info[5].As<Napi::Function>();
+  Environment::of(env).start(std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep, done));
   return env.Undefined();
 }
 

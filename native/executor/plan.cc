@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <cmath>
+#include <iterator>
 
 namespace blasnet {
 
@@ -66,6 +67,8 @@ bool numberFits(const Parameter& parameter, double value) {
   }
 }
 
+bool aligned(const void* address, size_t bytes) { return reinterpret_cast<uintptr_t>(address) % bytes == 0; }
+
 // What a feed may be bound to.
 struct FeedRule {
   bool output;
@@ -92,6 +95,47 @@ int64_t neededLength(const Instruction& instruction, const Parameter& parameter,
 }
 
 }  // namespace
+
+bool RunRequest::decode(const double* numbers, size_t length, std::string& error) {
+  static constexpr struct {
+    const char* name;
+    double limit;
+  } fields[] = {{"rows", maxSize},
+                {"drawn rows", maxSize},
+                {"batch size", maxSize},
+                {"epochs", maxSize},
+                {"sampling", static_cast<int>(Sampling::count) - 1},
+                {"seed", UINT32_MAX},
+                {"epoch", UINT32_MAX},
+                {"step", UINT32_MAX}};
+  constexpr size_t fieldCount = std::size(fields);
+  int64_t values[fieldCount], threadCount;
+  if (length != fieldCount + 3) {
+    error = "run: wrong number of numbers";
+    return false;
+  }
+  for (size_t i = 0; i < fieldCount; i++) {
+    if (whole(numbers[i], fields[i].limit, values[i])) continue;
+    error = std::string("run: ") + fields[i].name + ": out of range";
+    return false;
+  }
+  if (!whole(numbers[fieldCount + 2], maxThreads, threadCount) || threadCount < 1) {
+    error = "run: threads: out of range";
+    return false;
+  }
+  rows = values[0];
+  drawn = values[1];
+  batchSize = values[2];
+  epochs = values[3];
+  sampling = static_cast<Sampling>(values[4]);
+  seed = static_cast<uint32_t>(values[5]);
+  epoch = static_cast<uint32_t>(values[6]);
+  step = static_cast<uint32_t>(values[7]);
+  scale = numbers[fieldCount];
+  offset = numbers[fieldCount + 1];
+  threads = static_cast<int>(threadCount);
+  return true;
+}
 
 bool Plan::decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error) {
   if (end - word < 3) {
@@ -234,6 +278,11 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
     return false;
   }
   shuffleStream_ = static_cast<uint32_t>(shuffleStream);
+  for (int i = 0; i < segmentCount; i++) {
+    if (aligned(segments[i].data, sizeof(double))) continue;
+    error = "program: a block is not aligned";
+    return false;
+  }
   const Block& metric = segments[static_cast<int>(Segment::metric)];
   if (metric.bytes < metricLength * sizeof(double)) {
     error = "program: the metric block is too short";
@@ -258,7 +307,8 @@ void Plan::findPhases() {
   for (size_t i = 0; i < instructions_.size(); i++) {
     const Instruction& instruction = instructions_[i];
     if (i == 0 || instruction.barrier || instruction.guard) {
-      phases_.push_back({i, i, argument, instruction.barrier, instruction.guard});
+      // A guard needs a meeting: one thread decides for all.
+      phases_.push_back({i, i, argument, instruction.barrier || instruction.guard, instruction.guard});
     }
     phases_.back().end = i + 1;
     argument += instruction.arguments.size();
@@ -271,6 +321,10 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
       request.batchSize > capacity_ || request.epochs < 0 || !product(request.stepsPerEpoch(), request.epochs, steps) ||
       steps > (int64_t{1} << 52)) {
     error = "run: rows, batch size or epochs out of range";
+    return false;
+  }
+  if (request.threads < 1 || request.threads > maxThreads) {
+    error = "run: threads: out of range";
     return false;
   }
   if (request.sampling != Sampling::withReplacement && request.drawn != request.rows) {
@@ -305,6 +359,9 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
       }
       if (needed < 0 || static_cast<uint64_t>(needed) > bound.bytes / elementBytes(parameter.element)) {
         return fail(error, signature.name, parameter.name, "what the run brings is too short");
+      }
+      if (!aligned(bound.data, elementBytes(parameter.element))) {
+        return fail(error, signature.name, parameter.name, "what the run brings is not aligned");
       }
     }
   }

@@ -25,6 +25,8 @@ constexpr int feedCount = static_cast<int>(Feed::count);
 enum class Segment : int32_t { parameter, gradient, state, moment, work, metric, count };
 constexpr int segmentCount = static_cast<int>(Segment::count);
 
+constexpr int maxThreads = 256;
+
 // Positions in the metric block (float64), as `metrics` in lib/program/instructions.ts.
 constexpr int metricMeanLoss = 0;
 constexpr int metricHitCount = 1;
@@ -83,6 +85,9 @@ struct RunRequest {
   double* profile = nullptr;  // seconds of each instruction and of the waiting before it, added up
   size_t profileLength = 0;
 
+  // Reads the numbers from `rows` to `threads`, in that order; on failure returns false with the reason in `error`.
+  bool decode(const double* numbers, size_t length, std::string& error);
+
   int64_t stepsPerEpoch() const { return (drawn + batchSize - 1) / batchSize; }
   int64_t steps() const { return stepsPerEpoch() * epochs; }
   // Rows of the batch of step `index`: the last of an epoch may be short.
@@ -98,7 +103,7 @@ class Plan {
   // After success no instruction can leave its blocks, whatever batch of up to `capacity` rows is run.
   bool decode(const double* words, size_t length, const Block* segments, std::string& error);
 
-  // Checks that what a run brings is large enough; on failure returns false with the reason in `error`.
+  // Checks that what a run brings is large enough and aligned; on failure returns false with the reason in `error`.
   bool checkRequest(const RunRequest& request, std::string& error) const;
 
   const std::vector<Instruction>& instructions() const { return instructions_; }

@@ -44,10 +44,10 @@ void awaitChange(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
 
 }  // namespace
 
-void Barrier::wait() {
-  if (threads_ == 1) return;
+void Barrier::wait(void (*atMeeting)(void*), void* context) {
   const uint32_t phase = phase_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+    if (atMeeting != nullptr) atMeeting(context);
     arrived_.store(0, std::memory_order_relaxed);
     phase_.store(phase + 1, std::memory_order_release);
     wakeAll(phase_);

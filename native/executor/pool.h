@@ -16,7 +16,8 @@ class Barrier {
     threads_ = threads;
     arrived_.store(0, std::memory_order_relaxed);
   }
-  void wait();
+  // The last thread to come calls atMeeting(context), if given, before any goes on.
+  void wait(void (*atMeeting)(void*) = nullptr, void* context = nullptr);
 
  private:
   int threads_ = 1;

@@ -86,7 +86,7 @@ void Run::steps(int thread, int threads, Barrier* barrier) {
   }
 }
 
-// One step on one thread; false when the guard ended the run. All threads come to the same answer.
+// One step on one thread; false when the guard ended the run.
 bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   const int64_t perEpoch = request_.stepsPerEpoch();
   const int64_t inEpoch = index % perEpoch;
@@ -98,11 +98,12 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   resolve(operands, index, inEpoch * request_.batchSize, rows);
 
   for (const Phase& phase : plan_.phases()) {
-    if (phase.barrier && barrier != nullptr) meet(phase, thread, barrier);
-    if (phase.guard && !std::isfinite(plan_.metrics()[metricMeanLoss])) {
-      if (thread == 0) nonFinite_ = true;
-      return false;
+    if (barrier == nullptr) {
+      if (phase.guard) checkLoss(this);
+    } else if (phase.barrier) {
+      meet(phase, thread, barrier);
     }
+    if (phase.guard && nonFinite_) return false;
     const bool timed = thread == 0 && request_.profile != nullptr;
     for (int part = thread; part < request_.threads; part += threads) runShare(phase, operands, rows, part, timed);
   }
@@ -110,14 +111,22 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   return true;
 }
 
+// One thread decides for all: the loss lies in memory that others can write, and threads that came to different answers would
+// wait for each other for ever.
+void Run::checkLoss(void* run) {
+  Run& self = *static_cast<Run*>(run);
+  self.nonFinite_ = !std::isfinite(self.plan_.metrics()[metricMeanLoss]);
+}
+
 // The barrier before a phase; thread 0 tells a profile how long it waited.
-void Run::meet(const Phase& phase, int thread, Barrier* barrier) const {
+void Run::meet(const Phase& phase, int thread, Barrier* barrier) {
+  const auto check = phase.guard ? checkLoss : nullptr;
   if (thread != 0 || request_.profile == nullptr) {
-    barrier->wait();
+    barrier->wait(check, this);
     return;
   }
   const Clock::time_point begin = Clock::now();
-  barrier->wait();
+  barrier->wait(check, this);
   request_.profile[2 * phase.begin + 1] += secondsSince(begin);
 }
 

@@ -39,7 +39,8 @@ class Run {
   static void region(void* context, int thread, int threads);
   void steps(int thread, int threads, Barrier* barrier);
   bool step(int64_t index, int thread, int threads, Barrier* barrier);
-  void meet(const Phase& phase, int thread, Barrier* barrier) const;
+  void meet(const Phase& phase, int thread, Barrier* barrier);
+  static void checkLoss(void* run);
   void runShare(const Phase& phase, const Operands& operands, int64_t rows, int part, bool timed) const;
   void call(const Instruction& instruction, const Argument* arguments, int64_t rows, int part) const;
   void beginEpoch(int64_t epoch, int thread, Barrier* barrier);
@@ -54,7 +55,7 @@ class Run {
   int64_t first_ = 0;               // steps of the region that is on
   int64_t last_ = 0;
   int64_t finished_ = 0;    // written by thread 0
-  bool nonFinite_ = false;  // written by thread 0
+  bool nonFinite_ = false;  // written where threads meet
   int32_t* control_ = nullptr;
   Barrier* barrier_ = nullptr;
 };

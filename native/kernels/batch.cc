@@ -50,10 +50,11 @@ template <typename T>
 BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int64_t n, int64_t features, int64_t sourceRows,
                            float scale, float offset, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; row++) {
-    const int64_t ahead = row + rowsAhead;
-    if (ahead < end && isRow(order[ahead], sourceRows)) prefetch(source + order[ahead] * features, n);
+    // Each index is read once: another thread may write shared memory between a check and a use.
+    const int32_t index = order[row], later = row + rowsAhead < end ? order[row + rowsAhead] : -1;
+    if (isRow(later, sourceRows)) prefetch(source + later * features, n);
     float* out = x + row * features;
-    const T* in = isRow(order[row], sourceRows) ? source + order[row] * features : nullptr;
+    const T* in = isRow(index, sourceRows) ? source + index * features : nullptr;
     if (in == nullptr || !isFinite(in, n)) {
       fillNaN(out, n);
     } else if (offset == 0) {
@@ -104,7 +105,10 @@ void gatherFloats(float* x, const float* source, const int32_t* order, int64_t, 
 
 void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, int64_t, int64_t sourceRows, int64_t begin,
                   int64_t end) noexcept {
-  for (int64_t row = begin; row < end; row++) labels[row] = isRow(order[row], sourceRows) ? source[order[row]] : -1;
+  for (int64_t row = begin; row < end; row++) {
+    const int32_t index = order[row];
+    labels[row] = isRow(index, sourceRows) ? source[index] : -1;
+  }
 }
 
 // Fisher and Yates's shuffle of 0 ... n - 1.

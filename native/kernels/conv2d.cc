@@ -46,7 +46,9 @@ void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t row
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (begin >= end) return;
-  if (patchesAreInput(g)) {
+  if (filters == 0) {
+    clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
+  } else if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
     denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, begin * pixels, end * pixels);
   } else {
@@ -78,9 +80,13 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
   const int64_t pixels = rows * g.outPixels();
   if (pixels == 0 || g.windowRow() == 0) {
     clear(dw + begin * filters, (end - begin) * filters);
-  } else if (patch == g.patch() && patchesAreInput(g)) {
+    return;
+  }
+  // Sizes that only this kernel takes apart from `patch`: their product may overflow.
+  const bool isWhole = patch % g.windowRow() == 0 && patch / g.windowRow() == g.windowHeight;
+  if (isWhole && patchesAreInput(g)) {
     denseBackwardWeight(dw, x, dy, pixels, patch, filters, begin, end);
-  } else if (patch == g.patch() && isDirect(g, filters)) {
+  } else if (isWhole && isDirect(g, filters)) {
     directBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   } else {
     patchesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);

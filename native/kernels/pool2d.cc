@@ -38,8 +38,10 @@ BLASNET_INLINE void forEachWindow(const Geometry& g, int64_t begin, int64_t end,
 template <int lanes>
 BLASNET_INLINE void takeLargest(float* y, int32_t* winner, const float* image, int64_t channel, const Geometry& g,
                                 const Window& window) {
+  int32_t numbers[lanes];
+  for (int lane = 0; lane < lanes; lane++) numbers[lane] = static_cast<int32_t>(channel) + lane;
   IntegerVector<lanes> channels;
-  for (int lane = 0; lane < lanes; lane++) channels[lane] = static_cast<int32_t>(channel) + lane;
+  __builtin_memcpy(&channels, numbers, sizeof channels);
   const auto positions = [&](int64_t iy, int64_t ix) {
     return channels + static_cast<int32_t>((iy * g.width + ix) * g.channels);
   };
@@ -125,7 +127,8 @@ void maxPool2dBackward(float* dx, const float* dy, const int32_t* winner, int64_
   for (int64_t image = begin; image < end; image++) {
     float* out = dx + image * size;
     for (int64_t i = image * outSize; i < (image + 1) * outSize; i++) {
-      if (winner[i] >= 0 && winner[i] < size) out[winner[i]] += dy[i];
+      const int32_t position = winner[i];
+      if (position >= 0 && position < size) out[position] += dy[i];
     }
   }
 }

@@ -147,6 +147,30 @@ TEST(runStopsBeforeAnUpdateWithALossThatIsNotFinite) {
   }
 }
 
+// One thread is long at work before the loss is no longer finite, and the program does not say that the other waits for it: it
+// must not go on without it.
+TEST(runEndsOnAllThreadsWhereTheGuardHasNoBarrier) {
+  constexpr int64_t count = 16000;
+  Memory memory;
+  memory.floats(Segment::work)[0] = std::numeric_limits<float>::quiet_NaN();
+  const Words values = buffer(Segment::state, 0, 64), loss = buffer(Segment::metric, 0, 1), hits = buffer(Segment::metric, 8, 1);
+  const auto totals = [&](Segment losses) {
+    return call(Kernel::batchTotals, 0, {loss, hits, buffer(losses, 0, count), none(), none(), number(count)});
+  };
+  std::vector<Words> calls(2000, totals(Segment::gradient));
+  calls.push_back(totals(Segment::work));
+  calls.push_back(call(Kernel::relu, guardFlag, {values, values, number(64)}));
+  calls.push_back(call(Kernel::relu, barrierFlag, {values, values, number(64)}));
+  const Words words = program(1, 0, calls);
+  Plan plan;
+  std::string error;
+  CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
+  Pool pool;
+  const RunRequest request = requestOf(1, 1, 1, 2);
+  Run run(plan, request, bestKernelSet());
+  CHECK(run.execute(pool, nullptr, nullptr).status == RunStatus::nonFinite);
+}
+
 TEST(runsTakeTurnsInOnePool) {
   Pool pool;
   std::vector<Training> trainings(3);

@@ -60,6 +60,20 @@ TEST(planRefusesAMalformedHeader) {
   CHECK(refused(none, "malformed header"));
 }
 
+TEST(planRefusesBlocksThatAreNotAligned) {
+  Memory memory;
+  for (int i = 0; i < segmentCount; i++) {
+    Block segments[segmentCount];
+    for (int j = 0; j < segmentCount; j++) segments[j] = memory.segments[j];
+    segments[i].data = static_cast<char*>(segments[i].data) + 4;
+    const Words words = program(8, 0, {});
+    Plan plan;
+    std::string error;
+    CHECK(!plan.decode(words.data(), words.size(), segments, error));
+    CHECK(error == "program: a block is not aligned");
+  }
+}
+
 TEST(planRefusesUnknownThings) {
   const Words good = reluProgram(out, in, rows(8));
   const auto with = [&](size_t at, double value) {
@@ -200,6 +214,11 @@ TEST(planRefusesRequestsThatDoNotFit) {
   CHECK(fails("epochs", [](RunRequest& r) { r.epochs = INT64_MAX; }));
   CHECK(fails("scalars", [](RunRequest& r) { r.scalarLength = 3; }));
   CHECK(fails("report", [](RunRequest& r) { r.reportLength = 7; }));
+  for (const int threads : {0, -1, maxThreads + 1}) CHECK(fails("threads", [=](RunRequest& r) { r.threads = threads; }));
+  CHECK(fails("not aligned", [](RunRequest& r) {
+    Block& features = r.feeds[static_cast<int>(Feed::features)];
+    features.data = static_cast<char*>(features.data) + 1;
+  }));
   CHECK(fails("too short", [](RunRequest& r) { r.rows = r.drawn = 11; }));
   CHECK(fails("too short", [](RunRequest& r) { r.feeds[static_cast<int>(Feed::features)].bytes--; }));
   CHECK(fails("too short", [](RunRequest& r) { r.feeds[static_cast<int>(Feed::output)] = {}; }));

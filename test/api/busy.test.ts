@@ -148,7 +148,7 @@ onBackends('a network', (backend) => {
     const controller = new AbortController();
     const optimizer = new Sgd({ learningRate: 0.01, momentum: 0.5 });
     const run = rejection(network.fit(data, { ...long, shuffle: false, optimizer, signal: controller.signal }));
-    await pause(30);
+    await pause(60);
     controller.abort();
     await run;
     const twin = slow();

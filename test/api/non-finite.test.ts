@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Dataset } from '../../lib/data/index.js';
-import { Adam, BlasnetError, batchNorm, dense, meanSquaredError, type Network, Sgd } from '../../lib/index.js';
+import { Adam, BlasnetError, batchNorm, dense, meanSquaredError, type Network, relu, Sgd } from '../../lib/index.js';
 import {
   classData,
   classifier,
@@ -161,6 +161,49 @@ onBackends('numbers that are not finite', (backend) => {
     expect([...optimizer.moments.values()].every((block) => block.every((value) => value === 0))).toBe(true);
     await expectRejection(() => network.fit([data], { optimizer }), 'NON_FINITE', /^parameters: an update in epoch 0/);
     expectSameBits(weights(network), before);
+  });
+
+  it('a forward pass in training mode keeps NaN and infinities from the running statistics', async () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const [network, twin] = [0, 1].map(() => classifier(backend, { layers: mixedLayers() }));
+      const before = weights(network);
+      const x = spoilt(20, 13, 4, value);
+      const details = { where: 'features', row: 13, column: 4, value };
+      await expectNonFinite(() => network.forward(x, { training: true }), /^features: row 13, column 4/, details);
+      expectSameBits(weights(network), before);
+      // The masks, too, are those of a network that has not seen the batch.
+      const good = classData(20);
+      expectSameBits([network.forward(good, { training: true })], [twin.forward(good, { training: true })]);
+    }
+    const overflowing = classifier(backend, { layers: [batchNorm(), dense(3)] });
+    const before = weights(overflowing);
+    const huge = classData(20).features.map((feature) => feature * 1e30) as Float32Array;
+    await expectNonFinite(() => overflowing.forward(huge, { training: true }), /^state: a running statistic would overflow/, {
+      where: 'state',
+    });
+    expectSameBits(weights(overflowing), before);
+  });
+
+  it('a NaN is found where nothing is updated, too', async () => {
+    const groups = [{ match: /./, frozen: true }];
+    const nothing: [Network, Sgd][] = [
+      [classifier(backend, { layers: mixedLayers() }), new Sgd({ groups })],
+      [classifier(backend, { input: [3], layers: [relu()] }), new Sgd()],
+    ];
+    for (const [network, optimizer] of nothing) {
+      const before = weights(network);
+      const columns = network.input[0];
+      const { features, labels } = classData(20, columns);
+      const copy = Float32Array.from(features);
+      copy[13 * columns + 1] = Number.NaN;
+      const data = new Dataset({ features: copy, shape: [columns], labels: labels as Int32Array, classes: 3 });
+      const at = (row: number) => ({ where: 'features', row, column: 1, value: Number.NaN });
+      const run = () => network.fit(data, { batchSize: 4, shuffle: false, optimizer });
+      await expectNonFinite(run, /^features: row 13, column 1.*\(epoch 0, step 3\)/, at(13));
+      await expectNonFinite(() => network.fit([data], { optimizer }), /^features: row 13, column 1/, at(13));
+      await expectNonFinite(() => network.trainBatch(data, undefined, optimizer), /^features: row 13, column 1/, at(13));
+      expectSameBits(weights(network), before);
+    }
   });
 
   it('weights that are broken before training are blamed on the loss', async () => {

@@ -174,6 +174,27 @@ onBackends('fit with a stream', (backend) => {
     expect((await network.fit(parts)).epochs.length).toBe(1);
   });
 
+  it('ends the wait for a batch that does not come when the network is disposed, and closes the stream', async () => {
+    let closed = 0;
+    const stalls = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise<IteratorResult<StreamBatch>>(() => {}),
+        return: () => {
+          closed++;
+          return new Promise<IteratorResult<StreamBatch>>(() => {});
+        },
+      }),
+    };
+    for (const signal of [undefined, new AbortController().signal]) {
+      const network = classifier(backend);
+      const run = rejection(network.fit(stalls, { ...(signal && { signal }) }));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      network.dispose();
+      expect(await run).toMatchObject({ code: 'NETWORK_DISPOSED' });
+    }
+    expect(closed).toBe(2);
+  });
+
   it('calls back with undefined where an end is not known', async () => {
     const seen: unknown[] = [];
     const callbacks: Callbacks = {

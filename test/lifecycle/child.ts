@@ -18,12 +18,20 @@ export function builtLibrary(module = 'index.js'): string {
   return pathToFileURL(path).href;
 }
 
-export const addonFile = projectFile('build/Release/blasnet.node');
+/** The addon under test: BLASNET_BINARY where that names one. */
+const chosen = process.env.BLASNET_BINARY === 'none' ? undefined : process.env.BLASNET_BINARY;
+export const addonFile = chosen ?? projectFile('build/Release/blasnet.node');
 
-/** This process's environment without what would steer the library, and with `changes`. */
+/** The Node.js that children run on: this one, or the one that the long jobs name. */
+export const nodeProgram = process.env.BLASNET_NODE ?? process.execPath;
+
+/** Whether that is a build of another kind, such as one under sanitizers: what memory takes is not told by it. */
+export const instrumented = chosen !== undefined;
+
+/** This process's environment without what would steer the library, except to the addon under test, and with `changes`. */
 export function environment(changes: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(BLASNET|OPENBLAS|GOTO|OMP|NODE_OPTIONS)/.test(name));
-  return { ...Object.fromEntries(kept), ...changes };
+  return { ...Object.fromEntries(kept), ...(chosen !== undefined && { BLASNET_BINARY: chosen }), ...changes };
 }
 
 export interface FixtureOptions {
@@ -36,7 +44,7 @@ export interface FixtureOptions {
 /** Runs a script of test/lifecycle/fixtures in a process of its own, to its end. */
 export function runFixture(name: string, { args = [], env, timeout = 30 }: FixtureOptions = {}): SpawnSyncReturns<string> {
   const script = projectFile(`test/lifecycle/fixtures/${name}.mjs`);
-  return spawnSync(process.execPath, [script, builtLibrary(), ...args], {
+  return spawnSync(nodeProgram, [script, builtLibrary(), ...args], {
     env: environment(env),
     encoding: 'utf8',
     timeout: timeout * 1000,

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { checkInteger } from '../../checks.js';
+import { BlasnetError } from '../../errors.js';
 import type { Program } from '../../program/compile.js';
 import { feeds } from '../../program/instructions.js';
 import { kernelNames } from '../../program/signatures.js';
@@ -46,6 +47,22 @@ function bound(request: RunRequest) {
   return feeds.map((feed) => request.feeds[feed] ?? null);
 }
 
+/** An error of the addon as one of the library. Those for want of memory or of a thread are the ones that have no code. */
+function typed(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if ((error as { code?: unknown }).code === 'INTERNAL') return new BlasnetError('INTERNAL', error.message, { cause: error });
+  const message = `the native backend: memory or a thread could not be had (${error.message})`;
+  return new BlasnetError('OUT_OF_MEMORY', message, { cause: error });
+}
+
+function calling<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw typed(error);
+  }
+}
+
 class NativeExecutable implements Executable {
   readonly #plan: AddonPlan;
 
@@ -54,17 +71,20 @@ class NativeExecutable implements Executable {
   }
 
   runSync(request: RunRequest): RunResult {
-    const status = this.#plan.runSync(bound(request), numbersOf(request), request.scalars, request.report, request.profile);
+    const { scalars, report, profile } = request;
+    const status = calling(() => this.#plan.runSync(bound(request), numbersOf(request), scalars, report, profile));
     return { status: statuses[status], steps: numbers[0], seconds: numbers[1] };
   }
 
   run(request: RunRequest, control: Control): Promise<RunResult> {
     return new Promise((resolve, reject) => {
       const done = (error: Error | null, result?: RunResult) => {
-        if (result === undefined) reject(error);
+        if (result === undefined) reject(typed(error));
         else resolve(result);
       };
-      this.#plan.run(bound(request), numbersOf(request), request.scalars, request.report, control, done, request.profile);
+      calling(() =>
+        this.#plan.run(bound(request), numbersOf(request), request.scalars, request.report, control, done, request.profile),
+      );
     });
   }
 }
@@ -78,23 +98,17 @@ export function createNativeBackend(): Backend {
   return {
     name: 'native',
     load(program: Program, memory: Memory): Executable {
-      return new NativeExecutable(
-        new addon.Plan(
-          encode(program),
-          segments.map((name) => memory[name]),
-        ),
-      );
+      const blocks = segments.map((name) => memory[name]);
+      return new NativeExecutable(calling(() => new addon.Plan(encode(program), blocks)));
     },
     callKernel(kernel, args) {
-      addon.callKernel(kernelNames.indexOf(kernel), args);
+      calling(() => addon.callKernel(kernelNames.indexOf(kernel), args));
     },
     repeatKernels(calls, times) {
-      return addon.repeatKernels(
-        calls.map(([kernel, args]) => [kernelNames.indexOf(kernel), args] as const),
-        times,
-      );
+      const list = calls.map(([kernel, args]) => [kernelNames.indexOf(kernel), args] as const);
+      return calling(() => addon.repeatKernels(list, times));
     },
-    adopt: (buffer) => addon.adopt(buffer, new Uint8Array(buffer)),
-    info: () => ({ backend: 'native', threads, ...addon.info(), addon: path, passedOver: failures }),
+    adopt: (buffer) => calling(() => addon.adopt(buffer, new Uint8Array(buffer))),
+    info: () => ({ backend: 'native', threads, ...calling(() => addon.info()), addon: path, passedOver: failures }),
   };
 }

@@ -145,7 +145,8 @@ class Run {
     this.#calls = calls;
     this.#metric = metric;
     this.#scalarCount = scalarCount;
-    this.#order = Int32Array.from({ length: request.drawn }, (_, i) => i);
+    this.#order = new Int32Array(request.drawn);
+    for (let i = 0; i < this.#order.length; i++) this.#order[i] = i;
     this.#stepsPerEpoch = Math.ceil(request.drawn / request.batchSize);
     this.#totalSteps = this.#stepsPerEpoch * request.epochs;
     this.finished = this.#totalSteps === 0;

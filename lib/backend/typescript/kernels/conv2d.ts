@@ -97,6 +97,10 @@ export function conv2dBackwardInput(
   padLeft: number,
   filters: number,
 ): void {
+  if (filters === 0) {
+    dx.fill(0);
+    return;
+  }
   const geometry = {
     height,
     width,
@@ -194,6 +198,7 @@ function gather(patches: Float32Array, x: Float32Array, from: number, to: number
   const { height, width, channels, outHeight, outWidth, windowHeight, windowWidth } = geometry;
   const { strideHeight, strideWidth, padTop, padLeft } = geometry;
   const run = windowWidth * channels;
+  if (run === 0) return;
   let ox = from % outWidth;
   let line = (from - ox) / outWidth;
   for (let pixel = from, o = 0; pixel < to; pixel++) {
@@ -225,6 +230,7 @@ function scatter(sums: Float64Array, patches: Float32Array, from: number, to: nu
   const { height, width, channels, outWidth, windowHeight, windowWidth } = geometry;
   const { strideHeight, strideWidth, padTop, padLeft } = geometry;
   const run = windowWidth * channels;
+  if (run === 0) return;
   let ox = from % outWidth;
   let oy = (from - ox) / outWidth;
   for (let pixel = from, start = 0; pixel < to; pixel++) {

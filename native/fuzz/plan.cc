@@ -1,0 +1,208 @@
+// Programs and runs (native/executor/plan.cc): whatever comes is refused, or runs inside its blocks.
+// Numbers of an input: kernel set, bytes of the segments, bytes of the feeds, lengths of scalars, report and profile, the numbers
+// of a run, and then the program.
+#include "../executor/plan.h"
+
+#include "../executor/run.h"
+#include "words.h"
+
+namespace blasnet::fuzz {
+namespace {
+
+constexpr size_t runNumbers = 11;
+enum : size_t {
+  setAt,
+  segmentsAt,
+  feedsAt = segmentsAt + segmentCount,
+  scalarsAt = feedsAt + feedCount,
+  reportAt,
+  profileAt,
+  runAt,
+  programAt = runAt + runNumbers
+};
+constexpr size_t headerWords = 5, countAt = programAt + 1, capacityAt = programAt + 2;
+
+constexpr size_t largestBlock = 1 << 15;
+constexpr int64_t longestRun = 6;
+constexpr int64_t mostRows = 1 << 10;
+constexpr int mostThreads = 3;
+constexpr double workLimit = 2e5;
+
+size_t clamped(double word, size_t limit) {
+  return word >= 0 && word <= static_cast<double>(limit) ? static_cast<size_t>(word) : limit;
+}
+
+// Where instructions begin, and the end of the last; as far as the words make sense.
+std::vector<size_t> instructionStarts(const Words& words) {
+  std::vector<size_t> starts;
+  size_t at = programAt + headerWords;
+  while (at + 3 <= words.size()) {
+    const double count = words[at + 2];
+    if (!(count >= 0 && count <= maxParameters) || at + 3 + 4 * static_cast<size_t>(count) > words.size()) break;
+    starts.push_back(at);
+    at += 3 + 4 * static_cast<size_t>(count);
+  }
+  starts.push_back(at < words.size() ? at : words.size());
+  return starts;
+}
+
+double tagWord(ArgumentTag tag) { return static_cast<double>(tag); }
+
+// A number or a symbol for a parameter that is no buffer; its value for a batch of `capacity` rows goes to `value`.
+void writeValue(double* word, const Parameter& parameter, bool axis, double capacity, double sourceRows, Random& random,
+                double& value) {
+  word[0] = tagWord(ArgumentTag::number);
+  switch (parameter.kind) {
+    case ParameterKind::size:
+      if (random.oneIn(axis ? 2 : 5)) {
+        word[0] = tagWord(ArgumentTag::rows);
+        word[1] = random.oneIn(4) ? smallSize(random) : 1;
+        value = word[1] * capacity;
+      } else if (!axis && random.oneIn(8)) {
+        word[0] = tagWord(ArgumentTag::sourceRows);
+        value = sourceRows;
+      } else {
+        value = word[1] = smallSize(random);
+      }
+      break;
+    case ParameterKind::word:
+      if (random.oneIn(2)) word[0] = tagWord(ArgumentTag::step);
+      break;
+    case ParameterKind::flag: word[1] = random.below(2); break;
+    case ParameterKind::code: word[1] = random.below(8); break;
+    default:
+      if (random.oneIn(4)) {
+        word[0] = tagWord(static_cast<ArgumentTag>(static_cast<uint32_t>(ArgumentTag::scale) + random.below(3)));
+      } else {
+        word[1] = static_cast<double>(random.below(100)) / 50 - 0.5;
+      }
+  }
+}
+
+void writeBuffer(double* word, const Parameter& parameter, double needed, double capacity, Random& random) {
+  if (parameter.optional && random.oneIn(3)) return;
+  if (random.oneIn(4)) {
+    word[0] = tagWord(ArgumentTag::feed);
+    word[1] = random.below(feedCount);
+    word[2] = random.oneIn(3) ? 0 : static_cast<double>(static_cast<int64_t>(needed / capacity));
+    return;
+  }
+  const double bytes = static_cast<double>(bytesOf(parameter.element));
+  word[0] = tagWord(ArgumentTag::buffer);
+  word[1] = parameter.element == Element::f64 ? static_cast<double>(Segment::metric) : random.below(segmentCount);
+  word[2] = random.oneIn(3) ? 0 : bytes * random.below(512);
+  word[3] = random.oneIn(20) ? needed + random.below(5) - 2 : needed;
+}
+
+Words plausibleInstruction(double capacity, double sourceRows, Random& random) {
+  const uint32_t kernel = random.below(kernelCount);
+  const Signature& signature = signatures[kernel];
+  Words words(3 + 4 * static_cast<size_t>(signature.count));
+  words[0] = kernel;
+  words[1] = random.oneIn(8) ? random.below(4) : random.below(2);
+  words[2] = signature.count;
+  double values[maxParameters] = {};
+  for (int i = 0; i < signature.count; i++) {
+    if (signature.parameters[i].isBuffer()) continue;
+    writeValue(&words[3 + 4 * static_cast<size_t>(i)], signature.parameters[i], i == signature.axis, capacity, sourceRows, random,
+               values[i]);
+  }
+  for (int i = 0; i < signature.count; i++) {
+    const Parameter& parameter = signature.parameters[i];
+    if (!parameter.isBuffer()) continue;
+    double needed = 1;
+    for (int j = 0; j < parameter.lengthCount; j++) needed *= values[parameter.length[j]];
+    if (needed >= 0 && needed < 1e15) writeBuffer(&words[3 + 4 * static_cast<size_t>(i)], parameter, needed, capacity, random);
+  }
+  return words;
+}
+
+// Adds, replaces, removes or doubles an instruction.
+void changeInstruction(Words& words, Random& random) {
+  const double capacity = words[capacityAt] >= 1 && words[capacityAt] < 100 ? words[capacityAt] : 1;
+  const std::vector<size_t> starts = instructionStarts(words);
+  const size_t i = random.below(static_cast<uint32_t>(starts.size()));
+  const auto at = [&](size_t index) { return words.begin() + static_cast<ptrdiff_t>(starts[index]); };
+  const bool last = i + 1 == starts.size();
+  const uint32_t what = last ? 0 : random.below(4);
+  Words added;
+  if (what <= 1) added = plausibleInstruction(capacity, words[runAt], random);
+  if (what == 2) added.assign(at(i), at(i + 1));
+  if (what == 1 || what == 3) {
+    words.erase(at(i), at(i + 1));
+    words[countAt]--;
+  }
+  if (added.empty()) return;
+  words.insert(words.begin() + static_cast<ptrdiff_t>(starts[i]), added.begin(), added.end());
+  words[countAt]++;
+}
+
+// A run over memory of its own, if it is short enough.
+int runPlan(const Plan& plan, const RunRequest& request, const KernelSet& set) {
+  bool quick =
+      request.threads <= mostThreads && request.rows <= mostRows && request.drawn <= mostRows && request.steps() <= longestRun;
+  for (const Instruction& instruction : plan.instructions()) {
+    const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+    const auto sizeOf = [&](int i) {
+      const ArgumentSource& source = instruction.arguments[static_cast<size_t>(i)];
+      if (source.tag == ArgumentTag::number) return source.number;
+      return static_cast<double>(source.tag == ArgumentTag::rows ? plan.capacity() * source.factor : request.rows);
+    };
+    for (int i = 0; i < signature.count; i++) {
+      const ArgumentSource& source = instruction.arguments[static_cast<size_t>(i)];
+      if (source.tag != ArgumentTag::buffer) continue;
+      const double elements = static_cast<double>(source.bytes / bytesOf(signature.parameters[i].element));
+      require(neededElements(signature.parameters[i], sizeOf) <= elements, "a buffer is too short");
+    }
+    quick = quick && isQuick(signature, sizeOf, workLimit);
+  }
+  if (!quick) return -1;
+  static Pool pool;
+  Run run(plan, request, set);
+  run.execute(pool, nullptr, nullptr);
+  return 0;
+}
+
+}  // namespace
+}  // namespace blasnet::fuzz
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t maxSize, unsigned seed) {
+  using namespace blasnet::fuzz;
+  Random random(seed);
+  Words words = wordsOf(data, size);
+  if (words.size() < programAt + headerWords) words = Words(programAt + headerWords, 1);
+  if (random.oneIn(2)) changeInstruction(words, random);
+  for (uint32_t changes = random.below(3); changes > 0; changes--) changeWord(words, random);
+  return storeWords(words, data, maxSize);
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace blasnet;
+  using namespace blasnet::fuzz;
+  const Words words = wordsOf(data, size);
+  if (words.size() < programAt) return -1;
+  std::vector<Memory> memory;
+  const auto blockOf = [&](double bytes) {
+    memory.emplace_back(clamped(bytes, largestBlock));
+    return Block{memory.back().data(), memory.back().bytes()};
+  };
+  Block segments[segmentCount];
+  RunRequest request;
+  for (size_t i = 0; i < segmentCount; i++) segments[i] = blockOf(words[segmentsAt + i]);
+  for (size_t i = 0; i < feedCount; i++) request.feeds[i] = blockOf(words[feedsAt + i]);
+  const auto numbersOf = [&](double count) { return std::vector<double>(clamped(count, largestBlock / sizeof(double)), 0.01); };
+  std::vector<double> scalars = numbersOf(words[scalarsAt]), report = numbersOf(words[reportAt]),
+                      profile = numbersOf(words[profileAt]);
+  request.scalars = scalars.data();
+  request.scalarLength = scalars.size();
+  request.report = report.empty() ? nullptr : report.data();
+  request.reportLength = report.size();
+  request.profile = profile.empty() ? nullptr : profile.data();
+  request.profileLength = profile.size();
+
+  Plan plan;
+  std::string error;
+  if (!plan.decode(words.data() + programAt, words.size() - programAt, segments, error)) return 0;
+  if (!request.decode(words.data() + runAt, runNumbers, error) || !plan.checkRequest(request, error)) return 0;
+  return runPlan(plan, request, chooseSet(words[setAt]));
+}

@@ -1,0 +1,67 @@
+// Writes what the fuzz targets start from: for `plan` programs that the compiler made, each with memory and a run that fit it; for `call` a
+// call of each kernel. They are made and not kept, since inputs hold kernels by number: they would mean something else after the next one.
+//   node native/fuzz/seeds.mjs plan|call <directory>
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { encode } from '../../dist/backend/native/encode.js';
+import * as blasnet from '../../dist/index.js';
+import { compile } from '../../dist/program/compile.js';
+import { buildModel } from '../../dist/program/model.js';
+import { isBuffer, kernelNames, signatures } from '../../dist/program/signatures.js';
+
+const { Adam, Sgd, avgPool2d, batchNorm, conv2d, dense, dropout, flatten, l2, maxPool2d, prelu, relu } = blasnet;
+const { binaryCrossEntropy, localResponseNorm, softmaxCrossEntropy } = blasnet;
+
+const models = {
+  dense: { input: [6], layers: [dense(8), batchNorm(), relu(), dropout(0.5), dense(3)], loss: softmaxCrossEntropy() },
+  images: {
+    input: [10, 10, 2],
+    layers: [conv2d(3), prelu(), localResponseNorm(), maxPool2d(), conv2d(2), avgPool2d(), flatten(), dense(1)],
+    loss: binaryCrossEntropy(),
+  },
+};
+const rows = 5;
+const capacity = 3;
+const optimizers = { adam: () => new Adam({ clipNorm: 1 }), sgd: () => new Sgd({ momentum: 0.9 }) };
+const uses = ['train', 'evaluate', 'predict', 'gradients', 'forwardTraining', 'update'];
+
+function writePlans(directory) {
+  for (const [name, layers] of Object.entries(models)) {
+    const model = buildModel({ regularizer: l2(0.1), seed: 1, ...layers });
+    for (const kind of uses) {
+      const optimizer = optimizers[name === 'dense' ? 'adam' : 'sgd']();
+      const target = kind === 'predict' || kind === 'forwardTraining' ? 'none' : name === 'dense' ? 'labels' : 'targets';
+      const request = { kind, features: kind === 'evaluate' ? 'u8' : 'f32', direct: false, target, capacity, rewrite: true };
+      const program = compile(model, request, kind === 'train' || kind === 'update' ? optimizer : undefined);
+      const parameterBytes = 4 * model.parameterLength;
+      const blocks = [parameterBytes, parameterBytes, 4 * model.stateLength, 2 * parameterBytes, 4 * program.workLength, 64];
+      const features = model.input.reduce((product, size) => product * size, 1);
+      const feeds = [4 * rows * features, 4 * rows, 4 * rows * 3, 4 * rows, 4 * rows * 3, 4 * rows * features];
+      const run = [rows, rows, capacity, 2, 1, 1, 0, 0, 0.5, 0.1, name === 'dense' && kind === 'train' ? 2 : 1];
+      const words = Float64Array.of(2, ...blocks, ...feeds, 64, 16, 128, ...run, ...encode(program));
+      writeFileSync(join(directory, `${name}-${kind}`), words);
+    }
+  }
+}
+
+// As Element in native/kernels/signatures.h; a number is of kind 1.
+const kinds = { f32: 2, f64: 3, i32: 4, u8: 5 };
+
+function writeCalls(directory) {
+  for (const [number, name] of kernelNames.entries()) {
+    const { parameters } = signatures[name];
+    // Windows of two over images of six.
+    const size = (name) =>
+      /^(height|width)$/.test(name) ? 6 : /Height|Width/.test(name) ? 2 : /^pad/.test(name) ? 0 : name === 'patch' ? 12 : 3;
+    const operands = parameters.flatMap((parameter) => {
+      if (!isBuffer(parameter)) return [1, parameter.kind === 'size' ? size(parameter.name) : 1];
+      return [kinds[parameter.type], parameter.length.reduce((product, name) => product * size(name), 1)];
+    });
+    writeFileSync(join(directory, name), Float64Array.of(2, number, ...operands));
+  }
+}
+
+const [target, directory] = process.argv.slice(2);
+mkdirSync(directory, { recursive: true });
+if (target === 'plan') writePlans(directory);
+else writeCalls(directory);

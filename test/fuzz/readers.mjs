@@ -1,0 +1,323 @@
+// Feeds changed files to the readers, guided by which parts of them have run: an input that reaches something new is kept and
+// changed further. A reader must refuse with a BlasnetError or give what agrees with the file; quickly, and without allocating much.
+//   node test/fuzz/readers.mjs safetensors|idx [--seconds 60] [--seed 1] [--save <directory>]
+// Starts from test/fuzz/corpus; `--save` writes there what reached something new. A failing input goes to build/fuzz, and is run
+// alone with `--input <file>`.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { Session } from 'node:inspector';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { parseIdx } from '../../dist/data/index.js';
+import { BlasnetError } from '../../dist/errors.js';
+import { decodeNetwork } from '../../dist/formats/network-file.js';
+import { decodeSafetensors } from '../../dist/formats/safetensors.js';
+import { RandomStream } from '../../dist/random.js';
+
+const MILLISECONDS = 2000;
+/** What a reader may allocate beyond some times the size of its input: gzip expands 1032 times at most. */
+const BYTES = 64 * 2 ** 20;
+const LONGEST = 4096;
+const BATCH = 32;
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: 'string', default: '60' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    save: { type: 'string' },
+    input: { type: 'string' },
+  },
+});
+
+const random = new RandomStream(Number(options.seed), 1);
+const below = (limit) => random.below(limit);
+const pick = (list) => list[below(list.length)];
+
+function agree(condition, what) {
+  if (!condition) throw new Error(`what was read does not agree with the file: ${what}`);
+}
+
+const product = (shape) => shape.reduce((total, size) => total * BigInt(size), 1n);
+const sizes = {
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  F8_E8M0: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+};
+const wide = { U64: 8, I64: 8, F64: 8, C64: 8 };
+
+/** A file that was accepted, held to the format's rules in another way than the reader does. */
+function checkSafetensors(bytes, { tensors, metadata }) {
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+  agree(length + 8n <= BigInt(bytes.length), 'the length of the header');
+  const text = Buffer.from(bytes.subarray(8, 8 + Number(length))).toString();
+  let at = 8 + Number(length);
+  const inOrder = [...tensors.values()].sort((a, b) => a.offset - b.offset || a.bytes.length - b.bytes.length);
+  for (const { offset, shape, dtype, bytes: content } of inOrder) {
+    agree(offset === at, 'the place of a tensor');
+    agree(product(shape) * BigInt({ ...sizes, ...wide }[dtype]) === BigInt(content.length), 'the size of a tensor');
+    at += content.length;
+  }
+  agree(at === bytes.length, 'the end of the data');
+  // A key that stands twice is gone when the header is written again. Escapes and unusual numbers can be written in many ways.
+  if (/\\|\d[.eE]|-0/.test(text)) return;
+  const letters = (json) => [...json.replace(/\s/g, '')].sort().join('');
+  agree(letters(JSON.stringify(JSON.parse(text))) === letters(text), 'the keys of the header');
+  agree(
+    [...metadata.values()].every((value) => typeof value === 'string'),
+    'the metadata',
+  );
+}
+
+function checkIdx(bytes, { shape, data, type }) {
+  agree(product(shape) === BigInt(data.length), 'the number of elements');
+  const content = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
+  agree(content.length === 4 + 4 * shape.length + data.byteLength, 'the size of the content');
+  const codes = { uint8: 8, int8: 9, int16: 11, int32: 12, float32: 13, float64: 14 };
+  agree(content[2] === codes[type] && content[3] === shape.length, 'the header');
+}
+
+const oddNumbers = [
+  0,
+  1,
+  2,
+  7,
+  8,
+  9,
+  100,
+  255,
+  256,
+  65535,
+  65536,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 53 - 1,
+  2 ** 53,
+  1e20,
+  1e300,
+  -1,
+  0.5,
+];
+
+/** Writes a number of 1, 2, 4 or 8 bytes in either order somewhere. */
+function writeNumber(bytes) {
+  const width = pick([1, 2, 4, 8]);
+  if (bytes.length < width) return bytes;
+  const copy = bytes.slice();
+  const value = BigInt.asUintN(64, BigInt(Math.trunc(pick(oddNumbers))) + BigInt(below(3) - 1) - (below(4) === 0 ? 8n : 0n));
+  const number = Buffer.alloc(8);
+  number.writeBigUInt64LE(value);
+  const part = number.subarray(0, width);
+  copy.set(below(2) === 0 ? part : part.toReversed(), below(2) === 0 ? 0 : below(bytes.length - width + 1));
+  return copy;
+}
+
+function cut(bytes) {
+  const begin = below(bytes.length + 1);
+  return Buffer.concat([bytes.subarray(0, begin), bytes.subarray(Math.min(bytes.length, begin + 1 + below(8)))]);
+}
+
+function insert(bytes, other) {
+  const [begin, from] = [below(bytes.length + 1), below(other.length + 1)];
+  const part = below(2) === 0 ? Buffer.alloc(1 + below(8), below(256)) : other.subarray(from, from + 1 + below(64));
+  return Buffer.concat([bytes.subarray(0, begin), part, bytes.subarray(begin)]);
+}
+
+function changeByte(bytes) {
+  const copy = bytes.slice();
+  if (copy.length > 0)
+    copy[below(copy.length)] = below(2) === 0 ? below(256) : pick([0x22, 0x2c, 0x3a, 0x5b, 0x5d, 0x7b, 0x7d, 0x5c]);
+  return copy;
+}
+
+const changeBytes = (bytes, other) => pick([writeNumber, cut, insert, changeByte, changeByte])(bytes, other);
+
+const words = [
+  '"F32"',
+  '"I64"',
+  '"BOOL"',
+  '"F8_E4M3"',
+  '"shape"',
+  '"dtype"',
+  '"data_offsets"',
+  '"__metadata__"',
+  '"__proto__"',
+  '"a"',
+  '"\\u0061"',
+  '[]',
+  '{}',
+  'null',
+  '[0,8]',
+];
+
+/** Changes the header of a safetensors file as JSON: replaces, doubles, swaps or removes tokens, members and numbers. */
+function changeHeader(bytes, other) {
+  if (bytes.length < 8) return bytes;
+  const length = Math.min(bytes.length - 8, bytes.readUInt32LE(0));
+  let text = bytes.toString('utf8', 8, 8 + length);
+  const matches = [...text.matchAll(pick([/-?\d+/g, /"[^"]*"/g, /"[^"]*":(\{[^{}]*\}|\[[^\]]*\]|"[^"]*"),?/g, /\{[^{}]*\}/g]))];
+  if (matches.length > 0) {
+    const { index, 0: found } = pick(matches);
+    const replacement = pick([
+      found + found,
+      `${found},${found}`,
+      '',
+      pick(matches)[0],
+      pick(words),
+      String(pick(oddNumbers)),
+      String(Number(found) + below(3) - 1),
+    ]);
+    text = text.slice(0, index) + replacement + text.slice(index + found.length);
+  }
+  const header = Buffer.from(text);
+  const data = bytes.subarray(8 + length);
+  const start = Buffer.alloc(8);
+  start.writeBigUInt64LE(BigInt(header.length));
+  const body = below(4) === 0 ? changeBytes(data, other) : data;
+  return Buffer.concat([start, header, body]);
+}
+
+const isGzip = (bytes) => bytes[0] === 0x1f && bytes[1] === 0x8b;
+
+/** Changes the content of a gzipped file, where it has any. */
+function changeInflated(bytes, other) {
+  let content = bytes;
+  try {
+    if (isGzip(bytes)) content = gunzipSync(bytes, { maxOutputLength: LONGEST });
+  } catch {
+    return bytes;
+  }
+  return gzipSync(changeBytes(content, other));
+}
+
+const targets = {
+  safetensors: {
+    changes: [changeBytes, changeHeader, changeHeader, changeHeader],
+    run(bytes) {
+      checkSafetensors(bytes, decodeSafetensors(bytes, 'input'));
+      try {
+        decodeNetwork(bytes, 'input', undefined);
+      } catch (error) {
+        if (!(error instanceof BlasnetError)) throw error;
+      }
+    },
+  },
+  idx: { changes: [changeBytes, changeBytes, changeInflated], run: (bytes) => checkIdx(bytes, parseIdx(bytes, 'input')) },
+};
+
+/** Runs a reader; throws when it does what no reader may do. Returns whether it took the input. */
+function attempt(target, bytes) {
+  // Memory of its own, in which a read or a view beyond the end would be none of it.
+  const input = Uint8Array.from(bytes);
+  const before = process.memoryUsage().arrayBuffers;
+  const begin = performance.now();
+  let taken = true;
+  try {
+    target.run(input);
+  } catch (error) {
+    if (!(error instanceof BlasnetError)) throw error;
+    taken = false;
+  }
+  const milliseconds = performance.now() - begin;
+  if (milliseconds > MILLISECONDS) throw new Error(`it took ${Math.round(milliseconds)} ms`);
+  const allocated = process.memoryUsage().arrayBuffers - before;
+  if (allocated > BYTES) throw new Error(`it allocated ${allocated} bytes for an input of ${bytes.length}`);
+  return taken;
+}
+
+const session = new Session();
+session.connect();
+function profiler(method, parameters) {
+  let result;
+  session.post(`Profiler.${method}`, parameters, (error, value) => {
+    if (error) throw new Error(`${method}: ${error.message}`);
+    result = value;
+  });
+  return result;
+}
+
+/** The blocks of the library that have run since the last call, as numbers. */
+const blockNumbers = new Map();
+function blocksRun() {
+  const blocks = [];
+  for (const { url, functions } of profiler('takePreciseCoverage').result) {
+    if (!url.includes('/dist/')) continue;
+    for (const { ranges } of functions) {
+      for (const { startOffset, endOffset, count } of ranges) {
+        const key = `${url}:${startOffset}:${endOffset}:${count > 0}`;
+        if (!blockNumbers.has(key)) blockNumbers.set(key, blockNumbers.size);
+        blocks.push(blockNumbers.get(key));
+      }
+    }
+  }
+  return blocks;
+}
+
+function fuzz(name, seconds, save) {
+  const target = targets[name];
+  const folder = join(root, 'test/fuzz/corpus', name);
+  const files = readdirSync(folder).map((file) => readFileSync(join(folder, file)));
+  const corpus = [];
+  const seen = new Set();
+  let [runs, taken] = [0, 0];
+  const execute = (bytes) => {
+    try {
+      if (attempt(target, bytes)) taken++;
+    } catch (error) {
+      const file = join(root, 'build/fuzz', `${name}-${options.seed}-${runs}`);
+      mkdirSync(join(root, 'build/fuzz'), { recursive: true });
+      writeFileSync(file, bytes);
+      throw new Error(`seed ${options.seed}, run ${runs}: the input is in ${file}`, { cause: error });
+    }
+    runs++;
+  };
+  const reachesNew = (bytes) => {
+    execute(bytes);
+    const fresh = blocksRun().filter((block) => !seen.has(block));
+    for (const block of fresh) seen.add(block);
+    return fresh.length > 0;
+  };
+  const change = () => {
+    let bytes = pick(corpus);
+    for (let changes = 1 + below(4); changes > 0; changes--) bytes = pick(target.changes)(Buffer.from(bytes), pick(corpus));
+    return bytes.subarray(0, LONGEST);
+  };
+  profiler('enable');
+  profiler('startPreciseCoverage', { callCount: true, detailed: true });
+  for (const bytes of files) {
+    reachesNew(bytes);
+    corpus.push(bytes);
+  }
+  const known = corpus.length;
+  const end = performance.now() + 1000 * seconds;
+  while (performance.now() < end) {
+    // Asking what has run takes longer than a reader: the inputs of a batch are run one by one where it reached something new.
+    const batch = Array.from({ length: BATCH }, change);
+    for (const bytes of batch) execute(bytes);
+    if (blocksRun().some((block) => !seen.has(block))) corpus.push(...batch.filter(reachesNew));
+  }
+  const found = corpus.slice(known);
+  if (save !== undefined) {
+    mkdirSync(save, { recursive: true });
+    for (const [i, bytes] of found.entries()) writeFileSync(join(save, `${options.seed}-${i}`), bytes);
+  }
+  console.log(`${name}: seed ${options.seed}, ${runs} inputs, ${taken} taken, ${seen.size} blocks, ${found.length} new inputs`);
+}
+
+const [name] = positionals;
+if (!(name in targets)) throw new Error(`expected one of ${Object.keys(targets).join(', ')}, got ${name}`);
+if (options.input !== undefined) console.log(attempt(targets[name], readFileSync(options.input)) ? 'taken' : 'refused');
+else fuzz(name, Number(options.seconds), options.save);

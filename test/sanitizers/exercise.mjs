@@ -1,0 +1,89 @@
+// Everything that takes and gives back memory or threads, in plain Node, for the checkers that see no leaks, races or reads inside
+// OpenBLAS under the test runner. Argument: rounds.
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import * as blasnet from '../../dist/index.js';
+import { native } from '../../dist/kernels.js';
+
+const { Adam, Network, Sgd, batchNorm, conv2d, dense, dropout, flatten, maxPool2d, relu, softmaxCrossEntropy } = blasnet;
+
+const rows = 70;
+const features = Float32Array.from({ length: rows * 64 }, (_, i) => Math.sin(i));
+const labels = Int32Array.from({ length: rows }, (_, i) => i % 3);
+const data = { length: rows, shape: [8, 8, 1], features, labels, scale: 1, offset: 0 };
+
+function makeNetwork() {
+  const layers = [conv2d(3), batchNorm(), relu(), maxPool2d(), flatten(), dense(40), dropout(0.3), dense(3)];
+  return new Network({ input: [8, 8, 1], layers, loss: softmaxCrossEntropy(), seed: 1, backend: 'native' });
+}
+
+const swallow = () => {};
+
+async function exerciseNetwork(round) {
+  const network = makeNetwork();
+  const optimizer = round % 2 === 0 ? new Adam() : new Sgd({ momentum: 0.9 });
+  await network.fit(data, { epochs: 2, batchSize: 16, optimizer, validation: data });
+  network.trainBatch(features.subarray(0, 4 * 64), labels.subarray(0, 4), optimizer);
+  network.gradients(features.subarray(0, 4 * 64), labels.subarray(0, 4));
+  await network.evaluate(data);
+  network.predict(features);
+  const file = join(tmpdir(), `blasnet-exercise-${process.pid}.safetensors`);
+  try {
+    await network.save(file, { optimizer });
+    (await Network.load(file)).dispose();
+  } finally {
+    await rm(file, { force: true });
+  }
+  // Ended by a signal, and by disposal in the middle of a run.
+  const stop = new AbortController();
+  const aborted = network.fit(data, { epochs: 1e5, optimizer, signal: stop.signal });
+  setTimeout(() => stop.abort(), 5);
+  await aborted.catch(swallow);
+  const disposed = network.fit(data, { epochs: 1e5, optimizer }).catch(swallow);
+  network.dispose();
+  await disposed;
+}
+
+/** Products on arrays that end where the last operand does, so that a step beyond leaves them. */
+function exerciseProducts() {
+  for (const [m, n, k] of [
+    [1, 1, 1],
+    [3, 5, 7],
+    [16, 16, 16],
+    [17, 33, 65],
+    [64, 100, 130],
+    [130, 70, 9],
+  ]) {
+    for (const [transA, transB] of [
+      [0, 0],
+      [1, 0],
+      [0, 1],
+    ]) {
+      const [a, b, c] = [m * k, k * n, m * n].map((length) => new Float32Array(length).fill(0.5));
+      native.kernels.gemm(c, a, b, m, n, k, transA, transB, 1, 0);
+      if (c.at(-1) !== k / 4) throw new Error(`expected ${k / 4}, got ${c.at(-1)}`);
+    }
+  }
+}
+
+async function exerciseWorkers() {
+  const workers = [0, 1].map(() => new Worker(new URL(import.meta.url)));
+  await Promise.all(workers.map((worker) => once(worker, 'message')));
+  await Promise.all(workers.map((worker) => worker.terminate()));
+}
+
+if (isMainThread) {
+  for (let round = 0; round < Number(process.argv[2] ?? 3); round++) {
+    exerciseProducts();
+    await exerciseNetwork(round);
+    await exerciseWorkers();
+  }
+  console.log('exercised');
+} else {
+  const running = makeNetwork().fit(data, { epochs: 1e6 });
+  parentPort.postMessage('begun');
+  await running;
+}
