@@ -2,11 +2,14 @@
 # at `npm ci`, for every dependency with a binding.gyp in its root. Sources and flags: sources.gypi.
 #   openblas=static|dynamic   how OpenBLAS is linked (static, with dynamic as fallback)
 #   openblas_lib=<path>       the library to link instead of the one found
+#   openblas_getenv=wrap|renamed   how the library's calls of getenv reach kernels/blas_environment.cc: by the linker, or because
+#                             they were renamed in that library
 {
   'includes': ['sources.gypi'],
   'variables': {
     'openblas%': 'static',
     'openblas_lib%': '',
+    'openblas_getenv%': 'wrap',
   },
   'target_defaults': {
     'configurations': {'Release': {'defines': ['NDEBUG']}},
@@ -97,11 +100,12 @@
         ['OS=="linux"', {
           'ldflags!': ['-rdynamic'],
           'ldflags': [
-            '<@(wrap_flags)',
             '<@(addon_link_flags)',
             '-Wl,--version-script=<!(node -p "require(\'path\').resolve(\'exports.map\')")',
           ],
         }],
+        ['OS=="linux" and openblas_getenv=="wrap"', {'ldflags': ['<@(wrap_flags)']}],
+        ['openblas_getenv=="renamed"', {'defines': ['BLASNET_GETENV_RENAMED']}],
       ],
     },
   ],

@@ -63,7 +63,6 @@
     "addon_link_flags": [
       "-static-libstdc++",
       "-static-libgcc",
-      "-Wl,--exclude-libs,ALL",
       "-Wl,--gc-sections",
       "-Wl,-z,nodelete",
       "-Wl,-z,relro",

@@ -1,7 +1,7 @@
 // Builds the native backend with node-gyp into build/Release/blasnet.node, and does nothing when that is up to date.
 //   node scripts/build-addon.mjs [--strict] [--force] [--openblas=static|dynamic] [--openblas-lib=<path>]
-// Where it can't be built it says why and what to do, and leaves the package to its TypeScript backend: the exit
-// status is then 0, and 1 with --strict.
+// Where it can't be built it says why and what to do, and leaves the package to a prebuilt binary or its TypeScript backend:
+// the exit status is then 0, and 1 with --strict.
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
@@ -41,8 +41,8 @@ function findNodeGyp() {
   throw new BuildProblem('node-gyp was not found', 'Run `npm install`');
 }
 
-// Node's own headers beside its binary spare node-gyp the download.
-function headerArguments() {
+/** Arguments for node-gyp: Node's own headers beside its binary spare the download. */
+export function headerArguments() {
   const prefix = join(dirname(process.execPath), '..');
   return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : [];
 }
@@ -139,8 +139,9 @@ export function buildAddon(options = {}) {
   if (!result.ok) {
     const hint = installHint();
     const remedy = result.remedy ?? (hint ? `Install what it needs with \`${hint}\`` : 'Install it');
-    console.log(`blasnet: the native backend was not built, the TypeScript backend is used: ${result.problem}`);
-    console.log(`${remedy}, then run \`npm run build:addon\`.`);
+    const again = existsSync(join(root, 'lib')) ? 'npm run build:addon' : 'npx blasnet build';
+    console.log(`blasnet: the native backend was not built: ${result.problem}`);
+    console.log(`${remedy}, then run \`${again}\`.`);
   }
   return result.ok;
 }

@@ -2,7 +2,7 @@
 //   node scripts/openblas.mjs include|libraries [static|dynamic] [path of the library]
 import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const extraPrefixes = ['/opt/homebrew/opt/openblas', '/usr/local/opt/openblas'];
@@ -28,8 +28,10 @@ export function compilerIdentity() {
 }
 
 // The directory to add to the include path, '' when the compiler finds cblas.h by itself, undefined when there is none.
-function findInclude() {
+// A library given may have its headers beside it, as installed below a prefix of its own.
+function findInclude(library) {
   const candidates = [
+    library && join(dirname(library), '../include'),
     output('pkg-config', ['--variable=includedir', 'openblas']),
     '/usr/include/openblas',
     ...extraPrefixes.map((prefix) => join(prefix, 'include')),
@@ -59,7 +61,7 @@ export function findOpenBlas(linkage = 'static', library = '') {
   if (linkage !== 'static' && linkage !== 'dynamic') {
     throw new Error(`openblas must be 'static' or 'dynamic', got '${linkage}'`);
   }
-  const include = findInclude();
+  const include = findInclude(library);
   if (include === undefined) return undefined;
   if (library) return existsSync(library) ? { include, library, linkage } : undefined;
   const archive = linkage === 'static' ? findFile('libopenblas.a') : undefined;

@@ -84,6 +84,8 @@ export interface BackendInfo {
   readonly blas: { readonly name: string; readonly core: string; readonly config: string; readonly threads: number };
   /** File of the native addon. */
   readonly addon: string | undefined;
+  /** Native only: files that are preferred to it, each with why it was not loaded. */
+  readonly passedOver: readonly string[];
 }
 
 /** Checked arguments of a kernel, in the order of its signature. */

@@ -1,12 +1,20 @@
 // OpenBLAS reads its settings from the environment, where another program's pins (half the speed for a wrong core, a thread
-// pool under ours) would reach it. Linked with -Wl,--wrap=getenv, its statically linked copy asks here instead.
+// pool under ours) would reach it. Its statically linked copy asks here instead: linked with -Wl,--wrap=getenv, or, in the
+// prebuilt binaries, because the calls were renamed in the library.
+#include <cstdlib>
 #include <cstring>
 
 extern "C" {
 
-char* __real_getenv(const char* name);
 char* blasnet_getenv(const char* name);
+
+#ifdef BLASNET_GETENV_RENAMED
+static char* __real_getenv(const char* name) { return std::getenv(name); }
+#else
+char* __real_getenv(const char* name);
 char* __wrap_getenv(const char* name);
+char* __wrap_getenv(const char* name) { return blasnet_getenv(name); }
+#endif
 
 char* blasnet_getenv(const char* name) {
   static char one[] = "1";
@@ -18,7 +26,5 @@ char* blasnet_getenv(const char* name) {
   }
   return __real_getenv(name);
 }
-
-char* __wrap_getenv(const char* name) { return blasnet_getenv(name); }
 
 }  // extern "C"

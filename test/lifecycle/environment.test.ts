@@ -45,7 +45,7 @@ describe('BLASNET_BINARY', () => {
       const { error } = report({ BLASNET_BINARY: path }, 'native');
       expect(error?.code).toBe('BACKEND_UNAVAILABLE');
       expect(error?.message).toContain(path);
-      expect(error?.message).toContain('node scripts/build-addon.mjs');
+      expect(error?.message).toContain('npm run build:addon');
       expect(report({ BLASNET_BINARY: path })).toMatchObject({ used: 'typescript', warnings: [{ name: 'BlasnetWarning' }] });
     }
   });

@@ -1,9 +1,10 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BlasnetError } from '../../errors.js';
 import type { Control, FeedArray, KernelArguments, RunResult } from '../backend.js';
+import { candidates, unavailable } from './binaries.js';
 
 /** What the addon says of itself. */
 export interface AddonInfo {
@@ -52,37 +53,24 @@ interface AddonModule {
 /** The package's root, seen from dist/backend/native and lib/backend/native alike. */
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
-/** Files to try, the preferred one first. */
-function candidates(): string[] {
-  const chosen = process.env.BLASNET_BINARY;
-  if (chosen !== undefined && chosen !== '') return [chosen];
-  const prebuilds = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
-  const shipped = existsSync(prebuilds) ? readdirSync(prebuilds).filter((name) => name.endsWith('.node')) : [];
-  return [join(root, 'build', 'Release', 'blasnet.node'), ...shipped.map((name) => join(prebuilds, name))];
-}
-
-/** Loads the addon; throws `BACKEND_UNAVAILABLE` with every file tried and why it failed. */
-export function loadAddon(kernelNames: readonly string[]): { addon: Addon; path: string } {
+/** Loads the addon, with what failed before; throws `BACKEND_UNAVAILABLE` with every file tried and why it failed. */
+export function loadAddon(kernelNames: readonly string[]): { addon: Addon; path: string; failures: readonly string[] } {
   const require = createRequire(import.meta.url);
   const failures: string[] = [];
   if (process.env.BLASNET_BINARY === 'none') {
     throw new BlasnetError('BACKEND_UNAVAILABLE', 'the native backend is switched off by BLASNET_BINARY=none');
   }
-  for (const path of candidates()) {
+  for (const path of candidates(root)) {
     if (!existsSync(path)) {
       failures.push(`${path}: no such file`);
       continue;
     }
     try {
       const addon = (require(path) as AddonModule).initialize(process.env.BLASNET_SIMD ?? '', kernelNames);
-      return { addon, path };
+      return { addon, path, failures };
     } catch (error) {
       failures.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new BlasnetError(
-    'BACKEND_UNAVAILABLE',
-    `the native addon could not be loaded (${failures.join('; ')}). To build it, run \`node scripts/build-addon.mjs\` in ${root}; ` +
-      'it needs g++, make, python3 and OpenBLAS (Debian: apt-get install g++ make python3 libopenblas-dev)',
-  );
+  throw new BlasnetError('BACKEND_UNAVAILABLE', unavailable(root, failures));
 }

@@ -57,7 +57,7 @@ class NativeExecutable implements Executable {
 /** Loads the addon; throws `BACKEND_UNAVAILABLE` when there is none for this machine. */
 export function createNativeBackend(): Backend {
   const threads = threadLimit();
-  const { addon, path } = loadAddon(kernelNames);
+  const { addon, path, failures } = loadAddon(kernelNames);
   // Threads of a run must be gone before the process tears down what they use.
   process.on('exit', () => addon.stop());
   return {
@@ -80,6 +80,6 @@ export function createNativeBackend(): Backend {
       );
     },
     adopt: (buffer) => addon.adopt(buffer, new Uint8Array(buffer)),
-    info: () => ({ backend: 'native', threads, ...addon.info(), addon: path }),
+    info: () => ({ backend: 'native', threads, ...addon.info(), addon: path, passedOver: failures }),
   };
 }

@@ -24,5 +24,6 @@ export const typescriptBackend: Backend = {
     simd: { set: 'none', available: ['none'], reason: 'JavaScript engines offer no vector instructions' },
     blas: { name: 'blasnet TypeScript', core: 'generic', config: 'blocked loops over typed arrays', threads: 1 },
     addon: undefined,
+    passedOver: [],
   }),
 };

