@@ -146,6 +146,11 @@ runs() {
     inside "$system" "$runtime" "$@" stop.mjs
 }
 
+# From nothing it compiles OpenBLAS twice, and the C++ library for four targets.
+prebuilt_binaries() {
+  timeout 1500 npm run prebuild
+}
+
 prebuilt_suite() {
   local name='tests of the prebuilt binaries' log start=$SECONDS
   log=$(log_of "$name")
@@ -166,7 +171,7 @@ package_part() {
   mkdir -p $work
   rm -f $figures
   check 'system packages of the bare systems' package_system_packages
-  check 'prebuilt binaries' npm run prebuild
+  check 'prebuilt binaries' prebuilt_binaries
   prebuilt_suite
   check 'runtimes and npm' package_tools
   check 'package' pack
