@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { headerArguments } from '../build-addon.mjs';
 import { hashInputs, listFiles, readIfPresent, root, run, writeWhole } from '../support.mjs';
 import { buildOpenBlas } from './openblas.mjs';
+import { libgcc } from './targets.mjs';
 import { logged, timed, work } from './tools.mjs';
 
 // A compiler command for node-gyp. Kernels are compiled by g++, like in a build from source: they are as fast as those, and
@@ -17,11 +18,6 @@ case " $* " in
   *) exec '${program}' c++ -target ${zig} "$@" ;;
 esac
 `;
-}
-
-// Asking for CPU features (__builtin_cpu_supports) takes a piece of the compiler's library that zig's has not.
-function cpuModel({ arch, triple }) {
-  return arch === 'x64' ? run(`${triple}-gcc`, ['-print-libgcc-file-name']).output.trim() : '';
 }
 
 /** Builds a target where its binary is not up to date. */
@@ -56,7 +52,8 @@ export function buildTarget(target, { zig, env }) {
         CC: compiler,
         CXX: compiler,
         AR: `${target.triple}-ar`,
-        LDFLAGS: cpuModel(target),
+        // zig builds its C++ library for the link, and optimises it like that.
+        LDFLAGS: ['-O3', ...libgcc(target)].join(' '),
         PREBUILD_STRIP_BIN: `${target.triple}-strip`,
         GYP_DEFINES: `openblas_lib=${openblas} openblas_getenv=renamed`,
         JOBS: String(os.availableParallelism()),

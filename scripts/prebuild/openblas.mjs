@@ -1,6 +1,6 @@
 // OpenBLAS for the prebuilt binaries: Debian's source package, built with what blasnet calls: single precision, sequential,
 // without LAPACK, a table of kernels for each CPU worth one. docs/packaging.md tells why these settings.
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { hashInputs, readIfPresent, root, run, writeWhole } from '../support.mjs';
@@ -28,6 +28,10 @@ const settings = [
   'CFLAGS=-fPIC -fvisibility=hidden -ffunction-sections -fdata-sections',
 ];
 
+// All of OpenBLAS's settings come through getenv: native/kernels/blas_environment.cc answers in its place. The others are names
+// that glibc's headers give to functions of the C standard, which musl and older versions of glibc have by their own names only.
+const renamed = ['getenv=blasnet_getenv', '__isoc23_strtol=strtol', '__isoc23_strtoul=strtoul', '__isoc23_sscanf=sscanf'];
+
 function unpack() {
   const directory = `${work}/openblas-source`;
   const unpacked = join(root, directory, 'source');
@@ -52,7 +56,7 @@ export function buildOpenBlas({ arch, triple, openblas }) {
   const tools = [`CC=${triple}-gcc`, `AR=${triple}-ar`, `RANLIB=${triple}-ranlib`, 'HOSTCC=gcc'];
   if (arch !== process.arch) tools.push('CROSS=1');
   const variables = [...tools, ...openblas, ...settings];
-  const identity = hashInputs([], [version, compiler, ...variables]);
+  const identity = hashInputs([], [version, compiler, ...variables, ...renamed]);
   const name = `${work}/openblas-${arch}`;
   const archive = join(root, name, 'lib/libopenblas.a');
   if (readIfPresent(`${name}/identity`) === identity) return archive;
@@ -67,9 +71,9 @@ export function buildOpenBlas({ arch, triple, openblas }) {
     logged(`openblas-${arch}`, 'make', [`-j${os.availableParallelism()}`, 'libs', ...variables], { cwd: build, env });
     const install = ['-f', 'Makefile.install', 'install', `PREFIX=${installed}`, 'NO_SHARED=1', ...variables];
     logged(`openblas-${arch}-install`, 'make', install, { cwd: build, env });
-    // All of OpenBLAS's settings come through getenv: native/kernels/blas_environment.cc answers in its place.
-    const library = join(installed, 'lib/libopenblas.a');
-    logged(`openblas-${arch}-getenv`, `${triple}-objcopy`, ['--redefine-sym', 'getenv=blasnet_getenv', library]);
+    const library = realpathSync(join(installed, 'lib/libopenblas.a'));
+    const renames = renamed.flatMap((pair) => ['--redefine-sym', pair]);
+    logged(`openblas-${arch}-rename`, `${triple}-objcopy`, [...renames, library]);
     renameSync(installed, join(root, name));
     writeWhole(`${name}/identity`, identity);
     rmSync(build, { recursive: true, force: true });

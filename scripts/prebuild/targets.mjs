@@ -1,5 +1,7 @@
 // What the package carries binaries for. Each is one file, prebuilds/linux-<arch>/node.<libc>.node.
 
+import { run } from '../support.mjs';
+
 /** The oldest glibc that the binaries run on: the one that Node.js's own binaries need. */
 export const oldestGlibc = '2.28';
 
@@ -28,3 +30,8 @@ export const targets = Object.entries(architectures).flatMap(([arch, { triple, o
     file: `prebuilds/linux-${arch}/node.${libc}.node`,
   })),
 );
+
+/** Asking for CPU features (__builtin_cpu_supports) takes a piece of g++'s library, which zig's has not: that library, to link. */
+export function libgcc({ arch, triple }) {
+  return arch === 'x64' ? [run(`${triple}-gcc`, ['-print-libgcc-file-name']).output.trim()] : [];
+}
