@@ -8,6 +8,7 @@ work=build/package
 tarballs=$work/tarballs
 tools=$work/tools/node_modules
 figures=$work/figures
+tarball=
 
 package_system_packages() {
   [ "$(id -u)" -ne 0 ] || apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 \
@@ -53,9 +54,10 @@ start_registry() {
 # bare_system <release of Debian>: C and C++ library, a shell, and the runtimes in /opt
 bare_system() {
   local root=$work/$1
-  rm -rf "$root" || return
+  rm -rf --one-file-system "$root" || return
   if [ "$(id -u)" -eq 0 ]; then
-    mmdebstrap --quiet --variant=extract --include=base-files,libstdc++6,libatomic1,coreutils,dash "$1" "$root" http://deb.debian.org/debian || return
+    mmdebstrap --quiet --variant=extract --include=base-files,libstdc++6,libatomic1,coreutils,dash "$1" "$root" \
+      http://deb.debian.org/debian || return
     if find "$root" -name '*openblas*' -o -name 'gcc*' -path '*/bin/*' -o -name 'python3*' -path '*/bin/*' | grep .; then return 1; fi
   fi
   mkdir -p "$root/opt" "$root/app" "$root/home" &&
@@ -169,7 +171,7 @@ package_part() {
     systems=(here)
   fi
   mkdir -p $work
-  rm -f $figures
+  : >$figures
   check 'system packages of the bare systems' package_system_packages
   check 'prebuilt binaries' prebuilt_binaries
   prebuilt_suite
