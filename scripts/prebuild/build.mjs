@@ -24,20 +24,18 @@ esac
 export function buildTarget(target, { zig, env }) {
   const openblas = buildOpenBlas(target);
   const directory = `${work}/${target.name}`;
-  const sources = [
-    ...listFiles('native', ['native/build', 'native/test']),
-    'scripts/openblas.mjs',
-    ...listFiles('scripts/prebuild'),
-  ];
+  const sources = [...listFiles('native', ['native/build', 'native/test']), 'scripts/openblas.mjs'];
+  const recipe = ['build.mjs', 'targets.mjs', 'zig/package-lock.json'].map((name) => `scripts/prebuild/${name}`);
   const gxx = run(`${target.triple}-g++`, ['--version']).output.split('\n')[0];
-  const identity = hashInputs(sources, [target.zig, gxx, readIfPresent(`${work}/openblas-${target.arch}/identity`)]);
+  const identity = hashInputs(
+    [...sources, ...recipe],
+    [target.zig, gxx, readIfPresent(`${work}/openblas-${target.arch}/identity`)],
+  );
   if (existsSync(join(root, target.file)) && readIfPresent(`${directory}/identity`) === identity) return;
   timed(`building ${target.file}`, () => {
     rmSync(join(root, directory), { recursive: true, force: true });
     // A copy, since node-gyp builds inside it: native/build belongs to the build from source.
-    for (const file of sources.filter((path) => !path.startsWith('scripts/prebuild/'))) {
-      cpSync(join(root, file), join(root, directory, file));
-    }
+    for (const file of sources) cpSync(join(root, file), join(root, directory, file));
     const compiler = join(root, directory, 'c++');
     writeWhole(`${directory}/c++`, compilerScript(target, zig));
     chmodSync(compiler, 0o755);

@@ -47,7 +47,7 @@ export function installCompilers(targets) {
     needsProgram('dpkg-source', 'dpkg-dev'),
     needsProgram('xz', 'xz-utils'),
     needsProgram('patch'),
-    needsProgram('gcc'),
+    needsProgram('g++'),
     ...targets.flatMap(({ triple }) => {
       const suffix = triple.replace('_', '-');
       return [
