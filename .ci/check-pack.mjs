@@ -23,7 +23,7 @@ const needed = [
 const prebuilds = targets.map(({ file }) => file);
 if (process.argv.includes('--prebuilds')) needed.push(...prebuilds);
 // A binding.gyp in the root would make npm compile at every `npm ci` of a dependent.
-const unwanted = /^(binding\.gyp|native\/(build|test)\/|node_modules\/|test\/|build\/|bench\/|examples\/|\.)/;
+const unwanted = /^(binding\.gyp|native\/(build|test)\/|node_modules\/|test\/|build\/|bench\/(?!results\/)|examples\/|\.)/;
 
 const problems = [
   ...needed.filter((path) => !files.includes(path)).map((path) => `missing: ${path}`),

@@ -50,9 +50,22 @@ js_suite() {
   count $counts "$name" "$log" $((SECONDS - start))
 }
 
+# count_reported <name> <log> <status> <start>: by the last line of the log, `N passed, N failed`
+count_reported() {
+  local line
+  line=$(tail -n 1 "$2")
+  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    local good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]}
+    if [ "$bad" -eq 0 ] && { [ "$3" -ne 0 ] || [ "$good" -eq 0 ]; }; then bad=1; fi
+    count "$good" "$bad" "$1" "$2" $((SECONDS - $4))
+  else
+    count 0 1 "$1" "$2" $((SECONDS - $4))
+  fi
+}
+
 # cpp_suite <name> <sanitizers>: builds and runs native/test
 cpp_suite() {
-  local name=$1 directory="build/cpp-${2%%,*}" log start=$SECONDS status launcher=(timeout 600)
+  local name=$1 directory="build/cpp-${2%%,*}" log start=$SECONDS launcher=(timeout 600)
   log=$(log_of "$name")
   # Older sanitizers do not start where addresses are randomised over a wide range.
   if setarch -R true 2>/dev/null; then launcher+=(setarch -R); fi
@@ -61,8 +74,7 @@ cpp_suite() {
       ninja -C "$directory" blasnet_tests &&
       UBSAN_OPTIONS=print_stacktrace=1 "${launcher[@]}" "$directory/blasnet_tests"
   } </dev/null >"$log" 2>&1
-  status=$?
-  count_last_line "$status" "$name" "$log" $((SECONDS - start))
+  count_reported "$name" "$log" $? "$start"
 }
 
 # counted <name> <command...>: a command whose last line is `N passed, N failed`
@@ -71,21 +83,7 @@ counted() {
   log=$(log_of "$name")
   shift
   limited "$@" </dev/null >"$log" 2>&1
-  count_last_line $? "$name" "$log" $((SECONDS - start))
-}
-
-# count_last_line <status> <name> <log> <seconds>
-count_last_line() {
-  local status=$1 line
-  shift
-  line=$(tail -n 1 "$2")
-  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-    local good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]}
-    if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$good" -eq 0 ]; }; then bad=1; fi
-    count "$good" "$bad" "$@"
-  else
-    count 0 1 "$@"
-  fi
+  count_reported "$name" "$log" $? "$start"
 }
 
 # The patterns are written so that they do not find themselves.

@@ -4,7 +4,7 @@ import type { EpochLog } from './history.js';
 
 export interface ProgressBarOptions {
   /** Where to write; default process.stdout. A bar is drawn only on a terminal; each epoch's line is always written. */
-  stream?: NodeJS.WritableStream & { isTTY?: boolean };
+  stream?: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
 const WIDTH = 30;

@@ -5,12 +5,15 @@ namespace blasnet {
 Environment::Environment(Napi::Env env) : kernels(&bestKernelSet()), env_(env) { napi_add_env_cleanup_hook(env, cleanup, this); }
 
 Environment::~Environment() {
-  napi_remove_env_cleanup_hook(env_, cleanup, this);
+  if (hooked_) napi_remove_env_cleanup_hook(env_, cleanup, this);
   stop();
 }
 
-// Runs before the environment takes down what the runs use.
-void Environment::cleanup(void* environment) { static_cast<Environment*>(environment)->stop(); }
+// Runs before the environment takes down what the runs use. A hook that has run is gone, and may not be removed again.
+void Environment::cleanup(void* environment) {
+  static_cast<Environment*>(environment)->hooked_ = false;
+  static_cast<Environment*>(environment)->stop();
+}
 
 void Environment::start(std::unique_ptr<AsyncRun> run) {
   runs_.push_back(std::move(run));

@@ -35,6 +35,7 @@ class Environment {
   static void cleanup(void* environment);
 
   napi_env env_;
+  bool hooked_ = true;
   std::list<std::unique_ptr<AsyncRun>> runs_;
 };
 
