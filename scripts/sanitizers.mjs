@@ -45,9 +45,12 @@ function build(kind, planted) {
     ...(sanitizers === '' ? [] : ['--CDBLASNET_TESTS=ON']),
   ];
   const cmakeJs = join(root, 'node_modules/cmake-js/bin/cmake-js');
-  const args = [cmakeJs, 'build', '--out', directory, '--config', configuration, ...definitions];
-  const { status, output } = execute(node, args, { env: { ...process.env, ...headers } });
-  if (status !== 0) fail(`the build of ${directory} failed:\n${output}`);
+  // The folder may have been configured before, for the C++ tests alone: `build` by itself would leave it at that.
+  for (const step of ['configure', 'build']) {
+    const args = [cmakeJs, step, '--out', directory, '--config', configuration, ...definitions];
+    const { status, output } = execute(node, args, { env: { ...process.env, ...headers } });
+    if (status !== 0) fail(`the build of ${directory} failed:\n${output}`);
+  }
   return join(root, directory, configuration, `blasnet${planted ? '_planted' : ''}.node`);
 }
 
