@@ -172,7 +172,11 @@ export abstract class Optimizer {
   }
 
   /** Fills the moments with restored values, or with those they start with. */
-  #fill(moments: ReadonlyMap<string, Float32Array>, restored: ReadonlyMap<string, Float32Array> | undefined): void {
+  #fill(
+    moments: ReadonlyMap<string, Float32Array>,
+    restored: ReadonlyMap<string, Float32Array> | undefined,
+    fresh = false,
+  ): void {
     for (const [name, values] of moments) {
       const given = restored?.get(name)?.length ?? values.length;
       if (given !== values.length) {
@@ -181,8 +185,10 @@ export abstract class Optimizer {
     }
     for (const [name, values] of moments) {
       const from = restored?.get(name);
-      if (from === undefined) values.fill(this.initialMoment(name));
-      else values.set(from);
+      const initial = this.initialMoment(name);
+      if (from !== undefined) values.set(from);
+      // New memory holds zeros, and is better touched first by those who work on it.
+      else if (!fresh || initial !== 0) values.fill(initial);
     }
   }
 
@@ -206,7 +212,7 @@ export abstract class Optimizer {
       this.#groups.check(parameters);
       const storage = allocate(this.momentNames.length);
       const moments = new Map(this.momentNames.map((name, i) => [name, storage[i]]));
-      this.#fill(moments, this.#restored);
+      this.#fill(moments, this.#restored, true);
       this.#moments = moments;
       this.#restored = undefined;
       this.#owner = owner;
