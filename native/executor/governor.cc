@@ -15,7 +15,7 @@ constexpr uint32_t settling = 5;
 // Regions on one thread before a trial together: twice as many after each that failed. And the length of a trial.
 constexpr uint32_t shortestInterval = 40;
 constexpr uint32_t longestInterval = 320;
-constexpr uint32_t trialLength = 6;
+constexpr uint32_t trialLength = 16;
 // Regions together, while they are suspected to be disturbed, between two looks at one thread.
 constexpr uint32_t lookInterval = 8;
 
@@ -46,7 +46,9 @@ void Governor::record(int threads, int shares, double secondsPerStep) {
     alone_ = blend(alone_, secondsPerStep);
   } else if (steppedBack_) {
     if (trialBest_ == 0 || secondsPerStep < trialBest_) trialBest_ = secondsPerStep;
-    if (--trialLeft_ > 0) return;
+    const bool better = trialBest_ < margin * alone_;
+    if (--trialLeft_ > 0 && !better) return;
+    trialLeft_ = 0;
     together_ = trialBest_;
     steppedBack_ = alone_ < margin * together_;
     if (steppedBack_) {

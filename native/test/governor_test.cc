@@ -38,7 +38,7 @@ TEST(governorStepsBackWhileACoreIsTaken) {
   CHECK(regionsTogether(governor, 1000, [](int) { return together; }) >= 998);
   CHECK(regionsTogether(governor, 1000, [](int) { return 300e-6; }) <= 200);
   // Trials become rare.
-  CHECK(regionsTogether(governor, 1000, [](int) { return 300e-6; }) <= 24);
+  CHECK(regionsTogether(governor, 1000, [](int) { return 300e-6; }) <= 64);
   // And it comes back when the core is free again.
   regionsTogether(governor, 330, [](int) { return together; });
   CHECK(regionsTogether(governor, 1000, [](int) { return together; }) >= 990);
