@@ -62,6 +62,13 @@ export function isTensor(argument: Argument): argument is Tensor {
   return typeof argument === 'object' && argument !== null && 'storage' in argument;
 }
 
+/** The value of a size for batches of `capacity` rows; undefined where only a run tells it. */
+export function sizeOf(argument: Argument, capacity: number): number | undefined {
+  if (typeof argument === 'number') return argument;
+  if (argument !== null && !isTensor(argument) && argument.symbol === 'rows') return argument.times * capacity;
+  return undefined;
+}
+
 /** One kernel call. */
 export interface Instruction {
   kernel: KernelName;

@@ -1,4 +1,4 @@
-import { type Argument, type Instruction, isTensor, type Tensor } from './instructions.js';
+import { type Instruction, isTensor, sizeOf, type Tensor } from './instructions.js';
 import { type BufferParameter, elementBytes, isBuffer, signatureOf } from './signatures.js';
 
 /**
@@ -18,12 +18,6 @@ interface Access {
   readonly partition: string;
 }
 
-function sizeValue(argument: Argument, capacity: number): number {
-  if (typeof argument === 'number') return argument;
-  if (argument !== null && !isTensor(argument) && argument.symbol === 'rows') return argument.times * capacity;
-  return Number.POSITIVE_INFINITY; // sourceRows: feeds are told apart by name, not by extent
-}
-
 function accessOf(tensor: Tensor, parameter: BufferParameter, instruction: Instruction, capacity: number): Access {
   const { axis, parameters } = signatureOf(instruction.kernel);
   const begin = tensor.offset * elementBytes[tensor.type];
@@ -35,7 +29,11 @@ function accessOf(tensor: Tensor, parameter: BufferParameter, instruction: Instr
     const value = instruction.arguments[parameters.findIndex((p) => p.name === axis)];
     const byRows = typeof value === 'object';
     const length = parameter.length
-      .map((name) => sizeValue(instruction.arguments[parameters.findIndex((p) => p.name === name)], capacity))
+      // A dataset's rows have no bound here: feeds are told apart by name, not by extent.
+      .map(
+        (name) =>
+          sizeOf(instruction.arguments[parameters.findIndex((p) => p.name === name)], capacity) ?? Number.POSITIVE_INFINITY,
+      )
       .reduce((product, size) => product * size, 1);
     // A share is a run of whole rows of the batch, or of units of a constant axis.
     partition = byRows ? `rows from ${begin}, ${length / capacity} each` : `${value} units from ${begin}, ${length} in all`;

@@ -113,6 +113,42 @@ const regression = () =>
     size('outputs'),
   ] as const;
 
+/** Arguments of the dense layer, whose threads share rows or columns. */
+const denseForward = () =>
+  [
+    out('y', ['rows', 'out']),
+    input('x', ['rows', 'in']),
+    input('w', ['in', 'out']),
+    input('b', ['out'], { optional: true }),
+    size('rows'),
+    size('in'),
+    size('out'),
+    code('activation'),
+    float('slope'),
+  ] as const;
+/** The same for the gradient of its input. */
+const denseBackwardInput = () =>
+  [
+    out('dx', ['rows', 'in']),
+    input('dy', ['rows', 'out']),
+    input('w', ['in', 'out']),
+    size('rows'),
+    size('in'),
+    size('out'),
+  ] as const;
+/** Arguments of the gather of bytes, whose threads share rows or columns. */
+const gatherBytes = () =>
+  [
+    out('x', ['rows', 'features']),
+    input('source', ['sourceRows', 'features'], { type: 'u8' }),
+    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
+    size('rows'),
+    size('features'),
+    size('sourceRows'),
+    float('scale'),
+    float('offset'),
+  ] as const;
+
 export const signatures = {
   // Matrix product.
   gemm: kernel(
@@ -130,49 +166,11 @@ export const signatures = {
   ),
 
   // Dense layer.
-  denseForward: kernel(
-    'rows',
-    out('y', ['rows', 'out']),
-    input('x', ['rows', 'in']),
-    input('w', ['in', 'out']),
-    input('b', ['out'], { optional: true }),
-    size('rows'),
-    size('in'),
-    size('out'),
-    code('activation'),
-    float('slope'),
-  ),
-  denseBackwardInput: kernel(
-    'rows',
-    out('dx', ['rows', 'in']),
-    input('dy', ['rows', 'out']),
-    input('w', ['in', 'out']),
-    size('rows'),
-    size('in'),
-    size('out'),
-  ),
+  denseForward: kernel('rows', ...denseForward()),
+  denseBackwardInput: kernel('rows', ...denseBackwardInput()),
   // The same two, shared out by columns: where weights are larger than batches, each thread then reads its part of them only.
-  denseForwardColumns: kernel(
-    'out',
-    out('y', ['rows', 'out']),
-    input('x', ['rows', 'in']),
-    input('w', ['in', 'out']),
-    input('b', ['out'], { optional: true }),
-    size('rows'),
-    size('in'),
-    size('out'),
-    code('activation'),
-    float('slope'),
-  ),
-  denseBackwardInputColumns: kernel(
-    'in',
-    out('dx', ['rows', 'in']),
-    input('dy', ['rows', 'out']),
-    input('w', ['in', 'out']),
-    size('rows'),
-    size('in'),
-    size('out'),
-  ),
+  denseForwardColumns: kernel('out', ...denseForward()),
+  denseBackwardInputColumns: kernel('in', ...denseBackwardInput()),
   // A forward pass shared out by inputs: each share multiplies its columns of x with its rows of w, as `denseBackwardWeight`
   // and the update share them out, and the sum follows.
   denseForwardParts: {
@@ -580,29 +578,9 @@ export const signatures = {
   clipNorm: kernel('n', inout('g', ['n']), input('squares', [], { type: 'f64' }), size('n'), float('limit')),
 
   // Batches.
-  gatherBytes: kernel(
-    'rows',
-    out('x', ['rows', 'features']),
-    input('source', ['sourceRows', 'features'], { type: 'u8' }),
-    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
-    size('rows'),
-    size('features'),
-    size('sourceRows'),
-    float('scale'),
-    float('offset'),
-  ),
+  gatherBytes: kernel('rows', ...gatherBytes()),
   // The same, shared out by columns.
-  gatherBytesColumns: kernel(
-    'features',
-    out('x', ['rows', 'features']),
-    input('source', ['sourceRows', 'features'], { type: 'u8' }),
-    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
-    size('rows'),
-    size('features'),
-    size('sourceRows'),
-    float('scale'),
-    float('offset'),
-  ),
+  gatherBytesColumns: kernel('features', ...gatherBytes()),
   gatherFloats: kernel(
     'rows',
     out('x', ['rows', 'features']),

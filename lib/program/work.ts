@@ -1,4 +1,4 @@
-import { type Argument, type Instruction, isTensor } from './instructions.js';
+import { type Instruction, isTensor, sizeOf } from './instructions.js';
 import { elementBytes, isBuffer, type KernelName, type Parameter, signatureOf } from './signatures.js';
 
 /** One line of a listing. */
@@ -13,12 +13,6 @@ export interface ListedInstruction {
   /** Whether it is a matrix product or a convolution. */
   readonly product: boolean;
   readonly barrier: boolean;
-}
-
-function sizeOf(argument: Argument, capacity: number): number {
-  if (typeof argument === 'number') return argument;
-  if (argument !== null && !isTensor(argument) && argument.symbol === 'rows') return argument.times * capacity;
-  return Number.NaN;
 }
 
 /** The sizes whose product is the number of multiplications, for the kernels that are matrix products. */
@@ -40,7 +34,8 @@ const products: Partial<Record<KernelName, readonly string[]>> = {
 /** An instruction as a person reads it, with what it moves and computes for a batch of `capacity` rows. */
 export function describeInstruction(instruction: Instruction, capacity: number): ListedInstruction {
   const { parameters } = signatureOf(instruction.kernel);
-  const dimension = (name: string) => sizeOf(instruction.arguments[parameters.findIndex((p) => p.name === name)], capacity);
+  const dimension = (name: string) =>
+    sizeOf(instruction.arguments[parameters.findIndex((p) => p.name === name)], capacity) ?? Number.NaN;
   let total = 0;
   let outputs = 0;
   const buffers: string[] = [];
