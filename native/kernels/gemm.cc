@@ -19,12 +19,14 @@ blasint leading(int64_t stride, int64_t length) {
   return static_cast<blasint>(stride > largestInt ? (length > 0 ? length : 1) : stride);
 }
 
-struct Tile {
+// How a product is cut into smaller ones.
+struct Cut {
   int64_t rows, columns, depth;
+  bool packed;  // each block of the right matrix is copied before it is used
 };
 
 // OpenBLAS's AVX-512 cores have kernels for small products (up to 10^6 multiplications) that read their operands where they
-// lie. They reach the peak of the machine where the general path, which packs the operands first, does not. Other cores
+// lie. They reach the peak of the machine where the general path, which packs both operands first, does not. Other cores
 // have none. BLASNET_GEMM_TILES=0 leaves all products whole.
 bool hasSmallKernels() noexcept {
   static const bool answer = [] {
@@ -36,14 +38,58 @@ bool hasSmallKernels() noexcept {
   return answer;
 }
 
-// How to cut a product into small ones, by what was measured (docs/decisions/0003-small-products.md): a narrow right
-// matrix, and weight gradients of small batches. Elsewhere the general path is as good or better.
-Tile chooseTile(bool transA, bool transB, int64_t m, int64_t n, int64_t k) noexcept {
+constexpr int64_t packedColumns = 64;
+constexpr int64_t packedDepth = 128;
+
+// By what was measured (docs/decisions/0003-small-products.md).
+Cut chooseCut(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept {
   constexpr int64_t smallProduct = 1000000;
-  const Tile whole = {largestBlock, largestBlock, largestBlock};
-  if (transB || m * n <= smallProduct / k || !hasSmallKernels()) return whole;
-  if (transA) return k <= 128 ? Tile{96, 64, largestBlock} : whole;
-  return n <= 200 || (m <= 128 && n <= 256) ? Tile{96, 64, 128} : whole;
+  const Cut whole = {largestBlock, largestBlock, largestBlock, false};
+  if ((transA && transB) || !hasSmallKernels()) return whole;
+  const bool small = m * n <= smallProduct / k;
+  // A copy pays where enough rows use it, the sooner the further apart the rows of b lie. The kernels for a transposed b are
+  // slow.
+  const bool pays = transB ? m >= (small ? 24 : 16) : !small && ldb >= 20000 / m;
+  const bool packed = pays && n >= 32;
+  if (small && !packed) return whole;
+  const int64_t parts = (k + packedDepth - 1) / packedDepth;
+  return {96, packedColumns, ((k + parts - 1) / parts + 3) / 4 * 4, packed};
+}
+
+typedef float Four __attribute__((vector_size(16)));
+
+#if defined(__clang__)
+#define BLASNET_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef int32_t FourIndices __attribute__((vector_size(16)));
+#define BLASNET_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, FourIndices{__VA_ARGS__})
+#endif
+
+// y: 4 rows, `width` apart; x: 4 rows, `stride` apart.
+void transposeFour(float* y, int64_t width, const float* x, int64_t stride) {
+  Four row[4];
+  for (int64_t i = 0; i < 4; i++) std::memcpy(&row[i], x + i * stride, sizeof(Four));
+  const Four low01 = BLASNET_SHUFFLE(row[0], row[1], 0, 4, 1, 5), high01 = BLASNET_SHUFFLE(row[0], row[1], 2, 6, 3, 7);
+  const Four low23 = BLASNET_SHUFFLE(row[2], row[3], 0, 4, 1, 5), high23 = BLASNET_SHUFFLE(row[2], row[3], 2, 6, 3, 7);
+  const Four column[4] = {BLASNET_SHUFFLE(low01, low23, 0, 1, 4, 5), BLASNET_SHUFFLE(low01, low23, 2, 3, 6, 7),
+                          BLASNET_SHUFFLE(high01, high23, 0, 1, 4, 5), BLASNET_SHUFFLE(high01, high23, 2, 3, 6, 7)};
+  for (int64_t j = 0; j < 4; j++) std::memcpy(y + j * width, &column[j], sizeof(Four));
+}
+
+// packed: depth x columns; b: depth x columns, or columns x depth where it is transposed.
+void pack(float* packed, const float* b, int64_t ldb, bool transB, int64_t depth, int64_t columns) {
+  if (!transB) {
+    for (int64_t l = 0; l < depth; l++)
+      std::memcpy(packed + l * columns, b + l * ldb, static_cast<size_t>(columns) * sizeof(float));
+    return;
+  }
+  const int64_t fullDepth = depth / 4 * 4, fullColumns = columns / 4 * 4;
+  for (int64_t j = 0; j < fullColumns; j += 4) {
+    for (int64_t l = 0; l < fullDepth; l += 4) transposeFour(packed + l * columns + j, columns, b + j * ldb + l, ldb);
+  }
+  for (int64_t j = 0; j < columns; j++) {
+    for (int64_t l = j < fullColumns ? fullDepth : 0; l < depth; l++) packed[l * columns + j] = b[j * ldb + l];
+  }
 }
 
 }  // namespace
@@ -60,21 +106,25 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
 
   // BLAS takes 32-bit ints. Larger sizes run in blocks; where a leading dimension is too large, blocks hold a single row of
   // that matrix, which makes the leading dimension meaningless.
-  auto [rowBlock, columnBlock, depthBlock] = chooseTile(transA, transB, m, n, k);
+  auto [rowBlock, columnBlock, depthBlock, packed] = chooseCut(transA, transB, m, n, k, ldb);
   if (lda > largestInt) (transA ? depthBlock : rowBlock) = 1;
-  if (ldb > largestInt) (transB ? columnBlock : depthBlock) = 1;
+  if (ldb > largestInt && !packed) (transB ? columnBlock : depthBlock) = 1;
   if (ldc > largestInt) rowBlock = 1;
 
-  for (int64_t i = 0; i < m; i += rowBlock) {
-    const int64_t rows = smaller(rowBlock, m - i);
-    for (int64_t j = 0; j < n; j += columnBlock) {
-      const int64_t columns = smaller(columnBlock, n - j);
-      for (int64_t l = 0; l < k; l += depthBlock) {
-        const int64_t depth = smaller(depthBlock, k - l);
-        cblas_sgemm(CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transB ? CblasTrans : CblasNoTrans,
+  alignas(64) float copy[packedDepth * packedColumns];
+  for (int64_t j = 0; j < n; j += columnBlock) {
+    const int64_t columns = smaller(columnBlock, n - j);
+    for (int64_t l = 0; l < k; l += depthBlock) {
+      const int64_t depth = smaller(depthBlock, k - l);
+      const float* right = b + (transB ? j * ldb + l : l * ldb + j);
+      if (packed) pack(copy, right, ldb, transB, depth, columns);
+      const bool transRight = transB && !packed;
+      for (int64_t i = 0; i < m; i += rowBlock) {
+        const int64_t rows = smaller(rowBlock, m - i);
+        cblas_sgemm(CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transRight ? CblasTrans : CblasNoTrans,
                     static_cast<blasint>(rows), static_cast<blasint>(columns), static_cast<blasint>(depth), alpha,
-                    a + (transA ? l * lda + i : i * lda + l), leading(lda, transA ? rows : depth),
-                    b + (transB ? j * ldb + l : l * ldb + j), leading(ldb, transB ? depth : columns), l == 0 ? beta : 1.0f,
+                    a + (transA ? l * lda + i : i * lda + l), leading(lda, transA ? rows : depth), packed ? copy : right,
+                    packed ? static_cast<blasint>(columns) : leading(ldb, transB ? depth : columns), l == 0 ? beta : 1.0f,
                     c + i * ldc + j, leading(ldc, columns));
       }
     }
