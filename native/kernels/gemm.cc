@@ -48,9 +48,9 @@ Cut chooseCut(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t
   if ((transA && transB) || !hasSmallKernels()) return whole;
   const bool small = m * n <= smallProduct / k;
   // A copy pays where enough rows use it, the sooner the further apart the rows of b lie. The kernels for a transposed b are
-  // slow.
-  const bool pays = transB ? m >= (small ? 24 : 16) : !small && ldb >= 20000 / m;
-  const bool packed = pays && n >= 32;
+  // slow, and left by OpenBLAS itself for results of more than 1200 elements.
+  const bool pays = !transB ? !small && ldb >= 20000 / m : small ? m >= 24 && m * n > 1200 : m >= 16;
+  const bool packed = pays && n >= 24;
   if (small && !packed) return whole;
   const int64_t parts = (k + packedDepth - 1) / packedDepth;
   return {96, packedColumns, ((k + parts - 1) / parts + 3) / 4 * 4, packed};
