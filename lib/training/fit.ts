@@ -21,7 +21,6 @@ import {
 } from './evaluate.js';
 import { type EpochLog, type Evaluation, History } from './history.js';
 import {
-  allFinite,
   type Features,
   findNonFinite,
   fromBatch,
@@ -33,6 +32,7 @@ import {
   type Targets,
 } from './inputs.js';
 import { batchRows, drawnRows, type RowChoice, resolveSampling, type SamplingOptions } from './sampling.js';
+import { Snapshot } from './snapshot.js';
 
 /** A batch of a stream: arrays, or a dataset. */
 export type StreamBatch = { readonly x: Features; readonly y: Targets } | SampleSource;
@@ -179,38 +179,6 @@ async function scalarTable(optimizer: Optimizer, firstEpoch: number, epochs: num
     }
   }
   return { scalars, rates };
-}
-
-/** A copy of all that training changes, to go back to when a run has left it with NaN or infinities. */
-class Snapshot {
-  readonly #live: readonly Float32Array[];
-  readonly #saved: readonly Float32Array[];
-  readonly #optimizer: Optimizer;
-  #steps = 0;
-
-  constructor(engine: Engine, optimizer: Optimizer) {
-    this.#live = [engine.parameters, engine.state, engine.attach(optimizer)];
-    this.#saved = this.#live.map((block) => new Float32Array(block.length));
-    this.#optimizer = optimizer;
-  }
-
-  take(): void {
-    this.#live.forEach((block, i) => this.#saved[i].set(block));
-    this.#steps = this.#optimizer.steps;
-  }
-
-  /** Puts the copy back if a parameter is no longer finite; says whether it did. Running statistics go back on their own. */
-  restore(): boolean {
-    const [parameters, state] = this.#live;
-    if (allFinite(parameters)) {
-      // A batch with a NaN has reached them before its loss could stop the step.
-      if (!allFinite(state)) state.set(this.#saved[1]);
-      return false;
-    }
-    this.#live.forEach((block, i) => block.set(this.#saved[i]));
-    this.#optimizer.steps = this.#steps;
-    return true;
-  }
 }
 
 async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Promise<void> {
