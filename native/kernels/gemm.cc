@@ -49,7 +49,7 @@ Cut chooseCut(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t
   const bool small = m * n <= smallProduct / k;
   // A copy pays where enough rows use it, the sooner the further apart the rows of b lie. The kernels for a transposed b are
   // slow, and left by OpenBLAS itself for results of more than 1200 elements.
-  const bool pays = !transB ? !small && ldb >= 20000 / m : small ? m >= 24 && m * n > 1200 : m >= 16;
+  const bool pays = !transB ? !small && ldb > packedColumns && ldb >= 20000 / m : small ? m >= 24 && m * n > 1200 : m >= 16;
   const bool packed = pays && n >= 24;
   if (small && !packed) return whole;
   const int64_t parts = (k + packedDepth - 1) / packedDepth;
