@@ -183,7 +183,7 @@ async function scalarTable(optimizer: Optimizer, firstEpoch: number, epochs: num
 
 async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Promise<void> {
   const { engine, optimizer, callbacks } = plan;
-  const snapshot = new Snapshot(engine, optimizer);
+  const snapshot = Snapshot.of(engine, optimizer);
   const watched = callbacks.length > 0 || plan.validation !== undefined;
   let group = 1;
   for (let done = 0; done < plan.epochs && !plan.training.stopped; ) {
@@ -326,7 +326,7 @@ async function fitStream(
 ): Promise<void> {
   const { engine, optimizer, callbacks } = plan;
   const staging = new Staging();
-  const snapshot = new Snapshot(engine, optimizer);
+  const snapshot = Snapshot.of(engine, optimizer);
   const signals = plan.signal === undefined ? [engine.disposal] : [plan.signal, engine.disposal];
   for (let done = 0; done < plan.epochs && !plan.training.stopped; done++) {
     const epoch = plan.firstEpoch + done;

@@ -2,6 +2,13 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Engine } from './engine.js';
 import { allFinite } from './inputs.js';
 
+/** The last snapshot of each network, for the next fit as long as nobody needs its memory. */
+const kept = new WeakMap<Engine, WeakRef<Snapshot>>();
+
+function sameMemory(a: Float32Array, b: Float32Array): boolean {
+  return a.buffer === b.buffer && a.byteOffset === b.byteOffset && a.length === b.length;
+}
+
 /** A copy of all that training changes, to go back to when a run has left it with NaN or infinities. */
 export class Snapshot {
   readonly #live: readonly Float32Array[];
@@ -9,10 +16,20 @@ export class Snapshot {
   readonly #optimizer: Optimizer;
   #steps = 0;
 
-  constructor(engine: Engine, optimizer: Optimizer) {
-    this.#live = [engine.parameters, engine.state, engine.attach(optimizer)];
-    this.#saved = this.#live.map((block) => new Float32Array(block.length));
+  private constructor(live: readonly Float32Array[], optimizer: Optimizer) {
+    this.#live = live;
+    this.#saved = live.map((block) => new Float32Array(block.length));
     this.#optimizer = optimizer;
+  }
+
+  static of(engine: Engine, optimizer: Optimizer): Snapshot {
+    const live = [engine.parameters, engine.state, engine.attach(optimizer)];
+    const last = kept.get(engine)?.deref();
+    if (last !== undefined && last.#optimizer === optimizer && last.#live.every((block, i) => sameMemory(block, live[i])))
+      return last;
+    const snapshot = new Snapshot(live, optimizer);
+    kept.set(engine, new WeakRef(snapshot));
+    return snapshot;
   }
 
   take(): void {

@@ -163,6 +163,17 @@ onBackends('numbers that are not finite', (backend) => {
     expectSameBits(weights(network), before);
   });
 
+  it('a later fit goes back to where the one before it ended', async () => {
+    const network = regressor(backend, [dense(8), dense(2)], meanSquaredError());
+    const data = valueData(20);
+    const optimizer = new Sgd({ learningRate: ({ step }) => (step < 10 ? 0.01 : 3e38), momentum: 0.9 });
+    for (const epochs of [1, 4]) await network.fit(data, { epochs, batchSize: 10, optimizer });
+    const before = [weights(network), ...optimizer.moments.values()].flat().map((block) => block.slice());
+    await expectRejection(() => network.fit(data, { batchSize: 20, optimizer }), 'NON_FINITE', /^parameters: an update/);
+    expectSameBits([weights(network), ...optimizer.moments.values()].flat(), before);
+    expect(optimizer.steps).toBe(10);
+  });
+
   it('a forward pass in training mode keeps NaN and infinities from the running statistics', async () => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const [network, twin] = [0, 1].map(() => classifier(backend, { layers: mixedLayers() }));
