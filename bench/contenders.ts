@@ -6,6 +6,7 @@ import { flopsPerSample, type Workload } from './workloads.js';
 export const contenderIds = [
   'floor',
   'floor-cut',
+  'floor-all',
   'native-1',
   'native',
   'native-contended',
@@ -28,6 +29,8 @@ export interface Contender {
   readonly cores?: number;
   /** Another process holds a core meanwhile. */
   readonly contended?: boolean;
+  /** Runs in a process for each core, all at once; their rates are added. */
+  readonly everyCore?: boolean;
 }
 
 /** In the order in which they run in each round. */
@@ -35,6 +38,7 @@ export const contenders: readonly Contender[] = [
   // OpenBLAS gets each product whole.
   { id: 'floor', title: 'floor: OpenBLAS’s products', kind: 'floor', threads: 1, environment: { BLASNET_GEMM_TILES: '0' } },
   { id: 'floor-cut', title: 'floor, cut small', kind: 'floor', threads: 1 },
+  { id: 'floor-all', title: 'floor, cut small, on every core', kind: 'floor', threads: 1, cores: 2, everyCore: true },
   { id: 'native-1', title: 'blasnet native, one thread', kind: 'native', threads: 1 },
   { id: 'native', title: 'blasnet native, all threads', kind: 'native' },
   { id: 'native-contended', title: 'blasnet native, one core taken', kind: 'native', cores: 2, contended: true },

@@ -1,4 +1,5 @@
 /** `npm run bench`: trains the workloads with every contender, tells their speed and keeps the results. */
+import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
 import { checkBars, memoryBars, requireBars } from './bars.js';
 import { type Contender, contenderEnvironment, contenders, type Reply, type Request, takesPart } from './contenders.js';
@@ -17,10 +18,28 @@ import { EPOCH_SAMPLES, findWorkload, QUICK_SAMPLES } from './workloads.js';
 /** An epoch that would take longer than this many seconds is not trained for its loss and accuracy. */
 const LONGEST_EPOCH = 120;
 
-function ask(contender: Contender, workload: string, task: Request['task']): Promise<Reply> {
+async function ask(contender: Contender, workload: string, task: Request['task']): Promise<Reply> {
   const request: Request = { contender: contender.id, workload, task };
   const run = () => runProgram<Reply>('contender', request, contenderEnvironment(contender));
+  if (contender.everyCore) return together(await Promise.all(Array.from({ length: availableParallelism() }, run)));
   return contender.contended ? besideBusyProcess(run) : run();
+}
+
+/** Processes that ran at once as one contender: their rates added. */
+function together(replies: readonly Reply[]): Reply {
+  const measurements = replies.flatMap((reply) => (reply.kind === 'speed' ? [reply.measurement] : []));
+  const [first] = replies;
+  if (first.kind !== 'speed') throw new Error('several processes learn nothing together');
+  const sum = (what: 'samplesPerSecond' | 'samples' | 'cpuSeconds') =>
+    measurements.reduce((total, measurement) => total + measurement[what], 0);
+  const seconds = Math.max(...measurements.map((measurement) => measurement.seconds));
+  const measurement = {
+    samplesPerSecond: sum('samplesPerSecond'),
+    samples: sum('samples'),
+    seconds,
+    cpuSeconds: sum('cpuSeconds'),
+  };
+  return { ...first, measurement, equipment: { ...first.equipment, threads: replies.length } };
 }
 
 async function learn(contender: Contender, workload: string, samples: number, rate: number): Promise<Learned | undefined> {

@@ -143,7 +143,8 @@ describe('contenders', () => {
     expect(taking('M1', 8)).toEqual(contenderIds);
     expect(taking('M1', 2)).not.toContain('native-8');
     expect(taking('M1', 1)).not.toContain('native-contended');
-    expect(taking('M2L', 2)).toEqual(['floor', 'floor-cut', 'native-1', 'native', 'native-contended']);
+    expect(taking('M1', 1)).not.toContain('floor-all');
+    expect(taking('M2L', 2)).toEqual(['floor', 'floor-cut', 'floor-all', 'native-1', 'native', 'native-contended']);
     expect(taking('M3', 1)).toEqual(['native-1', 'native', 'typescript']);
     expect(taking('M2', 8, false)).toEqual(['typescript', 'reference']);
   });
