@@ -54,18 +54,15 @@ interface AddonModule {
 /** The package's root, seen from dist/backend/native and lib/backend/native alike. */
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
-/** Loads the addon, with what failed before; throws `BACKEND_UNAVAILABLE` with every file tried and why it failed. */
+/** Loads the addon, with the files that did not load before; throws `BACKEND_UNAVAILABLE` with every place tried and why it failed. */
 export function loadAddon(kernelNames: readonly string[]): { addon: Addon; path: string; failures: readonly string[] } {
   const require = createRequire(import.meta.url);
-  const failures: string[] = [];
   if (process.env.BLASNET_BINARY === 'none') {
     throw new BlasnetError('BACKEND_UNAVAILABLE', 'the native backend is switched off by BLASNET_BINARY=none');
   }
-  for (const path of candidates(root)) {
-    if (!existsSync(path)) {
-      failures.push(`${path}: no such file`);
-      continue;
-    }
+  const paths = candidates(root);
+  const failures: string[] = [];
+  for (const path of paths.filter((file) => existsSync(file))) {
     try {
       const addon = (require(path) as AddonModule).initialize(process.env.BLASNET_SIMD ?? '', kernelNames);
       return { addon, path, failures };
@@ -73,5 +70,6 @@ export function loadAddon(kernelNames: readonly string[]): { addon: Addon; path:
       failures.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
-  throw new BlasnetError('BACKEND_UNAVAILABLE', unavailable(root, failures));
+  const missing = paths.filter((file) => !existsSync(file)).map((path) => `${path}: no such file`);
+  throw new BlasnetError('BACKEND_UNAVAILABLE', unavailable(root, [...missing, ...failures]));
 }
