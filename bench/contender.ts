@@ -1,4 +1,5 @@
 /** A contender's process: takes a request as JSON in its argument, answers with JSON on standard output. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { backendInfo } from 'blasnet';
 import { createBlasnetModel } from './blasnet-model.js';
 import { type Contender, type Equipment, findContender, type Reply, type Request } from './contenders.js';
@@ -27,7 +28,9 @@ async function answer({ contender, workload: id, task }: Request): Promise<Reply
   const equipment = equipmentOf(kind);
   if (kind === 'floor') {
     if (task.kind === 'learn') throw new Error('the GEMM floor learns nothing');
-    return { kind: 'speed', measurement: await gemmFloor(workload, task.seconds), equipment };
+    const { at = 0 } = task;
+    const measurement = await gemmFloor(workload, task.seconds, () => delay(Math.max(0, at - Date.now())));
+    return { kind: 'speed', measurement, equipment };
   }
   const create = creators[kind];
   if (task.kind === 'learn') return { kind: 'learn', learned: await learn(create, workload, task.samples) };

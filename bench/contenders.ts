@@ -79,12 +79,19 @@ export function contenderEnvironment({ threads, environment }: Contender): NodeJ
   return environmentWith({ BLASNET_THREADS: threads?.toString(), ...environment });
 }
 
+interface SpeedTask {
+  readonly kind: 'speed';
+  readonly seconds: number;
+  /** When timing begins, in milliseconds of the system's clock; at once unless told. */
+  readonly at?: number;
+}
+
 /** What a contender's process is asked to do. */
 export interface Request {
   readonly contender: ContenderId;
   readonly workload: string;
   /** Speed over about so many seconds, or what one pass over so many samples teaches. */
-  readonly task: { readonly kind: 'speed'; readonly seconds: number } | { readonly kind: 'learn'; readonly samples: number };
+  readonly task: SpeedTask | { readonly kind: 'learn'; readonly samples: number };
 }
 
 /** What a contender computes with. */
@@ -96,7 +103,11 @@ export interface Equipment {
   readonly simd?: string;
 }
 
+export interface SpeedReply {
+  readonly kind: 'speed';
+  readonly measurement: Measurement;
+  readonly equipment: Equipment;
+}
+
 /** What a contender's process answers, as JSON on its standard output. */
-export type Reply =
-  | { readonly kind: 'speed'; readonly measurement: Measurement; readonly equipment: Equipment }
-  | { readonly kind: 'learn'; readonly learned: Learned };
+export type Reply = SpeedReply | { readonly kind: 'learn'; readonly learned: Learned };

@@ -26,11 +26,11 @@ export function gemmCalls(workload: Workload): KernelCall[] {
 }
 
 /** The speed of steps that consist of their matrix products alone, on one thread, all steps in one native call. */
-export function gemmFloor(workload: Workload, seconds: number): Promise<Measurement> {
+export function gemmFloor(workload: Workload, seconds: number, ready?: () => Promise<unknown>): Promise<Measurement> {
   const calls = gemmCalls(workload);
   const { batchSize } = workload;
   const begin = () => (samples: number) => {
     native.repeat(calls, samples / batchSize);
   };
-  return measure({ passSamples: batchSize, batchSize, begin }, seconds);
+  return measure({ passSamples: batchSize, batchSize, begin }, seconds, ready);
 }

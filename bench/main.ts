@@ -2,9 +2,18 @@
 import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
 import { checkBars, memoryBars, requireBars } from './bars.js';
-import { type Contender, contenderEnvironment, contenders, type Reply, type Request, takesPart } from './contenders.js';
+import {
+  type Contender,
+  contenderEnvironment,
+  contenders,
+  type Reply,
+  type Request,
+  type SpeedReply,
+  takesPart,
+} from './contenders.js';
 import { keep } from './keep.js';
 import { describeMachine, readLoad } from './machine.js';
+import { together } from './measure.js';
 import type { MemoryReply, MemoryRequest } from './memory.js';
 import { help, type Options, parseOptions } from './options.js';
 import { besideBusyProcess, environmentWith, runProgram } from './processes.js';
@@ -18,28 +27,24 @@ import { EPOCH_SAMPLES, findWorkload, QUICK_SAMPLES } from './workloads.js';
 /** An epoch that would take longer than this many seconds is not trained for its loss and accuracy. */
 const LONGEST_EPOCH = 120;
 
-async function ask(contender: Contender, workload: string, task: Request['task']): Promise<Reply> {
+function ask(contender: Contender, workload: string, task: Request['task']): Promise<Reply> {
   const request: Request = { contender: contender.id, workload, task };
   const run = () => runProgram<Reply>('contender', request, contenderEnvironment(contender));
-  if (contender.everyCore) return together(await Promise.all(Array.from({ length: availableParallelism() }, run)));
+  if (contender.everyCore && task.kind === 'speed') return askOnEveryCore(contender, workload, task.seconds);
   return contender.contended ? besideBusyProcess(run) : run();
 }
 
-/** Processes that ran at once as one contender: their rates added. */
-function together(replies: readonly Reply[]): Reply {
-  const measurements = replies.flatMap((reply) => (reply.kind === 'speed' ? [reply.measurement] : []));
-  const [first] = replies;
-  if (first.kind !== 'speed') throw new Error('several processes learn nothing together');
-  const sum = (what: 'samplesPerSecond' | 'samples' | 'cpuSeconds') =>
-    measurements.reduce((total, measurement) => total + measurement[what], 0);
-  const seconds = Math.max(...measurements.map((measurement) => measurement.seconds));
-  const measurement = {
-    samplesPerSecond: sum('samplesPerSecond'),
-    samples: sum('samples'),
-    seconds,
-    cpuSeconds: sum('cpuSeconds'),
-  };
-  return { ...first, measurement, equipment: { ...first.equipment, threads: replies.length } };
+/** Time for the start of a process and its warm-up, milliseconds. */
+const preparation = (seconds: number) => 1000 + 1500 * seconds;
+
+async function askOnEveryCore(contender: Contender, workload: string, seconds: number): Promise<Reply> {
+  const task = { kind: 'speed', seconds, at: Date.now() + preparation(seconds) } as const;
+  const request: Request = { contender: contender.id, workload, task };
+  const threads = availableParallelism();
+  const run = () => runProgram<SpeedReply>('contender', request, contenderEnvironment(contender));
+  const replies = await Promise.all(Array.from({ length: threads }, run));
+  const measurement = together(replies.map((reply) => reply.measurement));
+  return { ...replies[0], measurement, equipment: { ...replies[0].equipment, threads } };
 }
 
 async function learn(contender: Contender, workload: string, samples: number, rate: number): Promise<Learned | undefined> {
@@ -54,7 +59,7 @@ async function peakMemory(request: MemoryRequest): Promise<number> {
 }
 
 async function measureWorkload(workload: string, rivals: readonly Contender[], settings: Settings): Promise<WorkloadResult> {
-  const replies = new Map(rivals.map(({ id }): [string, Extract<Reply, { kind: 'speed' }>[]] => [id, []]));
+  const replies = new Map(rivals.map(({ id }): [string, SpeedReply[]] => [id, []]));
   const memory = { idle: [] as number[], training: [] as number[] };
   const measuresMemory = native.available && memoryBars[workload] !== undefined;
   for (let round = 0; round < settings.rounds; round++) {

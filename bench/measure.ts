@@ -40,9 +40,9 @@ async function time(work: Work, samples: number): Promise<Measurement> {
 
 /**
  * The speed of a task over about `seconds`. The warm-up works on twice as much each time until that takes a good part of
- * them; what is timed then starts afresh, but for two batches, in which a contender gets its memory.
+ * them; what is timed then starts afresh, but for two batches, in which a contender gets its memory. Timing waits for `ready`.
  */
-export async function measure(task: Task, seconds: number): Promise<Measurement> {
+export async function measure(task: Task, seconds: number, ready?: () => Promise<unknown>): Promise<Measurement> {
   const warmUp = await task.begin();
   let samples = 2 * task.batchSize;
   let last = await time(warmUp, samples);
@@ -52,5 +52,18 @@ export async function measure(task: Task, seconds: number): Promise<Measurement>
   }
   const work = await task.begin();
   await work(2 * task.batchSize);
+  await ready?.();
   return time(work, plannedSamples(last.samplesPerSecond, seconds, task));
+}
+
+/** Measurements of processes that worked at the same time, as one: their rates added. */
+export function together(measurements: readonly Measurement[]): Measurement {
+  const sum = (what: 'samplesPerSecond' | 'samples' | 'cpuSeconds') =>
+    measurements.reduce((total, measurement) => total + measurement[what], 0);
+  return {
+    samplesPerSecond: sum('samplesPerSecond'),
+    samples: sum('samples'),
+    seconds: Math.max(...measurements.map(({ seconds }) => seconds)),
+    cpuSeconds: sum('cpuSeconds'),
+  };
 }

@@ -109,8 +109,8 @@ function renderMethod({ settings }: Results): string {
   const turns = rounds === 1 ? 'one round' : `${rounds} rounds`;
   const amount = learnSamples < EPOCH_SAMPLES ? `over ${count(learnSamples)} samples ` : '';
   return [
-    `The contenders run in turn, in ${turns}, each time in a process of its own: a warm-up, then a fresh network for about`,
-    `${seconds} s, in whole epochs of gather, forward, backward and update. Rates are medians of the rounds, with the least and the`,
+    `The contenders run in turn, in ${turns}, each time in a process of its own: a warm-up, then a fresh network,`,
+    `after its first two batches, for about ${seconds} s, in whole epochs of gather, forward, backward and update. Rates are medians of the rounds, with the least and the`,
     'most; ratios are taken within each round, and their median is told. The floor is the matrix products of a step alone, on one',
     'thread, all steps in one native call: handed to OpenBLAS whole, and cut small as the network cuts them. The latter on every core,',
     'a process each, tells what the machine gives to threads: less than the sum where cores are halves of one, or others use',

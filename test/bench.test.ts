@@ -19,7 +19,7 @@ import { gemmCalls } from '../bench/floor.js';
 import { Operands } from '../bench/kernel-case.js';
 import { kernelCases } from '../bench/kernel-cases.js';
 import { describeMachine } from '../bench/machine.js';
-import { plannedSamples } from '../bench/measure.js';
+import { measure, plannedSamples, together } from '../bench/measure.js';
 import type { MemoryReply } from '../bench/memory.js';
 import { parseKernelOptions, parseOptions, parseScalingOptions } from '../bench/options.js';
 import { besideBusyProcess, environmentWith, root, runProgram } from '../bench/processes.js';
@@ -69,6 +69,26 @@ describe('workloads', () => {
       const flops = gemmCalls(workload).reduce((sum, [, , , , m, n, k]) => sum + 2 * Number(m) * Number(n) * Number(k), 0);
       expect(flops).toBe(flopsPerSample(workload) * workload.batchSize);
     }
+  });
+
+  it('is timed when it is ready, after its first two batches, with a fresh network', async () => {
+    const events: (string | number)[] = [];
+    const begin = () => {
+      events.push('begin');
+      return async (samples: number) => {
+        events.push(samples);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      };
+    };
+    const ready = async () => events.push('ready');
+    const { samples } = await measure({ passSamples: 1000, batchSize: 10, begin }, 0.05, ready);
+    expect(events).toEqual(['begin', 20, 'begin', 20, 'ready', samples]);
+  });
+
+  it('that ran on several cores at once is added up', () => {
+    const one = { samplesPerSecond: 100, samples: 300, seconds: 3, cpuSeconds: 2.5 };
+    const other = { samplesPerSecond: 50, samples: 200, seconds: 4, cpuSeconds: 4 };
+    expect(together([one, other])).toEqual({ samplesPerSecond: 150, samples: 500, seconds: 4, cpuSeconds: 6.5 });
   });
 
   it('plans whole passes, or whole batches where a pass takes too long', () => {

@@ -79,7 +79,7 @@ function renderMethod({ rounds, seconds, learnSamples }: PeerResults['settings']
   const amount = learnSamples < EPOCH_SAMPLES ? `over ${count(learnSamples)} samples ` : '';
   return [
     `blasnet's native backend and the peers run in turn, in ${turns}, each time in a process of its own: a warm-up, then a fresh`,
-    `network for about ${seconds} s. Rates are medians of the rounds, with the least and the most; blasnet/peer is the median of the`,
+    `network, after its first two batches, for about ${seconds} s. Rates are medians of the rounds, with the least and the most; blasnet/peer is the median of the`,
     'rounds’ ratios on the same number of threads. Of a peer’s settings the fastest in a trial takes part; what the environment',
     'sets for BLAS, OpenMP and XLA is kept from the peers. Where fewer cores were busy than a contender has threads, other programs',
     `held it up, or it does not use them. Loss and accuracy are those on the test data after one epoch ${amount}from fresh weights.`,

@@ -2,7 +2,7 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Engine } from './engine.js';
 import { allFinite } from './inputs.js';
 
-/** The last snapshot of each network, for the next fit as long as nobody needs its memory. */
+/** The last snapshot of each network, for the next fit, until the garbage collector takes it. */
 const kept = new WeakMap<Engine, WeakRef<Snapshot>>();
 
 function sameMemory(a: Float32Array, b: Float32Array): boolean {

@@ -21,7 +21,7 @@ AsyncRun::~AsyncRun() {
 }
 
 void AsyncRun::start(Environment& environment) {
-  thread_ = std::thread([this, &environment] { work(environment); });
+  thread_ = Thread([this, &environment] { work(environment); });
   environment_ = &environment;
   plan_.setBusy(true);
 }

@@ -4,9 +4,9 @@
 #include <napi.h>
 
 #include <atomic>
-#include <thread>
 
 #include "../executor/run.h"
+#include "../executor/thread.h"
 
 namespace blasnet {
 
@@ -37,7 +37,7 @@ class AsyncRun {
   Environment* environment_ = nullptr;
   Napi::ObjectReference keep_;
   Done done_;
-  std::thread thread_;
+  Thread thread_;
   std::atomic<bool> stop_{false};
   RunResult result_;
   const char* error_ = nullptr;  // null: the run ended as result_ says

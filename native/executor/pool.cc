@@ -60,7 +60,7 @@ Pool::~Pool() {
   ending_.store(true, std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
   wakeAll(generation_);
-  for (std::thread& worker : workers_) worker.join();
+  for (Thread& worker : workers_) worker.join();
 }
 
 // A woken thread often finds itself on the core of the thread that woke it, and the two may stay together for many regions,

@@ -4,8 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
-#include <thread>
 #include <vector>
+
+#include "thread.h"
 
 namespace blasnet {
 
@@ -58,7 +59,7 @@ class Pool {
   void leaveSharedCore();
 
   Barrier barrier_;
-  std::vector<std::thread> workers_;
+  std::vector<Thread> workers_;
 
   // The region that the workers are to join: raised by one for each, read with acquire.
   std::atomic<uint32_t> generation_{0};

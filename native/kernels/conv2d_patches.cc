@@ -19,7 +19,7 @@ struct Block {
   int64_t firstPixel, pixels, firstColumn, columns;
 };
 
-// A block has at most this many elements: threads may have as little stack as 128 KiB, and larger blocks gain little. Its
+// A block has at most this many elements (64 KiB of stack): larger ones gain little. Its
 // shape, chosen by measurement, takes products to the kernels of BLAS for small matrices where there are some; where the
 // weights are many, or BLAS repacks them for every block, more pixels with shorter patches do better.
 constexpr int64_t blockElements = 16384;

@@ -27,11 +27,11 @@ struct Cut {
 
 // OpenBLAS's AVX-512 cores have kernels for small products (up to 10^6 multiplications) that read their operands where they
 // lie. They reach the peak of the machine where the general path, which packs both operands first, does not. Other cores
-// have none. BLASNET_GEMM_TILES=0 leaves all products whole.
+// have none. BLASNET_GEMM_TILES=0 leaves all products whole, 1 cuts them on every core.
 bool hasSmallKernels() noexcept {
   static const bool answer = [] {
     const char* wish = std::getenv("BLASNET_GEMM_TILES");
-    if (wish != nullptr && std::strcmp(wish, "0") == 0) return false;
+    if (wish != nullptr && (std::strcmp(wish, "0") == 0 || std::strcmp(wish, "1") == 0)) return *wish == '1';
     const char* core = openblas_get_corename();
     return std::strcmp(core, "SkylakeX") == 0 || std::strcmp(core, "Cooperlake") == 0 || std::strcmp(core, "Sapphirerapids") == 0;
   }();
@@ -43,17 +43,22 @@ constexpr int64_t packedDepth = 128;
 
 // By what was measured (docs/decisions/0003-small-products.md).
 Cut chooseCut(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept {
-  constexpr int64_t smallProduct = 1000000;
+  constexpr int64_t smallProduct = 1000000, smallTransposed = 1200, rows = 96;
   const Cut whole = {largestBlock, largestBlock, largestBlock, false};
   if ((transA && transB) || !hasSmallKernels()) return whole;
   const bool small = m * n <= smallProduct / k;
-  // A copy pays where enough rows use it, the sooner the further apart the rows of b lie. The kernels for a transposed b are
-  // slow, and left by OpenBLAS itself for results of more than 1200 elements.
-  const bool pays = !transB ? !small && ldb > packedColumns && ldb >= 20000 / m : small ? m >= 24 && m * n > 1200 : m >= 16;
-  const bool packed = pays && n >= 24;
+  // A copy pays where enough rows use it, the sooner the further apart the rows of b lie. A transposed b is copied where OpenBLAS
+  // has no small kernel for the product, or the piece of it: results of more than 1200 elements.
+  bool packed;
+  if (transB) {
+    packed =
+        small ? m >= 24 && n >= 24 && m * n > smallTransposed : smaller(m, rows) * smaller(n, packedColumns) > smallTransposed;
+  } else {
+    packed = !small && m >= 10 && ldb > packedColumns && ldb >= 20000 / m;
+  }
   if (small && !packed) return whole;
   const int64_t parts = (k + packedDepth - 1) / packedDepth;
-  return {96, packedColumns, ((k + parts - 1) / parts + 3) / 4 * 4, packed};
+  return {rows, packedColumns, ((k + parts - 1) / parts + 3) / 4 * 4, packed};
 }
 
 typedef float Four __attribute__((vector_size(16)));
@@ -65,15 +70,23 @@ typedef int32_t FourIndices __attribute__((vector_size(16)));
 #define BLASNET_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, FourIndices{__VA_ARGS__})
 #endif
 
+Four loadFour(const float* x) {
+  Four v;
+  std::memcpy(&v, x, sizeof v);
+  return v;
+}
+
+void storeFour(float* y, Four v) { std::memcpy(y, &v, sizeof v); }
+
 // y: 4 rows, `width` apart; x: 4 rows, `stride` apart.
 void transposeFour(float* y, int64_t width, const float* x, int64_t stride) {
-  Four row[4];
-  for (int64_t i = 0; i < 4; i++) std::memcpy(&row[i], x + i * stride, sizeof(Four));
-  const Four low01 = BLASNET_SHUFFLE(row[0], row[1], 0, 4, 1, 5), high01 = BLASNET_SHUFFLE(row[0], row[1], 2, 6, 3, 7);
-  const Four low23 = BLASNET_SHUFFLE(row[2], row[3], 0, 4, 1, 5), high23 = BLASNET_SHUFFLE(row[2], row[3], 2, 6, 3, 7);
-  const Four column[4] = {BLASNET_SHUFFLE(low01, low23, 0, 1, 4, 5), BLASNET_SHUFFLE(low01, low23, 2, 3, 6, 7),
-                          BLASNET_SHUFFLE(high01, high23, 0, 1, 4, 5), BLASNET_SHUFFLE(high01, high23, 2, 3, 6, 7)};
-  for (int64_t j = 0; j < 4; j++) std::memcpy(y + j * width, &column[j], sizeof(Four));
+  const Four x0 = loadFour(x), x1 = loadFour(x + stride), x2 = loadFour(x + 2 * stride), x3 = loadFour(x + 3 * stride);
+  const Four low01 = BLASNET_SHUFFLE(x0, x1, 0, 4, 1, 5), high01 = BLASNET_SHUFFLE(x0, x1, 2, 6, 3, 7);
+  const Four low23 = BLASNET_SHUFFLE(x2, x3, 0, 4, 1, 5), high23 = BLASNET_SHUFFLE(x2, x3, 2, 6, 3, 7);
+  storeFour(y, BLASNET_SHUFFLE(low01, low23, 0, 1, 4, 5));
+  storeFour(y + width, BLASNET_SHUFFLE(low01, low23, 2, 3, 6, 7));
+  storeFour(y + 2 * width, BLASNET_SHUFFLE(high01, high23, 0, 1, 4, 5));
+  storeFour(y + 3 * width, BLASNET_SHUFFLE(high01, high23, 2, 3, 6, 7));
 }
 
 // packed: depth x columns; b: depth x columns, or columns x depth where it is transposed.

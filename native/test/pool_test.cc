@@ -26,6 +26,17 @@ void count(void* context, int thread, int threads) {
   counts.threads[static_cast<size_t>(thread)] = threads;
 }
 
+TEST(threadHasTheStackThatKernelsNeed) {
+  int sum = 0;
+  Thread thread([&sum] {
+    volatile char block[Thread::stackBytes / 2];
+    for (size_t i = 0; i < sizeof block; i += 1024) block[i] = 1;
+    for (size_t i = 0; i < sizeof block; i += 1024) sum += block[i];
+  });
+  thread.join();
+  CHECK(sum == Thread::stackBytes / 2 / 1024);
+}
+
 TEST(poolRunsEveryThreadOnceARegion) {
   Pool pool;
   Random random(1);

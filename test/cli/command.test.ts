@@ -24,7 +24,6 @@ describe('blasnet info', () => {
     expect(stdout).toContain(`${info.blas.name}, ${info.blas.core}, threads: ${info.blas.threads}`);
     expect(stdout).toMatch(new RegExp(`^kernels: +${info.simd.set}`, 'm'));
     if (info.addon !== undefined) expect(stdout).toContain(info.addon);
-    expect(stdout, 'a place where nothing was built is not worth a word').not.toContain('no such file');
   });
 
   it('tells why the native backend is not used, without a warning besides', () => {

@@ -1,8 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { loadAddon } from '../../lib/backend/native/addon.js';
 import { candidates, libcOf, prebuiltFile, unavailable } from '../../lib/backend/native/binaries.js';
+import { kernelNames } from '../../lib/program/signatures.js';
+import { describeNative } from '../api/support.js';
+import { addonFile, instrumented } from './child.js';
 
 const fail = () => {
   throw new Error('the report is not needed');
@@ -47,6 +51,26 @@ describe('the files to try', () => {
   it('the prebuilt one is named by platform, architecture and C library', () => {
     const libc = process.platform === 'linux' ? '\\.(glibc|musl)' : '';
     expect(prebuiltFile()).toMatch(new RegExp(`^prebuilds.${process.platform}-${process.arch}.node${libc}\\.node$`));
+  });
+});
+
+describeNative('the addon that is loaded', () => {
+  it.skipIf(instrumented)('comes with what is preferred to it and broken; a place where nothing was built is not told of', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'blasnet-'));
+    const [built, prebuilt] = candidates(folder, '');
+    for (const file of [built, prebuilt]) mkdirSync(dirname(file), { recursive: true });
+    try {
+      copyFileSync(addonFile, prebuilt);
+      expect(loadAddon(kernelNames, folder)).toMatchObject({ path: prebuilt, failures: [] });
+      writeFileSync(built, 'not a library');
+      const { path, failures } = loadAddon(kernelNames, folder);
+      expect(path).toBe(prebuilt);
+      expect(failures).toEqual([expect.stringContaining(`${built}: `)]);
+      rmSync(prebuilt);
+      expect(() => loadAddon(kernelNames, folder)).toThrow(`${prebuilt}: no such file`);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -54,22 +54,32 @@ interface AddonModule {
 /** The package's root, seen from dist/backend/native and lib/backend/native alike. */
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
-/** Loads the addon, with the files that did not load before; throws `BACKEND_UNAVAILABLE` with every place tried and why it failed. */
-export function loadAddon(kernelNames: readonly string[]): { addon: Addon; path: string; failures: readonly string[] } {
+/**
+ * Loads the addon of the package in `folder`, with the files preferred to it that failed to load; throws `BACKEND_UNAVAILABLE`
+ * with every place tried and why it failed.
+ */
+export function loadAddon(
+  kernelNames: readonly string[],
+  folder = root,
+): { addon: Addon; path: string; failures: readonly string[] } {
   const require = createRequire(import.meta.url);
   if (process.env.BLASNET_BINARY === 'none') {
     throw new BlasnetError('BACKEND_UNAVAILABLE', 'the native backend is switched off by BLASNET_BINARY=none');
   }
-  const paths = candidates(root);
+  const tried: string[] = [];
   const failures: string[] = [];
-  for (const path of paths.filter((file) => existsSync(file))) {
+  for (const path of candidates(folder)) {
+    if (!existsSync(path)) {
+      tried.push(`${path}: no such file`);
+      continue;
+    }
     try {
       const addon = (require(path) as AddonModule).initialize(process.env.BLASNET_SIMD ?? '', kernelNames);
       return { addon, path, failures };
     } catch (error) {
       failures.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      tried.push(failures[failures.length - 1]);
     }
   }
-  const missing = paths.filter((file) => !existsSync(file)).map((path) => `${path}: no such file`);
-  throw new BlasnetError('BACKEND_UNAVAILABLE', unavailable(root, [...missing, ...failures]));
+  throw new BlasnetError('BACKEND_UNAVAILABLE', unavailable(folder, tried));
 }
