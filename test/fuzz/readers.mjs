@@ -6,6 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -266,7 +267,7 @@ function blocksRun() {
   return blocks;
 }
 
-function fuzz(name, seconds, save) {
+async function fuzz(name, seconds, save) {
   const target = targets[name];
   const folder = join(root, 'test/fuzz/corpus', name);
   const files = readdirSync(folder).map((file) => readFileSync(join(folder, file)));
@@ -308,6 +309,8 @@ function fuzz(name, seconds, save) {
     const batch = Array.from({ length: BATCH }, change);
     for (const bytes of batch) execute(bytes);
     if (blocksRun().some((block) => !seen.has(block))) corpus.push(...batch.filter(reachesNew));
+    // zlib gives back what a refused stream has taken when the event loop turns.
+    await turn();
   }
   const found = corpus.slice(known);
   if (save !== undefined) {
@@ -320,4 +323,4 @@ function fuzz(name, seconds, save) {
 const [name] = positionals;
 if (!(name in targets)) throw new Error(`expected one of ${Object.keys(targets).join(', ')}, got ${name}`);
 if (options.input !== undefined) console.log(attempt(targets[name], readFileSync(options.input)) ? 'taken' : 'refused');
-else fuzz(name, Number(options.seconds), options.save);
+else await fuzz(name, Number(options.seconds), options.save);
