@@ -12,7 +12,7 @@ namespace blasnet {
 
 class Thread {
  public:
-  static constexpr size_t stackBytes = size_t{1} << 20;
+  static constexpr size_t stackBytes = size_t{2} << 20;
 
   Thread() = default;
   // Runs work() on a new thread; throws std::system_error when the system refuses it.

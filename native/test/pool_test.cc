@@ -29,12 +29,12 @@ void count(void* context, int thread, int threads) {
 TEST(threadHasTheStackThatKernelsNeed) {
   int sum = 0;
   Thread thread([&sum] {
-    volatile char block[Thread::stackBytes / 2];
+    volatile char block[Thread::stackBytes / 4];
     for (size_t i = 0; i < sizeof block; i += 1024) block[i] = 1;
     for (size_t i = 0; i < sizeof block; i += 1024) sum += block[i];
   });
   thread.join();
-  CHECK(sum == Thread::stackBytes / 2 / 1024);
+  CHECK(sum == Thread::stackBytes / 4 / 1024);
 }
 
 TEST(poolRunsEveryThreadOnceARegion) {
