@@ -54,7 +54,7 @@ Cut chooseCut(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t
     packed =
         small ? m >= 24 && n >= 24 && m * n > smallTransposed : smaller(m, rows) * smaller(n, packedColumns) > smallTransposed;
   } else {
-    packed = !small && m >= 10 && ldb > packedColumns && ldb >= 20000 / m;
+    packed = !small && m >= 10 && ldb > 200 && ldb >= 20000 / m;
   }
   if (small && !packed) return whole;
   const int64_t parts = (k + packedDepth - 1) / packedDepth;
@@ -125,20 +125,25 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
   if (ldc > largestInt) rowBlock = 1;
 
   alignas(64) float copy[packedDepth * packedColumns];
-  for (int64_t j = 0; j < n; j += columnBlock) {
-    const int64_t columns = smaller(columnBlock, n - j);
-    for (int64_t l = 0; l < k; l += depthBlock) {
-      const int64_t depth = smaller(depthBlock, k - l);
-      const float* right = b + (transB ? j * ldb + l : l * ldb + j);
-      if (packed) pack(copy, right, ldb, transB, depth, columns);
-      const bool transRight = transB && !packed;
-      for (int64_t i = 0; i < m; i += rowBlock) {
-        const int64_t rows = smaller(rowBlock, m - i);
-        cblas_sgemm(CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transRight ? CblasTrans : CblasNoTrans,
-                    static_cast<blasint>(rows), static_cast<blasint>(columns), static_cast<blasint>(depth), alpha,
-                    a + (transA ? l * lda + i : i * lda + l), leading(lda, transA ? rows : depth), packed ? copy : right,
-                    packed ? static_cast<blasint>(columns) : leading(ldb, transB ? depth : columns), l == 0 ? beta : 1.0f,
-                    c + i * ldc + j, leading(ldc, columns));
+  // A copy serves all rows; without one, the rows of a block stay in the cache while all of b passes.
+  const int64_t group = packed ? m : rowBlock;
+  for (int64_t first = 0; first < m; first += group) {
+    const int64_t end = first + smaller(group, m - first);
+    for (int64_t j = 0; j < n; j += columnBlock) {
+      const int64_t columns = smaller(columnBlock, n - j);
+      for (int64_t l = 0; l < k; l += depthBlock) {
+        const int64_t depth = smaller(depthBlock, k - l);
+        const float* right = b + (transB ? j * ldb + l : l * ldb + j);
+        if (packed) pack(copy, right, ldb, transB, depth, columns);
+        const bool transRight = transB && !packed;
+        for (int64_t i = first; i < end; i += rowBlock) {
+          const int64_t rows = smaller(rowBlock, end - i);
+          cblas_sgemm(CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transRight ? CblasTrans : CblasNoTrans,
+                      static_cast<blasint>(rows), static_cast<blasint>(columns), static_cast<blasint>(depth), alpha,
+                      a + (transA ? l * lda + i : i * lda + l), leading(lda, transA ? rows : depth), packed ? copy : right,
+                      packed ? static_cast<blasint>(columns) : leading(ldb, transB ? depth : columns), l == 0 ? beta : 1.0f,
+                      c + i * ldc + j, leading(ldc, columns));
+        }
       }
     }
   }
