@@ -27,10 +27,15 @@ import { EPOCH_SAMPLES, findWorkload, QUICK_SAMPLES } from './workloads.js';
 /** An epoch that would take longer than this many seconds is not trained for its loss and accuracy. */
 const LONGEST_EPOCH = 120;
 
-function ask(contender: Contender, workload: string, task: Request['task']): Promise<Reply> {
+/** One process of a contender. */
+function runContender<R extends Reply>(contender: Contender, workload: string, task: Request['task']): Promise<R> {
   const request: Request = { contender: contender.id, workload, task };
-  const run = () => runProgram<Reply>('contender', request, contenderEnvironment(contender));
+  return runProgram<R>('contender', request, contenderEnvironment(contender));
+}
+
+function ask(contender: Contender, workload: string, task: Request['task']): Promise<Reply> {
   if (contender.everyCore && task.kind === 'speed') return askOnEveryCore(contender, workload, task.seconds);
+  const run = () => runContender(contender, workload, task);
   return contender.contended ? besideBusyProcess(run) : run();
 }
 
@@ -39,9 +44,8 @@ const preparation = (seconds: number) => 1000 + 1500 * seconds;
 
 async function askOnEveryCore(contender: Contender, workload: string, seconds: number): Promise<Reply> {
   const task = { kind: 'speed', seconds, at: Date.now() + preparation(seconds) } as const;
-  const request: Request = { contender: contender.id, workload, task };
   const threads = availableParallelism();
-  const run = () => runProgram<SpeedReply>('contender', request, contenderEnvironment(contender));
+  const run = () => runContender<SpeedReply>(contender, workload, task);
   const replies = await Promise.all(Array.from({ length: threads }, run));
   const measurement = together(replies.map((reply) => reply.measurement));
   return { ...replies[0], measurement, equipment: { ...replies[0].equipment, threads } };
