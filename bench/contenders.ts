@@ -9,6 +9,8 @@ export const contenderIds = [
   'floor-all',
   'native-1',
   'native',
+  'native-1-zeros',
+  'native-zeros',
   'native-contended',
   'native-8',
   'typescript',
@@ -29,22 +31,29 @@ export interface Contender {
   readonly cores?: number;
   /** Another process holds a core meanwhile. */
   readonly contended?: boolean;
+  /** Only for networks without convolutions. */
+  readonly denseOnly?: boolean;
   /** Runs in a process for each core, all at once; their rates are added. */
   readonly everyCore?: boolean;
 }
 
+const floor = { kind: 'floor', threads: 1, denseOnly: true } as const;
+const zerosMultiplied = { kind: 'native', denseOnly: true, environment: { BLASNET_SKIP_ZEROS: '0' } } as const;
+
 /** In the order in which they run in each round. */
 export const contenders: readonly Contender[] = [
   // OpenBLAS gets each product whole.
-  { id: 'floor', title: 'floor: OpenBLAS’s products', kind: 'floor', threads: 1, environment: { BLASNET_GEMM_TILES: '0' } },
-  { id: 'floor-cut', title: 'floor, cut small', kind: 'floor', threads: 1 },
-  { id: 'floor-all', title: 'floor, cut small, on every core', kind: 'floor', threads: 1, cores: 2, everyCore: true },
+  { ...floor, id: 'floor', title: 'floor: OpenBLAS’s products', environment: { BLASNET_GEMM_TILES: '0' } },
+  { ...floor, id: 'floor-cut', title: 'floor, cut small' },
+  { ...floor, id: 'floor-all', title: 'floor, cut small, on every core', cores: 2, everyCore: true },
   { id: 'native-1', title: 'blasnet native, one thread', kind: 'native', threads: 1 },
   { id: 'native', title: 'blasnet native, all threads', kind: 'native' },
+  { ...zerosMultiplied, id: 'native-1-zeros', title: 'one thread, zeros multiplied, too', threads: 1 },
+  { ...zerosMultiplied, id: 'native-zeros', title: 'all threads, zeros multiplied, too' },
   { id: 'native-contended', title: 'blasnet native, one core taken', kind: 'native', cores: 2, contended: true },
   { id: 'native-8', title: 'blasnet native, 8 threads', kind: 'native', threads: 8, cores: 8 },
   { id: 'typescript', title: 'blasnet TypeScript', kind: 'typescript', threads: 1 },
-  { id: 'reference', title: 'pure-JavaScript reference', kind: 'reference', threads: 1 },
+  { id: 'reference', title: 'pure-JavaScript reference', kind: 'reference', threads: 1, denseOnly: true },
 ];
 
 export function findContender(id: ContenderId): Contender {
@@ -67,10 +76,9 @@ export function takesPart(
   workload: Workload,
   machine: { readonly cores: number; readonly native: boolean },
 ): boolean {
-  const { kind, cores = 1 } = contender;
-  if (machine.cores < cores) return false;
-  if (isNative(contender) ? !machine.native : flopsPerSample(workload) > MOST_FLOPS) return false;
-  return kind === 'native' || kind === 'typescript' || workload.convolutions.length === 0;
+  const { cores = 1, denseOnly } = contender;
+  if (machine.cores < cores || (denseOnly && workload.convolutions.length > 0)) return false;
+  return isNative(contender) ? machine.native : flopsPerSample(workload) <= MOST_FLOPS;
 }
 
 /** The environment of a contender's process. */

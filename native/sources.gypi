@@ -17,7 +17,8 @@
       "kernels/pool2d.cc",
       "kernels/regularizer.cc",
       "kernels/response_norm.cc",
-      "kernels/table.cc"
+      "kernels/table.cc",
+      "kernels/zero_columns.cc"
     ],
     "kernel_sources": [
       "kernels/blas_environment.cc",

@@ -5,6 +5,7 @@
 #include "kernels.h"
 #include "reduce.h"
 #include "share.h"
+#include "zero_columns.h"
 
 namespace blasnet::BLASNET_SIMD {
 // c: m x n; op(a): m x k; op(b): k x n.
@@ -28,7 +29,7 @@ void denseBlock(float* y, const float* x, const float* w, const float* b, int64_
       for (int64_t j = 0; j < width; j++) block[row * out + j] = b[begin + j];
     }
   }
-  sgemm(false, false, count, width, in, 1.0f, x, in, w + begin, out, b != nullptr ? 1.0f : 0.0f, block, out);
+  timesWeights(block, x, w + begin, count, in, width, b != nullptr ? 1.0f : 0.0f, in, out, out);
   if (width == out) return activate(block, count * out, activation, slope);
   for (int64_t row = 0; row < count; row++) activate(block + row * out, width, activation, slope);
 }
@@ -59,8 +60,8 @@ void denseForwardParts(float* products, const float* x, const float* w, int64_t 
   constexpr int64_t grain = 16;  // of denseBackwardWeight's axis
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(in, grain, part, parts);
-    sgemm(false, false, rows, out, mine.end - mine.begin, 1.0f, x + mine.begin, in, w + mine.begin * out, out, 0.0f,
-          products + part * rows * out, out);
+    timesWeights(products + part * rows * out, x + mine.begin, w + mine.begin * out, rows, mine.end - mine.begin, out, 0.0f, in,
+                 out, out);
   }
 }
 
@@ -100,7 +101,7 @@ void denseBackwardInputColumns(float* dx, const float* dy, const float* w, int64
 // dw: in x out; x: rows x in; dy: rows x out.
 void denseBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t begin,
                          int64_t end) noexcept {
-  sgemm(true, false, end - begin, out, rows, 1.0f, x + begin, in, dy, out, 0.0f, dw + begin * out, out);
+  transposedTimes(dw + begin * out, x + begin, dy, rows, end - begin, out, in);
 }
 
 // db: out; dy: rows x out.

@@ -1,0 +1,286 @@
+#include "zero_columns.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "gemm.h"
+#include "math.h"
+
+namespace blasnet::BLASNET_SIMD {
+namespace {
+
+constexpr int64_t chunkColumns = 2048;  // of x that are looked at together
+constexpr int64_t panelRows = 128, panelColumns = 96;
+constexpr int64_t narrow = 128, block = 64;  // results of up to `narrow` columns are made whole, wider ones in blocks
+constexpr int64_t lanes = 16;
+
+BLASNET_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// The columns of x that are not zero from top to bottom, and how many runs of neighbours they form.
+struct Kept {
+  int64_t count, runs;
+  uint16_t index[chunkColumns];
+};
+
+BLASNET_INLINE bool isZero(uint32_t bits) { return (bits & 0x7fffffffu) == 0; }
+
+// False when less than an eighth of the columns are zero, which most matrices tell by their first rows.
+bool findKept(Kept& kept, const float* x, int64_t rows, int64_t columns, int64_t stride) {
+  const int64_t most = columns - (columns + 7) / 8;
+  alignas(64) uint32_t any[chunkColumns];
+  std::memset(any, 0, static_cast<size_t>(columns) * sizeof(uint32_t));
+  for (int64_t row = 0, look = 8; row < rows; look *= 2) {
+    const int64_t end = smaller(row + look, rows);
+    for (; row + 4 <= end; row += 4) {
+      const float *a = x + row * stride, *b = a + stride, *c = b + stride, *d = c + stride;
+#pragma omp simd
+      for (int64_t j = 0; j < columns; j++) {
+        any[j] |= (math::toBits(a[j]) | math::toBits(b[j])) | (math::toBits(c[j]) | math::toBits(d[j]));
+      }
+    }
+    for (; row < end; row++) {
+#pragma omp simd
+      for (int64_t j = 0; j < columns; j++) any[j] |= math::toBits(x[row * stride + j]);
+    }
+    int32_t count = 0;
+#pragma omp simd reduction(+ : count)
+    for (int64_t j = 0; j < columns; j++) count += isZero(any[j]) ? 0 : 1;
+    if (count > most) return false;
+  }
+  kept.count = kept.runs = 0;
+  int64_t before = 0;
+  for (int64_t j = 0; j < columns; j++) {
+    const int64_t keep = isZero(any[j]) ? 0 : 1;
+    kept.index[kept.count] = static_cast<uint16_t>(j);
+    kept.count += keep;
+    kept.runs += keep & ~before;
+    before = keep;
+  }
+  if (kept.count == 0) {  // a product of something, at least
+    kept.index[0] = 0;
+    kept.count = kept.runs = 1;
+  }
+  return true;
+}
+
+// Neighbouring columns.
+struct Stretch {
+  int32_t first, length;
+};
+
+int64_t findStretches(Stretch* stretches, const uint16_t* index, int64_t columns) {
+  int64_t count = 0;
+  for (int64_t j = 0; j < columns;) {
+    const int64_t first = j;
+    do j++;
+    while (j < columns && index[j] == index[j - 1] + 1);
+    stretches[count++] = {index[first], static_cast<int32_t>(j - first)};
+  }
+  return count;
+}
+
+BLASNET_INLINE void move(float* to, const float* from) { std::memcpy(to, from, lanes * sizeof(float)); }
+
+BLASNET_INLINE void copy(float* to, const float* from, int64_t n) {
+  if (n < lanes) {
+    for (int64_t j = 0; j < n; j++) to[j] = from[j];
+    return;
+  }
+  for (int64_t j = 0; j + lanes <= n; j += lanes) move(to + j, from + j);
+  move(to + n - lanes, from + n - lanes);
+}
+
+BLASNET_INLINE void copyRows(float* to, int64_t ldt, const float* from, int64_t ldf, int64_t rows, int64_t width) {
+  if (width == ldt && width == ldf) {
+    copy(to, from, rows * width);
+  } else if (width == block) {
+    for (int64_t row = 0; row < rows; row++) {
+      for (int64_t j = 0; j < block; j += lanes) move(to + row * ldt + j, from + row * ldf + j);
+    }
+  } else {
+    for (int64_t row = 0; row < rows; row++) copy(to + row * ldt, from + row * ldf, width);
+  }
+}
+
+// Some of the kept columns, of some rows of x, side by side.
+struct Panel {
+  int64_t columns, stride, count;
+  Stretch stretches[panelColumns];
+  float values[panelRows * (panelColumns + lanes)];
+
+  // x: rows x width, each row `ldx` behind the one before. Stretches are copied in whole moves, as far as x reaches: what comes
+  // too much is overwritten by the next stretch, or lies behind the panel's row.
+  void fill(const float* x, int64_t ldx, int64_t width, int64_t rows, const uint16_t* index, int64_t chosen) {
+    columns = chosen;
+    stride = chosen + lanes;
+    count = findStretches(stretches, index, chosen);
+    const int64_t lastMove = width - lanes, step = chosen + lanes, stretchCount = count;
+    for (int64_t row = 0; row < rows; row++) {
+      const float* in = x + row * ldx;
+      float* to = values + row * step;
+      for (int64_t s = 0; s < stretchCount; s++) {
+        const auto [first, length] = stretches[s];
+        if (first + (length - 1) / lanes * lanes <= lastMove) {
+          for (int64_t j = 0; j < length; j += lanes) move(to + j, in + first + j);
+        } else {
+          copy(to, in + first, length);
+        }
+        to += length;
+      }
+    }
+  }
+};
+
+// Equal parts of `total`, of at most `most` each and a multiple of four, which BLAS likes.
+BLASNET_INLINE int64_t partOf(int64_t total, int64_t most) {
+  const int64_t parts = (total + most - 1) / most;
+  return ((total + parts - 1) / parts + 3) / 4 * 4;
+}
+
+bool skipsZeros() noexcept {
+  static const bool answer = [] {
+    const char* wish = std::getenv("BLASNET_SKIP_ZEROS");
+    return wish == nullptr || std::strcmp(wish, "0") != 0;
+  }();
+  return answer;
+}
+
+// These two by what was measured (docs/decisions/0010-zero-columns.md).
+bool worthLooking(int64_t rows, int64_t in, int64_t out) { return rows >= 16 && in >= 64 && out >= 64 && skipsZeros(); }
+
+// In multiplications: what a row saves must be more than what the copies of x and of the other matrix cost it.
+bool worthCopying(const Kept& kept, int64_t rows, int64_t columns, int64_t out) {
+  return (columns - kept.count) * out > 320 * kept.runs + 5 * kept.count * out / rows;
+}
+
+// y <- (the kept columns of x) (these rows of w) + beta y
+void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
+               int64_t ldw, int64_t ldy, const Kept& kept) {
+  alignas(64) Panel panel;
+  alignas(64) float right[panelColumns * narrow];
+  constexpr int64_t mostRows = 96;
+  const int64_t width = out <= narrow ? out : block, depth = partOf(kept.count, panelColumns);
+  for (int64_t first = 0; first < rows; first += panelRows) {
+    const int64_t height = smaller(panelRows, rows - first), part = partOf(height, mostRows);
+    for (int64_t l = 0; l < kept.count; l += depth) {
+      panel.fill(x + first * ldx, ldx, in, height, kept.index + l, smaller(depth, kept.count - l));
+      for (int64_t j = 0; j < out; j += width) {
+        const int64_t columns = smaller(width, out - j);
+        float* to = right;
+        for (int64_t s = 0; s < panel.count; s++) {
+          const auto [row, length] = panel.stretches[s];
+          copyRows(to, columns, w + row * ldw + j, ldw, length, columns);
+          to += length * columns;
+        }
+        for (int64_t i = 0; i < height; i += part) {
+          sgemm(false, false, smaller(part, height - i), columns, panel.columns, 1.0f, panel.values + i * panel.stride,
+                panel.stride, right, columns, l == 0 ? beta : 1.0f, y + (first + i) * ldy + j, ldy);
+        }
+      }
+    }
+  }
+}
+
+// The rows of dw that belong to kept columns of x; the others become zero.
+void keptTransposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t ldx,
+                         const Kept& kept) {
+  alignas(64) Panel panel;
+  alignas(64) float buffer[panelColumns * block + panelRows * block];
+  static_assert(panelColumns * narrow <= sizeof buffer / sizeof *buffer);
+  float *result = buffer, *right = buffer + panelColumns * block;
+  const bool farApart = out > 200;  // the rows of dy
+  for (int64_t k = 0, begin = 0; k <= kept.count; k++) {
+    const int64_t end = k < kept.count ? kept.index[k] : in;
+    if (end > begin) std::memset(dw + begin * out, 0, static_cast<size_t>((end - begin) * out) * sizeof(float));
+    begin = end + 1;
+  }
+  const int64_t width = out <= narrow ? out : block, length = partOf(kept.count, panelColumns);
+  for (int64_t l = 0; l < kept.count; l += length) {
+    for (int64_t first = 0; first < rows; first += panelRows) {
+      const int64_t height = smaller(panelRows, rows - first);
+      panel.fill(x + first * ldx, ldx, in, height, kept.index + l, smaller(length, kept.count - l));
+      for (int64_t j = 0; j < out; j += width) {
+        const int64_t columns = smaller(width, out - j);
+        const float* side = dy + first * out + j;
+        if (farApart) copyRows(right, columns, side, out, height, columns);
+        sgemm(true, false, panel.columns, columns, height, 1.0f, panel.values, panel.stride, farApart ? right : side,
+              farApart ? columns : out, 0.0f, result, columns);
+        const float* from = result;
+        for (int64_t s = 0; s < panel.count; s++) {
+          const auto [row, count] = panel.stretches[s];
+          float* to = dw + row * out + j;
+          if (first == 0) {
+            copyRows(to, out, from, columns, count, columns);
+          } else {
+            for (int64_t i = 0; i < count; i++) {
+#pragma omp simd
+              for (int64_t c = 0; c < columns; c++) to[i * out + c] += from[i * columns + c];
+            }
+          }
+          from += count * columns;
+        }
+      }
+    }
+  }
+}
+
+// Columns [0, n) of y <- x w + beta y for a single row.
+template <int64_t n>
+BLASNET_INLINE void addRows(float* y, const float* x, const float* w, int64_t ldw, float beta, const Kept& kept) {
+  float sum[n];
+  for (int64_t j = 0; j < n; j++) sum[j] = beta == 0 ? 0.0f : beta * y[j];
+  for (int64_t k = 0; k < kept.count; k++) {
+    const float* row = w + kept.index[k] * ldw;
+    const float factor = x[kept.index[k]];
+#pragma omp simd
+    for (int64_t j = 0; j < n; j++) sum[j] += factor * row[j];
+  }
+  std::memcpy(y, sum, sizeof sum);
+}
+
+void rowTimesKept(float* y, const float* x, const float* w, int64_t out, float beta, int64_t ldw, const Kept& kept) {
+  int64_t j = 0;
+  for (; j + 4 * lanes <= out; j += 4 * lanes) addRows<4 * lanes>(y + j, x, w + j, ldw, beta, kept);
+  for (; j + lanes <= out; j += lanes) addRows<lanes>(y + j, x, w + j, ldw, beta, kept);
+  for (; j + 4 <= out; j += 4) addRows<4>(y + j, x, w + j, ldw, beta, kept);
+  for (; j < out; j++) addRows<1>(y + j, x, w + j, ldw, beta, kept);
+}
+
+}  // namespace
+
+void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
+                  int64_t ldw, int64_t ldy) noexcept {
+  const bool single = rows == 1 && in > 0 && skipsZeros();
+  if (!single && !worthLooking(rows, in, out)) {
+    return sgemm(false, false, rows, out, in, 1.0f, x, ldx, w, ldw, beta, y, ldy);
+  }
+  Kept kept;
+  for (int64_t first = 0; first < in; first += chunkColumns) {
+    const int64_t columns = smaller(chunkColumns, in - first);
+    const float *left = x + first, *right = w + first * ldw;
+    const float scale = first == 0 ? beta : 1.0f;
+    const bool found = findKept(kept, left, rows, columns, ldx);
+    if (found && single) {
+      rowTimesKept(y, left, right, out, scale, ldw, kept);
+    } else if (found && worthCopying(kept, rows, columns, out)) {
+      timesKept(y, left, right, rows, columns, out, scale, ldx, ldw, ldy, kept);
+    } else {
+      sgemm(false, false, rows, out, columns, 1.0f, left, ldx, right, ldw, scale, y, ldy);
+    }
+  }
+}
+
+void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t ldx) noexcept {
+  if (!worthLooking(rows, in, out)) return sgemm(true, false, in, out, rows, 1.0f, x, ldx, dy, out, 0.0f, dw, out);
+  Kept kept;
+  for (int64_t first = 0; first < in; first += chunkColumns) {
+    const int64_t columns = smaller(chunkColumns, in - first);
+    if (findKept(kept, x + first, rows, columns, ldx) && worthCopying(kept, rows, columns, out)) {
+      keptTransposedTimes(dw + first * out, x + first, dy, rows, columns, out, ldx, kept);
+    } else {
+      sgemm(true, false, columns, out, rows, 1.0f, x + first, ldx, dy, out, 0.0f, dw + first * out, out);
+    }
+  }
+}
+
+}  // namespace blasnet::BLASNET_SIMD

@@ -1,0 +1,105 @@
+// The dense layer on matrices of which whole columns are zero, against triple loops.
+#include "test.h"
+
+namespace {
+
+using namespace blasnet;
+using namespace blasnet::test;
+
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+// Whether column j of x is zero: along the edges of lines of 28, here and there, all but one, all.
+bool isZeroColumn(int pattern, int64_t j) {
+  if (pattern == 0) return j % 28 < 4 || j % 28 >= 23;
+  if (pattern == 1) return j * 7919 % 100 < 70;
+  if (pattern == 2) return j != 17;
+  return true;
+}
+
+// Elements of zero columns are 0 or -0; of the others every second is.
+Buffer<float> withZeroColumns(int pattern, int64_t rows, int64_t in, Random& random) {
+  Buffer<float> x(rows * in, random, 0.5, 1.5);
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t j = 0; j < in; j++) {
+      if (isZeroColumn(pattern, j)) {
+        x[i * in + j] = (i + j) % 2 == 0 ? 0.0f : -0.0f;
+      } else if ((i + j) % 2 == 1 && rows > 1) {
+        x[i * in + j] = 0;
+      }
+    }
+  }
+  return x;
+}
+
+// Weights of zero columns are NaN: whoever multiplies them is found.
+TEST(zeroColumnsAreLeftOutOfTheForwardProduct) {
+  Random random(11);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t rows : {1, 40, 64, 131}) {
+      for (const int64_t in : {150, 784, 2100}) {
+        for (const int64_t out : {70, 100, 200, 258}) {
+          for (int pattern = 0; pattern < 3; pattern++) {
+            const bool biased = (rows + out) % 2 == 0;
+            const Buffer<float> x = withZeroColumns(pattern, rows, in, random);
+            Buffer<float> w(in * out, random, -1, 1), b(out, random, -1, 1), y(rows * out);
+            for (int64_t l = 0; l < in; l++) {
+              // Single columns here and there are not always left out; and of nothing but zero columns, the second chunk of
+              // pattern 2, the first takes part.
+              const bool spared = pattern == 1 || (pattern == 2 && l == 2048);
+              for (int64_t j = 0; j < out && isZeroColumn(pattern, l) && !spared; j++) w[l * out + j] = nan;
+            }
+            if (biased) {
+              Call(*set, Kernel::denseForward, y, x, w, b, rows, in, out, 0, 0.0f).whole();
+            } else {
+              Call(*set, Kernel::denseForward, y, x, w, nullptr, rows, in, out, 0, 0.0f).whole();
+            }
+            for (int64_t i = 0; i < rows; i++) {
+              for (int64_t j = i % 5; j < out; j += 5) {
+                double expected = biased ? b[j] : 0;
+                for (int64_t l = 0; l < in; l++) {
+                  if (x[i * in + l] != 0) expected += static_cast<double>(x[i * in + l]) * w[l * out + j];
+                }
+                CHECK_NEAR(y[i * out + j], expected, 1e-5, 2e-5, format("%ld %ld %ld pattern %d", rows, in, out, pattern));
+              }
+            }
+            CHECK(y.intact());
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(zeroColumnsHaveNoWeightGradient) {
+  Random random(12);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t rows : {16, 64, 131, 300}) {
+      for (const int64_t in : {150, 784, 2100}) {
+        for (const int64_t out : {70, 100, 200, 258}) {
+          for (int pattern = 0; pattern < 4; pattern++) {
+            const Buffer<float> x = withZeroColumns(pattern, rows, in, random);
+            Buffer<float> dy(rows * out, random, -1, 1), dw(in * out);
+            for (int64_t k = 0; k < in * out; k++) dw[k] = nan;
+            Call(*set, Kernel::denseBackwardWeight, dw, x, dy, rows, in, out).whole();
+            for (int64_t l = 0; l < in; l++) {
+              if (isZeroColumn(pattern, l)) {
+                bool zero = true;
+                for (int64_t j = 0; j < out; j++) zero = zero && dw[l * out + j] == 0;
+                check(zero, __FILE__, __LINE__, format("%ld %ld %ld pattern %d", rows, in, out, pattern));
+                continue;
+              }
+              for (int64_t j = l % 17; j < out; j += 17) {
+                double expected = 0;
+                for (int64_t i = 0; i < rows; i++) expected += static_cast<double>(x[i * in + l]) * dy[i * out + j];
+                CHECK_NEAR(dw[l * out + j], expected, 1e-5, 2e-5, format("%ld %ld %ld pattern %d", rows, in, out, pattern));
+              }
+            }
+            CHECK(dw.intact());
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
