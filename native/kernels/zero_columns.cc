@@ -5,6 +5,7 @@
 
 #include "gemm.h"
 #include "math.h"
+#include "vector.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
@@ -12,9 +13,11 @@ namespace {
 constexpr int64_t chunkColumns = 2048;  // of x that are looked at together
 constexpr int64_t panelRows = 128, panelColumns = 96;
 constexpr int64_t narrow = 128, block = 64;  // results of up to `narrow` columns are made whole, wider ones in blocks
-constexpr int64_t lanes = 16;
+constexpr int64_t farApart = 200;            // where a block's rows are further apart, it is copied before it is used
+constexpr int64_t moveLength = 16;
+static_assert(chunkColumns <= 1 << 16 && farApart >= narrow);
 
-BLASNET_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+using math::smaller;
 
 // The columns of x that are not zero from top to bottom, and how many runs of neighbours they form.
 struct Kept {
@@ -24,9 +27,8 @@ struct Kept {
 
 BLASNET_INLINE bool isZero(uint32_t bits) { return (bits & 0x7fffffffu) == 0; }
 
-// False when less than an eighth of the columns are zero, which most matrices tell by their first rows.
-bool findKept(Kept& kept, const float* x, int64_t rows, int64_t columns, int64_t stride) {
-  const int64_t most = columns - (columns + 7) / 8;
+// False when more than `most` columns are not zero, which most matrices tell by their first rows.
+bool findKept(Kept& kept, const float* x, int64_t rows, int64_t columns, int64_t stride, int64_t most) {
   alignas(64) uint32_t any[chunkColumns];
   std::memset(any, 0, static_cast<size_t>(columns) * sizeof(uint32_t));
   for (int64_t row = 0, look = 8; row < rows; look *= 2) {
@@ -56,10 +58,6 @@ bool findKept(Kept& kept, const float* x, int64_t rows, int64_t columns, int64_t
     kept.runs += keep & ~before;
     before = keep;
   }
-  if (kept.count == 0) {  // a product of something, at least
-    kept.index[0] = 0;
-    kept.count = kept.runs = 1;
-  }
   return true;
 }
 
@@ -79,26 +77,26 @@ int64_t findStretches(Stretch* stretches, const uint16_t* index, int64_t columns
   return count;
 }
 
-BLASNET_INLINE void move(float* to, const float* from) { std::memcpy(to, from, lanes * sizeof(float)); }
+BLASNET_INLINE void moveSixteen(float* to, const float* from) { std::memcpy(to, from, moveLength * sizeof(float)); }
 
-BLASNET_INLINE void copy(float* to, const float* from, int64_t n) {
-  if (n < lanes) {
+BLASNET_INLINE void copyFloats(float* to, const float* from, int64_t n) {
+  if (n < moveLength) {
     for (int64_t j = 0; j < n; j++) to[j] = from[j];
     return;
   }
-  for (int64_t j = 0; j + lanes <= n; j += lanes) move(to + j, from + j);
-  move(to + n - lanes, from + n - lanes);
+  for (int64_t j = 0; j + moveLength <= n; j += moveLength) moveSixteen(to + j, from + j);
+  moveSixteen(to + n - moveLength, from + n - moveLength);
 }
 
 BLASNET_INLINE void copyRows(float* to, int64_t ldt, const float* from, int64_t ldf, int64_t rows, int64_t width) {
   if (width == ldt && width == ldf) {
-    copy(to, from, rows * width);
+    copyFloats(to, from, rows * width);
   } else if (width == block) {
     for (int64_t row = 0; row < rows; row++) {
-      for (int64_t j = 0; j < block; j += lanes) move(to + row * ldt + j, from + row * ldf + j);
+      for (int64_t j = 0; j < block; j += moveLength) moveSixteen(to + row * ldt + j, from + row * ldf + j);
     }
   } else {
-    for (int64_t row = 0; row < rows; row++) copy(to + row * ldt, from + row * ldf, width);
+    for (int64_t row = 0; row < rows; row++) copyFloats(to + row * ldt, from + row * ldf, width);
   }
 }
 
@@ -106,24 +104,25 @@ BLASNET_INLINE void copyRows(float* to, int64_t ldt, const float* from, int64_t 
 struct Panel {
   int64_t columns, stride, count;
   Stretch stretches[panelColumns];
-  float values[panelRows * (panelColumns + lanes)];
+  float values[panelRows * (panelColumns + moveLength)];
 
   // x: rows x width, each row `ldx` behind the one before. Stretches are copied in whole moves, as far as x reaches: what comes
   // too much is overwritten by the next stretch, or lies behind the panel's row.
   void fill(const float* x, int64_t ldx, int64_t width, int64_t rows, const uint16_t* index, int64_t chosen) {
     columns = chosen;
-    stride = chosen + lanes;
+    stride = chosen + moveLength;
     count = findStretches(stretches, index, chosen);
-    const int64_t lastMove = width - lanes, step = chosen + lanes, stretchCount = count;
+    // Copies of the members, which the compiler would read again after each write to `values`.
+    const int64_t lastMove = width - moveLength, step = stride, stretchCount = count;
     for (int64_t row = 0; row < rows; row++) {
       const float* in = x + row * ldx;
       float* to = values + row * step;
       for (int64_t s = 0; s < stretchCount; s++) {
         const auto [first, length] = stretches[s];
-        if (first + (length - 1) / lanes * lanes <= lastMove) {
-          for (int64_t j = 0; j < length; j += lanes) move(to + j, in + first + j);
+        if (first + (length - 1) / moveLength * moveLength <= lastMove) {
+          for (int64_t j = 0; j < length; j += moveLength) moveSixteen(to + j, in + first + j);
         } else {
-          copy(to, in + first, length);
+          copyFloats(to, in + first, length);
         }
         to += length;
       }
@@ -145,17 +144,22 @@ bool skipsZeros() noexcept {
   return answer;
 }
 
-// These two by what was measured (docs/decisions/0010-zero-columns.md).
-bool worthLooking(int64_t rows, int64_t in, int64_t out) { return rows >= 16 && in >= 64 && out >= 64 && skipsZeros(); }
+// All of these by what was measured (docs/decisions/0010-zero-columns.md).
+bool worthLooking(int64_t rows, int64_t in, int64_t out) {
+  return in >= 64 && (rows == 1 ? out >= 96 : rows >= 32 && out >= 64) && skipsZeros();
+}
+
+int64_t mostKept(int64_t rows, int64_t columns) { return rows == 1 ? columns * 2 / 5 : columns * 7 / 8; }
 
 // In multiplications: what a row saves must be more than what the copies of x and of the other matrix cost it.
 bool worthCopying(const Kept& kept, int64_t rows, int64_t columns, int64_t out) {
-  return (columns - kept.count) * out > 320 * kept.runs + 5 * kept.count * out / rows;
+  return (columns - kept.count) * out > 320 * kept.runs + 5 * kept.count * out / smaller(rows, panelRows);
 }
 
 // y <- (the kept columns of x) (these rows of w) + beta y
 void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
                int64_t ldw, int64_t ldy, const Kept& kept) {
+  if (kept.count == 0) return sgemm(false, false, rows, out, 0, 1.0f, x, ldx, w, ldw, beta, y, ldy);
   alignas(64) Panel panel;
   alignas(64) float right[panelColumns * narrow];
   constexpr int64_t mostRows = 96;
@@ -184,83 +188,87 @@ void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t i
 // The rows of dw that belong to kept columns of x; the others become zero.
 void keptTransposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t ldx,
                          const Kept& kept) {
-  alignas(64) Panel panel;
-  alignas(64) float buffer[panelColumns * block + panelRows * block];
-  static_assert(panelColumns * narrow <= sizeof buffer / sizeof *buffer);
-  float *result = buffer, *right = buffer + panelColumns * block;
-  const bool farApart = out > 200;  // the rows of dy
+  // The rows between two kept ones, before the first and behind the last.
   for (int64_t k = 0, begin = 0; k <= kept.count; k++) {
     const int64_t end = k < kept.count ? kept.index[k] : in;
     if (end > begin) std::memset(dw + begin * out, 0, static_cast<size_t>((end - begin) * out) * sizeof(float));
     begin = end + 1;
   }
-  const int64_t width = out <= narrow ? out : block, length = partOf(kept.count, panelColumns);
-  for (int64_t l = 0; l < kept.count; l += length) {
+  if (kept.count == 0) return;
+  alignas(64) Panel panel;
+  alignas(64) float buffer[panelColumns * block + panelRows * block];
+  static_assert(panelColumns * narrow <= sizeof buffer / sizeof *buffer);
+  float *result = buffer, *right = buffer + panelColumns * block;
+  const int64_t width = out <= narrow ? out : block, depth = partOf(kept.count, panelColumns);
+  for (int64_t l = 0; l < kept.count; l += depth) {
     for (int64_t first = 0; first < rows; first += panelRows) {
       const int64_t height = smaller(panelRows, rows - first);
-      panel.fill(x + first * ldx, ldx, in, height, kept.index + l, smaller(length, kept.count - l));
+      panel.fill(x + first * ldx, ldx, in, height, kept.index + l, smaller(depth, kept.count - l));
       for (int64_t j = 0; j < out; j += width) {
         const int64_t columns = smaller(width, out - j);
+        const bool copied = out > farApart;
         const float* side = dy + first * out + j;
-        if (farApart) copyRows(right, columns, side, out, height, columns);
-        sgemm(true, false, panel.columns, columns, height, 1.0f, panel.values, panel.stride, farApart ? right : side,
-              farApart ? columns : out, 0.0f, result, columns);
+        if (copied) copyRows(right, columns, side, out, height, columns);
+        sgemm(true, false, panel.columns, columns, height, 1.0f, panel.values, panel.stride, copied ? right : side,
+              copied ? columns : out, 0.0f, result, columns);
         const float* from = result;
         for (int64_t s = 0; s < panel.count; s++) {
-          const auto [row, count] = panel.stretches[s];
+          const auto [row, length] = panel.stretches[s];
           float* to = dw + row * out + j;
           if (first == 0) {
-            copyRows(to, out, from, columns, count, columns);
+            copyRows(to, out, from, columns, length, columns);
           } else {
-            for (int64_t i = 0; i < count; i++) {
+            for (int64_t i = 0; i < length; i++) {
 #pragma omp simd
               for (int64_t c = 0; c < columns; c++) to[i * out + c] += from[i * columns + c];
             }
           }
-          from += count * columns;
+          from += length * columns;
         }
       }
     }
   }
 }
 
-// Columns [0, n) of y <- x w + beta y for a single row.
+// Elements [0, n) of y <- x w + beta y for a single row.
 template <int64_t n>
-BLASNET_INLINE void addRows(float* y, const float* x, const float* w, int64_t ldw, float beta, const Kept& kept) {
-  float sum[n];
-  for (int64_t j = 0; j < n; j++) sum[j] = beta == 0 ? 0.0f : beta * y[j];
+BLASNET_INLINE void sumRows(float* sums, const float* y, const float* x, const float* w, int64_t ldw, float beta,
+                            const Kept& kept) {
+  constexpr int64_t vectors = n / vectorLanes;
+  Vector<vectorLanes> sum[vectors] = {};
+  if (beta != 0) {
+    for (int64_t v = 0; v < vectors; v++) sum[v] = beta * load<vectorLanes>(y + v * vectorLanes);
+  }
   for (int64_t k = 0; k < kept.count; k++) {
     const float* row = w + kept.index[k] * ldw;
     const float factor = x[kept.index[k]];
-#pragma omp simd
-    for (int64_t j = 0; j < n; j++) sum[j] += factor * row[j];
+    for (int64_t v = 0; v < vectors; v++) sum[v] += factor * load<vectorLanes>(row + v * vectorLanes);
   }
-  std::memcpy(y, sum, sizeof sum);
+  for (int64_t v = 0; v < vectors; v++) store<vectorLanes>(sums + v * vectorLanes, sum[v]);
 }
 
 void rowTimesKept(float* y, const float* x, const float* w, int64_t out, float beta, int64_t ldw, const Kept& kept) {
+  // The last sixteen first, while the old y is there: they overlap the block before.
+  float last[moveLength];
+  sumRows<moveLength>(last, y + out - moveLength, x, w + out - moveLength, ldw, beta, kept);
   int64_t j = 0;
-  for (; j + 4 * lanes <= out; j += 4 * lanes) addRows<4 * lanes>(y + j, x, w + j, ldw, beta, kept);
-  for (; j + lanes <= out; j += lanes) addRows<lanes>(y + j, x, w + j, ldw, beta, kept);
-  for (; j + 4 <= out; j += 4) addRows<4>(y + j, x, w + j, ldw, beta, kept);
-  for (; j < out; j++) addRows<1>(y + j, x, w + j, ldw, beta, kept);
+  for (; j + block <= out; j += block) sumRows<block>(y + j, y + j, x, w + j, ldw, beta, kept);
+  for (; j + moveLength <= out; j += moveLength) sumRows<moveLength>(y + j, y + j, x, w + j, ldw, beta, kept);
+  moveSixteen(y + out - moveLength, last);
 }
 
 }  // namespace
 
 void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
                   int64_t ldw, int64_t ldy) noexcept {
-  const bool single = rows == 1 && in > 0 && skipsZeros();
-  if (!single && !worthLooking(rows, in, out)) {
-    return sgemm(false, false, rows, out, in, 1.0f, x, ldx, w, ldw, beta, y, ldy);
-  }
+  if (!worthLooking(rows, in, out)) return sgemm(false, false, rows, out, in, 1.0f, x, ldx, w, ldw, beta, y, ldy);
   Kept kept;
   for (int64_t first = 0; first < in; first += chunkColumns) {
     const int64_t columns = smaller(chunkColumns, in - first);
     const float *left = x + first, *right = w + first * ldw;
     const float scale = first == 0 ? beta : 1.0f;
-    const bool found = findKept(kept, left, rows, columns, ldx);
-    if (found && single) {
+    const bool found = findKept(kept, left, rows, columns, ldx, mostKept(rows, columns));
+    if (found && rows == 1) {
       rowTimesKept(y, left, right, out, scale, ldw, kept);
     } else if (found && worthCopying(kept, rows, columns, out)) {
       timesKept(y, left, right, rows, columns, out, scale, ldx, ldw, ldy, kept);
@@ -271,11 +279,11 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
 }
 
 void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t ldx) noexcept {
-  if (!worthLooking(rows, in, out)) return sgemm(true, false, in, out, rows, 1.0f, x, ldx, dy, out, 0.0f, dw, out);
+  if (rows == 1 || !worthLooking(rows, in, out)) return sgemm(true, false, in, out, rows, 1.0f, x, ldx, dy, out, 0.0f, dw, out);
   Kept kept;
   for (int64_t first = 0; first < in; first += chunkColumns) {
     const int64_t columns = smaller(chunkColumns, in - first);
-    if (findKept(kept, x + first, rows, columns, ldx) && worthCopying(kept, rows, columns, out)) {
+    if (findKept(kept, x + first, rows, columns, ldx, mostKept(rows, columns)) && worthCopying(kept, rows, columns, out)) {
       keptTransposedTimes(dw + first * out, x + first, dy, rows, columns, out, ldx, kept);
     } else {
       sgemm(true, false, columns, out, rows, 1.0f, x + first, ldx, dy, out, 0.0f, dw + first * out, out);

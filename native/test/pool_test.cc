@@ -43,7 +43,7 @@ TEST(poolRunsEveryThreadOnceARegion) {
   Counts counts;
   std::array<int64_t, maxThreads> expected{};
   bool right = true;
-  for (int region = 0; region < 3000; region++) {
+  for (int region = 0; region < 1000; region++) {
     // More and fewer threads in turn: workers without a part must sit a region out.
     const int threads = 2 + static_cast<int>(random.word() % (maxThreads - 1));
     {

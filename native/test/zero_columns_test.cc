@@ -35,17 +35,16 @@ Buffer<float> withZeroColumns(int pattern, int64_t rows, int64_t in, Random& ran
 TEST(zeroColumnsAreLeftOutOfTheForwardProduct) {
   Random random(11);
   for (const KernelSet* set : kernelSets()) {
-    for (const int64_t rows : {1, 40, 64, 131}) {
+    for (const int64_t rows : {1, 40, 131}) {
       for (const int64_t in : {150, 784, 2100}) {
-        for (const int64_t out : {70, 100, 200, 258}) {
-          for (int pattern = 0; pattern < 3; pattern++) {
+        for (const int64_t out : {100, 200, 258}) {
+          for (int pattern = 0; pattern < 4; pattern++) {
             const bool biased = (rows + out) % 2 == 0;
             const Buffer<float> x = withZeroColumns(pattern, rows, in, random);
             Buffer<float> w(in * out, random, -1, 1), b(out, random, -1, 1), y(rows * out);
             for (int64_t l = 0; l < in; l++) {
-              // Single columns here and there are not always left out; and of nothing but zero columns, the second chunk of
-              // pattern 2, the first takes part.
-              const bool spared = pattern == 1 || (pattern == 2 && l == 2048);
+              const bool spared =
+                  pattern == 1 || (pattern == 0 && rows == 1);  // where zeros are scattered, or too few for a single row
               for (int64_t j = 0; j < out && isZeroColumn(pattern, l) && !spared; j++) w[l * out + j] = nan;
             }
             if (biased) {
@@ -73,9 +72,9 @@ TEST(zeroColumnsAreLeftOutOfTheForwardProduct) {
 TEST(zeroColumnsHaveNoWeightGradient) {
   Random random(12);
   for (const KernelSet* set : kernelSets()) {
-    for (const int64_t rows : {16, 64, 131, 300}) {
+    for (const int64_t rows : {16, 131, 257}) {
       for (const int64_t in : {150, 784, 2100}) {
-        for (const int64_t out : {70, 100, 200, 258}) {
+        for (const int64_t out : {100, 200, 258}) {
           for (int pattern = 0; pattern < 4; pattern++) {
             const Buffer<float> x = withZeroColumns(pattern, rows, in, random);
             Buffer<float> dy(rows * out, random, -1, 1), dw(in * out);
