@@ -25,19 +25,6 @@ struct Cut {
   bool packed;  // each block of the right matrix is copied before it is used
 };
 
-// OpenBLAS's AVX-512 cores have kernels for small products (up to 10^6 multiplications) that read their operands where they
-// lie. They reach the peak of the machine where the general path, which packs both operands first, does not. Other cores
-// have none. BLASNET_GEMM_TILES=0 leaves all products whole, 1 cuts them on every core.
-bool hasSmallKernels() noexcept {
-  static const bool answer = [] {
-    const char* wish = std::getenv("BLASNET_GEMM_TILES");
-    if (wish != nullptr && (std::strcmp(wish, "0") == 0 || std::strcmp(wish, "1") == 0)) return *wish == '1';
-    const char* core = openblas_get_corename();
-    return std::strcmp(core, "SkylakeX") == 0 || std::strcmp(core, "Cooperlake") == 0 || std::strcmp(core, "Sapphirerapids") == 0;
-  }();
-  return answer;
-}
-
 constexpr int64_t packedColumns = 64;
 constexpr int64_t packedDepth = 128;
 
@@ -106,6 +93,18 @@ void pack(float* packed, const float* b, int64_t ldb, bool transB, int64_t depth
 }
 
 }  // namespace
+
+// OpenBLAS's AVX-512 cores have them. They reach the peak of the machine where the general path, which packs both operands
+// first, does not. BLASNET_GEMM_TILES=0 leaves all products whole, 1 cuts them on every core.
+bool hasSmallKernels() noexcept {
+  static const bool answer = [] {
+    const char* wish = std::getenv("BLASNET_GEMM_TILES");
+    if (wish != nullptr && (std::strcmp(wish, "0") == 0 || std::strcmp(wish, "1") == 0)) return *wish == '1';
+    const char* core = openblas_get_corename();
+    return std::strcmp(core, "SkylakeX") == 0 || std::strcmp(core, "Cooperlake") == 0 || std::strcmp(core, "Sapphirerapids") == 0;
+  }();
+  return answer;
+}
 
 void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b,
            int64_t ldb, float beta, float* c, int64_t ldc) noexcept {

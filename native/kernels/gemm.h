@@ -9,6 +9,9 @@ namespace blasnet {
 void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b,
            int64_t ldb, float beta, float* c, int64_t ldc) noexcept;
 
+// Whether BLAS has kernels for products of up to 10^6 multiplications that read their operands where they lie.
+bool hasSmallKernels() noexcept;
+
 struct BlasInfo {
   const char* name;
   const char* core;    // the table of kernels that OpenBLAS chose for this CPU

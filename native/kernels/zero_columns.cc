@@ -66,13 +66,17 @@ struct Stretch {
   int32_t first, length;
 };
 
+BLASNET_INLINE int64_t endOfRun(const uint16_t* index, int64_t k, int64_t count) {
+  do k++;
+  while (k < count && index[k] == index[k - 1] + 1);
+  return k;
+}
+
 int64_t findStretches(Stretch* stretches, const uint16_t* index, int64_t columns) {
   int64_t count = 0;
-  for (int64_t j = 0; j < columns;) {
-    const int64_t first = j;
-    do j++;
-    while (j < columns && index[j] == index[j - 1] + 1);
-    stretches[count++] = {index[first], static_cast<int32_t>(j - first)};
+  for (int64_t j = 0, end; j < columns; j = end) {
+    end = endOfRun(index, j, columns);
+    stretches[count++] = {index[j], static_cast<int32_t>(end - j)};
   }
   return count;
 }
@@ -153,81 +157,111 @@ int64_t mostKept(int64_t rows, int64_t columns) { return rows == 1 ? columns * 2
 
 // In multiplications: what a row saves must be more than what the copies of x and of the other matrix cost it.
 bool worthCopying(const Kept& kept, int64_t rows, int64_t columns, int64_t out) {
-  return (columns - kept.count) * out > 320 * kept.runs + 5 * kept.count * out / smaller(rows, panelRows);
+  return (columns - kept.count) * out > 320 * kept.runs + 5 * kept.count * out / rows;
 }
 
-// y <- (the kept columns of x) (these rows of w) + beta y
+// y <- (the kept columns of x) (these rows of w) + beta y, for rows of a panel at most.
 void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
                int64_t ldw, int64_t ldy, const Kept& kept) {
   if (kept.count == 0) return sgemm(false, false, rows, out, 0, 1.0f, x, ldx, w, ldw, beta, y, ldy);
   alignas(64) Panel panel;
   alignas(64) float right[panelColumns * narrow];
   constexpr int64_t mostRows = 96;
-  const int64_t width = out <= narrow ? out : block, depth = partOf(kept.count, panelColumns);
-  for (int64_t first = 0; first < rows; first += panelRows) {
-    const int64_t height = smaller(panelRows, rows - first), part = partOf(height, mostRows);
-    for (int64_t l = 0; l < kept.count; l += depth) {
-      panel.fill(x + first * ldx, ldx, in, height, kept.index + l, smaller(depth, kept.count - l));
-      for (int64_t j = 0; j < out; j += width) {
-        const int64_t columns = smaller(width, out - j);
-        float* to = right;
-        for (int64_t s = 0; s < panel.count; s++) {
-          const auto [row, length] = panel.stretches[s];
-          copyRows(to, columns, w + row * ldw + j, ldw, length, columns);
-          to += length * columns;
-        }
-        for (int64_t i = 0; i < height; i += part) {
-          sgemm(false, false, smaller(part, height - i), columns, panel.columns, 1.0f, panel.values + i * panel.stride,
-                panel.stride, right, columns, l == 0 ? beta : 1.0f, y + (first + i) * ldy + j, ldy);
-        }
+  const int64_t width = out <= narrow ? out : block, depth = partOf(kept.count, panelColumns), part = partOf(rows, mostRows);
+  for (int64_t l = 0; l < kept.count; l += depth) {
+    panel.fill(x, ldx, in, rows, kept.index + l, smaller(depth, kept.count - l));
+    for (int64_t j = 0; j < out; j += width) {
+      const int64_t columns = smaller(width, out - j);
+      float* to = right;
+      for (int64_t s = 0; s < panel.count; s++) {
+        const auto [row, length] = panel.stretches[s];
+        copyRows(to, columns, w + row * ldw + j, ldw, length, columns);
+        to += length * columns;
+      }
+      for (int64_t i = 0; i < rows; i += part) {
+        sgemm(false, false, smaller(part, rows - i), columns, panel.columns, 1.0f, panel.values + i * panel.stride, panel.stride,
+              right, columns, l == 0 ? beta : 1.0f, y + i * ldy + j, ldy);
       }
     }
   }
 }
 
-// The rows of dw that belong to kept columns of x; the others become zero.
-void keptTransposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t ldx,
-                         const Kept& kept) {
-  // The rows between two kept ones, before the first and behind the last.
-  for (int64_t k = 0, begin = 0; k <= kept.count; k++) {
-    const int64_t end = k < kept.count ? kept.index[k] : in;
-    if (end > begin) std::memset(dw + begin * out, 0, static_cast<size_t>((end - begin) * out) * sizeof(float));
-    begin = end + 1;
+// The columns [j, j + columns) of dy: copied to `right` where its rows are far apart.
+struct Side {
+  const float* values;
+  int64_t stride;
+};
+Side sideOf(float* right, const float* dy, int64_t rows, int64_t out, int64_t j, int64_t columns) {
+  if (out <= farApart) return {dy + j, out};
+  copyRows(right, columns, dy + j, out, rows, columns);
+  return {right, columns};
+}
+
+// dw <- x^T dy + beta dw in the rows of dw that belong to kept columns: a run of them at a time, from x as it lies.
+void addRuns(float* dw, const float* x, const float* dy, int64_t rows, int64_t out, float beta, int64_t ldx, const Kept& kept) {
+  alignas(64) float right[panelRows * block];
+  const int64_t width = out <= narrow ? out : block;
+  for (int64_t j = 0; j < out; j += width) {
+    const int64_t columns = smaller(width, out - j);
+    const Side side = sideOf(right, dy, rows, out, j, columns);
+    for (int64_t k = 0, end; k < kept.count; k = end) {
+      end = endOfRun(kept.index, k, kept.count);
+      const int64_t row = kept.index[k];
+      sgemm(true, false, end - k, columns, rows, 1.0f, x + row, ldx, side.values, side.stride, beta, dw + row * out + j, out);
+    }
   }
-  if (kept.count == 0) return;
+}
+
+// The same, a panel at a time.
+void addPanels(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
+               const Kept& kept) {
   alignas(64) Panel panel;
   alignas(64) float buffer[panelColumns * block + panelRows * block];
   static_assert(panelColumns * narrow <= sizeof buffer / sizeof *buffer);
   float *result = buffer, *right = buffer + panelColumns * block;
   const int64_t width = out <= narrow ? out : block, depth = partOf(kept.count, panelColumns);
   for (int64_t l = 0; l < kept.count; l += depth) {
-    for (int64_t first = 0; first < rows; first += panelRows) {
-      const int64_t height = smaller(panelRows, rows - first);
-      panel.fill(x + first * ldx, ldx, in, height, kept.index + l, smaller(depth, kept.count - l));
-      for (int64_t j = 0; j < out; j += width) {
-        const int64_t columns = smaller(width, out - j);
-        const bool copied = out > farApart;
-        const float* side = dy + first * out + j;
-        if (copied) copyRows(right, columns, side, out, height, columns);
-        sgemm(true, false, panel.columns, columns, height, 1.0f, panel.values, panel.stride, copied ? right : side,
-              copied ? columns : out, 0.0f, result, columns);
-        const float* from = result;
-        for (int64_t s = 0; s < panel.count; s++) {
-          const auto [row, length] = panel.stretches[s];
-          float* to = dw + row * out + j;
-          if (first == 0) {
-            copyRows(to, out, from, columns, length, columns);
-          } else {
-            for (int64_t i = 0; i < length; i++) {
+    panel.fill(x, ldx, in, rows, kept.index + l, smaller(depth, kept.count - l));
+    for (int64_t j = 0; j < out; j += width) {
+      const int64_t columns = smaller(width, out - j);
+      const Side side = sideOf(right, dy, rows, out, j, columns);
+      sgemm(true, false, panel.columns, columns, rows, 1.0f, panel.values, panel.stride, side.values, side.stride, 0.0f, result,
+            columns);
+      const float* from = result;
+      for (int64_t s = 0; s < panel.count; s++) {
+        const auto [row, length] = panel.stretches[s];
+        float* to = dw + row * out + j;
+        if (beta == 0) {
+          copyRows(to, out, from, columns, length, columns);
+        } else {
+          for (int64_t i = 0; i < length; i++) {
 #pragma omp simd
-              for (int64_t c = 0; c < columns; c++) to[i * out + c] += from[i * columns + c];
-            }
+            for (int64_t c = 0; c < columns; c++) to[i * out + c] = beta * to[i * out + c] + from[i * columns + c];
           }
-          from += length * columns;
         }
+        from += length * columns;
       }
     }
   }
+}
+
+// The rows of dw between kept ones, before the first and behind the last.
+void clearOthers(float* dw, int64_t in, int64_t out, const Kept& kept) {
+  for (int64_t k = 0, begin = 0; k <= kept.count; k++) {
+    const int64_t end = k < kept.count ? kept.index[k] : in;
+    if (end > begin) std::memset(dw + begin * out, 0, static_cast<size_t>((end - begin) * out) * sizeof(float));
+    begin = end + 1;
+  }
+}
+
+// dw <- (the kept columns of x)^T dy + beta dw, for rows of a panel at most.
+void keptTransposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, float beta,
+                         int64_t ldx, const Kept& kept) {
+  constexpr int64_t longRuns = 8;
+  if (beta == 0) clearOthers(dw, in, out, kept);
+  if (kept.count == 0) return;
+  if (hasSmallKernels() && kept.count >= longRuns * kept.runs) return addRuns(dw, x, dy, rows, out, beta, ldx, kept);
+  addPanels(dw, x, dy, rows, in, out, beta, ldx, kept);
 }
 
 // Elements [0, n) of y <- x w + beta y for a single row.
@@ -259,34 +293,51 @@ void rowTimesKept(float* y, const float* x, const float* w, int64_t out, float b
 
 }  // namespace
 
+// Rows are looked at in groups: fewer rows have more zero columns, and are still in the cache when they are copied. Where a group
+// has too few, the others are not looked at.
+
 void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
                   int64_t ldw, int64_t ldy) noexcept {
   if (!worthLooking(rows, in, out)) return sgemm(false, false, rows, out, in, 1.0f, x, ldx, w, ldw, beta, y, ldy);
   Kept kept;
-  for (int64_t first = 0; first < in; first += chunkColumns) {
-    const int64_t columns = smaller(chunkColumns, in - first);
-    const float *left = x + first, *right = w + first * ldw;
-    const float scale = first == 0 ? beta : 1.0f;
-    const bool found = findKept(kept, left, rows, columns, ldx, mostKept(rows, columns));
-    if (found && rows == 1) {
-      rowTimesKept(y, left, right, out, scale, ldw, kept);
-    } else if (found && worthCopying(kept, rows, columns, out)) {
-      timesKept(y, left, right, rows, columns, out, scale, ldx, ldw, ldy, kept);
-    } else {
-      sgemm(false, false, rows, out, columns, 1.0f, left, ldx, right, ldw, scale, y, ldy);
+  const int64_t group = partOf(rows, panelRows);
+  for (int64_t l = 0; l < in; l += chunkColumns) {
+    const int64_t columns = smaller(chunkColumns, in - l);
+    const float scale = l == 0 ? beta : 1.0f, *right = w + l * ldw;
+    for (int64_t i = 0; i < rows; i += group) {
+      const int64_t height = smaller(group, rows - i);
+      const float* left = x + i * ldx + l;
+      const bool found = findKept(kept, left, height, columns, ldx, mostKept(rows, columns));
+      if (found && rows == 1) {
+        rowTimesKept(y, left, right, out, scale, ldw, kept);
+      } else if (found && worthCopying(kept, height, columns, out)) {
+        timesKept(y + i * ldy, left, right, height, columns, out, scale, ldx, ldw, ldy, kept);
+      } else {
+        sgemm(false, false, rows - i, out, columns, 1.0f, left, ldx, right, ldw, scale, y + i * ldy, ldy);
+        break;
+      }
     }
   }
 }
 
 void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t ldx) noexcept {
-  if (rows == 1 || !worthLooking(rows, in, out)) return sgemm(true, false, in, out, rows, 1.0f, x, ldx, dy, out, 0.0f, dw, out);
+  if (rows == 1 || !worthLooking(rows, in, out)) {
+    return sgemm(true, false, in, out, rows, 1.0f, x, ldx, dy, out, 0.0f, dw, out);
+  }
   Kept kept;
-  for (int64_t first = 0; first < in; first += chunkColumns) {
-    const int64_t columns = smaller(chunkColumns, in - first);
-    if (findKept(kept, x + first, rows, columns, ldx, mostKept(rows, columns)) && worthCopying(kept, rows, columns, out)) {
-      keptTransposedTimes(dw + first * out, x + first, dy, rows, columns, out, ldx, kept);
-    } else {
-      sgemm(true, false, columns, out, rows, 1.0f, x + first, ldx, dy, out, 0.0f, dw + first * out, out);
+  const int64_t group = partOf(rows, panelRows);
+  for (int64_t l = 0; l < in; l += chunkColumns) {
+    const int64_t columns = smaller(chunkColumns, in - l);
+    float* result = dw + l * out;
+    for (int64_t i = 0; i < rows; i += group) {
+      const int64_t height = smaller(group, rows - i);
+      const float *left = x + i * ldx + l, *right = dy + i * out, scale = i == 0 ? 0.0f : 1.0f;
+      if (findKept(kept, left, height, columns, ldx, mostKept(rows, columns)) && worthCopying(kept, height, columns, out)) {
+        keptTransposedTimes(result, left, right, height, columns, out, scale, ldx, kept);
+      } else {
+        sgemm(true, false, columns, out, rows - i, 1.0f, left, ldx, right, out, scale, result, out);
+        break;
+      }
     }
   }
 }

@@ -8,12 +8,13 @@ using namespace blasnet::test;
 
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
-// Whether column j of x is zero: along the edges of lines of 28, here and there, all but one, all.
+// Whether column j of x is zero: along the edges of lines of 28, here and there, all but one, all; or, pattern 4, none, for those
+// along the edges are so in the first rows only.
 bool isZeroColumn(int pattern, int64_t j) {
   if (pattern == 0) return j % 28 < 4 || j % 28 >= 23;
   if (pattern == 1) return j * 7919 % 100 < 70;
   if (pattern == 2) return j != 17;
-  return true;
+  return pattern == 3;
 }
 
 // Elements of zero columns are 0 or -0; of the others every second is.
@@ -21,7 +22,7 @@ Buffer<float> withZeroColumns(int pattern, int64_t rows, int64_t in, Random& ran
   Buffer<float> x(rows * in, random, 0.5, 1.5);
   for (int64_t i = 0; i < rows; i++) {
     for (int64_t j = 0; j < in; j++) {
-      if (isZeroColumn(pattern, j)) {
+      if (isZeroColumn(pattern, j) || (pattern == 4 && i < 100 && isZeroColumn(0, j))) {
         x[i * in + j] = (i + j) % 2 == 0 ? 0.0f : -0.0f;
       } else if ((i + j) % 2 == 1 && rows > 1) {
         x[i * in + j] = 0;
@@ -38,7 +39,7 @@ TEST(zeroColumnsAreLeftOutOfTheForwardProduct) {
     for (const int64_t rows : {1, 40, 131}) {
       for (const int64_t in : {150, 784, 2100}) {
         for (const int64_t out : {100, 200, 258}) {
-          for (int pattern = 0; pattern < 4; pattern++) {
+          for (int pattern = 0; pattern < 5; pattern++) {
             const bool biased = (rows + out) % 2 == 0;
             const Buffer<float> x = withZeroColumns(pattern, rows, in, random);
             Buffer<float> w(in * out, random, -1, 1), b(out, random, -1, 1), y(rows * out);
@@ -58,7 +59,7 @@ TEST(zeroColumnsAreLeftOutOfTheForwardProduct) {
                 for (int64_t l = 0; l < in; l++) {
                   if (x[i * in + l] != 0) expected += static_cast<double>(x[i * in + l]) * w[l * out + j];
                 }
-                CHECK_NEAR(y[i * out + j], expected, 1e-5, 2e-5, format("%ld %ld %ld pattern %d", rows, in, out, pattern));
+                CHECK_NEAR(y[i * out + j], expected, 1e-5, 1e-4, format("%ld %ld %ld pattern %d", rows, in, out, pattern));
               }
             }
             CHECK(y.intact());
@@ -75,7 +76,7 @@ TEST(zeroColumnsHaveNoWeightGradient) {
     for (const int64_t rows : {16, 131, 257}) {
       for (const int64_t in : {150, 784, 2100}) {
         for (const int64_t out : {100, 200, 258}) {
-          for (int pattern = 0; pattern < 4; pattern++) {
+          for (int pattern = 0; pattern < 5; pattern++) {
             const Buffer<float> x = withZeroColumns(pattern, rows, in, random);
             Buffer<float> dy(rows * out, random, -1, 1), dw(in * out);
             for (int64_t k = 0; k < in * out; k++) dw[k] = nan;
@@ -90,7 +91,7 @@ TEST(zeroColumnsHaveNoWeightGradient) {
               for (int64_t j = l % 17; j < out; j += 17) {
                 double expected = 0;
                 for (int64_t i = 0; i < rows; i++) expected += static_cast<double>(x[i * in + l]) * dy[i * out + j];
-                CHECK_NEAR(dw[l * out + j], expected, 1e-5, 2e-5, format("%ld %ld %ld pattern %d", rows, in, out, pattern));
+                CHECK_NEAR(dw[l * out + j], expected, 1e-5, 1e-4, format("%ld %ld %ld pattern %d", rows, in, out, pattern));
               }
             }
             CHECK(dw.intact());
