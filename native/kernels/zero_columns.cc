@@ -157,7 +157,7 @@ int64_t mostKept(int64_t rows, int64_t columns) { return rows == 1 ? columns * 2
 
 // In multiplications: what a row saves must be more than what the copies of x and of the other matrix cost it.
 bool worthCopying(const Kept& kept, int64_t rows, int64_t columns, int64_t out) {
-  return (columns - kept.count) * out > 320 * kept.runs + 5 * kept.count * out / rows;
+  return (columns - kept.count) * out > 320 * kept.runs + 5 * kept.count * out / smaller(rows, panelRows);
 }
 
 // y <- (the kept columns of x) (these rows of w) + beta y, for rows of a panel at most.
@@ -197,17 +197,30 @@ Side sideOf(float* right, const float* dy, int64_t rows, int64_t out, int64_t j,
   return {right, columns};
 }
 
+// to <- from + beta to; to: rows x columns, `stride` apart; from: rows x columns.
+void addRows(float* to, const float* from, int64_t rows, int64_t stride, int64_t columns, float beta) {
+  if (beta == 0) return copyRows(to, stride, from, columns, rows, columns);
+  for (int64_t i = 0; i < rows; i++) {
+#pragma omp simd
+    for (int64_t j = 0; j < columns; j++) to[i * stride + j] = beta * to[i * stride + j] + from[i * columns + j];
+  }
+}
+
 // dw <- x^T dy + beta dw in the rows of dw that belong to kept columns: a run of them at a time, from x as it lies.
 void addRuns(float* dw, const float* x, const float* dy, int64_t rows, int64_t out, float beta, int64_t ldx, const Kept& kept) {
   alignas(64) float right[panelRows * block];
-  const int64_t width = out <= narrow ? out : block;
+  const int64_t width = out <= narrow ? out : block, group = partOf(rows, panelRows);
   for (int64_t j = 0; j < out; j += width) {
     const int64_t columns = smaller(width, out - j);
-    const Side side = sideOf(right, dy, rows, out, j, columns);
-    for (int64_t k = 0, end; k < kept.count; k = end) {
-      end = endOfRun(kept.index, k, kept.count);
-      const int64_t row = kept.index[k];
-      sgemm(true, false, end - k, columns, rows, 1.0f, x + row, ldx, side.values, side.stride, beta, dw + row * out + j, out);
+    for (int64_t i = 0; i < rows; i += group) {
+      const int64_t height = smaller(group, rows - i);
+      const Side side = sideOf(right, dy + i * out, height, out, j, columns);
+      for (int64_t k = 0, end; k < kept.count; k = end) {
+        end = endOfRun(kept.index, k, kept.count);
+        const int64_t row = kept.index[k];
+        sgemm(true, false, end - k, columns, height, 1.0f, x + i * ldx + row, ldx, side.values, side.stride, i == 0 ? beta : 1.0f,
+              dw + row * out + j, out);
+      }
     }
   }
 }
@@ -219,27 +232,23 @@ void addPanels(float* dw, const float* x, const float* dy, int64_t rows, int64_t
   alignas(64) float buffer[panelColumns * block + panelRows * block];
   static_assert(panelColumns * narrow <= sizeof buffer / sizeof *buffer);
   float *result = buffer, *right = buffer + panelColumns * block;
-  const int64_t width = out <= narrow ? out : block, depth = partOf(kept.count, panelColumns);
+  const int64_t width = out <= narrow ? out : block, depth = partOf(kept.count, panelColumns), group = partOf(rows, panelRows);
   for (int64_t l = 0; l < kept.count; l += depth) {
-    panel.fill(x, ldx, in, rows, kept.index + l, smaller(depth, kept.count - l));
-    for (int64_t j = 0; j < out; j += width) {
-      const int64_t columns = smaller(width, out - j);
-      const Side side = sideOf(right, dy, rows, out, j, columns);
-      sgemm(true, false, panel.columns, columns, rows, 1.0f, panel.values, panel.stride, side.values, side.stride, 0.0f, result,
-            columns);
-      const float* from = result;
-      for (int64_t s = 0; s < panel.count; s++) {
-        const auto [row, length] = panel.stretches[s];
-        float* to = dw + row * out + j;
-        if (beta == 0) {
-          copyRows(to, out, from, columns, length, columns);
-        } else {
-          for (int64_t i = 0; i < length; i++) {
-#pragma omp simd
-            for (int64_t c = 0; c < columns; c++) to[i * out + c] = beta * to[i * out + c] + from[i * columns + c];
-          }
+    for (int64_t i = 0; i < rows; i += group) {
+      const int64_t height = smaller(group, rows - i);
+      const float scale = i == 0 ? beta : 1.0f;
+      panel.fill(x + i * ldx, ldx, in, height, kept.index + l, smaller(depth, kept.count - l));
+      for (int64_t j = 0; j < out; j += width) {
+        const int64_t columns = smaller(width, out - j);
+        const Side side = sideOf(right, dy + i * out, height, out, j, columns);
+        sgemm(true, false, panel.columns, columns, height, 1.0f, panel.values, panel.stride, side.values, side.stride, 0.0f,
+              result, columns);
+        const float* from = result;
+        for (int64_t s = 0; s < panel.count; s++) {
+          const auto [row, length] = panel.stretches[s];
+          addRows(dw + row * out + j, from, length, out, columns, scale);
+          from += length * columns;
         }
-        from += length * columns;
       }
     }
   }
@@ -254,7 +263,7 @@ void clearOthers(float* dw, int64_t in, int64_t out, const Kept& kept) {
   }
 }
 
-// dw <- (the kept columns of x)^T dy + beta dw, for rows of a panel at most.
+// dw <- (the kept columns of x)^T dy + beta dw
 void keptTransposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, float beta,
                          int64_t ldx, const Kept& kept) {
   constexpr int64_t longRuns = 8;
@@ -325,7 +334,8 @@ void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, i
     return sgemm(true, false, in, out, rows, 1.0f, x, ldx, dy, out, 0.0f, dw, out);
   }
   Kept kept;
-  const int64_t group = partOf(rows, panelRows);
+  constexpr int64_t mostRows = 2 * panelRows;  // each group passes all of dw
+  const int64_t group = partOf(rows, mostRows);
   for (int64_t l = 0; l < in; l += chunkColumns) {
     const int64_t columns = smaller(chunkColumns, in - l);
     float* result = dw + l * out;
