@@ -82,7 +82,8 @@ function renderMethod({ rounds, seconds, learnSamples }: PeerResults['settings']
     `network, after its first two batches, for about ${seconds} s. Rates are medians of the rounds, with the least and the most; blasnet/peer is the median of the`,
     'rounds’ ratios on the same number of threads. Of a peer’s settings the fastest in a trial takes part; what the environment',
     'sets for BLAS, OpenMP and XLA is kept from the peers. Where fewer cores were busy than a contender has threads, other programs',
-    `held it up, or it does not use them. Loss and accuracy are those on the test data after one epoch ${amount}from fresh weights.`,
+    'held it up, or it does not use them. blasnet leaves out columns of a batch that are all zero, which no peer looks for.',
+    `Loss and accuracy are those on the test data after one epoch ${amount}from fresh weights.`,
   ].join('\n');
 }
 
