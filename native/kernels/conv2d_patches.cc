@@ -2,6 +2,7 @@
 #include "conv2d_patches.h"
 
 #include "activations.h"
+#include "copy.h"
 #include "gemm.h"
 
 namespace blasnet::BLASNET_SIMD {
@@ -74,25 +75,6 @@ struct WindowRows {
     }
   }
 };
-
-template <int64_t count>
-BLASNET_INLINE void copyFixed(float* y, const float* x) {
-  __builtin_memcpy(y, x, count * sizeof(float));
-}
-
-// Short copies, where a loop's remainder would cost more than the loop: the last vector overlaps the one before.
-template <int64_t lanes>
-BLASNET_INLINE void copyOverlapping(float* y, const float* x, int64_t n) {
-  for (int64_t j = 0; j + lanes < n; j += lanes) copyFixed<lanes>(y + j, x + j);
-  copyFixed<lanes>(y + n - lanes, x + n - lanes);
-}
-
-BLASNET_INLINE void copy(float* y, const float* x, int64_t n) {
-  if (n >= 16) return copyOverlapping<16>(y, x, n);
-  if (n >= 8) return copyOverlapping<8>(y, x, n);
-  if (n >= 4) return copyOverlapping<4>(y, x, n);
-  for (int64_t j = 0; j < n; j++) y[j] = x[j];
-}
 
 template <int64_t count>
 BLASNET_INLINE void addFixed(float* y, const float* x) {

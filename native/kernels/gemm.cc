@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "share.h"
+
 namespace blasnet {
 namespace {
 
@@ -44,8 +46,7 @@ Cut chooseCut(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t
     packed = !small && m >= 10 && ldb > 200 && ldb >= 20000 / m;
   }
   if (small && !packed) return whole;
-  const int64_t parts = (k + packedDepth - 1) / packedDepth;
-  return {rows, packedColumns, ((k + parts - 1) / parts + 3) / 4 * 4, packed};
+  return {rows, packedColumns, partOf(k, packedDepth), packed};
 }
 
 typedef float Four __attribute__((vector_size(16)));

@@ -19,5 +19,11 @@ struct Share {
   return {begin < units ? begin : units, end < units ? end : units};
 }
 
+// The length of equal parts of `total`, of at most `most` each and a multiple of four, which BLAS likes.
+[[maybe_unused]] int64_t partOf(int64_t total, int64_t most) {
+  const int64_t parts = (total + most - 1) / most;
+  return ((total + parts - 1) / parts + 3) / 4 * 4;
+}
+
 }  // namespace
 }  // namespace blasnet

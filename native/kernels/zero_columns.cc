@@ -3,8 +3,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "copy.h"
 #include "gemm.h"
 #include "math.h"
+#include "share.h"
 #include "vector.h"
 
 namespace blasnet::BLASNET_SIMD {
@@ -81,26 +83,15 @@ int64_t findStretches(Stretch* stretches, const uint16_t* index, int64_t columns
   return count;
 }
 
-BLASNET_INLINE void moveSixteen(float* to, const float* from) { std::memcpy(to, from, moveLength * sizeof(float)); }
-
-BLASNET_INLINE void copyFloats(float* to, const float* from, int64_t n) {
-  if (n < moveLength) {
-    for (int64_t j = 0; j < n; j++) to[j] = from[j];
-    return;
-  }
-  for (int64_t j = 0; j + moveLength <= n; j += moveLength) moveSixteen(to + j, from + j);
-  moveSixteen(to + n - moveLength, from + n - moveLength);
-}
-
 BLASNET_INLINE void copyRows(float* to, int64_t ldt, const float* from, int64_t ldf, int64_t rows, int64_t width) {
   if (width == ldt && width == ldf) {
-    copyFloats(to, from, rows * width);
+    copy(to, from, rows * width);
   } else if (width == block) {
     for (int64_t row = 0; row < rows; row++) {
-      for (int64_t j = 0; j < block; j += moveLength) moveSixteen(to + row * ldt + j, from + row * ldf + j);
+      for (int64_t j = 0; j < block; j += moveLength) copyFixed<moveLength>(to + row * ldt + j, from + row * ldf + j);
     }
   } else {
-    for (int64_t row = 0; row < rows; row++) copyFloats(to + row * ldt, from + row * ldf, width);
+    for (int64_t row = 0; row < rows; row++) copy(to + row * ldt, from + row * ldf, width);
   }
 }
 
@@ -124,21 +115,15 @@ struct Panel {
       for (int64_t s = 0; s < stretchCount; s++) {
         const auto [first, length] = stretches[s];
         if (first + (length - 1) / moveLength * moveLength <= lastMove) {
-          for (int64_t j = 0; j < length; j += moveLength) moveSixteen(to + j, in + first + j);
+          for (int64_t j = 0; j < length; j += moveLength) copyFixed<moveLength>(to + j, in + first + j);
         } else {
-          copyFloats(to, in + first, length);
+          copy(to, in + first, length);
         }
         to += length;
       }
     }
   }
 };
-
-// Equal parts of `total`, of at most `most` each and a multiple of four, which BLAS likes.
-BLASNET_INLINE int64_t partOf(int64_t total, int64_t most) {
-  const int64_t parts = (total + most - 1) / most;
-  return ((total + parts - 1) / parts + 3) / 4 * 4;
-}
 
 bool skipsZeros() noexcept {
   static const bool answer = [] {
@@ -297,7 +282,7 @@ void rowTimesKept(float* y, const float* x, const float* w, int64_t out, float b
   int64_t j = 0;
   for (; j + block <= out; j += block) sumRows<block>(y + j, y + j, x, w + j, ldw, beta, kept);
   for (; j + moveLength <= out; j += moveLength) sumRows<moveLength>(y + j, y + j, x, w + j, ldw, beta, kept);
-  moveSixteen(y + out - moveLength, last);
+  copyFixed<moveLength>(y + out - moveLength, last);
 }
 
 }  // namespace
