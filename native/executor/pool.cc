@@ -33,13 +33,29 @@ int currentCore() {
 #endif
 }
 
-// Returns once `value` differs from `old`: spins, then sleeps.
-void awaitChange(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
+// A woken thread often finds itself on the core of the thread that woke it, and the two may stay together for long, each waiting
+// for the other. Moves the calling thread off that core, if it may run on another; it is then free to go anywhere again.
+void leaveCore(int core) {
+#if defined(__linux__)
+  if (core < 0 || core >= CPU_SETSIZE || core != currentCore()) return;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(core, &others);
+  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+#else
+  (void)core;
+#endif
+}
+
+// Returns once `value` differs from `old`: spins, then sleeps. True if it slept.
+bool awaitChange(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
   for (int i = 0; i < spins; i++) {
-    if (value.load(std::memory_order_acquire) != old) return;
+    if (value.load(std::memory_order_acquire) != old) return false;
     relax();
   }
   sleepWhile(value, old);
+  return true;
 }
 
 }  // namespace
@@ -49,11 +65,12 @@ void Barrier::wait(void (*atMeeting)(void*), void* context) {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
     if (atMeeting != nullptr) atMeeting(context);
     arrived_.store(0, std::memory_order_relaxed);
+    lastCore_.store(currentCore(), std::memory_order_relaxed);
     phase_.store(phase + 1, std::memory_order_release);
     wakeAll(phase_);
     return;
   }
-  awaitChange(phase_, phase, barrierSpins);
+  if (awaitChange(phase_, phase, barrierSpins)) leaveCore(lastCore_.load(std::memory_order_relaxed));
 }
 
 Pool::~Pool() {
@@ -61,20 +78,6 @@ Pool::~Pool() {
   generation_.fetch_add(1, std::memory_order_release);
   wakeAll(generation_);
   for (Thread& worker : workers_) worker.join();
-}
-
-// A woken thread often finds itself on the core of the thread that woke it, and the two may stay together for many regions,
-// each waiting for the other. It moves off that core, if it may run on another, and is then free to go anywhere again.
-void Pool::leaveSharedCore() {
-#if defined(__linux__)
-  const int core = currentCore();
-  if (core < 0 || core >= CPU_SETSIZE || core != callerCore_.load(std::memory_order_relaxed)) return;
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < 2) return;
-  cpu_set_t others = allowed;
-  CPU_CLR(core, &others);
-  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
-#endif
 }
 
 Pool::Turn::Turn(Pool& pool) : pool_(pool) {
@@ -125,7 +128,7 @@ void Pool::work(int thread, uint32_t seen) {
     seen = generation_.load(std::memory_order_acquire);
     if (ending_.load(std::memory_order_relaxed)) return;
     if (thread < threads_) {
-      leaveSharedCore();
+      leaveCore(callerCore_.load(std::memory_order_relaxed));
       function_(context_, thread, threads_);
     }
     if (running_.fetch_sub(1, std::memory_order_release) == 1) wakeAll(running_);

@@ -24,6 +24,7 @@ class Barrier {
   int threads_ = 1;
   std::atomic<int> arrived_{0};
   std::atomic<uint32_t> phase_{0};
+  std::atomic<int> lastCore_{-1};  // where the last thread to come ran
 };
 
 class Pool {
@@ -56,7 +57,6 @@ class Pool {
  private:
   void work(int thread, uint32_t seen);
   void grow(int threads);
-  void leaveSharedCore();
 
   Barrier barrier_;
   std::vector<Thread> workers_;

@@ -33,6 +33,12 @@ TEST(governorIsNotPutOffBySlowBeginnings) {
   CHECK(regionsTogether(governor, 1000, waking) >= 950);
 }
 
+TEST(governorIsNotPutOffByAnInterruption) {
+  Governor governor;
+  CHECK(regionsTogether(governor, 50, [](int) { return together; }) >= 49);
+  CHECK(regionsTogether(governor, 1000, [](int awake) { return awake % 20 == 0 ? 900e-6 : together; }) == 1000);
+}
+
 TEST(governorStepsBackWhileACoreIsTaken) {
   Governor governor;
   CHECK(regionsTogether(governor, 1000, [](int) { return together; }) >= 998);
