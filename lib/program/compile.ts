@@ -164,14 +164,15 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
     if (optimizer === undefined) throw new BlasnetError('INTERNAL', 'a program that updates needs an optimizer');
     writeUpdate(builder, model, optimizer);
   }
-  if (kind === 'train' && builder.instructions.length > updateStart) builder.instructions[updateStart].guard = true;
+  // The totals are the last to be written before the update.
+  if (kind === 'train' && builder.instructions.length > updateStart) builder.instructions[updateStart - 1].guard = true;
 
   const { capacity } = request;
   const flops = builder.instructions.reduce((sum, instruction) => sum + describeInstruction(instruction, capacity).flops, 0);
   const threads = Math.max(1, Math.min(request.threads, Math.floor(flops / FLOPS_PER_THREAD)));
-  const instructions = request.rewrite ? rewrite(builder.instructions, capacity, threads) : builder.instructions;
-  const workLength = placeWork(instructions, capacity);
-  schedule(instructions, capacity);
+  const rewritten = request.rewrite ? rewrite(builder.instructions, capacity, threads) : builder.instructions;
+  const workLength = placeWork(rewritten, capacity);
+  const instructions = schedule(rewritten, capacity);
   return { request, instructions, threads, workLength, scalarCount: optimizer?.scalarCount ?? 0, featureCount, outputCount };
 }
 

@@ -75,8 +75,13 @@ export interface Instruction {
   arguments: Argument[];
   /** All threads meet before this instruction starts. Set by the scheduler. */
   barrier: boolean;
-  /** The step ends here, changing nothing more, when the batch's mean loss is not finite. */
+  /**
+   * The step ends behind this instruction, changing nothing more, when the batch's mean loss is not finite. It has no axis and
+   * a barrier before it: one thread runs it, and looks, while the others wait.
+   */
   guard: boolean;
+  /** Units in the runs of which shares of a constant axis consist, where it is not the kernel's own. */
+  grain?: number;
 }
 
 type BufferName<K extends KernelName> = Extract<

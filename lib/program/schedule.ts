@@ -1,11 +1,11 @@
 import { type Instruction, isTensor, sizeOf, type Tensor } from './instructions.js';
-import { type BufferParameter, elementBytes, isBuffer, signatureOf } from './signatures.js';
+import { type BufferParameter, elementBytes, GRAIN, isBuffer, type KernelName, signatureOf } from './signatures.js';
 
 /**
  * Threads run the same list of instructions, each on its share of every kernel's axis. They need not meet between two
  * instructions as long as each thread reads only what it wrote itself. This pass finds where that does not hold and
- * marks those instructions with a barrier. It looks at steps of one batch size: where the size changes, the executor
- * lets the threads meet by itself.
+ * marks those instructions with a barrier. Instructions without axis directly behind a barrier are run by one thread while the
+ * others still wait there. It looks at steps of one batch size: where the size changes, the executor lets the threads meet by itself.
  */
 
 /** An interval of memory that an instruction touches, and how the threads divide it. */
@@ -18,39 +18,37 @@ interface Access {
   readonly partition: string;
 }
 
+function partitionOf(tensor: Tensor, parameter: BufferParameter, instruction: Instruction, begin: number, capacity: number) {
+  const { axis, grain, parameters } = signatureOf(instruction.kernel);
+  if (axis === undefined) return 'first thread';
+  const divided = parameter.along ?? axis;
+  const position = parameter.whole ? -1 : parameter.length.indexOf(divided);
+  if (position < 0) return 'whole';
+  const value = (name: string) => instruction.arguments[parameters.findIndex((p) => p.name === name)];
+  // A dataset's rows have no bound here: feeds are told apart by name, not by extent.
+  const sizes = parameter.length.map((name) => sizeOf(value(name), capacity) ?? Number.POSITIVE_INFINITY);
+  const product = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
+  const bytes = product(sizes.slice(position + 1)) * elementBytes[tensor.type];
+  const outer = product(sizes.slice(0, position));
+  const layout = `${outer} times from ${begin}`;
+  // A share is a run of whole rows of the batch, or of grains of a constant axis.
+  if (typeof value(divided) === 'object') return `rows of ${(sizes[position] * bytes) / capacity}, ${layout}`;
+  const run = parameter.along === undefined ? (instruction.grain ?? grain) : GRAIN;
+  return `runs of ${run * bytes} in ${sizes[position] * bytes}, ${layout}`;
+}
+
 function accessOf(tensor: Tensor, parameter: BufferParameter, instruction: Instruction, capacity: number): Access {
-  const { axis, parameters } = signatureOf(instruction.kernel);
   const begin = tensor.offset * elementBytes[tensor.type];
   const end = begin + (tensor.perRow * capacity + tensor.fixed) * elementBytes[tensor.type];
-  const storage = tensor.feed ?? tensor.storage;
-  let partition = 'whole';
-  if (axis === undefined) partition = 'first thread';
-  else if (parameter.length[0] === axis && !parameter.whole) {
-    const value = instruction.arguments[parameters.findIndex((p) => p.name === axis)];
-    const byRows = typeof value === 'object';
-    const length = parameter.length
-      // A dataset's rows have no bound here: feeds are told apart by name, not by extent.
-      .map(
-        (name) =>
-          sizeOf(instruction.arguments[parameters.findIndex((p) => p.name === name)], capacity) ?? Number.POSITIVE_INFINITY,
-      )
-      .reduce((product, size) => product * size, 1);
-    // A share is a run of whole rows of the batch, or of units of a constant axis.
-    partition = byRows ? `rows from ${begin}, ${length / capacity} each` : `${value} units from ${begin}, ${length} in all`;
-  }
-  const write = parameter.kind !== 'in';
-  return { storage, begin, end, write, partition };
+  const partition = partitionOf(tensor, parameter, instruction, begin, capacity);
+  return { storage: tensor.feed ?? tensor.storage, begin, end, write: parameter.kind !== 'in', partition };
 }
 
 function accesses(instruction: Instruction, capacity: number): Access[] {
-  const { parameters } = signatureOf(instruction.kernel);
-  const list = parameters.flatMap((parameter, i) => {
+  return signatureOf(instruction.kernel).parameters.flatMap((parameter, i) => {
     const argument = instruction.arguments[i];
     return isBuffer(parameter) && isTensor(argument) ? [accessOf(argument, parameter, instruction, capacity)] : [];
   });
-  // The guard reads the step's mean loss on every thread.
-  if (instruction.guard) list.push({ storage: 'metric', begin: 0, end: 64, write: false, partition: 'whole' });
-  return list;
 }
 
 function conflict(a: Access, b: Access): boolean {
@@ -59,18 +57,49 @@ function conflict(a: Access, b: Access): boolean {
 }
 
 /** Marks the instructions that need a barrier before them, for a list that is run again and again. */
-export function schedule(instructions: Instruction[], capacity: number): void {
+function markBarriers(instructions: readonly Instruction[], capacity: number): void {
   const all = instructions.map((instruction) => accesses(instruction, capacity));
-  for (const instruction of instructions) instruction.barrier = false;
+  for (const instruction of instructions) instruction.barrier = instruction.guard;
   // A second round sees what the end of one step leaves for the beginning of the next.
   let open: Access[] = [];
   for (let round = 0; round < 2; round++) {
+    let meeting = false;
     instructions.forEach((instruction, i) => {
       if (instruction.barrier || all[i].some((mine) => open.some((other) => conflict(mine, other)))) {
         instruction.barrier = true;
+        meeting = true;
         open = [];
       }
-      open.push(...all[i]);
+      meeting &&= signatureOf(instruction.kernel).axis === undefined;
+      // What is done while all wait is done before any goes on.
+      if (!meeting) open.push(...all[i]);
+      if (instruction.guard) meeting = false;
     });
   }
+}
+
+const totals: readonly KernelName[] = ['penalty', 'batchTotals'];
+
+/** The guarded totals of a step, moved up to the first meeting behind the loss: they need one, and that one is there anyway. */
+function totalsAtMeeting(instructions: readonly Instruction[]): readonly Instruction[] {
+  const last = instructions.findIndex(({ guard }) => guard);
+  if (last < 0) return instructions;
+  let first = last;
+  while (first > 0 && totals.includes(instructions[first - 1].kernel)) first--;
+  const read = new Set(instructions[last].arguments.filter(isTensor));
+  const loss = instructions.findLastIndex(
+    ({ arguments: list }, i) => i < first && list.some((argument) => isTensor(argument) && read.has(argument)),
+  );
+  const meeting = instructions.findIndex(({ barrier }, i) => i > loss && i < first && barrier);
+  if (meeting < 0) return instructions;
+  const moved = instructions.slice(first, last + 1);
+  return [...instructions.slice(0, meeting), ...moved, ...instructions.slice(meeting, first), ...instructions.slice(last + 1)];
+}
+
+/** The instructions in the order of their execution, those marked before which all threads meet. */
+export function schedule(instructions: readonly Instruction[], capacity: number): readonly Instruction[] {
+  markBarriers(instructions, capacity);
+  const ordered = totalsAtMeeting(instructions);
+  markBarriers(ordered, capacity);
+  return ordered;
 }

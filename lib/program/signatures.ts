@@ -23,9 +23,14 @@ export interface BufferParameter<N extends string = string> {
   readonly alias: readonly string[];
   /** For i32 inputs: the size that every element must stay below (and not below zero). */
   readonly below: string | undefined;
-  /** Every thread reads all of it, even though its first dimension is the kernel's axis. */
+  /** Every thread reads all of it, even though the kernel's axis is one of its dimensions. */
   readonly whole: boolean;
+  /** Each thread keeps to its share of this dimension, in runs of GRAIN, where as many threads run as the axis has units. */
+  readonly along: string | undefined;
 }
+
+/** Shares of a constant axis are runs of so many units, mostly: where a unit is a number, this keeps threads off each other's cache lines. */
+export const GRAIN = 16;
 
 /** size: integer ≥ 0; float: finite number; word: unsigned 32-bit integer; flag: 0 or 1; code: small integer ≥ 0. */
 export type ValueKind = 'size' | 'float' | 'word' | 'flag' | 'code';
@@ -38,9 +43,12 @@ export interface ValueParameter<N extends string = string, K extends ValueKind =
 export type Parameter<N extends string = string> = BufferParameter<N> | ValueParameter<N>;
 
 export interface Signature<P extends readonly Parameter[] = readonly Parameter[]> {
-  /** The size parameter along which threads share the work; undefined: one thread does it all. */
+  /**
+   * The size parameter along which threads share the work: of a buffer with that dimension, a thread touches its share only.
+   * Undefined: one thread does it all.
+   */
   readonly axis: string | undefined;
-  /** Shares of a constant axis are runs of so many units; 16 where a unit is a number keep threads off each other's cache lines. */
+  /** Shares of a constant axis are runs of so many units. */
   readonly grain: number;
   readonly parameters: P;
 }
@@ -51,6 +59,7 @@ interface BufferOptions {
   alias?: readonly string[];
   below?: string;
   whole?: boolean;
+  along?: string;
 }
 
 function buffer<N extends string>(
@@ -59,8 +68,8 @@ function buffer<N extends string>(
   length: string[],
   options: BufferOptions,
 ): BufferParameter<N> {
-  const { type = 'f32', optional = false, alias = [], below, whole = false } = options;
-  return { name, kind, type, length, optional, alias, below, whole };
+  const { type = 'f32', optional = false, alias = [], below, whole = false, along } = options;
+  return { name, kind, type, length, optional, alias, below, whole, along };
 }
 const out = <N extends string>(name: N, length: string[], options: BufferOptions = {}) => buffer('out', name, length, options);
 const inout = <N extends string>(name: N, length: string[], options: BufferOptions = {}) =>
@@ -76,7 +85,7 @@ const flag = value('flag');
 const code = value('code');
 
 function kernel<const P extends readonly Parameter[]>(axis: string | undefined, ...parameters: P): Signature<P> {
-  return { axis, grain: 16, parameters };
+  return { axis, grain: GRAIN, parameters };
 }
 
 /** y = f(x), elementwise. */
@@ -177,8 +186,8 @@ export const signatures = {
     ...kernel(
       'parts',
       out('products', ['parts', 'rows', 'out']),
-      input('x', ['rows', 'in']),
-      input('w', ['in', 'out']),
+      input('x', ['rows', 'in'], { along: 'in' }),
+      input('w', ['in', 'out'], { along: 'in' }),
       size('rows'),
       size('in'),
       size('out'),

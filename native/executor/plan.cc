@@ -7,7 +7,8 @@ namespace blasnet {
 
 namespace {
 
-constexpr double formatVersion = 1;
+constexpr double formatVersion = 2;
+constexpr int64_t instructionWords = 4;  // before its arguments
 constexpr int64_t maxSize = INT32_MAX;
 constexpr int activationCount = 8;
 
@@ -138,25 +139,27 @@ bool RunRequest::decode(const double* numbers, size_t length, std::string& error
 }
 
 bool Plan::decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error) {
-  if (end - word < 3) {
+  if (end - word < instructionWords) {
     error = "program: it ends within an instruction";
     return false;
   }
-  int64_t kernel, flags, count;
+  int64_t kernel, flags, grain, count;
   if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], 3, flags)) {
     error = "program: unknown kernel or flag";
     return false;
   }
   const Signature& signature = signatures[kernel];
-  if (!whole(word[2], maxParameters, count) || count != signature.count || end - word < 3 + 4 * count) {
+  if (!whole(word[2], maxSize, grain)) return fail(error, signature.name, "grain", "out of range");
+  if (!whole(word[3], maxParameters, count) || count != signature.count || end - word < instructionWords + 4 * count) {
     return fail(error, signature.name, "arguments", "wrong number");
   }
-  word += 3;
+  word += instructionWords;
 
   Instruction instruction;
   instruction.kernel = static_cast<Kernel>(kernel);
   instruction.barrier = (flags & 1) != 0;
   instruction.guard = (flags & 2) != 0;
+  instruction.grain = grain > 0 ? grain : signature.grain;
   for (int i = 0; i < count; i++, word += 4) {
     const Parameter& parameter = signature.parameters[i];
     ArgumentSource source;
@@ -298,21 +301,36 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
     error = "program: words after the last instruction";
     return false;
   }
-  findPhases();
-  return true;
+  return findPhases(error);
 }
 
-void Plan::findPhases() {
+bool Plan::findPhases(std::string& error) {
   size_t argument = 0;
+  bool meeting = false;
   for (size_t i = 0; i < instructions_.size(); i++) {
     const Instruction& instruction = instructions_[i];
-    if (i == 0 || instruction.barrier || instruction.guard) {
-      // A guard needs a meeting: one thread decides for all.
-      phases_.push_back({i, i, argument, instruction.barrier || instruction.guard, instruction.guard});
+    if (i == 0 || instruction.barrier) {
+      phases_.push_back({i, i, i, argument, argument, instruction.barrier, false});
+      meeting = instruction.barrier;
     }
-    phases_.back().end = i + 1;
+    Phase& phase = phases_.back();
     argument += instruction.arguments.size();
+    phase.end = i + 1;
+    meeting = meeting && signatures[static_cast<int>(instruction.kernel)].axis < 0;
+    if (meeting) {
+      phase.meetingEnd = phase.end;
+      phase.argument = argument;
+    }
+    if (!instruction.guard) continue;
+    // One thread decides for all.
+    if (!meeting) {
+      error = "program: a guard outside a meeting";
+      return false;
+    }
+    phase.guard = true;
+    meeting = false;
   }
+  return true;
 }
 
 bool Plan::checkRequest(const RunRequest& request, std::string& error) const {

@@ -48,17 +48,21 @@ struct Instruction {
   Kernel kernel{};
   bool barrier = false;
   bool guard = false;
+  int64_t grain = 1;       // shares of a constant axis are runs of so many units
   int64_t axisFactor = 0;  // the axis is this many times the rows of the batch; 0: it is constant
   std::vector<ArgumentSource> arguments;
 };
 
-// Instructions that a thread works through for one share after the other: no share needs what another one has written.
+// Instructions that a thread works through for one share after the other: no share needs what another one has written. The first
+// of them, as far as they have no axis, are run by one thread while the others wait.
 struct Phase {
   size_t begin;
+  size_t meetingEnd;
   size_t end;
   size_t firstArgument;  // of instruction `begin`, among the arguments of all instructions
+  size_t argument;       // of instruction `meetingEnd`
   bool barrier;          // all threads meet before it
-  bool guard;            // the run ends before it when the mean loss is not finite
+  bool guard;            // the run ends behind the meeting when the mean loss is not finite
 };
 
 // Where the rows of an epoch come from; in the order of `samplings` in lib/backend/backend.ts.
@@ -120,7 +124,7 @@ class Plan {
   bool decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error);
   bool checkInstruction(const Instruction& instruction, std::string& error) const;
 
-  void findPhases();
+  bool findPhases(std::string& error);
 
   std::vector<Instruction> instructions_;
   std::vector<Phase> phases_;

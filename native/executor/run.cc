@@ -98,42 +98,44 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   resolve(operands, index, inEpoch * request_.batchSize, rows);
 
   for (const Phase& phase : plan_.phases()) {
-    if (barrier == nullptr) {
-      if (phase.guard) checkLoss(this);
-    } else if (phase.barrier) {
-      meet(phase, thread, barrier);
-    }
+    if (phase.barrier) meet(phase, operands, thread, barrier);
     if (phase.guard && nonFinite_) return false;
     const bool timed = thread == 0 && request_.profile != nullptr;
-    for (int part = thread; part < request_.threads; part += threads) runShare(phase, operands, rows, part, timed);
+    for (int part = thread; part < request_.threads; part += threads) {
+      runShare(phase.meetingEnd, phase.end, operands.values.data() + phase.argument, rows, part, timed);
+    }
   }
   if (thread == 0) finishStep(index);
   return true;
 }
 
-// One thread decides for all: the loss lies in memory that others can write, and threads that came to different answers would
-// wait for each other for ever.
-void Run::checkLoss(void* run) {
-  Run& self = *static_cast<Run*>(run);
-  self.nonFinite_ = !std::isfinite(self.plan_.metrics()[metricMeanLoss]);
+// What one thread does for all. It decides for all, too: the loss lies in memory that others can write, and threads that came to
+// different answers would wait for each other for ever.
+void Run::atMeeting(void* context) {
+  const Meeting& meeting = *static_cast<Meeting*>(context);
+  const Phase& phase = meeting.phase;
+  Run& run = meeting.run;
+  const Argument* arguments = meeting.operands.values.data() + phase.firstArgument;
+  const bool timed = run.request_.profile != nullptr;
+  const Clock::time_point begin = timed ? Clock::now() : Clock::time_point();
+  run.runShare(phase.begin, phase.meetingEnd, arguments, meeting.operands.rows, 0, timed);
+  if (timed) run.meetingSeconds_ = secondsSince(begin);
+  if (phase.guard) run.nonFinite_ = !std::isfinite(run.plan_.metrics()[metricMeanLoss]);
 }
 
-// The barrier before a phase; thread 0 tells a profile how long it waited.
-void Run::meet(const Phase& phase, int thread, Barrier* barrier) {
-  const auto check = phase.guard ? checkLoss : nullptr;
-  if (thread != 0 || request_.profile == nullptr) {
-    barrier->wait(check, this);
-    return;
-  }
+// The barrier before a phase, if there are several threads; thread 0 tells a profile how long it waited.
+void Run::meet(const Phase& phase, const Operands& operands, int thread, Barrier* barrier) {
+  Meeting meeting = {*this, phase, operands};
+  if (barrier == nullptr) return atMeeting(&meeting);
+  if (thread != 0 || request_.profile == nullptr) return barrier->wait(atMeeting, &meeting);
   const Clock::time_point begin = Clock::now();
-  barrier->wait(check, this);
-  request_.profile[2 * phase.begin + 1] += secondsSince(begin);
+  barrier->wait(atMeeting, &meeting);
+  request_.profile[2 * phase.begin + 1] += secondsSince(begin) - meetingSeconds_;
 }
 
-// Share `part` of all instructions of a phase.
-void Run::runShare(const Phase& phase, const Operands& operands, int64_t rows, int part, bool timed) const {
-  const Argument* arguments = operands.values.data() + phase.firstArgument;
-  for (size_t i = phase.begin; i < phase.end; i++) {
+// Share `part` of the instructions [begin, end).
+void Run::runShare(size_t begin, size_t end, const Argument* arguments, int64_t rows, int part, bool timed) const {
+  for (size_t i = begin; i < end; i++) {
     const Instruction& instruction = plan_.instructions()[i];
     if (timed) {
       const Clock::time_point begin = Clock::now();
@@ -157,7 +159,7 @@ void Run::call(const Instruction& instruction, const Argument* arguments, int64_
   const int64_t factor = instruction.axisFactor;
   // Shares of a batch are whole rows of it, so that a share meets its own results again in the next kernel.
   const Share mine = factor > 0 ? share(rows, 1, part, request_.threads)
-                                : share(arguments[axis].integer, signatures[kernel].grain, part, request_.threads);
+                                : share(arguments[axis].integer, instruction.grain, part, request_.threads);
   const int64_t scale = factor > 0 ? factor : 1;
   if (mine.begin < mine.end) functions_[kernel](arguments, mine.begin * scale, mine.end * scale);
 }

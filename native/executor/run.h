@@ -36,12 +36,18 @@ class Run {
     int64_t rows = -1;
   };
 
+  struct Meeting {
+    Run& run;
+    const Phase& phase;
+    const Operands& operands;
+  };
+
   static void region(void* context, int thread, int threads);
   void steps(int thread, int threads, Barrier* barrier);
   bool step(int64_t index, int thread, int threads, Barrier* barrier);
-  void meet(const Phase& phase, int thread, Barrier* barrier);
-  static void checkLoss(void* run);
-  void runShare(const Phase& phase, const Operands& operands, int64_t rows, int part, bool timed) const;
+  void meet(const Phase& phase, const Operands& operands, int thread, Barrier* barrier);
+  static void atMeeting(void* meeting);
+  void runShare(size_t begin, size_t end, const Argument* arguments, int64_t rows, int part, bool timed) const;
   void call(const Instruction& instruction, const Argument* arguments, int64_t rows, int part) const;
   void beginEpoch(int64_t epoch, int thread, Barrier* barrier);
   void resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows) const;
@@ -54,8 +60,9 @@ class Run {
   std::vector<Operands> operands_;  // by thread
   int64_t first_ = 0;               // steps of the region that is on
   int64_t last_ = 0;
-  int64_t finished_ = 0;    // written by thread 0
-  bool nonFinite_ = false;  // written where threads meet
+  int64_t finished_ = 0;       // written by thread 0
+  bool nonFinite_ = false;     // written where threads meet
+  double meetingSeconds_ = 0;  // the same, for a profile: what the last meeting's instructions took
   int32_t* control_ = nullptr;
   Barrier* barrier_ = nullptr;
 };

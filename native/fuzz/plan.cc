@@ -20,7 +20,7 @@ enum : size_t {
   runAt,
   programAt = runAt + runNumbers
 };
-constexpr size_t headerWords = 5, countAt = programAt + 1, capacityAt = programAt + 2;
+constexpr size_t headerWords = 5, instructionWords = 4, countAt = programAt + 1, capacityAt = programAt + 2;
 
 constexpr size_t largestBlock = 1 << 15;
 constexpr int64_t longestRun = 6;
@@ -36,11 +36,11 @@ size_t clamped(double word, size_t limit) {
 std::vector<size_t> instructionStarts(const Words& words) {
   std::vector<size_t> starts;
   size_t at = programAt + headerWords;
-  while (at + 3 <= words.size()) {
-    const double count = words[at + 2];
-    if (!(count >= 0 && count <= maxParameters) || at + 3 + 4 * static_cast<size_t>(count) > words.size()) break;
+  while (at + instructionWords <= words.size()) {
+    const double count = words[at + 3];
+    if (!(count >= 0 && count <= maxParameters) || at + instructionWords + 4 * static_cast<size_t>(count) > words.size()) break;
     starts.push_back(at);
-    at += 3 + 4 * static_cast<size_t>(count);
+    at += instructionWords + 4 * static_cast<size_t>(count);
   }
   starts.push_back(at < words.size() ? at : words.size());
   return starts;
@@ -97,22 +97,25 @@ void writeBuffer(double* word, const Parameter& parameter, double needed, double
 Words plausibleInstruction(double capacity, double sourceRows, Random& random) {
   const uint32_t kernel = random.below(kernelCount);
   const Signature& signature = signatures[kernel];
-  Words words(3 + 4 * static_cast<size_t>(signature.count));
+  Words words(instructionWords + 4 * static_cast<size_t>(signature.count));
   words[0] = kernel;
-  words[1] = random.oneIn(8) ? random.below(4) : random.below(2);
-  words[2] = signature.count;
+  // A guard needs a barrier and no axis.
+  words[1] = random.oneIn(8) ? random.below(4) : signature.axis < 0 && random.oneIn(2) ? 3 : random.below(2);
+  words[2] = random.oneIn(4) ? smallSize(random) : 0;
+  words[3] = signature.count;
   double values[maxParameters] = {};
   for (int i = 0; i < signature.count; i++) {
     if (signature.parameters[i].isBuffer()) continue;
-    writeValue(&words[3 + 4 * static_cast<size_t>(i)], signature.parameters[i], i == signature.axis, capacity, sourceRows, random,
-               values[i]);
+    writeValue(&words[instructionWords + 4 * static_cast<size_t>(i)], signature.parameters[i], i == signature.axis, capacity,
+               sourceRows, random, values[i]);
   }
   for (int i = 0; i < signature.count; i++) {
     const Parameter& parameter = signature.parameters[i];
     if (!parameter.isBuffer()) continue;
     double needed = 1;
     for (int j = 0; j < parameter.lengthCount; j++) needed *= values[parameter.length[j]];
-    if (needed >= 0 && needed < 1e15) writeBuffer(&words[3 + 4 * static_cast<size_t>(i)], parameter, needed, capacity, random);
+    if (needed >= 0 && needed < 1e15)
+      writeBuffer(&words[instructionWords + 4 * static_cast<size_t>(i)], parameter, needed, capacity, random);
   }
   return words;
 }

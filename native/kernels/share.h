@@ -11,12 +11,13 @@ struct Share {
   int64_t end;
 };
 
-// Share `part` of `parts` in `units` units, in runs of whole `grain`s.
+// Share `part` of `parts` in `units` units: as equal as runs of whole `grain`s can be.
 [[maybe_unused]] Share share(int64_t units, int64_t grain, int64_t part, int64_t parts) {
-  const int64_t grains = (units + grain - 1) / grain;
-  const int64_t begin = grains * part / parts * grain;
-  const int64_t end = grains * (part + 1) / parts * grain;
-  return {begin < units ? begin : units, end < units ? end : units};
+  const auto boundary = [=](int64_t i) {
+    const int64_t nearest = (units * i + parts * grain / 2) / (parts * grain) * grain;
+    return i < parts && nearest < units ? nearest : units;
+  };
+  return {boundary(part), boundary(part + 1)};
 }
 
 // The length of equal parts of `total`, of at most `most` each and a multiple of four, which BLAS likes.

@@ -21,25 +21,24 @@ struct Training {
     const auto work = [](double offset, double perRow) { return buffer(Segment::work, offset, perRow * capacity); };
     const Words w = buffer(Segment::parameter, 0, weights), dw = buffer(Segment::gradient, 0, weights);
     const Words sizes[] = {rows(), number(in), number(outputs)};
-    return program(
-        capacity, 1,
-        {call(Kernel::gatherFloats, barrierFlag,
-              {work(x, in), feed(Feed::features, 0), feed(Feed::order, 1), rows(), number(in), sourceRows(),
-               word(ArgumentTag::scale), word(ArgumentTag::offset)}),
-         call(Kernel::gatherFloats, 0,
-              {work(target, outputs), feed(Feed::targets, 0), feed(Feed::order, 1), rows(), number(outputs), sourceRows(),
-               number(1), number(0)}),
-         call(Kernel::denseForward, barrierFlag,
-              {work(z, outputs), work(x, in), w, none(), sizes[0], sizes[1], sizes[2], number(1), number(0)}),
-         call(Kernel::squaredError, 0,
-              {work(losses, 1), work(dz, outputs), work(z, outputs), work(target, outputs), rows(), number(outputs),
-               number(1.0 / outputs)}),
-         call(Kernel::reluBackward, 0, {work(dz, outputs), work(dz, outputs), work(z, outputs), rows(outputs)}),
-         call(Kernel::denseBackwardWeight, barrierFlag, {dw, work(x, in), work(dz, outputs), sizes[0], sizes[1], sizes[2]}),
-         call(Kernel::batchTotals, 0,
-              {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1), work(losses, 1), none(), none(), rows()}),
-         call(Kernel::sgd, barrierFlag | guardFlag,
-              {w, none(), dw, number(weights), scalar(0), number(0), number(0), number(0), number(0)})});
+    return program(capacity, 1,
+                   {call(Kernel::gatherFloats, barrierFlag,
+                         {work(x, in), feed(Feed::features, 0), feed(Feed::order, 1), rows(), number(in), sourceRows(),
+                          word(ArgumentTag::scale), word(ArgumentTag::offset)}),
+                    call(Kernel::gatherFloats, 0,
+                         {work(target, outputs), feed(Feed::targets, 0), feed(Feed::order, 1), rows(), number(outputs),
+                          sourceRows(), number(1), number(0)}),
+                    call(Kernel::denseForward, barrierFlag,
+                         {work(z, outputs), work(x, in), w, none(), sizes[0], sizes[1], sizes[2], number(1), number(0)}),
+                    call(Kernel::squaredError, 0,
+                         {work(losses, 1), work(dz, outputs), work(z, outputs), work(target, outputs), rows(), number(outputs),
+                          number(1.0 / outputs)}),
+                    call(Kernel::reluBackward, 0, {work(dz, outputs), work(dz, outputs), work(z, outputs), rows(outputs)}),
+                    call(Kernel::batchTotals, barrierFlag | guardFlag,
+                         {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1), work(losses, 1), none(), none(), rows()}),
+                    call(Kernel::denseBackwardWeight, 0, {dw, work(x, in), work(dz, outputs), sizes[0], sizes[1], sizes[2]}),
+                    call(Kernel::sgd, 0, {w, none(), dw, number(weights), scalar(0), number(0), number(0), number(0), number(0)},
+                         16 * outputs)});
   }
 
   Training() : features(sampleRows * in), targets(sampleRows * outputs) {
@@ -147,28 +146,42 @@ TEST(runStopsBeforeAnUpdateWithALossThatIsNotFinite) {
   }
 }
 
-// One thread is long at work before the loss is no longer finite, and the program does not say that the other waits for it: it
-// must not go on without it.
-TEST(runEndsOnAllThreadsWhereTheGuardHasNoBarrier) {
+// Whatever thread comes last to a meeting, one thread runs what has no axis, while the others wait: they see its results, and end
+// with it. The first thread is long at work before it.
+TEST(runDoesWhatHasNoAxisWhileAllWait) {
   constexpr int64_t count = 16000;
-  Memory memory;
-  memory.floats(Segment::work)[0] = std::numeric_limits<float>::quiet_NaN();
-  const Words values = buffer(Segment::state, 0, 64), loss = buffer(Segment::metric, 0, 1), hits = buffer(Segment::metric, 8, 1);
-  const auto totals = [&](Segment losses) {
-    return call(Kernel::batchTotals, 0, {loss, hits, buffer(losses, 0, count), none(), none(), number(count)});
-  };
-  std::vector<Words> calls(2000, totals(Segment::gradient));
-  calls.push_back(totals(Segment::work));
-  calls.push_back(call(Kernel::relu, guardFlag, {values, values, number(64)}));
-  calls.push_back(call(Kernel::relu, barrierFlag, {values, values, number(64)}));
-  const Words words = program(1, 0, calls);
-  Plan plan;
-  std::string error;
-  CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
-  Pool pool;
-  const RunRequest request = requestOf(1, 1, 1, 2);
-  Run run(plan, request, bestKernelSet());
-  CHECK(run.execute(pool, nullptr, nullptr).status == RunStatus::nonFinite);
+  for (const float last : {1.0f, std::numeric_limits<float>::quiet_NaN()}) {
+    for (int threads = 1; threads <= 3; threads++) {
+      Memory memory;
+      memory.floats(Segment::work)[0] = last;
+      const Words loss = buffer(Segment::metric, 0, 1), hits = buffer(Segment::metric, 8, 1);
+      const Words squares = buffer(Segment::metric, 24, 1), values = buffer(Segment::parameter, 0, count);
+      const auto totals = [&](int flags, Segment losses) {
+        return call(Kernel::batchTotals, flags, {loss, hits, buffer(losses, 0, count), none(), none(), number(count)});
+      };
+      for (int64_t i = 0; i < count; i++) memory.floats(Segment::parameter)[i] = 2;
+      std::vector<Words> calls(200, totals(0, Segment::gradient));
+      calls.push_back(call(Kernel::squareSum, barrierFlag, {squares, none(), values, number(count)}));
+      calls.push_back(totals(guardFlag, Segment::work));
+      // Every thread scales its part by what the sum says.
+      calls.push_back(call(Kernel::clipNorm, 0, {values, squares, number(count), number(1)}));
+      const Words words = program(1, 0, calls);
+      Plan plan;
+      std::string error;
+      CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
+      Pool pool;
+      std::vector<double> profile(2 * calls.size());
+      RunRequest request = requestOf(1, 1, 1, threads);
+      request.profile = profile.data();
+      request.profileLength = profile.size();
+      Run run(plan, request, bestKernelSet());
+      const bool finite = std::isfinite(last);
+      CHECK(run.execute(pool, nullptr, nullptr).status == (finite ? RunStatus::done : RunStatus::nonFinite));
+      CHECK((profile[400] > 0 && profile[402] > 0 && (profile[404] > 0) == finite));
+      const double expected = finite ? 1 / std::sqrt(static_cast<double>(count)) : 2;
+      for (int64_t i = 0; i < count; i++) CHECK_NEAR(memory.floats(Segment::parameter)[i], expected, 1e-5, 0, "clipped");
+    }
+  }
 }
 
 TEST(runsTakeTurnsInOnePool) {

@@ -84,10 +84,11 @@ TEST(planRefusesUnknownThings) {
   for (const double kernel : {-1.0, 0.5, static_cast<double>(kernelCount), 1e9})
     CHECK(refused(with(5, kernel), "unknown kernel"));
   for (const double flags : {-1.0, 4.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
-  for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0}) CHECK(refused(with(7, count), "wrong number"));
-  for (const double tag : {-1.0, 10.0, 2.5}) CHECK(refused(with(8, tag), "unknown kind"));
-  CHECK(refused(with(9, segmentCount), "malformed buffer"));
-  CHECK(refused(with(10, 3), "leaves its block"));  // not a whole element
+  for (const double grain : {-1.0, 0.5, 2147483648.0}) CHECK(refused(with(7, grain), "grain: out of range"));
+  for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0}) CHECK(refused(with(8, count), "wrong number"));
+  for (const double tag : {-1.0, 10.0, 2.5}) CHECK(refused(with(9, tag), "unknown kind"));
+  CHECK(refused(with(10, segmentCount), "malformed buffer"));
+  CHECK(refused(with(11, 3), "leaves its block"));  // not a whole element
 }
 
 TEST(planRefusesArgumentsThatDoNotFit) {
@@ -152,6 +153,18 @@ TEST(planRefusesFeedsBeyondTheirRows) {
   CHECK(refused(labels(feed(Feed::order, 2)), "does not fit here"));
 }
 
+TEST(planRefusesAGuardOutsideAMeeting) {
+  const Words total = buffer(Segment::metric, 0, 1);
+  const auto sum = [&](int flags) { return call(Kernel::squareSum, flags, {total, none(), in, number(64)}); };
+  const Words relu = reluCall(out, in, rows(8));
+  CHECK(decodes(program(8, 0, {sum(barrierFlag | guardFlag), relu})));
+  CHECK(decodes(program(8, 0, {relu, sum(barrierFlag), sum(guardFlag), sum(0), relu})));
+  CHECK(refused(program(8, 0, {sum(guardFlag), relu}), "a guard outside a meeting"));
+  CHECK(refused(program(8, 0, {sum(barrierFlag), relu, sum(guardFlag)}), "a guard outside a meeting"));
+  CHECK(refused(program(8, 0, {sum(barrierFlag | guardFlag), sum(guardFlag)}), "a guard outside a meeting"));
+  CHECK(refused(program(8, 0, {call(Kernel::relu, barrierFlag | guardFlag, {out, in, rows(8)})}), "a guard outside a meeting"));
+}
+
 // Words changed at random: decoding says yes or no, and reads nothing else.
 TEST(planSurvivesRandomWords) {
   Random random(7);
@@ -162,9 +175,11 @@ TEST(planSurvivesRandomWords) {
                      word(ArgumentTag::scale), word(ArgumentTag::offset)}),
                call(Kernel::denseForward, barrierFlag,
                     {in, out, buffer(Segment::parameter, 0, 64), none(), rows(), number(8), number(8), number(1), number(0)}),
-               call(Kernel::sgd, guardFlag,
+               call(Kernel::squareSum, barrierFlag | guardFlag, {buffer(Segment::metric, 0, 1), none(), out, number(64)}),
+               call(Kernel::sgd, 0,
                     {buffer(Segment::parameter, 0, 64), none(), buffer(Segment::gradient, 0, 64), number(64), scalar(0),
-                     number(0), number(0), number(0), scalar(1)})});
+                     number(0), number(0), number(0), scalar(1)},
+                    32)});
   CHECK(decodes(good));
   constexpr double values[] = {-1, 0,  0.5, 1,   2,   3,   4,          5,          7,          8,    9,
                                63, 64, 65,  255, 256, 1e6, 2147483647, 2147483648, 4294967296, 9e15, 1e300};

@@ -24,14 +24,14 @@ inline Words sourceRows() { return word(ArgumentTag::sourceRows); }
 
 constexpr int barrierFlag = 1, guardFlag = 2;
 
-inline Words call(Kernel kernel, int flags, const std::vector<Words>& arguments) {
-  Words words = {static_cast<double>(kernel), static_cast<double>(flags), static_cast<double>(arguments.size())};
+inline Words call(Kernel kernel, int flags, const std::vector<Words>& arguments, double grain = 0) {
+  Words words = {static_cast<double>(kernel), static_cast<double>(flags), grain, static_cast<double>(arguments.size())};
   for (const Words& argument : arguments) words.insert(words.end(), argument.begin(), argument.end());
   return words;
 }
 
 inline Words program(int64_t capacity, int64_t scalars, const std::vector<Words>& calls) {
-  Words words = {1, static_cast<double>(calls.size()), static_cast<double>(capacity), static_cast<double>(scalars), 1};
+  Words words = {2, static_cast<double>(calls.size()), static_cast<double>(capacity), static_cast<double>(scalars), 1};
   for (const Words& each : calls) words.insert(words.end(), each.begin(), each.end());
   return words;
 }

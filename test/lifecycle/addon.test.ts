@@ -242,11 +242,11 @@ describeNative('the addon under random calls', () => {
 });
 
 describe('the encoding', () => {
-  it('has a header, and each instruction as kernel, flags, number of arguments and four numbers for each', () => {
+  it('has a header, and each instruction as kernel, flags, grain, number of arguments and four numbers for each', () => {
     const of = program(model([4], [dense(5), relu(), dense(3)]), 'predict', 8);
     const words = encode(of);
-    expect([...words.subarray(0, 5)]).toEqual([1, of.instructions.length, 8, 0, 1]);
-    const total = of.instructions.reduce((sum, instruction) => sum + 3 + 4 * instruction.arguments.length, 5);
+    expect([...words.subarray(0, 5)]).toEqual([2, of.instructions.length, 8, 0, 1]);
+    const total = of.instructions.reduce((sum, instruction) => sum + 4 + 4 * instruction.arguments.length, 5);
     expect(words.length).toBe(total);
     expect(words.every(Number.isFinite)).toBe(true);
   });

@@ -138,11 +138,11 @@ describe('a listing', () => {
       'accuracyLabels loss.hits[64] 2.y[64×10] loss.labels[64]',
       'denseBackwardInput 2.dx[64×100] loss.dprediction[64×10] 2.weight[100×10]',
       'reluBackward 2.dx[6400] 2.dx[6400] 1.y[6400]',
+      'batchTotals meanLoss hitCount loss.loss[64] loss.hits[64]',
       'denseBackwardWeight 2.weight[100×10] 1.y[64×100] loss.dprediction[64×10]',
       'denseBackwardBias 2.bias[10] loss.dprediction[64×10]',
       'denseBackwardWeight 0.weight[784×100] x[64×784] 2.dx[64×100]',
       'denseBackwardBias 0.bias[100] 2.dx[64×100]',
-      'batchTotals meanLoss hitCount loss.loss[64] loss.hits[64]',
       'sgd parameters[79536] gradients[79536]',
     ]);
     const of = (kernel: string) => listing.instructions.filter((line) => line.kernel === kernel);

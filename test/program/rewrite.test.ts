@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  Adam,
   conv2d,
   dense,
   dropout,
@@ -7,8 +8,12 @@ import {
   flatten,
   gelu,
   type LayerSpec,
+  l2,
   leakyRelu,
+  type Optimizer,
+  type Regularizer,
   relu,
+  Sgd,
   selu,
   sigmoid,
   silu,
@@ -20,7 +25,7 @@ import type { ProgramKind } from '../../lib/program/compile.js';
 import { type Argument, type Instruction, rows, type Tensor } from '../../lib/program/instructions.js';
 import { rewrite } from '../../lib/program/rewrite.js';
 import { fusedActivations, type KernelName } from '../../lib/program/signatures.js';
-import { argumentOf, kernelsOf, kinds, model, program } from './support.js';
+import { argumentOf, kernelsOf, kinds, model, program, tensorOf } from './support.js';
 
 const compiled = (layers: LayerSpec[], kind: ProgramKind, rewrite = true) =>
   program(model([6], layers), kind, 8, { rewrite }).instructions;
@@ -121,7 +126,9 @@ describe('weight gradients', () => {
 
 describe('the input gradient of a convolution', () => {
   const kernelsFor = (input: number[], layer: LayerSpec) =>
-    kernelsOf(program(model(input, [conv2d(input[2]), layer, flatten(), dense(2)]), 'train', 8).instructions);
+    kernelsOf(program(model(input, [conv2d(input[2]), layer, flatten(), dense(2)]), 'train', 8).instructions).filter(
+      (kernel) => kernel !== 'batchTotals',
+    );
   const convolved = ['conv2dReverseWeights', 'conv2dForward'];
 
   it('is a convolution of the output gradient, padded by what the window reaches beyond', () => {
@@ -131,12 +138,13 @@ describe('the input gradient of a convolution', () => {
       8,
     );
     const reverse = of.instructions.findIndex(({ kernel }) => kernel === 'conv2dReverseWeights');
-    const [before, gradient] = [of.instructions[reverse], of.instructions[reverse + 1]];
+    // The totals come between them: they use the meeting before the convolution.
+    const [before, totals, gradient] = of.instructions.slice(reverse);
+    expect([totals.kernel, totals.barrier]).toEqual(['batchTotals', true]);
     expect(gradient.kernel).toBe('conv2dForward');
     expect(argumentOf(gradient, 'w')).toBe(argumentOf(before, 'reversed'));
     const values = ['channels', 'filters', 'height', 'width', 'outHeight', 'outWidth', 'padTop', 'padLeft'];
     expect(values.map((name) => argumentOf(gradient, name))).toEqual([8, 16, 26, 26, 28, 28, 2, 3]);
-    expect(gradient.barrier).toBe(true);
   });
 
   it.each<[string, number[], LayerSpec, boolean]>([
@@ -151,6 +159,77 @@ describe('the input gradient of a convolution', () => {
     expect(kernels.includes('conv2dReverseWeights')).toBe(expected);
     expect(kernels.includes('conv2dBackwardInput')).toBe(!expected);
     if (expected) expect(kernels.slice(kernels.indexOf('conv2dReverseWeights')).slice(0, 2)).toEqual(convolved);
+  });
+});
+
+describe('the update is shared out like the gradients', () => {
+  const trained = (threads: number, optimizer: Optimizer, regularizer?: Regularizer, layers = [dense(50), relu(), dense(9)]) =>
+    program(model([700], layers, undefined, regularizer), 'train', 64, { threads }, optimizer).instructions;
+  const pieces = (instructions: readonly Instruction[], kernel: KernelName, buffer: string) =>
+    instructions
+      .filter((instruction) => instruction.kernel === kernel)
+      .map((instruction) => {
+        const { name, offset, fixed } = tensorOf(instruction, buffer);
+        expect(argumentOf(instruction, 'n')).toBe(fixed);
+        return [name, offset, fixed, instruction.grain, instruction.barrier];
+      });
+
+  it('parameter by parameter, in runs of as many rows, without a meeting', () => {
+    const expected = (block: string, start: number) => [
+      [`${block} of 0.weight`, start, 35000, 16 * 50, false],
+      [`${block} of 0.bias`, start + 35008, 50, 16, false],
+      [`${block} of 2.weight`, start + 35072, 450, 16 * 9, false],
+      [`${block} of 2.bias`, start + 35536, 9, 16, false],
+    ];
+    const instructions = trained(2, new Adam());
+    expect(pieces(instructions, 'adam', 'p')).toEqual(expected('parameters', 0));
+    expect(pieces(instructions, 'adam', 'g')).toEqual(expected('gradients', 0));
+    expect(pieces(instructions, 'adam', 'v')).toEqual(expected('v', 35552));
+  });
+
+  it('with what comes before it on gradients: penalties, and clipping to a value', () => {
+    const instructions = trained(2, new Sgd({ clipValue: 1 }), l2(0.1));
+    expect(pieces(instructions, 'penaltyGradient', 'dw').map((piece) => piece.slice(2))).toEqual([
+      [35000, 16 * 50, false],
+      [450, 16 * 9, false],
+    ]);
+    expect(pieces(instructions, 'clipValue', 'g').map(([, , fixed]) => fixed)).toEqual([35000, 50, 450, 9]);
+    expect(pieces(instructions, 'sgd', 'p').every(([, , , , barrier]) => barrier === false)).toBe(true);
+  });
+
+  it('clipping to a norm needs meetings, before the sum and behind it', () => {
+    const instructions = trained(2, new Sgd({ clipNorm: 1 }));
+    const barriers = instructions.flatMap(({ kernel, barrier }) => (barrier ? [kernel] : []));
+    expect(barriers.slice(-2)).toEqual(['batchTotals', 'squareSum']);
+    expect(pieces(instructions, 'clipNorm', 'g').map(([, , fixed]) => fixed)).toEqual([35000, 50, 450, 9]);
+  });
+
+  it('group by group', () => {
+    const groups = [
+      { match: (name: string) => name === '0.bias' || name === '2.weight', learningRate: 0.5 },
+      { match: '2.bias' as string, frozen: true },
+    ];
+    const instructions = trained(2, new Sgd({ groups }));
+    expect(pieces(instructions, 'sgd', 'p').map(([name]) => name)).toEqual([
+      'parameters of 0.weight',
+      'parameters of 0.bias',
+      'parameters of 2.weight',
+    ]);
+  });
+
+  it('but in one piece on one thread, and where a gradient is made in no such shares', () => {
+    expect(pieces(trained(1, new Adam()), 'adam', 'p')).toEqual([['parameters', 0, 35552, undefined, true]]);
+    const [g, p] = [tensor('g'), tensor('p')].map((t): Tensor => ({ ...t, perRow: 0, fixed: 64, offset: 0 }));
+    const [gradients, parameters]: Tensor[] = [
+      { ...g, storage: 'gradient' },
+      { ...p, storage: 'parameter' },
+    ];
+    const bias = call('denseBackwardBias', { ...gradients, fixed: 32, offset: 16 }, tensor('dy'), rows(), 32);
+    const update = call('sgd', parameters, null, gradients, 64, 0.1, 0, 0, 0, 0);
+    expect(rewrite([bias, update], 8, 2)).toEqual([bias, update]);
+    const whole = call('denseBackwardBias', { ...gradients, fixed: 60 }, tensor('dy'), rows(), 60);
+    expect(rewrite([whole, update], 8, 2)).toHaveLength(2);
+    expect(rewrite([whole, update], 8, 2)[1].grain).toBe(16);
   });
 });
 

@@ -4,7 +4,8 @@ import { type BufferParameter, isBuffer, signatureOf } from '../../lib/program/s
 
 /**
  * What each thread touches, element by element, worked out on its own from the kernel table and from how the executor
- * divides the work: rows of the batch evenly, units of a constant axis in runs of the kernel's grain.
+ * divides the work: rows of the batch evenly, units of a constant axis in runs of the instruction's grain or the kernel's. What has
+ * no axis behind a barrier, one thread does while all wait.
  */
 
 /** Bytes [begin, end). */
@@ -36,8 +37,8 @@ function value(argument: Argument, rows: number): number {
 }
 
 function share(units: number, grain: number, part: number, parts: number): [number, number] {
-  const grains = Math.ceil(units / grain);
-  const at = (i: number) => Math.min(units, Math.floor((grains * i) / parts) * grain);
+  // The multiple of the grain that is nearest to an equal share.
+  const at = (i: number) => (i === parts ? units : Math.min(units, Math.round((units * i) / (parts * grain)) * grain));
   return [at(part), at(part + 1)];
 }
 
@@ -59,7 +60,7 @@ function touches(instruction: Instruction, part: number, parts: number, rows: nu
     range =
       times > 0
         ? (share(rows, 1, part, parts).map((row) => row * times) as [number, number])
-        : share(size(axis), grain, part, parts);
+        : share(size(axis), instruction.grain ?? grain, part, parts);
     if (range[0] >= range[1]) return [];
   }
   return parameters.flatMap((parameter, i): Touch[] => {
@@ -69,7 +70,9 @@ function touches(instruction: Instruction, part: number, parts: number, rows: nu
     const width = bytes[tensor.type];
     const start = base(tensor, begin);
     const write = parameter.kind !== 'in';
-    const spans = pieces(parameter, size, axis, range).map(([from, to]): Span => [start + from * width, start + to * width]);
+    const divided = parameter.along ?? axis;
+    const mine = parameter.along === undefined ? range : share(size(parameter.along), 16, part, parts);
+    const spans = pieces(parameter, size, divided, mine).map(([from, to]): Span => [start + from * width, start + to * width]);
     return [{ block, spans, write }];
   });
 }
@@ -109,12 +112,21 @@ export function findRace(
     // The executor lets all threads meet where the size of the batch changes.
     if (previous !== undefined && previous !== rows) open.length = 0;
     previous = rows;
+    let meeting = false;
     for (const [index, instruction] of program.instructions.entries()) {
-      if (barriers?.[index] ?? instruction.barrier) open.length = 0;
+      if (barriers?.[index] ?? instruction.barrier) {
+        open.length = 0;
+        meeting = true;
+      }
+      meeting &&= signatureOf(instruction.kernel).axis === undefined;
+      if (instruction.guard && !meeting) return `${index} ${instruction.kernel}: its guard is no meeting`;
+      if (meeting) {
+        meeting = !instruction.guard;
+        continue;
+      }
       const name = `${index} ${instruction.kernel}`;
       for (let part = 0; part < parts; part++) {
         const mine = touches(instruction, part, parts, rows, begin);
-        if (instruction.guard) mine.push({ block: 'metric', spans: [[0, 8]], write: false });
         for (const touch of mine) {
           const other = open.find(
             (candidate) =>

@@ -4,11 +4,11 @@ import { elementBytes, kernelNames } from '../../program/signatures.js';
 import { Stream } from '../../random.js';
 
 /**
- * A program as numbers, for the addon: a header, then each instruction as kernel number, flags and arguments of four
- * numbers. native/executor/plan.cc reads this format and checks all of it.
+ * A program as numbers, for the addon: a header, then each instruction as kernel number, flags, grain (0: the kernel's own) and
+ * arguments of four numbers. native/executor/plan.cc reads this format and checks all of it.
  */
 
-const VERSION = 1;
+const VERSION = 2;
 const tag = { none: 0, buffer: 1, feed: 2, number: 3, rows: 4, sourceRows: 5, scale: 6, offset: 7, scalar: 8, step: 9 } as const;
 const flag = { barrier: 1, guard: 2 } as const;
 /** Blocks of memory in the order in which they are handed over. */
@@ -34,7 +34,7 @@ export function encode(program: Program): Float64Array {
   const words = [VERSION, program.instructions.length, capacity, program.scalarCount, Stream.shuffle];
   for (const instruction of program.instructions) {
     const flags = (instruction.barrier ? flag.barrier : 0) | (instruction.guard ? flag.guard : 0);
-    words.push(kernelNames.indexOf(instruction.kernel), flags, instruction.arguments.length);
+    words.push(kernelNames.indexOf(instruction.kernel), flags, instruction.grain ?? 0, instruction.arguments.length);
     for (const argument of instruction.arguments) words.push(...encodeArgument(argument, capacity));
   }
   return Float64Array.from(words);

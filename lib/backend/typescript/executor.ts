@@ -193,17 +193,17 @@ class Run {
       scalarCount: this.#scalarCount,
     };
     for (const [i, call] of this.#calls.entries()) {
-      if (call.guard && !Number.isFinite(this.#metric[metrics.meanLoss])) {
-        this.#status = 'nonFinite';
-        this.finished = true;
-        return;
-      }
       for (const { at, argument } of call.late) call.operands[at] = resolve(argument, step);
       if (profile === null) call.run(...call.operands);
       else {
         const begin = performance.now();
         call.run(...call.operands);
         profile[2 * i] += (performance.now() - begin) / 1000;
+      }
+      if (call.guard && !Number.isFinite(this.#metric[metrics.meanLoss])) {
+        this.#status = 'nonFinite';
+        this.finished = true;
+        return;
       }
     }
     if (report !== null) {

@@ -53,8 +53,8 @@ export function denseForward({ x, w, b, rows, in: inputs, out: outputs, activati
 
 /** The inputs of share `part`: whole runs of sixteen, as evenly as they go. */
 function inputsOf(part: number, parts: number, inputs: number): [from: number, to: number] {
-  const runs = Math.ceil(inputs / 16);
-  const start = (i: number) => Math.min(inputs, 16 * Math.floor((runs * i) / parts));
+  // The multiple of 16 that is nearest to an equal share.
+  const start = (i: number) => (i < parts ? Math.min(inputs, 16 * Math.round((inputs * i) / (16 * parts))) : inputs);
   return [start(part), start(part + 1)];
 }
 
