@@ -301,7 +301,28 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
     error = "program: words after the last instruction";
     return false;
   }
+  if (usesOrder_) findGathered();
   return findPhases(error);
+}
+
+// All of the features feed as a matrix with the dataset's rows.
+void Plan::findGathered() {
+  for (const Instruction& instruction : instructions_) {
+    const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+    for (int i = 0; i < signature.count; i++) {
+      const Parameter& parameter = signature.parameters[i];
+      const ArgumentSource& source = instruction.arguments[i];
+      if (source.tag != ArgumentTag::feed || source.feed != Feed::features || source.factor > 0 || parameter.lengthCount != 2)
+        continue;
+      const ArgumentSource &rows = instruction.arguments[parameter.length[0]],
+                           &columns = instruction.arguments[parameter.length[1]];
+      if (rows.tag != ArgumentTag::sourceRows || columns.tag != ArgumentTag::number) continue;
+      gathered_.features = static_cast<int64_t>(columns.number);
+      gathered_.elementBytes = static_cast<int64_t>(elementBytes(parameter.element));
+      gathered_.columnGrain = signature.axis == parameter.length[1] ? instruction.grain : 0;
+      return;
+    }
+  }
 }
 
 bool Plan::findPhases(std::string& error) {

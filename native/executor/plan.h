@@ -65,6 +65,13 @@ struct Phase {
   bool guard;            // the run ends behind the meeting when the mean loss is not finite
 };
 
+// The dataset's features, where a program collects them row by row in the order of the epoch.
+struct Gathered {
+  int64_t features = 0;  // of a row; 0: it does not
+  int64_t elementBytes = 0;
+  int64_t columnGrain = 0;  // shared out by columns in runs of so many; 0: by rows
+};
+
 // Where the rows of an epoch come from; in the order of `samplings` in lib/backend/backend.ts.
 enum class Sampling : int32_t { inOrder, shuffle, withReplacement, count };
 
@@ -118,6 +125,7 @@ class Plan {
   int64_t scalarCount() const { return scalarCount_; }
   uint32_t shuffleStream() const { return shuffleStream_; }
   bool usesOrder() const { return usesOrder_; }
+  const Gathered& gathered() const { return gathered_; }
   const double* metrics() const { return metrics_; }
 
  private:
@@ -125,6 +133,7 @@ class Plan {
   bool checkInstruction(const Instruction& instruction, std::string& error) const;
 
   bool findPhases(std::string& error);
+  void findGathered();
 
   std::vector<Instruction> instructions_;
   std::vector<Phase> phases_;
@@ -133,6 +142,7 @@ class Plan {
   int64_t scalarCount_ = 0;
   uint32_t shuffleStream_ = 0;
   bool usesOrder_ = false;
+  Gathered gathered_;
   const double* metrics_ = nullptr;
 };
 

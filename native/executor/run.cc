@@ -14,6 +14,8 @@ namespace {
 constexpr double regionSeconds = 0.004;
 constexpr double trialSeconds = 0.0005;
 constexpr int64_t maxRegionSteps = 1 << 16;
+// Bytes of a batch up to which it pays to fetch it during the step before: more would not stay in the cache.
+constexpr int64_t mostAhead = 1 << 19;
 
 using Clock = std::chrono::steady_clock;
 
@@ -97,16 +99,37 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   Operands& operands = operands_[thread];
   resolve(operands, index, inEpoch * request_.batchSize, rows);
 
+  Ahead ahead = rowsAhead(index, thread, threads);
   for (const Phase& phase : plan_.phases()) {
     if (phase.barrier) meet(phase, operands, thread, barrier);
     if (phase.guard && nonFinite_) return false;
     const bool timed = thread == 0 && request_.profile != nullptr;
     for (int part = thread; part < request_.threads; part += threads) {
-      runShare(phase.meetingEnd, phase.end, operands.values.data() + phase.argument, rows, part, timed);
+      runShare(phase.meetingEnd, phase.end, operands.values.data() + phase.argument, rows, part, timed, ahead);
     }
   }
   if (thread == 0) finishStep(index);
   return true;
+}
+
+// What this thread is going to collect for the next step of the epoch.
+Ahead Run::rowsAhead(int64_t index, int thread, int threads) const {
+  const Gathered& gathered = plan_.gathered();
+  const int64_t perEpoch = request_.stepsPerEpoch(), next = index % perEpoch + 1;
+  if (gathered.features == 0 || request_.sampling == Sampling::inOrder || next == perEpoch) return {};
+  const int64_t rows = request_.batchRows(index + 1), rowBytes = gathered.features * gathered.elementBytes;
+  if (rows * rowBytes > mostAhead) return {};
+  const bool byColumns = gathered.columnGrain > 0;
+  const Share mine = byColumns ? Share{0, rows} : share(rows, 1, thread, threads);
+  const Share columns = byColumns ? share(gathered.features, gathered.columnGrain, thread, threads) : Share{0, gathered.features};
+  return {request_.feeds[static_cast<int>(Feed::features)].data,
+          request_.rows,
+          rowBytes,
+          columns.begin * gathered.elementBytes,
+          columns.end * gathered.elementBytes,
+          order_.data() + next * request_.batchSize + mine.begin,
+          mine.end - mine.begin,
+          static_cast<int64_t>(plan_.instructions().size())};
 }
 
 // What one thread does for all. It decides for all, too: the loss lies in memory that others can write, and threads that came to
@@ -117,8 +140,9 @@ void Run::atMeeting(void* context) {
   Run& run = meeting.run;
   const Argument* arguments = meeting.operands.values.data() + phase.firstArgument;
   const bool timed = run.request_.profile != nullptr;
+  Ahead nothing;
   const Clock::time_point begin = timed ? Clock::now() : Clock::time_point();
-  run.runShare(phase.begin, phase.meetingEnd, arguments, meeting.operands.rows, 0, timed);
+  run.runShare(phase.begin, phase.meetingEnd, arguments, meeting.operands.rows, 0, timed, nothing);
   if (timed) run.meetingSeconds_ = secondsSince(begin);
   if (phase.guard) run.nonFinite_ = !std::isfinite(run.plan_.metrics()[metricMeanLoss]);
 }
@@ -134,7 +158,7 @@ void Run::meet(const Phase& phase, const Operands& operands, int thread, Barrier
 }
 
 // Share `part` of the instructions [begin, end).
-void Run::runShare(size_t begin, size_t end, const Argument* arguments, int64_t rows, int part, bool timed) const {
+void Run::runShare(size_t begin, size_t end, const Argument* arguments, int64_t rows, int part, bool timed, Ahead& ahead) const {
   for (size_t i = begin; i < end; i++) {
     const Instruction& instruction = plan_.instructions()[i];
     if (timed) {
@@ -145,6 +169,7 @@ void Run::runShare(size_t begin, size_t end, const Argument* arguments, int64_t 
       call(instruction, arguments, rows, part);
     }
     arguments += instruction.arguments.size();
+    ahead.fetchSome();
   }
 }
 
