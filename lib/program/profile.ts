@@ -5,7 +5,7 @@ import type { ListedInstruction } from './work.js';
 
 /** What one instruction cost over a run. */
 export interface ProfiledInstruction extends ListedInstruction {
-  /** Seconds that the first thread spent in the kernel, on its share. */
+  /** Seconds that the first thread spent in the kernel, on its share; or any thread in what one does while the others wait. */
   readonly seconds: number;
   /** Seconds that the first thread waited for the others before it. */
   readonly waited: number;

@@ -277,10 +277,10 @@ function elementwiseTensors(instruction: Instruction): Tensor[] {
 function fill(tensors: readonly Tensor[], begin: number, end: number): boolean {
   let at = begin;
   for (const { offset, fixed } of tensors) {
-    if (offset - at >= BLOCK) return false;
+    if (offset < at || offset - at >= BLOCK) return false;
     at = offset + fixed;
   }
-  return end - at < BLOCK;
+  return at <= end && end - at < BLOCK;
 }
 
 /**
@@ -316,8 +316,8 @@ function shareUpdates(instructions: Instruction[], _capacity: number, threads: n
     return inside.map(({ tensor: { name, offset, fixed }, grain }) => {
       const pieces = instruction.arguments.map((old) => {
         if (old === null || !isTensor(old) || !tensors.includes(old)) return old;
-        const block = old.name.split(' of ')[0];
-        return { ...old, name: `${block} of ${name}`, offset: old.offset + offset - gradient.offset, fixed };
+        const label = old.fixed === fixed ? old.name : `${old.name.split(' of ')[0]} of ${name}`;
+        return { ...old, name: label, offset: old.offset + offset - gradient.offset, fixed };
       });
       return { ...withArguments({ ...instruction, arguments: pieces }, { n: fixed }), grain };
     });

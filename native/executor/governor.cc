@@ -1,7 +1,5 @@
 #include "governor.h"
 
-#include <algorithm>
-
 namespace blasnet {
 
 namespace {
@@ -18,8 +16,8 @@ constexpr uint32_t settling = 5;
 constexpr uint32_t shortestInterval = 40;
 constexpr uint32_t longestInterval = 320;
 constexpr uint32_t trialLength = 16;
-// Regions together, after the start and after a return, until a single slow one no longer counts.
-constexpr uint32_t probation = 40;
+// Regions together without a slow one, after which a slow one is taken for an interruption, and does not count.
+constexpr uint32_t patience = 20;
 // Regions together, while they are suspected to be disturbed, between two looks at one thread.
 constexpr uint32_t lookInterval = 8;
 
@@ -58,14 +56,16 @@ void Governor::record(int threads, int shares, double secondsPerStep) {
     if (steppedBack_) {
       trialInterval_ = trialInterval_ < longestInterval ? 2 * trialInterval_ : longestInterval;
     } else {
-      regions_ = proven_ = 0;
+      regions_ = calm_ = 0;
     }
     return;
   } else {
-    const double patient = ++proven_ > probation ? std::min(last_, secondsPerStep) : secondsPerStep;
-    last_ = secondsPerStep;
     if (++regions_ <= settling) return;
-    together_ = blend(together_, patient);
+    const bool slow = best_ != 0 && secondsPerStep > suspicious * best_;
+    const bool interrupted = slow && calm_ >= patience;
+    calm_ = slow ? 0 : calm_ + 1;
+    if (interrupted) return;
+    together_ = blend(together_, secondsPerStep);
     if (best_ == 0 || secondsPerStep < best_) best_ = secondsPerStep;
   }
   if (!steppedBack_ && alone_ != 0 && together_ != 0 && alone_ < margin * together_) {

@@ -10,8 +10,7 @@ namespace blasnet {
 // Threads that meet many times a millisecond are slower than one thread alone when another process takes their cores.
 // The governor compares the time of a step at full strength with that on one thread, and steps back while that is better.
 // A thread that was asleep often wakes on the core that woke it and takes some regions to find one of its own, so the first
-// regions together tell nothing, and a trial lasts several. After a while together, a single slow region is taken for an
-// interruption.
+// regions together tell nothing, and a trial lasts several. Among many that are not, a slow one is taken for an interruption.
 class Governor {
  public:
   // A run begins: its first regions together tell nothing.
@@ -31,10 +30,9 @@ class Governor {
   double alone_ = 0;
   double together_ = 0;
   double best_ = 0;  // the shortest together
-  double last_ = 0;  // the last together
   bool steppedBack_ = false;
   uint32_t regions_ = 0;  // together, since the run's begin or the last return
-  uint32_t proven_ = 0;   // together, counted since the last return
+  uint32_t calm_ = 0;     // together, since the last slow one or the last return
   uint32_t since_ = 0;    // regions since the last look at the other way of working
   uint32_t trialInterval_ = 0;
   uint32_t trialLeft_ = 0;  // regions left of a trial together

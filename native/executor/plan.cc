@@ -10,6 +10,7 @@ namespace {
 constexpr double formatVersion = 2;
 constexpr int64_t instructionWords = 4;  // before its arguments
 constexpr int64_t maxSize = INT32_MAX;
+constexpr double largestGrain = 16.0 * INT32_MAX;  // sixteen rows of a weight, in elements
 constexpr int activationCount = 8;
 
 size_t elementBytes(Element element) {
@@ -149,7 +150,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
     return false;
   }
   const Signature& signature = signatures[kernel];
-  if (!whole(word[2], maxSize, grain)) return fail(error, signature.name, "grain", "out of range");
+  if (!whole(word[2], largestGrain, grain)) return fail(error, signature.name, "grain", "out of range");
   if (!whole(word[3], maxParameters, count) || count != signature.count || end - word < instructionWords + 4 * count) {
     return fail(error, signature.name, "arguments", "wrong number");
   }

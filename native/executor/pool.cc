@@ -60,7 +60,7 @@ bool awaitChange(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
 
 }  // namespace
 
-void Barrier::wait(void (*atMeeting)(void*), void* context) {
+void Barrier::wait(int thread, void (*atMeeting)(void*), void* context) {
   const uint32_t phase = phase_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
     if (atMeeting != nullptr) atMeeting(context);
@@ -70,7 +70,8 @@ void Barrier::wait(void (*atMeeting)(void*), void* context) {
     wakeAll(phase_);
     return;
   }
-  if (awaitChange(phase_, phase, barrierSpins)) leaveCore(lastCore_.load(std::memory_order_relaxed));
+  // Thread 0 may be JavaScript's, whose affinity is not ours to touch.
+  if (awaitChange(phase_, phase, barrierSpins) && thread != 0) leaveCore(lastCore_.load(std::memory_order_relaxed));
 }
 
 Pool::~Pool() {

@@ -17,8 +17,8 @@ class Barrier {
     threads_ = threads;
     arrived_.store(0, std::memory_order_relaxed);
   }
-  // The last thread to come calls atMeeting(context), if given, before any goes on.
-  void wait(void (*atMeeting)(void*) = nullptr, void* context = nullptr);
+  // The last thread to come calls atMeeting(context), if given, before any goes on. `thread` as in Pool::run.
+  void wait(int thread, void (*atMeeting)(void*) = nullptr, void* context = nullptr);
 
  private:
   int threads_ = 1;

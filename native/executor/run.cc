@@ -95,7 +95,7 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   if (inEpoch == 0 && request_.sampling != Sampling::inOrder && plan_.usesOrder()) beginEpoch(index / perEpoch, thread, barrier);
   const int64_t rows = request_.batchRows(index);
   // A program's barriers hold for batches of one size: shares of another size lie elsewhere, where others may still work.
-  if (barrier != nullptr && index > first_ && rows != request_.batchRows(index - 1)) barrier->wait();
+  if (barrier != nullptr && index > first_ && rows != request_.batchRows(index - 1)) barrier->wait(thread);
   Operands& operands = operands_[thread];
   resolve(operands, index, inEpoch * request_.batchSize, rows);
 
@@ -151,9 +151,9 @@ void Run::atMeeting(void* context) {
 void Run::meet(const Phase& phase, const Operands& operands, int thread, Barrier* barrier) {
   Meeting meeting = {*this, phase, operands};
   if (barrier == nullptr) return atMeeting(&meeting);
-  if (thread != 0 || request_.profile == nullptr) return barrier->wait(atMeeting, &meeting);
+  if (thread != 0 || request_.profile == nullptr) return barrier->wait(thread, atMeeting, &meeting);
   const Clock::time_point begin = Clock::now();
-  barrier->wait(atMeeting, &meeting);
+  barrier->wait(thread, atMeeting, &meeting);
   request_.profile[2 * phase.begin + 1] += secondsSince(begin) - meetingSeconds_;
 }
 
@@ -191,7 +191,7 @@ void Run::call(const Instruction& instruction, const Argument* arguments, int64_
 
 // Thread 0 draws the epoch's order; nobody may still read the last one, nobody may read the new one too early.
 void Run::beginEpoch(int64_t epoch, int thread, Barrier* barrier) {
-  if (barrier != nullptr) barrier->wait();
+  if (barrier != nullptr) barrier->wait(thread);
   if (thread == 0) {
     const bool replacing = request_.sampling == Sampling::withReplacement;
     Argument arguments[6];
@@ -204,7 +204,7 @@ void Run::beginEpoch(int64_t epoch, int thread, Barrier* barrier) {
     next->integer = static_cast<uint32_t>(request_.epoch + static_cast<uint64_t>(epoch));
     functions_[static_cast<int>(replacing ? Kernel::drawWithReplacement : Kernel::permutation)](arguments, 0, 0);
   }
-  if (barrier != nullptr) barrier->wait();
+  if (barrier != nullptr) barrier->wait(thread);
 }
 
 // Fills in the operands of a step: all of them when the number of rows has changed, else those that change each step.

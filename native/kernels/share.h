@@ -11,11 +11,14 @@ struct Share {
   int64_t end;
 };
 
-// Share `part` of `parts` in `units` units: as equal as runs of whole `grain`s can be.
+// Share `part` of `parts` in `units` units, in runs of whole `grain`s: none has two more of them than another.
 [[maybe_unused]] Share share(int64_t units, int64_t grain, int64_t part, int64_t parts) {
+  const int64_t grains = (units + grain - 1) / grain;
+  // Larger shares come first, unless the last grain is a short one.
+  const int64_t up = units % grain == 0 ? parts - 1 : 0;
   const auto boundary = [=](int64_t i) {
-    const int64_t nearest = (units * i + parts * grain / 2) / (parts * grain) * grain;
-    return i < parts && nearest < units ? nearest : units;
+    const int64_t end = (grains * i + up) / parts * grain;
+    return end < units ? end : units;
   };
   return {boundary(part), boundary(part + 1)};
 }

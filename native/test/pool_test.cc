@@ -71,9 +71,9 @@ void passOn(void* context, int thread, int threads) {
   const auto mine = static_cast<size_t>(thread), other = static_cast<size_t>((thread + 1) % threads);
   for (int64_t step = 0; step < ring.steps; step++) {
     ring.next[mine] = ring.now[mine] + ring.now[other];
-    ring.barrier->wait();
+    ring.barrier->wait(thread);
     ring.now[mine] = ring.next[mine];
-    ring.barrier->wait();
+    ring.barrier->wait(thread);
   }
 }
 

@@ -1,14 +1,19 @@
 import {
+  AdaGrad,
   Adam,
   batchNorm,
+  conv2d,
   dense,
   dropout,
   flatten,
   gelu,
   type LayerSpec,
   type Loss,
+  maxPool2d,
   meanSquaredError,
   type Optimizer,
+  prelu,
+  RmsProp,
   relu,
   Sgd,
   sigmoid,
@@ -106,4 +111,33 @@ export function randomProgram(seed: number, scale = 1): Program {
   const direct =
     changes.features === 'f32' && (kind === 'evaluate' || kind === 'predict' || kind === 'forward') && random.below(2) === 0;
   return program(of, kind, 1 + random.below(50 * scale), { ...changes, direct }, pick([new Sgd({ momentum: 0.9 }), new Adam()]));
+}
+
+/** Trainings that are large enough for two or three threads: of dense networks and of image networks, updated in all ways. */
+export function randomTrainings(count: number): Program[] {
+  return Array.from({ length: count }, (_, seed) => {
+    const random = new RandomStream(seed, 815);
+    const pick = <T>(list: readonly T[]): T => list[random.below(list.length)];
+    const threads = 2 + random.below(2);
+    const between = () => pick<LayerSpec[]>([[], [batchNorm()], [dropout(0.5)], [prelu()], [gelu()]]);
+    const units = () => 16 + random.below(200);
+    const dense1 = () => [dense(units(), { bias: random.below(3) > 0 }), ...between(), relu()];
+    const filters = () => 3 + random.below(14);
+    const convolution = () => [conv2d(filters(), { padding: 1 }), ...between(), relu()];
+    const images = random.below(2) === 0;
+    const layers = images
+      ? [...convolution(), maxPool2d(), ...convolution(), ...(random.below(2) === 0 ? convolution() : []), flatten(), dense(10)]
+      : [...dense1(), ...dense1(), ...(random.below(2) === 0 ? dense1() : []), dense(10)];
+    const optimizer = pick<Optimizer>([
+      new Sgd({ momentum: 0.9 }),
+      new Sgd({ clipNorm: 1 }),
+      new Sgd({ clipValue: 1, groups: [{ match: /bias/ as RegExp, learningRate: 0.1 }] }),
+      new Adam({ amsGrad: true }),
+      new RmsProp({ groups: [{ match: '0.weight', frozen: true }] }),
+      new AdaGrad(),
+    ]);
+    const of = model(images ? [16, 16, 3] : [800], layers, softmaxCrossEntropy(), pick([undefined, l1l2({ l1: 0.1, l2: 0.1 })]));
+    const capacity = images ? 24 + random.below(20) : pick([20, 60, 500]);
+    return program(of, 'train', capacity, { features: 'u8', threads }, optimizer);
+  });
 }

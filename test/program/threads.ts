@@ -37,8 +37,9 @@ function value(argument: Argument, rows: number): number {
 }
 
 function share(units: number, grain: number, part: number, parts: number): [number, number] {
-  // The multiple of the grain that is nearest to an equal share.
-  const at = (i: number) => (i === parts ? units : Math.min(units, Math.round((units * i) / (parts * grain)) * grain));
+  const grains = Math.ceil(units / grain);
+  // Larger shares come first, unless the last grain is a short one.
+  const at = (i: number) => Math.min(units, Math.floor((grains * i + (units % grain === 0 ? parts - 1 : 0)) / parts) * grain);
   return [at(part), at(part + 1)];
 }
 

@@ -2,7 +2,7 @@
 // OpenBLAS under the test runner. Argument: rounds.
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import * as blasnet from '../../dist/index.js';
@@ -10,6 +10,7 @@ import { native } from '../../dist/kernels.js';
 
 const { Adam, Network, Sgd, batchNorm, conv2d, dense, dropout, flatten, maxPool2d, relu, softmaxCrossEntropy } = blasnet;
 
+const cores = availableParallelism();
 const rows = 70;
 const features = Float32Array.from({ length: rows * 64 }, (_, i) => Math.sin(i));
 const labels = Int32Array.from({ length: rows }, (_, i) => i % 3);
@@ -47,6 +48,18 @@ async function exerciseNetwork(round) {
   await disposed;
 }
 
+/** A network whose steps are large enough for two threads, its first layer shared out by inputs. */
+async function exerciseThreads() {
+  const images = { length: 90, shape: [512], features: new Uint8Array(90 * 512), labels: new Int32Array(90), scale: 1, offset: 0 };
+  for (let i = 0; i < images.features.length; i++) images.features[i] = (i * 7) % 256;
+  const layers = [dense(96), relu(), dense(96), batchNorm(), relu(), dense(3)];
+  const network = new Network({ input: [512], layers, loss: softmaxCrossEntropy(), seed: 1, backend: 'native' });
+  await network.fit(images, { epochs: 3, batchSize: 32, optimizer: new Adam({ learningRate: 1e-3 }) });
+  await network.fit(images, { epochs: 2, batchSize: 32, optimizer: new Sgd({ clipNorm: 1 }), profile: true });
+  if (cores > 1 && !String(network.program).includes('denseForwardParts')) throw new Error('expected a program for several threads');
+  network.dispose();
+}
+
 /** Products on arrays that end where the last operand does, so that a step beyond leaves them. */
 function exerciseProducts() {
   for (const [m, n, k] of [
@@ -79,6 +92,7 @@ if (isMainThread) {
   for (let round = 0; round < Number(process.argv[2] ?? 3); round++) {
     exerciseProducts();
     await exerciseNetwork(round);
+    await exerciseThreads();
     await exerciseWorkers();
   }
   console.log('exercised');

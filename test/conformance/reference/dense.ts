@@ -53,8 +53,13 @@ export function denseForward({ x, w, b, rows, in: inputs, out: outputs, activati
 
 /** The inputs of share `part`: whole runs of sixteen, as evenly as they go. */
 function inputsOf(part: number, parts: number, inputs: number): [from: number, to: number] {
-  // The multiple of 16 that is nearest to an equal share.
-  const start = (i: number) => (i < parts ? Math.min(inputs, 16 * Math.round((inputs * i) / (16 * parts))) : inputs);
+  const runs = Math.ceil(inputs / 16);
+  // Larger shares come first, unless the last run is a short one.
+  const start = (i: number) => {
+    const whole = Math.floor((runs * i) / parts);
+    const more = inputs % 16 === 0 && whole * parts < runs * i;
+    return Math.min(inputs, 16 * (more ? whole + 1 : whole));
+  };
   return [start(part), start(part + 1)];
 }
 

@@ -33,7 +33,7 @@ export function denseBackwardInput(
 /** One thread has nothing to share out. */
 export { denseBackwardInput as denseBackwardInputColumns, denseForward as denseForwardColumns };
 
-/** products_p = x · w over the inputs of share p, of `parts` that are as equal as runs of 16 inputs can be. */
+/** products_p = x · w over the inputs of share p, of `parts` of runs of 16 inputs. */
 export function denseForwardParts(
   products: Float32Array,
   x: Float32Array,
@@ -43,8 +43,8 @@ export function denseForwardParts(
   outputs: number,
   parts: number,
 ): void {
-  const start = (part: number) =>
-    part < parts ? Math.min(inputs, Math.floor((inputs * part + 8 * parts) / (16 * parts)) * 16) : inputs;
+  const round = inputs % 16 === 0 ? Math.ceil : Math.floor;
+  const start = (part: number) => Math.min(inputs, round((Math.ceil(inputs / 16) * part) / parts) * 16);
   for (let part = 0; part < parts; part++) {
     const [from, to] = [start(part), start(part + 1)];
     const columns = floats(rows * (to - from));
