@@ -82,6 +82,8 @@ export interface Instruction {
   guard: boolean;
   /** Units in the runs of which shares of a constant axis consist, where it is not the kernel's own. */
   grain?: number;
+  /** Nothing since the last barrier has to do with this instruction: a thread may begin here. Set by the scheduler. */
+  turn?: boolean;
 }
 
 type BufferName<K extends KernelName> = Extract<

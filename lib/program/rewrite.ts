@@ -239,7 +239,8 @@ function groupWeightGradients(instructions: Instruction[], capacity: number): In
     }
     kept.push(instruction);
   }
-  return [...kept, ...moved, ...instructions.slice(last + 1)];
+  // The last ones first: they alone need what was computed just before, and with it a meeting.
+  return [...kept, ...moved.reverse(), ...instructions.slice(last + 1)];
 }
 
 /** A gradient as the kernel that makes it shares it out: in runs of `grain` elements. */

@@ -96,10 +96,70 @@ function totalsAtMeeting(instructions: readonly Instruction[]): readonly Instruc
   return [...instructions.slice(0, meeting), ...moved, ...instructions.slice(meeting, first), ...instructions.slice(last + 1)];
 }
 
+function overlap(a: Access, b: Access): boolean {
+  return a.storage === b.storage && a.begin < b.end && b.begin < a.end && (a.write || b.write);
+}
+
+/**
+ * Each instruction of the update behind the last one that it depends on, so that it finds a gradient still in the cache. None
+ * comes before the guard.
+ */
+function updatesBehindGradients(instructions: readonly Instruction[], capacity: number): readonly Instruction[] {
+  const guard = instructions.findIndex((instruction) => instruction.guard);
+  if (guard < 0) return instructions;
+  const list = instructions.map((instruction) => ({ instruction, touched: accesses(instruction, capacity) }));
+  for (let i = guard + 1; i < list.length; i++) {
+    const { instruction, touched } = list[i];
+    if (instruction.grain === undefined) continue;
+    let at = i;
+    while (at > guard + 1 && !list[at - 1].touched.some((other) => touched.some((mine) => overlap(mine, other)))) at--;
+    list.splice(at, 0, ...list.splice(i, 1));
+  }
+  return list.map(({ instruction }) => instruction);
+}
+
+/** Parameters of as many bytes, with their gradients and moments, wait for the memory while they are updated. */
+const TURNS_PAY = 8 << 20;
+
+/** Instructions from `first` on that have nothing to do with those of other groups. */
+interface Group {
+  readonly first: Instruction;
+  readonly touched: Access[];
+}
+
+/** Marks the groups of the instructions between two barriers, if their updates are large enough. */
+function markGroups(groups: readonly Group[]): void {
+  const parameters = groups.flatMap(({ touched }) => touched).filter(({ storage, write }) => storage === 'parameter' && write);
+  if (parameters.reduce((bytes, { begin, end }) => bytes + end - begin, 0) < TURNS_PAY) return;
+  for (const { first } of groups.slice(1)) first.turn = true;
+}
+
+/**
+ * Marks where threads may take turns: runs of instructions between two barriers that have nothing to do with each other, such as
+ * the gradient and the update of a parameter. Large updates wait for the memory, and while one thread does, another had better
+ * multiply.
+ */
+function markTurns(instructions: readonly Instruction[], capacity: number): void {
+  let groups: Group[] = [];
+  for (const instruction of instructions) {
+    if (instruction.barrier) {
+      markGroups(groups);
+      groups = [];
+    }
+    const touched = accesses(instruction, capacity);
+    const related = groups.findIndex((group) => group.touched.some((other) => touched.some((mine) => overlap(mine, other))));
+    if (related < 0) groups.push({ first: instruction, touched });
+    // What lies between the two belongs to them now.
+    else groups[related].touched.push(...groups.splice(related + 1).flatMap((group) => group.touched), ...touched);
+  }
+  markGroups(groups);
+}
+
 /** The instructions in the order of their execution, those marked before which all threads meet. */
 export function schedule(instructions: readonly Instruction[], capacity: number): readonly Instruction[] {
   markBarriers(instructions, capacity);
-  const ordered = totalsAtMeeting(instructions);
+  const ordered = updatesBehindGradients(totalsAtMeeting(instructions), capacity);
   markBarriers(ordered, capacity);
+  markTurns(ordered, capacity);
   return ordered;
 }

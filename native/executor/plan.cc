@@ -145,7 +145,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
     return false;
   }
   int64_t kernel, flags, grain, count;
-  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], 3, flags)) {
+  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], 7, flags)) {
     error = "program: unknown kernel or flag";
     return false;
   }
@@ -160,6 +160,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   instruction.kernel = static_cast<Kernel>(kernel);
   instruction.barrier = (flags & 1) != 0;
   instruction.guard = (flags & 2) != 0;
+  instruction.turn = (flags & 4) != 0;
   instruction.grain = grain > 0 ? grain : signature.grain;
   for (int i = 0; i < count; i++, word += 4) {
     const Parameter& parameter = signature.parameters[i];
@@ -332,17 +333,14 @@ bool Plan::findPhases(std::string& error) {
   for (size_t i = 0; i < instructions_.size(); i++) {
     const Instruction& instruction = instructions_[i];
     if (i == 0 || instruction.barrier) {
-      phases_.push_back({i, i, i, argument, argument, instruction.barrier, false});
+      phases_.push_back({{i, i, argument}, {}, instruction.barrier, false});
       meeting = instruction.barrier;
     }
     Phase& phase = phases_.back();
-    argument += instruction.arguments.size();
-    phase.end = i + 1;
     meeting = meeting && signatures[static_cast<int>(instruction.kernel)].axis < 0;
-    if (meeting) {
-      phase.meetingEnd = phase.end;
-      phase.argument = argument;
-    }
+    if (!meeting && (phase.groups.empty() || instruction.turn)) phase.groups.push_back({i, i, argument});
+    (meeting ? phase.meeting : phase.groups.back()).end = i + 1;
+    argument += instruction.arguments.size();
     if (!instruction.guard) continue;
     // One thread decides for all.
     if (!meeting) {

@@ -48,21 +48,26 @@ struct Instruction {
   Kernel kernel{};
   bool barrier = false;
   bool guard = false;
+  bool turn = false;
   int64_t grain = 1;       // shares of a constant axis are runs of so many units
   int64_t axisFactor = 0;  // the axis is this many times the rows of the batch; 0: it is constant
   std::vector<ArgumentSource> arguments;
 };
 
+// The instructions [begin, end).
+struct Stretch {
+  size_t begin;
+  size_t end;
+  size_t argument;  // of instruction `begin`, among the arguments of all instructions
+};
+
 // Instructions that a thread works through for one share after the other: no share needs what another one has written. The first
 // of them, as far as they have no axis, are run by one thread while the others wait.
 struct Phase {
-  size_t begin;
-  size_t meetingEnd;
-  size_t end;
-  size_t firstArgument;  // of instruction `begin`, among the arguments of all instructions
-  size_t argument;       // of instruction `meetingEnd`
-  bool barrier;          // all threads meet before it
-  bool guard;            // the run ends behind the meeting when the mean loss is not finite
+  Stretch meeting;
+  std::vector<Stretch> groups;  // which have nothing to do with each other: each thread begins with another one
+  bool barrier;                 // all threads meet before it
+  bool guard;                   // the run ends behind the meeting when the mean loss is not finite
 };
 
 // The dataset's features, where a program collects them row by row in the order of the epoch.

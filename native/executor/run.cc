@@ -105,7 +105,8 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
     if (phase.guard && nonFinite_) return false;
     const bool timed = thread == 0 && request_.profile != nullptr;
     for (int part = thread; part < request_.threads; part += threads) {
-      runShare(phase.meetingEnd, phase.end, operands.values.data() + phase.argument, rows, part, timed, ahead);
+      const size_t count = phase.groups.size(), first = count * static_cast<size_t>(part) / static_cast<size_t>(request_.threads);
+      for (size_t i = 0; i < count; i++) runShare(phase.groups[(first + i) % count], operands, part, timed, ahead);
     }
   }
   if (thread == 0) finishStep(index);
@@ -138,11 +139,10 @@ void Run::atMeeting(void* context) {
   const Meeting& meeting = *static_cast<Meeting*>(context);
   const Phase& phase = meeting.phase;
   Run& run = meeting.run;
-  const Argument* arguments = meeting.operands.values.data() + phase.firstArgument;
   const bool timed = run.request_.profile != nullptr;
   Ahead nothing;
   const Clock::time_point begin = timed ? Clock::now() : Clock::time_point();
-  run.runShare(phase.begin, phase.meetingEnd, arguments, meeting.operands.rows, 0, timed, nothing);
+  run.runShare(phase.meeting, meeting.operands, 0, timed, nothing);
   if (timed) run.meetingSeconds_ = secondsSince(begin);
   if (phase.guard) run.nonFinite_ = !std::isfinite(run.plan_.metrics()[metricMeanLoss]);
 }
@@ -154,12 +154,14 @@ void Run::meet(const Phase& phase, const Operands& operands, int thread, Barrier
   if (thread != 0 || request_.profile == nullptr) return barrier->wait(thread, atMeeting, &meeting);
   const Clock::time_point begin = Clock::now();
   barrier->wait(thread, atMeeting, &meeting);
-  request_.profile[2 * phase.begin + 1] += secondsSince(begin) - meetingSeconds_;
+  request_.profile[2 * phase.meeting.begin + 1] += secondsSince(begin) - meetingSeconds_;
 }
 
-// Share `part` of the instructions [begin, end).
-void Run::runShare(size_t begin, size_t end, const Argument* arguments, int64_t rows, int part, bool timed, Ahead& ahead) const {
-  for (size_t i = begin; i < end; i++) {
+// Share `part` of some instructions.
+void Run::runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead) const {
+  const Argument* arguments = operands.values.data() + stretch.argument;
+  const int64_t rows = operands.rows;
+  for (size_t i = stretch.begin; i < stretch.end; i++) {
     const Instruction& instruction = plan_.instructions()[i];
     if (timed) {
       const Clock::time_point begin = Clock::now();

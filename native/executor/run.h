@@ -49,7 +49,7 @@ class Run {
   void meet(const Phase& phase, const Operands& operands, int thread, Barrier* barrier);
   static void atMeeting(void* meeting);
   Ahead rowsAhead(int64_t index, int thread, int threads) const;
-  void runShare(size_t begin, size_t end, const Argument* arguments, int64_t rows, int part, bool timed, Ahead& ahead) const;
+  void runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead) const;
   void call(const Instruction& instruction, const Argument* arguments, int64_t rows, int part) const;
   void beginEpoch(int64_t epoch, int thread, Barrier* barrier);
   void resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows) const;

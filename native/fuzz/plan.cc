@@ -100,7 +100,9 @@ Words plausibleInstruction(double capacity, double sourceRows, Random& random) {
   Words words(instructionWords + 4 * static_cast<size_t>(signature.count));
   words[0] = kernel;
   // A guard needs a barrier and no axis.
-  words[1] = random.oneIn(8) ? random.below(4) : signature.axis < 0 && random.oneIn(2) ? 3 : random.below(2);
+  words[1] = random.oneIn(8)                         ? random.below(8)
+             : signature.axis < 0 && random.oneIn(2) ? 3
+                                                     : random.below(2) + (random.oneIn(4) ? 4 : 0);
   words[2] = random.oneIn(4) ? smallSize(random) : 0;
   words[3] = signature.count;
   double values[maxParameters] = {};

@@ -184,6 +184,37 @@ TEST(runDoesWhatHasNoAxisWhileAllWait) {
   }
 }
 
+// Each thread begins with another group, and comes to all of them.
+TEST(runGoesThroughAllGroupsOnEveryThread) {
+  constexpr int64_t width = 96;
+  for (int groups = 1; groups <= 5; groups++) {
+    for (int threads = 1; threads <= 4; threads++) {
+      Memory memory;
+      const auto at = [](Segment segment, int group) { return buffer(segment, group * width * 4, width); };
+      std::vector<Words> calls;
+      for (int group = 0; group < groups; group++) {
+        const Words x = at(Segment::parameter, group), y = at(Segment::gradient, group), z = at(Segment::state, group);
+        calls.push_back(call(Kernel::relu, (group == 0 ? barrierFlag : turnFlag), {y, x, number(width)}));
+        calls.push_back(call(Kernel::tanh, 0, {z, y, number(width)}));
+      }
+      calls.push_back(call(Kernel::identity, barrierFlag, {at(Segment::work, 0), at(Segment::state, 0), number(groups * width)}));
+      calls.back()[4 + 3] = calls.back()[4 + 4 + 3] = groups * width;
+      for (int64_t i = 0; i < groups * width; i++) memory.floats(Segment::parameter)[i] = static_cast<float>(i % 17 - 5) / 8;
+      const Words words = program(1, 0, calls);
+      Plan plan;
+      std::string error;
+      CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
+      Pool pool;
+      const RunRequest request = requestOf(3, 1, 2, threads);
+      CHECK(Run(plan, request, bestKernelSet()).execute(pool, nullptr, nullptr).status == RunStatus::done);
+      for (int64_t i = 0; i < groups * width; i++) {
+        const double expected = std::tanh(std::fmax(0.0, static_cast<double>(i % 17 - 5) / 8));
+        CHECK_NEAR(memory.floats(Segment::work)[i], expected, 1e-6, 1e-6, "of a group");
+      }
+    }
+  }
+}
+
 TEST(runsTakeTurnsInOnePool) {
   Pool pool;
   std::vector<Training> trainings(3);

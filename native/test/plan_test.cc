@@ -83,7 +83,7 @@ TEST(planRefusesUnknownThings) {
   };
   for (const double kernel : {-1.0, 0.5, static_cast<double>(kernelCount), 1e9})
     CHECK(refused(with(5, kernel), "unknown kernel"));
-  for (const double flags : {-1.0, 4.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
+  for (const double flags : {-1.0, 8.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
   for (const double grain : {-1.0, 0.5, 16.0 * INT32_MAX + 1}) CHECK(refused(with(7, grain), "grain: out of range"));
   for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0}) CHECK(refused(with(8, count), "wrong number"));
   for (const double tag : {-1.0, 10.0, 2.5}) CHECK(refused(with(9, tag), "unknown kind"));

@@ -22,7 +22,7 @@ inline Words rows(double times = 1) { return word(ArgumentTag::rows, times); }
 inline Words scalar(double slot) { return word(ArgumentTag::scalar, slot); }
 inline Words sourceRows() { return word(ArgumentTag::sourceRows); }
 
-constexpr int barrierFlag = 1, guardFlag = 2;
+constexpr int barrierFlag = 1, guardFlag = 2, turnFlag = 4;
 
 inline Words call(Kernel kernel, int flags, const std::vector<Words>& arguments, double grain = 0) {
   Words words = {static_cast<double>(kernel), static_cast<double>(flags), grain, static_cast<double>(arguments.size())};

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Adam, batchNorm, dense, dropout, l2, relu, softmaxCrossEntropy } from '../../lib/index.js';
+import { Adam, batchNorm, dense, dropout, l2, relu, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
+import { fixedTensor, type Tensor } from '../../lib/program/instructions.js';
+import { schedule } from '../../lib/program/schedule.js';
 import { kernelsOf, kinds, model, program, randomProgram, randomTrainings } from './support.js';
-import { findRace } from './threads.js';
+import { findRace, findRelatedGroups } from './threads.js';
 
 const barriersOf = (of: ReturnType<typeof program>) => of.instructions.filter((i) => i.barrier).map((i) => i.kernel);
 
@@ -68,12 +70,12 @@ describe('the schedule', () => {
       'denseBackwardInput',
       'reluBackward',
       '| batchTotals', // by one thread, where all meet, since the weight gradients sum over rows of all threads
-      'denseBackwardWeight',
       'denseBackwardBias',
       'denseBackwardWeight',
       'denseBackwardBias',
       'denseBackwardWeight',
       'denseBackwardBias',
+      'denseBackwardWeight',
       '| adam', // divides the parameters in another way
     ]);
   });
@@ -87,6 +89,56 @@ describe('the schedule', () => {
     for (const left of ['denseForwardSum', 'batchTotals']) {
       const barriers = of.instructions.map(({ barrier, kernel }) => barrier && kernel !== left);
       expect(findRace(of, 2, [64, 64], barriers)).toBeDefined();
+    }
+  });
+
+  it('lets threads take turns at the gradients and updates of large weights, and only there', () => {
+    const wide = model([784], [dense(2048), relu(), dense(1024), relu(), dense(10)], softmaxCrossEntropy(), l2(0.1));
+    const of = program(wide, 'train', 128, { features: 'u8', threads: 2 }, new Adam());
+    const groups = of.instructions.flatMap(({ turn, kernel, arguments: list }) =>
+      turn ? [`${kernel} ${(list[0] as Tensor).name}`] : [],
+    );
+    expect(groups).toEqual([
+      'denseBackwardWeight 0.weight',
+      'denseBackwardBias 2.bias',
+      'denseBackwardWeight 2.weight',
+      'denseBackwardBias 4.bias',
+      'denseBackwardWeight 4.weight',
+    ]);
+    expect(findRelatedGroups(of)).toBeUndefined();
+    expect(findRace(of, 2, [128])).toBeUndefined();
+    // Each update comes behind the gradient that it reads.
+    const names = of.instructions.map(({ kernel, arguments: list }) => `${kernel} ${(list[0] as Tensor).name}`);
+    const at = names.indexOf('denseBackwardWeight 2.weight');
+    expect(names.slice(at, at + 3)).toEqual([names[at], 'penaltyGradient 2.weight', 'adam parameters of 2.weight']);
+
+    const small = model([784], [dense(512), relu(), dense(512), relu(), dense(10)]);
+    const without = program(small, 'train', 128, { features: 'u8', threads: 2 }, new Adam());
+    expect(without.instructions.some(({ turn }) => turn)).toBe(false);
+  });
+
+  it('what lies between two instructions that need each other belongs to them', () => {
+    const length = 1 << 20;
+    const at = (index: number) => fixedTensor(`p${index}`, 'parameter', length, index * length);
+    const copy = (to: number, from: number) => ({
+      kernel: 'identity' as const,
+      arguments: [at(to), at(from), length],
+      barrier: false,
+      guard: false,
+    });
+    const list = schedule([copy(0, 4), copy(1, 5), copy(2, 0), copy(3, 6)], 1);
+    expect(list.map(({ turn }) => turn === true)).toEqual([false, false, false, true]);
+  });
+
+  it('never in instructions that need each other: clipping to a norm needs all gradients', () => {
+    const wide = model([784], [dense(2048), batchNorm(), relu(), dense(1024), relu(), dense(10)]);
+    for (const optimizer of [new Sgd({ clipNorm: 1 }), new Sgd({ clipValue: 1, momentum: 0.9 }), new Adam({ amsGrad: true })]) {
+      const of = program(wide, 'train', 64, { features: 'u8', threads: 2 }, optimizer);
+      expect(findRelatedGroups(of)).toBeUndefined();
+      expect(findRace(of, 2, [64])).toBeUndefined();
+      const guard = of.instructions.findIndex((instruction) => instruction.guard);
+      const update = of.instructions.findIndex(({ kernel }) => kernel === 'sgd' || kernel === 'amsGrad');
+      expect(update).toBeGreaterThan(guard);
     }
   });
 

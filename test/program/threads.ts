@@ -145,3 +145,32 @@ export function findRace(
   }
   return undefined;
 }
+
+/**
+ * The first pair of instructions of one phase that belong to different groups, which threads may run in any order, although one touches
+ * what the other writes; undefined where there is none.
+ */
+export function findRelatedGroups(program: Program): string | undefined {
+  const rows = program.request.capacity;
+  let open: { name: string; group: number; touch: Touch }[] = [];
+  let group = 0;
+  for (const [index, instruction] of program.instructions.entries()) {
+    if (instruction.barrier) open = [];
+    if (instruction.turn) group++;
+    // In the meeting, before all groups.
+    if (signatureOf(instruction.kernel).axis === undefined) continue;
+    const name = `${index} ${instruction.kernel}`;
+    for (const touch of touches(instruction, 0, 1, rows, 0)) {
+      const other = open.find(
+        (candidate) =>
+          candidate.group !== group &&
+          (candidate.touch.write || touch.write) &&
+          candidate.touch.block === touch.block &&
+          overlap(candidate.touch.spans, touch.spans),
+      );
+      if (other !== undefined) return `${other.name} and ${name} in ${touch.block}`;
+      open.push({ name, group, touch });
+    }
+  }
+  return undefined;
+}

@@ -50,13 +50,21 @@ async function exerciseNetwork(round) {
 
 /** A network whose steps are large enough for two threads, its first layer shared out by inputs. */
 async function exerciseThreads() {
-  const images = { length: 90, shape: [512], features: new Uint8Array(90 * 512), labels: new Int32Array(90), scale: 1, offset: 0 };
+  const images = {
+    length: 90,
+    shape: [512],
+    features: new Uint8Array(90 * 512),
+    labels: new Int32Array(90),
+    scale: 1,
+    offset: 0,
+  };
   for (let i = 0; i < images.features.length; i++) images.features[i] = (i * 7) % 256;
   const layers = [dense(96), relu(), dense(96), batchNorm(), relu(), dense(3)];
   const network = new Network({ input: [512], layers, loss: softmaxCrossEntropy(), seed: 1, backend: 'native' });
   await network.fit(images, { epochs: 3, batchSize: 32, optimizer: new Adam({ learningRate: 1e-3 }) });
   await network.fit(images, { epochs: 2, batchSize: 32, optimizer: new Sgd({ clipNorm: 1 }), profile: true });
-  if (cores > 1 && !String(network.program).includes('denseForwardParts')) throw new Error('expected a program for several threads');
+  if (cores > 1 && !String(network.program).includes('denseForwardParts'))
+    throw new Error('expected a program for several threads');
   network.dispose();
 }
 

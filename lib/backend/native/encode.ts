@@ -10,7 +10,7 @@ import { Stream } from '../../random.js';
 
 const VERSION = 2;
 const tag = { none: 0, buffer: 1, feed: 2, number: 3, rows: 4, sourceRows: 5, scale: 6, offset: 7, scalar: 8, step: 9 } as const;
-const flag = { barrier: 1, guard: 2 } as const;
+const flag = { barrier: 1, guard: 2, turn: 4 } as const;
 /** Blocks of memory in the order in which they are handed over. */
 export const segments = ['parameter', 'gradient', 'state', 'moment', 'work', 'metric'] as const;
 
@@ -33,7 +33,8 @@ export function encode(program: Program): Float64Array {
   const { capacity } = program.request;
   const words = [VERSION, program.instructions.length, capacity, program.scalarCount, Stream.shuffle];
   for (const instruction of program.instructions) {
-    const flags = (instruction.barrier ? flag.barrier : 0) | (instruction.guard ? flag.guard : 0);
+    const flags =
+      (instruction.barrier ? flag.barrier : 0) | (instruction.guard ? flag.guard : 0) | (instruction.turn ? flag.turn : 0);
     words.push(kernelNames.indexOf(instruction.kernel), flags, instruction.grain ?? 0, instruction.arguments.length);
     for (const argument of instruction.arguments) words.push(...encodeArgument(argument, capacity));
   }
