@@ -50,7 +50,7 @@ export class Profile {
     const micro = (seconds: number) => ((1e6 * seconds) / this.steps).toFixed(2);
     const rows = this.instructions.map((line) => [
       line.kernel,
-      line.buffers.split(' ')[0] ?? '',
+      line.output,
       String(this.steps),
       micro(line.seconds),
       micro(line.waited),

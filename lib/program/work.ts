@@ -6,6 +6,8 @@ export interface ListedInstruction {
   readonly kernel: string;
   /** Buffers with their shapes, outputs first, such as `y[64×100]`. */
   readonly buffers: string;
+  /** The first of them. */
+  readonly output: string;
   /** Bytes of all buffers that the call touches. */
   readonly bytes: number;
   /** Floating-point operations: two a multiplication for matrix products and convolutions, one an output element for the rest. */
@@ -55,5 +57,5 @@ export function describeInstruction(instruction: Instruction, capacity: number):
   const factors = products[instruction.kernel];
   const flops = factors === undefined ? outputs : 2 * factors.reduce((product, name) => product * dimension(name), 1);
   const { kernel, barrier } = instruction;
-  return { kernel, buffers: buffers.join(' '), bytes: total, flops, product: factors !== undefined, barrier };
+  return { kernel, buffers: buffers.join(' '), output: buffers[0] ?? '', bytes: total, flops, product: factors !== undefined, barrier };
 }
