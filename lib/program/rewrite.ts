@@ -122,7 +122,7 @@ function convolveInputGradients(instructions: Instruction[]): Instruction[] {
 }
 
 /** The products of the shares together are this many times smaller than the weights, or more. */
-const WEIGHTS_TO_PRODUCTS = 4;
+const WEIGHTS_TO_PRODUCTS = 3;
 
 /**
  * The layer after the gather, in training. Shared out by rows, each thread reads weights of which the others have just updated

@@ -57,5 +57,13 @@ export function describeInstruction(instruction: Instruction, capacity: number):
   const factors = products[instruction.kernel];
   const flops = factors === undefined ? outputs : 2 * factors.reduce((product, name) => product * dimension(name), 1);
   const { kernel, barrier } = instruction;
-  return { kernel, buffers: buffers.join(' '), output: buffers[0] ?? '', bytes: total, flops, product: factors !== undefined, barrier };
+  return {
+    kernel,
+    buffers: buffers.join(' '),
+    output: buffers[0] ?? '',
+    bytes: total,
+    flops,
+    product: factors !== undefined,
+    barrier,
+  };
 }

@@ -242,9 +242,9 @@ describe('the first layer is shared out by inputs', () => {
 
   it('where threads train it and its products are small beside the weights', () => {
     expect(first(64, 2, plain)).toEqual(split);
-    expect(first(98, 2, plain)).toEqual(split);
-    expect(first(99, 2, plain)[0]).toBe('gatherBytes');
-    expect(first(64, 4, plain)[0]).toBe('gatherBytes');
+    expect(first(130, 2, plain)).toEqual(split);
+    expect(first(131, 2, plain)[0]).toBe('gatherBytes');
+    expect(first(64, 5, plain)[0]).toBe('gatherBytes');
   });
 
   it('but not on one thread, nor where the work pays for one only', () => {
