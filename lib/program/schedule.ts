@@ -51,9 +51,14 @@ function accesses(instruction: Instruction, capacity: number): Access[] {
   });
 }
 
+/** One touches what the other writes. */
+function related(a: Access, b: Access): boolean {
+  return a.storage === b.storage && a.begin < b.end && b.begin < a.end && (a.write || b.write);
+}
+
+/** One touches what the other writes on another thread. */
 function conflict(a: Access, b: Access): boolean {
-  const overlap = a.storage === b.storage && a.begin < b.end && b.begin < a.end;
-  return overlap && (a.write || b.write) && (a.partition !== b.partition || a.partition === 'whole');
+  return related(a, b) && (a.partition !== b.partition || a.partition === 'whole');
 }
 
 /** Marks the instructions that need a barrier before them, for a list that is run again and again. */
@@ -96,10 +101,6 @@ function totalsAtMeeting(instructions: readonly Instruction[]): readonly Instruc
   return [...instructions.slice(0, meeting), ...moved, ...instructions.slice(meeting, first), ...instructions.slice(last + 1)];
 }
 
-function overlap(a: Access, b: Access): boolean {
-  return a.storage === b.storage && a.begin < b.end && b.begin < a.end && (a.write || b.write);
-}
-
 /**
  * Each instruction of the update behind the last one that it depends on, so that it finds a gradient still in the cache. None
  * comes before the guard.
@@ -112,7 +113,7 @@ function updatesBehindGradients(instructions: readonly Instruction[], capacity: 
     const { instruction, touched } = list[i];
     if (instruction.grain === undefined) continue;
     let at = i;
-    while (at > guard + 1 && !list[at - 1].touched.some((other) => touched.some((mine) => overlap(mine, other)))) at--;
+    while (at > guard + 1 && !list[at - 1].touched.some((other) => touched.some((mine) => related(mine, other)))) at--;
     list.splice(at, 0, ...list.splice(i, 1));
   }
   return list.map(({ instruction }) => instruction);
@@ -147,10 +148,10 @@ function markTurns(instructions: readonly Instruction[], capacity: number): void
       groups = [];
     }
     const touched = accesses(instruction, capacity);
-    const related = groups.findIndex((group) => group.touched.some((other) => touched.some((mine) => overlap(mine, other))));
-    if (related < 0) groups.push({ first: instruction, touched });
+    const own = groups.findIndex((group) => group.touched.some((other) => touched.some((mine) => related(mine, other))));
+    if (own < 0) groups.push({ first: instruction, touched });
     // What lies between the two belongs to them now.
-    else groups[related].touched.push(...groups.splice(related + 1).flatMap((group) => group.touched), ...touched);
+    else groups[own].touched.push(...groups.splice(own + 1).flatMap((group) => group.touched), ...touched);
   }
   markGroups(groups);
 }

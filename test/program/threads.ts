@@ -27,6 +27,11 @@ function overlap(a: readonly Span[], b: readonly Span[]): boolean {
   return false;
 }
 
+/** One touches what the other writes. */
+function clash(a: Touch, b: Touch): boolean {
+  return (a.write || b.write) && a.block === b.block && overlap(a.spans, b.spans);
+}
+
 const bytes = { f32: 4, f64: 8, i32: 4, u8: 1 } as const;
 const SOURCE_ROWS = 1 << 20;
 
@@ -129,13 +134,7 @@ export function findRace(
       for (let part = 0; part < parts; part++) {
         const mine = touches(instruction, part, parts, rows, begin);
         for (const touch of mine) {
-          const other = open.find(
-            (candidate) =>
-              candidate.part !== part &&
-              (candidate.touch.write || touch.write) &&
-              candidate.touch.block === touch.block &&
-              overlap(candidate.touch.spans, touch.spans),
-          );
+          const other = open.find((candidate) => candidate.part !== part && clash(candidate.touch, touch));
           if (other !== undefined) return `${other.name} (thread ${other.part}) and ${name} (thread ${part}) in ${touch.block}`;
         }
         open.push(...mine.map((touch) => ({ name, part, touch })));
@@ -161,13 +160,7 @@ export function findRelatedGroups(program: Program): string | undefined {
     if (signatureOf(instruction.kernel).axis === undefined) continue;
     const name = `${index} ${instruction.kernel}`;
     for (const touch of touches(instruction, 0, 1, rows, 0)) {
-      const other = open.find(
-        (candidate) =>
-          candidate.group !== group &&
-          (candidate.touch.write || touch.write) &&
-          candidate.touch.block === touch.block &&
-          overlap(candidate.touch.spans, touch.spans),
-      );
+      const other = open.find((candidate) => candidate.group !== group && clash(candidate.touch, touch));
       if (other !== undefined) return `${other.name} and ${name} in ${touch.block}`;
       open.push({ name, group, touch });
     }
