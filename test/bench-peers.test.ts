@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { describeMachine } from '../bench/machine.js';
 import { checkPeerBars, peerBars } from '../bench/peers/bars.js';
 import { reasonOf } from '../bench/peers/installation.js';
-import { rank } from '../bench/peers/measurement.js';
+import { rank, settingsOf } from '../bench/peers/measurement.js';
 import { parsePeerOptions } from '../bench/peers/options.js';
 import { crossEntropy } from '../bench/peers/outputs.js';
-import { findPeer, peers, type Setting } from '../bench/peers/peers.js';
-import { peerEnvironment } from '../bench/peers/processes.js';
+import { findPeer, peers } from '../bench/peers/peers.js';
+import { type PlacedSetting, peerEnvironment } from '../bench/peers/processes.js';
 import { blasnetRatio, renderPeerReport } from '../bench/peers/report.js';
 import type { EntrantResult, PeerResults } from '../bench/peers/results.js';
 import { lastLine } from '../bench/processes.js';
@@ -14,7 +14,7 @@ import { findWorkload, workloads } from '../bench/workloads.js';
 
 describe('options', () => {
   it('has defaults, and refuses what makes no sense', () => {
-    expect(parsePeerOptions([])).toMatchObject({ rounds: 5, seconds: 3, python: 'python3', peers: peers.map(({ id }) => id) });
+    expect(parsePeerOptions([])).toMatchObject({ rounds: 5, seconds: 3, pythons: ['python3'], peers: peers.map(({ id }) => id) });
     expect(parsePeerOptions(['--quick', '--peers', 'pytorch,jax-js'])).toMatchObject({ rounds: 1, peers: ['pytorch', 'jax-js'] });
     expect(parsePeerOptions(['--help'])).toBeUndefined();
     expect(parsePeerOptions(['--check'])).toMatchObject({ check: true });
@@ -198,7 +198,11 @@ describe('bars', () => {
 });
 
 describe('the trial of settings', () => {
-  const setting = (name: string, threads: string): Setting => ({ name, environment: { OMP_NUM_THREADS: threads } });
+  const setting = (name: string, threads: string, command = 'python3'): PlacedSetting => ({
+    name,
+    environment: { OMP_NUM_THREADS: threads },
+    command,
+  });
   const rates: Record<string, number> = { a: 1, b: 5, c: 4, d: 2, e: 3 };
   const settings = [setting('a', '1'), setting('b', '2'), setting('c', '1'), setting('d', '2'), setting('e', '1')];
 
@@ -213,6 +217,23 @@ describe('the trial of settings', () => {
       ['b', 'd'],
     ]);
     expect(ranked.map(({ name }) => name)).toEqual(['b', 'c', 'e', 'd', 'a']);
+  });
+
+  it('takes every version of a peer, each with its own program', async () => {
+    const jax = findPeer('jax');
+    const installed = (version: string) => ({ version, command: `python-${version}` });
+    const one = settingsOf({ peer: jax, installations: [installed('0.9')] }, findWorkload('P1'), 1);
+    expect(one.map(({ name, command }) => [name, command])).toContainEqual(['oneDNN', 'python-0.9']);
+    const two = settingsOf({ peer: jax, installations: [installed('0.9'), installed('0.10')] }, findWorkload('P1'), 1);
+    expect(two).toHaveLength(2 * one.length);
+    const names = two.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(['0.9', '0.9, oneDNN', '0.10', '0.10, oneDNN']));
+    const asked: number[] = [];
+    await rank([setting('a', '1', 'old'), setting('b', '1', 'new')], async (shared) => {
+      asked.push(shared.length);
+      return shared.map(() => ({ samplesPerSecond: 1 }));
+    });
+    expect(asked).toEqual([1, 1]);
   });
 
   it('leaves out what fails, and says why where all do', async () => {

@@ -9,8 +9,19 @@ const execute = promisify(execFile);
 /** An installation that takes longer hangs. */
 const LONGEST = 10 * 60_000;
 
-/** Whether a peer is there: its version, or the reason why not. */
-export type Presence = { readonly version: string } | { readonly missing: string };
+/** A version of a peer, and the program that runs it. */
+export interface Installation {
+  readonly version: string;
+  readonly command: string;
+}
+
+/** Where a peer was found, or the reason why nowhere. */
+export type Presence = readonly Installation[] | { readonly missing: string };
+
+export interface PresentPeer {
+  readonly peer: Peer;
+  readonly installations: readonly Installation[];
+}
 
 /** Where a JavaScript peer's packages are. */
 export function peerFolder({ id }: JavaScriptPeer): string {
@@ -54,7 +65,8 @@ export function reasonOf(error: unknown): string {
 async function installPackages(peer: JavaScriptPeer): Promise<Presence> {
   const folder = peerFolder(peer);
   const version = versionsOf(peer);
-  if (isInstalled(folder, peer)) return { version };
+  const presence = [{ version, command: process.execPath }];
+  if (isInstalled(folder, peer)) return presence;
   console.error(`installing ${version}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -79,20 +91,25 @@ async function installPackages(peer: JavaScriptPeer): Promise<Presence> {
     return { missing: `npm install failed: ${reasonOf(error)}` };
   }
   writeFileSync(join(folder, 'installed'), '');
-  return { version };
+  return presence;
 }
 
-async function findModule({ module, installation }: PythonPeer, python: string): Promise<Presence> {
+async function findModule({ module, installation }: PythonPeer, pythons: readonly string[]): Promise<Presence> {
   const code = `import json, numpy, ${module}; print(json.dumps(${module}.__version__))`;
-  try {
-    return { version: await runCommand<string>(python, ['-c', code], process.env) };
-  } catch (error) {
-    stopping.signal.throwIfAborted();
-    return { missing: `${reasonOf(error)}; ${installation}, or --python of an interpreter that has it` };
+  const found: Installation[] = [];
+  const reasons: string[] = [];
+  for (const command of pythons) {
+    try {
+      found.push({ version: await runCommand<string>(command, ['-c', code], process.env), command });
+    } catch (error) {
+      stopping.signal.throwIfAborted();
+      reasons.push(reasonOf(error));
+    }
   }
+  return found.length > 0 ? found : { missing: `${reasons[0]}; ${installation}, or --python of an interpreter that has it` };
 }
 
 /** Installs packages of the npm registry; looks for what Python needs, which is the user's to install. */
-export function prepare(peer: Peer, python: string): Promise<Presence> {
-  return peer.language === 'javascript' ? installPackages(peer) : findModule(peer, python);
+export function prepare(peer: Peer, pythons: readonly string[]): Promise<Presence> {
+  return peer.language === 'javascript' ? installPackages(peer) : findModule(peer, pythons);
 }

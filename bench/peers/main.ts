@@ -6,34 +6,38 @@ import { describeMachine, readLoad } from '../machine.js';
 import { measureInTurn, runAsProgram } from '../program.js';
 import { EPOCH_SAMPLES, QUICK_SAMPLES } from '../workloads.js';
 import { checkPeerBars } from './bars.js';
-import { prepare } from './installation.js';
+import { type PresentPeer, prepare } from './installation.js';
 import { measureWorkload } from './measurement.js';
 import { help, type PeerOptions, parsePeerOptions } from './options.js';
-import { findPeer, type Peer } from './peers.js';
+import { findPeer } from './peers.js';
 import { renderPeerReport } from './report.js';
 import type { PeerResults, PeerStatus } from './results.js';
 
-async function prepareAll(ids: readonly string[], python: string): Promise<{ present: Peer[]; statuses: PeerStatus[] }> {
-  const present: Peer[] = [];
+async function prepareAll(
+  ids: readonly string[],
+  pythons: readonly string[],
+): Promise<{ present: PresentPeer[]; statuses: PeerStatus[] }> {
+  const present: PresentPeer[] = [];
   const statuses: PeerStatus[] = [];
   for (const peer of ids.map(findPeer)) {
-    const presence = await prepare(peer, python);
-    if ('version' in presence) present.push(peer);
-    else console.error(`${peer.title} takes no part: ${presence.missing}`);
+    const found = await prepare(peer, pythons);
+    const presence = 'missing' in found ? found : { version: found.map(({ version }) => version).join(', ') };
+    if ('missing' in found) console.error(`${peer.title} takes no part: ${found.missing}`);
+    else present.push({ peer, installations: found });
     const remark = peer.remark === undefined ? {} : { remark: peer.remark };
     statuses.push({ peer: peer.id, title: peer.title, ...presence, ...remark });
   }
   return { present, statuses };
 }
 
-async function main({ rounds, seconds, quick, check, python, name, ...options }: PeerOptions): Promise<void> {
+async function main({ rounds, seconds, quick, check, pythons, name, ...options }: PeerOptions): Promise<void> {
   if (!native.available) throw new Error(`blasnet's native backend is missing: ${native.reason}`);
-  const { present, statuses } = await prepareAll(options.peers, python);
+  const { present, statuses } = await prepareAll(options.peers, pythons);
   const settings = { rounds, seconds, quick, learnSamples: quick ? QUICK_SAMPLES : EPOCH_SAMPLES };
   const date = new Date().toISOString().slice(0, 10);
   const before = readLoad();
   const machine = describeMachine([before, before]);
-  const measure = (id: string) => measureWorkload(id, present, settings, { cores: machine.cores, python });
+  const measure = (id: string) => measureWorkload(id, present, settings, machine.cores);
   const workloads = await measureInTurn(options.workloads, measure, (found, remaining) => {
     const load = [before, readLoad()] as const;
     const results: PeerResults = { date, machine: { ...machine, load }, settings, peers: statuses, workloads: found, remaining };

@@ -2,9 +2,9 @@ import { contenderEnvironment, findContender, type Reply, type Request } from '.
 import { runProgram, stopping } from '../processes.js';
 import { median } from '../statistics.js';
 import { findWorkload, type Workload } from '../workloads.js';
-import { reasonOf } from './installation.js';
-import type { Group, Peer, Setting } from './peers.js';
-import { askPeer, type TrialReply, tryPeer } from './processes.js';
+import { type PresentPeer, reasonOf } from './installation.js';
+import type { Group, Peer } from './peers.js';
+import { askPeer, type PlacedSetting, type TrialReply, tryPeer } from './processes.js';
 import type { EntrantResult, Failure, PeerResults, PeerWorkloadResult } from './results.js';
 
 type Speed = Extract<Reply, { kind: 'speed' }>;
@@ -24,12 +24,6 @@ const [SHORT_TRIAL, TRIAL] = [0.4, 1];
 const FINALISTS = 3;
 /** An epoch for loss and accuracy is cut to what takes about so many seconds. */
 const LONGEST_EPOCH = 120;
-
-interface Place {
-  readonly cores: number;
-  /** The interpreter of the Python peers. */
-  readonly python: string;
-}
 
 function titleOf({ title }: Peer, group: Group): string {
   return `${title}, ${group === 'one' ? 'one thread' : 'all threads'}`;
@@ -55,11 +49,11 @@ function blasnetEntrants(workload: string): Entrant[] {
   });
 }
 
-/** Settings that share their environment, so that one process can try them all. */
-function byEnvironment(settings: readonly Setting[]): Setting[][] {
-  const groups = new Map<string, Setting[]>();
+/** Settings that share their program and its environment, so that one process can try them all. */
+function byProcess(settings: readonly PlacedSetting[]): PlacedSetting[][] {
+  const groups = new Map<string, PlacedSetting[]>();
   for (const setting of settings) {
-    const key = JSON.stringify(setting.environment);
+    const key = JSON.stringify([setting.command, setting.environment]);
     groups.set(key, [...(groups.get(key) ?? []), setting]);
   }
   return [...groups.values()];
@@ -67,12 +61,12 @@ function byEnvironment(settings: readonly Setting[]): Setting[][] {
 
 /** Settings by their speed, the fastest first; those that fail drop out, unless all do. */
 export async function rank(
-  settings: readonly Setting[],
-  attempt: (shared: readonly Setting[]) => Promise<TrialReply>,
-): Promise<Setting[]> {
+  settings: readonly PlacedSetting[],
+  attempt: (shared: readonly PlacedSetting[]) => Promise<TrialReply>,
+): Promise<PlacedSetting[]> {
   const errors: unknown[] = [];
-  const rated: { setting: Setting; rate: number }[] = [];
-  for (const shared of byEnvironment(settings)) {
+  const rated: { setting: PlacedSetting; rate: number }[] = [];
+  for (const shared of byProcess(settings)) {
     try {
       for (const [i, result] of (await attempt(shared)).entries()) {
         if ('error' in result) errors.push(new Error(result.error));
@@ -101,35 +95,44 @@ async function tryEach(entrants: readonly Entrant[], seconds: number): Promise<T
   return results;
 }
 
+/** A peer's settings, on each version of it. */
+export function settingsOf({ peer, installations }: PresentPeer, workload: Workload, threads: number): PlacedSetting[] {
+  return installations.flatMap(({ version, command }) =>
+    peer.settings(workload, threads).map((setting) => {
+      const names = [...(installations.length > 1 ? [version] : []), ...(setting.name === '' ? [] : [setting.name])];
+      return { ...setting, name: names.join(', '), command };
+    }),
+  );
+}
+
 /** A peer on so many threads, with the fastest of its settings; a quick run takes the first. */
 async function choose(
-  peer: Peer,
+  present: PresentPeer,
   group: Group,
   workload: Workload,
   { quick, seconds: most }: Settings,
-  { cores, python }: Place,
+  cores: number,
 ): Promise<Entrant> {
+  const { peer } = present;
   const threads = group === 'one' ? 1 : cores;
-  const entrant = (setting: Setting): Entrant => ({
+  const entrant = (setting: PlacedSetting): Entrant => ({
     entrant: peer.id,
     title: titleOf(peer, group),
     group,
     setting: setting.name,
-    ask: (task) => askPeer(peer, setting, python, { workload, task, threads }),
+    ask: (task) => askPeer(peer, setting, { workload, task, threads }),
   });
-  const settings = peer.settings(workload, threads);
+  const settings = settingsOf(present, workload, threads);
   if (quick || settings.length === 1) return entrant(settings[0]);
   console.error(`${workload.id}: ${titleOf(peer, group)}: ${settings.length} settings`);
-  const trial = (candidates: readonly Setting[], wished: number) => {
+  const trial = (candidates: readonly PlacedSetting[], wished: number) => {
     const seconds = Math.min(wished, most);
     return rank(candidates, (shared) =>
-      peer.language === 'python'
-        ? tryPeer(peer, shared, python, { workload, threads, seconds })
-        : tryEach(shared.map(entrant), seconds),
+      peer.language === 'python' ? tryPeer(peer, shared, { workload, threads, seconds }) : tryEach(shared.map(entrant), seconds),
     );
   };
   // A first trial saves time only where settings share processes.
-  const isLong = settings.length > FINALISTS && byEnvironment(settings).length < settings.length;
+  const isLong = settings.length > FINALISTS && byProcess(settings).length < settings.length;
   const finalists = isLong ? (await trial(settings, SHORT_TRIAL)).slice(0, FINALISTS) : settings;
   return entrant((await trial(finalists, TRIAL))[0]);
 }
@@ -145,9 +148,9 @@ async function learned(entrant: Entrant, workload: Workload, rate: number, setti
 /** One workload: the peers' settings are tried, then blasnet and the peers run in turn. */
 export async function measureWorkload(
   id: string,
-  peers: readonly Peer[],
+  peers: readonly PresentPeer[],
   settings: Settings,
-  place: Place,
+  cores: number,
 ): Promise<PeerWorkloadResult> {
   const workload = findWorkload(id);
   const failures: Failure[] = [];
@@ -159,10 +162,11 @@ export async function measureWorkload(
     say(`${title} failed: ${reasonOf(error)}`);
   };
 
-  for (const peer of peers.filter(({ workloads }) => workloads.includes(id))) {
+  for (const present of peers.filter(({ peer }) => peer.workloads.includes(id))) {
+    const { peer } = present;
     for (const group of peer.groups) {
       try {
-        entrants.push(await choose(peer, group, workload, settings, place));
+        entrants.push(await choose(present, group, workload, settings, cores));
       } catch (error) {
         fail({ entrant: peer.id, title: titleOf(peer, group), group }, error);
       }

@@ -10,8 +10,8 @@ export interface PeerOptions {
   readonly seconds: number;
   readonly quick: boolean;
   readonly check: boolean;
-  /** The interpreter of the Python peers. */
-  readonly python: string;
+  /** Interpreters of the Python peers. */
+  readonly pythons: readonly string[];
   readonly name: string | undefined;
 }
 
@@ -24,7 +24,7 @@ export const help = `npm run bench:peers -- [options]
   --seconds S        timing of a contender in a round (default 3)
   --quick            one round of 0.5 s: shows that the benchmark works
   --check            exit with status 1 when a bar is missed
-  --python PATH      the interpreter of the Python peers (default python3)
+  --python PATH,...  interpreters of the Python peers (default python3); of several versions of a peer the fastest takes part
   --name NAME        keep the results as bench/results/<date>-NAME-peers.{json,md}, not latest.peers.{json,md}`;
 
 /** Undefined when help is asked for; throws for anything that makes no sense. */
@@ -44,7 +44,7 @@ export function parsePeerOptions(args: readonly string[]): PeerOptions | undefin
     },
   });
   if (values.help) return undefined;
-  const { quick, check, python } = values;
+  const { quick, check } = values;
   return {
     workloads: workloadIds(values.workloads),
     peers: values.peers.split(',').map((id) => findPeer(id).id),
@@ -52,7 +52,7 @@ export function parsePeerOptions(args: readonly string[]): PeerOptions | undefin
     seconds: positive('seconds', values.seconds ?? (quick ? '0.5' : '3')),
     quick,
     check,
-    python,
+    pythons: values.python.split(','),
     name: machineName(values.name),
   };
 }

