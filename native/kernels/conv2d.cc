@@ -1,6 +1,8 @@
-// Convolution over images, in the way that suits its sizes: as the dense layer, directly, or in blocks of patches.
+// Convolution over images, in the way that suits its sizes: as the dense layer, in planes, directly, or in blocks of patches.
 #include "conv2d_direct.h"
+#include "conv2d_direct_input.h"
 #include "conv2d_patches.h"
+#include "conv2d_planes.h"
 #include "geometry.h"
 #include "kernels.h"
 
@@ -30,6 +32,8 @@ void conv2dForward(float* y, const float* x, const float* w, const float* b, int
   if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
     denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, begin * pixels, end * pixels);
+  } else if (isPlanar(g, filters)) {
+    planesForward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else if (isDirect(g, filters)) {
     directForward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else {
@@ -51,6 +55,8 @@ void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t row
   } else if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
     denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, begin * pixels, end * pixels);
+  } else if (isDirectInput(g, filters)) {
+    directBackwardInput(dx, dy, w, g, filters, begin, end);
   } else {
     patchesBackwardInput(dx, dy, w, g, filters, begin, end);
   }
@@ -86,6 +92,8 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
   const bool isWhole = patch % g.windowRow() == 0 && patch / g.windowRow() == g.windowHeight;
   if (isWhole && patchesAreInput(g)) {
     denseBackwardWeight(dw, x, dy, pixels, patch, filters, begin, end);
+  } else if (isWhole && isPlanar(g, filters)) {
+    planesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   } else if (isWhole && isDirect(g, filters)) {
     directBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   } else {

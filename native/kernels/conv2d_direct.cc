@@ -1,4 +1,4 @@
-// The rows of the image that one row of the output sees are copied with their padding into a band; there each window row is a
+// The rows of the image that some rows of the output see are copied with their padding into a band; there each window row is a
 // run of neighbours, and the sums run in registers with the filters in the lanes of a vector.
 #include "conv2d_direct.h"
 
@@ -31,10 +31,18 @@ void copy(float* y, const float* x, int64_t n) {
   for (int64_t j = 0; j < n; j++) y[j] = x[j];
 }
 
-// band: windowHeight x bandRow <- what output row oy sees of an image. The padding beside the image is 0 already.
-void fillBand(float* band, const float* image, const Geometry& g, int64_t oy) {
-  const int64_t row = g.width * g.channels, length = bandRow(g), pad = g.padLeft * g.channels;
-  for (int64_t ky = 0; ky < g.windowHeight; ky++, band += length) {
+// Output rows that share a band.
+int64_t rowsPerBand(const Geometry& g) {
+  const int64_t most = g.strideHeight > 0 ? (bandElements / bandRow(g) - g.windowHeight) / g.strideHeight + 1 : 1;
+  return larger(1, smaller(most, g.outHeight));
+}
+
+int64_t bandHeight(const Geometry& g, int64_t rows) { return (rows - 1) * g.strideHeight + g.windowHeight; }
+
+// band: bandHeight x bandRow <- what `rows` output rows from oy on see of an image. The padding beside the image is 0 already.
+void fillBand(float* band, const float* image, const Geometry& g, int64_t oy, int64_t rows) {
+  const int64_t row = g.width * g.channels, length = bandRow(g), pad = g.padLeft * g.channels, height = bandHeight(g, rows);
+  for (int64_t ky = 0; ky < height; ky++, band += length) {
     const int64_t iy = oy * g.strideHeight + ky - g.padTop;
     if (iy < 0 || iy >= g.height) {
       clear(band, length);
@@ -138,13 +146,14 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
   alignas(64) float band[bandElements];
   alignas(64) float lastRow[bandElements];
   int32_t offsets[longestPatch];
-  const int64_t patch = g.patch(), row = g.outWidth * filters, groups = groupsFor(filters);
+  const int64_t patch = g.patch(), row = g.outWidth * filters, groups = groupsFor(filters), step = g.strideHeight * bandRow(g);
+  const int64_t most = rowsPerBand(g);
   fillOffsets(offsets, g, 0, patch);
   for (int64_t i = 0; i < groups; i++) pack(weights + i * patch * lanes, w + groupStart(i, filters), patch, filters);
-  clear(band, g.windowHeight * bandRow(g));
+  clear(band, bandHeight(g, most) * bandRow(g));
   for (int64_t image = begin; image < end; image++) {
     for (int64_t oy = 0; oy < g.outHeight; oy++) {
-      fillBand(band, x + image * g.imageSize(), g, oy);
+      if (oy % most == 0) fillBand(band, x + image * g.imageSize(), g, oy, smaller(most, g.outHeight - oy));
       // With few filters a vector reaches into the pixels that follow, which are written later; not so at the end.
       const int64_t at = (image * g.outHeight + oy) * row;
       const bool crosses = at + row + larger(0, lanes - filters) > end * g.outHeight * row;
@@ -154,7 +163,7 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
         Group group = {weights + i * patch * lanes, Lanes{}};
         if (b != nullptr)
           __builtin_memcpy(&group.bias, b + first, static_cast<uint64_t>(smaller(filters, lanes)) * sizeof(float));
-        outputRow(out + first, band, group, offsets, g, filters);
+        outputRow(out + first, band + oy % most * step, group, offsets, g, filters);
       }
       if (crosses) copy(y + at, lastRow, row);
       activate(y + at, row, activation, slope);
@@ -164,20 +173,22 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
 
 namespace {
 
-// Adds the products of a row of dy with what `tile` elements of the patch see of the band.
-// sums: tile x lanes, of which the first `count` are wanted; dy: a group of filters of the row's first pixel.
+// Adds the products of `rows` rows of dy with what `tile` elements of the patch see of the band.
+// sums: tile x lanes, of which the first `count` are wanted; dy: a group of filters of the first pixel.
 template <int tile>
 BLASNET_INLINE void addProducts(float* sums, const float* band, const float* dy, const int32_t* offsets, const Geometry& g,
-                                int64_t filters, int64_t count) {
-  const int64_t step = g.strideWidth * g.channels;
+                                int64_t filters, int64_t count, int64_t rows) {
+  const int64_t step = g.strideWidth * g.channels, down = g.strideHeight * bandRow(g);
   const float* in[tile];
   Lanes sum[tile] = {};
 #pragma GCC unroll 16
   for (int t = 0; t < tile; t++) in[t] = band + offsets[t < count ? t : 0];
-  for (int64_t ox = 0; ox < g.outWidth; ox++) {
-    const Lanes d = load<lanes>(dy + ox * filters);
+  for (int64_t row = 0; row < rows; row++, dy += g.outWidth * filters) {
+    for (int64_t ox = 0; ox < g.outWidth; ox++) {
+      const Lanes d = load<lanes>(dy + ox * filters);
 #pragma GCC unroll 16
-    for (int t = 0; t < tile; t++) sum[t] += in[t][ox * step] * d;
+      for (int t = 0; t < tile; t++) sum[t] += in[t][row * down + ox * step] * d;
+    }
   }
 #pragma GCC unroll 16
   for (int t = 0; t < tile; t++) {
@@ -186,10 +197,10 @@ BLASNET_INLINE void addProducts(float* sums, const float* band, const float* dy,
 }
 
 template <int tile>
-__attribute__((noinline)) void addRow(float* sums, const float* band, const float* dy, const int32_t* offsets, const Geometry& g,
-                                      int64_t filters, int64_t columns) {
+__attribute__((noinline)) void addRows(float* sums, const float* band, const float* dy, const int32_t* offsets, const Geometry& g,
+                                       int64_t filters, int64_t columns, int64_t rows) {
   for (int64_t column = 0; column < columns; column += tile) {
-    addProducts<tile>(sums + column * lanes, band, dy, offsets + column, g, filters, smaller(tile, columns - column));
+    addProducts<tile>(sums + column * lanes, band, dy, offsets + column, g, filters, smaller(tile, columns - column), rows);
   }
 }
 
@@ -201,26 +212,32 @@ void directBackwardWeight(float* dw, const float* x, const float* dy, const Geom
   alignas(64) float band[bandElements];
   alignas(64) float lastRow[bandElements];
   int32_t offsets[longestPatch];
-  const int64_t row = g.outWidth * filters, columns = end - begin, groups = groupsFor(filters);
+  const int64_t row = g.outWidth * filters, columns = end - begin, groups = groupsFor(filters), most = rowsPerBand(g);
   const bool nines = (columns + 8) / 9 * 9 < (columns + 7) / 8 * 8;
+  const auto add = [&](const float* seen, const float* in, int64_t count) {
+    for (int64_t i = 0; i < groups; i++) {
+      float* sums = total + i * columns * lanes;
+      const float* group = in + groupStart(i, filters);
+      nines ? addRows<9>(sums, seen, group, offsets, g, filters, columns, count)
+            : addRows<8>(sums, seen, group, offsets, g, filters, columns, count);
+    }
+  };
   fillOffsets(offsets, g, begin, end);
   clear(total, groups * columns * lanes);
-  clear(band, g.windowHeight * bandRow(g));
+  clear(band, bandHeight(g, most) * bandRow(g));
   for (int64_t image = 0; image < rows; image++) {
-    for (int64_t oy = 0; oy < g.outHeight; oy++) {
-      fillBand(band, x + image * g.imageSize(), g, oy);
+    for (int64_t oy = 0; oy < g.outHeight; oy += most) {
+      const int64_t count = smaller(most, g.outHeight - oy);
+      fillBand(band, x + image * g.imageSize(), g, oy, count);
       // With few filters a vector reaches into the pixels that follow, and its last lanes are of no use; not so at the end.
-      const int64_t at = (image * g.outHeight + oy) * row, beyond = larger(0, lanes - filters);
-      const bool crosses = at + row + beyond > rows * g.outHeight * row;
-      if (crosses) {
-        copy(lastRow, dy + at, row);
-        clear(lastRow + row, beyond);
-      }
-      for (int64_t i = 0; i < groups; i++) {
-        const float* in = (crosses ? lastRow : dy + at) + groupStart(i, filters);
-        float* sums = total + i * columns * lanes;
-        nines ? addRow<9>(sums, band, in, offsets, g, filters, columns) : addRow<8>(sums, band, in, offsets, g, filters, columns);
-      }
+      const float* in = dy + (image * g.outHeight + oy) * row;
+      const int64_t beyond = larger(0, lanes - filters);
+      const bool crosses = beyond > 0 && image == rows - 1 && oy + count == g.outHeight;
+      add(band, in, crosses ? count - 1 : count);
+      if (!crosses) continue;
+      copy(lastRow, in + (count - 1) * row, row);
+      clear(lastRow + row, beyond);
+      add(band + (count - 1) * g.strideHeight * bandRow(g), lastRow, 1);
     }
   }
   for (int64_t i = 0; i < groups; i++) {

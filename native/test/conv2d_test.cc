@@ -101,6 +101,32 @@ TEST(conv2dOfLargerShapes) {
   checkCase(Case2d({2, 6, 6, 3, 3, 3, 1, 1, 2, 2, 0, 0}, 4, random));
 }
 
+// One channel and few filters, whose rows of pixels fill one vector, some, or a part of the last one.
+TEST(conv2dOfFewFilters) {
+  Random random(27);
+  for (int64_t filters = 1; filters <= 9; filters++) {
+    for (const int64_t width : {7, 8, 15, 16, 17, 28, 32, 33, 50}) {
+      const int64_t window = 1 + random.word() % 5, pad = random.word() % 3, stride = 1 + random.word() % 3;
+      const int64_t height = 9 + random.word() % 3;
+      checkCase(Case2d({3, height, width, 1, outputSize(height, window, stride, pad, random), width + 2 * pad - window + 1,
+                        window, window, stride, 1, pad, pad},
+                       filters, random));
+    }
+  }
+}
+
+// Windows whose rows fill one to four vectors of any instruction set, and a part of the last one, of one row and of many.
+TEST(conv2dOfShortWindows) {
+  Random random(28);
+  for (int64_t row = 1; row <= 66; row += 1 + random.word() % 4) {
+    const int64_t width = 1 + random.word() % 5, channels = (row + width - 1) / width, height = 1 + random.word() % 8;
+    const int64_t stride = 1 + random.word() % 3, padTop = random.word() % 3, padLeft = random.word() % 3;
+    checkCase(Case2d({2, 10, 11, channels, outputSize(10, height, stride, padTop, random),
+                      outputSize(11, width, stride, padLeft, random), height, width, stride, stride, padTop, padLeft},
+                     1 + random.word() % 20, random));
+  }
+}
+
 // Sizes of zero, and sizes that no layer would ask for: all pixels are padding, strides and windows of zero, windows whose
 // far ends are out of reach of 32 bits.
 TEST(conv2dOfStrangeShapes) {
@@ -175,6 +201,29 @@ TEST(conv2dKeepsNaN) {
         const int64_t oy = i / 15, ox = i / 3 % 5;
         CHECK(std::isnan(y[i]) == (oy >= 1 && oy <= 3 && ox <= 2));
       }
+    }
+  }
+}
+
+// An infinite gradient reaches the inputs of its window and the weights that it met, and no other.
+TEST(conv2dKeepsInfinity) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const auto& [s, filters] :
+       {std::pair(Images{2, 6, 7, 5, 6, 7, 3, 3, 1, 1, 1, 1}, 4), std::pair(Images{2, 9, 20, 1, 9, 20, 3, 3, 1, 1, 1, 1}, 2)}) {
+    Random random(29);
+    Case2d c(s, filters, random);
+    const int64_t pixel = s.outWidth + 2;
+    c.dy[pixel * filters + 1] = static_cast<float>(infinity);
+    std::vector<bool> met(c.dx.size());
+    s.forEachSeen(pixel, [&](int64_t, int64_t, int64_t position) {
+      for (int64_t i = 0; i < s.channels; i++) met[static_cast<size_t>(position + i)] = true;
+    });
+    for (const KernelSet* set : kernelSets()) {
+      Buffer<float> dx(c.x.size()), dw(c.w.size());
+      c.backwardInput(*set, dx).whole();
+      c.backwardWeight(*set, dw).whole();
+      for (int64_t i = 0; i < dx.size(); i++) CHECK(std::isfinite(dx[i]) != met[static_cast<size_t>(i)]);
+      for (int64_t i = 0; i < dw.size(); i++) CHECK(std::isfinite(dw[i]) == (i % filters != 1));
     }
   }
 }
