@@ -1,5 +1,8 @@
 import type { KernelCase, Operands } from './kernel-case.js';
 
+/** Threads that share out a gradient by images. */
+const PARTS = 2;
+
 /** A window over a batch of images, as the kernels take it. */
 interface Images {
   readonly rows: number;
@@ -62,6 +65,16 @@ function convolution(images: Images, filters: number): KernelCase[] {
       call: (o) => {
         const { x, y, w } = operands(o);
         return ['conv2dBackwardWeight', w, x, y, ...sizes(images), filters, patch];
+      },
+    },
+    {
+      kernel: 'conv2dBackwardParts',
+      shape: `${shape}, in ${PARTS}`,
+      flops,
+      call: (o) => {
+        const [dw, db] = [o.floats(PARTS * patch * filters), o.floats(PARTS * filters)];
+        const { x, y } = operands(o);
+        return ['conv2dBackwardParts', dw, db, x, y, ...sizes(images), filters, patch, PARTS];
       },
     },
   ];

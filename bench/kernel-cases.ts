@@ -128,6 +128,11 @@ const activationCases: KernelCase[] = [
     call: (o) => ['multiply', o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(ELEMENTS), ELEMENTS],
   },
   {
+    kernel: 'sumParts',
+    shape: `${PARTS} × ${ACTIVATIONS}`,
+    call: (o) => ['sumParts', o.floats(ELEMENTS), o.floats(PARTS * ELEMENTS), ELEMENTS, PARTS],
+  },
+  {
     kernel: 'dropoutForward',
     shape: ACTIVATIONS,
     call: (o) => ['dropoutForward', o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(ELEMENTS), ELEMENTS, 2 ** 31, 2, 1, 2, 3],

@@ -9,6 +9,7 @@ type Rule = (instructions: Instruction[], capacity: number, threads: number) => 
 export const rules: readonly { readonly name: string; apply: Rule }[] = [
   { name: 'activation into the kernel before it', apply: fuseActivation },
   { name: 'input gradients of convolutions as convolutions', apply: convolveInputGradients },
+  { name: 'weight gradients of convolutions shared out by images', apply: shareImages },
   { name: 'first layer shared out by inputs', apply: shareInputs },
   { name: 'columns shared out where weights are large', apply: shareColumns },
   { name: 'weight gradients after the chain of input gradients', apply: groupWeightGradients },
@@ -121,6 +122,49 @@ function convolveInputGradients(instructions: Instruction[]): Instruction[] {
   });
 }
 
+/**
+ * The gradients of a convolution's weights and bias. Shared out by weights, every thread reads all images, most of which the others
+ * have just written; by images, each its own, and the sums of weights are small beside what they save.
+ */
+function shareImages(instructions: Instruction[], capacity: number, threads: number): Instruction[] {
+  if (threads < 2) return instructions;
+  const list: Instruction[] = [];
+  for (let i = 0; i < instructions.length; i++) {
+    const instruction = instructions[i];
+    const named = (name: string) => argument(instruction, name) as Argument;
+    if (instruction.kernel !== 'conv2dBackwardWeight' || !fewWeights(instruction, capacity, threads)) {
+      list.push(instruction);
+      continue;
+    }
+    const [patch, filters] = [numberOf(instruction, 'patch'), numberOf(instruction, 'filters')];
+    const dw = named('dw') as Tensor;
+    const parts = (gradient: Tensor, length: number): Tensor => {
+      return { name: `${gradient.name} by images`, storage: 'work', type: 'f32', perRow: 0, fixed: threads * length, offset: -1 };
+    };
+    const sum = (y: Tensor, terms: Tensor, n: number) => call('sumParts', { y, terms, n, parts: threads });
+    const dwParts = parts(dw, patch * filters);
+    const sums = [sum(dw, dwParts, patch * filters)];
+    const bias = instructions[i + 1];
+    let dbParts: Tensor | null = null;
+    if (bias?.kernel === 'denseBackwardBias' && argument(bias, 'dy') === named('dy')) {
+      const db = argument(bias, 'db') as Tensor;
+      dbParts = parts(db, filters);
+      sums.push(sum(db, dbParts, filters));
+      i++;
+    }
+    const names = signatureOf('conv2dBackwardWeight').parameters.map(({ name }) => name);
+    const same = Object.fromEntries(names.map((name) => [name, named(name)]));
+    list.push(call('conv2dBackwardParts', { ...same, dwParts, dbParts, parts: threads }), ...sums);
+  }
+  return list;
+}
+
+/** All shares' weights together are fewer than the outputs. */
+function fewWeights(instruction: Instruction, capacity: number, threads: number): boolean {
+  const pixels = numberOf(instruction, 'outHeight') * numberOf(instruction, 'outWidth');
+  return numberOf(instruction, 'patch') * threads <= capacity * pixels;
+}
+
 /** The products of the shares together are this many times smaller than the weights, or more. */
 const WEIGHTS_TO_PRODUCTS = 3;
 
@@ -177,7 +221,7 @@ function shareColumns(instructions: Instruction[], capacity: number): Instructio
   });
 }
 
-const weightGradients: readonly KernelName[] = ['denseBackwardWeight', 'denseBackwardBias', 'conv2dBackwardWeight'];
+const weightGradients: readonly KernelName[] = ['denseBackwardWeight', 'denseBackwardBias', 'conv2dBackwardWeight', 'sumParts'];
 
 /**
  * A weight gradient that reads a tensor of more elements (4 MB) stays where it is: behind the chain it would keep the

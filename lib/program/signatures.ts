@@ -250,6 +250,7 @@ export const signatures = {
 
   // Elementwise arithmetic.
   multiply: kernel('n', out('y', ['n'], { alias: ['a', 'b'] }), input('a', ['n']), input('b', ['n']), size('n')),
+  sumParts: kernel('n', out('y', ['n']), input('terms', ['parts', 'n']), size('n'), size('parts')),
 
   // Images, channels last. A window is [height, width] with strides and the padding before the first row and column;
   // positions outside the image count as zero (conv2d) or not at all (pooling).
@@ -292,6 +293,21 @@ export const signatures = {
     size('filters'),
     size('patch'),
   ),
+  // The same and the bias's gradient, each share over its images only; sums follow.
+  conv2dBackwardParts: {
+    ...kernel(
+      'parts',
+      out('dwParts', ['parts', 'patch', 'filters']),
+      out('dbParts', ['parts', 'filters'], { optional: true }),
+      input('x', ['rows', 'height', 'width', 'channels'], { along: 'rows' }),
+      input('dy', ['rows', 'outHeight', 'outWidth', 'filters'], { along: 'rows' }),
+      ...geometry(),
+      size('filters'),
+      size('patch'),
+      size('parts'),
+    ),
+    grain: 1,
+  },
   maxPool2dForward: kernel(
     'rows',
     out('y', ['rows', 'outHeight', 'outWidth', 'channels']),

@@ -31,6 +31,7 @@ const products: Partial<Record<KernelName, readonly string[]>> = {
   conv2dForward: convolution,
   conv2dBackwardInput: convolution,
   conv2dBackwardWeight: convolution,
+  conv2dBackwardParts: convolution,
 };
 
 /** An instruction as a person reads it, with what it moves and computes for a batch of `capacity` rows. */

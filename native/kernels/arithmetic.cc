@@ -9,4 +9,15 @@ void multiply(float* y, const float* a, const float* b, int64_t, int64_t begin, 
   for (int64_t i = begin; i < end; i++) y[i] = a[i] * b[i];
 }
 
+// y: n; terms: parts x n.
+void sumParts(float* y, const float* terms, int64_t n, int64_t parts, int64_t begin, int64_t end) noexcept {
+#pragma omp simd
+  for (int64_t i = begin; i < end; i++) y[i] = 0;
+  for (int64_t part = 0; part < parts; part++) {
+    const float* term = terms + part * n;
+#pragma omp simd
+    for (int64_t i = begin; i < end; i++) y[i] += term[i];
+  }
+}
+
 }  // namespace blasnet::BLASNET_SIMD

@@ -5,6 +5,7 @@
 #include "conv2d_planes.h"
 #include "geometry.h"
 #include "kernels.h"
+#include "share.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
@@ -98,6 +99,23 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
     directBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   } else {
     patchesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
+  }
+}
+
+// dwParts: parts x patch x filters; dbParts: parts x filters; the rest as above. A part is a share of the images.
+void conv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const float* dy, int64_t rows, int64_t height,
+                         int64_t width, int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
+                         int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft,
+                         int64_t filters, int64_t patch, int64_t parts, int64_t begin, int64_t end) noexcept {
+  const int64_t image = height * width * channels, pixels = outHeight * outWidth;
+  for (int64_t part = begin; part < end; part++) {
+    const Share mine = share(rows, 1, part, parts);
+    const int64_t count = mine.end - mine.begin;
+    const float* gradient = dy + mine.begin * pixels * filters;
+    conv2dBackwardWeight(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, height, width, channels,
+                         outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop, padLeft, filters,
+                         patch, 0, patch);
+    if (dbParts != nullptr) denseBackwardBias(dbParts + part * filters, gradient, count * pixels, filters, 0, filters);
   }
 }
 

@@ -61,6 +61,7 @@ void softmaxBackward(float* dx, const float* dy, const float* y, int64_t rows, i
 
 // Elementwise arithmetic.
 void multiply(float* y, const float* a, const float* b, int64_t n, int64_t begin, int64_t end) noexcept;
+void sumParts(float* y, const float* terms, int64_t n, int64_t parts, int64_t begin, int64_t end) noexcept;
 
 // Images.
 void conv2dForward(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t height, int64_t width,
@@ -77,6 +78,10 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
                           int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
                           int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t filters,
                           int64_t patch, int64_t begin, int64_t end) noexcept;
+void conv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const float* dy, int64_t rows, int64_t height,
+                         int64_t width, int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
+                         int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft,
+                         int64_t filters, int64_t patch, int64_t parts, int64_t begin, int64_t end) noexcept;
 void maxPool2dForward(float* y, int32_t* winner, const float* x, int64_t rows, int64_t height, int64_t width, int64_t channels,
                       int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight,
                       int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept;

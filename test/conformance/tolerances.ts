@@ -52,7 +52,7 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   // As the dense kernels: the weights are scaled, and what is summed over pixels is of order 10.
   conv2dForward: { '*': within(2e-6, 4e-6) },
   conv2dBackwardInput: { '*': within(2e-6, 4e-6) },
-  conv2dBackwardWeight: { '*': within(2e-6, 2e-5) },
+  ...everyOutput(['conv2dBackwardWeight', 'conv2dBackwardParts'], within(2e-6, 2e-5)),
   // Sums of the gradients of a few windows; `all in one place` sums some forty numbers of order 1.
   maxPool2dBackward: { '*': within(2e-6, 1e-6) },
   ...everyOutput(['avgPool2dForward', 'avgPool2dBackward'], within(2e-6, 1e-6)),
@@ -62,6 +62,8 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   localResponseNormBackward: { '*': within(32 * ROUNDING, 4e-6) },
   // One product; the sums are over the rows.
   preluBackward: { dx: 'bits', dslope: within(1e-6, 4e-6) },
+  // A sum of three numbers at most.
+  sumParts: { '*': within(1e-6, 1e-6) },
   // A sum of up to 20011 numbers, blocked or in double; the absolute part is for columns that cancel.
   denseBackwardBias: { '*': within(1e-6, 4e-6) },
   // A product with a setting that is rounded to float32.

@@ -234,6 +234,30 @@ describe('the update is shared out like the gradients', () => {
   });
 });
 
+describe('weight gradients of convolutions are shared out by images', () => {
+  const kernels = (batch: number, threads: number, layers: LayerSpec[]) =>
+    kernelsOf(program(model([12, 12, 2], [...layers, flatten(), dense(4)]), 'train', batch, { threads }).instructions);
+  const count = (list: readonly string[], kernel: string) => list.filter((name) => name === kernel).length;
+
+  it('with the gradient of the bias, and sums behind the chain', () => {
+    const list = kernels(64, 2, [conv2d(16), relu(), conv2d(16, { bias: false })]);
+    expect(count(list, 'conv2dBackwardParts')).toBe(2);
+    expect(count(list, 'conv2dBackwardWeight')).toBe(0);
+    expect(count(list, 'denseBackwardBias')).toBe(1);
+    expect(count(list, 'sumParts')).toBe(3);
+    expect(list.indexOf('sumParts')).toBeGreaterThan(list.lastIndexOf('conv2dBackwardParts'));
+  });
+
+  it('but not on one thread, nor where all weights together are more than the outputs', () => {
+    expect(kernels(64, 1, [conv2d(16)])).toContain('conv2dBackwardWeight');
+    // Patches of 200 numbers, 9 outputs an image.
+    const large = [conv2d(64, { window: 10 })];
+    expect(kernels(44, 2, large)).toContain('conv2dBackwardWeight');
+    expect(kernels(45, 2, large)).toContain('conv2dBackwardParts');
+    expect(kernels(45, 3, large)).toContain('conv2dBackwardWeight');
+  });
+});
+
 describe('the first layer is shared out by inputs', () => {
   const first = (batch: number, threads: number, layers: LayerSpec[], features: 'u8' | 'f32' = 'u8') =>
     kernelsOf(program(model([784], layers), 'train', batch, { features, threads }).instructions).slice(0, 3);

@@ -55,20 +55,18 @@ function base(tensor: Tensor, begin: number): number {
 
 function touches(instruction: Instruction, part: number, parts: number, rows: number, begin: number): Touch[] {
   const { axis, grain, parameters } = signatureOf(instruction.kernel);
-  const size = (name: string) => value(instruction.arguments[parameters.findIndex((p) => p.name === name)], rows);
-  let range: [number, number] = [0, 1];
-  if (axis === undefined) {
-    if (part !== 0) return [];
-  } else {
-    const argument = instruction.arguments[parameters.findIndex((p) => p.name === axis)];
+  const named = (name: string) => instruction.arguments[parameters.findIndex((p) => p.name === name)];
+  const size = (name: string) => value(named(name), rows);
+  const rangeOf = (dimension: string, runs: number): [number, number] => {
+    const argument = named(dimension);
     const times =
       argument !== null && typeof argument === 'object' && !isTensor(argument) && argument.symbol === 'rows' ? argument.times : 0;
-    range =
-      times > 0
-        ? (share(rows, 1, part, parts).map((row) => row * times) as [number, number])
-        : share(size(axis), instruction.grain ?? grain, part, parts);
-    if (range[0] >= range[1]) return [];
-  }
+    if (times === 0) return share(size(dimension), runs, part, parts);
+    const [from, to] = share(rows, 1, part, parts);
+    return [from * times, to * times];
+  };
+  const range: [number, number] = axis === undefined ? [0, part === 0 ? 1 : 0] : rangeOf(axis, instruction.grain ?? grain);
+  if (range[0] >= range[1]) return [];
   return parameters.flatMap((parameter, i): Touch[] => {
     const tensor = instruction.arguments[i];
     if (!isBuffer(parameter) || !isTensor(tensor)) return [];
@@ -77,7 +75,7 @@ function touches(instruction: Instruction, part: number, parts: number, rows: nu
     const start = base(tensor, begin);
     const write = parameter.kind !== 'in';
     const divided = parameter.along ?? axis;
-    const mine = parameter.along === undefined ? range : share(size(parameter.along), 16, part, parts);
+    const mine = parameter.along === undefined ? range : rangeOf(parameter.along, 16);
     const spans = pieces(parameter, size, divided, mine).map(([from, to]): Span => [start + from * width, start + to * width]);
     return [{ block, spans, write }];
   });

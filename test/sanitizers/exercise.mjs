@@ -66,6 +66,18 @@ async function exerciseThreads() {
   if (cores > 1 && !String(network.program).includes('denseForwardParts'))
     throw new Error('expected a program for several threads');
   network.dispose();
+
+  const convolution = new Network({
+    input: [16, 32, 1],
+    layers: [conv2d(6), relu(), maxPool2d(), conv2d(16), relu(), flatten(), dense(3)],
+    loss: softmaxCrossEntropy(),
+    seed: 1,
+    backend: 'native',
+  });
+  await convolution.fit({ ...images, shape: [16, 32, 1] }, { epochs: 2, batchSize: 32, optimizer: new Adam() });
+  if (cores > 1 && !String(convolution.program).includes('conv2dBackwardParts'))
+    throw new Error('expected a convolution for several threads');
+  convolution.dispose();
 }
 
 /** Products on arrays that end where the last operand does, so that a step beyond leaves them. */

@@ -78,6 +78,7 @@ const everyByte: GatherArguments = {
 
 type LabelArguments = { source: Vector; order: Vector; rows: number; sourceRows: number };
 type MultiplyArguments = { a: Vector; b: Vector; n: number };
+type SumArguments = { terms: Vector; n: number; parts: number };
 
 const specialsA = [NAN, 1, Infinity, Infinity, 0, -0, 2 ** -149, 3e38, -1.5];
 const specialsB = [1, NAN, 0, -2, -3, -3, 0.5, 10, 2];
@@ -93,6 +94,17 @@ const byteCases = defineCases<GatherArguments>({
 });
 
 export const batchCases = {
+  sumParts: defineCases<SumArguments>({
+    samples: lengths.flatMap((n, i) =>
+      [0, 1, 2, 3].map((parts) => ({ arguments: { terms: new Data(20 + i).normal(parts * n), n, parts } })),
+    ),
+    reference: ({ terms, n, parts }) => {
+      const y = new Float64Array(n);
+      for (let i = 0; i < n; i++) for (let part = 0; part < parts; part++) y[i] += terms[part * n + i];
+      return { y };
+    },
+  }),
+
   multiply: defineCases<MultiplyArguments>({
     samples: [
       ...lengths.map((n, i) => {

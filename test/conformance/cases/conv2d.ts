@@ -13,10 +13,12 @@ import {
   type ConvolutionArguments,
   type ConvolutionGeometry,
   conv2dBackwardInput,
+  conv2dBackwardParts,
   conv2dBackwardWeight,
   conv2dForward,
   conv2dReverseWeights,
   type InputGradientArguments,
+  type PartsArguments,
   type ReverseArguments,
   type WeightGradientArguments,
 } from '../reference/conv2d.js';
@@ -119,5 +121,24 @@ export const convolutionCases = {
     }),
     reference: conv2dBackwardWeight,
     gradients: gradients((dy, x, _w, geometry) => ({ x, dy, ...geometry, patch: patchLength(geometry) }), { dw: 'w' }),
+  }),
+
+  conv2dBackwardParts: defineCases<PartsArguments>({
+    samples: all.flatMap((geometry, i) =>
+      [1, 2, 3, 0].map((parts) => {
+        const { x } = convolution(700 + i, geometry);
+        const dy = new Data(740 + i).normal(outputs(geometry));
+        const pixels = outputLength(geometry, 1);
+        const without = parts === 2 ? { dbParts: null } : {};
+        return {
+          arguments: { x, dy, ...geometry, patch: patchLength(geometry), parts, ...without },
+          ...(pixels > 400 ? { note: `sums of ${pixels} products`, slack: 4 } : {}),
+        };
+      }),
+    ),
+    reference: conv2dBackwardParts,
+    gradients: gradients((dy, x, _w, geometry) => ({ x, dy, ...geometry, patch: patchLength(geometry), parts: 1 }), {
+      dwParts: 'w',
+    }),
   }),
 } satisfies CaseTable;

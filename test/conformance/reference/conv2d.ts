@@ -102,3 +102,26 @@ export function conv2dBackwardWeight(a: WeightGradientArguments): Results {
   });
   return { dw };
 }
+
+export type PartsArguments = WeightGradientArguments & { parts: number; dbParts?: null };
+
+/** Of part p the images from the first whose number is not below rows · p / parts. */
+export function conv2dBackwardParts(a: PartsArguments): Results {
+  const dwParts: number[] = [];
+  const dbParts: number[] = [];
+  const [image, output] = [a.height * a.width * a.channels, a.outHeight * a.outWidth * a.filters];
+  for (let part = 0, from = 0; part < a.parts; part++) {
+    let to = from;
+    while (to < a.rows && to * a.parts < a.rows * (part + 1)) to++;
+    const x = Array.from(a.x).slice(from * image, to * image);
+    const dy = Array.from(a.dy).slice(from * output, to * output);
+    dwParts.push(...Array.from(conv2dBackwardWeight({ ...a, x, dy, rows: to - from }).dw));
+    const db = new Array<number>(a.filters).fill(0);
+    dy.forEach((value, i) => {
+      db[i % a.filters] += value;
+    });
+    dbParts.push(...db);
+    from = to;
+  }
+  return { dwParts, dbParts };
+}

@@ -2,6 +2,7 @@
  * The convolution and its gradients, as matrix products over patches: each output pixel's window, windowHeight ×
  * windowWidth × channels numbers, is a row of a matrix that is written block by block. Images are channels last.
  */
+import { denseBackwardBias } from './dense.js';
 import { gemm } from './gemm.js';
 import { floats, moreDoubles } from './scratch.js';
 import { biasAndActivation } from './tail.js';
@@ -190,6 +191,57 @@ export function conv2dBackwardWeight(
     gather(patches, x, from, to, geometry);
     const part = dy.subarray(from * filters, to * filters);
     gemm(dw, patches, part, patch, filters, to - from, 1, 0, 1, from === 0 ? 0 : 1);
+  }
+}
+
+/** Of each of `parts` shares of the images: dw as {@link conv2dBackwardWeight}, and db as `denseBackwardBias`. */
+export function conv2dBackwardParts(
+  dwParts: Float32Array,
+  dbParts: Float32Array | null,
+  x: Float32Array,
+  dy: Float32Array,
+  rows: number,
+  height: number,
+  width: number,
+  channels: number,
+  outHeight: number,
+  outWidth: number,
+  windowHeight: number,
+  windowWidth: number,
+  strideHeight: number,
+  strideWidth: number,
+  padTop: number,
+  padLeft: number,
+  filters: number,
+  patch: number,
+  parts: number,
+): void {
+  const [image, pixels] = [height * width * channels, outHeight * outWidth];
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = [Math.ceil((rows * part) / parts), Math.ceil((rows * (part + 1)) / parts)];
+    const dw = dwParts.subarray(part * patch * filters, (part + 1) * patch * filters);
+    const gradient = dy.subarray(from * pixels * filters, to * pixels * filters);
+    conv2dBackwardWeight(
+      dw,
+      x.subarray(from * image, to * image),
+      gradient,
+      to - from,
+      height,
+      width,
+      channels,
+      outHeight,
+      outWidth,
+      windowHeight,
+      windowWidth,
+      strideHeight,
+      strideWidth,
+      padTop,
+      padLeft,
+      filters,
+      patch,
+    );
+    const db = dbParts?.subarray(part * filters, (part + 1) * filters);
+    if (db !== undefined) denseBackwardBias(db, gradient, (to - from) * pixels, filters);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The kernel table of the TypeScript backend: every kernel of lib/program/signatures.ts under its name. */
 import type { KernelName } from '../../../program/signatures.js';
 import * as activation from './activation.js';
-import { multiply } from './arithmetic.js';
+import { multiply, sumParts } from './arithmetic.js';
 import * as batch from './batch.js';
 import * as clip from './clip.js';
 import * as conv2d from './conv2d.js';
@@ -22,6 +22,7 @@ export const kernels = {
   ...dense,
   ...activation,
   multiply,
+  sumParts,
   ...conv2d,
   ...pool2d,
   ...responseNorm,
