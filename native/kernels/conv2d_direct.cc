@@ -231,13 +231,14 @@ void directBackwardWeight(float* dw, const float* x, const float* dy, const Geom
       fillBand(band, x + image * g.imageSize(), g, oy, count);
       // With few filters a vector reaches into the pixels that follow, and its last lanes are of no use; not so at the end.
       const float* in = dy + (image * g.outHeight + oy) * row;
-      const int64_t beyond = larger(0, lanes - filters);
-      const bool crosses = beyond > 0 && image == rows - 1 && oy + count == g.outHeight;
-      add(band, in, crosses ? count - 1 : count);
-      if (!crosses) continue;
-      copy(lastRow, in + (count - 1) * row, row);
-      clear(lastRow + row, beyond);
-      add(band + (count - 1) * g.strideHeight * bandRow(g), lastRow, 1);
+      const int64_t beyond = larger(0, lanes - filters), left = ((rows - image) * g.outHeight - oy) * row - beyond;
+      const int64_t inside = smaller(count, larger(0, left) / row);
+      add(band, in, inside);
+      for (int64_t i = inside; i < count; i++) {
+        copy(lastRow, in + i * row, row);
+        clear(lastRow + row, beyond);
+        add(band + i * g.strideHeight * bandRow(g), lastRow, 1);
+      }
     }
   }
   for (int64_t i = 0; i < groups; i++) {

@@ -28,7 +28,7 @@ constexpr int rowsAtATime(int vectors) { return sums / 2 / vectors < mostRows ? 
 
 int64_t vectorsOf(const Geometry& g) { return (g.windowRow() + lanes - 1) / lanes; }
 
-// Windows so many pixels apart have no element in common.
+// Windows so many pixels apart have no element in common: neither waits for what the other has stored.
 int64_t distanceOf(const Geometry& g) {
   const int64_t step = g.strideWidth * g.channels;
   return (g.windowRow() + step - 1) / step;
@@ -155,8 +155,7 @@ bool isDirectInput(const Geometry& g, int64_t filters) noexcept {
   const int64_t vectors = vectorsOf(g);
   if (vectors < 1 || vectors > longestRow || g.windowHeight < 1) return false;
   const Image image(g);
-  return image.width <= imageElements && image.rows * image.width <= imageElements &&
-         filters * g.windowHeight * vectors * lanes <= weightElements;
+  return image.rows * image.width <= imageElements && filters * g.windowHeight * vectors * lanes <= weightElements;
 }
 
 void directBackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters, int64_t begin,

@@ -17,6 +17,7 @@ using math::smaller;
 
 constexpr int lanes = vectorLanes;
 using Lanes = Vector<vectorLanes>;
+using Bits = IntegerVector<vectorLanes>;
 
 constexpr int mostFilters = lanes / 2;
 constexpr int64_t imageElements = 4096;
@@ -184,6 +185,10 @@ __attribute__((noinline)) void addProducts(float* sums, const float* plane, cons
                                            const int32_t* offsets, const Geometry& g) {
   Lanes sum[tile][filters] = {};
   const float* in[tile];
+  // Pixels that the last vector has again are 0 in it: an infinite one times the 0 of the plane would not be.
+  const int64_t known = p.vectors * lanes - g.outWidth;
+  Bits fresh;
+  for (int l = 0; l < lanes; l++) fresh[l] = l < known ? 0 : -1;
 #pragma GCC unroll 8
   for (int t = 0; t < tile; t++) in[t] = plane + offsets[t];
   for (int64_t oy = 0; oy < g.outHeight; oy++) {
@@ -194,7 +199,8 @@ __attribute__((noinline)) void addProducts(float* sums, const float* plane, cons
       for (int f = 0; f < filters; f++) d[f] = load<lanes>(planes + f * lanes);
 #pragma GCC unroll 8
       for (int t = 0; t < tile; t++) {
-        const Lanes x = load<lanes>(in[t] + at);
+        Lanes x = load<lanes>(in[t] + at);
+        if (v + 1 == p.vectors) x = (Lanes)((Bits)x & fresh);
 #pragma GCC unroll 8
         for (int f = 0; f < filters; f++) sum[t][f] += x * d[f];
       }

@@ -106,14 +106,15 @@ void denseBackwardWeight(float* dw, const float* x, const float* dy, int64_t row
 
 namespace {
 
-// Few columns would leave most of a vector empty: as many rows as fit a block are summed as if they were one.
-void narrowSums(float* db, const float* dy, int64_t rows, int64_t out) {
+// Few columns would leave most of a vector empty: as many rows as fit a block are summed as if they were one. All columns, so
+// that sums don't depend on where a share ends.
+void narrowSums(float* db, const float* dy, int64_t rows, int64_t out, int64_t begin, int64_t end) {
   const int64_t group = columnBlock / out, width = group * out, whole = rows / group;
   const float* rest = dy + whole * width;
   double total[columnBlock], last[columnBlock];
   columnSums(total, whole, width, [=](int64_t row, int64_t j) { return dy[row * width + j]; });
   columnSums(last, rows - whole * group, out, [=](int64_t row, int64_t j) { return rest[row * out + j]; });
-  for (int64_t j = 0; j < out; j++) {
+  for (int64_t j = begin; j < end; j++) {
     for (int64_t i = j; i < width; i += out) last[j] += total[i];
     db[j] = static_cast<float>(last[j]);
   }
@@ -124,7 +125,7 @@ void narrowSums(float* db, const float* dy, int64_t rows, int64_t out) {
 // db: out; dy: rows x out.
 void denseBackwardBias(float* db, const float* dy, int64_t rows, int64_t out, int64_t begin, int64_t end) noexcept {
   constexpr int64_t narrow = 16;
-  if (out > 0 && out < narrow && end - begin == out) return narrowSums(db, dy, rows, out);
+  if (begin < end && out < narrow) return narrowSums(db, dy, rows, out, begin, end);
   for (int64_t first = begin; first < end; first += columnBlock) {
     const int64_t width = first + columnBlock < end ? columnBlock : end - first;
     const float* in = dy + first;

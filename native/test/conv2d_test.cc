@@ -99,6 +99,15 @@ TEST(conv2dOfLargerShapes) {
   checkCase(Case2d({3, 9, 8, 17, 9, 8, 1, 1, 1, 1, 0, 0}, 12, random));
   checkCase(Case2d({4, 5, 6, 16, 1, 1, 5, 6, 3, 2, 0, 0}, 20, random));
   checkCase(Case2d({2, 6, 6, 3, 3, 3, 1, 1, 2, 2, 0, 0}, 4, random));
+  // Several bands of rows an image, and rows shorter than what a vector of filters reaches beyond.
+  checkCase(Case2d({2, 30, 40, 8, 30, 40, 3, 3, 1, 1, 1, 1}, 8, random));
+  checkCase(Case2d({3, 25, 60, 4, 12, 30, 5, 3, 2, 2, 2, 1}, 6, random));
+  checkCase(Case2d({1, 5, 9, 1, 7, 11, 5, 2, 1, 1, 3, 0}, 1, random));
+  checkCase(Case2d({2, 13, 17, 4, 5, 10, 1, 4, 3, 2, 0, 3}, 1, random));
+  checkCase(Case2d({2, 3, 9, 1, 1, 8, 2, 4, 4096, 1, 3, 1}, 1, random));
+  // Images that windows see a part of only.
+  checkCase(Case2d({2, 30, 40, 1, 20, 18, 3, 3, 1, 1, 1, 1}, 2, random));
+  checkCase(Case2d({2, 12, 14, 5, 6, 7, 3, 3, 1, 1, 1, 1}, 4, random));
 }
 
 // One channel and few filters, whose rows of pixels fill one vector, some, or a part of the last one.
@@ -143,6 +152,8 @@ TEST(conv2dOfStrangeShapes) {
     checkCase(Case2d({2, 4, 4, channels, 3, 3, 2, 2, INT32_MAX, INT32_MAX, 0, 0}, 3, random));
     checkCase(Case2d({2, 4, 4, channels, 3, 3, 2, 2, 1, 1, INT32_MAX, INT32_MAX}, 3, random));
     checkCase(Case2d({1, 1, 1, channels, 2, 2, 2, 70, 1, 1, 1, 69}, 3, random));
+    checkCase(Case2d({2, 4, 4, channels, 3, 3, 2, 2, 1, 1, 0, 9}, 3, random));
+    checkCase(Case2d({2, 4, 4, channels, 3, 20, 2, 2, 1, 1, 0, INT32_MAX}, 2, random));
   }
 }
 
@@ -152,8 +163,11 @@ constexpr Kernel fused[] = {Kernel::identity, Kernel::relu,    Kernel::leakyRelu
 
 TEST(conv2dAppliesActivations) {
   Random random(24);
-  for (const Images& s : {Images{3, 9, 9, 2, 9, 9, 3, 3, 1, 1, 1, 1}, Images{3, 9, 9, 2, 9, 9, 1, 1, 1, 1, 0, 0}}) {
-    const Case2d c(s, 7, random);
+  const std::pair<Images, int64_t> cases[] = {{{3, 9, 9, 2, 9, 9, 3, 3, 1, 1, 1, 1}, 7},
+                                              {{3, 9, 9, 2, 9, 9, 1, 1, 1, 1, 0, 0}, 7},
+                                              {{3, 20, 21, 1, 20, 21, 3, 3, 1, 1, 1, 1}, 2}};
+  for (const auto& [s, filters] : cases) {
+    const Case2d c(s, filters, random);
     for (const KernelSet* set : kernelSets()) {
       for (int code = 0; code < 8; code++) {
         const int64_t n = c.dy.size();
@@ -189,18 +203,40 @@ TEST(conv2dBackwardWeightOfTooLargeAPatch) {
 
 // A NaN reaches the outputs that see it and no other.
 TEST(conv2dKeepsNaN) {
-  const Images s = {1, 5, 5, 2, 5, 5, 3, 3, 1, 1, 1, 1};
-  Random random(26);
-  Case2d c(s, 3, random);
-  c.x[(2 * 5 + 1) * 2] = std::numeric_limits<float>::quiet_NaN();
-  for (const KernelSet* set : kernelSets()) {
-    for (int code = 0; code < 8; code++) {
-      Buffer<float> y(c.dy.size());
-      c.forward(*set, y, true, code).whole();
-      for (int64_t i = 0; i < y.size(); i++) {
-        const int64_t oy = i / 15, ox = i / 3 % 5;
-        CHECK(std::isnan(y[i]) == (oy >= 1 && oy <= 3 && ox <= 2));
+  const std::pair<Images, int64_t> cases[] = {{{1, 5, 5, 2, 5, 5, 3, 3, 1, 1, 1, 1}, 3},
+                                              {{1, 6, 21, 1, 6, 21, 3, 3, 1, 1, 1, 1}, 2}};
+  for (const auto& [s, filters] : cases) {
+    Random random(26);
+    Case2d c(s, filters, random);
+    c.x[(2 * s.width + 1) * s.channels] = std::numeric_limits<float>::quiet_NaN();
+    for (const KernelSet* set : kernelSets()) {
+      for (int code = 0; code < 8; code++) {
+        Buffer<float> y(c.dy.size());
+        c.forward(*set, y, true, code).whole();
+        for (int64_t i = 0; i < y.size(); i++) {
+          const int64_t oy = i / filters / s.outWidth, ox = i / filters % s.outWidth;
+          CHECK(std::isnan(y[i]) == (oy >= 1 && oy <= 3 && ox <= 2));
+        }
       }
+    }
+  }
+}
+
+// Weights that meet an infinite pixel once are infinite, not NaN.
+TEST(conv2dBackwardWeightOfInfinity) {
+  Random random(30);
+  for (const int64_t width : {9, 17, 18, 28}) {
+    Case2d c({1, 9, width, 1, 9, width, 3, 3, 1, 1, 1, 1}, 2, random);
+    for (int64_t i = 0; i < c.dy.size(); i++) c.dy[i] = c.dy[i] == 0 ? 1 : c.dy[i];
+    for (int64_t column = 3; column < width - 3; column++) {
+      const float before = c.x[4 * width + column];
+      c.x[4 * width + column] = std::numeric_limits<float>::infinity();
+      for (const KernelSet* set : kernelSets()) {
+        Buffer<float> dw(c.w.size());
+        c.backwardWeight(*set, dw).whole();
+        for (int64_t i = 0; i < dw.size(); i++) CHECK(std::isinf(dw[i]));
+      }
+      c.x[4 * width + column] = before;
     }
   }
 }
