@@ -159,8 +159,10 @@ function shareImages(instructions: Instruction[], capacity: number, threads: num
   return list;
 }
 
-/** All shares' weights together are fewer than the outputs. */
+/** All shares' weights together are no more than the outputs of a batch; both are so many times the filters. */
 function fewWeights(instruction: Instruction, capacity: number, threads: number): boolean {
+  const rows = argument(instruction, 'rows');
+  if (rows === null || typeof rows !== 'object' || isTensor(rows) || rows.symbol !== 'rows' || rows.times !== 1) return false;
   const pixels = numberOf(instruction, 'outHeight') * numberOf(instruction, 'outWidth');
   return numberOf(instruction, 'patch') * threads <= capacity * pixels;
 }

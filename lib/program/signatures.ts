@@ -25,7 +25,10 @@ export interface BufferParameter<N extends string = string> {
   readonly below: string | undefined;
   /** Every thread reads all of it, even though the kernel's axis is one of its dimensions. */
   readonly whole: boolean;
-  /** Each thread keeps to its share of this dimension, in runs of GRAIN, where as many threads run as the axis has units. */
+  /**
+   * Each thread keeps to its share of this dimension, rows of the batch or runs of GRAIN, where as many threads run as the axis has
+   * units.
+   */
   readonly along: string | undefined;
 }
 

@@ -107,7 +107,9 @@ void conv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const f
                          int64_t width, int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
                          int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft,
                          int64_t filters, int64_t patch, int64_t parts, int64_t begin, int64_t end) noexcept {
-  const int64_t image = height * width * channels, pixels = outHeight * outWidth;
+  // Without images or filters the other sizes may be anything.
+  const bool any = rows > 0 && filters > 0;
+  const int64_t image = any ? height * width * channels : 0, pixels = any ? outHeight * outWidth : 0;
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(rows, 1, part, parts);
     const int64_t count = mine.end - mine.begin;

@@ -48,6 +48,10 @@ struct Case2d {
   Call backwardInput(const KernelSet& set, const Buffer<float>& out) const {
     return imagesCall(set, Kernel::conv2dBackwardInput, std::tuple(&out, &dy, &w), s, std::tuple(filters));
   }
+  Call backwardParts(const KernelSet& set, const Buffer<float>& weights, const Buffer<float>* biases, int64_t parts) const {
+    return imagesCall(set, Kernel::conv2dBackwardParts, std::tuple(&weights, biases, &x, &dy), s,
+                      std::tuple(filters, s.patch(), parts));
+  }
   Call backwardWeight(const KernelSet& set, const Buffer<float>& out) const {
     return imagesCall(set, Kernel::conv2dBackwardWeight, std::tuple(&out, &x, &dy), s, std::tuple(filters, s.patch()));
   }
@@ -77,6 +81,33 @@ void checkCase(const Case2d& c) {
       checkAll(dw, c.dw, split ? "dw in parts" : "dw", c.s);
     }
   }
+}
+
+// The shares of the images together give the whole.
+void checkParts(const Case2d& c, int64_t parts) {
+  for (const KernelSet* set : kernelSets()) {
+    Buffer<float> weights(parts * c.w.size()), biases(parts * c.filters), dw(c.w.size()), db(c.filters), expected(c.filters);
+    c.backwardParts(*set, weights, &biases, parts).split();
+    Call(*set, Kernel::sumParts, dw, weights, dw.size(), parts).split();
+    Call(*set, Kernel::sumParts, db, biases, db.size(), parts).whole();
+    Call(*set, Kernel::denseBackwardBias, expected, c.dy, c.s.outPixels(), c.filters).whole();
+    checkAll(dw, c.dw, "dw of the parts", c.s);
+    for (int64_t f = 0; f < c.filters; f++) CHECK_NEAR(db[f], expected[f], 1e-5, 2e-5, c.s.text());
+    CHECK(weights.intact() && biases.intact() && db.intact());
+    Buffer<float> again(weights.size());
+    c.backwardParts(*set, again, nullptr, parts).whole();
+    CHECK(again.sameBits(weights));
+  }
+}
+
+TEST(conv2dByImages) {
+  Random random(31);
+  for (const int64_t parts : {1, 2, 3, 7}) {
+    checkParts(Case2d({5, 9, 18, 1, 9, 18, 3, 3, 1, 1, 1, 1}, 2, random), parts);
+    checkParts(Case2d({3, 8, 9, 4, 6, 7, 3, 3, 1, 1, 0, 0}, 20, random), parts);
+    checkParts(Case2d({0, 8, 9, 4, 6, 7, 3, 3, 1, 1, 0, 0}, 6, random), parts);
+  }
+  checkParts(Case2d({0, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30, 0, 0, 1, 1, 0, 0}, 3, random), 2);
 }
 
 TEST(conv2dOfManyShapes) {

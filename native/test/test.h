@@ -1,6 +1,7 @@
 // A small test frame: cases register themselves, checks count, buffers watch their edges, kernels are called by number.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>

@@ -22,6 +22,7 @@ describe('the schedule', () => {
     const large = randomTrainings(16);
     expect(large.every(({ threads }) => threads > 1)).toBe(true);
     expect(large.some(({ instructions }) => kernelsOf(instructions).includes('denseForwardParts'))).toBe(true);
+    expect(large.some(({ instructions }) => kernelsOf(instructions).includes('conv2dBackwardParts'))).toBe(true);
     expect(large.some(({ instructions }) => kernelsOf(instructions).includes('denseForwardColumns'))).toBe(true);
     for (const of of large) {
       const { capacity } = of.request;

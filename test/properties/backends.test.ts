@@ -23,12 +23,13 @@ interface Example {
   readonly epochs: number;
 }
 
-/** The backend with its work split into so many shares, however small that work is. */
+/** The backend with work that is one thread's split into so many shares; what is compiled for several has its own number. */
 function inShares(backend: Backend, threads: number): Backend {
   return {
     ...backend,
     load(program, memory) {
       const executable = backend.load(program, memory);
+      if (program.threads > 1) return executable;
       return {
         runSync: (request) => executable.runSync({ ...request, threads }),
         run: (request, control) => executable.run({ ...request, threads }, control),
