@@ -208,11 +208,13 @@ __attribute__((noinline)) void addRows(float* sums, const float* band, const flo
 
 void directBackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t filters,
                           int64_t begin, int64_t end) noexcept {
+  constexpr int64_t longestSum = 128;  // pixels: longer ones lose bits
   alignas(64) float total[weightElements];
   alignas(64) float band[bandElements];
   alignas(64) float lastRow[bandElements];
   int32_t offsets[longestPatch];
-  const int64_t row = g.outWidth * filters, columns = end - begin, groups = groupsFor(filters), most = rowsPerBand(g);
+  const int64_t row = g.outWidth * filters, columns = end - begin, groups = groupsFor(filters);
+  const int64_t most = larger(1, smaller(rowsPerBand(g), longestSum / g.outWidth));
   const bool nines = (columns + 8) / 9 * 9 < (columns + 7) / 8 * 8;
   const auto add = [&](const float* seen, const float* in, int64_t count) {
     for (int64_t i = 0; i < groups; i++) {
