@@ -14,17 +14,9 @@ using math::smaller;
 constexpr int64_t lanes = vectorLanes;
 using Lanes = Vector<vectorLanes>;
 
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr bool manyRegisters = true;
-#else
-constexpr bool manyRegisters = false;
-#endif
-
 constexpr int64_t bandElements = 4096;
 constexpr int64_t weightElements = 4096;
 constexpr int64_t longestPatch = 512;
-
-int64_t bandRow(const Geometry& g) { return ((g.outWidth - 1) * g.strideWidth + g.windowWidth) * g.channels; }
 
 void copy(float* y, const float* x, int64_t n) {
 #pragma omp simd
@@ -33,15 +25,15 @@ void copy(float* y, const float* x, int64_t n) {
 
 // Output rows that share a band.
 int64_t rowsPerBand(const Geometry& g) {
-  const int64_t most = g.strideHeight > 0 ? (bandElements / bandRow(g) - g.windowHeight) / g.strideHeight + 1 : 1;
+  const int64_t most = g.strideHeight > 0 ? (bandElements / g.seenRow() - g.windowHeight) / g.strideHeight + 1 : 1;
   return larger(1, smaller(most, g.outHeight));
 }
 
 int64_t bandHeight(const Geometry& g, int64_t rows) { return (rows - 1) * g.strideHeight + g.windowHeight; }
 
-// band: bandHeight x bandRow <- what `rows` output rows from oy on see of an image. The padding beside the image is 0 already.
+// band: bandHeight x seenRow <- what `rows` output rows from oy on see of an image. The padding beside the image is 0 already.
 void fillBand(float* band, const float* image, const Geometry& g, int64_t oy, int64_t rows) {
-  const int64_t row = g.width * g.channels, length = bandRow(g), pad = g.padLeft * g.channels, height = bandHeight(g, rows);
+  const int64_t row = g.width * g.channels, length = g.seenRow(), pad = g.padLeft * g.channels, height = bandHeight(g, rows);
   for (int64_t ky = 0; ky < height; ky++, band += length) {
     const int64_t iy = oy * g.strideHeight + ky - g.padTop;
     if (iy < 0 || iy >= g.height) {
@@ -54,7 +46,7 @@ void fillBand(float* band, const float* image, const Geometry& g, int64_t oy, in
 
 // offsets: where in the band the elements [begin, end) of the patch are, for a window that starts at its first element.
 void fillOffsets(int32_t* offsets, const Geometry& g, int64_t begin, int64_t end) {
-  const int64_t run = g.windowRow(), length = bandRow(g);
+  const int64_t run = g.windowRow(), length = g.seenRow();
   for (int64_t at = begin; at < end; at++) offsets[at - begin] = static_cast<int32_t>(at / run * length + at % run);
 }
 
@@ -136,7 +128,7 @@ bool isDirect(const Geometry& g, int64_t filters) noexcept {
   if (g.outWidth < 8 || g.strideWidth == 0 || g.windowRow() == 0 || g.windowHeight == 0 || filters == 0) return false;
   if (g.outWidth > most || g.strideWidth > most || g.windowHeight > most || g.windowWidth > most || g.channels > most)
     return false;
-  return g.windowHeight * bandRow(g) <= bandElements && g.patch() <= longestPatch &&
+  return g.windowHeight * g.seenRow() <= bandElements && g.patch() <= longestPatch &&
          g.patch() * groupsFor(filters) * lanes <= weightElements && g.outWidth * filters + lanes <= bandElements;
 }
 
@@ -146,11 +138,11 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
   alignas(64) float band[bandElements];
   alignas(64) float lastRow[bandElements];
   int32_t offsets[longestPatch];
-  const int64_t patch = g.patch(), row = g.outWidth * filters, groups = groupsFor(filters), step = g.strideHeight * bandRow(g);
+  const int64_t patch = g.patch(), row = g.outWidth * filters, groups = groupsFor(filters), step = g.strideHeight * g.seenRow();
   const int64_t most = rowsPerBand(g);
   fillOffsets(offsets, g, 0, patch);
   for (int64_t i = 0; i < groups; i++) pack(weights + i * patch * lanes, w + groupStart(i, filters), patch, filters);
-  clear(band, bandHeight(g, most) * bandRow(g));
+  clear(band, bandHeight(g, most) * g.seenRow());
   for (int64_t image = begin; image < end; image++) {
     for (int64_t oy = 0; oy < g.outHeight; oy++) {
       if (oy % most == 0) fillBand(band, x + image * g.imageSize(), g, oy, smaller(most, g.outHeight - oy));
@@ -178,7 +170,7 @@ namespace {
 template <int tile>
 BLASNET_INLINE void addProducts(float* sums, const float* band, const float* dy, const int32_t* offsets, const Geometry& g,
                                 int64_t filters, int64_t count, int64_t rows) {
-  const int64_t step = g.strideWidth * g.channels, down = g.strideHeight * bandRow(g);
+  const int64_t step = g.strideWidth * g.channels, down = g.strideHeight * g.seenRow();
   const float* in[tile];
   Lanes sum[tile] = {};
 #pragma GCC unroll 16
@@ -226,7 +218,7 @@ void directBackwardWeight(float* dw, const float* x, const float* dy, const Geom
   };
   fillOffsets(offsets, g, begin, end);
   clear(total, groups * columns * lanes);
-  clear(band, bandHeight(g, most) * bandRow(g));
+  clear(band, bandHeight(g, most) * g.seenRow());
   for (int64_t image = 0; image < rows; image++) {
     for (int64_t oy = 0; oy < g.outHeight; oy += most) {
       const int64_t count = smaller(most, g.outHeight - oy);
@@ -239,7 +231,7 @@ void directBackwardWeight(float* dw, const float* x, const float* dy, const Geom
       for (int64_t i = inside; i < count; i++) {
         copy(lastRow, in + i * row, row);
         clear(lastRow + row, beyond);
-        add(band + i * g.strideHeight * bandRow(g), lastRow, 1);
+        add(band + i * g.strideHeight * g.seenRow(), lastRow, 1);
       }
     }
   }

@@ -13,12 +13,7 @@ constexpr int64_t lanes = vectorLanes;
 using Lanes = Vector<vectorLanes>;
 using Bits = IntegerVector<vectorLanes>;
 
-#if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int sums = 24;
-#else
-constexpr int sums = 12;
-#endif
-
+constexpr int sums = manyRegisters ? 24 : 12;
 constexpr int longestRow = 4, mostRows = 5;  // in vectors, and of a window at a time
 constexpr int64_t mostFilters = 48;
 constexpr int64_t imageElements = 4096;
@@ -33,15 +28,6 @@ int64_t distanceOf(const Geometry& g) {
   const int64_t step = g.strideWidth * g.channels;
   return (g.windowRow() + step - 1) / step;
 }
-
-// The part of dx that windows see, with the padding.
-struct Image {
-  int64_t rows, width;
-
-  explicit Image(const Geometry& g)
-      : rows((g.outHeight - 1) * g.strideHeight + g.windowHeight),
-        width(((g.outWidth - 1) * g.strideWidth + g.windowWidth) * g.channels) {}
-};
 
 // packed: filters x windowHeight x vectors x lanes; what a window's row leaves of its last vector is 0.
 void pack(float* packed, const float* w, const Geometry& g, int64_t filters, int64_t vectors) {
@@ -108,7 +94,7 @@ BLASNET_INLINE void addWindows(Pair pair, bool both, const float* weights, int64
 
 template <int vectors>
 __attribute__((noinline)) void addImage(float* image, const float* dy, const float* weights, const Geometry& g, int64_t filters) {
-  const int64_t width = Image(g).width, step = g.strideWidth * g.channels, distance = distanceOf(g);
+  const int64_t width = g.seenRow(), step = g.strideWidth * g.channels, distance = distanceOf(g);
   Bits last;
   for (int l = 0; l < lanes; l++) last[l] = (vectors - 1) * lanes + l < g.windowRow() ? -1 : 0;
   for (int64_t oy = 0; oy < g.outHeight; oy++) {
@@ -128,12 +114,11 @@ __attribute__((noinline)) void addImage(float* image, const float* dy, const flo
 
 // dx <- the image without its padding; 0 where no window reaches.
 void copyImage(float* dx, const float* image, const Geometry& g) {
-  const Image whole(g);
   const int64_t row = g.width * g.channels, pad = g.padLeft * g.channels;
-  const int64_t seen = math::larger(0, smaller(row, whole.width - pad));
+  const int64_t seen = math::larger(0, smaller(row, g.seenRow() - pad));
   for (int64_t iy = 0; iy < g.height; iy++, dx += row) {
-    const bool visible = iy + g.padTop < whole.rows;
-    const float* from = image + (visible ? (iy + g.padTop) * whole.width + (seen > 0 ? pad : 0) : 0);
+    const bool visible = iy + g.padTop < g.seenRows();
+    const float* from = image + (visible ? (iy + g.padTop) * g.seenRow() + (seen > 0 ? pad : 0) : 0);
     const int64_t count = visible ? seen : 0;
 #pragma omp simd
     for (int64_t j = 0; j < count; j++) dx[j] = from[j];
@@ -154,20 +139,18 @@ bool isDirectInput(const Geometry& g, int64_t filters) noexcept {
     return false;
   const int64_t vectors = vectorsOf(g);
   if (vectors < 1 || vectors > longestRow || g.windowHeight < 1) return false;
-  const Image image(g);
-  return image.rows * image.width <= imageElements && filters * g.windowHeight * vectors * lanes <= weightElements;
+  return g.seenRows() * g.seenRow() <= imageElements && filters * g.windowHeight * vectors * lanes <= weightElements;
 }
 
 void directBackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters, int64_t begin,
                          int64_t end) noexcept {
   alignas(64) float image[imageElements + lanes];
   alignas(64) float weights[weightElements];
-  const Image whole(g);
   const int64_t vectors = vectorsOf(g);
   pack(weights, w, g, filters, vectors);
   for (int64_t i = begin; i < end; i++) {
     const float* in = dy + i * g.outPixels() * filters;
-    clear(image, whole.rows * whole.width + lanes);
+    clear(image, g.seenRows() * g.seenRow() + lanes);
     switch (vectors) {
       case 1: addImage<1>(image, in, weights, g, filters); break;
       case 2: addImage<2>(image, in, weights, g, filters); break;

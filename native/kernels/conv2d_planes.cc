@@ -86,10 +86,7 @@ BLASNET_INLINE void rearrange(Lanes* out, const Lanes* in) {
 struct Plane {
   int64_t rows, width, vectors;
 
-  explicit Plane(const Geometry& g)
-      : rows((g.outHeight - 1) * g.strideHeight + g.windowHeight),
-        width(g.outWidth - 1 + g.windowWidth),
-        vectors((g.outWidth + lanes - 1) / lanes) {}
+  explicit Plane(const Geometry& g) : rows(g.seenRows()), width(g.seenRow()), vectors((g.outWidth + lanes - 1) / lanes) {}
   // The last vector is moved back to end with the row.
   int64_t start(const Geometry& g, int64_t vector) const { return smaller(vector * lanes, g.outWidth - lanes); }
 };

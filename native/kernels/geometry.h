@@ -13,6 +13,9 @@ struct Geometry {
   BLASNET_INLINE int64_t outPixels() const { return outHeight * outWidth; }
   BLASNET_INLINE int64_t windowRow() const { return windowWidth * channels; }
   BLASNET_INLINE int64_t patch() const { return windowHeight * windowRow(); }
+  // What all windows together see of an image, padding included: its rows, and the elements of a row.
+  BLASNET_INLINE int64_t seenRows() const { return (outHeight - 1) * strideHeight + windowHeight; }
+  BLASNET_INLINE int64_t seenRow() const { return ((outWidth - 1) * strideWidth + windowWidth) * channels; }
 };
 
 namespace {

@@ -16,6 +16,13 @@ constexpr int vectorLanes = 8;
 constexpr int vectorLanes = 4;
 #endif
 
+// Whether there are 32 registers of them, and not 16.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr bool manyRegisters = true;
+#else
+constexpr bool manyRegisters = false;
+#endif
+
 template <int lanes>
 struct VectorOf {
   typedef float Floats __attribute__((vector_size(lanes * sizeof(float))));
