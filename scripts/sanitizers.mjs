@@ -134,7 +134,8 @@ const jobs = {
   },
   valgrind([rounds = '1'], planted = false) {
     const addon = build('plain', planted);
-    const launcher = ['valgrind', '--error-exitcode=9', '--quiet'];
+    const suppressions = `--suppressions=${join(root, 'test/sanitizers/valgrind.supp')}`;
+    const launcher = ['valgrind', '--error-exitcode=9', '--quiet', suppressions];
     return observe({ addon, env: {}, launcher, args: [exercise, rounds] });
   },
 };
