@@ -169,6 +169,44 @@ const normCases: KernelCase[] = [
       return ['batchNormBackward', dx, dgamma, dbeta, dy, x, mean, inverseStd, gamma, BATCH, UNITS];
     },
   },
+  {
+    kernel: 'batchNormParts',
+    shape: ACTIVATIONS,
+    call: (o) => {
+      const [means, squares] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS)];
+      return ['batchNormParts', means, squares, o.floats(ELEMENTS), BATCH, 1, UNITS, PARTS];
+    },
+  },
+  {
+    kernel: 'batchNormStatistics',
+    shape: `${PARTS} × ${UNITS}`,
+    call: (o) => {
+      const [mean, variance, inverseStd] = [o.floats(UNITS), o.floats(UNITS), o.floats(UNITS)];
+      const [runningMean, runningVariance] = [o.updated(UNITS), o.squares(UNITS)];
+      const [means, squares] = [o.floats(PARTS * UNITS), o.squares(PARTS * UNITS)];
+      const outputs = [mean, variance, inverseStd, runningMean, runningVariance] as const;
+      return ['batchNormStatistics', ...outputs, means, squares, BATCH, 1, UNITS, PARTS, 1e-5, 0.9];
+    },
+  },
+  {
+    kernel: 'batchNormBackwardParts',
+    shape: ACTIVATIONS,
+    call: (o) => {
+      const [dgammaParts, dbetaParts] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS)];
+      const [dy, x, mean, inverseStd] = [o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(UNITS), o.floats(UNITS)];
+      return ['batchNormBackwardParts', dgammaParts, dbetaParts, dy, x, mean, inverseStd, BATCH, 1, UNITS, PARTS];
+    },
+  },
+  {
+    kernel: 'batchNormBackwardInput',
+    shape: ACTIVATIONS,
+    call: (o) => {
+      const [dx, dy, x] = [o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(ELEMENTS)];
+      const [mean, inverseStd, gamma] = [o.floats(UNITS), o.floats(UNITS), o.floats(UNITS)];
+      const [dgammaParts, dbetaParts] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS)];
+      return ['batchNormBackwardInput', dx, dy, x, mean, inverseStd, gamma, dgammaParts, dbetaParts, BATCH, UNITS, PARTS];
+    },
+  },
 ];
 
 /** Per-row losses, gradient, predictions and targets of a regression. */

@@ -1,9 +1,8 @@
-import { BlasnetError } from '../errors.js';
+import { argument, call, numberOf, type Rule, withArguments, workTensor } from './edit.js';
 import { type Argument, type Instruction, isTensor, type Tensor } from './instructions.js';
-import { BLOCK } from './model.js';
+import { shareBatchNorm, shareColumns, shareImages, shareInputs } from './share-layers.js';
+import { shareUpdates } from './share-updates.js';
 import { fusedActivations, isBuffer, type KernelName, signatureOf } from './signatures.js';
-
-type Rule = (instructions: Instruction[], capacity: number, threads: number) => Instruction[];
 
 /** The rules that make a program faster without changing what it computes, in the order of their application. */
 export const rules: readonly { readonly name: string; apply: Rule }[] = [
@@ -12,6 +11,7 @@ export const rules: readonly { readonly name: string; apply: Rule }[] = [
   { name: 'weight gradients of convolutions shared out by images', apply: shareImages },
   { name: 'first layer shared out by inputs', apply: shareInputs },
   { name: 'columns shared out where weights are large', apply: shareColumns },
+  { name: 'batch norm shared out by rows', apply: shareBatchNorm },
   { name: 'weight gradients after the chain of input gradients', apply: groupWeightGradients },
   { name: 'updates shared out like the gradients', apply: shareUpdates },
 ];
@@ -19,16 +19,6 @@ export const rules: readonly { readonly name: string; apply: Rule }[] = [
 /** Applies the rules to a program for batches of at most `capacity` rows on that many threads. */
 export function rewrite(instructions: Instruction[], capacity: number, threads = 1): Instruction[] {
   return rules.reduce((list, rule) => rule.apply(list, capacity, threads), instructions);
-}
-
-/** An argument by name; undefined where the kernel has none of that name. */
-function argument(instruction: Instruction, name: string): Argument | undefined {
-  return instruction.arguments[signatureOf(instruction.kernel).parameters.findIndex((parameter) => parameter.name === name)];
-}
-
-function withArguments(instruction: Instruction, changed: Record<string, Argument | undefined>): Instruction {
-  const { parameters } = signatureOf(instruction.kernel);
-  return { ...instruction, arguments: instruction.arguments.map((old, i) => changed[parameters[i].name] ?? old) };
 }
 
 /**
@@ -54,19 +44,6 @@ function fuseActivation(instructions: Instruction[]): Instruction[] {
     result[result.length - 1] = withArguments(previous, { y: argument(instruction, 'y'), activation: code, slope });
   }
   return result;
-}
-
-/** An argument that is a number. */
-function numberOf(instruction: Instruction, name: string): number {
-  const value = argument(instruction, name);
-  if (typeof value !== 'number') throw new BlasnetError('INTERNAL', `${instruction.kernel}: ${name} is not a number`);
-  return value;
-}
-
-/** A call of a kernel with arguments by name, in the order of its signature. */
-function call(kernel: KernelName, named: Readonly<Record<string, Argument>>): Instruction {
-  const list = signatureOf(kernel).parameters.map(({ name }) => named[name]);
-  return { kernel, arguments: list, barrier: false, guard: false };
 }
 
 /**
@@ -97,7 +74,7 @@ function convolveInputGradients(instructions: Instruction[]): Instruction[] {
     if (!fits) return [instruction];
     const w = argument(instruction, 'w') as Tensor;
     const length = window.windowHeight * window.windowWidth * image.channels * output.filters;
-    const reversed: Tensor = { name: `${w.name} reversed`, storage: 'work', type: 'f32', perRow: 0, fixed: length, offset: -1 };
+    const reversed = workTensor(`${w.name} reversed`, { fixed: length });
     return [
       call('conv2dReverseWeights', { reversed, w, ...window, channels: image.channels, filters: output.filters }),
       call('conv2dForward', {
@@ -119,107 +96,6 @@ function convolveInputGradients(instructions: Instruction[]): Instruction[] {
         slope: 0,
       }),
     ];
-  });
-}
-
-/**
- * The gradients of a convolution's weights and bias. Shared out by weights, every thread reads all images, most of which the others
- * have just written; by images, each its own, and the sums of weights are small beside what they save.
- */
-function shareImages(instructions: Instruction[], capacity: number, threads: number): Instruction[] {
-  if (threads < 2) return instructions;
-  const list: Instruction[] = [];
-  for (let i = 0; i < instructions.length; i++) {
-    const instruction = instructions[i];
-    const named = (name: string) => argument(instruction, name) as Argument;
-    if (instruction.kernel !== 'conv2dBackwardWeight' || !fewWeights(instruction, capacity, threads)) {
-      list.push(instruction);
-      continue;
-    }
-    const [patch, filters] = [numberOf(instruction, 'patch'), numberOf(instruction, 'filters')];
-    const dw = named('dw') as Tensor;
-    const parts = (gradient: Tensor, length: number): Tensor => {
-      return { name: `${gradient.name} by images`, storage: 'work', type: 'f32', perRow: 0, fixed: threads * length, offset: -1 };
-    };
-    const sum = (y: Tensor, terms: Tensor, n: number) => call('sumParts', { y, terms, n, parts: threads });
-    const dwParts = parts(dw, patch * filters);
-    const sums = [sum(dw, dwParts, patch * filters)];
-    const bias = instructions[i + 1];
-    let dbParts: Tensor | null = null;
-    if (bias?.kernel === 'denseBackwardBias' && argument(bias, 'dy') === named('dy')) {
-      const db = argument(bias, 'db') as Tensor;
-      dbParts = parts(db, filters);
-      sums.push(sum(db, dbParts, filters));
-      i++;
-    }
-    const names = signatureOf('conv2dBackwardWeight').parameters.map(({ name }) => name);
-    const same = Object.fromEntries(names.map((name) => [name, named(name)]));
-    list.push(call('conv2dBackwardParts', { ...same, dwParts, dbParts, parts: threads }), ...sums);
-  }
-  return list;
-}
-
-/** All shares' weights together are no more than the outputs of a batch; both are so many times the filters. */
-function fewWeights(instruction: Instruction, capacity: number, threads: number): boolean {
-  const rows = argument(instruction, 'rows');
-  if (rows === null || typeof rows !== 'object' || isTensor(rows) || rows.symbol !== 'rows' || rows.times !== 1) return false;
-  const pixels = numberOf(instruction, 'outHeight') * numberOf(instruction, 'outWidth');
-  return numberOf(instruction, 'patch') * threads <= capacity * pixels;
-}
-
-/** The products of the shares together are this many times smaller than the weights, or more. */
-const WEIGHTS_TO_PRODUCTS = 3;
-
-/**
- * The layer after the gather, in training. Shared out by rows, each thread reads weights of which the others have just updated
- * their parts. Shared out by inputs, it gathers the columns, and multiplies and updates the rows of the weights, that are its own.
- */
-function shareInputs(instructions: Instruction[], capacity: number, threads: number): Instruction[] {
-  const gather = instructions.find(({ kernel }) => kernel === 'gatherBytes');
-  if (gather === undefined || threads < 2) return instructions;
-  const x = argument(gather, 'x') as Tensor;
-  const users = instructions.filter((instruction) => instruction !== gather && instruction.arguments.includes(x));
-  const [forward, backward] = users;
-  if (users.length !== 2 || forward.kernel !== 'denseForward' || backward.kernel !== 'denseBackwardWeight') return instructions;
-  const [inputs, out] = [numberOf(forward, 'in'), numberOf(forward, 'out')];
-  if (inputs < WEIGHTS_TO_PRODUCTS * threads * capacity) return instructions;
-
-  const named = (name: string) => argument(forward, name) as Argument;
-  const name = `${(named('y') as Tensor).name} by inputs`;
-  const products: Tensor = { name, storage: 'work', type: 'f32', perRow: threads * out, fixed: 0, offset: -1 };
-  const [rows, w, b] = [named('rows'), named('w'), named('b')];
-  return instructions.flatMap((instruction) => {
-    if (instruction === gather) return [{ ...gather, kernel: 'gatherBytesColumns' as const }];
-    if (instruction !== forward) return [instruction];
-    const tail = { activation: named('activation'), slope: named('slope') };
-    return [
-      call('denseForwardParts', { products, x, w, rows, in: inputs, out, parts: threads }),
-      call('denseForwardSum', { y: named('y'), products, b, rows, out, parts: threads, ...tail }),
-    ];
-  });
-}
-
-const byColumns: Partial<Record<KernelName, KernelName>> = {
-  denseForward: 'denseForwardColumns',
-  denseBackwardInput: 'denseBackwardInputColumns',
-};
-
-/**
- * Shared out by rows, every thread reads (and BLAS packs) all of the weights; by columns, every thread reads all of the batch.
- * Where the weights are this many times as large as the batch, columns are the better way, meeting of the threads included.
- */
-const WEIGHTS_TO_BATCH = 1.5;
-
-function shareColumns(instructions: Instruction[], capacity: number): Instruction[] {
-  return instructions.map((instruction) => {
-    const kernel = byColumns[instruction.kernel];
-    const rows = argument(instruction, 'rows');
-    if (kernel === undefined || rows === undefined || rows === null || typeof rows === 'number' || isTensor(rows))
-      return instruction;
-    if (rows.symbol !== 'rows') return instruction;
-    const [inputs, outputs] = [numberOf(instruction, 'in'), numberOf(instruction, 'out')];
-    const batch = rows.times * capacity * (inputs + outputs);
-    return inputs * outputs >= WEIGHTS_TO_BATCH * batch ? { ...instruction, kernel } : instruction;
   });
 }
 
@@ -287,86 +163,4 @@ function groupWeightGradients(instructions: Instruction[], capacity: number): In
   }
   // The last ones first: they alone need what was computed just before, and with it a meeting.
   return [...kept, ...moved.reverse(), ...instructions.slice(last + 1)];
-}
-
-/** A gradient as the kernel that makes it shares it out: in runs of `grain` elements. */
-interface SharedGradient {
-  readonly tensor: Tensor;
-  readonly grain: number;
-}
-
-/** The gradients that an instruction makes and shares out along a constant axis. */
-function sharedGradients(instruction: Instruction): SharedGradient[] {
-  const { axis, grain, parameters } = signatureOf(instruction.kernel);
-  return parameters.flatMap((parameter, i) => {
-    const tensor = instruction.arguments[i];
-    if (!isBuffer(parameter) || parameter.kind === 'in' || parameter.length[0] !== axis) return [];
-    if (tensor === null || !isTensor(tensor) || tensor.storage !== 'gradient') return [];
-    const units = argument(instruction, axis);
-    return typeof units === 'number' ? [{ tensor, grain: (grain * tensor.fixed) / units }] : [];
-  });
-}
-
-/** The tensors of an instruction that works element by element on memory that belongs to parameters; none of any other. */
-function elementwiseTensors(instruction: Instruction): Tensor[] {
-  const { axis, parameters } = signatureOf(instruction.kernel);
-  const tensors: Tensor[] = [];
-  for (const [i, parameter] of parameters.entries()) {
-    const tensor = instruction.arguments[i];
-    if (!isBuffer(parameter) || tensor === null || !isTensor(tensor) || parameter.length.length === 0) continue;
-    if (parameter.length.join() !== 'n' || tensor.storage === 'work' || tensor.storage === 'feed') return [];
-    tensors.push(tensor);
-  }
-  return axis === 'n' ? tensors : [];
-}
-
-/** Whether tensors fill a block from `begin` to `end`, but for padding. */
-function fill(tensors: readonly Tensor[], begin: number, end: number): boolean {
-  let at = begin;
-  for (const { offset, fixed } of tensors) {
-    if (offset < at || offset - at >= BLOCK) return false;
-    at = offset + fixed;
-  }
-  return at <= end && end - at < BLOCK;
-}
-
-/**
- * What follows on gradients element by element, the update above all, is cut into the parameters, and these are shared out like their
- * gradients: no thread then has to wait for another's part, nor to fetch it, and it finds weights that it has updated itself where
- * the first layer is shared out by inputs.
- */
-function shareUpdates(instructions: Instruction[], _capacity: number, threads: number): Instruction[] {
-  if (threads < 2) return instructions;
-  const known: SharedGradient[] = [];
-  return instructions.flatMap((instruction) => {
-    const tensors = elementwiseTensors(instruction);
-    const gradient = tensors.find(({ storage }) => storage === 'gradient');
-    if (gradient === undefined) {
-      known.push(
-        ...sharedGradients(instruction).filter(({ tensor }) => known.every((other) => other.tensor.offset !== tensor.offset)),
-      );
-      return [instruction];
-    }
-    const end = gradient.offset + gradient.fixed;
-    const inside = known
-      .filter(({ tensor: { offset } }) => offset >= gradient.offset && offset < end)
-      .sort((a, b) => a.tensor.offset - b.tensor.offset);
-    if (
-      inside.length === 0 ||
-      !fill(
-        inside.map(({ tensor }) => tensor),
-        gradient.offset,
-        end,
-      )
-    )
-      return [instruction];
-    return inside.map(({ tensor: { name, offset, fixed }, grain }) => {
-      const pieces = instruction.arguments.map((old) => {
-        if (old === null || !isTensor(old) || !tensors.includes(old)) return old;
-        const label = old.fixed === fixed ? old.name : `${old.name.split(' of ')[0]} of ${name}`;
-        return { ...old, name: label, offset: old.offset + offset - gradient.offset, fixed };
-      });
-      return { ...withArguments({ ...instruction, arguments: pieces }, { n: fixed }), grain };
-    });
-  });
 }

@@ -107,12 +107,23 @@ void preluBackward(float* dx, float* dslope, const float* dy, const float* x, co
 void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMean, float* runningVariance, const float* x,
                       const float* gamma, const float* beta, int64_t rows, int64_t features, float epsilon, double momentum,
                       int64_t begin, int64_t end) noexcept;
+void batchNormParts(float* means, float* squares, const float* x, int64_t rows, int64_t pixels, int64_t features, int64_t parts,
+                    int64_t begin, int64_t end) noexcept;
+void batchNormStatistics(float* mean, float* variance, float* inverseStd, float* runningMean, float* runningVariance,
+                         const float* means, const float* squares, int64_t rows, int64_t pixels, int64_t features, int64_t parts,
+                         float epsilon, double momentum) noexcept;
 void batchNormInference(float* y, const float* x, const float* gamma, const float* beta, const float* runningMean,
                         const float* runningVariance, int64_t rows, int64_t features, float epsilon, int64_t begin,
                         int64_t end) noexcept;
 void batchNormBackward(float* dx, float* dgamma, float* dbeta, const float* dy, const float* x, const float* mean,
                        const float* inverseStd, const float* gamma, int64_t rows, int64_t features, int64_t begin,
                        int64_t end) noexcept;
+void batchNormBackwardParts(float* dgammaParts, float* dbetaParts, const float* dy, const float* x, const float* mean,
+                            const float* inverseStd, int64_t rows, int64_t pixels, int64_t features, int64_t parts, int64_t begin,
+                            int64_t end) noexcept;
+void batchNormBackwardInput(float* dx, const float* dy, const float* x, const float* mean, const float* inverseStd,
+                            const float* gamma, const float* dgammaParts, const float* dbetaParts, int64_t rows, int64_t features,
+                            int64_t parts, int64_t begin, int64_t end) noexcept;
 
 // Dropout.
 void dropoutForward(float* y, float* mask, const float* x, int64_t n, uint32_t threshold, float scale, uint32_t seed,

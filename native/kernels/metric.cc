@@ -8,6 +8,13 @@ namespace {
 // The first largest element; 0 where all are NaN.
 BLASNET_INLINE int32_t largestIndex(const float* x, int64_t n) {
   const float largest = maximum(x, n);
+  constexpr int64_t few = 32;
+  if (n <= few) {
+    // From the last to the first, without a branch that a CPU would have to guess.
+    int32_t index = 0;
+    for (int64_t j = n - 1; j >= 0; j--) index = x[j] == largest ? static_cast<int32_t>(j) : index;
+    return index;
+  }
   for (int64_t j = 0; j < n; j++) {
     if (x[j] == largest) return static_cast<int32_t>(j);
   }

@@ -2,58 +2,157 @@
 // loop; a block of columns goes through all passes before the next, while it is in the cache.
 #include "kernels.h"
 #include "reduce.h"
+#include "share.h"
 
 namespace blasnet::BLASNET_SIMD {
+namespace {
+
+// Calls work(first, width) for the blocks of the columns [begin, end).
+template <typename Work>
+BLASNET_INLINE void byBlocks(int64_t begin, int64_t end, Work work) {
+  for (int64_t first = begin; first < end; first += columnBlock) work(first, math::smaller(columnBlock, end - first));
+}
+
+// The means of columns, and the sums of the squares of the distances from them; zeros of no rows.
+BLASNET_INLINE void moments(float* mean, double* squares, const float* x, int64_t rows, int64_t features, int64_t width) {
+  double total[columnBlock];
+  const double count = rows > 0 ? static_cast<double>(rows) : 1;
+  columnSums(total, rows, width, [=](int64_t row, int64_t j) { return x[row * features + j]; });
+#pragma omp simd
+  for (int64_t j = 0; j < width; j++) mean[j] = static_cast<float>(total[j] / count);
+  columnSums(squares, rows, width, [=](int64_t row, int64_t j) {
+    const float d = x[row * features + j] - mean[j];
+    return d * d;
+  });
+}
+
+// running <- keep running + (1 - keep) value
+BLASNET_INLINE void takeIn(float* running, const float* value, int64_t width, double momentum) {
+  const float keep = static_cast<float>(momentum), take = static_cast<float>(1 - momentum);
+#pragma omp simd
+  for (int64_t j = 0; j < width; j++) {
+    // With momentum 1 nothing is taken in, not even a NaN.
+    const float next = math::multiplyAdd(keep, running[j], take * value[j]);
+    running[j] = take != 0 ? next : running[j];
+  }
+}
+
+// The sums over the rows of dy, and of dy times the normalised x.
+BLASNET_INLINE void gradientSums(double* sum, double* product, const float* dy, const float* x, const float* center,
+                                 const float* spread, int64_t rows, int64_t features, int64_t width) {
+  columnSums(sum, rows, width, [=](int64_t row, int64_t j) { return dy[row * features + j]; });
+  columnSums(product, rows, width,
+             [=](int64_t row, int64_t j) { return dy[row * features + j] * ((x[row * features + j] - center[j]) * spread[j]); });
+}
+
+// dx = factor (dy - meanGradient - normalised x * meanProduct)
+BLASNET_INLINE void inputGradient(float* dx, const float* dy, const float* x, const float* center, const float* spread,
+                                  const float* factor, const float* meanGradient, const float* meanProduct, int64_t rows,
+                                  int64_t features, int64_t width) {
+  for (int64_t row = 0; row < rows; row++) {
+#pragma omp simd
+    for (int64_t j = 0; j < width; j++) {
+      const int64_t at = row * features + j;
+      const float normalised = (x[at] - center[j]) * spread[j];
+      dx[at] = factor[j] * (dy[at] - meanGradient[j] - normalised * meanProduct[j]);
+    }
+  }
+}
+
+// total[j] = the sum over the parts, `features` apart.
+BLASNET_INLINE void sumOfParts(float* total, const float* terms, int64_t features, int64_t parts, int64_t width) {
+#pragma omp simd
+  for (int64_t j = 0; j < width; j++) total[j] = 0;
+  for (int64_t part = 0; part < parts; part++) {
+#pragma omp simd
+    for (int64_t j = 0; j < width; j++) total[j] += terms[part * features + j];
+  }
+}
+
+}  // namespace
 
 // y, x: rows x features; the rest: features.
 void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMean, float* runningVariance, const float* x,
                       const float* gamma, const float* beta, int64_t rows, int64_t features, float epsilon, double momentum,
                       int64_t begin, int64_t end) noexcept {
   const double count = static_cast<double>(rows);
-  const float keep = static_cast<float>(momentum), take = static_cast<float>(1 - momentum);
-  for (int64_t first = begin; first < end; first += columnBlock) {
-    const int64_t width = first + columnBlock < end ? columnBlock : end - first;
+  byBlocks(begin, end, [=](int64_t first, int64_t width) {
     const float* in = x + first;
     float* out = y + first;
-    double total[columnBlock];
-    float center[columnBlock], factor[columnBlock], offset[columnBlock];
-
-    columnSums(total, rows, width, [=](int64_t row, int64_t j) { return in[row * features + j]; });
-#pragma omp simd
-    for (int64_t j = 0; j < width; j++) center[j] = static_cast<float>(total[j] / count);
-
-    columnSums(total, rows, width, [=, &center](int64_t row, int64_t j) {
-      const float d = in[row * features + j] - center[j];
-      return d * d;
-    });
+    double squares[columnBlock];
+    float center[columnBlock], variance[columnBlock], factor[columnBlock], offset[columnBlock];
+    moments(center, squares, in, rows, features, width);
 #pragma omp simd
     for (int64_t j = 0; j < width; j++) {
-      const int64_t feature = first + j;
-      const float variance = static_cast<float>(total[j] / count);
-      mean[feature] = center[j];
-      inverseStd[feature] = 1.0f / math::squareRoot(variance + epsilon);
-      factor[j] = inverseStd[feature] * gamma[feature];
-      offset[j] = beta[feature];
-      // With momentum 1 nothing is taken in, not even a NaN.
-      const float newMean = math::multiplyAdd(keep, runningMean[feature], take * center[j]);
-      const float newVariance = math::multiplyAdd(keep, runningVariance[feature], take * variance);
-      runningMean[feature] = take != 0 ? newMean : runningMean[feature];
-      runningVariance[feature] = take != 0 ? newVariance : runningVariance[feature];
+      variance[j] = static_cast<float>(squares[j] / count);
+      mean[first + j] = center[j];
+      inverseStd[first + j] = 1.0f / math::squareRoot(variance[j] + epsilon);
+      factor[j] = inverseStd[first + j] * gamma[first + j];
+      offset[j] = beta[first + j];
     }
-
+    takeIn(runningMean + first, center, width, momentum);
+    takeIn(runningVariance + first, variance, width, momentum);
     for (int64_t row = 0; row < rows; row++) {
 #pragma omp simd
       for (int64_t j = 0; j < width; j++) out[row * features + j] = (in[row * features + j] - center[j]) * factor[j] + offset[j];
     }
+  });
+}
+
+// means, squares: parts x features; x: rows x pixels x features.
+void batchNormParts(float* means, float* squares, const float* x, int64_t rows, int64_t pixels, int64_t features, int64_t parts,
+                    int64_t begin, int64_t end) noexcept {
+  for (int64_t part = begin; part < end; part++) {
+    const Share mine = share(rows, 1, part, parts);
+    byBlocks(0, features, [=](int64_t first, int64_t width) {
+      double total[columnBlock];
+      const int64_t at = part * features + first;
+      moments(means + at, total, x + mine.begin * pixels * features + first, (mine.end - mine.begin) * pixels, features, width);
+      for (int64_t j = 0; j < width; j++) squares[at + j] = static_cast<float>(total[j]);
+    });
   }
+}
+
+// means, squares: parts x features; the rest: features. (Chan, Golub and LeVeque 1979)
+void batchNormStatistics(float* mean, float* variance, float* inverseStd, float* runningMean, float* runningVariance,
+                         const float* means, const float* squares, int64_t rows, int64_t pixels, int64_t features, int64_t parts,
+                         float epsilon, double momentum) noexcept {
+  byBlocks(0, features, [=](int64_t first, int64_t width) {
+    double center[columnBlock] = {}, spread[columnBlock] = {};
+    const double all = static_cast<double>(rows * pixels);
+    for (int64_t part = 0; part < parts; part++) {
+      const Share its = share(rows, 1, part, parts);
+      const double weight = static_cast<double>((its.end - its.begin) * pixels) / all;
+      const float* values = means + part * features + first;
+#pragma omp simd
+      for (int64_t j = 0; j < width; j++) center[j] += weight * values[j];
+    }
+    for (int64_t part = 0; part < parts; part++) {
+      const Share its = share(rows, 1, part, parts);
+      const double weight = static_cast<double>((its.end - its.begin) * pixels) / all;
+      const float *values = means + part * features + first, *sums = squares + part * features + first;
+#pragma omp simd
+      for (int64_t j = 0; j < width; j++) {
+        const double d = values[j] - center[j];
+        spread[j] += sums[j] / all + weight * (d * d);
+      }
+    }
+#pragma omp simd
+    for (int64_t j = 0; j < width; j++) {
+      mean[first + j] = static_cast<float>(center[j]);
+      variance[first + j] = static_cast<float>(spread[j]);
+      inverseStd[first + j] = 1.0f / math::squareRoot(variance[first + j] + epsilon);
+    }
+    takeIn(runningMean + first, mean + first, width, momentum);
+    takeIn(runningVariance + first, variance + first, width, momentum);
+  });
 }
 
 // y, x: rows x features, y may be x; the rest: features.
 void batchNormInference(float* y, const float* x, const float* gamma, const float* beta, const float* runningMean,
                         const float* runningVariance, int64_t, int64_t features, float epsilon, int64_t begin,
                         int64_t end) noexcept {
-  for (int64_t first = 0; first < features; first += columnBlock) {
-    const int64_t width = first + columnBlock < features ? columnBlock : features - first;
+  byBlocks(0, features, [=](int64_t first, int64_t width) {
     float factor[columnBlock];
 #pragma omp simd
     for (int64_t j = 0; j < width; j++) factor[j] = gamma[first + j] / math::squareRoot(runningVariance[first + j] + epsilon);
@@ -63,7 +162,7 @@ void batchNormInference(float* y, const float* x, const float* gamma, const floa
 #pragma omp simd
       for (int64_t j = 0; j < width; j++) out[j] = (in[j] - runningMean[first + j]) * factor[j] + beta[first + j];
     }
-  }
+  });
 }
 
 // dx, dy, x: rows x features, dx may be dy; the rest: features.
@@ -71,41 +170,63 @@ void batchNormBackward(float* dx, float* dgamma, float* dbeta, const float* dy, 
                        const float* inverseStd, const float* gamma, int64_t rows, int64_t features, int64_t begin,
                        int64_t end) noexcept {
   const double count = static_cast<double>(rows);
-  for (int64_t first = begin; first < end; first += columnBlock) {
-    const int64_t width = first + columnBlock < end ? columnBlock : end - first;
-    const float* in = x + first;
-    const float* gradient = dy + first;
-    float* out = dx + first;
-    double total[columnBlock];
+  byBlocks(begin, end, [=](int64_t first, int64_t width) {
+    double sum[columnBlock], product[columnBlock];
     float center[columnBlock], spread[columnBlock], factor[columnBlock], meanGradient[columnBlock], meanProduct[columnBlock];
     for (int64_t j = 0; j < width; j++) {
       center[j] = mean[first + j];
       spread[j] = inverseStd[first + j];
       factor[j] = gamma[first + j] * spread[j];
     }
-
-    columnSums(total, rows, width, [=](int64_t row, int64_t j) { return gradient[row * features + j]; });
+    gradientSums(sum, product, dy + first, x + first, center, spread, rows, features, width);
     for (int64_t j = 0; j < width; j++) {
-      dbeta[first + j] = static_cast<float>(total[j]);
-      meanGradient[j] = static_cast<float>(total[j] / count);
+      dbeta[first + j] = static_cast<float>(sum[j]);
+      dgamma[first + j] = static_cast<float>(product[j]);
+      meanGradient[j] = static_cast<float>(sum[j] / count);
+      meanProduct[j] = static_cast<float>(product[j] / count);
     }
+    inputGradient(dx + first, dy + first, x + first, center, spread, factor, meanGradient, meanProduct, rows, features, width);
+  });
+}
 
-    columnSums(total, rows, width, [=, &center, &spread](int64_t row, int64_t j) {
-      return gradient[row * features + j] * ((in[row * features + j] - center[j]) * spread[j]);
-    });
-    for (int64_t j = 0; j < width; j++) {
-      dgamma[first + j] = static_cast<float>(total[j]);
-      meanProduct[j] = static_cast<float>(total[j] / count);
-    }
-
-    for (int64_t row = 0; row < rows; row++) {
-#pragma omp simd
+// dgammaParts, dbetaParts: parts x features; dy, x: rows x pixels x features; the rest: features.
+void batchNormBackwardParts(float* dgammaParts, float* dbetaParts, const float* dy, const float* x, const float* mean,
+                            const float* inverseStd, int64_t rows, int64_t pixels, int64_t features, int64_t parts, int64_t begin,
+                            int64_t end) noexcept {
+  for (int64_t part = begin; part < end; part++) {
+    const Share mine = share(rows, 1, part, parts);
+    byBlocks(0, features, [=](int64_t first, int64_t width) {
+      double sum[columnBlock], product[columnBlock];
+      const int64_t at = mine.begin * pixels * features + first;
+      gradientSums(sum, product, dy + at, x + at, mean + first, inverseStd + first, (mine.end - mine.begin) * pixels, features,
+                   width);
       for (int64_t j = 0; j < width; j++) {
-        const float normalised = (in[row * features + j] - center[j]) * spread[j];
-        out[row * features + j] = factor[j] * (gradient[row * features + j] - meanGradient[j] - normalised * meanProduct[j]);
+        dbetaParts[part * features + first + j] = static_cast<float>(sum[j]);
+        dgammaParts[part * features + first + j] = static_cast<float>(product[j]);
       }
-    }
+    });
   }
+}
+
+// dx, dy, x: rows x features, dx may be dy; dgammaParts, dbetaParts: parts x features; the rest: features.
+void batchNormBackwardInput(float* dx, const float* dy, const float* x, const float* mean, const float* inverseStd,
+                            const float* gamma, const float* dgammaParts, const float* dbetaParts, int64_t rows, int64_t features,
+                            int64_t parts, int64_t begin, int64_t end) noexcept {
+  const float portion = 1.0f / static_cast<float>(rows);
+  byBlocks(0, features, [=](int64_t first, int64_t width) {
+    float factor[columnBlock], meanGradient[columnBlock], meanProduct[columnBlock];
+    sumOfParts(meanGradient, dbetaParts + first, features, parts, width);
+    sumOfParts(meanProduct, dgammaParts + first, features, parts, width);
+#pragma omp simd
+    for (int64_t j = 0; j < width; j++) {
+      factor[j] = gamma[first + j] * inverseStd[first + j];
+      meanGradient[j] *= portion;
+      meanProduct[j] *= portion;
+    }
+    const int64_t at = begin * features + first;
+    inputGradient(dx + at, dy + at, x + at, mean + first, inverseStd + first, factor, meanGradient, meanProduct, end - begin,
+                  features, width);
+  });
 }
 
 }  // namespace blasnet::BLASNET_SIMD

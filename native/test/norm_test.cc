@@ -89,6 +89,62 @@ TEST(batchNorm) {
   }
 }
 
+// Shared out by rows, all together give what one share gives.
+TEST(batchNormByRows) {
+  Random random(8);
+  const float epsilon = 1e-3f;
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t rows : {1, 2, 7, 64, 301}) {
+      for (const int64_t pixels : {1, 9}) {
+        for (const int64_t features : {1, 16, 17, 100, 129}) {
+          for (const int64_t parts : {1, 2, 3, 5}) {
+            const int64_t all = rows * pixels;
+            Buffer<float> x(all * features, random, -3, 4), gamma(features, random, 0.5, 2), beta(features, random, -1, 1);
+            Forward f(all, features), g(all, features);
+            Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, gamma, beta, all,
+                 features, epsilon, 0.9)
+                .whole();
+
+            Buffer<float> means(parts * features), squares(parts * features), variance(features);
+            Call(*set, Kernel::batchNormParts, means, squares, x, rows, pixels, features, parts).split();
+            Call(*set, Kernel::batchNormStatistics, g.mean, variance, g.inverseStd, g.runningMean, g.runningVariance, means,
+                 squares, rows, pixels, features, parts, epsilon, 0.9)
+                .whole();
+            Call(*set, Kernel::batchNormInference, g.y, x, gamma, beta, g.mean, variance, all, features, epsilon).split();
+            for (int64_t j = 0; j < features; j++) {
+              CHECK_NEAR(g.mean[j], f.mean[j], 1e-6, 1e-6, "mean");
+              CHECK_NEAR(g.inverseStd[j], f.inverseStd[j], 2e-6, 0, "inverseStd");
+              CHECK_NEAR(g.runningMean[j], f.runningMean[j], 1e-6, 1e-6, "runningMean");
+              CHECK_NEAR(g.runningVariance[j], f.runningVariance[j], 2e-6, 0, "runningVariance");
+            }
+            for (int64_t i = 0; i < all * features; i++) CHECK_NEAR(g.y[i], f.y[i], 4e-6, 2e-5, "y");
+
+            Buffer<float> dy(all * features, random, -1, 1), dx(all * features), dgamma(features), dbeta(features);
+            Call(*set, Kernel::batchNormBackward, dx, dgamma, dbeta, dy, x, f.mean, f.inverseStd, gamma, all, features).whole();
+            Buffer<float> dgammaParts(parts * features), dbetaParts(parts * features), own(all * features), sum(features);
+            Call(*set, Kernel::batchNormBackwardParts, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, rows, pixels,
+                 features, parts)
+                .split();
+            Call(*set, Kernel::batchNormBackwardInput, own, dy, x, f.mean, f.inverseStd, gamma, dgammaParts, dbetaParts, all,
+                 features, parts)
+                .split();
+            const double scale = static_cast<double>(all);
+            Call(*set, Kernel::sumParts, sum, dgammaParts, features, parts).whole();
+            for (int64_t j = 0; j < features; j++) CHECK_NEAR(sum[j], dgamma[j], 5e-6, 2e-7 * scale + 1e-5, "dgamma");
+            Call(*set, Kernel::sumParts, sum, dbetaParts, features, parts).whole();
+            for (int64_t j = 0; j < features; j++) CHECK_NEAR(sum[j], dbeta[j], 2e-6, 3e-8 * scale + 2e-6, "dbeta");
+            for (int64_t i = 0; i < all * features; i++) {
+              CHECK_NEAR(own[i], dx[i], 1e-5, 1e-5 * f.inverseStd[i % features], "dx");
+            }
+            CHECK(g.intact() && means.intact() && squares.intact() && variance.intact() && dgammaParts.intact() &&
+                  dbetaParts.intact() && own.intact() && sum.intact());
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(batchNormOfOneRowIsBeta) {
   for (const KernelSet* set : kernelSets()) {
     constexpr int64_t features = 19;
@@ -116,8 +172,15 @@ TEST(batchNormKeepsPrecision) {
     Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, ones, ones, rows,
          features, 0.0f, 0.0f)
         .whole();
+    constexpr int64_t parts = 3;
+    Buffer<float> means(parts * features), squares(parts * features), variance(features);
+    Call(*set, Kernel::batchNormParts, means, squares, x, rows, 1, features, parts).split();
+    Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means, squares,
+         rows, 1, features, parts, 0.0f, 1.0f)
+        .whole();
     for (int64_t j = 0; j < features; j++) {
       CHECK_NEAR(f.mean[j], 1000, 1e-7, 0, "mean");
+      CHECK_NEAR(variance[j], 0.25, 1e-6, 0, "variance by shares");
       CHECK_NEAR(f.runningVariance[j], 0.25, 1e-6, 0, "variance");
     }
   }

@@ -87,6 +87,10 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
     runningMean: within(2e-6, 1e-6),
     runningVariance: within(2e-6, 1e-6),
   },
+  // As those; the sums of squares are relative to their terms.
+  batchNormParts: { '*': within(4e-6, 4e-6) },
+  batchNormStatistics: { '*': within(4e-6, 4e-6) },
+  ...everyOutput(['batchNormBackwardParts', 'batchNormBackwardInput'], within(4e-6, 4e-6)),
   // A handful of operations, x − mean may cancel.
   batchNormInference: { '*': within(4e-6, 4e-6) },
   // Sums over the batch of order √rows, and three terms that cancel.

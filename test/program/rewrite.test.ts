@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   Adam,
+  batchNorm,
   conv2d,
   dense,
   dropout,
@@ -298,6 +299,47 @@ describe('dense products are shared out by columns', () => {
       'denseBackwardInput',
       'denseBackwardInputColumns',
     ]);
+  });
+});
+
+describe('batch norm is shared out by rows', () => {
+  const normed = (layers: LayerSpec[], threads: number, kind: ProgramKind = 'train', input = [512]) =>
+    program(model(input, layers), kind, 64, { threads }).instructions;
+  const norms = (instructions: readonly Instruction[]) => kernelsOf(instructions).filter((kernel) => /batchNorm/.test(kernel));
+  const forward = ['batchNormParts', 'batchNormStatistics', 'batchNormInference'];
+  const backward = ['batchNormBackwardParts', 'batchNormBackwardInput'];
+
+  it('with statistics and gradients from the sums of the shares', () => {
+    const instructions = normed([dense(64), batchNorm(), relu(), dense(4)], 2);
+    expect(norms(instructions)).toEqual([...forward, ...backward]);
+    const sums = instructions.filter(({ kernel }) => kernel === 'sumParts');
+    expect(sums.map((sum) => tensorOf(sum, 'y').name).sort()).toEqual(['1.beta', '1.gamma']);
+    const [statistics] = instructions.filter(({ kernel }) => kernel === 'batchNormStatistics');
+    const [inference] = instructions.filter(({ kernel }) => kernel === 'batchNormInference');
+    expect(argumentOf(inference, 'runningMean')).toBe(argumentOf(statistics, 'mean'));
+    expect(argumentOf(inference, 'runningVariance')).toBe(argumentOf(statistics, 'variance'));
+    expect(tensorOf(statistics, 'runningMean').storage).toBe('state');
+  });
+
+  it('of images, each with all its pixels', () => {
+    const layers = [conv2d(8, { padding: 1 }), batchNorm(), relu(), flatten(), dense(4)];
+    const instructions = normed(layers, 3, 'train', [10, 12, 2]);
+    expect(norms(instructions)).toEqual([...forward, ...backward]);
+    const parts = instructions.find(({ kernel }) => kernel === 'batchNormParts') as Instruction;
+    expect(['rows', 'pixels', 'features', 'parts'].map((name) => argumentOf(parts, name))).toEqual([rows(), 120, 8, 3]);
+  });
+
+  it('and where a batch is evaluated by its own statistics', () => {
+    const layers = [dense(64), batchNorm({ evaluation: 'batch' }), relu(), dense(4)];
+    expect(norms(normed(layers, 2, 'evaluate'))).toEqual(forward);
+  });
+
+  it('but not on one thread, nor behind a layer that is shared out by columns', () => {
+    const layers = [dense(64), batchNorm(), relu(), dense(4)];
+    expect(norms(normed(layers, 1))).toEqual(['batchNormForward', 'batchNormBackward']);
+    const wide = normed([dense(512), batchNorm(), relu(), dense(4)], 2);
+    expect(kernelsOf(wide)).toContain('denseForwardColumns');
+    expect(norms(wide)).toEqual(['batchNormForward', 'batchNormBackward']);
   });
 });
 

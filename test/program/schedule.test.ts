@@ -157,6 +157,24 @@ describe('the schedule', () => {
     ]);
   });
 
+  it('lets threads that share batch norm out by rows meet once for it, in each direction', () => {
+    const normed = model([784], [dense(100), batchNorm(), relu(), dense(100), batchNorm(), relu(), dense(10)]);
+    const of = program(normed, 'train', 64, { features: 'u8', threads: 2 }, new Adam());
+    expect(barriersOf(of)).toEqual([
+      'denseForwardSum',
+      'batchNormStatistics',
+      'batchNormStatistics',
+      'batchTotals',
+      'batchNormBackwardInput',
+      'denseBackwardBias',
+    ]);
+    expect(findRace(of, 2, [64, 64])).toBeUndefined();
+    of.instructions.forEach(({ barrier: marked }, left) => {
+      const barriers = of.instructions.map(({ barrier }, i) => barrier && i !== left);
+      if (marked) expect(findRace(of, 2, [64, 64], barriers)).toBeDefined();
+    });
+  });
+
   it('guards the totals of a step that updates, where all threads meet before anything is changed', () => {
     const of = model([4], [dense(8), batchNorm(), dropout(0.5), dense(3)], softmaxCrossEntropy(), l2(0.1));
     for (const kind of kinds) {

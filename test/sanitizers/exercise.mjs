@@ -63,8 +63,9 @@ async function exerciseThreads() {
   const network = new Network({ input: [512], layers, loss: softmaxCrossEntropy(), seed: 1, backend: 'native' });
   await network.fit(images, { epochs: 3, batchSize: 32, optimizer: new Adam({ learningRate: 1e-3 }) });
   await network.fit(images, { epochs: 2, batchSize: 32, optimizer: new Sgd({ clipNorm: 1 }), profile: true });
-  if (cores > 1 && !String(network.program).includes('denseForwardParts'))
-    throw new Error('expected a program for several threads');
+  for (const kernel of ['denseForwardParts', 'batchNormParts', 'batchNormBackwardParts']) {
+    if (cores > 1 && !String(network.program).includes(kernel)) throw new Error(`expected a program with ${kernel}`);
+  }
   network.dispose();
 
   const convolution = new Network({

@@ -1,11 +1,19 @@
 import { Data, matrices, rounded } from '../data.js';
 import {
   type BatchNormBackwardArguments,
+  type BatchNormBackwardInputArguments,
+  type BatchNormBackwardPartsArguments,
   type BatchNormForwardArguments,
   type BatchNormInferenceArguments,
+  type BatchNormPartsArguments,
+  type BatchNormStatisticsArguments,
   batchNormBackward,
+  batchNormBackwardInput,
+  batchNormBackwardParts,
   batchNormForward,
   batchNormInference,
+  batchNormParts,
+  batchNormStatistics,
 } from '../reference/batchNorm.js';
 import { type CaseTable, defineCases, type GradientCase, type Sample } from '../types.js';
 
@@ -113,7 +121,97 @@ function gradients(): GradientCase<BatchNormBackwardArguments>[] {
   });
 }
 
+type Shared = readonly [rows: number, pixels: number, features: number, parts: number];
+/** Fewer rows than shares, too. */
+const shared: readonly Shared[] = [
+  [1, 1, 1, 1],
+  [7, 1, 5, 2],
+  [8, 1, 100, 3],
+  [2, 1, 17, 4],
+  [5, 9, 3, 2],
+  [3, 25, 130, 2],
+  [33, 4, 16, 5],
+  [64, 1, 129, 2],
+];
+
+function partsArguments(seed: number, [rows, pixels, features, parts]: Shared): BatchNormPartsArguments {
+  return { x: new Data(seed).normal(rows * pixels * features, 2, 1), rows, pixels, features, parts };
+}
+
+function statisticsArguments(seed: number, sizes: Shared, momentum = 0.9): BatchNormStatisticsArguments {
+  const { x, ...rest } = partsArguments(seed, sizes);
+  const { means, squares } = batchNormParts({ x, ...rest });
+  const data = new Data(seed + 1);
+  const runningVariance = data.uniform(rest.features, 0.5, 2);
+  return { runningMean: data.normal(rest.features), runningVariance, means, squares, ...rest, epsilon: 1e-3, momentum };
+}
+
+function backwardPartsArguments(seed: number, sizes: Shared): BatchNormBackwardPartsArguments {
+  const a = partsArguments(seed, sizes);
+  const data = new Data(seed + 1);
+  const dy = data.normal(a.rows * a.pixels * a.features);
+  return { ...a, dy, mean: data.normal(a.features, 0.1, 1), inverseStd: data.uniform(a.features, 0.3, 0.8) };
+}
+
+function backwardInputArguments(seed: number, sizes: Shared): BatchNormBackwardInputArguments {
+  const { rows, pixels, features, parts, ...a } = backwardPartsArguments(seed, sizes);
+  const sums = batchNormBackwardParts({ rows, pixels, features, parts, ...a });
+  return { ...a, ...sums, gamma: new Data(seed + 2).normal(features, 1, 0.5), rows: rows * pixels, features, parts };
+}
+
+const oneNaN = (length: number) => {
+  const x = new Data(60).normal(length);
+  x[length >> 1] = Number.NaN;
+  return x;
+};
+
 export const batchNormCases = {
+  batchNormParts: defineCases<BatchNormPartsArguments>({
+    samples: [
+      ...shared.map((sizes, i) => ({ arguments: partsArguments(400 + i, sizes) })),
+      { note: 'no shares', arguments: { ...partsArguments(420, [5, 1, 3, 1]), parts: 0 } },
+      { note: 'NaN in one feature of one share', arguments: { ...partsArguments(421, [6, 2, 5, 3]), x: oneNaN(60) } },
+      { note: 'sums over 4099 rows', arguments: partsArguments(422, [4099, 1, 3, 2]) },
+    ],
+    reference: batchNormParts,
+  }),
+  batchNormStatistics: defineCases<BatchNormStatisticsArguments>({
+    samples: [
+      ...shared.map((sizes, i) => ({ arguments: statisticsArguments(430 + i, sizes) })),
+      { note: 'momentum 1', arguments: statisticsArguments(445, shared[4], 1) },
+      {
+        note: 'momentum 1 takes in no NaN',
+        arguments: { ...statisticsArguments(446, [4, 1, 3, 2], 1), runningVariance: [1, 2, 3], squares: oneNaN(6) },
+        expected: { runningVariance: [1, 2, 3] },
+      },
+    ],
+    reference: batchNormStatistics,
+  }),
+  batchNormBackwardParts: defineCases<BatchNormBackwardPartsArguments>({
+    samples: [
+      ...shared.map((sizes, i) => ({ arguments: backwardPartsArguments(450 + i, sizes) })),
+      { note: 'no shares', arguments: { ...backwardPartsArguments(470, [5, 1, 3, 1]), parts: 0 } },
+      { note: 'sums over 4099 rows', arguments: backwardPartsArguments(471, [4099, 1, 3, 2]), slack: 10 },
+    ],
+    reference: batchNormBackwardParts,
+    gradients: gradients().map(({ arguments: { gamma: _, ...a }, ...rest }) => ({
+      ...rest,
+      arguments: { ...a, pixels: 1, parts: 1 },
+      gradients: { dgammaParts: 'gamma', dbetaParts: 'beta' },
+    })),
+  }),
+  batchNormBackwardInput: defineCases<BatchNormBackwardInputArguments>({
+    samples: [
+      ...shared.map((sizes, i) => ({ arguments: backwardInputArguments(480 + i, sizes) })),
+      { note: 'NaN in one feature only', arguments: { ...backwardInputArguments(495, [6, 2, 5, 3]), dy: oneNaN(60) } },
+    ],
+    reference: batchNormBackwardInput,
+    gradients: gradients().map(({ arguments: a, ...rest }) => ({
+      ...rest,
+      arguments: { ...a, ...batchNormBackwardParts({ ...a, pixels: 1, parts: 2 }), parts: 2 },
+      gradients: { dx: 'x' },
+    })),
+  }),
   batchNormForward: defineCases<Forward>({ samples: forwardSamples(), reference: batchNormForward }),
   batchNormInference: defineCases<BatchNormInferenceArguments>({ samples: inferenceSamples(), reference: batchNormInference }),
   batchNormBackward: defineCases<BatchNormBackwardArguments>({

@@ -81,3 +81,106 @@ export function batchNormBackward({ dy, x, mean, inverseStd, gamma, rows, featur
   }
   return { dx, dgamma, dbeta };
 }
+
+/** The rows of share `part`: from the first whose number is not below rows · part / parts. */
+function sharedRows(part: number, rows: number, parts: number): [from: number, to: number] {
+  const first = (i: number) => {
+    let row = 0;
+    while (row < rows && row * parts < rows * i) row++;
+    return row;
+  };
+  return [first(part), first(part + 1)];
+}
+
+export type BatchNormPartsArguments = { x: Vector; rows: number; pixels: number; features: number; parts: number };
+
+export function batchNormParts({ x, rows, pixels, features, parts }: BatchNormPartsArguments) {
+  const means = new Float64Array(parts * features);
+  const squares = new Float64Array(parts * features);
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = sharedRows(part, rows, parts).map((row) => row * pixels);
+    for (let j = 0; j < features; j++) {
+      const column = Array.from({ length: to - from }, (_, i) => x[(from + i) * features + j]);
+      const mean = column.length === 0 ? 0 : column.reduce((sum, value) => sum + value, 0) / column.length;
+      means[part * features + j] = mean;
+      squares[part * features + j] = column.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    }
+  }
+  return { means, squares };
+}
+
+export type BatchNormStatisticsArguments = Omit<BatchNormPartsArguments, 'x'> & {
+  runningMean: Vector;
+  runningVariance: Vector;
+  means: Vector;
+  squares: Vector;
+  epsilon: number;
+  momentum: number;
+};
+
+/** By moments about zero: E[x²] − E[x]². */
+export function batchNormStatistics(a: BatchNormStatisticsArguments): Results {
+  const { means, squares, rows, pixels, features, parts, epsilon, momentum } = a;
+  const mean = new Float64Array(features);
+  const variance = new Float64Array(features);
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = sharedRows(part, rows, parts);
+    const count = (to - from) * pixels;
+    for (let j = 0; j < features; j++) {
+      const own = means[part * features + j];
+      mean[j] += (count * own) / (rows * pixels);
+      variance[j] += (squares[part * features + j] + count * own ** 2) / (rows * pixels);
+    }
+  }
+  for (let j = 0; j < features; j++) variance[j] -= mean[j] ** 2;
+  const mixed = (running: Vector, value: Float64Array) =>
+    momentum === 1 ? Float64Array.from(running) : value.map((v, j) => momentum * running[j] + (1 - momentum) * v);
+  return {
+    mean,
+    variance,
+    inverseStd: variance.map((v) => 1 / Math.sqrt(v + epsilon)),
+    runningMean: mixed(a.runningMean, mean),
+    runningVariance: mixed(a.runningVariance, variance),
+  };
+}
+
+export type BatchNormBackwardPartsArguments = BatchNormPartsArguments & { dy: Vector; mean: Vector; inverseStd: Vector };
+
+export function batchNormBackwardParts(a: BatchNormBackwardPartsArguments) {
+  const { dy, x, mean, inverseStd, rows, pixels, features, parts } = a;
+  const dgammaParts = new Float64Array(parts * features);
+  const dbetaParts = new Float64Array(parts * features);
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = sharedRows(part, rows, parts).map((row) => row * pixels);
+    for (let i = from; i < to; i++) {
+      for (let j = 0; j < features; j++) {
+        const d = dy[i * features + j];
+        dbetaParts[part * features + j] += d;
+        dgammaParts[part * features + j] += d * (x[i * features + j] - mean[j]) * inverseStd[j];
+      }
+    }
+  }
+  return { dgammaParts, dbetaParts };
+}
+
+export type BatchNormBackwardInputArguments = BatchNormBackwardArguments & {
+  dgammaParts: Vector;
+  dbetaParts: Vector;
+  parts: number;
+};
+
+export function batchNormBackwardInput(a: BatchNormBackwardInputArguments): Results {
+  const { dy, x, mean, inverseStd, gamma, dgammaParts, dbetaParts, rows, features, parts } = a;
+  const sum = (terms: Vector, j: number) =>
+    Array.from({ length: parts }, (_, p) => terms[p * features + j]).reduce((s, t) => s + t, 0);
+  const dx = new Float64Array(rows * features);
+  for (let j = 0; j < features; j++) {
+    const [dgamma, dbeta] = [sum(dgammaParts, j), sum(dbetaParts, j)];
+    for (let i = 0; i < rows; i++) {
+      const at = i * features + j;
+      const normalised = (x[at] - mean[j]) * inverseStd[j];
+      dx[at] = gamma[j] * inverseStd[j] * (dy[at] - dbeta / rows - (normalised * dgamma) / rows);
+    }
+  }
+  return { dx };
+}

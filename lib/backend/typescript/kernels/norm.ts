@@ -49,6 +49,76 @@ export function batchNormForward(
   }
 }
 
+/** The first row of share `part`, in rows of the batch. */
+function firstRow(part: number, rows: number, parts: number): number {
+  return Math.ceil((rows * part) / parts);
+}
+
+/** Of each of `parts` shares of the rows: the means of its features, and the sums of the squares of the distances from them. */
+export function batchNormParts(
+  means: Float32Array,
+  squares: Float32Array,
+  x: Float32Array,
+  rows: number,
+  pixels: number,
+  features: number,
+  parts: number,
+): void {
+  const [mean, sum] = [doubles(features), moreDoubles(features)];
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = [firstRow(part, rows, parts) * pixels, firstRow(part + 1, rows, parts) * pixels];
+    mean.fill(0, 0, features);
+    sum.fill(0, 0, features);
+    for (let i = from, o = from * features; i < to; i++) for (let j = 0; j < features; j++, o++) mean[j] += x[o];
+    for (let j = 0; j < features; j++) means[part * features + j] = mean[j] = mean[j] / Math.max(to - from, 1);
+    for (let i = from, o = from * features; i < to; i++) {
+      for (let j = 0; j < features; j++, o++) {
+        const d = x[o] - mean[j];
+        sum[j] += d * d;
+      }
+    }
+    for (let j = 0; j < features; j++) squares[part * features + j] = sum[j];
+  }
+}
+
+/** Mean and (biased) variance of all rows from those of shares (Chan, Golub and LeVeque 1979). */
+export function batchNormStatistics(
+  mean: Float32Array,
+  variance: Float32Array,
+  inverseStd: Float32Array,
+  runningMean: Float32Array,
+  runningVariance: Float32Array,
+  means: Float32Array,
+  squares: Float32Array,
+  rows: number,
+  pixels: number,
+  features: number,
+  parts: number,
+  epsilon: number,
+  momentum: number,
+): void {
+  const all = rows * pixels;
+  for (let j = 0; j < features; j++) {
+    let center = 0;
+    let spread = 0;
+    for (let part = 0, o = j; part < parts; part++, o += features) {
+      const count = (firstRow(part + 1, rows, parts) - firstRow(part, rows, parts)) * pixels;
+      center += means[o] * (count / all);
+    }
+    for (let part = 0, o = j; part < parts; part++, o += features) {
+      const count = (firstRow(part + 1, rows, parts) - firstRow(part, rows, parts)) * pixels;
+      spread += squares[o] / all + (means[o] - center) ** 2 * (count / all);
+    }
+    mean[j] = center;
+    variance[j] = spread;
+    inverseStd[j] = 1 / Math.sqrt(spread + epsilon);
+    if (momentum !== 1) {
+      runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center;
+      runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * spread;
+    }
+  }
+}
+
 /** y may be x. */
 export function batchNormInference(
   y: Float32Array,
@@ -99,6 +169,69 @@ export function batchNormBackward(
     // From here on: the mean of dy, and the factor of (x − mean) inside dx.
     sum[j] /= rows;
     product[j] *= (inverseStd[j] * inverseStd[j]) / rows;
+  }
+  for (let i = 0, o = 0; i < rows; i++) {
+    for (let j = 0; j < features; j++, o++) {
+      dx[o] = gamma[j] * inverseStd[j] * (dy[o] - sum[j] - (x[o] - mean[j]) * product[j]);
+    }
+  }
+}
+
+/** Of each of `parts` shares of the rows: Σ dy · x̂ and Σ dy, where x̂ = (x − mean) · inverseStd. */
+export function batchNormBackwardParts(
+  dgammaParts: Float32Array,
+  dbetaParts: Float32Array,
+  dy: Float32Array,
+  x: Float32Array,
+  mean: Float32Array,
+  inverseStd: Float32Array,
+  rows: number,
+  pixels: number,
+  features: number,
+  parts: number,
+): void {
+  const [sum, product] = [doubles(features), moreDoubles(features)];
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = [firstRow(part, rows, parts) * pixels, firstRow(part + 1, rows, parts) * pixels];
+    sum.fill(0, 0, features);
+    product.fill(0, 0, features);
+    for (let i = from, o = from * features; i < to; i++) {
+      for (let j = 0; j < features; j++, o++) {
+        sum[j] += dy[o];
+        product[j] += dy[o] * (x[o] - mean[j]);
+      }
+    }
+    for (let j = 0; j < features; j++) {
+      dbetaParts[part * features + j] = sum[j];
+      dgammaParts[part * features + j] = product[j] * inverseStd[j];
+    }
+  }
+}
+
+/** dx from the sums of the shares; dx may be dy. */
+export function batchNormBackwardInput(
+  dx: Float32Array,
+  dy: Float32Array,
+  x: Float32Array,
+  mean: Float32Array,
+  inverseStd: Float32Array,
+  gamma: Float32Array,
+  dgammaParts: Float32Array,
+  dbetaParts: Float32Array,
+  rows: number,
+  features: number,
+  parts: number,
+): void {
+  const [sum, product] = [doubles(features), moreDoubles(features)];
+  for (let j = 0; j < features; j++) {
+    sum[j] = 0;
+    product[j] = 0;
+    for (let part = 0, o = j; part < parts; part++, o += features) {
+      sum[j] += dbetaParts[o];
+      product[j] += dgammaParts[o];
+    }
+    sum[j] /= rows;
+    product[j] *= inverseStd[j] / rows;
   }
   for (let i = 0, o = 0; i < rows; i++) {
     for (let j = 0; j < features; j++, o++) {

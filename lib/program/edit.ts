@@ -1,0 +1,34 @@
+import { BlasnetError } from '../errors.js';
+import type { Argument, Instruction, Tensor } from './instructions.js';
+import { type KernelName, signatureOf } from './signatures.js';
+
+/** Rewrites a program for batches of at most `capacity` rows on that many threads. */
+export type Rule = (instructions: Instruction[], capacity: number, threads: number) => Instruction[];
+
+/** An argument by name; undefined where the kernel has none of that name. */
+export function argument(instruction: Instruction, name: string): Argument | undefined {
+  return instruction.arguments[signatureOf(instruction.kernel).parameters.findIndex((parameter) => parameter.name === name)];
+}
+
+export function withArguments(instruction: Instruction, changed: Record<string, Argument | undefined>): Instruction {
+  const { parameters } = signatureOf(instruction.kernel);
+  return { ...instruction, arguments: instruction.arguments.map((old, i) => changed[parameters[i].name] ?? old) };
+}
+
+/** An argument that is a number. */
+export function numberOf(instruction: Instruction, name: string): number {
+  const value = argument(instruction, name);
+  if (typeof value !== 'number') throw new BlasnetError('INTERNAL', `${instruction.kernel}: ${name} is not a number`);
+  return value;
+}
+
+/** A call of a kernel with arguments by name, in the order of its signature. */
+export function call(kernel: KernelName, named: Readonly<Record<string, Argument>>): Instruction {
+  const list = signatureOf(kernel).parameters.map(({ name }) => named[name]);
+  return { kernel, arguments: list, barrier: false, guard: false };
+}
+
+/** A tensor in the program's memory, of so many elements for each row of the batch or at all. */
+export function workTensor(name: string, size: { readonly perRow: number } | { readonly fixed: number }): Tensor {
+  return { name, storage: 'work', type: 'f32', perRow: 0, fixed: 0, offset: -1, ...size };
+}
