@@ -173,8 +173,8 @@ const normCases: KernelCase[] = [
     kernel: 'batchNormParts',
     shape: ACTIVATIONS,
     call: (o) => {
-      const [means, squares] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS)];
-      return ['batchNormParts', means, squares, o.floats(ELEMENTS), BATCH, 1, UNITS, PARTS];
+      const [means, rests, squares] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS), o.floats(PARTS * UNITS)];
+      return ['batchNormParts', means, rests, squares, o.floats(ELEMENTS), BATCH, 1, UNITS, PARTS];
     },
   },
   {
@@ -183,9 +183,9 @@ const normCases: KernelCase[] = [
     call: (o) => {
       const [mean, variance, inverseStd] = [o.floats(UNITS), o.floats(UNITS), o.floats(UNITS)];
       const [runningMean, runningVariance] = [o.updated(UNITS), o.squares(UNITS)];
-      const [means, squares] = [o.floats(PARTS * UNITS), o.squares(PARTS * UNITS)];
+      const [means, rests, squares] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS), o.squares(PARTS * UNITS)];
       const outputs = [mean, variance, inverseStd, runningMean, runningVariance] as const;
-      return ['batchNormStatistics', ...outputs, means, squares, BATCH, 1, UNITS, PARTS, 1e-5, 0.9];
+      return ['batchNormStatistics', ...outputs, means, rests, squares, BATCH, 1, UNITS, PARTS, 1e-5, 0.9];
     },
   },
   {

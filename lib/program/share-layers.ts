@@ -134,11 +134,11 @@ function batchNormArguments(instruction: Instruction, parts: number) {
 function batchNormByRows(instruction: Instruction, threads: number): Instruction[] {
   const { named, features, ofShares, sizes } = batchNormArguments(instruction, threads);
   const mean = named.mean as Tensor;
-  const [means, squares] = [ofShares(mean.name), ofShares(`${mean.name}: squares`)];
+  const [means, rests, squares] = ['', ': rests', ': squares'].map((what) => ofShares(`${mean.name}${what}`));
   const variance = workTensor(`${mean.name}: variance`, { fixed: features });
   return [
-    call('batchNormParts', { ...named, means, squares, ...sizes }),
-    call('batchNormStatistics', { ...named, variance, means, squares, ...sizes }),
+    call('batchNormParts', { ...named, means, rests, squares, ...sizes }),
+    call('batchNormStatistics', { ...named, variance, means, rests, squares, ...sizes }),
     call('batchNormInference', { ...named, runningMean: mean, runningVariance: variance }),
   ];
 }

@@ -397,12 +397,13 @@ export const signatures = {
     float('epsilon'),
     float('momentum'),
   ),
-  // The same, shared out by rows: the means and the sums of squares of shares, then the statistics of all; `batchNormInference`
-  // follows, with these. A row of the batch is `pixels` rows of x.
+  // The same, shared out by rows: the means of shares (what float32 loses of them as `rests`) and the sums of squares, then the
+  // statistics of all; `batchNormInference` follows, with these. A row of the batch is `pixels` rows of x.
   batchNormParts: {
     ...kernel(
       'parts',
       out('means', ['parts', 'features']),
+      out('rests', ['parts', 'features']),
       out('squares', ['parts', 'features']),
       input('x', ['rows', 'pixels', 'features'], { along: 'rows' }),
       size('rows'),
@@ -420,6 +421,7 @@ export const signatures = {
     inout('runningMean', ['features']),
     inout('runningVariance', ['features']),
     input('means', ['parts', 'features']),
+    input('rests', ['parts', 'features']),
     input('squares', ['parts', 'features']),
     size('rows'),
     size('pixels'),

@@ -107,11 +107,11 @@ void preluBackward(float* dx, float* dslope, const float* dy, const float* x, co
 void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMean, float* runningVariance, const float* x,
                       const float* gamma, const float* beta, int64_t rows, int64_t features, float epsilon, double momentum,
                       int64_t begin, int64_t end) noexcept;
-void batchNormParts(float* means, float* squares, const float* x, int64_t rows, int64_t pixels, int64_t features, int64_t parts,
-                    int64_t begin, int64_t end) noexcept;
+void batchNormParts(float* means, float* rests, float* squares, const float* x, int64_t rows, int64_t pixels, int64_t features,
+                    int64_t parts, int64_t begin, int64_t end) noexcept;
 void batchNormStatistics(float* mean, float* variance, float* inverseStd, float* runningMean, float* runningVariance,
-                         const float* means, const float* squares, int64_t rows, int64_t pixels, int64_t features, int64_t parts,
-                         float epsilon, double momentum) noexcept;
+                         const float* means, const float* rests, const float* squares, int64_t rows, int64_t pixels,
+                         int64_t features, int64_t parts, float epsilon, double momentum) noexcept;
 void batchNormInference(float* y, const float* x, const float* gamma, const float* beta, const float* runningMean,
                         const float* runningVariance, int64_t rows, int64_t features, float epsilon, int64_t begin,
                         int64_t end) noexcept;

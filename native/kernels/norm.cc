@@ -13,15 +13,19 @@ BLASNET_INLINE void byBlocks(int64_t begin, int64_t end, Work work) {
   for (int64_t first = begin; first < end; first += columnBlock) work(first, math::smaller(columnBlock, end - first));
 }
 
-// The means of columns, and the sums of the squares of the distances from them; zeros of no rows.
-BLASNET_INLINE void moments(float* mean, double* squares, const float* x, int64_t rows, int64_t features, int64_t width) {
+// mean <- the sums of columns / count
+BLASNET_INLINE void columnMeans(float* mean, const float* x, int64_t rows, double count, int64_t features, int64_t width) {
   double total[columnBlock];
-  const double count = rows > 0 ? static_cast<double>(rows) : 1;
   columnSums(total, rows, width, [=](int64_t row, int64_t j) { return x[row * features + j]; });
 #pragma omp simd
   for (int64_t j = 0; j < width; j++) mean[j] = static_cast<float>(total[j] / count);
+}
+
+// The sums of the squares of the distances from `center`.
+BLASNET_INLINE void squaredDistances(double* squares, const float* x, const float* center, int64_t rows, int64_t features,
+                                     int64_t width) {
   columnSums(squares, rows, width, [=](int64_t row, int64_t j) {
-    const float d = x[row * features + j] - mean[j];
+    const float d = x[row * features + j] - center[j];
     return d * d;
   });
 }
@@ -81,7 +85,8 @@ void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMe
     float* out = y + first;
     double squares[columnBlock];
     float center[columnBlock], variance[columnBlock], factor[columnBlock], offset[columnBlock];
-    moments(center, squares, in, rows, features, width);
+    columnMeans(center, in, rows, count, features, width);
+    squaredDistances(squares, in, center, rows, features, width);
 #pragma omp simd
     for (int64_t j = 0; j < width; j++) {
       variance[j] = static_cast<float>(squares[j] / count);
@@ -99,41 +104,55 @@ void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMe
   });
 }
 
-// means, squares: parts x features; x: rows x pixels x features.
-void batchNormParts(float* means, float* squares, const float* x, int64_t rows, int64_t pixels, int64_t features, int64_t parts,
-                    int64_t begin, int64_t end) noexcept {
+// means, rests, squares: parts x features; x: rows x pixels x features. A share's mean is means + rests: where features are far
+// from 0, what a float loses of it would spoil the variance of all.
+void batchNormParts(float* means, float* rests, float* squares, const float* x, int64_t rows, int64_t pixels, int64_t features,
+                    int64_t parts, int64_t begin, int64_t end) noexcept {
+  if (features == 0) return;
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(rows, 1, part, parts);
+    const int64_t own = (mine.end - mine.begin) * pixels;
+    const double count = own > 0 ? static_cast<double>(own) : 1;
     byBlocks(0, features, [=](int64_t first, int64_t width) {
-      double total[columnBlock];
+      const float* in = x + mine.begin * pixels * features + first;
+      double rest[columnBlock], total[columnBlock];
+      float center[columnBlock];
+      columnMeans(center, in, own, count, features, width);
+      columnSums(rest, own, width, [=, &center](int64_t row, int64_t j) { return in[row * features + j] - center[j]; });
+      squaredDistances(total, in, center, own, features, width);
       const int64_t at = part * features + first;
-      moments(means + at, total, x + mine.begin * pixels * features + first, (mine.end - mine.begin) * pixels, features, width);
-      for (int64_t j = 0; j < width; j++) squares[at + j] = static_cast<float>(total[j]);
+#pragma omp simd
+      for (int64_t j = 0; j < width; j++) {
+        means[at + j] = center[j];
+        rests[at + j] = static_cast<float>(rest[j] / count);
+        squares[at + j] = static_cast<float>(total[j] - rest[j] * (rest[j] / count));
+      }
     });
   }
 }
 
-// means, squares: parts x features; the rest: features. (Chan, Golub and LeVeque 1979)
+// means, rests, squares: parts x features; the others: features. (Chan, Golub and LeVeque 1979)
 void batchNormStatistics(float* mean, float* variance, float* inverseStd, float* runningMean, float* runningVariance,
-                         const float* means, const float* squares, int64_t rows, int64_t pixels, int64_t features, int64_t parts,
-                         float epsilon, double momentum) noexcept {
+                         const float* means, const float* rests, const float* squares, int64_t rows, int64_t pixels,
+                         int64_t features, int64_t parts, float epsilon, double momentum) noexcept {
   byBlocks(0, features, [=](int64_t first, int64_t width) {
     double center[columnBlock] = {}, spread[columnBlock] = {};
     const double all = static_cast<double>(rows * pixels);
     for (int64_t part = 0; part < parts; part++) {
       const Share its = share(rows, 1, part, parts);
       const double weight = static_cast<double>((its.end - its.begin) * pixels) / all;
-      const float* values = means + part * features + first;
+      const float *high = means + part * features + first, *low = rests + part * features + first;
 #pragma omp simd
-      for (int64_t j = 0; j < width; j++) center[j] += weight * values[j];
+      for (int64_t j = 0; j < width; j++) center[j] += weight * (static_cast<double>(high[j]) + low[j]);
     }
     for (int64_t part = 0; part < parts; part++) {
       const Share its = share(rows, 1, part, parts);
       const double weight = static_cast<double>((its.end - its.begin) * pixels) / all;
-      const float *values = means + part * features + first, *sums = squares + part * features + first;
+      const float *high = means + part * features + first, *low = rests + part * features + first;
+      const float* sums = squares + part * features + first;
 #pragma omp simd
       for (int64_t j = 0; j < width; j++) {
-        const double d = values[j] - center[j];
+        const double d = static_cast<double>(high[j]) + low[j] - center[j];
         spread[j] += sums[j] / all + weight * (d * d);
       }
     }
@@ -193,6 +212,7 @@ void batchNormBackward(float* dx, float* dgamma, float* dbeta, const float* dy, 
 void batchNormBackwardParts(float* dgammaParts, float* dbetaParts, const float* dy, const float* x, const float* mean,
                             const float* inverseStd, int64_t rows, int64_t pixels, int64_t features, int64_t parts, int64_t begin,
                             int64_t end) noexcept {
+  if (features == 0) return;
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(rows, 1, part, parts);
     byBlocks(0, features, [=](int64_t first, int64_t width) {

@@ -5,25 +5,26 @@
 
 #include "copy.h"
 #include "gemm.h"
+#include "kept_tiles.h"
 #include "math.h"
 #include "share.h"
-#include "vector.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
 
 constexpr int64_t chunkColumns = 2048;  // of x that are looked at together
-constexpr int64_t panelRows = 128, panelColumns = 96;
-constexpr int64_t narrow = 128, block = 64;  // results of up to `narrow` columns are made whole, wider ones in blocks
-constexpr int64_t farApart = 200;            // where a block's rows are further apart, it is copied before it is used
+constexpr int64_t groupRows = 128;
+constexpr int64_t block = 64,
+                  widest = block + 16;  // columns of the result that are made together where others are copied for them
+constexpr int64_t farApart = 512;       // where rows of the right matrix are further apart, they are copied before use
 constexpr int64_t moveLength = 16;
-static_assert(chunkColumns <= 1 << 16 && farApart >= narrow);
+static_assert(chunkColumns <= 1 << 16 && vectorLanes <= 16);
 
 using math::smaller;
 
-// The columns of x that are not zero from top to bottom, and how many runs of neighbours they form.
+// The columns of x that are not zero from top to bottom.
 struct Kept {
-  int64_t count, runs;
+  int64_t count;
   uint16_t index[chunkColumns];
 };
 
@@ -51,79 +52,13 @@ bool findKept(Kept& kept, const float* x, int64_t rows, int64_t columns, int64_t
     for (int64_t j = 0; j < columns; j++) count += isZero(any[j]) ? 0 : 1;
     if (count > most) return false;
   }
-  kept.count = kept.runs = 0;
-  int64_t before = 0;
+  kept.count = 0;
   for (int64_t j = 0; j < columns; j++) {
-    const int64_t keep = isZero(any[j]) ? 0 : 1;
     kept.index[kept.count] = static_cast<uint16_t>(j);
-    kept.count += keep;
-    kept.runs += keep & ~before;
-    before = keep;
+    kept.count += isZero(any[j]) ? 0 : 1;
   }
   return true;
 }
-
-// Neighbouring columns.
-struct Stretch {
-  int32_t first, length;
-};
-
-BLASNET_INLINE int64_t endOfRun(const uint16_t* index, int64_t k, int64_t count) {
-  do k++;
-  while (k < count && index[k] == index[k - 1] + 1);
-  return k;
-}
-
-int64_t findStretches(Stretch* stretches, const uint16_t* index, int64_t columns) {
-  int64_t count = 0;
-  for (int64_t j = 0, end; j < columns; j = end) {
-    end = endOfRun(index, j, columns);
-    stretches[count++] = {index[j], static_cast<int32_t>(end - j)};
-  }
-  return count;
-}
-
-BLASNET_INLINE void copyRows(float* to, int64_t ldt, const float* from, int64_t ldf, int64_t rows, int64_t width) {
-  if (width == ldt && width == ldf) {
-    copy(to, from, rows * width);
-  } else if (width == block) {
-    for (int64_t row = 0; row < rows; row++) {
-      for (int64_t j = 0; j < block; j += moveLength) copyFixed<moveLength>(to + row * ldt + j, from + row * ldf + j);
-    }
-  } else {
-    for (int64_t row = 0; row < rows; row++) copy(to + row * ldt, from + row * ldf, width);
-  }
-}
-
-// Some of the kept columns, of some rows of x, side by side.
-struct Panel {
-  int64_t columns, stride, count;
-  Stretch stretches[panelColumns];
-  float values[panelRows * (panelColumns + moveLength)];
-
-  // x: rows x width, each row `ldx` behind the one before. Stretches are copied in whole moves, as far as x reaches: what comes
-  // too much is overwritten by the next stretch, or lies behind the panel's row.
-  void fill(const float* x, int64_t ldx, int64_t width, int64_t rows, const uint16_t* index, int64_t chosen) {
-    columns = chosen;
-    stride = chosen + moveLength;
-    count = findStretches(stretches, index, chosen);
-    // Copies of the members, which the compiler would read again after each write to `values`.
-    const int64_t lastMove = width - moveLength, step = stride, stretchCount = count;
-    for (int64_t row = 0; row < rows; row++) {
-      const float* in = x + row * ldx;
-      float* to = values + row * step;
-      for (int64_t s = 0; s < stretchCount; s++) {
-        const auto [first, length] = stretches[s];
-        if (first + (length - 1) / moveLength * moveLength <= lastMove) {
-          for (int64_t j = 0; j < length; j += moveLength) copyFixed<moveLength>(to + j, in + first + j);
-        } else {
-          copy(to, in + first, length);
-        }
-        to += length;
-      }
-    }
-  }
-};
 
 bool skipsZeros() noexcept {
   static const bool answer = [] {
@@ -140,101 +75,34 @@ bool worthLooking(int64_t rows, int64_t in, int64_t out) {
 
 int64_t mostKept(int64_t rows, int64_t columns) { return rows == 1 ? columns * 2 / 5 : columns * 7 / 8; }
 
-// In multiplications: what a row saves must be more than what the copies of x and of the other matrix cost it.
-bool worthCopying(const Kept& kept, int64_t rows, int64_t columns, int64_t out) {
-  return (columns - kept.count) * out > 320 * kept.runs + 5 * kept.count * out / smaller(rows, panelRows);
-}
+// The width of the next block of columns: none is left for the last one that would not fill a vector.
+int64_t blockOf(int64_t left) { return left < widest ? left : block; }
 
-// y <- (the kept columns of x) (these rows of w) + beta y, for rows of a panel at most.
-void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
-               int64_t ldw, int64_t ldy, const Kept& kept) {
+// y <- (the kept columns of x) (these rows of w) + beta y; beta: 0 or 1.
+void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t out, float beta, int64_t ldx, int64_t ldw,
+               int64_t ldy, const Kept& kept) {
   if (kept.count == 0) return sgemm(false, false, rows, out, 0, 1.0f, x, ldx, w, ldw, beta, y, ldy);
-  alignas(64) Panel panel;
-  alignas(64) float right[panelColumns * narrow];
-  constexpr int64_t mostRows = 96;
-  const int64_t width = out <= narrow ? out : block, depth = partOf(kept.count, panelColumns), part = partOf(rows, mostRows);
-  for (int64_t l = 0; l < kept.count; l += depth) {
-    panel.fill(x, ldx, in, rows, kept.index + l, smaller(depth, kept.count - l));
-    for (int64_t j = 0; j < out; j += width) {
-      const int64_t columns = smaller(width, out - j);
-      float* to = right;
-      for (int64_t s = 0; s < panel.count; s++) {
-        const auto [row, length] = panel.stretches[s];
-        copyRows(to, columns, w + row * ldw + j, ldw, length, columns);
-        to += length * columns;
+  constexpr int64_t longest = 192, longestCopied = 128;
+  alignas(64) float copied[longestCopied * widest];
+  int64_t offsets[longest];
+  const bool copies = ldw > farApart;
+  const int64_t most = partOf(kept.count, copies ? longestCopied : longest);
+  for (int64_t l = 0; l < kept.count; l += most) {
+    const int64_t depth = smaller(most, kept.count - l);
+    const uint16_t* index = kept.index + l;
+    for (int64_t j = 0, width; j < out; j += width) {
+      width = copies ? blockOf(out - j) : out;
+      const float* right = copies ? copied : w;
+      for (int64_t k = 0; k < depth; k++) {
+        offsets[k] = copies ? k * width : index[k] * ldw;
+        if (copies) copy(copied + offsets[k], w + index[k] * ldw + j, width);
       }
-      for (int64_t i = 0; i < rows; i += part) {
-        sgemm(false, false, smaller(part, rows - i), columns, panel.columns, 1.0f, panel.values + i * panel.stride, panel.stride,
-              right, columns, l == 0 ? beta : 1.0f, y + i * ldy + j, ldy);
-      }
-    }
-  }
-}
-
-// The columns [j, j + columns) of dy: copied to `right` where its rows are far apart.
-struct Side {
-  const float* values;
-  int64_t stride;
-};
-Side sideOf(float* right, const float* dy, int64_t rows, int64_t out, int64_t j, int64_t columns) {
-  if (out <= farApart) return {dy + j, out};
-  copyRows(right, columns, dy + j, out, rows, columns);
-  return {right, columns};
-}
-
-// to <- from + beta to; to: rows x columns, `stride` apart; from: rows x columns.
-void addRows(float* to, const float* from, int64_t rows, int64_t stride, int64_t columns, float beta) {
-  if (beta == 0) return copyRows(to, stride, from, columns, rows, columns);
-  for (int64_t i = 0; i < rows; i++) {
-#pragma omp simd
-    for (int64_t j = 0; j < columns; j++) to[i * stride + j] = beta * to[i * stride + j] + from[i * columns + j];
-  }
-}
-
-// dw <- x^T dy + beta dw in the rows of dw that belong to kept columns: a run of them at a time, from x as it lies.
-void addRuns(float* dw, const float* x, const float* dy, int64_t rows, int64_t out, float beta, int64_t ldx, const Kept& kept) {
-  alignas(64) float right[panelRows * block];
-  const int64_t width = out <= narrow ? out : block, group = partOf(rows, panelRows);
-  for (int64_t j = 0; j < out; j += width) {
-    const int64_t columns = smaller(width, out - j);
-    for (int64_t i = 0; i < rows; i += group) {
-      const int64_t height = smaller(group, rows - i);
-      const Side side = sideOf(right, dy + i * out, height, out, j, columns);
-      for (int64_t k = 0, end; k < kept.count; k = end) {
-        end = endOfRun(kept.index, k, kept.count);
-        const int64_t row = kept.index[k];
-        sgemm(true, false, end - k, columns, height, 1.0f, x + i * ldx + row, ldx, side.values, side.stride, i == 0 ? beta : 1.0f,
-              dw + row * out + j, out);
-      }
-    }
-  }
-}
-
-// The same, a panel at a time.
-void addPanels(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
-               const Kept& kept) {
-  alignas(64) Panel panel;
-  alignas(64) float buffer[panelColumns * block + panelRows * block];
-  static_assert(panelColumns * narrow <= sizeof buffer / sizeof *buffer);
-  float *result = buffer, *right = buffer + panelColumns * block;
-  const int64_t width = out <= narrow ? out : block, depth = partOf(kept.count, panelColumns), group = partOf(rows, panelRows);
-  for (int64_t l = 0; l < kept.count; l += depth) {
-    for (int64_t i = 0; i < rows; i += group) {
-      const int64_t height = smaller(group, rows - i);
-      const float scale = i == 0 ? beta : 1.0f;
-      panel.fill(x + i * ldx, ldx, in, height, kept.index + l, smaller(depth, kept.count - l));
-      for (int64_t j = 0; j < out; j += width) {
-        const int64_t columns = smaller(width, out - j);
-        const Side side = sideOf(right, dy + i * out, height, out, j, columns);
-        sgemm(true, false, panel.columns, columns, height, 1.0f, panel.values, panel.stride, side.values, side.stride, 0.0f,
-              result, columns);
-        const float* from = result;
-        for (int64_t s = 0; s < panel.count; s++) {
-          const auto [row, length] = panel.stretches[s];
-          addRows(dw + row * out + j, from, length, out, columns, scale);
-          from += length * columns;
-        }
-      }
+      byColumns(width, [&](auto vectors, const Columns& columns) {
+        byRows<vectors>(rows, [&](auto tile, int64_t row) {
+          forwardTile<tile, vectors>(y + row * ldy + j + columns.begin, ldy, x + row * ldx, ldx, index, right + columns.begin,
+                                     offsets, depth, columns, l > 0 || beta != 0);
+        });
+      });
     }
   }
 }
@@ -248,14 +116,28 @@ void clearOthers(float* dw, int64_t in, int64_t out, const Kept& kept) {
   }
 }
 
-// dw <- (the kept columns of x)^T dy + beta dw
-void keptTransposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, float beta,
-                         int64_t ldx, const Kept& kept) {
-  constexpr int64_t longRuns = 8;
-  if (beta == 0) clearOthers(dw, in, out, kept);
-  if (kept.count == 0) return;
-  if (hasSmallKernels() && kept.count >= longRuns * kept.runs) return addRuns(dw, x, dy, rows, out, beta, ldx, kept);
-  addPanels(dw, x, dy, rows, in, out, beta, ldx, kept);
+// dw <- (the kept columns of x)^T dy [+ dw]
+void keptTransposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, bool add, int64_t ldx,
+                         const Kept& kept) {
+  if (!add) clearOthers(dw, in, out, kept);
+  alignas(64) float copied[groupRows * widest];
+  const bool copies = out > farApart;
+  const int64_t group = partOf(rows, groupRows);
+  for (int64_t i = 0; i < rows; i += group) {
+    const int64_t height = smaller(group, rows - i);
+    for (int64_t j = 0, width; j < out; j += width) {
+      width = copies ? blockOf(out - j) : out;
+      const float* right = copies ? copied : dy + i * out;
+      const int64_t stride = copies ? width : out;
+      for (int64_t row = 0; row < height && copies; row++) copy(copied + row * width, dy + (i + row) * out + j, width);
+      byColumns(width, [&](auto vectors, const Columns& columns) {
+        byRows<vectors>(kept.count, [&](auto tile, int64_t k) {
+          gradientTile<tile, vectors>(dw + j + columns.begin, out, x + i * ldx, ldx, height, kept.index + k,
+                                      right + columns.begin, stride, columns, add || i > 0);
+        });
+      });
+    }
+  }
 }
 
 // Elements [0, n) of y <- x w + beta y for a single row.
@@ -294,7 +176,7 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
                   int64_t ldw, int64_t ldy) noexcept {
   if (!worthLooking(rows, in, out)) return sgemm(false, false, rows, out, in, 1.0f, x, ldx, w, ldw, beta, y, ldy);
   Kept kept;
-  const int64_t group = partOf(rows, panelRows);
+  const int64_t group = partOf(rows, groupRows);
   for (int64_t l = 0; l < in; l += chunkColumns) {
     const int64_t columns = smaller(chunkColumns, in - l);
     const float scale = l == 0 ? beta : 1.0f, *right = w + l * ldw;
@@ -304,8 +186,8 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
       const bool found = findKept(kept, left, height, columns, ldx, mostKept(rows, columns));
       if (found && rows == 1) {
         rowTimesKept(y, left, right, out, scale, ldw, kept);
-      } else if (found && worthCopying(kept, height, columns, out)) {
-        timesKept(y + i * ldy, left, right, height, columns, out, scale, ldx, ldw, ldy, kept);
+      } else if (found) {
+        timesKept(y + i * ldy, left, right, height, out, scale, ldx, ldw, ldy, kept);
       } else {
         sgemm(false, false, rows - i, out, columns, 1.0f, left, ldx, right, ldw, scale, y + i * ldy, ldy);
         break;
@@ -319,18 +201,18 @@ void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, i
     return sgemm(true, false, in, out, rows, 1.0f, x, ldx, dy, out, 0.0f, dw, out);
   }
   Kept kept;
-  constexpr int64_t mostRows = 2 * panelRows;  // each group passes all of dw
+  constexpr int64_t mostRows = 2 * groupRows;  // each group passes all of dw
   const int64_t group = partOf(rows, mostRows);
   for (int64_t l = 0; l < in; l += chunkColumns) {
     const int64_t columns = smaller(chunkColumns, in - l);
     float* result = dw + l * out;
     for (int64_t i = 0; i < rows; i += group) {
       const int64_t height = smaller(group, rows - i);
-      const float *left = x + i * ldx + l, *right = dy + i * out, scale = i == 0 ? 0.0f : 1.0f;
-      if (findKept(kept, left, height, columns, ldx, mostKept(rows, columns)) && worthCopying(kept, height, columns, out)) {
-        keptTransposedTimes(result, left, right, height, columns, out, scale, ldx, kept);
+      const float *left = x + i * ldx + l, *right = dy + i * out;
+      if (findKept(kept, left, height, columns, ldx, mostKept(rows, columns))) {
+        keptTransposedTimes(result, left, right, height, columns, out, i > 0, ldx, kept);
       } else {
-        sgemm(true, false, columns, out, rows - i, 1.0f, left, ldx, right, out, scale, result, out);
+        sgemm(true, false, columns, out, rows - i, 1.0f, left, ldx, right, out, i > 0 ? 1.0f : 0.0f, result, out);
         break;
       }
     }

@@ -105,10 +105,10 @@ TEST(batchNormByRows) {
                  features, epsilon, 0.9)
                 .whole();
 
-            Buffer<float> means(parts * features), squares(parts * features), variance(features);
-            Call(*set, Kernel::batchNormParts, means, squares, x, rows, pixels, features, parts).split();
+            Buffer<float> means(parts * features), rests(parts * features), squares(parts * features), variance(features);
+            Call(*set, Kernel::batchNormParts, means, rests, squares, x, rows, pixels, features, parts).split();
             Call(*set, Kernel::batchNormStatistics, g.mean, variance, g.inverseStd, g.runningMean, g.runningVariance, means,
-                 squares, rows, pixels, features, parts, epsilon, 0.9)
+                 rests, squares, rows, pixels, features, parts, epsilon, 0.9)
                 .whole();
             Call(*set, Kernel::batchNormInference, g.y, x, gamma, beta, g.mean, variance, all, features, epsilon).split();
             for (int64_t j = 0; j < features; j++) {
@@ -136,9 +136,38 @@ TEST(batchNormByRows) {
             for (int64_t i = 0; i < all * features; i++) {
               CHECK_NEAR(own[i], dx[i], 1e-5, 1e-5 * f.inverseStd[i % features], "dx");
             }
-            CHECK(g.intact() && means.intact() && squares.intact() && variance.intact() && dgammaParts.intact() &&
-                  dbetaParts.intact() && own.intact() && sum.intact());
+            CHECK(g.intact() && means.intact() && rests.intact() && squares.intact() && variance.intact() &&
+                  dgammaParts.intact() && dbetaParts.intact() && own.intact() && sum.intact());
           }
+        }
+      }
+    }
+  }
+}
+
+// Features far from 0: the variance of all is as precise as that of one share.
+TEST(batchNormByRowsKeepsPrecision) {
+  Random random(9);
+  constexpr int64_t rows = 64, features = 300;
+  const struct {
+    float from, to;
+    double tolerance;
+  } cases[] = {{90, 110, 2e-6}, {999, 1001, 2e-6}, {9990, 10010, 4e-6}};
+  for (const KernelSet* set : kernelSets()) {
+    for (const auto& [from, to, tolerance] : cases) {
+      Buffer<float> x(rows * features, random, from, to);
+      for (const int64_t parts : {2, 3, 8}) {
+        Buffer<float> means(parts * features), rests(parts * features), squares(parts * features), variance(features);
+        Forward f(rows, features);
+        Call(*set, Kernel::batchNormParts, means, rests, squares, x, rows, 1, features, parts).split();
+        Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means, rests,
+             squares, rows, 1, features, parts, 0.0f, 1.0f)
+            .whole();
+        for (int64_t j = 0; j < features; j++) {
+          double mean = 0, expected = 0;
+          for (int64_t i = 0; i < rows; i++) mean += x[i * features + j] / static_cast<double>(rows);
+          for (int64_t i = 0; i < rows; i++) expected += std::pow(x[i * features + j] - mean, 2) / static_cast<double>(rows);
+          CHECK_NEAR(variance[j], expected, tolerance, 0, "variance");
         }
       }
     }
@@ -173,10 +202,10 @@ TEST(batchNormKeepsPrecision) {
          features, 0.0f, 0.0f)
         .whole();
     constexpr int64_t parts = 3;
-    Buffer<float> means(parts * features), squares(parts * features), variance(features);
-    Call(*set, Kernel::batchNormParts, means, squares, x, rows, 1, features, parts).split();
-    Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means, squares,
-         rows, 1, features, parts, 0.0f, 1.0f)
+    Buffer<float> means(parts * features), rests(parts * features), squares(parts * features), variance(features);
+    Call(*set, Kernel::batchNormParts, means, rests, squares, x, rows, 1, features, parts).split();
+    Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means, rests,
+         squares, rows, 1, features, parts, 0.0f, 1.0f)
         .whole();
     for (int64_t j = 0; j < features; j++) {
       CHECK_NEAR(f.mean[j], 1000, 1e-7, 0, "mean");

@@ -314,6 +314,11 @@ describe('batch norm is shared out by rows', () => {
     expect(norms(instructions)).toEqual([...forward, ...backward]);
     const sums = instructions.filter(({ kernel }) => kernel === 'sumParts');
     expect(sums.map((sum) => tensorOf(sum, 'y').name).sort()).toEqual(['1.beta', '1.gamma']);
+    const [parts] = instructions.filter(({ kernel }) => kernel === 'batchNormBackwardParts');
+    for (const sum of sums) {
+      const terms = tensorOf(sum, 'y').name === '1.beta' ? 'dbetaParts' : 'dgammaParts';
+      expect(argumentOf(sum, 'terms')).toBe(argumentOf(parts, terms));
+    }
     const [statistics] = instructions.filter(({ kernel }) => kernel === 'batchNormStatistics');
     const [inference] = instructions.filter(({ kernel }) => kernel === 'batchNormInference');
     expect(argumentOf(inference, 'runningMean')).toBe(argumentOf(statistics, 'mean'));
@@ -327,6 +332,8 @@ describe('batch norm is shared out by rows', () => {
     expect(norms(instructions)).toEqual([...forward, ...backward]);
     const parts = instructions.find(({ kernel }) => kernel === 'batchNormParts') as Instruction;
     expect(['rows', 'pixels', 'features', 'parts'].map((name) => argumentOf(parts, name))).toEqual([rows(), 120, 8, 3]);
+    const gradient = instructions.find(({ kernel }) => kernel === 'batchNormBackwardInput') as Instruction;
+    expect(['rows', 'features', 'parts'].map((name) => argumentOf(gradient, name))).toEqual([rows(120), 8, 3]);
   });
 
   it('and where a batch is evaluated by its own statistics', () => {

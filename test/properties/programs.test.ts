@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { LayerSpec, Loss, Regularizer } from '../../lib/index.js';
-import { compile, type ProgramKind } from '../../lib/program/compile.js';
+import { compile, type Program, type ProgramKind } from '../../lib/program/compile.js';
 import { buildModel } from '../../lib/program/model.js';
 import { lifetimes, sharing } from '../program/lifetimes.js';
 import { kernelsOf, kinds, request } from '../program/support.js';
@@ -9,7 +9,13 @@ import { findRace } from '../program/threads.js';
 import { holds } from './checking.js';
 import { Call, makeOptimizer, type NetworkRecipe, network, optimizer } from './recipes.js';
 
-function compiled(recipe: NetworkRecipe, by: Call, kind: ProgramKind, capacity: number, bytes: boolean, rewrite: boolean) {
+function compiled(
+  recipe: NetworkRecipe,
+  by: Call,
+  kind: ProgramKind,
+  capacity: number,
+  { bytes, rewrite, threads }: { bytes: boolean; rewrite: boolean; threads: number },
+) {
   const loss = recipe.loss.make<Loss>();
   const model = buildModel({
     input: recipe.input,
@@ -20,9 +26,12 @@ function compiled(recipe: NetworkRecipe, by: Call, kind: ProgramKind, capacity: 
   });
   const target = request(kind, 1).target === 'none' ? 'none' : loss.targets[0];
   const updates = kind === 'train' || kind === 'update';
-  const changes = { features: bytes ? 'u8' : 'f32', target, rewrite } as const;
+  const changes = { features: bytes ? 'u8' : 'f32', target, rewrite, threads } as const;
   return compile(model, request(kind, capacity, changes), updates ? makeOptimizer(by) : undefined);
 }
+
+/** As many threads as a program is made for; any number where it is made for one. */
+const threadsOf = (of: Program, others: number) => (of.threads > 1 ? of.threads : others);
 
 const program = { recipe: network(), by: optimizer, kind: fc.constantFrom(...kinds), bytes: fc.boolean(), rewrite: fc.boolean() };
 
@@ -33,8 +42,9 @@ holds(
   fc.property(
     fc.record(program),
     fc.constantFrom(1, 32, 1000, 20_000, 300_000),
-    ({ recipe, by, kind, bytes, rewrite }, capacity) => {
-      const of = compiled(recipe, by, kind, capacity, bytes, rewrite);
+    fc.integer({ min: 1, max: 4 }),
+    ({ recipe, by, kind, bytes, rewrite }, capacity, threads) => {
+      const of = compiled(recipe, by, kind, capacity, { bytes, rewrite, threads });
       expect(sharing(of).atOnce).toEqual([]);
       for (const { tensor, end } of lifetimes(of)) {
         expect(tensor.offset % 16, tensor.name).toBe(0);
@@ -53,8 +63,8 @@ holds(
     fc.integer({ min: 1, max: 12 }),
     fc.integer({ min: 2, max: 4 }),
     ({ recipe, by, kind, bytes, rewrite }, capacity, threads) => {
-      const of = compiled(recipe, by, kind, capacity, bytes, rewrite);
-      const race = findRace(of, threads, [capacity, capacity, Math.ceil(capacity / 3)]);
+      const of = compiled(recipe, by, kind, capacity, { bytes, rewrite, threads });
+      const race = findRace(of, threadsOf(of, threads), [capacity, capacity, Math.ceil(capacity / 3)]);
       expect(race, kernelsOf(of.instructions).join(' ')).toBeUndefined();
     },
   ),
@@ -75,8 +85,8 @@ holds(
     fc.integer({ min: 2, max: 3 }),
     ({ input, layers, by }, kind, threads) => {
       const recipe = { input, layers, loss: new Call('meanSquaredError', []), regularizer: undefined, seed: 1 };
-      const of = compiled(recipe, by, kind, 512, false, true);
-      expect(findRace(of, threads, [512, 512]), kernelsOf(of.instructions).join(' ')).toBeUndefined();
+      const of = compiled(recipe, by, kind, 512, { bytes: false, rewrite: true, threads });
+      expect(findRace(of, threadsOf(of, threads), [512, 512]), kernelsOf(of.instructions).join(' ')).toBeUndefined();
     },
   ),
 );

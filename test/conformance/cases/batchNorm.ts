@@ -140,10 +140,10 @@ function partsArguments(seed: number, [rows, pixels, features, parts]: Shared): 
 
 function statisticsArguments(seed: number, sizes: Shared, momentum = 0.9): BatchNormStatisticsArguments {
   const { x, ...rest } = partsArguments(seed, sizes);
-  const { means, squares } = batchNormParts({ x, ...rest });
+  const { means, rests, squares } = batchNormParts({ x, ...rest });
   const data = new Data(seed + 1);
   const runningVariance = data.uniform(rest.features, 0.5, 2);
-  return { runningMean: data.normal(rest.features), runningVariance, means, squares, ...rest, epsilon: 1e-3, momentum };
+  return { runningMean: data.normal(rest.features), runningVariance, means, rests, squares, ...rest, epsilon: 1e-3, momentum };
 }
 
 function backwardPartsArguments(seed: number, sizes: Shared): BatchNormBackwardPartsArguments {

@@ -96,23 +96,26 @@ export type BatchNormPartsArguments = { x: Vector; rows: number; pixels: number;
 
 export function batchNormParts({ x, rows, pixels, features, parts }: BatchNormPartsArguments) {
   const means = new Float64Array(parts * features);
+  const rests = new Float64Array(parts * features);
   const squares = new Float64Array(parts * features);
   for (let part = 0; part < parts; part++) {
     const [from, to] = sharedRows(part, rows, parts).map((row) => row * pixels);
     for (let j = 0; j < features; j++) {
       const column = Array.from({ length: to - from }, (_, i) => x[(from + i) * features + j]);
       const mean = column.length === 0 ? 0 : column.reduce((sum, value) => sum + value, 0) / column.length;
-      means[part * features + j] = mean;
+      means[part * features + j] = Math.fround(mean);
+      rests[part * features + j] = mean - Math.fround(mean);
       squares[part * features + j] = column.reduce((sum, value) => sum + (value - mean) ** 2, 0);
     }
   }
-  return { means, squares };
+  return { means, rests, squares };
 }
 
 export type BatchNormStatisticsArguments = Omit<BatchNormPartsArguments, 'x'> & {
   runningMean: Vector;
   runningVariance: Vector;
   means: Vector;
+  rests: Vector;
   squares: Vector;
   epsilon: number;
   momentum: number;
@@ -120,14 +123,14 @@ export type BatchNormStatisticsArguments = Omit<BatchNormPartsArguments, 'x'> & 
 
 /** By moments about zero: E[x²] − E[x]². */
 export function batchNormStatistics(a: BatchNormStatisticsArguments): Results {
-  const { means, squares, rows, pixels, features, parts, epsilon, momentum } = a;
+  const { means, rests, squares, rows, pixels, features, parts, epsilon, momentum } = a;
   const mean = new Float64Array(features);
   const variance = new Float64Array(features);
   for (let part = 0; part < parts; part++) {
     const [from, to] = sharedRows(part, rows, parts);
     const count = (to - from) * pixels;
     for (let j = 0; j < features; j++) {
-      const own = means[part * features + j];
+      const own = means[part * features + j] + rests[part * features + j];
       mean[j] += (count * own) / (rows * pixels);
       variance[j] += (squares[part * features + j] + count * own ** 2) / (rows * pixels);
     }

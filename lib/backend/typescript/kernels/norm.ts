@@ -54,9 +54,10 @@ function firstRow(part: number, rows: number, parts: number): number {
   return Math.ceil((rows * part) / parts);
 }
 
-/** Of each of `parts` shares of the rows: the means of its features, and the sums of the squares of the distances from them. */
+/** Of each of `parts` shares of the rows: the means of its features (means + rests), and the sums of the squares of the distances from them. */
 export function batchNormParts(
   means: Float32Array,
+  rests: Float32Array,
   squares: Float32Array,
   x: Float32Array,
   rows: number,
@@ -70,7 +71,11 @@ export function batchNormParts(
     mean.fill(0, 0, features);
     sum.fill(0, 0, features);
     for (let i = from, o = from * features; i < to; i++) for (let j = 0; j < features; j++, o++) mean[j] += x[o];
-    for (let j = 0; j < features; j++) means[part * features + j] = mean[j] = mean[j] / Math.max(to - from, 1);
+    for (let j = 0, o = part * features; j < features; j++, o++) {
+      mean[j] /= Math.max(to - from, 1);
+      means[o] = mean[j];
+      rests[o] = mean[j] - means[o];
+    }
     for (let i = from, o = from * features; i < to; i++) {
       for (let j = 0; j < features; j++, o++) {
         const d = x[o] - mean[j];
@@ -89,6 +94,7 @@ export function batchNormStatistics(
   runningMean: Float32Array,
   runningVariance: Float32Array,
   means: Float32Array,
+  rests: Float32Array,
   squares: Float32Array,
   rows: number,
   pixels: number,
@@ -103,11 +109,11 @@ export function batchNormStatistics(
     let spread = 0;
     for (let part = 0, o = j; part < parts; part++, o += features) {
       const count = (firstRow(part + 1, rows, parts) - firstRow(part, rows, parts)) * pixels;
-      center += means[o] * (count / all);
+      center += (means[o] + rests[o]) * (count / all);
     }
     for (let part = 0, o = j; part < parts; part++, o += features) {
       const count = (firstRow(part + 1, rows, parts) - firstRow(part, rows, parts)) * pixels;
-      spread += squares[o] / all + (means[o] - center) ** 2 * (count / all);
+      spread += squares[o] / all + (means[o] + rests[o] - center) ** 2 * (count / all);
     }
     mean[j] = center;
     variance[j] = spread;
@@ -203,7 +209,7 @@ export function batchNormBackwardParts(
     }
     for (let j = 0; j < features; j++) {
       dbetaParts[part * features + j] = sum[j];
-      dgammaParts[part * features + j] = product[j] * inverseStd[j];
+      dgammaParts[part * features + j] = to > from ? product[j] * inverseStd[j] : 0;
     }
   }
 }
