@@ -20,6 +20,7 @@
       "kernels/regularizer.cc",
       "kernels/response_norm.cc",
       "kernels/table.cc",
+      "kernels/wide_products.cc",
       "kernels/zero_columns.cc"
     ],
     "kernel_sources": [

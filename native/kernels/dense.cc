@@ -5,6 +5,7 @@
 #include "kernels.h"
 #include "reduce.h"
 #include "share.h"
+#include "wide_products.h"
 #include "zero_columns.h"
 
 namespace blasnet::BLASNET_SIMD {
@@ -89,13 +90,13 @@ void denseForwardSum(float* y, const float* products, const float* b, int64_t ro
 // dx: rows x in; dy: rows x out; w: in x out.
 void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t, int64_t in, int64_t out, int64_t begin,
                         int64_t end) noexcept {
-  sgemm(false, true, end - begin, in, out, 1.0f, dy + begin * out, out, w, out, 0.0f, dx + begin * in, in);
+  times(dx + begin * in, dy + begin * out, w, true, end - begin, out, in, 0.0f, out, out, in);
 }
 
 // As denseBackwardInput.
 void denseBackwardInputColumns(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out, int64_t begin,
                                int64_t end) noexcept {
-  sgemm(false, true, rows, end - begin, out, 1.0f, dy, out, w + begin * out, out, 0.0f, dx + begin, in);
+  times(dx + begin, dy, w + begin * out, true, rows, out, end - begin, 0.0f, out, out, in);
 }
 
 // dw: in x out; x: rows x in; dy: rows x out.

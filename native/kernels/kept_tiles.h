@@ -1,5 +1,5 @@
 // Products with some of the columns of a matrix, picked by an index: tiles of the result whose sums stay in registers, so that
-// nothing has to be copied side by side first. Included by zero_columns.cc alone.
+// nothing of it has to be copied side by side first.
 #pragma once
 
 #include <type_traits>
@@ -10,6 +10,13 @@ namespace blasnet::BLASNET_SIMD {
 namespace {
 
 using Lanes = Vector<vectorLanes>;
+
+// Columns of the result that are made together where the right matrix is copied for them.
+constexpr int64_t block = 64, widest = block + 16;
+static_assert(vectorLanes <= 16);
+
+// The width of the next block of columns: none is left for the last one that would not fill a vector.
+BLASNET_INLINE int64_t blockOf(int64_t left) { return left < widest ? left : block; }
 
 // Neighbouring columns of a result: vectors side by side, the last one `last` columns behind the first. It may be moved back, so
 // as to end with the matrix; of its lanes those count then that are set.

@@ -8,17 +8,16 @@
 #include "kept_tiles.h"
 #include "math.h"
 #include "share.h"
+#include "wide_products.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
 
 constexpr int64_t chunkColumns = 2048;  // of x that are looked at together
 constexpr int64_t groupRows = 128;
-constexpr int64_t block = 64,
-                  widest = block + 16;  // columns of the result that are made together where others are copied for them
-constexpr int64_t farApart = 512;       // where rows of the right matrix are further apart, they are copied before use
+constexpr int64_t farApart = 512;  // where rows of the right matrix are further apart, they are copied before use
 constexpr int64_t moveLength = 16;
-static_assert(chunkColumns <= 1 << 16 && vectorLanes <= 16);
+static_assert(chunkColumns <= 1 << 16);
 
 using math::smaller;
 
@@ -74,9 +73,6 @@ bool worthLooking(int64_t rows, int64_t in, int64_t out) {
 }
 
 int64_t mostKept(int64_t rows, int64_t columns) { return rows == 1 ? columns * 2 / 5 : columns * 7 / 8; }
-
-// The width of the next block of columns: none is left for the last one that would not fill a vector.
-int64_t blockOf(int64_t left) { return left < widest ? left : block; }
 
 // y <- (the kept columns of x) (these rows of w) + beta y; beta: 0 or 1.
 void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t out, float beta, int64_t ldx, int64_t ldw,
@@ -174,7 +170,7 @@ void rowTimesKept(float* y, const float* x, const float* w, int64_t out, float b
 
 void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
                   int64_t ldw, int64_t ldy) noexcept {
-  if (!worthLooking(rows, in, out)) return sgemm(false, false, rows, out, in, 1.0f, x, ldx, w, ldw, beta, y, ldy);
+  if (!worthLooking(rows, in, out)) return times(y, x, w, false, rows, in, out, beta, ldx, ldw, ldy);
   Kept kept;
   const int64_t group = partOf(rows, groupRows);
   for (int64_t l = 0; l < in; l += chunkColumns) {
@@ -189,7 +185,7 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
       } else if (found) {
         timesKept(y + i * ldy, left, right, height, out, scale, ldx, ldw, ldy, kept);
       } else {
-        sgemm(false, false, rows - i, out, columns, 1.0f, left, ldx, right, ldw, scale, y + i * ldy, ldy);
+        times(y + i * ldy, left, right, false, rows - i, columns, out, scale, ldx, ldw, ldy);
         break;
       }
     }

@@ -221,6 +221,38 @@ TEST(denseBackward) {
 }
 
 // A sum of many like terms keeps float's precision.
+// Weights of which blocks are copied and fetched ahead, whole and in shares, with every kind of edge.
+TEST(denseOfLargeWeights) {
+  Random random(10);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t rows : {63, 64, 70, 515}) {
+      for (const auto& [in, out] : {std::pair<int64_t, int64_t>{256, 515}, {300, 600}, {530, 593}, {1030, 577}}) {
+        const Buffer<float> x(rows * in, random, -1, 1), w(in * out, random, -1, 1), b(out, random, -1, 1);
+        const Buffer<float> dy(rows * out, random, -1, 1);
+        Buffer<float> y(rows * out), yColumns(rows * out), dx(rows * in), dxColumns(rows * in);
+        Call(*set, Kernel::denseForward, y, x, w, b, rows, in, out, 0, 0.0f).whole();
+        Call(*set, Kernel::denseForwardColumns, yColumns, x, w, nullptr, rows, in, out, 1, 0.0f).split();
+        Call(*set, Kernel::denseBackwardInput, dx, dy, w, rows, in, out).split();
+        Call(*set, Kernel::denseBackwardInputColumns, dxColumns, dy, w, rows, in, out).split();
+        const auto where = [&] { return format("%ld %ld %ld", rows, in, out); };
+        for (int64_t i = 0; i < rows; i += i % 64 < 60 ? 7 : 1) {
+          for (int64_t j = i % 3; j < out; j += j < out - 80 ? 13 : 1) {
+            const double sum = product(x.data(), w.data(), i, j, rows, out, in, false, false);
+            CHECK_NEAR(y[i * out + j], sum + b[j], 1e-5, 2e-5, where());
+            CHECK_NEAR(yColumns[i * out + j], sum > 0 ? sum : 0, 1e-5, 2e-5, where());
+          }
+          for (int64_t j = i % 3; j < in; j += j < in - 80 ? 13 : 1) {
+            const double sum = product(dy.data(), w.data(), i, j, rows, in, out, false, true);
+            CHECK_NEAR(dx[i * in + j], sum, 1e-5, 2e-5, where());
+            CHECK_NEAR(dxColumns[i * in + j], sum, 1e-5, 2e-5, where());
+          }
+        }
+        CHECK(y.intact() && yColumns.intact() && dx.intact() && dxColumns.intact());
+      }
+    }
+  }
+}
+
 TEST(denseBackwardBiasOfManyRows) {
   constexpr int64_t rows = 100003, out = 3;
   Buffer<float> dy(rows * out), db(out);
