@@ -59,7 +59,7 @@ async function exerciseThreads() {
     offset: 0,
   };
   for (let i = 0; i < images.features.length; i++) images.features[i] = (i * 7) % 256;
-  const layers = [dense(96), relu(), dense(96), batchNorm(), relu(), dense(3)];
+  const layers = [dense(96), relu(), dense(64), batchNorm(), relu(), dense(3)];
   const network = new Network({ input: [512], layers, loss: softmaxCrossEntropy(), seed: 1, backend: 'native' });
   await network.fit(images, { epochs: 3, batchSize: 32, optimizer: new Adam({ learningRate: 1e-3 }) });
   await network.fit(images, { epochs: 2, batchSize: 32, optimizer: new Sgd({ clipNorm: 1 }), profile: true });
