@@ -10,6 +10,12 @@ export function argument(instruction: Instruction, name: string): Argument | und
   return instruction.arguments[signatureOf(instruction.kernel).parameters.findIndex((parameter) => parameter.name === name)];
 }
 
+/** All arguments by their names. */
+export function namedArguments(instruction: Instruction): Readonly<Record<string, Argument>> {
+  const { parameters } = signatureOf(instruction.kernel);
+  return Object.fromEntries(parameters.map(({ name }, i) => [name, instruction.arguments[i]]));
+}
+
 export function withArguments(instruction: Instruction, changed: Record<string, Argument | undefined>): Instruction {
   const { parameters } = signatureOf(instruction.kernel);
   return { ...instruction, arguments: instruction.arguments.map((old, i) => changed[parameters[i].name] ?? old) };

@@ -1,7 +1,7 @@
 /** Rules for layers on several threads: along which of their sizes threads share the work. */
-import { argument, call, numberOf, workTensor } from './edit.js';
+import { argument, call, namedArguments, numberOf, workTensor } from './edit.js';
 import { type Argument, type Instruction, isTensor, rows, type Tensor } from './instructions.js';
-import { type KernelName, signatureOf } from './signatures.js';
+import type { KernelName } from './signatures.js';
 
 /**
  * The gradients of a convolution's weights and bias. Shared out by weights, every thread reads all images, most of which the others
@@ -31,9 +31,7 @@ export function shareImages(instructions: Instruction[], capacity: number, threa
       sums.push(sum(db, dbParts, filters));
       i++;
     }
-    const names = signatureOf('conv2dBackwardWeight').parameters.map(({ name }) => name);
-    const same = Object.fromEntries(names.map((name) => [name, named(name)]));
-    list.push(call('conv2dBackwardParts', { ...same, dwParts, dbParts, parts: threads }), ...sums);
+    list.push(call('conv2dBackwardParts', { ...namedArguments(instruction), dwParts, dbParts, parts: threads }), ...sums);
   }
   return list;
 }
@@ -123,8 +121,7 @@ export function shareBatchNorm(instructions: Instruction[], _capacity: number, t
 
 /** Arguments of a batch norm by name, and the sizes of its shares: whole rows of the batch, of so many pixels each. */
 function batchNormArguments(instruction: Instruction, parts: number) {
-  const names = signatureOf(instruction.kernel).parameters.map(({ name }) => name);
-  const named = Object.fromEntries(names.map((name) => [name, argument(instruction, name) as Argument]));
+  const named = namedArguments(instruction);
   const { times: pixels } = named.rows as Extract<Argument, { symbol: 'rows' }>;
   const features = numberOf(instruction, 'features');
   const ofShares = (name: string) => workTensor(`${name} of shares`, { fixed: parts * features });

@@ -14,6 +14,7 @@ using Lanes = Vector<vectorLanes>;
 // Columns of the result that are made together where the right matrix is copied for them.
 constexpr int64_t block = 64, widest = block + 16;
 static_assert(vectorLanes <= 16);
+constexpr int64_t farApart = 512;  // where its rows are further apart, each lies in another page: then it is copied
 
 // The width of the next block of columns: none is left for the last one that would not fill a vector.
 BLASNET_INLINE int64_t blockOf(int64_t left) { return left < widest ? left : block; }
@@ -29,7 +30,7 @@ template <int number>
 using Constant = std::integral_constant<int, number>;
 
 // Vectors that a tile takes of those that are left: as many as registers allow, and never a single one, which would wait for the
-// loads. Two rows of registers of three vectors, or of four, are the best of both.
+// loads.
 BLASNET_INLINE int64_t vectorsOf(int64_t left) {
   if (!manyRegisters) return left % 3 != 0 && left >= 2 ? 2 : left < 3 ? left : 3;
   if ((left % 3 == 1 && left >= 4) || (left % 3 == 2 && left >= 8)) return 4;

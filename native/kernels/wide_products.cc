@@ -15,7 +15,6 @@ using math::smaller;
 
 constexpr int64_t longest = 128;    // rows of a block
 constexpr int64_t groupRows = 512;  // of x that pass all weights together
-constexpr int64_t farApart = 512;   // rows of weights that are further apart are in other pages
 
 // By what was measured. Elsewhere BLAS is as fast: on AVX2 it packs better than this.
 bool isWide(int64_t rows, int64_t in, int64_t out, float beta, int64_t ldw) {

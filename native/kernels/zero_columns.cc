@@ -15,7 +15,6 @@ namespace {
 
 constexpr int64_t chunkColumns = 2048;  // of x that are looked at together
 constexpr int64_t groupRows = 128;
-constexpr int64_t farApart = 512;  // where rows of the right matrix are further apart, they are copied before use
 constexpr int64_t moveLength = 16;
 static_assert(chunkColumns <= 1 << 16);
 
