@@ -132,6 +132,19 @@ __attribute__((noinline)) void forwardTile(float* y, int64_t ldy, const float* x
   for (int r = 0; r < rows; r++) tile.storeRow(r, y + r * ldy, columns, add);
 }
 
+// y <- (columns `index` of x) (the rows of w that begin at `offsets`) [+ y]; y: rows x width. Calls before() ahead of each tile.
+template <typename Before>
+BLASNET_INLINE void forwardTiles(float* y, int64_t ldy, const float* x, int64_t ldx, const uint16_t* index, const float* w,
+                                 const int64_t* offsets, int64_t depth, int64_t rows, int64_t width, bool add, Before before) {
+  byColumns(width, [&](auto vectors, const Columns& columns) {
+    byRows<vectors>(rows, [&](auto tile, int64_t row) {
+      before();
+      forwardTile<tile, vectors>(y + row * ldy + columns.begin, ldy, x + row * ldx, ldx, index, w + columns.begin, offsets, depth,
+                                 columns, add);
+    });
+  });
+}
+
 // Rows `index` of dw <- (these columns of x)^T dy [+ dw], for as many rows as a tile has.
 template <int rows, int vectors>
 __attribute__((noinline)) void gradientTile(float* dw, int64_t lddw, const float* x, int64_t ldx, int64_t count,

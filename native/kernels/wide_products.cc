@@ -77,13 +77,8 @@ void timesBlocks(float* y, const float* x, const float* w, bool transposed, int6
       Fetch next(blockAt(nextRow, nextColumn), transposed ? nextWidth : nextDepth, transposed ? nextDepth : nextWidth, ldw);
       constexpr int64_t tileRows = 6;
       const int64_t perTile = nextWidth > 0 ? next.lines() * tileRows / rows + 1 : 0;
-      byColumns(width, [&](auto vectors, const Columns& columns) {
-        byRows<vectors>(rows, [&](auto tile, int64_t row) {
-          next.some(perTile);
-          forwardTile<tile, vectors>(y + row * ldy + j + columns.begin, ldy, x + row * ldx + l, ldx, all.values,
-                                     copied + columns.begin, offsets, depth, columns, add || l > 0);
-        });
-      });
+      forwardTiles(y + j, ldy, x + l, ldx, all.values, copied, offsets, depth, rows, width, add || l > 0,
+                   [&] { next.some(perTile); });
     }
   }
 }

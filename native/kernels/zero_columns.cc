@@ -92,12 +92,7 @@ void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t o
         offsets[k] = copies ? k * width : index[k] * ldw;
         if (copies) copy(copied + offsets[k], w + index[k] * ldw + j, width);
       }
-      byColumns(width, [&](auto vectors, const Columns& columns) {
-        byRows<vectors>(rows, [&](auto tile, int64_t row) {
-          forwardTile<tile, vectors>(y + row * ldy + j + columns.begin, ldy, x + row * ldx, ldx, index, right + columns.begin,
-                                     offsets, depth, columns, l > 0 || beta != 0);
-        });
-      });
+      forwardTiles(y + j, ldy, x, ldx, index, right, offsets, depth, rows, width, l > 0 || beta != 0, [] {});
     }
   }
 }
