@@ -220,7 +220,6 @@ TEST(denseBackward) {
   }
 }
 
-// A sum of many like terms keeps float's precision.
 // Weights of which blocks are copied and fetched ahead, whole and in shares, with every kind of edge.
 TEST(denseOfLargeWeights) {
   Random random(10);
@@ -253,6 +252,7 @@ TEST(denseOfLargeWeights) {
   }
 }
 
+// A sum of many like terms keeps float's precision.
 TEST(denseBackwardBiasOfManyRows) {
   constexpr int64_t rows = 100003, out = 3;
   Buffer<float> dy(rows * out), db(out);
