@@ -33,8 +33,9 @@ onBackends("a Sequential's state from PyTorch", (backend) => {
 
 const python = process.env.BLASNET_TORCH_PYTHON;
 
-// Needs a Python with PyTorch; `npm run test:long -- torch` gives it one.
-describe.skipIf(python === undefined)("a network's state in PyTorch", () => {
+const unavailable = python === undefined ? ' (not available here: `npm run test:long -- torch` names a Python with PyTorch)' : '';
+
+describe.skipIf(python === undefined)(`a network's state in PyTorch${unavailable}`, () => {
   it('computes there what it computes here', async () => {
     for (const name of Object.keys(models)) {
       const network = networkOf(name, 'typescript');
