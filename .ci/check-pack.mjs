@@ -11,11 +11,15 @@ const needed = [
   'dist/cli/main.js',
   'dist/index.js',
   'dist/index.d.ts',
+  'dist/cjs/index.cjs',
+  'dist/types/index.d.ts',
+  'dist/types/package.json',
   'dist/data/index.js',
-  'dist/kernels.js',
+  'dist/kernels/index.js',
   'native/binding.gyp',
   'native/sources.gypi',
   'native/exports.map',
+  'native/napi/napi.h',
   'scripts/build-addon.mjs',
   'scripts/openblas.mjs',
   'scripts/support.mjs',
@@ -23,7 +27,8 @@ const needed = [
 const prebuilds = targets.map(({ file }) => file);
 if (process.argv.includes('--prebuilds')) needed.push(...prebuilds);
 // A binding.gyp in the root would make npm compile at every `npm ci` of a dependent.
-const unwanted = /^(binding\.gyp|native\/(build|test)\/|node_modules\/|test\/|build\/|bench\/(?!results\/)|examples\/|\.)/;
+const unwanted =
+  /\.(js|cjs|ts)\.map$|^(binding\.gyp|native\/(build|test)\/|node_modules\/|test\/|build\/|bench\/(?!results\/)|examples\/|\.)/;
 
 const problems = [
   ...needed.filter((path) => !files.includes(path)).map((path) => `missing: ${path}`),

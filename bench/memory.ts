@@ -1,9 +1,9 @@
-/** A process whose peak of memory is measured: it loads the data and, where a workload is named, trains on them. */
+/** A process whose peak memory is measured: it loads the data and, if a workload is named, trains on it. */
 import { mnist } from 'blasnet/data';
 import { findWorkload } from './workloads.js';
 
 export interface MemoryRequest {
-  /** Absent for a process that only loads the data. */
+  /** Undefined for a process that only loads the data. */
   readonly workload?: string;
 }
 
@@ -21,6 +21,6 @@ if (id !== undefined) {
   const { createBlasnetModel } = await import('./blasnet-model.js');
   await createBlasnetModel(workload, 'native').train(train, workload.batchSize, EPOCHS);
 }
-// In kilobytes of 1024 bytes.
+// maxRSS is in units of 1024 bytes.
 const reply: MemoryReply = { peak: (process.resourceUsage().maxRSS * 1024) / 1e6 };
 process.stdout.write(`${JSON.stringify(reply)}\n`);

@@ -1,117 +1,128 @@
 import { parseArgs } from 'node:util';
-import { defaultWorkloads, findWorkload, workloads } from './workloads.js';
+import { peers } from './peers/peers.js';
+import { runAsProgram } from './program.js';
+import { workloads } from './workloads.js';
+
+const peerIds = peers.map(({ id }) => id);
+const workloadList = workloads.map(({ id }) => id);
+
+/** Each option with the name of its value, none for a switch, and its description. */
+const descriptions = {
+  workloads: ['M1,M2', `what to measure, of ${workloadList.join(', ')}; or all`],
+  peers: ['A,B', `against whom, of ${peerIds.join(', ')} (default all)`],
+  python: [
+    'PATH,...',
+    'interpreters of the Python peers (default python3); of several versions the fastest takes part',
+  ],
+  rounds: ['N', 'rounds of all contenders (default 5)'],
+  seconds: ['S', 'how long each measurement takes'],
+  quick: ['', 'one short round: shows that the benchmark works'],
+  check: ['', 'exit with status 1 when a bar is missed'],
+  name: ['NAME', 'keep the report in bench/results/NAME.md, not latest.md; NAME is the kind of machine: amd-zen5-2c'],
+} as const;
+
+type OptionName = keyof typeof descriptions;
+
+interface Command {
+  readonly accepts: readonly OptionName[];
+  /** Seconds per measurement. */
+  readonly seconds: number;
+  readonly quickSeconds?: number;
+  readonly workloads?: readonly string[];
+}
+
+const commands = {
+  bench: {
+    accepts: ['workloads', 'rounds', 'seconds', 'quick', 'check', 'name'],
+    seconds: 3,
+    quickSeconds: 0.5,
+    workloads: ['M1', 'M1bn', 'M2'],
+  },
+  'bench:peers': {
+    accepts: ['workloads', 'peers', 'python', 'rounds', 'seconds', 'quick', 'check', 'name'],
+    seconds: 3,
+    quickSeconds: 0.5,
+    workloads: ['M1', 'M1bn', 'M2', 'M3', 'P1', 'P1single'],
+  },
+  'bench:scaling': { accepts: ['seconds', 'quick', 'name'], seconds: 1, quickSeconds: 0.1 },
+  'bench:kernels': { accepts: ['seconds', 'name'], seconds: 0.2 },
+  'bench:latency': { accepts: ['seconds', 'check'], seconds: 10 },
+} satisfies Record<string, Command>;
+
+type CommandName = keyof typeof commands;
 
 export interface Options {
   readonly workloads: readonly string[];
+  readonly peers: readonly string[];
+  /** Interpreters of the Python peers. */
+  readonly pythons: readonly string[];
   readonly rounds: number;
   readonly seconds: number;
   readonly quick: boolean;
   readonly check: boolean;
-  /** Name of the machine under which the results are kept; without one they go to latest.*. */
-  readonly name: string | undefined;
+  /** The report's file in bench/results, without its extension. */
+  readonly name: string;
 }
 
-export const help = `npm run bench -- [options]
-  --workloads M1,M2  what to measure (default ${defaultWorkloads.join(',')}; there are ${workloads.map(({ id }) => id).join(', ')}; or all)
-  --rounds N         rounds of all contenders (default 5)
-  --seconds S        timing of a contender in a round (default 3)
-  --quick            one round of 0.5 s: shows that the benchmark works
-  --check            exit with status 1 when a bar is missed
-  --name NAME        keep the results as bench/results/<date>-NAME.{json,md}, not latest.{json,md};
-                     NAME is the kind of machine, such as amd-zen5-2c`;
+function help(name: CommandName): string {
+  const command: Command = commands[name];
+  const defaults = { workloads: command.workloads?.join(), seconds: command.seconds };
+  const lines = command.accepts.map((option) => {
+    const [value, text] = descriptions[option];
+    const usual = option in defaults ? ` (default ${defaults[option as keyof typeof defaults]})` : '';
+    return `  ${`--${option} ${value}`.padEnd(18)} ${text}${usual}`;
+  });
+  return [`npm run ${name} -- [options]`, ...lines].join('\n');
+}
 
-export function positive(option: string, text: string): number {
+function positive(option: string, text: string): number {
   const value = Number(text);
   if (!(value > 0 && value < 1e6)) throw new Error(`--${option}: expected a positive number, got ${text}`);
   return value;
 }
 
-export function positiveInteger(option: string, text: string): number {
-  const value = positive(option, text);
-  if (!Number.isInteger(value)) throw new Error(`--${option}: expected an integer, got ${text}`);
-  return value;
+function oneOf(option: string, known: readonly string[], list: string): string[] {
+  const ids = list === 'all' ? [...known] : list.split(',');
+  const unknown = ids.find((id) => !known.includes(id));
+  if (unknown !== undefined) throw new Error(`--${option}: expected some of ${known.join(', ')}, got ${unknown}`);
+  return ids;
 }
 
-export function machineName(name: string | undefined): string | undefined {
-  if (name !== undefined && !/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) {
-    throw new Error(`--name: expected lower-case words joined by hyphens, got ${name}`);
-  }
-  return name;
-}
-
-/** Ids of the workloads that a list with commas names, or of all. */
-export function workloadIds(list: string): string[] {
-  return list === 'all' ? workloads.map(({ id }) => id) : list.split(',').map((id) => findWorkload(id).id);
-}
-
-/** Undefined when help is asked for; throws for anything that makes no sense. */
-export function parseOptions(args: readonly string[]): Options | undefined {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      workloads: { type: 'string', default: defaultWorkloads.join(',') },
-      rounds: { type: 'string' },
-      seconds: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      check: { type: 'boolean', default: false },
-      name: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
+/** Undefined if help is requested; throws for invalid options. */
+export function parseOptions(name: CommandName, args: readonly string[]): Options | undefined {
+  const command: Command = commands[name];
+  const accepted = command.accepts.map((option) => {
+    return [option, { type: descriptions[option][0] === '' ? 'boolean' : 'string' }] as const;
   });
+  const options = { ...Object.fromEntries(accepted), help: { type: 'boolean' } } as const;
+  const values: Readonly<Record<string, unknown>> = parseArgs({ args: [...args], options }).values;
   if (values.help) return undefined;
-  const { quick, check } = values;
+  const given = values as Partial<Record<OptionName, string>>;
+  const quick = values.quick === true;
+  const rounds = positive('rounds', given.rounds ?? (quick ? '1' : '5'));
+  if (!Number.isInteger(rounds)) throw new Error(`--rounds: expected an integer, got ${rounds}`);
+  const file = given.name ?? 'latest';
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(file)) {
+    throw new Error(`--name: expected lower-case words joined by hyphens, got ${file}`);
+  }
+  const seconds = quick ? (command.quickSeconds ?? command.seconds) : command.seconds;
   return {
-    workloads: workloadIds(values.workloads),
-    rounds: positiveInteger('rounds', values.rounds ?? (quick ? '1' : '5')),
-    seconds: positive('seconds', values.seconds ?? (quick ? '0.5' : '3')),
+    workloads: oneOf('workloads', workloadList, given.workloads ?? command.workloads?.join() ?? 'all'),
+    peers: oneOf('peers', peerIds, given.peers ?? 'all'),
+    pythons: (given.python ?? 'python3').split(','),
+    rounds,
+    seconds: positive('seconds', given.seconds ?? String(seconds)),
     quick,
-    check,
-    name: machineName(values.name),
+    check: values.check === true,
+    name: file,
   };
 }
 
-export interface KernelOptions {
-  readonly seconds: number;
-  readonly name: string | undefined;
-}
-
-export const kernelHelp = `npm run bench:kernels -- [options]
-  --seconds S        timing of a kernel (default 0.2)
-  --name NAME        keep the results as bench/results/<date>-NAME-kernels.{json,md}, not latest.kernels.{json,md}`;
-
-/** As {@link parseOptions}, for the kernels alone. */
-export function parseKernelOptions(args: readonly string[]): KernelOptions | undefined {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { seconds: { type: 'string', default: '0.2' }, name: { type: 'string' }, help: { type: 'boolean', default: false } },
+/** Runs a benchmark's program with its command line options, or prints them. */
+export function runBenchmark(name: CommandName, main: (options: Options) => Promise<unknown>): Promise<void> {
+  return runAsProgram(name, async () => {
+    const options = parseOptions(name, process.argv.slice(2));
+    if (options === undefined) console.log(help(name));
+    else await main(options);
   });
-  if (values.help) return undefined;
-  return { seconds: positive('seconds', values.seconds), name: machineName(values.name) };
-}
-
-export interface ScalingOptions {
-  readonly seconds: number;
-  readonly quick: boolean;
-  readonly name: string | undefined;
-}
-
-export const scalingHelp = `npm run bench:scaling -- [options]
-  --seconds S        timing of a network (default 1)
-  --quick            a few small networks, 0.1 s each: shows that the benchmark works
-  --name NAME        keep the results as bench/results/<date>-NAME-scaling.{json,md}, not latest.scaling.{json,md}`;
-
-/** As {@link parseOptions}, for networks of many sizes. */
-export function parseScalingOptions(args: readonly string[]): ScalingOptions | undefined {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seconds: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      name: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) return undefined;
-  const { quick } = values;
-  return { seconds: positive('seconds', values.seconds ?? (quick ? '0.1' : '1')), quick, name: machineName(values.name) };
 }

@@ -3,10 +3,13 @@ import { ReferenceNetwork, randomNumbers } from './reference/network.js';
 import { labelsOf, type Model, scaledFeatures } from './trainer.js';
 import type { Workload } from './workloads.js';
 
-/** Batch of the evaluation. */
+/** Batch size of the evaluation. */
 const EVALUATION_BATCH = 1000;
 
-/** The plain JavaScript that blasnet's TypeScript backend is held against; gathers and scales bytes as blasnet does. */
+/**
+ * The plain JavaScript trainer that blasnet's TypeScript backend is compared with; gathers and scales bytes as blasnet
+ * does.
+ */
 export function createReferenceModel({ widths, batchNorm, batchSize }: Workload): Model {
   const random = randomNumbers(1);
   const network = new ReferenceNetwork({ widths, batchNorm, capacity: Math.max(batchSize, EVALUATION_BATCH), random });
@@ -46,7 +49,11 @@ export function createReferenceModel({ widths, batchNorm, batchSize }: Workload)
       let [loss, hits] = [0, 0];
       for (let begin = 0; begin < data.length; begin += EVALUATION_BATCH) {
         const end = Math.min(data.length, begin + EVALUATION_BATCH);
-        const batch = network.evaluate(features.subarray(begin * width, end * width), labels.subarray(begin, end), end - begin);
+        const batch = network.evaluate(
+          features.subarray(begin * width, end * width),
+          labels.subarray(begin, end),
+          end - begin,
+        );
         loss += batch.loss * (end - begin);
         hits += batch.hits;
       }

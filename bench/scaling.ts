@@ -1,50 +1,78 @@
-/** `npm run bench:scaling`: what threads gain with networks and batches from small to large. */
+/** `npm run bench:scaling`: the speedup by threads, for networks and batches from small to large. */
+import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
-import { keep } from './keep.js';
-import { describeMachine, readLoad } from './machine.js';
-import { parseScalingOptions, type ScalingOptions, scalingHelp } from './options.js';
-import { environmentWith, runProgram } from './processes.js';
-import { measureInTurn, runAsProgram } from './program.js';
-import type { ScalingReply, ScalingRequest } from './scaling-contender.js';
-import { renderScaling, type ScalingResults, type ScalingSpeed } from './scaling-report.js';
+import type { Request, SpeedReply } from './contenders.js';
+import { type Options, runBenchmark } from './options.js';
+import { environmentWith, runProgram } from './program.js';
+import { type Column, count, formatRatio, measureAndReport, renderTable } from './report.js';
+import { perceptron } from './workloads.js';
 
-const THREADS = [1, 2, 4, 8, 16];
+const LEAST_BATCHES = 3;
+const threads = [1, 2, 4, 8, 16].filter((number) => number <= availableParallelism());
 const SIZES = { batches: [16, 64, 256, 1024, 4096], widths: [32, 128, 512, 2048, 4096] };
 const QUICK_SIZES = { batches: [16, 256], widths: [32, 512] };
 
-async function main({ seconds, quick, name }: ScalingOptions): Promise<void> {
+interface Network {
+  readonly batchSize: number;
+  readonly width: number;
+}
+
+/** Replies for each thread count. */
+interface Speed extends Network {
+  readonly replies: readonly SpeedReply[];
+}
+
+async function measure({ batchSize, width }: Network, seconds: number): Promise<Speed> {
+  console.error(`batch ${batchSize}, width ${width}`);
+  const workload = { ...perceptron, id: '', widths: [784, width, width, 10], batchSize };
+  const job = { kind: 'speed', seconds, leastBatches: LEAST_BATCHES } as const;
+  const request: Request = { contender: 'native', workload, job };
+  const replies: SpeedReply[] = [];
+  for (const number of threads) {
+    const environment = environmentWith({ BLASNET_THREADS: String(number) });
+    replies.push(await runProgram<SpeedReply>('contender', request, environment));
+  }
+  return { batchSize, width, replies };
+}
+
+function renderMethod(seconds: number, blas: string | undefined): string {
+  return `\
+Training of 784-width-width-10 networks with ReLU and Adam on MNIST, natively, gather and update included. Each figure
+comes from a process of its own that trains for about ${seconds} s, but ${LEAST_BATCHES} steps at least, after a warm-up.
+BLAS: ${blas}.`;
+}
+
+async function main(options: Options): Promise<void> {
   if (!native.available) throw new Error(`blasnet's native backend is missing: ${native.reason}`);
-  const before = readLoad();
-  const machine = describeMachine([before, before]);
-  const threads = THREADS.filter((count) => count <= machine.cores);
-  const date = new Date().toISOString().slice(0, 10);
-  const { batches, widths } = quick ? QUICK_SIZES : SIZES;
-  const networks = batches.flatMap((batchSize) => widths.map((width) => ({ batchSize, width })));
+  const { batches, widths } = options.quick ? QUICK_SIZES : SIZES;
+  const most = threads.length - 1;
 
-  const measure = async ({ batchSize, width }: (typeof networks)[number]): Promise<ScalingSpeed> => {
-    console.error(`batch ${batchSize}, width ${width}`);
-    const request: ScalingRequest = { batchSize, width, seconds };
-    const replies: ScalingReply[] = [];
-    for (const count of threads) {
-      const environment = environmentWith({ BLASNET_THREADS: String(count) });
-      replies.push(await runProgram<ScalingReply>('scaling-contender', request, environment));
-    }
-    const rates = replies.map(({ measurement }) => measurement.samplesPerSecond);
-    return { batchSize, width, blas: replies[0].blas, rates };
+  const renderSizes = (speeds: readonly Speed[], cell: (rates: number[]) => string) => {
+    const columns = widths.map((width): Column<number> => {
+      const find = (batch: number) => speeds.find((speed) => speed.batchSize === batch && speed.width === width);
+      const rates = (batch: number) => find(batch)?.replies.map(({ measurement }) => measurement.samplesPerSecond);
+      const text = (found: number[] | undefined) => found && cell(found);
+      return { title: `width ${width}`, cell: (batch) => text(rates(batch)) };
+    });
+    return renderTable([{ title: 'batch', cell: String }, ...columns], batches);
   };
+  const gain = (rates: number[]) => formatRatio(rates[most] / rates[0]);
 
-  await measureInTurn(networks, measure, (speeds, remaining) => {
-    const sizes = { threads, batches, widths };
-    const stopped = remaining.map(({ batchSize, width }) => `batch ${batchSize} and width ${width}`);
-    const load = [before, readLoad()] as const;
-    const results: ScalingResults = { date, machine: { ...machine, load }, seconds, quick, sizes, speeds, remaining: stopped };
-    const report = renderScaling(results);
-    return `${report}\n\nKept in ${keep(name === undefined ? 'latest.scaling' : `${date}-${name}-scaling`, results, report)}`;
+  await measureAndReport({
+    title: 'Scaling',
+    options,
+    items: batches.flatMap((batchSize) => widths.map((width) => ({ batchSize, width }))),
+    nameOf: ({ batchSize, width }) => `batch ${batchSize} and width ${width}`,
+    measure: (network) => measure(network, options.seconds),
+    render: (speeds) => [
+      renderMethod(options.seconds, speeds[0].replies[0].equipment.blas),
+      ...threads.flatMap((number, i) => [
+        `## Samples a second on ${number === 1 ? 'one thread' : `${number} threads`}`,
+        renderSizes(speeds, (rates) => count(rates[i])),
+      ]),
+      ...(most > 0 ? [`## ${threads[most]} threads / one thread`, renderSizes(speeds, gain)] : []),
+    ],
   });
 }
 
-await runAsProgram('bench:scaling', async () => {
-  const options = parseScalingOptions(process.argv.slice(2));
-  if (options === undefined) console.log(scalingHelp);
-  else await main(options);
-});
+await runBenchmark('bench:scaling', main);

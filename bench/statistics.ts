@@ -1,4 +1,4 @@
-/** What is told of repeated measurements: the middle and how far they spread. */
+/** Summary of repeated measurements: the median and the spread. */
 export interface Summary {
   readonly median: number;
   readonly min: number;
@@ -19,17 +19,21 @@ export function summarize(values: readonly number[]): Summary | undefined {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
-function byRound(first: readonly number[], second: readonly number[], combine: (a: number, b: number) => number): number[] {
+function byRound(
+  first: readonly number[],
+  second: readonly number[],
+  combine: (a: number, b: number) => number,
+): number[] {
   if (first.length !== second.length) throw new Error(`${first.length} rounds against ${second.length}`);
   return first.map((value, round) => combine(value, second[round]));
 }
 
-/** Numerator over denominator of each round: what slows down a whole round leaves its ratio alone. */
+/** Numerator over denominator of each round: what slows down a whole round does not affect its ratio. */
 export function ratios(numerators: readonly number[], denominators: readonly number[]): number[] {
   return byRound(numerators, denominators, (a, b) => a / b);
 }
 
-/** What each round's value is beyond that of the other list. */
+/** Each round's difference to the value in the other list. */
 export function differences(values: readonly number[], others: readonly number[]): number[] {
   return byRound(values, others, (a, b) => a - b);
 }

@@ -1,27 +1,21 @@
 import type { Dataset } from 'blasnet/data';
 import { mnist } from 'blasnet/data';
-import type { Task, Work } from './measure.js';
+import type { Equipment, Job, Learned, Reply } from './contenders.js';
+import { measure, type Task, type Work } from './measure.js';
 import { passSamples, type Workload } from './workloads.js';
 
-/** Loss and accuracy on the test data. */
-export interface Learned {
-  /** Absent where a contender gives no probabilities. */
-  readonly loss?: number;
-  readonly accuracy: number;
-}
-
-/** A network that a contender has made, with fresh weights. */
+/** A network created by a contender, with new weights. */
 export interface Model {
-  /** Trains in an order drawn anew for each pass. */
+  /** Trains in a new random order for each pass. */
   train(data: Dataset, batchSize: number, epochs: number): void | Promise<void>;
-  /** What the network says of some images, as many as were announced at most. */
+  /** Predicts some images, at most as many as announced. */
   predict(images: Float32Array): void | Promise<void>;
   evaluate(data: Dataset): Learned | Promise<Learned>;
 }
 
 export type CreateModel = (workload: Workload) => Model;
 
-/** Training before a prediction is timed. */
+/** Samples of training before a prediction is timed. */
 const PREPARATION = 6_400;
 
 /** Images as the networks see them: floats from 0 to 1. */
@@ -44,15 +38,15 @@ function predictions(model: Model, images: Float32Array, width: number, batchSiz
   return async (samples) => {
     for (let done = 0; done < samples; done += batchSize) {
       const pending = model.predict(batches[next]);
-      // Only where there is something to wait for: it takes longer than a small network does.
+      // Await only a pending promise: an await takes longer than a small network.
       if (pending !== undefined) await pending;
       next = (next + 1) % batches.length;
     }
   };
 }
 
-/** A workload's work for `measure`. */
-export async function createTask(create: CreateModel, workload: Workload): Promise<Task> {
+/** A workload as a task for `measure`. */
+async function createTask(create: CreateModel, workload: Workload): Promise<Task> {
   const { train, test } = await mnist();
   const { batchSize } = workload;
   const beginTraining = (): Work => {
@@ -72,10 +66,20 @@ export async function createTask(create: CreateModel, workload: Workload): Promi
   return { passSamples: passSamples(workload), batchSize, begin };
 }
 
-/** What one pass over the first `samples` samples teaches. */
-export async function learn(create: CreateModel, workload: Workload, samples: number): Promise<Learned> {
+/** Runs the job of a contender's process that trains or predicts, and returns the reply. */
+export async function perform(
+  create: CreateModel,
+  workload: Workload,
+  job: Job,
+  equipment: Equipment,
+): Promise<Reply<Job>> {
+  if (job.kind === 'speed') {
+    const { leastBatches = 1, seconds } = job;
+    const task = { ...(await createTask(create, workload)), leastBatches };
+    return { measurement: await measure(task, seconds), equipment };
+  }
   const { train, test } = await mnist();
   const model = create(workload);
-  await model.train(train.take(samples), workload.batchSize, 1);
+  await model.train(train.take(job.samples), workload.batchSize, 1);
   return model.evaluate(test);
 }

@@ -1,30 +1,30 @@
-/** A convolution with ReLU, over windows one pixel apart. */
+/** A convolution with ReLU and stride 1. */
 export interface Convolution {
   readonly filters: number;
   /** Side of the square window. */
   readonly window: number;
   readonly pad: number;
-  /** Maximum of 2×2 after it. */
+  /** Whether 2×2 max pooling follows. */
   readonly pool: boolean;
 }
 
-/** What is measured: networks with ReLU and softmax cross-entropy, on MNIST. */
+/** A benchmark workload: a network with ReLU and softmax cross-entropy, on MNIST. */
 export interface Workload {
   readonly id: string;
-  /** Training on the training images, or prediction of the test images by a trained network. */
+  /** Training on the training images, or predicting the test images with a trained network. */
   readonly task: 'train' | 'predict';
-  /** Adam at 0.001, or gradient descent at 0.01 with momentum 0.9. */
+  /** Adam with learning rate 0.001, or gradient descent with 0.01 and momentum 0.9. */
   readonly optimizer: 'adam' | 'momentum';
-  /** Before the dense layers. */
+  /** Convolutions before the dense layers. */
   readonly convolutions: readonly Convolution[];
-  /** Of the dense layers: inputs, hidden layers, outputs. */
+  /** Sizes of the dense layers: inputs, hidden layers, outputs. */
   readonly widths: readonly number[];
   /** Batch norm between dense and ReLU. */
   readonly batchNorm: boolean;
   readonly batchSize: number;
 }
 
-const perceptron = { task: 'train', optimizer: 'adam', convolutions: [], batchNorm: false } as const;
+export const perceptron = { task: 'train', optimizer: 'adam', convolutions: [], batchNorm: false } as const;
 const small = { ...perceptron, widths: [784, 100, 100, 10] } as const;
 
 export const workloads: readonly Workload[] = [
@@ -63,11 +63,8 @@ export const workloads: readonly Workload[] = [
 export const IMAGE_SIDE = 28;
 /** MNIST's images for training: an epoch. */
 export const EPOCH_SAMPLES = 60_000;
-/** Samples that a quick run trains on before it tells loss and accuracy. */
+/** Samples that a quick run trains on before it measures loss and accuracy. */
 export const QUICK_SAMPLES = 4_000;
-
-/** Measured unless others are asked for. */
-export const defaultWorkloads: readonly string[] = ['M1', 'M1bn', 'M2'];
 
 export function findWorkload(id: string): Workload {
   const found = workloads.find((workload) => workload.id === id);
@@ -76,7 +73,7 @@ export function findWorkload(id: string): Workload {
   return found;
 }
 
-/** Images that a workload passes over: those for training, or those for tests. */
+/** Images per pass of a workload: those for training, or those for tests. */
 export function passSamples({ task }: Workload): number {
   return task === 'train' ? EPOCH_SAMPLES : 10_000;
 }
@@ -98,7 +95,10 @@ function forwardFlops({ convolutions, widths }: Workload): number[] {
   return [...convolved, ...widths.slice(1).map((outputs, i) => 2 * widths[i] * outputs)];
 }
 
-/** Of a sample's matrix products: forward and, in training, weight gradient and, but for the first layer, input gradient. */
+/**
+ * FLOPs of a sample's matrix products: forward and, in training, the weight gradient and, except for the first layer,
+ * the input gradient.
+ */
 export function flopsPerSample(workload: Workload): number {
   const products = (layer: number) => {
     if (workload.task === 'predict') return 1;

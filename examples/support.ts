@@ -1,18 +1,26 @@
-/** What the examples share: their options, the folder that they write to, their reports and checks. */
+/** What the examples share: options, output folder, reports and checks. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { htmlReport, type Report, type ReportTable } from 'blasnet/report';
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' } } });
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    resume: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+  },
+});
 
 /** `--quick`: a run of a few seconds, for the tests. */
 export const quick = values.quick;
-/** `--seed <number>`: fixes everything that is drawn; 1 by default. */
+/** `--resume`: continue a run that was stopped, in the examples that save checkpoints. */
+export const resume = values.resume;
+/** `--seed <number>`: the seed of everything random; 1 by default. */
 export const seed = Number(values.seed);
 
-/** The folder that an example writes to: build/examples/<name>, made when it is not there. */
+/** The folder that an example writes to: build/examples/<name>, created if it is missing. */
 export function outputFolder(name: string): string {
   const folder = fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
   mkdirSync(folder, { recursive: true });
@@ -27,7 +35,7 @@ export function printTable({ columns, rows }: ReportTable): void {
     console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
 }
 
-/** Prints the tables of a report; writes its pictures, each named after its section, and the whole as report.html. */
+/** Prints the tables of a report. Writes its pictures, each named after its section, and report.html with all of it. */
 export function present(name: string, report: Report): void {
   const files: Record<string, string> = { 'report.html': htmlReport(report) };
   for (const { heading, table, svg = [] } of report.sections) {
@@ -55,5 +63,6 @@ export function check(claim: string, holds: boolean): void {
   if (!holds) process.exitCode = 1;
 }
 
-export const mean = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+export const mean = (numbers: readonly number[]): number =>
+  numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;

@@ -1,10 +1,21 @@
+import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
 import { BlasnetError } from './errors.js';
+import { cut, quote } from './text.js';
 
-/** Renders a value for an error message: short, and telling its type. */
+/** Formats a value for an error message: short, with its type. Never throws, even for getters and proxies that do. */
 export function describe(value: unknown): string {
+  try {
+    return cut(render(value), 240);
+  } catch {
+    return `${typeof value === 'function' ? 'function' : 'object'} that can't be inspected`;
+  }
+}
+
+function render(value: unknown): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
+  if (typeof value === 'function') return `function ${nameOf(value) || '(anonymous)'}`;
   if (Array.isArray(value)) {
     return value.length <= 8 && value.every((v) => typeof v === 'number')
       ? `[${value.join(', ')}]`
@@ -12,31 +23,79 @@ export function describe(value: unknown): string {
   }
   if (ArrayBuffer.isView(value)) {
     const length = (value as { length?: number }).length;
-    return `${value.constructor.name}${length === undefined ? '' : ` of length ${length}`}`;
+    return `${nameOf(value.constructor)}${length === undefined ? '' : ` of length ${length}`}`;
   }
-  if (typeof value === 'object') return `object of class ${value.constructor?.name ?? 'null-prototype'}`;
-  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'object') {
+    return `object of class ${Object.getPrototypeOf(value) === null ? 'null-prototype' : nameOf(value.constructor)}`;
+  }
+  // Formatting a large one would take long and tell nothing.
+  if (typeof value === 'bigint')
+    return value < 2n ** 128n && value > -(2n ** 128n) ? `${value}n` : 'a bigint beyond 2^128';
   return String(value);
 }
 
-/** The one sentence form of a bad argument: its name, what was expected, what came. */
-export function invalid(name: string, expected: string, actual: unknown): BlasnetError {
-  return new BlasnetError('INVALID_ARGUMENT', `${name}: expected ${expected}, got ${describe(actual)}`);
+function nameOf(value: unknown): string {
+  const name = (value as { name?: unknown } | undefined)?.name;
+  return typeof name === 'string' ? cut(name, 40) : '(unnamed)';
 }
 
-/** Throws `UNKNOWN_OPTION` for a key that is not in `known`; returns `options` or an empty object. */
-export function checkOptions<T extends object>(name: string, options: T | undefined, known: readonly string[]): Partial<T> {
+/** Error for a bad argument: its name, what was expected, what was given. */
+export function invalid(name: string, expected: string, actual: unknown): BlasnetError {
+  return new BlasnetError('INVALID_ARGUMENT', `${cut(name, 400)}: expected ${expected}, got ${describe(actual)}`);
+}
+
+/** Throws `UNKNOWN_OPTION` for a key not in `known`. Returns `options` or an empty object. */
+export function checkOptions<T extends object>(
+  name: string,
+  options: T | undefined,
+  known: readonly string[],
+): Partial<T> {
   if (options === undefined) return {};
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  // Arrays, Maps and signals are not option objects: no option would be found in them.
+  if (Object.prototype.toString.call(options) !== '[object Object]')
     throw invalid(name, 'an object of options', options);
-  }
   for (const key of Object.keys(options)) {
     if (!known.includes(key)) {
       const list = known.length ? `known options are ${known.join(', ')}` : 'it takes no options';
-      throw new BlasnetError('UNKNOWN_OPTION', `${name}: unknown option ${JSON.stringify(key)}; ${list}`);
+      throw new BlasnetError('UNKNOWN_OPTION', `${name}: unknown option ${quote(key)}; ${list}`);
     }
   }
   return options;
+}
+
+/**
+ * Throws if there are more than `most` arguments that are not undefined: `UNKNOWN_OPTION` if the first extra one is an
+ * object of options, else `INVALID_ARGUMENT`. Every public function calls it first.
+ */
+export function checkArity(name: string, given: ArrayLike<unknown>, most: number): void {
+  if (given.length > most) refuseArguments(name, Array.from(given), most);
+}
+
+/** Whether a value is a plain object, from any realm. */
+export function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function refuseArguments(name: string, given: readonly unknown[], most: number): void {
+  const extra = given.slice(most).find((argument) => argument !== undefined);
+  if (extra === undefined) return;
+  const takes = most === 0 ? 'no arguments' : `at most ${most} argument${most === 1 ? '' : 's'}`;
+  const [key] = isPlain(extra) ? Object.keys(extra) : [];
+  if (key !== undefined) {
+    throw new BlasnetError('UNKNOWN_OPTION', `${name}: unknown option ${quote(key)}; it takes ${takes}`);
+  }
+  throw new BlasnetError('INVALID_ARGUMENT', `${name}: expected ${takes}, got ${given.length}: ${describe(extra)}`);
+}
+
+/**
+ * Makes an object's fields read-only: assignments throw a TypeError. Call last in a constructor. Unless `derived`,
+ * adding fields is prevented too; a derived class's constructor may still need to add some.
+ */
+export function lock(object: object, derived: boolean): void {
+  if (!derived) Object.freeze(object);
+  else for (const key of Object.keys(object)) Object.defineProperty(object, key, { writable: false });
 }
 
 export interface Range {
@@ -86,37 +145,57 @@ export function checkBoolean(name: string, value: unknown): boolean {
   return value;
 }
 
-/** One of a fixed list of strings. */
+/** Checks for one of a fixed list of strings. */
 export function checkChoice<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
   if (!choices.includes(value as T)) throw invalid(name, `one of ${choices.map((c) => `'${c}'`).join(', ')}`, value);
   return value as T;
 }
 
-/** A shape: a non-empty list of positive integers whose product stays below 2^31. */
+/** Maximum number of dimensions of a shape; also in files. */
+export const MAX_RANK = 64;
+
+/** Checks a shape: a non-empty list of at most 64 positive integers whose product stays below 2^31. */
 export function checkShape(name: string, value: unknown): number[] {
-  const ok =
-    Array.isArray(value) && value.length > 0 && value.every((v) => typeof v === 'number' && Number.isSafeInteger(v) && v > 0);
-  if (!ok || value.reduce((p: number, v: number) => p * v, 1) >= 2 ** 31) {
-    throw invalid(name, 'a non-empty list of positive integers with a product below 2^31', value);
+  // Copying turns holes into undefined; `every` would skip holes.
+  const sizes: number[] = Array.isArray(value) && value.length <= MAX_RANK ? [...value] : [];
+  const ok = sizes.length > 0 && sizes.every((size) => Number.isSafeInteger(size) && size > 0);
+  if (!ok || sizes.reduce((product, size) => product * size, 1) >= 2 ** 31) {
+    throw invalid(name, `a non-empty list of positive integers, at most ${MAX_RANK}, with a product below 2^31`, value);
   }
-  return [...value];
+  return sizes;
 }
 
-/** A path of a file. */
+/** Whether a value is a URL, from any realm. */
+export function isUrl(value: unknown): value is URL {
+  return Object.prototype.toString.call(value) === '[object URL]';
+}
+
+/** The path of a file or folder, given as a path or file: URL (from any realm). */
 export function checkPath(name: string, value: unknown): string {
-  if (typeof value !== 'string' || value === '' || value.includes('\0')) throw invalid(name, 'a path', value);
-  return value;
+  const path = isUrl(value) ? pathOf(name, value) : value;
+  if (typeof path !== 'string' || path === '' || path.includes('\0'))
+    throw invalid(name, 'a path or a file: URL', value);
+  return path;
 }
 
-/** Throws when a view's storage was transferred away or can change its size. */
+function pathOf(name: string, { href }: URL): string {
+  try {
+    return fileURLToPath(href);
+  } catch (cause) {
+    const what = `expected a path or a file: URL, got the URL ${quote(String(href))} (${cut((cause as Error).message, 100)})`;
+    throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${what}`, { cause });
+  }
+}
+
+/** Throws if a view's storage is detached or resizable. */
 export function checkStorage(name: string, view: ArrayBufferView): void {
   const buffer = view.buffer as ArrayBufferLike & { detached?: boolean; resizable?: boolean; growable?: boolean };
   if (buffer.resizable || buffer.growable) {
     throw new BlasnetError('RESIZABLE_BUFFER', `${name}: expected storage of a fixed size, got a resizable buffer`);
   }
-  // Node 20 lacks ArrayBuffer.prototype.detached; creating a view on detached storage throws there.
+  // Node 20 lacks ArrayBuffer.prototype.detached, but creating a view on a detached buffer throws there.
   let detached = buffer.detached === true;
-  if (!detached && buffer.byteLength === 0 && buffer instanceof ArrayBuffer) {
+  if (!detached && buffer.byteLength === 0 && types.isArrayBuffer(buffer)) {
     try {
       new Uint8Array(buffer);
     } catch {

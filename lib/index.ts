@@ -1,6 +1,22 @@
+export { type AugmentBatchOptions, augmentBatch } from './augment-batch.js';
+export {
+  type Augmentation,
+  cutout,
+  type FillOptions,
+  mixUp,
+  type Pixels,
+  randomCrop,
+  randomFlip,
+  randomRotation,
+  randomShift,
+} from './augmentations.js';
 export type { BackendInfo, BackendName } from './backend/backend.js';
 export { backendInfo } from './backend/select.js';
 export { BlasnetError, type ErrorCode, type NonFiniteDetails } from './errors.js';
+export type { Metadata } from './formats/network-file.js';
+export type { LoadOptions, SaveOptions } from './formats/persistence.js';
+export * from './graph/functions.js';
+export { input, type Node, type Pipeable, type Shared, shared } from './graph/node.js';
 export {
   constant,
   glorotNormal,
@@ -19,30 +35,33 @@ export {
   zeros,
 } from './initializers.js';
 export * from './layers/index.js';
-export {
-  binaryCrossEntropy,
-  halfSquaredError,
-  huber,
-  type Loss,
-  meanAbsoluteError,
-  meanSquaredError,
-  softmaxCrossEntropy,
-} from './losses.js';
+export * from './losses/index.js';
 export {
   type Checkpoint,
-  type LoadOptions,
+  type EvaluateOptions,
+  type GraphOptions,
   Network,
   type NetworkOptions,
+  type NodeOptions,
+  type OutputGradient,
+  type OutputsOptions,
   type ParameterView,
-  type SaveOptions,
+  type Port,
+  type PredictAsyncOptions,
+  type Predicted,
+  type PredictOptions,
   type StateView,
 } from './network.js';
 export * from './optimizers/index.js';
 export type { Shape } from './program/instructions.js';
 export type { Listing } from './program/listing.js';
-export type { Profile, ProfiledInstruction } from './program/profile.js';
 export type { ListedInstruction } from './program/work.js';
 export { l1, l1l2, l2, type Regularizer } from './regularizers.js';
+export type { ClassWeight, ClassWeights } from './runtime/class-weights.js';
+export type { Features, Targets } from './runtime/inputs.js';
+export type { Profile, ProfiledInstruction } from './runtime/profile.js';
+export type { BatchStream, SampleWeights, StreamBatch, TrainingData } from './runtime/streams.js';
+export type { Evaluation, Figures } from './runtime/tally.js';
 export {
   constantRate,
   cosine,
@@ -57,15 +76,17 @@ export {
   stepDecay,
   warmUp,
 } from './schedules.js';
+export type { NetworkNode } from './summary.js';
+export { argmax } from './training/argmax.js';
 export type { Callbacks, Progress, TrainingHandle } from './training/callbacks.js';
 export { type CheckpointOptions, checkpoint } from './training/checkpoint.js';
 export { type EarlyStoppingOptions, earlyStopping } from './training/early-stopping.js';
-export type { FitOptions, StreamBatch, TrainingData } from './training/fit.js';
-export type { EpochLog, Evaluation, History } from './training/history.js';
-export type { Features, Targets } from './training/inputs.js';
+export type { FitOptions } from './training/fit.js';
+export type { EpochLog, History } from './training/history.js';
 export * as metrics from './training/metrics.js';
-export type { Monitor } from './training/monitor.js';
+export type { Monitor, MonitorOptions } from './training/monitor.js';
+export type { MetricFunction, Metrics } from './training/own-metrics.js';
 export { type ProgressBarOptions, progressBar } from './training/progress-bar.js';
 export { type ReduceOnPlateauOptions, reduceOnPlateau } from './training/reduce-on-plateau.js';
 export type { SamplingOptions } from './training/sampling.js';
-export type { SampleSource } from './types.js';
+export type { FeatureColumn, SampleSource, TargetColumn } from './types.js';

@@ -1,55 +1,128 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { randomBytes } from 'node:crypto';
 import { types } from 'node:util';
-import type { BackendName } from './backend/backend.js';
+import type { BackendName, Feed } from './backend/backend.js';
 import { selectBackend } from './backend/select.js';
-import { checkBoolean, checkInteger, checkOptions, checkPath, checkStorage, invalid } from './checks.js';
-import { readShared } from './data/files.js';
+import {
+  checkArity,
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkStorage,
+  invalid,
+  isPlain,
+  lock,
+} from './checks.js';
 import { BlasnetError } from './errors.js';
-import { decodeNetwork, encodeNetwork, fillNetwork, restoreOptimizer, type SavedNetwork } from './formats/network-file.js';
-import { replaceFile } from './formats/replace-file.js';
-import { decodeTorchState, encodeTorchState } from './formats/torch.js';
-import type { LayerSpec } from './layers/layer.js';
-import type { Loss } from './losses.js';
+import { checkMetadata, type Kept, type Metadata } from './formats/network-file.js';
+import {
+  fromBytes,
+  type LoadOptions,
+  load,
+  loadCheckpoint,
+  type SaveOptions,
+  save,
+  toBytes,
+} from './formats/persistence.js';
+import { loadTorchState, saveTorchState } from './formats/torch.js';
+import { checkNode, type Node } from './graph/node.js';
+import { checkName, type LayerSpec } from './layers/layer.js';
+import type { Loss } from './losses/loss.js';
+import { readFloats } from './numbers.js';
 import { checkOptimizer, type Optimizer } from './optimizers/optimizer.js';
 import { elements, type Shape } from './program/instructions.js';
 import type { Listing } from './program/listing.js';
-import { buildModel } from './program/model.js';
+import { feedName } from './program/losses.js';
+import { buildModel, findMisfit, type GraphSpec, type ModelSpec, type OutputSpec } from './program/model.js';
 import { type Regularizer, resolveRegularizer } from './regularizers.js';
-import { Engine } from './training/engine.js';
-import { checkSignal, evaluateSource, INFERENCE_BATCH } from './training/evaluate.js';
-import { type FitOptions, fit, type TrainingData } from './training/fit.js';
-import type { Evaluation, History } from './training/history.js';
+import { divide } from './runtime/batches.js';
+import { type ClassWeights, resolveClassWeights } from './runtime/class-weights.js';
+import { Engine, type Source } from './runtime/engine.js';
+import {
+  asPredictions,
+  checkSignal,
+  evaluateData,
+  newControl,
+  type Predictions,
+  type Result,
+  resultsOf,
+  signalsOf,
+} from './runtime/evaluate.js';
 import {
   allFinite,
   type Features,
   findNonFinite,
   fromBatch,
-  fromDataset,
   fromFeatures,
-  nonFiniteError,
-  overSharedMemory,
+  gradientError,
   statisticsError,
+  stepError,
   type Targets,
-} from './training/inputs.js';
-import type { SampleSource } from './types.js';
+} from './runtime/inputs.js';
+import { Slices, sharedInSlices } from './runtime/slices.js';
+import { BatchReader, overShared, readData, type TrainingData, weighClasses } from './runtime/streams.js';
+import { type Evaluation, Tally } from './runtime/tally.js';
+import { stoppable } from './runtime/waiting.js';
+import { sharedBuffer } from './shared-memory.js';
+import { describeNodes, type NetworkNode, summarize } from './summary.js';
+import { listed, quote, shapeText } from './text.js';
+import { type FitOptions, fit } from './training/fit.js';
+import type { History } from './training/history.js';
 
-export interface NetworkOptions {
-  /** One sample's shape, such as [784] or [28, 28, 1] (height, width, channels). */
-  input: Shape;
-  /** The layers, first to last. */
-  layers: readonly LayerSpec[];
-  /** What training minimises; the network's last layer gives what the loss expects (logits for the cross-entropies). */
-  loss: Loss;
-  /** Penalty on all weights that have none of their own. */
+interface CommonOptions {
+  /** Penalty on all weights that have no penalty of their own. */
   regularizer?: Regularizer;
-  /** Unsigned 32-bit; fixes initial weights, shuffles and dropout masks. Default: drawn at random. */
+  /** Unsigned 32-bit integer; determines initial weights, shuffles and dropout masks. Default: drawn at random. */
   seed?: number;
-  /** Default 'auto': native where the addon loads, TypeScript (with a warning) elsewhere. */
+  /** Default 'auto': native where the addon loads, otherwise TypeScript (with a warning). */
   backend?: 'auto' | BackendName;
 }
 
-/** A parameter or a piece of state: views of the memory that the kernels use, so that writing one changes the network. */
+/** A network that is a list of layers. */
+export interface NetworkOptions extends CommonOptions {
+  output?: never;
+  outputs?: never;
+  /** Shape of one sample, such as [784] or [28, 28, 1] (height, width, channels). */
+  input: Shape;
+  /** The layers, first to last. */
+  layers: readonly LayerSpec[];
+  /**
+   * What training minimises. The last layer must give what the loss expects: logits for the cross-entropies, unless
+   * their `fromLogits` is false.
+   */
+  loss: Loss;
+}
+
+/** A graph with one output. */
+export interface GraphOptions extends CommonOptions {
+  layers?: never;
+  outputs?: never;
+  /** The node whose value the network gives; the network consists of the nodes that it reaches. */
+  output: Node;
+  loss: Loss;
+}
+
+/** A graph with several outputs. */
+export interface OutputsOptions<K extends string> extends CommonOptions {
+  layers?: never;
+  output?: never;
+  /** The outputs by name. */
+  outputs: Readonly<Record<K, Node>>;
+  /** The losses by the outputs' names, at least one. Outputs without a loss are predicted only. */
+  losses: Readonly<Partial<Record<K, Loss>>>;
+  /** Factors of the losses in the total by the outputs' names, ≥ 0; default 1. */
+  lossWeights?: Readonly<Partial<Record<K, number>>>;
+}
+
+type AnyOptions = NetworkOptions | GraphOptions | OutputsOptions<string>;
+
+/** What a network with the outputs `K` predicts: numbers, or numbers by the names that its outputs have. */
+export type Predicted<K extends string> = [K] extends [''] ? Float32Array : Readonly<Record<K, Float32Array>>;
+
+/**
+ * A parameter or state tensor. The arrays are views of the memory the kernels use: writing to one changes the network.
+ */
 export interface StateView {
   /** `<layer index or name>.<weight|bias|gamma|…>`. */
   readonly name: string;
@@ -58,79 +131,232 @@ export interface StateView {
 }
 
 export interface ParameterView extends StateView {
-  /** Gradient of the last `gradients`, `trainBatch` or training step. */
+  /** Gradient from the last `gradients`, `trainBatch` or training step. */
   readonly gradient: Float32Array;
 }
 
-/** Outputs are written while inputs are still read: they may not share memory. */
-function checkApart(out: Float32Array, name: string, other: Float32Array | Uint8Array): void {
+/** Kernels write outputs while still reading inputs, so the two must not share memory. */
+function checkApart(out: Float32Array, name: string, other: ArrayBufferView): void {
   const begin = Math.max(out.byteOffset, other.byteOffset);
   const end = Math.min(out.byteOffset + out.byteLength, other.byteOffset + other.byteLength);
   if (out.buffer === other.buffer && begin < end) throw new BlasnetError('ALIASED_BUFFERS', `out: it overlaps ${name}`);
 }
 
-export interface SaveOptions {
-  /** The optimizer that trains this network, to be saved with it. */
-  optimizer?: Optimizer;
+export interface PredictOptions {
+  /**
+   * Receives the outputs: rows × outputs numbers. Must not share memory with `x` or the network. Default: a new array.
+   * Only for a network with one output.
+   */
+  out?: Float32Array;
+  /** Rows processed at a time. Default: up to 512, fewer if their work memory would exceed 64 MiB. */
+  batchSize?: number;
 }
 
-export interface LoadOptions {
-  /** As of `NetworkOptions`. */
-  backend?: 'auto' | BackendName;
-  /** Takes over the saved state of the optimizer: its steps, `rateFactor` and moments. It must be of the saved kind and new. */
-  optimizer?: Optimizer;
-  /** The network's loss again, where it is not one of the library's. */
-  loss?: Loss;
+export interface EvaluateOptions {
+  /** Rows processed at a time, as in {@link PredictOptions}. */
+  batchSize?: number;
+  /** As in `fit`; 'balanced' takes the counts of the evaluated data. */
+  classWeights?: ClassWeights;
+  signal?: AbortSignal;
 }
 
-/** What {@link Network.loadCheckpoint} gives. */
-export interface Checkpoint {
-  readonly network: Network;
+/** For the values of nodes instead of the outputs. */
+export interface NodeOptions<N extends string> {
+  /** Names of the nodes wanted, in inference mode and before any loss's link. */
+  outputs: readonly N[];
+  batchSize?: number;
+}
+
+export interface PredictAsyncOptions extends PredictOptions {
+  /**
+   * Stops at the end of a batch. The call rejects with the signal's reason; `out` is unchanged unless its memory is
+   * shared.
+   */
+  signal?: AbortSignal;
+}
+
+/** What {@link Network.loadCheckpoint} returns. */
+export interface Checkpoint<K extends string = ''> {
+  readonly network: Network<K>;
   readonly optimizer: Optimizer;
-  /** Epochs that the network had been trained for: the `initialEpoch` of the `fit` that goes on. */
+  /** Epochs the network was trained for: pass it as `initialEpoch` to the `fit` that continues. */
   readonly epoch: number;
 }
 
+/** The gradient of a loss that the caller computes, with respect to the raw outputs; see {@link Network.gradients}. */
+export interface OutputGradient<K extends string> {
+  outputGradient: Predicted<K> | ((outputs: Predicted<K>) => Predicted<K>);
+}
+
+function byFeed(results: readonly Result[], arrays: readonly Float32Array[]): Record<string, Float32Array> {
+  return Object.fromEntries(results.map(({ feed }, i) => [feed, arrays[i]]));
+}
+
+type Views = Pick<Network, 'parameters' | 'state'>;
+
+/** Copies parameters and state between networks by name; see {@link Network.copyParameters}. */
+function copyInto(to: Views, from: Views, map: ((name: string) => string | undefined) | undefined): string[] {
+  const copies: [StateView, StateView][] = [];
+  for (const part of ['parameters', 'state'] as const) {
+    for (const target of to[part]) {
+      const name = map === undefined ? target.name : map(target.name);
+      if (name === undefined) continue;
+      const source = from[part].find((other) => other.name === name);
+      if (source === undefined && map === undefined) continue;
+      if (source === undefined)
+        throw invalid(`map: ${target.name}`, `one of ${listed(from[part].map((other) => other.name))}`, name);
+      if (source.shape.join() !== target.shape.join()) {
+        const text = `expected the shape ${shapeText(target.shape)}, got ${shapeText(source.shape)} (${name})`;
+        throw new BlasnetError('SHAPE_MISMATCH', `${target.name}: ${text}`);
+      }
+      copies.push([target, source]);
+    }
+  }
+  if (copies.length === 0 && map === undefined)
+    throw invalid('from', 'a network with a parameter of the same name as one here', from);
+  for (const [target, source] of copies) target.value.set(source.value);
+  return copies.map(([{ name }]) => name);
+}
+
 const IN_BATCH = 'in this batch';
-const optionNames = ['input', 'layers', 'loss', 'regularizer', 'seed', 'backend'];
+const common = ['regularizer', 'seed', 'backend'];
+
+function checkLoss(name: string, loss: unknown): Loss {
+  if (typeof loss !== 'object' || loss === null || typeof (loss as Partial<Loss>).write !== 'function') {
+    throw invalid(name, 'a loss such as softmaxCrossEntropy()', loss);
+  }
+  return loss as Loss;
+}
+
+/** Columns by name: an object whose keys are names. */
+function checkRecord(name: string, value: unknown, known?: readonly string[]): [string, unknown][] {
+  if (!isPlain(value) || Array.isArray(value)) throw invalid(name, 'an object by name', value);
+  const entries = Object.entries(value);
+  for (const [key] of entries) {
+    checkName(`${name}: ${quote(key)}`, key);
+    if (known !== undefined && !known.includes(key)) throw invalid(name, `names of ${listed(known)}`, key);
+  }
+  return entries;
+}
+
+function readOutputs({ outputs, losses, lossWeights }: OutputsOptions<string>): OutputSpec[] {
+  const nodes = checkRecord('outputs', outputs);
+  const names = nodes.map(([name]) => name);
+  const kinds = new Map(checkRecord('losses', losses, names));
+  const weights = new Map(lossWeights === undefined ? [] : checkRecord('lossWeights', lossWeights, names));
+  const list = nodes.map(([name, node]): OutputSpec => {
+    const loss = kinds.get(name);
+    const weight = checkNumber(`lossWeights: ${name}`, weights.get(name) ?? 1, { min: 0 });
+    if (loss === undefined && weights.has(name)) throw invalid(`lossWeights: ${name}`, 'none without a loss', weight);
+    return {
+      name,
+      node: checkNode(`outputs: ${name}`, node),
+      loss: loss === undefined ? undefined : checkLoss(`losses: ${name}`, loss),
+      weight,
+    };
+  });
+  if (!list.some(({ loss }) => loss !== undefined)) throw invalid('losses', 'a loss for at least one output', losses);
+  return list;
+}
+
+/** Checks what makes the network: a list of layers, a node or several. */
+function readSpec(name: string, options: AnyOptions, seed: number, names?: GraphSpec['names']): ModelSpec {
+  if (typeof options !== 'object' || options === null)
+    throw invalid(name, 'an object with input, layers and loss', options);
+  const form =
+    'outputs' in options
+      ? ['outputs', 'losses', 'lossWeights']
+      : 'output' in options
+        ? ['output', 'loss']
+        : ['input', 'layers', 'loss'];
+  checkOptions(name, options, [...form, ...common]);
+  const rest = { regularizer: resolveRegularizer('regularizer', options.regularizer), seed };
+  const graph = (outputs: OutputSpec[]) => ({ outputs, ...(names && { names }), ...rest });
+  if ('outputs' in options) return graph(readOutputs(options as OutputsOptions<string>));
+  const { loss } = options as NetworkOptions | GraphOptions;
+  const checked = checkLoss('loss', loss);
+  if ('output' in options)
+    return graph([{ name: undefined, node: checkNode('output', options.output), loss: checked }]);
+  const { input, layers } = options as NetworkOptions;
+  return { input, layers, loss: checked, ...rest };
+}
+
+function readSeed(seed: number | undefined): number {
+  return checkInteger('seed', seed ?? randomBytes(4).readUInt32LE(), { min: 0, below: 2 ** 32 });
+}
+
+/** An input or an output of a network. */
+export interface Port {
+  /** Undefined if it is the only one and has no name. */
+  readonly name: string | undefined;
+  /** Shape of one sample. */
+  readonly shape: Shape;
+}
+
+/** A specification from a file or another network, given in place of the options. */
+const specifications = new WeakMap<object, ModelSpec>();
+
+/** Options that stand for a specification, for the constructor. */
+function specified(spec: ModelSpec, backend: 'auto' | BackendName | undefined): AnyOptions {
+  const options = { ...(backend !== undefined && { backend }) } as AnyOptions;
+  specifications.set(options, spec);
+  return options;
+}
 
 /**
- * A feed-forward network. It is idle, busy (while `fit` or `evaluate` run) or disposed: a call while it is busy throws
- * `NETWORK_BUSY`, after `dispose` `NETWORK_DISPOSED`.
+ * A feed-forward network: a list of layers or a graph of nodes. `K` are the names of its outputs, if they have any. It
+ * is idle, busy (while `fit`, `evaluate` or `predictAsync` run) or disposed. Calls throw `NETWORK_BUSY` while it is busy
+ * and `NETWORK_DISPOSED` after `dispose`. While `fit` waits for a callback other than `onProgress`, or for one of its
+ * `metrics`, the network can be used (`predict`, `forward`, `evaluate`, `save`, `toBytes`) but not changed.
  */
-export class Network {
+export class Network<K extends string = ''> {
+  /** Shape of the first input's samples; see `inputs`. */
   readonly input: Shape;
+  /** Shape of the first output for one sample; see `outputs`. */
   readonly output: Shape;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
   readonly seed: number;
   /** The backend that runs this network. */
   readonly backend: BackendName;
-  /** All trainable parameters, in the order of the layers. */
+  /** All trainable parameters, in layer order. */
   readonly parameters: readonly ParameterView[];
-  /** What is not trained but kept, such as batch norm's running statistics. */
+  /** State that is kept but not trained, such as the running statistics of batch norm. */
   readonly state: readonly StateView[];
+  /**
+   * The layers, in the order in which they are computed, with all options resolved. Plain frozen objects that can be
+   * reused in another network.
+   */
+  readonly layers: readonly LayerSpec[];
+  /** The inputs followed by the layers, in the order of `layers`: what each takes and gives. Frozen. */
+  readonly nodes: readonly NetworkNode[];
   readonly #engine: Engine;
-  readonly #epochs = { next: 0 };
+  readonly #spec: ModelSpec;
+  readonly #kept: Kept = { epochs: 0, metadata: undefined };
 
   /**
-   * Throws `INVALID_ARGUMENT` or `UNKNOWN_OPTION` for a bad option, `SHAPE_MISMATCH` when layers don't fit together,
-   * `BACKEND_UNAVAILABLE` when `backend: 'native'` can't be had, `OUT_OF_MEMORY`.
+   * Throws `INVALID_ARGUMENT` or `UNKNOWN_OPTION` for a bad option, `SHAPE_MISMATCH` if layers don't fit together,
+   * `BACKEND_UNAVAILABLE` if `backend: 'native'` can't be used, and `OUT_OF_MEMORY`. Errors name the layer or the node.
    */
-  constructor(options: NetworkOptions) {
-    if (typeof options !== 'object' || options === null)
-      throw invalid('Network', 'an object with input, layers and loss', options);
-    checkOptions('Network', options, optionNames);
-    const { input, layers, loss } = options;
-    if (typeof loss !== 'object' || loss === null || typeof loss.write !== 'function') {
-      throw invalid('loss', 'a loss such as softmaxCrossEntropy()', loss);
-    }
-    this.seed = checkInteger('seed', options.seed ?? randomBytes(4).readUInt32LE(), { min: 0, below: 2 ** 32 });
-    const regularizer = resolveRegularizer('regularizer', options.regularizer);
-    const model = buildModel({ input, layers, loss, regularizer, seed: this.seed });
+  constructor(options: NetworkOptions | GraphOptions | OutputsOptions<K>) {
+    checkArity('Network', arguments, 1);
+    const given = typeof options === 'object' && options !== null ? specifications.get(options) : undefined;
+    this.#spec = given ?? readSpec('Network', options, readSeed(options?.seed));
+    this.seed = this.#spec.seed;
+    const model = buildModel(this.#spec);
+    const misfit = given === undefined ? findMisfit(model) : undefined;
+    if (misfit !== undefined) throw misfit;
     const { backend } = selectBackend(options.backend);
     this.#engine = new Engine(model, backend);
     this.backend = backend.name;
-    this.input = Object.freeze([...model.input]);
-    this.output = Object.freeze([...model.output]);
+    const ports = (list: readonly Port[]) =>
+      Object.freeze(list.map(({ name, shape }) => Object.freeze({ name, shape: Object.freeze([...shape]) })));
+    this.inputs = ports(model.inputs);
+    this.outputs = ports(model.outputs);
+    this.input = this.inputs[0].shape;
+    this.output = this.outputs[0].shape;
+    this.layers = Object.freeze(model.nodes.map(({ spec }) => spec));
+    this.nodes = describeNodes(model);
     const { parameters, gradients, state } = this.#engine;
     this.parameters = Object.freeze(
       [...model.parameters].map(([name, { spec, tensor }]) => {
@@ -144,6 +370,7 @@ export class Network {
         Object.freeze({ name, shape: spec.shape, value: state.subarray(tensor.offset, tensor.offset + tensor.fixed) }),
       ),
     );
+    lock(this, new.target !== Network);
   }
 
   /** Number of trainable parameters. */
@@ -151,193 +378,433 @@ export class Network {
     return this.parameters.reduce((sum, parameter) => sum + parameter.value.length, 0);
   }
 
-  /** The compiled program of the latest training (or, before any, of the gradients for a batch of 32); `String()` prints it. */
+  /**
+   * A table of the layers as text: name, type, output shape and number of parameters of each, and the memory that all
+   * parameters and state take.
+   */
+  summary(): string {
+    checkArity('summary', arguments, 0);
+    return summarize(this.#engine.model);
+  }
+
+  /**
+   * The compiled program of the latest training, or before any training that of the gradients for a batch of 32.
+   * `String()` prints it.
+   */
   get program(): Listing {
     return this.#engine.listing();
   }
 
-  /** A parameter by its name; throws `INVALID_ARGUMENT` for an unknown one. */
+  /** A parameter by name. Throws `INVALID_ARGUMENT` for an unknown one. */
   parameter(name: string): ParameterView {
+    checkArity('parameter', arguments, 1);
     const found = this.parameters.find((parameter) => parameter.name === name);
     if (found === undefined)
-      throw invalid('name', `one of ${this.parameters.map((parameter) => parameter.name).join(', ')}`, name);
+      throw invalid('name', `one of ${listed(this.parameters.map((parameter) => parameter.name))}`, name);
     return found;
   }
 
   /**
-   * Trains off the event loop and resolves to the history. Rejects with `SHAPE_MISMATCH`, `LABEL_OUT_OF_RANGE`,
-   * `EMPTY_DATA`, `INVALID_ARGUMENT` or `UNKNOWN_OPTION` before training starts, with the signal's reason when it is aborted,
-   * and with `NON_FINITE` when a batch's loss or, at an epoch's end, a parameter is not finite; the network then has the
-   * parameters of the last step that left them finite, or, when an update had spoilt them, those from before the run: the epoch, or the short epochs that run together.
+   * The node of a layer by its name (in a chain without one, its index), for use in another graph; an input by its own.
+   * Throws `INVALID_ARGUMENT` for an unknown name.
+   */
+  node(name: string): Node {
+    checkArity('node', arguments, 1);
+    const { nodes, inputs } = this.#engine.model;
+    const all = [...nodes, ...inputs];
+    const found = all.find((other) => other.name === name);
+    if (found === undefined) throw invalid('node', `one of ${listed(all.map((other) => other.name ?? 'input'))}`, name);
+    return found.node;
+  }
+
+  /**
+   * A new network of a graph that may contain nodes of `network`, as `node` gives them; they keep their names and copies
+   * of their parameters and state. Throws as the constructor does.
+   */
+  static from<K extends string = ''>(
+    network: Network<string> | Network,
+    options: GraphOptions | OutputsOptions<K>,
+  ): Network<K> {
+    checkArity('from', arguments, 2);
+    if (!(network instanceof Network)) throw invalid('from: network', 'a Network', network);
+    const source = network.#engine;
+    source.checkIdle();
+    const names = new Map(source.model.nodes.map(({ node, name }) => [node, name]));
+    const spec = readSpec('from', options, readSeed(options?.seed), names);
+    const misfit = findMisfit(buildModel(spec));
+    if (misfit !== undefined) throw misfit;
+    const made = new Network<K>(specified(spec, options.backend) as GraphOptions);
+    const { nodes } = made.#engine.model;
+    for (const { node, name, owner } of nodes) {
+      const at = source.model.nodes.findIndex((other) => other.node === node);
+      if (at < 0 || nodes[owner].node !== node) continue;
+      const prefix = source.model.nodes[source.model.nodes[at].owner].name;
+      copyInto(made, network, (own) => (own.startsWith(`${name}.`) ? prefix + own.slice(name.length) : undefined));
+    }
+    return made;
+  }
+
+  /** A copy: the same layers, parameters, state and counters, in memory of its own. */
+  clone(): Network<K> {
+    checkArity('clone', arguments, 0);
+    this.#engine.checkIdle();
+    const made = new Network<K>(specified(this.#spec, this.backend) as GraphOptions);
+    made.#engine.parameters.set(this.#engine.parameters);
+    made.#engine.state.set(this.#engine.state);
+    made.#engine.noiseSteps = this.#engine.noiseSteps;
+    Object.assign(made.#kept, this.#kept);
+    return made;
+  }
+
+  /**
+   * Copies parameters and state from another network, by name: those with the same name, or the name that `map` gives
+   * for one of this network's names (undefined: leave it). Returns the names that were copied to. Throws
+   * `SHAPE_MISMATCH` if two shapes differ, and `INVALID_ARGUMENT` if `map` gives an unknown name or nothing matches;
+   * nothing is changed then.
+   */
+  copyParameters(from: Network<string> | Network, map?: (name: string) => string | undefined): string[] {
+    checkArity('copyParameters', arguments, 2);
+    if (!(from instanceof Network)) throw invalid('copyParameters: from', 'a Network', from);
+    if (map !== undefined && typeof map !== 'function') throw invalid('copyParameters: map', 'a function', map);
+    this.#engine.checkFree();
+    from.#engine.checkIdle();
+    return copyInto(this, from, map);
+  }
+
+  /**
+   * Data of the user's own that files keep: any JSON value, such as label names or a scaler's `toJSON()`. Undefined
+   * if none was set. Setting copies and freezes it; throws `INVALID_ARGUMENT` for what JSON can't hold.
+   */
+  get metadata(): Metadata | undefined {
+    return this.#kept.metadata;
+  }
+
+  set metadata(value: Metadata | undefined) {
+    this.#kept.metadata = checkMetadata('metadata', value);
+  }
+
+  /**
+   * Trains off the event loop and resolves to the history.
+   *
+   * Rejects before training starts with `SHAPE_MISMATCH`, `LABEL_OUT_OF_RANGE`, `EMPTY_DATA`, `INVALID_ARGUMENT` or
+   * `UNKNOWN_OPTION`. Rejects with the signal's reason when aborted, and with `NON_FINITE` when the loss of a batch or,
+   * at the end of an epoch, a parameter is not finite. The network then has the parameters of the last step that left
+   * them finite. If an update made them non-finite, it has those from before the run, which is the epoch or a group of
+   * short epochs that run together.
    */
   async fit(data: TrainingData, options?: FitOptions): Promise<History> {
-    this.#engine.checkIdle();
-    return fit(this.#engine, this.#epochs, data, options);
+    checkArity('fit', arguments, 2);
+    this.#engine.checkFree();
+    return fit(this.#engine, this.#kept, data, options);
   }
 
-  /** Mean loss (penalties included) and accuracy in inference mode, off the event loop. `batchSize` defaults to 512. */
-  async evaluate(data: SampleSource, options?: { batchSize?: number; signal?: AbortSignal }): Promise<Evaluation> {
+  /**
+   * Mean loss (penalties included) and accuracy over a dataset or stream, in inference mode, off the event loop.
+   * `batchSize` defaults to 512 rows, fewer if they would need more than 64 MiB of work memory; larger batches of a
+   * stream are split. Rejects with `NON_FINITE` if the loss is not finite; the error names row and column if the data
+   * are the cause.
+   */
+  async evaluate(data: TrainingData, options?: EvaluateOptions): Promise<Evaluation> {
+    checkArity('evaluate', arguments, 2);
     this.#engine.checkIdle();
-    const { batchSize = INFERENCE_BATCH, signal } = checkOptions('evaluate', options, ['batchSize', 'signal']);
+    const { model } = this.#engine;
+    const known = ['batchSize', 'classWeights', 'signal'];
+    const { batchSize, classWeights, signal } = checkOptions('evaluate', options, known);
     checkSignal('evaluate: signal', signal);
-    checkInteger('evaluate: batchSize', batchSize, { min: 1, below: 2 ** 31 });
-    const source = overSharedMemory(fromDataset('evaluate: data', this.#engine.model, data, true));
-    return this.#engine.hold(() => evaluateSource(this.#engine, source, batchSize, signal));
+    const rows = this.#inferenceBatch('evaluate', batchSize);
+    const unweighted = readData('evaluate: data', model, data, signalsOf(this.#engine, signal));
+    const counted = unweighted instanceof BatchReader ? undefined : unweighted;
+    const weights = resolveClassWeights('evaluate', model, classWeights, data, counted);
+    const read = weighClasses(model, unweighted, weights);
+    return this.#engine.hold(async () => {
+      signal?.throwIfAborted();
+      return evaluateData('evaluate: data', this.#engine, await overShared('evaluate: data', read), rows, signal);
+    });
   }
 
   /**
-   * What the network says of `x` (rows × features numbers, or a dataset), after the loss's link: probabilities for the
-   * cross-entropies, the raw outputs otherwise. Returns rows × outputs numbers, in `out` when that is given. Synchronous.
+   * The network's predictions for `x` (rows × features numbers, or a dataset), after the loss's link: probabilities for
+   * the cross-entropies, otherwise the raw outputs. Returns rows × outputs numbers, in `out` if given; for
+   * `outputs` by name, an object of these. With `outputs`, an object of the values of these nodes. Synchronous; does not
+   * wait for other networks that are training.
    */
-  predict(x: Features, out?: Float32Array): Float32Array {
-    return this.#infer('predict', x, out, INFERENCE_BATCH);
+  predict(x: Features, options?: Float32Array | PredictOptions): Predicted<K>;
+  predict<N extends string>(x: Features, options: NodeOptions<N>): Readonly<Record<N, Float32Array>>;
+  predict(x: Features, options?: Float32Array | PredictOptions | NodeOptions<string>): unknown {
+    checkArity('predict', arguments, 2);
+    const given = ArrayBuffer.isView(options) || Array.isArray(options) ? { out: options as Float32Array } : options;
+    const { out, batchSize, outputs } = checkOptions<PredictOptions & Partial<NodeOptions<string>>>('predict', given, [
+      'out',
+      'batchSize',
+      'outputs',
+    ]);
+    return this.#infer('predict', x, out, this.#inferenceBatch('predict', batchSize), outputs);
   }
 
   /**
-   * Raw outputs (logits) of `x`, rows × outputs numbers. With `training: true` all rows are one training batch: batch norm uses and
-   * updates its statistics from it, dropout drops; throws `NON_FINITE`, with the statistics as they were, when they would not stay finite. Synchronous.
+   * {@link predict} off the event loop; the network is busy meanwhile. Rejects where `predict` throws, and with the
+   * signal's reason when aborted. `x` and `out` are accessed while the event loop runs: don't touch them until the
+   * promise settles.
    */
-  forward(x: Features, options?: { training?: boolean }): Float32Array {
-    const { training = false } = checkOptions('forward', options, ['training']);
-    const kind = checkBoolean('forward: training', training) ? 'forwardTraining' : 'forward';
-    return this.#infer(kind, x, undefined, training ? Number.POSITIVE_INFINITY : INFERENCE_BATCH);
+  predictAsync(x: Features, options?: PredictAsyncOptions): Promise<Predicted<K>>;
+  predictAsync<N extends string>(
+    x: Features,
+    options: NodeOptions<N> & { signal?: AbortSignal },
+  ): Promise<Readonly<Record<N, Float32Array>>>;
+  async predictAsync(x: Features, options?: PredictAsyncOptions | NodeOptions<string>): Promise<unknown> {
+    checkArity('predictAsync', arguments, 2);
+    const engine = this.#engine;
+    engine.checkIdle();
+    const { out, batchSize, signal, outputs } = checkOptions<PredictAsyncOptions & Partial<NodeOptions<string>>>(
+      'predictAsync',
+      options,
+      ['out', 'batchSize', 'signal', 'outputs'],
+    );
+    checkSignal('predictAsync: signal', signal);
+    const rows = this.#inferenceBatch('predictAsync', batchSize);
+    const { source, results } = this.#checkInference('predictAsync', x, out, outputs);
+    return engine.hold(async () => {
+      signal?.throwIfAborted();
+      const shared = await sharedInSlices('x', source);
+      const direct = out !== undefined && types.isSharedArrayBuffer(out.buffer);
+      const arrays = results.map(({ size }) => (direct ? out : new Float32Array(sharedBuffer(4 * size * source.rows))));
+      const control = newControl();
+      const job = { kind: 'predict', source: shared, batchSize: rows, results: byFeed(results, arrays) } as const;
+      await stoppable(signal, control, () => engine.run(outputs ? { ...job, outputs } : job, control));
+      if (direct) return out;
+      const copies = arrays.map(({ length }) => out ?? new Float32Array(length));
+      for (const [i, copy] of copies.entries()) await new Slices().copy('out', copy, arrays[i]);
+      return asPredictions(engine.model, outputs, copies);
+    });
   }
 
   /**
-   * Forward and backward pass on one batch in training mode, without an update. Fills the `gradient` views and returns
-   * the mean loss, penalties included, and the gradient with respect to `x`. A dataset brings its own targets: leave `y` out. Synchronous. Throws `NON_FINITE` when the loss is not finite.
+   * Raw outputs (logits) for `x`, rows × outputs numbers. With `training: true` all rows form one training batch
+   * (`batchSize` is not allowed): batch norm uses the batch's statistics and updates the running ones, and dropout is
+   * active. Throws `NON_FINITE`, with the statistics unchanged, if they would not stay finite. Synchronous.
    */
-  gradients(x: Features, y?: Targets): { loss: number; inputGradient: Float32Array } {
-    this.#engine.checkIdle();
-    const source = fromBatch(this.#engine.model, x, y);
-    const inputGradient = new Float32Array(source.rows * elements(this.input));
-    const restore = this.#engine.copyState();
-    this.#engine.runSync({ kind: 'gradients', source, batchSize: source.rows, inputGradient });
-    const loss = this.#engine.metric[0];
-    if (!Number.isFinite(loss)) {
-      restore();
-      throw nonFiniteError(findNonFinite(source), loss, IN_BATCH);
+  forward(x: Features, options?: { training?: boolean; batchSize?: number }): Predicted<K> {
+    checkArity('forward', arguments, 2);
+    const { training = false, batchSize } = checkOptions('forward', options, ['training', 'batchSize']);
+    if (!checkBoolean('forward: training', training)) {
+      return this.#infer('forward', x, undefined, this.#inferenceBatch('forward', batchSize)) as Predicted<K>;
     }
+    if (batchSize !== undefined)
+      throw invalid('forward: batchSize', 'none with training: true (all rows are one batch)', batchSize);
+    this.#engine.checkFree();
+    return this.#infer('forwardTraining', x, undefined, Number.POSITIVE_INFINITY) as Predicted<K>;
+  }
+
+  /**
+   * Forward and backward pass on one batch in training mode, without an update. Fills the `gradient` views. Returns the
+   * mean loss, penalties included, and the gradient with respect to `x` (by name if there are several inputs). Omit `y`
+   * for a dataset, which has its own targets. With `optimizer`, batch norm layers that it freezes behave as in its
+   * training; the optimizer is not changed. Synchronous. Throws `NON_FINITE` if the loss is not finite.
+   *
+   * With `{ outputGradient }` in place of `y`: for a loss computed by the caller, its gradient with respect to the raw
+   * outputs (rows × outputs numbers, by name if there are several), or a function of the raw outputs that returns it. No
+   * penalty is added, and the result has no loss.
+   */
+  gradients(x: Features, y?: Targets, optimizer?: Optimizer): { loss: number; inputGradient: Predicted<''> };
+  gradients(x: Features, y: OutputGradient<K>, optimizer?: Optimizer): { inputGradient: Predicted<''> };
+  gradients(
+    x: Features,
+    y?: Targets | OutputGradient<K>,
+    optimizer?: Optimizer,
+  ): { loss?: number; inputGradient: Float32Array } {
+    checkArity('gradients', arguments, 3);
+    const engine = this.#engine;
+    engine.checkFree();
+    if (optimizer !== undefined) checkOptimizer('optimizer', optimizer);
+    const own = isPlain(y) && 'outputGradient' in y ? (y as OutputGradient<K>).outputGradient : undefined;
+    const source = own === undefined ? fromBatch(engine.model, x, y) : this.#withGradients(x, own);
+    const { inputs } = engine.model;
+    const arrays = inputs.map(({ shape }) => new Float32Array(source.rows * elements(shape)));
+    const restore = engine.copyState();
+    engine.runSync({
+      kind: own === undefined ? 'gradients' : 'backward',
+      source,
+      batchSize: source.rows,
+      results: Object.fromEntries(inputs.map(({ name }, i) => [feedName('inputGradient', name), arrays[i]])),
+      ...(optimizer && { optimizer }),
+    });
+    const byName = Object.fromEntries(inputs.map(({ name }, i) => [name ?? 'input', arrays[i]]));
+    const inputGradient = (inputs.length === 1 ? arrays[0] : byName) as Float32Array;
+    if (own !== undefined) {
+      if (allFinite(engine.state)) return { inputGradient };
+      restore();
+      throw statisticsError(findNonFinite(source), IN_BATCH);
+    }
+    const loss = engine.metric[0];
+    if (!Number.isFinite(loss)) throw this.#refused(source, restore);
     return { loss, inputGradient };
   }
 
-  /** One training step on one batch (`y` undefined for a dataset with targets); returns its mean loss before the update, and its accuracy. Synchronous. */
-  trainBatch(x: Features, y: Targets | undefined, optimizer: Optimizer): Evaluation {
+  /** The source of a backward pass from given gradients of the outputs. */
+  #withGradients(x: Features, given: unknown): Source {
     const engine = this.#engine;
-    engine.checkIdle();
+    const { outputs } = engine.model;
+    const source = fromFeatures('x', engine.model, x);
+    let gradients = given;
+    if (typeof given === 'function') {
+      // The same masks and statistics as in the backward pass, which repeats this.
+      const restore = engine.copyState();
+      gradients = given(this.#infer('forwardTraining', x, undefined, Number.POSITIVE_INFINITY));
+      restore();
+    }
+    const feeds = outputs.map(({ name, shape }): [string, Feed] => {
+      const label = name === undefined ? 'outputGradient' : `outputGradient: ${name}`;
+      const value = name === undefined ? gradients : (gradients as Record<string, unknown> | undefined)?.[name];
+      const { data: values } = readFloats(label, value);
+      const wanted = source.rows * elements(shape);
+      if (values.length !== wanted)
+        throw new BlasnetError('SHAPE_MISMATCH', `${label}: expected ${wanted} numbers, got ${values.length}`);
+      return [feedName('outputGradient', name), { values }];
+    });
+    return { ...source, feeds: { ...source.feeds, ...Object.fromEntries(feeds) } };
+  }
+
+  /**
+   * One training step on one batch. `y` is undefined for a dataset with targets. Returns the batch's accuracy and its
+   * mean loss before the update. Synchronous.
+   */
+  trainBatch(x: Features, y: Targets | undefined, optimizer: Optimizer): Evaluation {
+    checkArity('trainBatch', arguments, 3);
+    const engine = this.#engine;
+    engine.checkFree();
     checkOptimizer('optimizer', optimizer);
     const source = fromBatch(engine.model, x, y);
     const scalars = this.#scalars(optimizer);
     const restore = engine.copyState();
     const result = engine.runSync({ kind: 'train', source, batchSize: source.rows, optimizer, scalars });
-    const [loss, hits] = engine.metric;
-    // A program that updates nothing has no step to stop.
-    if (result.status === 'nonFinite' || !Number.isFinite(loss)) {
-      restore();
-      throw nonFiniteError(findNonFinite(source), loss, IN_BATCH);
-    }
+    // A program without updates has no step that could stop.
+    if (result.status === 'nonFinite' || !Number.isFinite(engine.metric[0])) throw this.#refused(source, restore);
     optimizer.steps++;
-    return engine.model.loss.writeHits === undefined ? { loss } : { loss, accuracy: hits / source.rows };
+    const tally = new Tally(engine.model);
+    tally.add(engine.metric, source.goals, divide(source.rows, source.rows), 0, 1, 0);
+    return tally.means;
   }
 
-  /** One step of the optimizer on the `gradient` views as they are: for loops that change gradients in between. Synchronous. */
+  /**
+   * One optimizer step on the current `gradient` views, for training loops that modify gradients. Synchronous. Throws
+   * `NON_FINITE`, naming the parameter and changing nothing, if the gradient of a trained parameter is not finite.
+   */
   applyGradients(optimizer: Optimizer): void {
+    checkArity('applyGradients', arguments, 1);
     const engine = this.#engine;
-    engine.checkIdle();
+    engine.checkFree();
     checkOptimizer('optimizer', optimizer);
-    const source = { rows: 1, features: engine.parameters, scale: 1, offset: 0, target: 'none' } as const;
-    engine.runSync({ kind: 'update', source, batchSize: 1, optimizer, scalars: this.#scalars(optimizer) });
+    const source: Source = { rows: 1, feeds: {}, goals: [] };
+    const result = engine.runSync({
+      kind: 'update',
+      source,
+      batchSize: 1,
+      optimizer,
+      scalars: this.#scalars(optimizer),
+    });
+    if (result.status === 'nonFinite')
+      throw gradientError(this.parameters, (name) => optimizer.settings[optimizer.groupOf(name)].frozen !== false);
     optimizer.steps++;
   }
 
   /**
-   * Writes the network as it is at this moment to a safetensors file: layers, loss, seed, parameters, state, and with `optimizer` all
-   * that is needed to go on training. The file is replaced as a whole or not at all. Rejects with `FILE_NOT_WRITTEN`, with
-   * `NETWORK_BUSY` during a run (callbacks have `training.save`), and with `INVALID_ARGUMENT` for an optimizer of another network.
+   * Gives the network the average of weights that `optimizer` keeps (its option `averageWeights`), for predictions,
+   * evaluation and saving. State, such as the running statistics of batch norm, stays as it is. Returns a function that
+   * gives the network the weights that it had before; call it before training goes on. Both throw `NETWORK_BUSY` during
+   * a training. Throws `INVALID_ARGUMENT` if the optimizer keeps no average, has made no step, or belongs to another
+   * network.
    */
-  async save(path: string, options?: SaveOptions): Promise<void> {
-    checkPath('save: path', path);
-    await replaceFile(path, this.#encode('save', options));
+  useAverage(optimizer: Optimizer): () => void {
+    checkArity('useAverage', arguments, 1);
+    const engine = this.#engine;
+    engine.checkFree();
+    const average = engine.averageOf('useAverage', checkOptimizer('optimizer', optimizer));
+    const before = engine.parameters.slice();
+    engine.parameters.set(average);
+    return () => {
+      engine.checkFree();
+      engine.parameters.set(before);
+    };
   }
 
-  /** The bytes that {@link save} writes. */
+  /**
+   * Saves the network's current state to a safetensors file (a path or file: URL): layers, loss, seed, parameters and
+   * state, and with `optimizer` everything needed to continue training. The file is replaced atomically; links are
+   * followed. Rejects with `FILE_NOT_WRITTEN` (also if the path is not a regular file), `NETWORK_BUSY` during a run,
+   * and `INVALID_ARGUMENT` for another network's optimizer.
+   */
+  async save(path: string | URL, options?: SaveOptions): Promise<void> {
+    checkArity('save', arguments, 2);
+    await save(path, this.#engine, this.#kept, options);
+  }
+
+  /** The bytes that {@link save} would write. */
   toBytes(options?: SaveOptions): Uint8Array {
-    return this.#encode('toBytes', options);
+    checkArity('toBytes', arguments, 1);
+    return toBytes('toBytes', this.#engine, this.#kept, options);
   }
 
   /**
-   * The network of a file that {@link save} has written. Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` (file, byte and rule) for what is no
-   * such file, and with `INVALID_ARGUMENT` when `optimizer` is not like the saved one or a loss of one's own is not given.
+   * Loads a network from a file written by {@link save}. Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` (naming
+   * file, byte and rule) for any other file, and with `INVALID_ARGUMENT` if `optimizer` does not match the saved one or
+   * a user-defined loss is missing.
    */
-  static async load(path: string, options?: LoadOptions): Promise<Network> {
-    checkPath('load: path', path);
-    return Network.#decode(await readShared(path), path, 'load', options).network;
+  static async load<K extends string = ''>(path: string | URL, options?: LoadOptions): Promise<Network<K>> {
+    checkArity('load', arguments, 2);
+    return load(path, options, Network.#revive<K>);
   }
 
-  /** The network of the bytes of such a file; throws as {@link load} rejects. */
-  static fromBytes(bytes: Uint8Array, options?: LoadOptions): Network {
-    if (!types.isUint8Array(bytes)) throw invalid('fromBytes: bytes', 'a Uint8Array', bytes);
-    checkStorage('fromBytes: bytes', bytes);
-    return Network.#decode(bytes, 'bytes', 'fromBytes', options).network;
+  /** Loads a network from the bytes of such a file. Throws where {@link load} rejects. */
+  static fromBytes<K extends string = ''>(bytes: Uint8Array, options?: LoadOptions): Network<K> {
+    checkArity('fromBytes', arguments, 2);
+    return fromBytes(bytes, options, Network.#revive<K>);
   }
 
   /**
-   * Network, optimizer and number of epochs of a file saved with its optimizer. `network.fit(data, { optimizer, initialEpoch: epoch, … })` then
-   * gives the same bits as a training that was never interrupted. The optimizer is made anew with its saved options, unless one is given.
-   * Rejects as {@link load}; with `INVALID_ARGUMENT` also when the file has no optimizer, or one made with functions or patterns (a schedule of
-   * one's own, say), which no file can hold: give it as `optimizer`.
+   * Network, optimizer and number of epochs from a file saved with its optimizer.
+   * `network.fit(data, { optimizer, initialEpoch: epoch, … })` then gives the same bits as uninterrupted training. The
+   * optimizer is created with its saved options unless one is given. Rejects like {@link load}, and with
+   * `INVALID_ARGUMENT` if the file has no optimizer, or one that no file can hold because it was made with functions or
+   * patterns (such as a user-defined schedule): pass it as `optimizer`.
    */
-  static async loadCheckpoint(path: string, options?: LoadOptions): Promise<Checkpoint> {
-    checkPath('loadCheckpoint: path', path);
-    const { network, saved } = Network.#decode(await readShared(path), path, 'loadCheckpoint', options);
-    const optimizer = options?.optimizer ?? restoreOptimizer(saved, network.#engine, undefined);
-    return { network, optimizer, epoch: saved.counters.epochs };
+  static async loadCheckpoint<K extends string = ''>(
+    path: string | URL,
+    options?: LoadOptions,
+  ): Promise<Checkpoint<K>> {
+    checkArity('loadCheckpoint', arguments, 2);
+    return loadCheckpoint(path, options, Network.#revive<K>);
   }
 
   /**
-   * Takes over the parameters of a `torch.nn.Sequential`, saved in PyTorch as `safetensors.torch.save_file(model.state_dict(), path)`. Its
-   * modules with parameters (Linear, Conv2d, BatchNorm, PReLU) must be this network's layers with parameters, in the same order. Rejects with
-   * `FILE_NOT_FOUND`, `FILE_CORRUPT`, `SHAPE_MISMATCH` when they are not; nothing is changed then.
+   * Loads the parameters of a `torch.nn.Sequential`, saved in PyTorch with
+   * `safetensors.torch.save_file(model.state_dict(), path)`. Its modules with parameters (Linear, Conv2d, BatchNorm,
+   * PReLU) must match this network's layers with parameters, in the same order. Rejects with `FILE_NOT_FOUND`,
+   * `FILE_CORRUPT`, or `SHAPE_MISMATCH` if they don't match; nothing is changed then.
    */
-  async loadTorchState(path: string): Promise<void> {
-    checkPath('loadTorchState: path', path);
-    this.#engine.checkIdle();
-    const bytes = await readShared(path);
-    this.#engine.checkIdle();
-    decodeTorchState(bytes, path, this.#engine);
+  async loadTorchState(path: string | URL): Promise<void> {
+    checkArity('loadTorchState', arguments, 1);
+    await loadTorchState(path, this.#engine);
   }
 
-  /** Writes such a file, with a module for each layer. Rejects with `FILE_NOT_WRITTEN`. */
-  async saveTorchState(path: string): Promise<void> {
-    checkPath('saveTorchState: path', path);
-    this.#engine.checkIdle();
-    await replaceFile(path, encodeTorchState(this.#engine));
+  /** Writes such a file, with one module per layer. Rejects with `FILE_NOT_WRITTEN`. */
+  async saveTorchState(path: string | URL): Promise<void> {
+    checkArity('saveTorchState', arguments, 1);
+    await saveTorchState(path, this.#engine);
   }
 
-  static #decode(bytes: Uint8Array, file: string, name: string, options: LoadOptions | undefined) {
-    const { backend, optimizer, loss } = checkOptions(name, options, ['backend', 'optimizer', 'loss']);
-    if (optimizer !== undefined) checkOptimizer(`${name}: optimizer`, optimizer);
-    const saved: SavedNetwork = decodeNetwork(bytes, file, loss);
-    const { regularizer, ...spec } = saved.spec;
-    const network = new Network({ ...spec, ...(regularizer && { regularizer }), ...(backend !== undefined && { backend }) });
-    fillNetwork(saved, network.#engine);
-    network.#epochs.next = saved.counters.epochs;
-    if (optimizer !== undefined) restoreOptimizer(saved, network.#engine, optimizer);
-    return { network, saved };
-  }
-
-  #encode(name: string, options: SaveOptions | undefined): Uint8Array {
-    this.#engine.checkIdle();
-    const { optimizer } = checkOptions(name, options, ['optimizer']);
-    if (optimizer !== undefined) checkOptimizer(`${name}: optimizer`, optimizer);
-    return encodeNetwork(this.#engine, this.#epochs.next, optimizer);
+  /** A network of a file's specification. It may have layers that don't fit the loss; reading it warned about that. */
+  static #revive<K extends string>(spec: ModelSpec, backend: 'auto' | BackendName | undefined, kept: Kept) {
+    const network = new Network<K>(specified(spec, backend) as GraphOptions);
+    Object.assign(network.#kept, kept);
+    return { network, memory: network.#engine };
   }
 
   /**
-   * Gives work memory and compiled programs back at once; parameters live as long as somebody holds their views. A run
-   * that is on is stopped and rejects with `NETWORK_DISPOSED`.
+   * Frees work memory and compiled programs immediately; parameters stay alive while their views are referenced. Stops
+   * the current run, which rejects with `NETWORK_DISPOSED`.
    */
   dispose(): void {
+    checkArity('dispose', arguments, 0);
     this.#engine.dispose();
   }
 
@@ -350,26 +817,62 @@ export class Network {
     x: Features,
     out: Float32Array | undefined,
     batchSize: number,
-  ): Float32Array {
-    this.#engine.checkIdle();
-    const source = fromFeatures('x', this.#engine.model, x);
-    const length = source.rows * elements(this.output);
-    if (out !== undefined) {
-      if (!(out instanceof Float32Array)) throw invalid('out', 'a Float32Array', out);
-      checkStorage('out', out);
-      if (out.length !== length) throw new BlasnetError('SHAPE_MISMATCH', `out: expected ${length} elements, got ${out.length}`);
-      const { parameters, gradients, state } = this.#engine;
-      for (const [name, other] of Object.entries({ x: source.features, parameters, gradients, state }))
-        checkApart(out, name, other);
-    }
-    const output = out ?? new Float32Array(length);
-    const restore = kind === 'forwardTraining' ? this.#engine.copyState() : undefined;
-    this.#engine.runSync({ kind, source, batchSize: Math.min(batchSize, source.rows), output });
-    if (restore !== undefined && !allFinite(this.#engine.state)) {
+    outputs?: readonly string[],
+  ): Predictions {
+    const engine = this.#engine;
+    engine.checkIdle();
+    const { source, results } = this.#checkInference(kind, x, out, outputs);
+    const arrays = results.map(({ size }) => out ?? new Float32Array(source.rows * size));
+    const restore = kind === 'forwardTraining' ? engine.copyState() : undefined;
+    const job = { kind, source, batchSize: Math.min(batchSize, source.rows), results: byFeed(results, arrays) };
+    engine.runSync(outputs ? { ...job, outputs } : job);
+    if (restore !== undefined && !allFinite(engine.state)) {
       restore();
       throw statisticsError(findNonFinite(source), IN_BATCH);
     }
-    return output;
+    return asPredictions(engine.model, outputs, arrays);
+  }
+
+  #inferenceBatch(name: string, batchSize: number | undefined): number {
+    if (batchSize === undefined) return this.#engine.inferenceBatch;
+    return checkInteger(`${name}: batchSize`, batchSize, { min: 1, below: 2 ** 31 });
+  }
+
+  /** Checks features, `out` and `outputs`; returns the source and what the program gives. */
+  #checkInference(
+    name: string,
+    x: Features,
+    out: Float32Array | undefined,
+    outputs: readonly string[] | undefined,
+  ): { source: Source; results: readonly Result[] } {
+    const { model, parameters, gradients, state } = this.#engine;
+    const source = fromFeatures('x', model, x);
+    if (outputs !== undefined) {
+      if (!Array.isArray(outputs) || outputs.length === 0) throw invalid(`${name}: outputs`, 'names of nodes', outputs);
+      for (const wanted of outputs) this.node(wanted);
+    }
+    const results = resultsOf(model, outputs);
+    if (out !== undefined) {
+      if (results[0].name !== undefined)
+        throw invalid(`${name}: out`, 'none for a network whose outputs have names, or with outputs given', out);
+      if (!types.isFloat32Array(out)) throw invalid('out', 'a Float32Array', out);
+      checkStorage('out', out);
+      const length = source.rows * results[0].size;
+      if (out.length !== length)
+        throw new BlasnetError('SHAPE_MISMATCH', `out: expected ${length} elements, got ${out.length}`);
+      const feeds = Object.values(source.feeds).map(({ values }): [string, ArrayBufferView] => ['x', values]);
+      for (const [what, other] of [...feeds, ...Object.entries({ parameters, gradients, state })])
+        checkApart(out, what, other);
+    }
+    return { source, results };
+  }
+
+  /** The error for a rejected step; undoes the changes of the forward pass. */
+  #refused(source: Source, restore: () => void): BlasnetError {
+    const { state, metric } = this.#engine;
+    const error = stepError(state, findNonFinite(source), metric[0], IN_BATCH);
+    restore();
+    return error;
   }
 
   #scalars(optimizer: Optimizer): Float64Array {

@@ -1,21 +1,24 @@
 /**
- * Counter-based random numbers: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw, "Parallel random
- * numbers: as easy as 1, 2, 3", SC11). A number depends on key and counter alone, so that C++ and TypeScript,
- * and any number of threads, draw the same ones. The key is (seed, stream), the counter what the use says.
+ * Counter-based random numbers: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
+ * easy as 1, 2, 3", SC11). A number depends only on key and counter, so C++ and TypeScript draw the same ones, with any
+ * number of threads. The key is (seed, stream); the meaning of the counter depends on the use.
  */
 
-/** What a stream of random numbers is for. Streams 0x10000 and up belong to layers, by position. */
-export const Stream = { shuffle: 1, data: 2, initializer: 0x10000, dropout: 0x20000 } as const;
+/**
+ * Purposes of random streams. Streams from 0x10000 belong to layers, by position. Those from 0x40000 belong to the
+ * augmentations of a training, by position.
+ */
+export const Stream = { shuffle: 1, data: 2, initializer: 0x10000, dropout: 0x20000, noise: 0x30000, augment: 0x40000 } as const;
 
 
 const PARITY = 0x1bd11bda;
 
-/** Encrypts counter (c0, c1) under key (k0, k1); writes two unsigned words to `out[at]` and `out[at + 1]`. */
+/** Encrypts counter (c0, c1) with key (k0, k1); writes two unsigned words to `out[at]` and `out[at + 1]`. */
 export function threefry(out: Uint32Array, at: number, k0: number, k1: number, c0: number, c1: number): void {
   const k2 = PARITY ^ k0 ^ k1;
   let x0 = (c0 + k0) | 0;
   let x1 = (c1 + k1) | 0;
-  // Four rounds with rotations 13 15 26 6, then 17 29 16 24, a key injection after each four.
+  // Four rounds with rotations 13 15 26 6, then 17 29 16 24, alternating; a key injection after every four.
   x0 = (x0 + x1) | 0; x1 = ((x1 << 13) | (x1 >>> 19)) ^ x0;
   x0 = (x0 + x1) | 0; x1 = ((x1 << 15) | (x1 >>> 17)) ^ x0;
   x0 = (x0 + x1) | 0; x1 = ((x1 << 26) | (x1 >>> 6)) ^ x0;
@@ -44,7 +47,7 @@ export function threefry(out: Uint32Array, at: number, k0: number, k1: number, c
   out[at + 1] = x1 + k0 + 5;
 }
 
-/** A sequential reader of one stream, for work that is done in TypeScript only (initial weights, data). */
+/** A sequential reader of one stream, for work done only in TypeScript (initial weights, data). */
 export class RandomStream {
   readonly #k0: number;
   readonly #k1: number;
@@ -72,13 +75,13 @@ export class RandomStream {
     return (this.word() + 0.5) / 2 ** 32;
   }
 
-  /** Standard normal by Box and Muller's transform; two uniforms a number, so that the stream stays simple. */
+  /** Standard normal by the Box-Muller transform; uses two uniforms per number, to keep the stream simple. */
   normal(): number {
     const radius = Math.sqrt(-2 * Math.log(this.uniform()));
     return radius * Math.cos(2 * Math.PI * this.uniform());
   }
 
-  /** Uniform integer in [0, bound), bound ≤ 2^32; a product with the word, whose bias is below bound / 2^32. */
+  /** Uniform integer in [0, bound), bound ≤ 2^32, by multiplication with the word; the bias is below bound / 2^32. */
   below(bound: number): number {
     return multiplyHigh(this.word(), bound);
   }

@@ -1,6 +1,6 @@
-import { checkNumber, checkOptions, invalid } from './checks.js';
+import { checkArity, checkNumber, checkOptions, invalid } from './checks.js';
 
-/** Adds l1 Σ|w| + (l2/2) Σ w² to the loss, over weights and not over biases. */
+/** Adds l1 Σ|w| + (l2/2) Σ w² to the loss; applies to weights, not biases. */
 export interface Regularizer {
   readonly l1: number;
   readonly l2: number;
@@ -11,11 +11,20 @@ function create(l1: number, l2: number): Regularizer {
 }
 
 /** λ Σ|w|; its gradient is λ sign(w), 0 at 0. */
-export const l1 = (lambda: number): Regularizer => create(lambda, 0);
+export function l1(lambda: number): Regularizer {
+  checkArity('l1', arguments, 1);
+  return create(lambda, 0);
+}
+
 /** (λ/2) Σ w²; its gradient is λ w. */
-export const l2 = (lambda: number): Regularizer => create(0, lambda);
-/** Both penalties. */
+export function l2(lambda: number): Regularizer {
+  checkArity('l2', arguments, 1);
+  return create(0, lambda);
+}
+
+/** Both an L1 and an L2 penalty. */
 export function l1l2(options: { l1: number; l2: number }): Regularizer {
+  checkArity('l1l2', arguments, 1);
   const { l1 = 0, l2 = 0 } = checkOptions('l1l2', options, ['l1', 'l2']);
   return create(l1, l2);
 }

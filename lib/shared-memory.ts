@@ -1,10 +1,69 @@
 import { BlasnetError } from './errors.js';
 
-/** Zeroed shared memory, which JavaScript can't detach while a run uses it; throws `OUT_OF_MEMORY`. */
+/**
+ * V8 ignores shared memory when it decides whether to collect garbage, so code that creates and drops blocks would only
+ * ever grow. The addon reports each block's bytes to V8. Until it is loaded, an ordinary buffer of the same size lives
+ * as long as the block, since V8 counts those; it is never touched and so takes no memory.
+ */
+export interface Counter {
+  /** Counts the bytes of a block while it lives. */
+  count(block: SharedArrayBuffer, bytes: number): void;
+  /** Adjusts the number of counted bytes. */
+  countMore(bytes: number): void;
+}
+
+/**
+ * Minimum size of blocks counted before the addon is loaded: only buffers this large get untouched pages of their own.
+ */
+const MIN_SHADOWED = 1 << 16;
+
+let counter: Counter | undefined;
+let shadows = new WeakMap<SharedArrayBuffer, ArrayBuffer>();
+/** Bytes of the live blocks created before the addon was loaded. */
+let early = 0;
+const ends = new FinalizationRegistry<number>((bytes) => {
+  early -= bytes;
+  counter?.countMore(-bytes);
+});
+
+/** Zeroed shared memory, which JavaScript can't detach while a run uses it. Throws `OUT_OF_MEMORY`. */
 export function sharedBuffer(bytes: number): SharedArrayBuffer {
+  let block: SharedArrayBuffer;
   try {
-    return new SharedArrayBuffer(bytes);
+    block = new SharedArrayBuffer(bytes);
+    counter?.count(block, bytes);
   } catch (cause) {
     throw new BlasnetError('OUT_OF_MEMORY', `cannot allocate ${bytes} bytes of shared memory`, { cause });
   }
+  if (counter === undefined && bytes >= MIN_SHADOWED) shadow(block, bytes);
+  return block;
+}
+
+function shadow(block: SharedArrayBuffer, bytes: number): void {
+  try {
+    shadows.set(block, new ArrayBuffer(bytes));
+  } catch {
+    // No address space for the buffer; the block itself exists.
+  }
+  early += bytes;
+  ends.register(block, bytes);
+}
+
+/** From now on the addon counts, including earlier blocks. */
+export function countWith(addon: Counter): void {
+  counter = addon;
+  addon.countMore(early);
+  shadows = new WeakMap();
+}
+
+export function sharedBytes(length: number): Uint8Array {
+  return new Uint8Array(sharedBuffer(length));
+}
+
+export function sharedFloats(length: number): Float32Array {
+  return new Float32Array(sharedBuffer(length * 4));
+}
+
+export function sharedIntegers(length: number): Int32Array {
+  return new Int32Array(sharedBuffer(length * 4));
 }

@@ -13,24 +13,37 @@ export type TypedArray =
 /** Typed arrays that hold class indices. */
 export type IntegerArray = Exclude<TypedArray, Float32Array | Float64Array>;
 
-/** Rows of numbers, of any depth; every entry of one depth has the same length. */
+/** Rows of numbers, of any depth; entries of the same depth have the same length. */
 export type NestedNumbers = ReadonlyArray<number | TypedArray | NestedNumbers>;
 
-/** Sizes from the outermost dimension to the innermost; row-major, channels last. */
+/** Sizes from outermost to innermost dimension; row-major, channels last. */
 export type Shape = readonly number[];
 
-/** What training and evaluation need of a dataset; `Dataset` of `blasnet/data` is one. */
-export interface SampleSource {
-  /** Number of rows. */
-  readonly length: number;
-  /** One sample's shape. */
+/** Samples of one input: rows × product(shape) numbers; the network sees `feature * scale + offset`. */
+export interface FeatureColumn {
+  /** Shape of one sample. */
   readonly shape: Shape;
-  /** Rows × product(shape) numbers; the network sees `feature * scale + offset`. */
   readonly features: Uint8Array | Float32Array;
   readonly scale: number;
   readonly offset: number;
-  /** One class index a row. */
+}
+
+/** What an output should be: one of these. */
+export interface TargetColumn {
+  /** Class index per row. */
   readonly labels?: Int32Array | undefined;
   /** Rows × outputs numbers. */
   readonly targets?: Float32Array | undefined;
+}
+
+/** What training and evaluation need from a dataset; satisfied by `Dataset` of `blasnet/data`. */
+export interface SampleSource extends FeatureColumn, TargetColumn {
+  /** Number of rows. */
+  readonly length: number;
+  /** Several inputs by name. The fields of `FeatureColumn` are then those of the first. */
+  readonly inputs?: Readonly<Record<string, FeatureColumn>> | undefined;
+  /** What several outputs should be, by name. */
+  readonly goals?: Readonly<Record<string, TargetColumn>> | undefined;
+  /** Weight of each row in the losses, ≥ 0: of all outputs, or by output. */
+  readonly sampleWeights?: Float32Array | Readonly<Record<string, Float32Array>> | undefined;
 }

@@ -4,12 +4,14 @@
 #   openblas_lib=<path>       the library to link instead of the one found
 #   openblas_getenv=wrap|renamed   how the library's calls of getenv reach kernels/blas_environment.cc: by the linker, or because
 #                             they were renamed in that library
+#   openblas_threads=<n>      threads that a library which does not tell was built for
 {
   'includes': ['sources.gypi'],
   'variables': {
     'openblas%': 'static',
     'openblas_lib%': '',
     'openblas_getenv%': 'wrap',
+    'openblas_threads%': '',
   },
   'target_defaults': {
     'configurations': {'Release': {'defines': ['NDEBUG']}},
@@ -92,7 +94,7 @@
       'sources': ['<@(kernel_sources)', '<@(executor_sources)', '<@(binding_sources)'],
       'defines': ['<@(binding_defines)', '<@(kernel_set_defines)'],
       'include_dirs': [
-        '<!(node -p "require(\'node-addon-api\').include_dir")',
+        'napi',
         '<!@(node ../scripts/openblas.mjs include <(openblas) <(openblas_lib))',
       ],
       'libraries': ['<!@(node ../scripts/openblas.mjs libraries <(openblas) <(openblas_lib))'],
@@ -106,6 +108,7 @@
         }],
         ['OS=="linux" and openblas_getenv=="wrap"', {'ldflags': ['<@(wrap_flags)']}],
         ['openblas_getenv=="renamed" or OS!="linux"', {'defines': ['BLASNET_GETENV_RENAMED']}],
+        ['openblas_threads!=""', {'defines': ['BLASNET_OPENBLAS_THREADS=<(openblas_threads)']}],
         ['OS=="mac"', {
           'xcode_settings': {'OTHER_LDFLAGS': ['<@(mac_link_flags)']},
         }],

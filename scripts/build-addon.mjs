@@ -1,20 +1,30 @@
-// Builds the native backend with node-gyp into build/Release/blasnet.node, and does nothing when that is up to date.
+// Builds the native backend with node-gyp into build/Release/blasnet.node, unless that is up to date.
 //   node scripts/build-addon.mjs [--strict] [--force] [--openblas=static|dynamic] [--openblas-lib=<path>]
-// Where it can't be built it says why and what to do, and leaves the package to a prebuilt binary or its TypeScript backend:
-// the exit status is then 0, and 1 with --strict.
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+// If the build is impossible, it prints why and how to fix it. The package then uses a prebuilt binary or
+// the TypeScript backend; the exit status is 0, or 1 with --strict.
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compiler, compilerIdentity, findOpenBlas, openBlasIdentity } from './openblas.mjs';
-import { hashInputs, listFiles, readIfPresent, root, run, withLock, works, writeWhole } from './support.mjs';
+import { compilerIdentity, findOpenBlas, missingTools, openBlasIdentity } from './openblas.mjs';
+import {
+  hashInputs,
+  headerEnvironment,
+  listFiles,
+  readIfPresent,
+  root,
+  run,
+  withLock,
+  works,
+  writeWhole,
+} from './support.mjs';
 
 const addon = 'build/Release/blasnet.node';
 const stampFile = 'build/addon.json';
 const require = createRequire(import.meta.url);
 
-// Why the addon can't be built; `remedy` is what to do about it, in place of installing what is missing.
+// Why the addon can't be built. `remedy` is a fix other than installing missing packages.
 class BuildProblem extends Error {
   constructor(message, remedy) {
     super(message);
@@ -22,7 +32,7 @@ class BuildProblem extends Error {
   }
 }
 
-// node-gyp of this project, or the one inside npm where the package is installed without development dependencies.
+// This project's node-gyp, or npm's if the package was installed without development dependencies.
 function findNodeGyp() {
   const candidates = [
     () => require.resolve('node-gyp/bin/node-gyp.js'),
@@ -35,40 +45,47 @@ function findNodeGyp() {
       const path = candidate();
       if (path && existsSync(path)) return path;
     } catch {
-      // Not there: the next one.
+      // Not there: try the next one.
     }
   }
   throw new BuildProblem('node-gyp was not found', 'Run `npm install`');
 }
 
-/** Arguments for node-gyp: Node's own headers beside its binary spare the download. */
-export function headerArguments() {
-  const prefix = join(dirname(process.execPath), '..');
-  return existsSync(join(prefix, 'include/node/node_api.h')) ? [`--nodedir=${prefix}`] : [];
+const headers = 'native/napi';
+
+/**
+ * Copies node-addon-api's headers to where the builds and the package expect them. An installed package has them
+ * already.
+ */
+export function copyHeaders() {
+  let directory;
+  try {
+    directory = dirname(require.resolve('node-addon-api/package.json'));
+  } catch {
+    if (existsSync(join(root, headers))) return;
+    throw new BuildProblem('node-addon-api was not found', 'Run `npm install`');
+  }
+  mkdirSync(join(root, headers), { recursive: true });
+  for (const name of ['napi.h', 'napi-inl.h', 'napi-inl.deprecated.h']) {
+    cpSync(join(directory, name), join(root, headers, name), { preserveTimestamps: true });
+  }
 }
 
-// The compiler and OpenBLAS, and words that change when either is exchanged.
+// Finds the compiler and OpenBLAS, with strings that change if either is replaced.
 function findTools(options) {
-  const compilerName = compilerIdentity();
-  if (!compilerName) throw new BuildProblem(`the C++ compiler (${compiler()}) was not found`);
-  for (const tool of ['make', 'python3']) {
-    if (!works(tool)) throw new BuildProblem(`${tool} was not found`);
-  }
+  copyHeaders();
+  const [missing] = missingTools(options.openblas, options.library);
+  if (missing) throw new BuildProblem(`${missing.what} was not found`);
   const openblas = findOpenBlas(options.openblas, options.library);
-  if (!openblas) throw new BuildProblem(options.library ? `there is no ${options.library}` : 'OpenBLAS was not found');
-  const identity = [
-    compilerName,
-    openBlasIdentity(openblas),
-    require('node-addon-api/package.json').version,
-    process.versions.node.split('.')[0],
-    process.arch,
-  ].join('; ');
+  const node = process.versions.node.split('.')[0];
+  const identity = [compilerIdentity(), openBlasIdentity(openblas), node, process.arch].join('; ');
   return { openblas, identity };
 }
 
 function compile({ openblas }, options, incremental) {
   if (openblas.linkage !== options.openblas) console.log(`blasnet: linking ${openblas.library} dynamically`);
-  const nodeGyp = [findNodeGyp(), '-C', 'native', ...headerArguments()];
+  const nodeGyp = [findNodeGyp(), '-C', 'native'];
+  const env = { ...process.env, ...headerEnvironment() };
   const definitions = ['--', `-Dopenblas=${openblas.linkage}`, `-Dopenblas_lib=${openblas.library}`];
   const jobs = `-j${os.availableParallelism()}`;
   const commands = incremental
@@ -78,12 +95,15 @@ function compile({ openblas }, options, incremental) {
       ]
     : [[...nodeGyp, 'rebuild', jobs, ...definitions]];
   for (const command of commands) {
-    const { ok, output } = run(process.execPath, command);
+    const { ok, output } = run(process.execPath, command, { env });
     if (ok) continue;
     const lines = output.trimEnd().split('\n');
     const errors = lines.filter((line) => /error|undefined reference/i.test(line) && !/^gyp |^make/.test(line));
     const told = errors.length > 0 ? errors.slice(0, 10) : lines.slice(-10);
-    throw new BuildProblem(`the build failed.\n${told.join('\n')}`, `The command was: node ${command.join(' ')}\nMend that`);
+    throw new BuildProblem(
+      `the build failed.\n${told.join('\n')}`,
+      `The command was: node ${command.join(' ')}\nMend that`,
+    );
   }
   writeWhole(addon, readFileSync(join(root, 'native/build/Release/blasnet.node')));
 }
@@ -107,11 +127,12 @@ function build(options) {
   let failure = missing;
   if (tools) {
     console.log('blasnet: building the native backend');
-    const incremental = !options.force && last.tools === tools.identity && existsSync(join(root, 'native/build/Makefile'));
+    const incremental =
+      !options.force && last.tools === tools.identity && existsSync(join(root, 'native/build/Makefile'));
     failure = attempt(() => compile(tools, options, incremental));
   }
   const ok = failure.problem === undefined;
-  // An addon of other sources must not stay: it would not fit the TypeScript side.
+  // Don't keep an addon built from other sources: it would not match the TypeScript side.
   if (!ok) rmSync(join(root, addon), { force: true });
   const result = { stamp, ok, tools: tools?.identity, problem: failure.problem, remedy: failure.remedy };
   writeWhole(stampFile, `${JSON.stringify(result)}\n`);
@@ -126,13 +147,13 @@ const installHints = {
   brew: 'brew install openblas',
 };
 
-/** The command that installs what the addon needs with this system's package manager, or undefined. */
+/** The command that installs the addon's requirements with this system's package manager, or undefined. */
 function installHint() {
   const manager = Object.keys(installHints).find((name) => works(name));
   return manager && installHints[manager];
 }
 
-/** Builds the addon when needed; returns whether it is there, having said why where it is not. */
+/** Builds the addon if needed; returns whether it exists, and prints the reason if not. */
 export function buildAddon(options = {}) {
   if (process.platform === 'win32') {
     console.log('blasnet: on Windows the native backend is not built from source: the package carries it for x64.');

@@ -1,24 +1,29 @@
-// Holds every import and include to the table of rooms below, which docs/architecture.md explains, and refuses import
-// cycles among the TypeScript files (imports of types count). Prints each violation as `file:line: what`.
+// Checks every import and include against the table of modules below, which docs/architecture.md explains, and rejects
+// import cycles among the TypeScript files (type imports count). Prints each violation as `file:line: what`.
 import { existsSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, normalize } from 'node:path/posix';
 import { listFiles, root } from './support.mjs';
 
-// A file belongs to the first room whose pattern it matches and may import its own room and the ones named.
+// A file belongs to the first module whose pattern it matches. It may import its own module and the listed ones.
 const base = ['base'];
-const parts = ['base', 'parts', 'instructions'];
+const parts = ['base', 'kernel table', 'instructions', 'parts'];
 const program = [...parts, 'program'];
-const backend = ['base', 'instructions', 'program', 'backend interface'];
-const everything = [...program, 'backend interface', 'backend selection', 'networks'];
-const rooms = [
-  { name: 'base', files: /^lib\/(types|errors|checks|packages|random|shared-memory)\.ts$/, imports: [] },
-  { name: 'instructions', files: /^lib\/program\/(instructions|signatures)\.ts$/, imports: base },
+const backend = ['base', 'kernel table', 'instructions', 'program', 'backend interface'];
+const runtime = [...program, 'backend interface', 'backend selection'];
+const modules = [
+  {
+    name: 'base',
+    files: /^lib\/(types|errors|checks|packages|random|shared-memory|numbers|system|text)\.ts$/,
+    imports: [],
+  },
+  { name: 'kernel table', files: /^lib\/kernels\/(?!index\.ts$)/, imports: base },
+  { name: 'instructions', files: /^lib\/program\/instructions\.ts$/, imports: [...base, 'kernel table'] },
   { name: 'program', files: /^lib\/program\//, imports: parts },
   {
     name: 'parts',
-    files: /^lib\/(layers|optimizers|losses|initializers|regularizers|schedules)(\.ts|\/.*)$/,
-    imports: [...base, 'instructions'],
+    files: /^lib\/(graph|layers|optimizers|losses|initializers|regularizers|schedules|augmentations)(\.ts|\/.*)$/,
+    imports: [...base, 'kernel table', 'instructions'],
   },
   { name: 'backend interface', files: /^lib\/backend\/backend\.ts$/, imports: program },
   { name: 'native backend', files: /^lib\/backend\/native\//, imports: backend },
@@ -29,31 +34,43 @@ const rooms = [
     imports: [...backend, 'native backend', 'typescript backend'],
   },
   { name: 'data', files: /^lib\/data\//, imports: base },
-  { name: 'command', files: /^lib\/cli\//, imports: ['doors'] },
-  { name: 'formats', files: /^lib\/formats\//, imports: program },
-  { name: 'networks', files: /^lib\/(training|report)\/|^lib\/[^/]+\.ts$/, imports: [...everything, 'data', 'formats'] },
-  { name: 'examples', files: /^examples\//, imports: ['doors'] },
-  { name: 'bench', files: /^bench\//, imports: ['doors'] },
+  { name: 'command', files: /^lib\/cli\//, imports: ['entry points'] },
+  { name: 'formats', files: /^lib\/formats\//, imports: [...program, 'backend interface', 'data'] },
+  { name: 'runtime', files: /^lib\/runtime\//, imports: runtime },
+  {
+    name: 'networks',
+    files: /^lib\/(training|report|kernels)\/|^lib\/[^/]+\.ts$/,
+    imports: [...runtime, 'runtime', 'data', 'formats'],
+  },
+  { name: 'examples', files: /^examples\//, imports: ['entry points'] },
+  { name: 'bench', files: /^bench\//, imports: ['entry points'] },
   { name: 'kernels', files: /^native\/kernels\//, imports: [] },
   { name: 'executor', files: /^native\/executor\//, imports: ['kernels'] },
   { name: 'binding', files: /^native\/binding\//, imports: ['kernels', 'executor'] },
   { name: 'native tests', files: /^native\/(test|fuzz)\//, imports: ['kernels', 'executor'] },
 ];
 
-// Headers and packages that only some files may name. Any other package needs an entry in `dependencies`
-// or, loaded where it is there, in `peerDependencies`.
+// Headers and packages that only some files may import. Any other package needs an entry in `dependencies` or, if it is
+// optional, in `peerDependencies`.
 const reserved = [
   { import: /^(napi|node_api|js_native_api|node|uv|v8)\b.*\.h$/, files: /^native\/binding\// },
   { import: /^(cblas|openblas_config)\.h$/, files: /^native\/(kernels\/gemm|fuzz\/blas)\.cc$/ },
 ];
-const doors = new Set(['blasnet', 'blasnet/data', 'blasnet/kernels', 'blasnet/report', 'blasnet/package.json']);
+const entryPoints = new Set([
+  'blasnet',
+  'blasnet/data',
+  'blasnet/extend',
+  'blasnet/kernels',
+  'blasnet/report',
+  'blasnet/package.json',
+]);
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 const violations = [];
 const report = (file, line, what) => violations.push(`${file}:${line}: ${what}`);
-const roomOf = (file) => rooms.find((room) => room.files.test(file));
+const moduleOf = (file) => modules.find((module) => module.files.test(file));
 
-// Comments become blanks, so that offsets stay. A comment inside a string is none: strings are matched first.
+// Replaces comments by blanks to preserve offsets. Strings are matched first, because they may contain comment markers.
 function withoutComments(text) {
   const token = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\[\s\S])*`|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
   return text.replace(token, (match) => (match.startsWith('/') ? match.replace(/[^\n]/g, ' ') : match));
@@ -63,7 +80,10 @@ function withoutComments(text) {
 function importsOf(file) {
   const text = withoutComments(readFileSync(join(root, file), 'utf8'));
   const patterns = file.endsWith('.ts')
-    ? [/^[ \t]*(?:import|export)\b(?:[^;'"()=]*?\bfrom)?\s*(['"])([^'"\n]+)['"]/gm, /\bimport\s*\(\s*(['"])([^'"\n]+)['"]/g]
+    ? [
+        /^[ \t]*(?:import|export)\b(?:[^;'"()=]*?\bfrom)?\s*(['"])([^'"\n]+)['"]/gm,
+        /\bimport\s*\(\s*(['"])([^'"\n]+)['"]/g,
+      ]
     : [/^[ \t]*#[ \t]*include[ \t]*(["<])([^">\n]+)[">]/gm];
   return patterns.flatMap((pattern) =>
     [...text.matchAll(pattern)].map((match) => ({
@@ -74,7 +94,7 @@ function importsOf(file) {
   );
 }
 
-// The project's file that an import names, or undefined when it names something outside.
+// The project file that an import refers to, or undefined for external imports.
 function resolveImport(file, { specifier, quoted }) {
   if (file.endsWith('.ts')) {
     if (!specifier.startsWith('.')) return undefined;
@@ -84,29 +104,32 @@ function resolveImport(file, { specifier, quoted }) {
   return candidates.find((path) => existsSync(join(root, path))) ?? (quoted ? candidates[0] : undefined);
 }
 
-function checkOutside(file, room, { specifier, line }) {
+function checkOutside(file, module, { specifier, line }) {
   for (const rule of reserved) {
-    if (rule.import.test(specifier) && !rule.files.test(file)) report(file, line, `${specifier} is not for ${room.name}`);
+    if (rule.import.test(specifier) && !rule.files.test(file))
+      report(file, line, `${specifier} is not for ${module.name}`);
   }
   if (!file.endsWith('.ts')) return;
   const packageName = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
   if (packageName === manifest.name) {
-    if (!room.imports.includes('doors')) report(file, line, `${room.name} must not import the package itself`);
-    else if (!doors.has(specifier)) report(file, line, `${specifier} is no public door`);
+    if (!module.imports.includes('entry points'))
+      report(file, line, `${module.name} must not import the package itself`);
+    else if (!entryPoints.has(specifier)) report(file, line, `${specifier} is no entry point`);
   } else if (packageName.startsWith('node:')) {
-    if (!builtinModules.includes(specifier.slice(5))) report(file, line, `${specifier} is no module of Node's`);
+    if (!builtinModules.includes(specifier.slice(5)))
+      report(file, line, `${specifier} is no built-in module of Node.js`);
   } else if (file.startsWith('lib/') && !(packageName in { ...manifest.dependencies, ...manifest.peerDependencies })) {
     report(file, line, `${specifier} is not among the dependencies`);
   }
 }
 
 function checkFile(file, edges) {
-  const room = roomOf(file);
-  if (!room) return report(file, 1, 'belongs to no room');
+  const module = moduleOf(file);
+  if (!module) return report(file, 1, 'belongs to no module');
   for (const found of importsOf(file)) {
     const target = resolveImport(file, found);
     if (target === undefined) {
-      checkOutside(file, room, found);
+      checkOutside(file, module, found);
       continue;
     }
     if (!existsSync(join(root, target))) {
@@ -114,16 +137,16 @@ function checkFile(file, edges) {
       continue;
     }
     if (target.endsWith('.ts')) edges.push({ target, line: found.line });
-    const targetRoom = roomOf(target);
-    if (!targetRoom) {
-      report(file, found.line, `${found.specifier} is in no room`);
-    } else if (targetRoom !== room && !room.imports.includes(targetRoom.name)) {
-      report(file, found.line, `${room.name} must not import ${targetRoom.name} (${target})`);
+    const targetModule = moduleOf(target);
+    if (!targetModule) {
+      report(file, found.line, `${found.specifier} is in no module`);
+    } else if (targetModule !== module && !module.imports.includes(targetModule.name)) {
+      report(file, found.line, `${module.name} must not import ${targetModule.name} (${target})`);
     }
   }
 }
 
-// Depth first; an edge to a file that is still open closes a cycle.
+// Depth-first search; an edge to a file that is still open closes a cycle.
 function checkCycles(graph) {
   const state = new Map();
   const path = [];
@@ -143,7 +166,7 @@ function checkCycles(graph) {
 
 const graph = new Map();
 const sources = ['lib', 'examples', 'bench', 'native']
-  .flatMap((path) => listFiles(path, ['native/build', 'bench/results']))
+  .flatMap((path) => listFiles(path, ['native/build', 'native/napi', 'bench/results']))
   .filter((file) => /\.(ts|cc|h|inc)$/.test(file));
 for (const file of sources) {
   const edges = [];

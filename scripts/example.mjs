@@ -21,7 +21,7 @@ if (names.includes(name)) {
   console.log('npm run example <name> [-- options], with one of:');
   const width = Math.max(...names.map((entry) => entry.length));
   for (const entry of names) {
-    // The first comment line of an example tells what it shows.
+    // The first comment line of an example is its title.
     const [, title] = /^\/\/ (.*)$/m.exec(readFileSync(join(folder, entry, 'main.ts'), 'utf8')) ?? [];
     console.log(`  ${entry.padEnd(width)}  ${title}`);
   }

@@ -1,4 +1,4 @@
-// Finds OpenBLAS for the builds. binding.gyp runs it as a command and reads its output:
+// Finds OpenBLAS for the builds. binding.gyp runs this script and reads its output:
 //   node scripts/openblas.mjs include|libraries [static|dynamic] [path of the library]
 import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync, statSync } from 'node:fs';
@@ -16,19 +16,19 @@ export function compiler() {
   return process.env.CXX || (process.platform === 'linux' ? 'g++' : 'c++');
 }
 
-// The compiler's command line may hold flags (CXX="ccache g++").
+// The compiler command may contain flags (CXX="ccache g++").
 function compilerOutput(args, input) {
   const [command, ...flags] = compiler().split(/\s+/);
   return output(command, [...flags, ...args], input);
 }
 
-/** What the compiler says of itself, or '' when there is none. */
+/** The first line of the compiler's version, or '' if there is no compiler. */
 export function compilerIdentity() {
   return compilerOutput(['--version']).split('\n')[0];
 }
 
-// The directory to add to the include path, '' when the compiler finds cblas.h by itself, undefined when there is none.
-// A library given may have its headers beside it, as installed below a prefix of its own.
+// The directory to add to the include path, '' if the compiler finds cblas.h itself, undefined if there is none. A
+// given library may have its headers next to it, if installed with its own prefix.
 function findInclude(library) {
   const candidates = [
     library && join(dirname(library), '../include'),
@@ -51,12 +51,12 @@ function findFile(name) {
     .map((directory) => join(directory, name))
     .find(existsSync);
   if (path) return path;
-  // The compiler answers with the bare name when its search path has no such file.
+  // The compiler prints the bare name if its search path has no such file.
   const answer = compilerOutput([`-print-file-name=${name}`]);
   return answer.startsWith('/') && existsSync(answer) ? answer : undefined;
 }
 
-/** Where OpenBLAS is: { include, library, linkage }, or undefined when it is not installed for development. */
+/** Finds OpenBLAS: { include, library, linkage }, or undefined if its development files are not installed. */
 export function findOpenBlas(linkage = 'static', library = '') {
   if (linkage !== 'static' && linkage !== 'dynamic') {
     throw new Error(`openblas must be 'static' or 'dynamic', got '${linkage}'`);
@@ -64,14 +64,25 @@ export function findOpenBlas(linkage = 'static', library = '') {
   const include = findInclude(library);
   if (include === undefined) return undefined;
   if (library) return existsSync(library) ? { include, library, linkage } : undefined;
-  // Homebrew's archive needs the library of another compiler for its threads; its shared library brings that along.
+  // Homebrew's archive needs another compiler's library for its threads; its shared library loads that itself.
   const archive = linkage === 'static' && process.platform !== 'darwin' ? findFile('libopenblas.a') : undefined;
   if (archive) return { include, library: archive, linkage: 'static' };
   const shared = findFile(process.platform === 'darwin' ? 'libopenblas.dylib' : 'libopenblas.so');
   return shared && { include, library: shared, linkage: 'dynamic' };
 }
 
-/** Names the very file that is linked, so that an exchanged library rebuilds the addon. */
+/** What the build needs and this system lacks: Debian's package of each, and what was not found. */
+export function missingTools(linkage, library) {
+  const needs = [
+    ['g++', `the C++ compiler (${compiler()})`, () => compilerIdentity() !== ''],
+    ['make', 'make', () => output('make', ['--version']) !== ''],
+    ['python3', 'python3', () => output('python3', ['--version']) !== ''],
+    ['libopenblas-dev', library || 'OpenBLAS', () => findOpenBlas(linkage, library) !== undefined],
+  ];
+  return needs.filter(([, , isThere]) => !isThere()).map(([name, what]) => ({ name, what }));
+}
+
+/** Identifies the exact linked file, so that a replaced library rebuilds the addon. */
 export function openBlasIdentity({ include, library, linkage }) {
   const file = realpathSync(library);
   const { size, mtimeMs } = statSync(file);

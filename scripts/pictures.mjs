@@ -1,5 +1,5 @@
-// `npm run pictures` runs the examples that draw and puts their pictures where docs/tutorials.md shows them. The pictures
-// themselves are not kept in the repository. With --quick the examples take their short form.
+// `npm run pictures` runs the examples that draw, and puts their pictures where docs/tutorials.md shows them. The
+// pictures are not kept in the repository. With --quick the examples take their short form.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

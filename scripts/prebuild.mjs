@@ -1,6 +1,6 @@
-// Makes the binaries that the package carries, with all they need: compilers, OpenBLAS, zig.
-//   npm run prebuild [-- <target>...]           builds the targets named, those of Linux by default
-//   npm run prebuild -- --test [<target>...]    tests binaries that were built before
+// Builds the package's prebuilt binaries and everything they need: compilers, OpenBLAS, zig.
+//   npm run prebuild [-- <target>...]           builds the named targets, by default those for Linux
+//   npm run prebuild -- --test [<target>...]    tests existing binaries
 //   npm run prebuild -- --source                fetches and unpacks OpenBLAS's source, for a Mac to build from
 // docs/packaging.md and docs/platforms.md describe them.
 import { buildTarget } from './prebuild/build.mjs';
@@ -23,7 +23,7 @@ function testMacs() {
   throw new Error('a binary for macOS is tested on a Mac, by the suite: BLASNET_BINARY=<file> npm test');
 }
 
-// Targets by system. `build` and `test` take those that are wanted; `test` returns whether all is well.
+// Targets by system. `build` and `test` take the selected targets; `test` returns whether all checks passed.
 const systems = [
   { targets, build: buildLinux, test: (wanted) => testTargets(wanted, installZig()) },
   { targets: [windows], build: buildWindows, test: testWindows },
@@ -33,7 +33,8 @@ const systems = [
 function checkNames(names) {
   const known = systems.flatMap((system) => system.targets.map((target) => target.name));
   const unknown = names.find((name) => !known.includes(name));
-  if (unknown !== undefined) throw new Error(`expected --test, --source or targets out of ${known.join(', ')}, got '${unknown}'`);
+  if (unknown !== undefined)
+    throw new Error(`expected --test, --source or targets out of ${known.join(', ')}, got '${unknown}'`);
 }
 
 function main(args) {
@@ -54,7 +55,10 @@ function main(args) {
 }
 
 try {
-  withLock('build/prebuild.lock', () => main(process.argv.slice(2)));
+  const args = process.argv.slice(2);
+  // Tests only read what a build has made, so those of two architectures may run at the same time.
+  if (args.includes('--test')) main(args);
+  else withLock('build/prebuild.lock', () => main(args));
 } catch (error) {
   console.error(`prebuild: ${error.message}`);
   process.exitCode = 1;

@@ -1,11 +1,21 @@
-// Makes a clone ready to run: `npm start`, `npm test` and `npm run bench` call it first. It installs the development
-// dependencies, the compiler and OpenBLAS where that is allowed, compiles the TypeScript and builds the native backend;
-// each only when needed. It uses Node's own modules alone, since nothing else is there yet.
+// Prepares a clone: `npm start`, `npm test` and `npm run bench` call it first. It installs the development
+// dependencies, and the compiler and OpenBLAS where that is allowed, compiles the TypeScript and builds the native
+// backend; each only if needed. It uses only Node's own modules, because nothing else is installed yet.
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { buildAddon } from './build-addon.mjs';
-import { compilerIdentity, findOpenBlas } from './openblas.mjs';
-import { hashInputs, listFiles, readIfPresent, root, run, withLock, works, writeWhole } from './support.mjs';
+import { missingTools } from './openblas.mjs';
+import {
+  hashInputs,
+  listFiles,
+  npmCommand,
+  readIfPresent,
+  root,
+  run,
+  withLock,
+  works,
+  writeWhole,
+} from './support.mjs';
 
 const oldestNode = [20, 19];
 
@@ -21,7 +31,7 @@ function checkNode() {
   }
 }
 
-// npm records in node_modules what it has installed; a package may be missing there when it is for other platforms.
+// npm records in node_modules what it has installed; packages for other platforms may be missing there.
 function isInstalled() {
   const wanted = JSON.parse(readIfPresent('package-lock.json') ?? '{}').packages ?? {};
   const found = JSON.parse(readIfPresent('node_modules/.package-lock.json') ?? '{}').packages;
@@ -37,26 +47,19 @@ function isInstalled() {
 function installDependencies() {
   if (isInstalled()) return;
   console.log('blasnet: installing the development dependencies');
-  const cli = process.env.npm_execpath;
-  const npm = cli && basename(cli) === 'npm-cli.js' ? [process.execPath, cli] : ['npm'];
+  const [npm, ...first] = npmCommand();
   const args = ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
-  const { ok, output } = run(npm[0], [...npm.slice(1), ...args]);
+  const { ok, output } = run(npm, [...first, ...args]);
   if (!ok) fail(`\`npm ${args.join(' ')}\` failed:\n${output}`);
 }
 
 const failedInstallation = 'build/packages-failed';
 
 function installSystemPackages() {
-  const needs = [
-    ['g++', () => compilerIdentity() !== ''],
-    ['make', () => works('make')],
-    ['python3', () => works('python3')],
-    ['libopenblas-dev', () => findOpenBlas() !== undefined],
-  ];
-  const missing = needs.filter(([, isThere]) => !isThere()).map(([name]) => name);
-  // Where it may not install, the build of the addon says what is missing and which command brings it.
+  const missing = missingTools().map(({ name }) => name);
+  // Without permission to install, the addon's build prints what is missing and how to install it.
   if (missing.length === 0 || process.getuid?.() !== 0 || !works('apt-get')) return;
-  // Without network, apt-get takes its time to fail: not again within the hour.
+  // Without network, apt-get takes long to fail, so don't retry within an hour.
   const marker = join(root, failedInstallation);
   if (readIfPresent(failedInstallation) === missing.join() && Date.now() - statSync(marker).mtimeMs < 3600e3) return;
   console.log(`blasnet: installing ${missing.join(', ')} with apt-get`);
@@ -72,24 +75,35 @@ function installSystemPackages() {
   rmSync(marker, { force: true });
 }
 
-// A compiled file whose source is gone would still be imported and packed.
+// Compiled files without a source would still be imported and packed.
 function removeOrphans(outputs, sources) {
   for (const file of listFiles(outputs)) {
-    const stem = file.slice(outputs.length + 1).replace(/(\.d\.ts|\.js)(\.map)?$/, '');
+    const stem = file.slice(outputs.length + 1).replace(/^types\/(.*)\.d\.ts$|\.js$/, '$1');
     if (!existsSync(join(root, sources, `${stem}.ts`))) rmSync(join(root, file));
   }
 }
 
-function compileTypeScript(project, sources, outputs, sourceRoot) {
-  const files = [...sources.flatMap((path) => listFiles(path)), 'tsconfig.json', project, 'package-lock.json'];
+// `further`: scripts that process the compiler's output.
+function compileTypeScript(project, sources, outputs, sourceRoot, further = []) {
+  const files = [
+    ...sources.flatMap((path) => listFiles(path)),
+    'tsconfig.json',
+    project,
+    'package.json',
+    'package-lock.json',
+  ];
   const stampFile = `build/${basename(project, '.json')}.stamp`;
-  const inputs = hashInputs(files);
+  const inputs = hashInputs([...files, ...further]);
   if (readIfPresent(stampFile) === inputs && existsSync(join(root, outputs))) return;
   console.log(`blasnet: compiling ${sources.join(' and ')}`);
   rmSync(join(root, stampFile), { force: true });
   removeOrphans(outputs, sourceRoot);
   const { ok, output } = run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', project]);
   if (!ok) fail(`the TypeScript compiler found errors:\n${output}`);
+  for (const script of further) {
+    const result = run(process.execPath, [script]);
+    if (!result.ok) fail(`${script} failed:\n${result.output}`);
+  }
   writeWhole(stampFile, inputs);
 }
 
@@ -98,7 +112,7 @@ process.chdir(root);
 withLock('build/setup.lock', () => {
   installDependencies();
   installSystemPackages();
-  compileTypeScript('tsconfig.json', ['lib'], 'dist', 'lib');
+  compileTypeScript('tsconfig.json', ['lib'], 'dist', 'lib', ['scripts/package-files.mjs']);
   compileTypeScript('tsconfig.tools.json', ['bench', 'examples'], 'build/tools', '.');
   buildAddon();
 });

@@ -1,4 +1,4 @@
-// What the build scripts share: running commands, hashing inputs, a lock between processes.
+// Shared by the build scripts: running commands, hashing inputs, a lock between processes.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -12,12 +12,12 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Runs a command in the project's root: { ok, output }, the output being stdout and stderr together. */
+/** Runs a command in the project's root; returns { ok, output }, where output is stdout and stderr together. */
 export function run(command, args, options = {}) {
   const result = spawnSync(command, args, {
     cwd: root,
@@ -30,12 +30,27 @@ export function run(command, args, options = {}) {
   return { ok: result.status === 0, output };
 }
 
-/** Whether a program is there and runs (a shim without a program behind it does not count). */
+/** Whether a program exists and runs (a shim without its program does not count). */
 export function works(command, args = ['--version']) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
-/** All files under a path (a file or a directory), sorted, relative to the root. Links are not followed: they may lead out. */
+/** npm as a command with its first arguments: the npm that runs this script, or the one in PATH. */
+export function npmCommand() {
+  const cli = process.env.npm_execpath;
+  return cli && basename(cli) === 'npm-cli.js' ? [process.execPath, cli] : ['npm'];
+}
+
+/** Environment for node-gyp: uses the headers next to Node's executable, if present, instead of a download. */
+export function headerEnvironment() {
+  const prefix = join(dirname(process.execPath), '..');
+  return existsSync(join(prefix, 'include/node/node_api.h')) ? { npm_config_nodedir: prefix } : {};
+}
+
+/**
+ * All files under a path (a file or a directory), sorted, relative to the root. Links are not followed: they may lead
+ * outside.
+ */
 export function listFiles(path, excluded = []) {
   const absolute = join(root, path);
   if (excluded.includes(path) || !existsSync(absolute)) return [];
@@ -57,7 +72,7 @@ export function hashInputs(files, words = []) {
   return hash.digest('hex');
 }
 
-/** The text of a file below the root, or undefined. */
+/** The text of a file, relative to the root, or undefined. */
 export function readIfPresent(path) {
   try {
     return readFileSync(resolve(root, path), 'utf8');
@@ -66,7 +81,7 @@ export function readIfPresent(path) {
   }
 }
 
-/** Writes a file below the root so that a reader sees the old or the new one, never half of it. */
+/** Writes a file atomically: a reader sees the old or the new content, never a part of it. */
 export function writeWhole(path, data) {
   const target = join(root, path);
   const temporary = `${target}.${process.pid}`;
@@ -84,9 +99,9 @@ function isAlive(pid) {
   }
 }
 
-// The lock is a directory with its holder's process id. A lock is abandoned when its holder is gone, when nobody signed
-// it within some seconds (its maker ended between the two steps), or when it is older than any build takes (after a
-// crash, another process may bear the holder's id).
+// The lock is a directory with its holder's process id. It is abandoned if its holder no longer runs, if it has no
+// process id after some seconds (its creator ended between the two steps), or if it is older than any build takes
+// (after a crash, another process may have the same id).
 function isAbandoned(directory) {
   try {
     const age = Date.now() - statSync(directory).mtimeMs;
@@ -97,7 +112,7 @@ function isAbandoned(directory) {
   }
 }
 
-/** Runs the work while no other process that asks for the same lock does. */
+/** Runs `work` while holding a lock between processes. */
 export function withLock(path, work) {
   const directory = join(root, path);
   mkdirSync(dirname(directory), { recursive: true });

@@ -1,5 +1,6 @@
-// `npm run test:long [-- names...]`: the jobs that take too long for `npm test` and .ci/run, all of them or the ones named.
-// A line per job; the output of one that failed follows, that of all is kept in build/long. Ends with `N passed, N failed`.
+// `npm run test:long [-- names...]`: runs the jobs that take too long for `npm test` and .ci/run, all or the named
+// ones. Prints a line per job, followed by the output if it failed; all output is kept in build/long. Ends with `N
+// passed, N failed`.
 
 import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ const vitest = [node, 'node_modules/vitest/vitest.mjs', 'run'];
 
 const sanitizers = [node, 'scripts/sanitizers.mjs'];
 
-/** A job passes when its command ends with status 0; `env` is added to the environment. */
+/** A job passes if its command exits with status 0; `env` is added to the environment. */
 const jobs = [
   { name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } },
   { name: 'properties', command: [...vitest, 'test/properties'], env: { BLASNET_PROPERTY_RUNS: '20' } },
@@ -24,13 +25,31 @@ const jobs = [
   },
   ...nodeVersions.map((version) => ({
     name: `lifecycle-node-${version.split('.')[0]}`,
-    command: [node, 'scripts/nodes.mjs', version, ...vitest, 'test/lifecycle/exit.test.ts', 'test/lifecycle/addon.test.ts'],
+    command: [
+      node,
+      'scripts/nodes.mjs',
+      version,
+      ...vitest,
+      'test/lifecycle/exit.test.ts',
+      'test/lifecycle/addon.test.ts',
+    ],
     env: { BLASNET_TERMINATIONS: '300' },
   })),
-  { name: 'memory-growth', command: [...vitest, 'test/lifecycle/memory.test.ts'], env: { BLASNET_LEAK_TIMES: '1000' } },
-  { name: 'allocations', command: [...vitest, 'test/lifecycle/allocations.test.ts'], env: { BLASNET_ALLOCATION_ROUNDS: '5' } },
+  { name: 'latency', command: [node, 'build/tools/bench/latency.js', '--check'] },
+  {
+    name: 'memory-growth',
+    command: [...vitest, 'test/lifecycle/memory.test.ts'],
+    env: { BLASNET_LEAK_TIMES: '1000', BLASNET_COPIES: '300' },
+  },
+  {
+    name: 'allocations',
+    command: [...vitest, 'test/lifecycle/allocations.test.ts'],
+    env: { BLASNET_ALLOCATION_ROUNDS: '5' },
+  },
   { name: 'killed-saves', command: [...vitest, 'test/formats/crash.test.ts'], env: { BLASNET_CRASH_ROUNDS: '200' } },
+  { name: 'suite-typescript', command: vitest, env: { BLASNET_BINARY: 'none' } },
   { name: 'suite-address-sanitizer', command: [...sanitizers, 'suite'] },
+  { name: 'cpp-thread-sanitizer', command: [...sanitizers, 'tests', 'thread-all'] },
   { name: 'hostile-calls', command: [...sanitizers, 'calls', '30000'] },
   { name: 'leaks', command: [...sanitizers, 'leaks', '40'] },
   { name: 'races', command: [...sanitizers, 'races', '10'] },
@@ -67,7 +86,8 @@ for (const { name, command, env = {} } of jobs.filter((job) => names.length === 
   console.log(
     `${name}: ${status === 0 ? 'passed' : `failed (${error?.message ?? signal ?? `status ${status}`})`} (${seconds} s)`,
   );
-  if (status !== 0) console.log(readFileSync(file, 'utf8').trimEnd().split('\n').slice(-150).join('\n').replace(/^/gm, '    '));
+  if (status !== 0)
+    console.log(readFileSync(file, 'utf8').trimEnd().split('\n').slice(-150).join('\n').replace(/^/gm, '    '));
 }
 console.log(`${passed} passed, ${failed} failed`);
 if (failed > 0) process.exitCode = 1;

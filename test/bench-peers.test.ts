@@ -1,27 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import { describeMachine } from '../bench/machine.js';
-import { checkPeerBars, peerBars } from '../bench/peers/bars.js';
-import { reasonOf } from '../bench/peers/installation.js';
-import { rank, settingsOf } from '../bench/peers/measurement.js';
-import { parsePeerOptions } from '../bench/peers/options.js';
+import { checkBars, peerBars } from '../bench/bars.js';
+import { parseOptions } from '../bench/options.js';
 import { crossEntropy } from '../bench/peers/outputs.js';
-import { findPeer, peers } from '../bench/peers/peers.js';
-import { type PlacedSetting, peerEnvironment } from '../bench/peers/processes.js';
-import { blasnetRatio, renderPeerReport } from '../bench/peers/report.js';
-import type { EntrantResult, PeerResults } from '../bench/peers/results.js';
-import { lastLine } from '../bench/processes.js';
+import { entrantId, findPeer, peers } from '../bench/peers/peers.js';
+import { type PlacedSetting, peerEnvironment } from '../bench/peers/requests.js';
+import { rank, settingsOf } from '../bench/peers/settings.js';
+import { lastLine, reasonOf } from '../bench/program.js';
+import { peerColumns, renderWorkload } from '../bench/report.js';
+import type { Failure, Result } from '../bench/rounds.js';
 import { findWorkload, workloads } from '../bench/workloads.js';
 
 describe('options', () => {
+  const parse = (...args: string[]) => parseOptions('bench:peers', args);
+
   it('has defaults, and refuses what makes no sense', () => {
-    expect(parsePeerOptions([])).toMatchObject({ rounds: 5, seconds: 3, pythons: ['python3'], peers: peers.map(({ id }) => id) });
-    expect(parsePeerOptions(['--quick', '--peers', 'pytorch,jax-js'])).toMatchObject({ rounds: 1, peers: ['pytorch', 'jax-js'] });
-    expect(parsePeerOptions(['--help'])).toBeUndefined();
-    expect(parsePeerOptions(['--check'])).toMatchObject({ check: true });
-    expect(parsePeerOptions(['--workloads', 'all'])?.workloads).toEqual(workloads.map(({ id }) => id));
-    expect(() => parsePeerOptions(['--peers', 'none'])).toThrow('no peer none');
-    expect(() => parsePeerOptions(['--workloads', 'M9'])).toThrow('no workload M9');
-    expect(() => parsePeerOptions(['--rounds', '1.5'])).toThrow('integer');
+    expect(parse()).toMatchObject({ rounds: 5, seconds: 3, pythons: ['python3'], peers: peers.map(({ id }) => id) });
+    expect(parse('--quick', '--peers', 'pytorch,jax-js')).toMatchObject({ rounds: 1, peers: ['pytorch', 'jax-js'] });
+    expect(parse('--help')).toBeUndefined();
+    expect(parse('--check')).toMatchObject({ check: true });
+    expect(parse('--workloads', 'all')?.workloads).toEqual(workloads.map(({ id }) => id));
+    expect(() => parse('--peers', 'none')).toThrow('got none');
+    expect(() => parse('--workloads', 'M9')).toThrow('got M9');
+    expect(() => parse('--rounds', '1.5')).toThrow('integer');
   });
 });
 
@@ -69,7 +69,9 @@ describe('processes', () => {
   it('gives the reason of a failure without paths', () => {
     const stderr = 'Traceback\n  File "/usr/lib/x.py"\nModuleNotFoundError: No module named torch\n';
     expect(reasonOf({ stderr })).toBe('ModuleNotFoundError: No module named torch');
-    expect(reasonOf({ stderr: 'npm error code E404\nError: no file /srv/some/where\n' })).toBe('Error: no file (a path)');
+    expect(reasonOf({ stderr: 'npm error code E404\nError: no file /srv/some/where\n' })).toBe(
+      'Error: no file (a path)',
+    );
     expect(reasonOf(new Error('plain'))).toBe('plain');
   });
 });
@@ -97,103 +99,74 @@ describe('outputs', () => {
   });
 });
 
-function entrant(id: string, rates: number[], changes: Partial<EntrantResult> = {}): EntrantResult {
+function result(id: string, rates: number[]): Result {
   const equipment = { threads: 1 };
-  return { entrant: id, title: id, group: 'one', equipment, setting: '', rates, busyCores: [1], ...changes };
+  return { id, title: id, setting: '', equipment, rates, samplesPerRound: [], busyCores: [1] };
 }
 
-describe('report', () => {
-  const workload = {
-    workload: 'M1',
-    entrants: [
-      entrant('blasnet', [400, 300, 360]),
-      entrant('blasnet', [800, 600, 720], { group: 'all' }),
-      entrant('pytorch', [200, 100, 180], { setting: 'flat', learned: { loss: 0.25, accuracy: 0.93, samples: 60_000 } }),
-      entrant('brain.js', [4, 3, 3.6], { learned: { accuracy: 0.5, samples: 480 } }),
-    ],
-    failures: [{ entrant: 'jax', title: 'jax', group: 'one', reason: 'out of memory' } as const],
-  };
-  const results: PeerResults = {
-    date: '2026-01-02',
-    machine: describeMachine([0, 0]),
-    settings: { rounds: 3, seconds: 3, learnSamples: 60_000, quick: false },
-    peers: [{ peer: 'x', title: 'X', missing: 'not found', remark: 'odd' }],
-    workloads: [workload],
-    remaining: ['P1'],
-  };
-
-  it('holds a peer against blasnet on the same number of threads', () => {
-    expect(blasnetRatio(workload.entrants[2], workload)).toBe(2);
-    expect(blasnetRatio(workload.entrants[0], workload)).toBeUndefined();
-  });
-
-  it('tells rates, settings, partial epochs, failures and who is missing', () => {
-    const report = renderPeerReport(results);
-    expect(report).toMatch(/pytorch.*flat.*180 \(100–200\).*2\.00.*0\.2500.*0\.9300/);
-    expect(report).toMatch(/brain\.js.*–.*0\.5000/);
-    expect(report).toContain('brain.js (480 samples)');
-    expect(report).toContain('jax failed: out of memory');
-    expect(report).toContain('X: takes no part: not found (odd)');
-    expect(report).toContain('Not reached: P1.');
-    expect(report).toMatch(/M1: blasnet, all threads \/ pytorch.*≥ 2\.8.*4\.00 \(4\.00–6\.00\).*reached/);
-  });
-});
-
 describe('bars', () => {
-  const machine = { ...describeMachine([0, 0]), cores: 4 };
-  const check = (
-    workload: string,
-    entrants: EntrantResult[],
-    cores = 4,
-    failures: PeerResults['workloads'][0]['failures'] = [],
-  ) => checkPeerBars({ machine: { ...machine, cores }, workloads: [{ workload, entrants, failures }] });
-  const all = { group: 'all' } as const;
+  const check = (workload: string, results: Result[], cores = 4, failures: Failure[] = []) =>
+    checkBars(peerBars, [{ workload, results, failures }], cores);
 
   it('takes the fastest of a peer’s threads and of the JavaScript peers', () => {
     const results = check('M1', [
-      entrant('blasnet', [400, 400]),
-      entrant('blasnet', [800, 600], all),
-      entrant('pytorch', [250, 250]),
-      entrant('pytorch', [100, 100], all),
-      entrant('jax', [300, 300]),
-      entrant('jax', [400, 400], all),
-      entrant('jax-js', [50, 50]),
-      entrant('tfjs-node', [20, 20], all),
+      result('native-1', [400, 400]),
+      result('native', [800, 600]),
+      result('pytorch-1', [250, 250]),
+      result('pytorch', [100, 100]),
+      result('jax-1', [300, 300]),
+      result('jax', [400, 400]),
+      result('jax-js-1', [50, 50]),
+      result('tfjs-node', [20, 20]),
     ]);
     expect(results.map(({ title, found, verdict }) => [title, found?.median, verdict])).toEqual([
-      ['M1: blasnet, all threads / pytorch', 2.8, 'reached'],
-      ['M1: blasnet, one thread / jax', 400 / 300, 'reached'],
-      ['M1: blasnet, all threads / jax', 1.75, 'reached'],
-      ['M1: blasnet, all threads / the fastest JavaScript peer: jax-js', 14, 'reached'],
+      ['M1: blasnet native, all threads / PyTorch: pytorch-1', 2.8, 'reached'],
+      ['M1: blasnet native, one thread / JAX: jax-1', 400 / 300, 'reached'],
+      ['M1: blasnet native, all threads / JAX: jax', 1.75, 'reached'],
+      ['M1: blasnet native, all threads / the fastest JavaScript peer: jax-js-1', 14, 'reached'],
     ]);
   });
 
   it('misses no bar of peers that take no part or fail, or for other machines', () => {
-    const failures = [{ entrant: 'jax', title: 'JAX', group: 'all', reason: 'no memory' } as const];
-    const results = check('M2L', [entrant('blasnet', [1]), entrant('blasnet', [1], all), entrant('jax', [1])], 4, failures);
+    const failures = [{ id: 'jax', title: 'JAX', reason: 'no memory' }];
+    const results = check('M2L', [result('native-1', [1]), result('native', [1]), result('jax-1', [1])], 4, failures);
     expect(results.map(({ verdict }) => verdict)).toEqual([
       'not measured: PyTorch takes no part',
       'missed',
       'not measured: JAX failed',
     ]);
     expect(results.map(({ missed }) => missed)).toEqual([false, true, false]);
-    const large = check('M2L', [entrant('blasnet', [1], all), entrant('jax', [1], all)], 16);
-    expect(large[2].verdict).toBe('not measured: for 2 to 8 cores');
+    const large = check('M2L', [result('native', [1]), result('jax', [1])], 16);
+    expect(large[2].verdict).toBe('not measured: for 8 cores at most');
   });
 
   it('gives a single image 0.6 of the time of onnxruntime', () => {
     const reached = (rate: number) =>
-      check('P1single', [entrant('blasnet', [rate], all), entrant('onnxruntime-node', [60])]).map(({ missed }) => !missed);
+      check('P1single', [result('native', [rate]), result('onnxruntime-node-1', [60])]).map(({ missed }) => !missed);
     expect([reached(99), reached(101)]).toEqual([[false], [true]]);
   });
 
   it('names workloads that the peers can do', () => {
-    for (const { workload, peers: ids } of peerBars) {
-      expect(
-        ids.some((id) => findPeer(id).workloads.includes(workload)),
-        workload,
-      ).toBe(true);
+    for (const { workload, against } of peerBars) {
+      const able = peers.filter((peer) => peer.workloads.includes(workload));
+      const ids = able.flatMap((peer) => peer.groups.map((group) => entrantId(peer, group)));
+      expect(ids, workload).toEqual(expect.arrayContaining([expect.toSatisfy((id) => against.includes(id))]));
     }
+  });
+});
+
+describe('report', () => {
+  it('holds a peer against blasnet on the same number of threads, and names its setting', () => {
+    const blasnet = [result('native-1', [400, 300, 360]), result('native', [800, 600, 720])];
+    const results = [
+      ...blasnet,
+      { ...result('pytorch', [200, 100, 180]), setting: 'flat' },
+      result('jax-1', [200, 300, 180]),
+    ];
+    const report = renderWorkload({ workload: 'M1', results, failures: [] }, { quick: false }, peerColumns);
+    expect(report).toMatch(/native-1 .*360 \(300–400\) \|\s+2778 \|\s+– \|/);
+    expect(report).toMatch(/pytorch.*flat.*180 \(100–200\).*5556 \|\s+4\.00 \|/);
+    expect(report).toMatch(/jax-1 .*200 \(180–300\).*5000 \|\s+2\.00 \|/);
   });
 });
 
@@ -239,7 +212,9 @@ describe('the trial of settings', () => {
   it('leaves out what fails, and says why where all do', async () => {
     const ranked = await rank(settings, async (shared) => {
       if (shared.length === 2) throw new Error('crashed');
-      return shared.map(({ name }) => (name === 'c' ? { error: 'RuntimeError: fused' } : { samplesPerSecond: rates[name] }));
+      return shared.map(({ name }) =>
+        name === 'c' ? { error: 'RuntimeError: fused' } : { samplesPerSecond: rates[name] },
+      );
     });
     expect(ranked.map(({ name }) => name)).toEqual(['e', 'a']);
     const failure = rank(settings, async (shared) => shared.map(() => ({ error: 'RuntimeError: fused' })));

@@ -4,34 +4,37 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { native, typescript } from 'blasnet/kernels';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { AlignedMemory } from '../bench/aligned.js';
-import { bars, checkBars, judge, requireBars } from '../bench/bars.js';
+import { type BarResult, checkBars, judge, requireBars, speedBars } from '../bench/bars.js';
 import {
-  type ContenderId,
   contenderEnvironment,
-  contenderIds,
   contenders,
   findContender,
+  type Job,
   type Reply,
   takesPart,
 } from '../bench/contenders.js';
 import { gemmCalls } from '../bench/floor.js';
-import { Operands } from '../bench/kernel-case.js';
 import { kernelCases } from '../bench/kernel-cases.js';
 import { describeMachine } from '../bench/machine.js';
 import { measure, plannedSamples, together } from '../bench/measure.js';
 import type { MemoryReply } from '../bench/memory.js';
-import { parseKernelOptions, parseOptions, parseScalingOptions } from '../bench/options.js';
-import { besideBusyProcess, environmentWith, root, runProgram } from '../bench/processes.js';
+import { AlignedMemory, Operands } from '../bench/operands.js';
+import { parseOptions } from '../bench/options.js';
+import { besideBusyProcess, environmentWith, root, runProgram } from '../bench/program.js';
 import { gemm } from '../bench/reference/gemm.js';
 import { ReferenceNetwork, randomNumbers } from '../bench/reference/network.js';
-import { formatRatio, renderReport } from '../bench/report.js';
-import type { ContenderResult, Results } from '../bench/results.js';
-import type { ScalingReply } from '../bench/scaling-contender.js';
-import { renderScaling } from '../bench/scaling-report.js';
+import {
+  formatRatio,
+  ratioOf,
+  renderBars,
+  renderTable,
+  renderWorkload,
+  replaceSection,
+  speedColumns,
+} from '../bench/report.js';
+import { type Entrant, measureRounds, type Result, type WorkloadResult } from '../bench/rounds.js';
 import { differences, median, ratios, summarize } from '../bench/statistics.js';
-import { renderTable } from '../bench/table.js';
-import { findWorkload, flopsPerSample, workloads } from '../bench/workloads.js';
+import { findWorkload, flopsPerSample, perceptron, workloads } from '../bench/workloads.js';
 
 describe('statistics', () => {
   it('gives the middle value, or the mean of the two in the middle', () => {
@@ -66,7 +69,10 @@ describe('workloads', () => {
 
   it('has a floor of just these products', () => {
     for (const workload of workloads.filter(({ convolutions }) => convolutions.length === 0)) {
-      const flops = gemmCalls(workload).reduce((sum, [, , , , m, n, k]) => sum + 2 * Number(m) * Number(n) * Number(k), 0);
+      const flops = gemmCalls(workload).reduce(
+        (sum, [, , , , m, n, k]) => sum + 2 * Number(m) * Number(n) * Number(k),
+        0,
+      );
       expect(flops).toBe(flopsPerSample(workload) * workload.batchSize);
     }
   });
@@ -102,58 +108,55 @@ describe('workloads', () => {
 
 describe('options', () => {
   it('has defaults, a quick run, and refuses what makes no sense', () => {
-    expect(parseOptions([])).toMatchObject({
+    expect(parseOptions('bench', [])).toMatchObject({
       workloads: ['M1', 'M1bn', 'M2'],
       rounds: 5,
       seconds: 3,
       check: false,
-      name: undefined,
+      name: 'latest',
     });
-    expect(parseOptions(['--quick', '--workloads', 'M2'])).toMatchObject({ workloads: ['M2'], rounds: 1, seconds: 0.5 });
-    expect(parseOptions(['--help'])).toBeUndefined();
+    const quick = parseOptions('bench', ['--quick', '--workloads', 'M2', '--name', 'amd-zen5-2c']);
+    expect(quick).toMatchObject({ workloads: ['M2'], rounds: 1, seconds: 0.5, name: 'amd-zen5-2c' });
+    expect(parseOptions('bench', ['--help'])).toBeUndefined();
     for (const args of [
       ['--rounds', '0'],
       ['--rounds', '1.5'],
       ['--seconds', 'x'],
       ['--workloads', 'M9'],
       ['--name', '../x'],
+      ['--peers', 'jax'],
       ['--fast'],
     ]) {
-      expect(() => parseOptions(args), args.join(' ')).toThrow();
+      expect(() => parseOptions('bench', args), args.join(' ')).toThrow();
     }
-    expect(parseOptions(['--workloads', 'all'])?.workloads).toEqual(workloads.map(({ id }) => id));
-    expect(parseKernelOptions(['--seconds', '0.1'])).toEqual({ seconds: 0.1, name: undefined });
-    expect(parseScalingOptions([])).toEqual({ seconds: 1, quick: false, name: undefined });
-    expect(parseScalingOptions(['--quick'])).toEqual({ seconds: 0.1, quick: true, name: undefined });
-    expect(() => parseScalingOptions(['--seconds', '0'])).toThrow('positive');
+    expect(parseOptions('bench', ['--workloads', 'all'])?.workloads).toEqual(workloads.map(({ id }) => id));
+    expect(parseOptions('bench:kernels', ['--seconds', '0.1'])).toMatchObject({ seconds: 0.1, name: 'latest' });
+    expect(parseOptions('bench:scaling', [])).toMatchObject({ seconds: 1, quick: false });
+    expect(parseOptions('bench:scaling', ['--quick'])).toMatchObject({ seconds: 0.1, quick: true });
+    expect(() => parseOptions('bench:scaling', ['--seconds', '0'])).toThrow('positive');
+    expect(() => parseOptions('bench:latency', ['--quick'])).toThrow('quick');
   });
 });
 
-function contender(id: ContenderId, rates: number[], changes: Partial<ContenderResult> = {}): ContenderResult {
-  const rounds = rates.map(() => 60_000);
-  return { contender: id, equipment: { threads: 1 }, rates, samplesPerRound: rounds, busyCores: [1], ...changes };
+function result(id: string, rates: number[], changes: Partial<Result> = {}): Result {
+  const { title } = findContender(id);
+  const samplesPerRound = rates.map(() => 60_000);
+  return { id, title, setting: '', equipment: { threads: 1 }, rates, samplesPerRound, busyCores: [1], ...changes };
 }
 
-const example: Results = {
-  date: '2026-01-02',
-  machine: { ...describeMachine([0, 0]), cores: 2 },
-  settings: { rounds: 3, seconds: 3, learnSamples: 60_000, quick: false },
-  workloads: [
-    {
-      workload: 'M1',
-      contenders: [
-        contender('floor', [500_000, 400_000, 450_000], { equipment: { threads: 1, blas: 'OpenBLAS Haswell' } }),
-        contender('floor-cut', [800_000, 800_000, 800_000]),
-        contender('native-1-zeros', [450_000, 340_000, 390_000]),
-        contender('native-1', [450_000, 340_000, 390_000], { learned: { loss: 0.25, accuracy: 0.93 } }),
-        contender('native-contended', [450_000, 255_000, 273_000]),
-        contender('typescript', [20_000, 10_000, 15_000], { samplesPerRound: [30_016, 29_952, 30_016] }),
-        contender('reference', [20_000, 20_000, 20_000]),
-      ],
-      memory: { idle: [100, 101, 102], training: [130, 141, 143] },
-    },
+const example: WorkloadResult = {
+  workload: 'M1',
+  results: [
+    result('floor', [500_000, 400_000, 450_000], { equipment: { threads: 1, blas: 'OpenBLAS Haswell' } }),
+    result('floor-cut', [800_000, 800_000, 800_000]),
+    result('native-1-zeros', [450_000, 340_000, 390_000]),
+    result('native-1', [450_000, 340_000, 390_000], { learned: { loss: 0.25, accuracy: 0.93, samples: 60_000 } }),
+    result('native-contended', [450_000, 255_000, 273_000]),
+    result('typescript', [20_000, 10_000, 15_000], { samplesPerRound: [30_016, 29_952, 30_016] }),
+    result('reference', [20_000, 20_000, 20_000], { learned: { accuracy: 0.5, samples: 480 } }),
   ],
-  remaining: ['M2'],
+  failures: [{ id: 'x', title: 'X', reason: 'out of memory' }],
+  memory: { idle: [100, 101, 102], training: [130, 141, 143] },
 };
 
 describe('contenders', () => {
@@ -161,30 +164,81 @@ describe('contenders', () => {
     contenders.filter((item) => takesPart(item, findWorkload(workload), { cores, native })).map(({ id }) => id);
 
   it('take part where the machine is large enough and they are fast enough', () => {
-    expect(taking('M1', 8)).toEqual(contenderIds);
+    expect(taking('M1', 8)).toEqual(contenders.map(({ id }) => id));
     expect(taking('M1', 2)).not.toContain('native-8');
     expect(taking('M1', 1)).not.toContain('native-contended');
     expect(taking('M1', 1)).not.toContain('floor-all');
     const slow = ['native-8', 'typescript', 'reference'];
-    expect(taking('M2L', 2)).toEqual(contenderIds.filter((id) => !slow.includes(id)));
+    expect(taking('M2L', 2)).toEqual(taking('M1', 8).filter((id) => !slow.includes(id)));
     expect(taking('M3', 1)).toEqual(['native-1', 'native', 'typescript']);
     expect(taking('M2', 8, false)).toEqual(['typescript', 'reference']);
   });
 
   it('run under the variables that make them what they are', () => {
-    expect(contenderEnvironment(findContender('floor'))).toMatchObject({ BLASNET_GEMM_TILES: '0', BLASNET_THREADS: '1' });
+    expect(contenderEnvironment(findContender('floor'))).toMatchObject({
+      BLASNET_GEMM_TILES: '0',
+      BLASNET_THREADS: '1',
+    });
     expect(contenderEnvironment(findContender('floor-cut')).BLASNET_GEMM_TILES).toBe(process.env.BLASNET_GEMM_TILES);
     expect(contenderEnvironment(findContender('native')).BLASNET_THREADS).toBeUndefined();
     expect(contenderEnvironment(findContender('native-zeros')).BLASNET_SKIP_ZEROS).toBe('0');
   });
 });
 
+describe('rounds', () => {
+  const settings = { rounds: 2, seconds: 3, quick: true };
+  const entrant = (id: string, ask: (job: Job) => unknown, changes: Partial<Entrant> = {}): Entrant => {
+    return { id, title: id, ask: (async (job: Job) => ask(job)) as Entrant['ask'], ...changes };
+  };
+  const answer = (speed: number) => (job: Job) => {
+    if (job.kind === 'learn') return { loss: 0.5, accuracy: 0.9 };
+    const measurement = { samplesPerSecond: speed, samples: 640, seconds: 2, cpuSeconds: 3 };
+    return { measurement, equipment: { threads: 2 } };
+  };
+
+  it('asks in turn for the speed, then for loss and accuracy of what is affordable', async () => {
+    const asked: string[] = [];
+    const noting = (id: string, speed: number) => (job: Job) => {
+      asked.push(`${id} ${job.kind === 'learn' ? job.samples : job.kind}`);
+      return answer(speed)(job);
+    };
+    const entrants = [
+      entrant('a', noting('a', 1000)),
+      entrant('b', noting('b', 5)),
+      entrant('floor', noting('floor', 9), { learnsNothing: true }),
+    ];
+    const { results } = await measureRounds(findWorkload('M1'), entrants, settings);
+    const round = ['a speed', 'b speed', 'floor speed'];
+    expect(asked).toEqual([...round, ...round, 'a 4000', 'b 576']);
+    expect(results[0]).toMatchObject({
+      id: 'a',
+      rates: [1000, 1000],
+      busyCores: [1.5, 1.5],
+      samplesPerRound: [640, 640],
+    });
+    expect(results[1].learned).toEqual({ loss: 0.5, accuracy: 0.9, samples: 576 });
+    expect(results[2].learned).toBeUndefined();
+  });
+
+  it('goes on without an entrant that may fail', async () => {
+    const broken = () => {
+      throw new Error('no memory');
+    };
+    const failing = entrant('b', broken, { mayFail: true });
+    const { results, failures } = await measureRounds(findWorkload('M1'), [failing, entrant('a', answer(1))], settings);
+    expect(results.map(({ id }) => id)).toEqual(['a']);
+    expect(failures).toEqual([{ id: 'b', title: 'b', reason: 'no memory' }]);
+    await expect(measureRounds(findWorkload('M1'), [entrant('a', broken)], settings)).rejects.toThrow('no memory');
+  });
+});
+
 describe('bars', () => {
-  const verdicts = (results: Pick<Results, 'workloads' | 'machine'>) =>
-    checkBars(results).map(({ title, verdict }) => [title.replace(/^\w+: /, ''), verdict]);
+  const verdicts = (results: readonly BarResult[]) =>
+    results.map(({ title, verdict }) => [title.replace(/^\w+: /, ''), verdict]);
 
   it('holds the median of the rounds against the bar, and misses what was not measured', () => {
-    expect(verdicts(example)).toEqual([
+    const checked = checkBars(speedBars, [example], 2);
+    expect(verdicts(checked)).toEqual([
       ['one thread, zeros multiplied, too / floor: OpenBLAS’s products', 'reached'],
       ['blasnet native, all threads / blasnet native, one thread', 'missed: not measured'],
       ['blasnet native, all threads / blasnet TypeScript', 'missed: not measured'],
@@ -192,15 +246,15 @@ describe('bars', () => {
       ['blasnet TypeScript / pure-JavaScript reference', 'missed'],
       ['memory of training, MB', 'reached'],
     ]);
-    const [floor, , , contended, , memory] = checkBars(example);
+    const [floor, , , contended, , memory] = checked;
     expect(floor.found?.median).toBeCloseTo(390 / 450);
     expect(contended.found).toEqual({ median: 0.75, min: 0.7, max: 1 });
     expect(memory.found).toEqual({ median: 40, min: 30, max: 41 });
   });
 
   it('names only contenders that run the workload on a large machine', () => {
-    for (const { workload, contender: first, against } of bars) {
-      for (const id of [first, against]) {
+    for (const { workload, contender, against } of speedBars) {
+      for (const id of [contender, ...against]) {
         const takes = takesPart(findContender(id), findWorkload(workload), { cores: 8, native: true });
         expect(takes, `${workload}, ${id}`).toBe(true);
       }
@@ -208,10 +262,10 @@ describe('bars', () => {
   });
 
   it('excuses what needs a larger machine', () => {
-    const workloads = [{ workload: 'M4', contenders: [contender('native-1', [100])] }];
-    const small = checkBars({ machine: example.machine, workloads });
+    const workloads = [{ workload: 'M4', results: [result('native-1', [100])], failures: [] }];
+    const small = checkBars(speedBars, workloads, 2);
     expect(small.map(({ verdict, missed }) => [verdict, missed])).toEqual([['not measured: needs 8 cores', false]]);
-    const large = checkBars({ machine: { ...example.machine, cores: 8 }, workloads });
+    const large = checkBars(speedBars, workloads, 8);
     expect(large.map(({ missed }) => missed)).toEqual([true]);
   });
 
@@ -231,44 +285,51 @@ describe('bars', () => {
 
 describe('report', () => {
   it('lines up a table', () => {
-    const columns = [{ title: 'name', align: 'left' } as const, { title: 'n', align: 'right' } as const];
-    expect(
-      renderTable(columns, [
-        ['a', '1'],
-        ['longer', '1000'],
-      ]),
-    ).toBe(['| name   |    n |', '| ------ | ---: |', '| a      |    1 |', '| longer | 1000 |'].join('\n'));
+    const columns = [
+      { title: 'name', text: true, cell: ([name]: [string, string?]) => name },
+      { title: 'n', cell: ([, number]: [string, string?]) => number },
+    ];
+    expect(renderTable(columns, [['a', '1'], ['longer', '1000'], ['b']])).toBe(
+      ['| name   |    n |', '| ------ | ---: |', '| a      |    1 |', '| longer | 1000 |', '| b      |    – |'].join(
+        '\n',
+      ),
+    );
   });
 
   it('gives ratios two or three digits that count', () => {
     expect([123.4, 28.72, 1.234, 0.7249, 0.0483].map(formatRatio)).toEqual(['123', '28.7', '1.23', '0.72', '0.0483']);
+    const [floor] = example.results;
+    expect(ratioOf(example.results[3], floor)).toBe('0.87');
+    expect(ratioOf(floor, floor)).toBeUndefined();
+    expect(ratioOf(floor, undefined)).toBeUndefined();
   });
 
-  it('tells rates with their spread, ratios, loss, accuracy, parts of epochs and bars', () => {
-    const report = renderReport(example);
+  it('tells rates with their spread, ratios, loss, accuracy, parts of epochs, failures and memory', () => {
+    const report = renderWorkload(example, { quick: false }, speedColumns);
     expect(report).toContain('450,000 (400,000–500,000)');
     expect(report).toMatch(/native, one thread.*0\.87.*0\.2500.*0\.9300/);
+    expect(report).toMatch(/reference.*–.*0\.5000/);
     expect(report).toContain('blasnet TypeScript (29,952 to 30,016 samples a round)');
-    expect(report).toMatch(/one thread, zeros multiplied, too \/ floor.*≥ 0\.85.*0\.87 \(0\.85–0\.90\).*reached/);
-    expect(report).toMatch(/all threads \/ blasnet TypeScript.*–.*missed: not measured/);
-    expect(report).toMatch(/memory of training, MB.*≤ 40.*40\.0 \(30\.0–41\.0\).*reached/);
+    expect(report).toContain('part of an epoch: pure-JavaScript reference (480 samples)');
+    expect(report).toContain('X failed: out of memory');
     expect(report).toContain('141 MB with native training on all threads, 101 MB with the data alone');
-    expect(report).toContain('Not reached: M2.');
   });
 
-  it('tells what threads gain, and what is not known yet', () => {
-    const report = renderScaling({
-      date: '2026-01-02',
-      machine: describeMachine([0, 0]),
-      seconds: 1,
-      quick: false,
-      sizes: { threads: [1, 2, 4], batches: [16, 64], widths: [32] },
-      speeds: [{ batchSize: 16, width: 32, blas: 'OpenBLAS Haswell', rates: [1000, 1500, 1250] }],
-      remaining: ['batch 64 and width 32'],
-    });
-    expect(report).toMatch(/2 threads\n\n.*width 32.*\n.*\n\|\s+16 \|\s+1,500 \|\n\|\s+64 \|\s+– \|/);
-    expect(report).toMatch(/4 threads \/ one thread\n\n.*\n.*\n\|\s+16 \|\s+1\.25 \|/);
-    expect(report).toContain('Not reached: batch 64 and width 32.');
+  it('tells which bars are reached', () => {
+    const [, bars] = renderBars(checkBars(speedBars, [example], 2));
+    expect(bars).toMatch(/one thread, zeros multiplied, too \/ floor.*≥ 0\.85.*0\.87 \(0\.85–0\.90\).*reached/);
+    expect(bars).toMatch(/all threads \/ blasnet TypeScript.*–.*missed: not measured/);
+    expect(bars).toMatch(/memory of training, MB.*≤ 40.*40\.0 \(30\.0–41\.0\).*reached/);
+    expect(renderBars([])).toEqual([]);
+  });
+
+  it('replaces the section of the same title in its file', () => {
+    const file = '# Peers: M1 (2026-01-01)\n\nold\n\n## M1\n\n# Peers: M1, M2 (2026-01-01)\n\nothers\n';
+    const section = '# Peers: M1 (2026-01-02)\n\nnew';
+    expect(replaceSection(file, 'Peers: M1', section)).toBe(
+      '# Peers: M1, M2 (2026-01-01)\n\nothers\n\n# Peers: M1 (2026-01-02)\n\nnew\n',
+    );
+    expect(replaceSection('', 'Peers: M1', section)).toBe(`${section}\n`);
   });
 
   it('describes the machine without its name or paths', () => {
@@ -318,37 +379,48 @@ describe('reference', () => {
 
 describe('kernel cases', () => {
   it('covers every kernel, with arguments that the kernels take', () => {
-    expect(new Set(kernelCases.map(({ kernel }) => kernel))).toEqual(new Set(Object.keys(typescript.kernels)));
+    const kernels = new Set<string>();
     const memory = new AlignedMemory(64 * 2 ** 20);
     for (const { call } of kernelCases) {
       const operands = new Operands(memory);
       const made = call(operands);
+      kernels.add(made[0]);
       expect(operands.bytes, made[0]).toBeGreaterThan(0);
       expect(typescript.repeat([made], 0)).toBeGreaterThanOrEqual(0);
     }
+    expect(kernels).toEqual(new Set(Object.keys(typescript.kernels)));
   });
 });
 
 describe("a contender's process", () => {
+  const ask = <J extends Job>(contender: string, job: J) => {
+    const request = { contender, workload: findWorkload('M1'), job };
+    return runProgram<Reply<J>>('contender', request, environmentWith({}));
+  };
+  const speed = { kind: 'speed', seconds: 0.2 } as const;
+
   it.each(['typescript', 'reference'] as const)('%s tells its speed', async (id) => {
-    const request = { contender: id, workload: 'M1', task: { kind: 'speed', seconds: 0.2 } };
-    const reply = await runProgram<Reply>('contender', request, environmentWith({}));
-    expect(reply.kind).toBe('speed');
-    if (reply.kind !== 'speed') return;
-    expect(reply.equipment).toEqual({ threads: 1 });
-    expect(reply.measurement.samples % 64).toBe(0);
-    expect(reply.measurement.samplesPerSecond).toBeGreaterThan(0);
+    const { equipment, measurement } = await ask(id, speed);
+    expect(equipment).toEqual({ threads: 1 });
+    expect(measurement.samples % 64).toBe(0);
+    expect(measurement.samplesPerSecond).toBeGreaterThan(0);
   });
 
   it('learns', async () => {
-    const request = { contender: 'typescript', workload: 'M1', task: { kind: 'learn', samples: 1280 } };
-    const reply = await runProgram<Reply>('contender', request, environmentWith({}));
-    expect(reply.kind === 'learn' && reply.learned.accuracy).toBeGreaterThan(0.5);
+    expect((await ask('typescript', { kind: 'learn', samples: 1280 })).accuracy).toBeGreaterThan(0.5);
   });
 
   it('that fails says why', async () => {
-    const request = { contender: 'typescript', workload: 'M9', task: { kind: 'speed', seconds: 0.2 } };
-    await expect(runProgram('contender', request, environmentWith({}))).rejects.toThrow('no workload M9');
+    await expect(ask('nobody', speed)).rejects.toThrow('no contender nobody');
+  });
+
+  it.skipIf(!native.available)('trains as many batches as it is told at least', async () => {
+    const workload = { ...perceptron, id: '', widths: [784, 32, 32, 10], batchSize: 4096 };
+    const job = { kind: 'speed', seconds: 0.001, leastBatches: 3 } as const;
+    const request = { contender: 'native', workload, job };
+    const { measurement } = await runProgram<Reply<typeof job>>('contender', request, environmentWith({}));
+    expect(measurement.samples).toBeGreaterThanOrEqual(3 * 4096);
+    expect(measurement.samples % 4096).toBe(0);
   });
 });
 
@@ -383,10 +455,11 @@ describe('a busy process', () => {
   });
 });
 
+const program = pathToFileURL(join(root, 'build/tools/bench/program.js')).href;
+
 /** A program that measures two items; the second takes for ever, beside a busy process whose number it tells. */
-const program = `
-  import { besideBusyProcess, environmentWith, runCommand } from '${url('processes')}';
-  import { measureInTurn, runAsProgram } from '${url('program')}';
+const source = `
+  import { besideBusyProcess, environmentWith, measureInTurn, runAsProgram, runCommand } from '${program}';
   const forever = () => besideBusyProcess((id) => {
     console.error(id);
     const code = 'setInterval(() => process.ppid === ' + process.pid + ' || process.exit(), 50)';
@@ -397,13 +470,9 @@ const program = `
   await runAsProgram('test', () => measureInTurn(['a', 'b', 'c'], measure, record));
 `;
 
-function url(name: string): string {
-  return pathToFileURL(join(root, 'build/tools/bench', `${name}.js`)).href;
-}
-
 describe('a program that is stopped', () => {
   async function stop(signal: NodeJS.Signals) {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program]);
+    const child = spawn(process.execPath, ['--input-type=module', '-e', source]);
     // What it has started ends with it.
     onTestFinished(() => void child.kill('SIGKILL'));
     const said = { output: '', errors: '' };
@@ -443,14 +512,5 @@ describe.skipIf(!native.available)('peak of memory', () => {
     const training = await runProgram<MemoryReply>('memory', { workload: 'M1' }, environmentWith({}));
     expect(idle.peak).toBeGreaterThan(50);
     expect(training.peak).toBeGreaterThan(idle.peak);
-  });
-});
-
-describe.skipIf(!native.available)('a network of the scaling benchmark', () => {
-  it('trains three whole batches at least', async () => {
-    const request = { width: 32, batchSize: 4096, seconds: 0.001 };
-    const { measurement } = await runProgram<ScalingReply>('scaling-contender', request, environmentWith({}));
-    expect(measurement.samples).toBeGreaterThanOrEqual(3 * 4096);
-    expect(measurement.samples % 4096).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 /** Every example runs in its short form on the built files, and its own checks hold. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
@@ -28,6 +28,21 @@ it.each(names)('%s', async (name) => {
   expect(status, output).toBe(0);
   expect(output).toMatch(/holds: |test accuracy: /);
 });
+
+it.each(names)(
+  '%s: its README.md says how to run it, shows pictures that exist and states the bounds it checks',
+  (name) => {
+    const folder = `${root}/examples/${name}`;
+    const readme = readFileSync(`${folder}/README.md`, 'utf8');
+    expect(readme).toMatch(`# ${name}\n`);
+    if (name !== 'mnist') expect(readme).toContain(`npm run example ${name}\n`);
+    for (const [, file] of readme.matchAll(/!\[[^\]]*\]\(([^)]*)\)/g))
+      expect(existsSync(`${folder}/${file}`), file).toBe(true);
+    const program = readFileSync(`${folder}/main.ts`, 'utf8');
+    for (const [, bound] of program.matchAll(/^const (?:bound|least|most) = quick \? [\d.]+ : ([\d.]+);$/gm))
+      expect(readme, 'the bound of the full run').toContain(bound);
+  },
+);
 
 it('without a name, the examples are listed', async () => {
   const { status, output } = await node('scripts/example.mjs');

@@ -1,8 +1,10 @@
-/** What is particular to the TypeScript backend's kernels; the conformance suite holds both backends to the formulas. */
+/**
+ * What is particular to the TypeScript backend's kernels; the conformance suite holds both backends to the formulas.
+ */
 import { describe, expect, it } from 'vitest';
 import { kernels } from '../lib/backend/typescript/kernels/index.js';
 import { erf, erfc, normalCdf } from '../lib/backend/typescript/kernels/special.js';
-import { kernelNames, signatureOf } from '../lib/program/signatures.js';
+import { kernelNames, signatureOf } from '../lib/kernels/table.js';
 import { threefry } from '../lib/random.js';
 
 function fraction(value: number, expected: number): number {

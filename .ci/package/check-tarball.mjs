@@ -16,11 +16,17 @@ const files = readdirSync(folder, { recursive: true, withFileTypes: true })
   .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
 
 const { size } = statSync(tarball);
-console.log(`packed: ${size} bytes, unpacked: ${files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)} bytes`);
+console.log(
+  `packed: ${size} bytes, unpacked: ${files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)} bytes`,
+);
 expect(size <= largest, `expected a tarball of at most ${largest} bytes, got ${size}`);
 
-const { license, scripts } = JSON.parse(text('package.json'));
-expect(license === 'MIT' && text('LICENSE').startsWith('MIT License'), `expected the licence MIT with its text, got ${license}`);
+const { license, scripts, dependencies } = JSON.parse(text('package.json'));
+expect(dependencies === undefined, `expected no dependencies, got ${Object.keys(dependencies ?? {})}`);
+expect(
+  license === 'MIT' && text('LICENSE').startsWith('MIT License'),
+  `expected the licence MIT with its text, got ${license}`,
+);
 const notices = files.includes('THIRD_PARTY_NOTICES') ? text('THIRD_PARTY_NOTICES') : '';
 const hasNotice = /The OpenBLAS Project.*Redistributions in binary form/s.test(notices);
 expect(hasNotice, 'expected the notice of OpenBLAS in THIRD_PARTY_NOTICES');

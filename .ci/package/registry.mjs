@@ -1,5 +1,6 @@
 // A package registry on the loopback device: node .ci/package/registry.mjs <folder>
-// It serves the folder's tarballs, with the two kinds of documents that a real registry makes of them, and prints its address.
+// It serves the folder's tarballs, with the two kinds of documents that a real registry makes of them, and prints its
+// address.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,7 +9,8 @@ import { join } from 'node:path';
 
 const [, , folder] = process.argv;
 const abbreviated = 'application/vnd.npm.install-v1+json';
-// What npm gets to see of a package when it installs: neither `scripts` nor `gypfile`, only whether there is an install script.
+// What npm gets to see of a package when it installs: neither `scripts` nor `gypfile`, only whether there is an install
+// script.
 const kept = [
   ...['name', 'version', 'bin', 'cpu', 'os', 'libc', 'engines', 'hasInstallScript', 'dist', 'peerDependenciesMeta'],
   ...['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies', 'bundleDependencies'],
@@ -27,7 +29,12 @@ function readPackage(file) {
   const compiles = manifest.gypfile !== false && files.includes('package/binding.gyp');
   if (preinstall || install || postinstall || compiles) manifest.hasInstallScript = true;
   const integrity = `sha512-${digest('sha512', 'base64', bytes)}`;
-  return { file, bytes, manifest, dist: { integrity, shasum: digest('sha1', 'hex', bytes), fileCount: files.length - 1 } };
+  return {
+    file,
+    bytes,
+    manifest,
+    dist: { integrity, shasum: digest('sha1', 'hex', bytes), fileCount: files.length - 1 },
+  };
 }
 
 const packages = readdirSync(folder)
@@ -38,8 +45,14 @@ function describe(name, address, short) {
   const versions = packages.filter(({ manifest }) => manifest.name === name);
   if (versions.length === 0) return undefined;
   const entries = versions.map(({ file, manifest, dist }) => {
-    const whole = { ...manifest, _id: `${name}@${manifest.version}`, dist: { ...dist, tarball: `${address}/-/${file}` } };
-    const entry = short ? Object.fromEntries(kept.filter((key) => key in whole).map((key) => [key, whole[key]])) : whole;
+    const whole = {
+      ...manifest,
+      _id: `${name}@${manifest.version}`,
+      dist: { ...dist, tarball: `${address}/-/${file}` },
+    };
+    const entry = short
+      ? Object.fromEntries(kept.filter((key) => key in whole).map((key) => [key, whole[key]]))
+      : whole;
     return [manifest.version, entry];
   });
   return { name, 'dist-tags': { latest: entries.at(-1)[0] }, versions: Object.fromEntries(entries) };

@@ -1,17 +1,19 @@
-/** A JavaScript peer's process: takes a request as JSON in its argument, answers with JSON on the last line of its output. */
+/**
+ * A JavaScript peer's process: takes a request as JSON in its argument, and replies with JSON on the last line of its
+ * output.
+ */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Dataset, mnist } from 'blasnet/data';
-import type { Reply } from '../contenders.js';
-import { measure } from '../measure.js';
-import { root } from '../processes.js';
-import { type CreateModel, createTask, type Learned, labelsOf, learn, type Model, scaledFeatures } from '../trainer.js';
-import { findWorkload, type Workload } from '../workloads.js';
+import type { Learned } from '../contenders.js';
+import { root } from '../program.js';
+import { type CreateModel, labelsOf, type Model, perform, scaledFeatures } from '../trainer.js';
+import type { Workload } from '../workloads.js';
 import { peerFolder } from './installation.js';
 import { crossEntropy } from './outputs.js';
 import { findPeer, type JavaScriptPeer } from './peers.js';
-import type { PeerRequest } from './processes.js';
+import type { PeerRequest } from './requests.js';
 
 interface Samples {
   readonly images: Float32Array;
@@ -59,7 +61,7 @@ async function evaluate(model: PeerModel, peer: JavaScriptPeer, data: Dataset): 
   return peer.outputs === 'scores' ? { accuracy } : { loss: loss / data.length, accuracy };
 }
 
-/** Models over the first of the training images, which are scaled once. */
+/** Creates models over the first of the training images, which are scaled once. */
 async function creator(peer: JavaScriptPeer, options: PeerRequest['options']): Promise<CreateModel> {
   const { train } = await mnist();
   const images = scaledFeatures(train);
@@ -83,17 +85,9 @@ async function creator(peer: JavaScriptPeer, options: PeerRequest['options']): P
   };
 }
 
-async function answer(request: PeerRequest): Promise<Reply> {
-  const peer = findPeer(request.peer);
-  if (peer.language !== 'javascript') throw new Error(`${peer.id} is not written in JavaScript`);
-  const { task, threads } = request;
-  const workload = findWorkload(request.workload.id);
-  const create = await creator(peer, request.options);
-  if (task.kind === 'learn') return { kind: 'learn', learned: await learn(create, workload, task.samples) };
-  const measurement = await measure(await createTask(create, workload), task.seconds);
-  return { kind: 'speed', measurement, equipment: { threads } };
-}
-
-const reply = await answer(JSON.parse(process.argv[2]) as PeerRequest);
+const { peer: id, options, workload, job, threads } = JSON.parse(process.argv[2]) as PeerRequest;
+const peer = findPeer(id);
+if (peer.language !== 'javascript') throw new Error(`${id} is not written in JavaScript`);
+const reply = await perform(await creator(peer, options), workload, job, { threads });
 // Some peers keep handles open.
 process.stdout.write(`\n${JSON.stringify(reply)}\n`, () => process.exit(0));

@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { root, runCommand, stopping } from '../processes.js';
+import { reasonOf, root, runCommand, stopping } from '../program.js';
 import type { JavaScriptPeer, Peer, PythonPeer } from './peers.js';
 
 const execute = promisify(execFile);
-/** An installation that takes longer hangs. */
+/** An installation that takes longer is assumed to hang. */
 const LONGEST = 10 * 60_000;
 
 /** A version of a peer, and the program that runs it. */
@@ -15,15 +15,15 @@ export interface Installation {
   readonly command: string;
 }
 
-/** Where a peer was found, or the reason why nowhere. */
-export type Presence = readonly Installation[] | { readonly missing: string };
+/** Where a peer was found, or why it was not. */
+type Presence = readonly Installation[] | { readonly missing: string };
 
 export interface PresentPeer {
   readonly peer: Peer;
   readonly installations: readonly Installation[];
 }
 
-/** Where a JavaScript peer's packages are. */
+/** The directory of a JavaScript peer's packages. */
 export function peerFolder({ id }: JavaScriptPeer): string {
   return join(root, 'build/peers', id);
 }
@@ -48,20 +48,7 @@ function isInstalled(folder: string, { packages }: JavaScriptPeer): boolean {
   }
 }
 
-/** What went wrong, in a line without this machine's folders. */
-export function reasonOf(error: unknown): string {
-  const { stderr = '', message = String(error) } = error as { stderr?: string; message?: string };
-  const lines = (stderr.trim() === '' ? message : stderr).split('\n').map((line) => line.trim());
-  const find = (pattern: RegExp) => lines.findLast((line) => pattern.test(line));
-  const telling = find(/Error: /) ?? find(/\b(ENOTFOUND|ETIMEDOUT|E[0-9]{3})\b/);
-  const reason = telling ?? lines.findLast((line) => line !== '') ?? 'unknown';
-  return reason
-    .replace(/^npm (error|ERR!)\s*/, '')
-    .replace(/(https?:\/\/|file:\/\/)?(\/[\w.@+-]+){2,}/g, '(a path)')
-    .slice(0, 200);
-}
-
-/** Each peer has a folder of its own, so that their dependencies don't meet. */
+/** Each peer has a separate directory, so that dependencies don't conflict. */
 async function installPackages(peer: JavaScriptPeer): Promise<Presence> {
   const folder = peerFolder(peer);
   const version = versionsOf(peer);
@@ -70,20 +57,15 @@ async function installPackages(peer: JavaScriptPeer): Promise<Presence> {
   console.error(`installing ${version}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'peer', private: true, dependencies: peer.packages }));
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ name: 'peer', private: true, dependencies: peer.packages }),
+  );
   const cli = process.env.npm_execpath;
   const [command, ...first] = cli && basename(cli) === 'npm-cli.js' ? [process.execPath, cli] : ['npm'];
-  // Without an explicit prefix, npm's variables would lead it to the project's own packages.
-  const args = [
-    ...first,
-    'install',
-    '--prefix',
-    folder,
-    '--loglevel=error',
-    '--no-audit',
-    '--no-fund',
-    ...(peer.scripts ? [] : ['--ignore-scripts']),
-  ];
+  // Without an explicit prefix, npm's environment variables would make it use the project's own packages.
+  const args = [...first, 'install', '--prefix', folder, '--loglevel=error', '--no-audit', '--no-fund'];
+  if (!peer.scripts) args.push('--ignore-scripts');
   try {
     await execute(command, args, { cwd: folder, maxBuffer: 1 << 26, timeout: LONGEST, signal: stopping.signal });
   } catch (error) {
@@ -106,10 +88,12 @@ async function findModule({ module, installation }: PythonPeer, pythons: readonl
       reasons.push(reasonOf(error));
     }
   }
-  return found.length > 0 ? found : { missing: `${reasons[0]}; ${installation}, or --python of an interpreter that has it` };
+  return found.length > 0
+    ? found
+    : { missing: `${reasons[0]}; ${installation}, or --python of an interpreter that has it` };
 }
 
-/** Installs packages of the npm registry; looks for what Python needs, which is the user's to install. */
+/** Installs npm packages; only looks for Python packages, which the user must install. */
 export function prepare(peer: Peer, pythons: readonly string[]): Promise<Presence> {
   return peer.language === 'javascript' ? installPackages(peer) : findModule(peer, pythons);
 }

@@ -1,54 +1,98 @@
 /** `npm run bench:peers`: the workloads on blasnet and on other libraries, side by side. */
+import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
-import { requireBars } from '../bars.js';
-import { keep } from '../keep.js';
-import { describeMachine, readLoad } from '../machine.js';
-import { measureInTurn, runAsProgram } from '../program.js';
-import { EPOCH_SAMPLES, QUICK_SAMPLES } from '../workloads.js';
-import { checkPeerBars } from './bars.js';
+import { checkBars, peerBars, requireBars } from '../bars.js';
+import { askContender, findContender } from '../contenders.js';
+import { type Options, runBenchmark } from '../options.js';
+import { reasonOf, stopping } from '../program.js';
+import {
+  describeLearning,
+  describeRounds,
+  measureAndReport,
+  peerColumns,
+  renderBars,
+  renderWorkload,
+} from '../report.js';
+import { type Entrant, type Failure, measureRounds, type Settings, type WorkloadResult } from '../rounds.js';
+import { findWorkload, type Workload } from '../workloads.js';
 import { type PresentPeer, prepare } from './installation.js';
-import { measureWorkload } from './measurement.js';
-import { help, type PeerOptions, parsePeerOptions } from './options.js';
-import { findPeer } from './peers.js';
-import { renderPeerReport } from './report.js';
-import type { PeerResults, PeerStatus } from './results.js';
+import { entrantId, entrantTitle, findPeer } from './peers.js';
+import { choose } from './settings.js';
 
-async function prepareAll(
-  ids: readonly string[],
-  pythons: readonly string[],
-): Promise<{ present: PresentPeer[]; statuses: PeerStatus[] }> {
+const cores = availableParallelism();
+
+/** The available peers, and a line on each, with the reason if it is not available. */
+async function prepareAll({ peers, pythons }: Options): Promise<{ present: PresentPeer[]; lines: string[] }> {
   const present: PresentPeer[] = [];
-  const statuses: PeerStatus[] = [];
-  for (const peer of ids.map(findPeer)) {
+  const lines: string[] = [];
+  for (const peer of peers.map(findPeer)) {
     const found = await prepare(peer, pythons);
-    const presence = 'missing' in found ? found : { version: found.map(({ version }) => version).join(', ') };
-    if ('missing' in found) console.error(`${peer.title} takes no part: ${found.missing}`);
-    else present.push({ peer, installations: found });
-    const remark = peer.remark === undefined ? {} : { remark: peer.remark };
-    statuses.push({ peer: peer.id, title: peer.title, ...presence, ...remark });
+    const missing = 'missing' in found ? `takes no part: ${found.missing}` : undefined;
+    if (missing !== undefined) console.error(`${peer.title} ${missing}`);
+    if (!('missing' in found)) present.push({ peer, installations: found });
+    const state = 'missing' in found ? missing : found.map(({ version }) => version).join(', ');
+    lines.push(`- ${peer.title}: ${state}${peer.remark === undefined ? '' : ` (${peer.remark})`}`);
   }
-  return { present, statuses };
+  return { present, lines };
 }
 
-async function main({ rounds, seconds, quick, check, pythons, name, ...options }: PeerOptions): Promise<void> {
+function blasnetEntrant(id: string, workload: Workload): Entrant {
+  const contender = findContender(id);
+  return { id, title: contender.title, ask: (job) => askContender(contender, workload, job) };
+}
+
+/** Measures one workload: tries the peers' settings, then runs blasnet and the peers in turn. */
+async function measureWorkload(id: string, peers: readonly PresentPeer[], settings: Settings): Promise<WorkloadResult> {
+  const workload = findWorkload(id);
+  const entrants = ['native-1', 'native'].map((contender) => blasnetEntrant(contender, workload));
+  const failed: Failure[] = [];
+  for (const present of peers.filter(({ peer }) => peer.workloads.includes(id))) {
+    const { peer } = present;
+    for (const group of peer.groups) {
+      try {
+        entrants.push(await choose(present, group, workload, settings, cores));
+      } catch (error) {
+        stopping.signal.throwIfAborted();
+        const failure = { id: entrantId(peer, group), title: entrantTitle(peer, group), reason: reasonOf(error) };
+        failed.push(failure);
+        console.error(`${id}: ${failure.title} failed: ${failure.reason}`);
+      }
+    }
+  }
+  const { results, failures } = await measureRounds(workload, entrants, settings);
+  return { workload: id, results, failures: [...failed, ...failures] };
+}
+
+function renderMethod(settings: Settings): string {
+  return `\
+blasnet's native backend and the peers run in turn, in ${describeRounds(settings)}, each time in a process of its own: a
+warm-up, then a fresh network, after its first two batches, for about ${settings.seconds} s. Rates are medians of the rounds,
+with the least and the most; blasnet/peer is the median of the rounds’ ratios on the same number of threads. Of a peer’s
+settings the fastest in a trial takes part; what the environment sets for BLAS, OpenMP and XLA is kept from the peers.
+Where fewer cores were busy than a contender has threads, other programs held it up, or it does not use them. blasnet
+leaves out columns of a batch that are all zero, which no peer looks for.
+${describeLearning(settings)}`;
+}
+
+async function main(options: Options): Promise<void> {
   if (!native.available) throw new Error(`blasnet's native backend is missing: ${native.reason}`);
-  const { present, statuses } = await prepareAll(options.peers, pythons);
-  const settings = { rounds, seconds, quick, learnSamples: quick ? QUICK_SAMPLES : EPOCH_SAMPLES };
-  const date = new Date().toISOString().slice(0, 10);
-  const before = readLoad();
-  const machine = describeMachine([before, before]);
-  const measure = (id: string) => measureWorkload(id, present, settings, machine.cores);
-  const workloads = await measureInTurn(options.workloads, measure, (found, remaining) => {
-    const load = [before, readLoad()] as const;
-    const results: PeerResults = { date, machine: { ...machine, load }, settings, peers: statuses, workloads: found, remaining };
-    const report = renderPeerReport(results);
-    return `${report}\n\nKept in ${keep(name === undefined ? 'latest.peers' : `${date}-${name}-peers`, results, report)}`;
+  const { present, lines } = await prepareAll(options);
+  const check = (found: readonly WorkloadResult[]) => checkBars(peerBars, found, cores);
+  const found = await measureAndReport({
+    title: `Peers: ${options.workloads.join(', ')}`,
+    options,
+    items: options.workloads,
+    nameOf: (id) => id,
+    measure: (id) => measureWorkload(id, present, options),
+    render: (found) => [
+      renderMethod(options),
+      '## Contenders',
+      lines.join('\n'),
+      ...found.map((result) => renderWorkload(result, options, peerColumns)),
+      ...renderBars(check(found)),
+    ],
   });
-  if (check) requireBars(checkPeerBars({ workloads, machine }));
+  if (options.check) requireBars(check(found));
 }
 
-await runAsProgram('bench:peers', async () => {
-  const options = parsePeerOptions(process.argv.slice(2));
-  if (options === undefined) console.log(help);
-  else await main(options);
-});
+await runBenchmark('bench:peers', main);

@@ -1,4 +1,7 @@
-/** Sum of the cross-entropies of a batch (NaN for scores), and how many labels have the first of the largest outputs of their row. */
+/**
+ * Sum of the cross-entropies of a batch (NaN for scores), and the number of rows whose first largest output is that of
+ * the label.
+ */
 export function crossEntropy(
   outputs: ArrayLike<number>,
   labels: Int32Array,

@@ -1,35 +1,35 @@
 import type { Workload } from '../workloads.js';
 
-/** A peer runs on one thread, or on as many as the machine offers. */
+/** A peer runs on one thread, or on all threads of the machine. */
 export type Group = 'one' | 'all';
 
-/** One of the ways to run a peer; where there are several, a trial finds the fastest. */
+/** One of the ways to run a peer; if there are several, a trial finds the fastest. */
 export interface Setting {
   readonly name: string;
   readonly environment?: Readonly<Record<string, string>>;
-  /** For the adapter. */
+  /** Passed to the adapter. */
   readonly options?: Readonly<Record<string, string | number>>;
 }
 
 interface CommonPeer {
   readonly id: string;
   readonly title: string;
-  /** The file that makes its networks, in the folder of its language. */
+  /** The file that creates its networks, in the directory of its language. */
   readonly adapter: string;
   readonly workloads: readonly string[];
   readonly groups: readonly Group[];
   settings(workload: Workload, threads: number): Setting[];
-  /** What it does otherwise than the others. */
+  /** How it differs from the others. */
   readonly remark?: string;
 }
 
 export interface JavaScriptPeer extends CommonPeer {
   readonly language: 'javascript';
-  /** Of the npm registry, with their versions. */
+  /** npm packages with their versions. */
   readonly packages: Readonly<Record<string, string>>;
-  /** Its installation runs the packages' scripts, without which it does not work. */
+  /** Its installation must run the packages' scripts to work. */
   readonly scripts?: boolean;
-  /** What its outputs are; scores have no cross-entropy. */
+  /** The kind of its outputs; scores have no cross-entropy. */
   readonly outputs: 'logits' | 'probabilities' | 'scores';
 }
 
@@ -54,7 +54,7 @@ function tensorFlowSettings(backend: string) {
   };
 }
 
-/** OpenMP's threads do PyTorch's own loops and its convolutions; OpenBLAS's do the products. */
+/** OpenMP's threads run PyTorch's own loops and its convolutions; OpenBLAS's run the products. */
 function torchThreads(threads: number): [openmp: number, blas: number][] {
   if (threads === 1) return [[1, 1]];
   return [
@@ -70,7 +70,7 @@ function torchSetting([openmp, blas]: [number, number], optimizer: string, layou
     OMP_NUM_THREADS: String(openmp),
     MKL_NUM_THREADS: String(blas),
     OPENBLAS_NUM_THREADS: String(blas),
-    // Threads that wait in a loop for work keep those of the other library from theirs.
+    // Threads that spin while they wait slow down those of the other library.
     ...(openmp > 1 && blas > 1 ? { OMP_WAIT_POLICY: 'passive' } : {}),
   };
   const words = [
@@ -84,7 +84,7 @@ function torchSetting([openmp, blas]: [number, number], optimizer: string, layou
 
 function torchSettings({ task, convolutions }: Workload, threads: number): Setting[] {
   if (task === 'predict') return torchThreads(threads).map((split) => torchSetting(split, '', 'nchw'));
-  // Of versions before 2.4 those that are fused drop out.
+  // In versions before 2.4 the fused ones fail and are omitted.
   const optimizers = ['single', 'fused', 'flat', 'flatfused'];
   const layouts = convolutions.length > 0 ? ['nchw', 'nhwc'] : ['nchw'];
   return torchThreads(threads).flatMap((split) =>
@@ -96,7 +96,7 @@ function torchSettings({ task, convolutions }: Workload, threads: number): Setti
   );
 }
 
-/** XLA's code is made for vectors of 256 bits, unless it is told otherwise; steps that are unrolled are optimised together. */
+/** XLA generates code for 256-bit vectors by default; unrolled steps are optimised together. */
 function jaxSettings({ task }: Workload, threads: number): Setting[] {
   const choices = [[], ['vectors of 512'], ['oneDNN'], ['vectors of 512', 'oneDNN']];
   const flags: Record<string, string> = {
@@ -115,7 +115,7 @@ function jaxSettings({ task }: Workload, threads: number): Setting[] {
 }
 
 function openBlasSettings(_workload: Workload, threads: number): Setting[] {
-  // For small products more threads may take longer.
+  // With small products, more threads may be slower.
   const counts = threads === 1 ? ['1'] : [String(threads), '1'];
   return counts.map((count) => ({
     name: `BLAS ${count}`,
@@ -266,6 +266,15 @@ export const peers: readonly Peer[] = [
     settings: asItIs,
   },
 ];
+
+/** Named like blasnet's contenders `native-1` and `native`. */
+export function entrantId({ id }: Peer, group: Group): string {
+  return group === 'one' ? `${id}-1` : id;
+}
+
+export function entrantTitle({ title }: Peer, group: Group): string {
+  return `${title}, ${group === 'one' ? 'one thread' : 'all threads'}`;
+}
 
 export function findPeer(id: string): Peer {
   const found = peers.find((peer) => peer.id === id);

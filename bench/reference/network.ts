@@ -1,188 +1,134 @@
 /**
- * A careful trainer in plain JavaScript, independent of blasnet: what hand-written code without native code or
- * WebAssembly reaches. Float32Array storage, a packed and register-blocked matrix product, no allocation while it trains.
+ * An optimised trainer in plain JavaScript, independent of blasnet: the speed that hand-written code reaches without
+ * native code or WebAssembly. Float32Array storage, a packed and register-blocked matrix product, no allocation during
+ * training.
  */
 import { gemm } from './gemm.js';
 
-class Parameter {
+interface Parameter {
+  readonly value: Float32Array;
   readonly gradient: Float32Array;
   readonly m: Float32Array;
   readonly v: Float32Array;
+}
 
-  constructor(readonly value: Float32Array) {
-    this.gradient = new Float32Array(value.length);
-    this.m = new Float32Array(value.length);
-    this.v = new Float32Array(value.length);
-  }
+function parameter(value: Float32Array): Parameter {
+  const zeros = () => new Float32Array(value.length);
+  return { value, gradient: zeros(), m: zeros(), v: zeros() };
 }
 
 interface Layer {
   readonly parameters: readonly Parameter[];
-  /** `x` and the result are rows × width; the result may be `x`, overwritten. */
+  /** `x` and the result are rows × width; the result may overwrite `x`. */
   forward(x: Float32Array, rows: number, training: boolean): Float32Array;
   backward(dy: Float32Array, rows: number): Float32Array;
 }
 
-class Dense implements Layer {
-  readonly parameters: readonly Parameter[];
-  readonly #weight: Parameter;
-  readonly #bias: Parameter;
-  readonly #y: Float32Array;
-  readonly #dx: Float32Array;
-  #x: Float32Array = new Float32Array(0);
-
-  constructor(
-    readonly inputs: number,
-    readonly outputs: number,
-    capacity: number,
-    weight: Float32Array,
-    readonly first: boolean,
-  ) {
-    this.#weight = new Parameter(weight);
-    this.#bias = new Parameter(new Float32Array(outputs));
-    this.parameters = [this.#weight, this.#bias];
-    this.#y = new Float32Array(capacity * outputs);
-    this.#dx = new Float32Array(first ? 0 : capacity * inputs);
-  }
-
-  forward(x: Float32Array, rows: number): Float32Array {
-    this.#x = x;
-    for (let i = 0; i < rows; i++) this.#y.set(this.#bias.value, i * this.outputs);
-    gemm(false, false, rows, this.outputs, this.inputs, x, this.#weight.value, this.#y, true);
-    return this.#y;
-  }
-
-  backward(dy: Float32Array, rows: number): Float32Array {
-    const { inputs, outputs } = this;
-    const db = this.#bias.gradient;
-    db.fill(0);
-    for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < outputs; j++, o++) db[j] += dy[o];
-    gemm(true, false, inputs, outputs, rows, this.#x, dy, this.#weight.gradient, false);
-    if (!this.first) gemm(false, true, rows, inputs, outputs, dy, this.#weight.value, this.#dx, false);
-    return this.#dx;
-  }
+function dense(inputs: number, outputs: number, capacity: number, weights: Float32Array, first: boolean): Layer {
+  const [weight, bias] = [parameter(weights), parameter(new Float32Array(outputs))];
+  const y = new Float32Array(capacity * outputs);
+  const dx = new Float32Array(first ? 0 : capacity * inputs);
+  let x: Float32Array = dx;
+  return {
+    parameters: [weight, bias],
+    forward(values, rows) {
+      x = values;
+      for (let i = 0; i < rows; i++) y.set(bias.value, i * outputs);
+      gemm(false, false, rows, outputs, inputs, x, weight.value, y, true);
+      return y;
+    },
+    backward(dy, rows) {
+      const db = bias.gradient;
+      db.fill(0);
+      for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < outputs; j++, o++) db[j] += dy[o];
+      gemm(true, false, inputs, outputs, rows, x, dy, weight.gradient, false);
+      if (!first) gemm(false, true, rows, inputs, outputs, dy, weight.value, dx, false);
+      return dx;
+    },
+  };
 }
 
 /** In place. */
-class Relu implements Layer {
-  readonly parameters = [];
-  #y: Float32Array = new Float32Array(0);
-
-  constructor(readonly width: number) {}
-
-  forward(x: Float32Array, rows: number): Float32Array {
-    const n = rows * this.width;
-    for (let i = 0; i < n; i++) if (!(x[i] > 0)) x[i] = 0;
-    this.#y = x;
-    return x;
-  }
-
-  backward(dy: Float32Array, rows: number): Float32Array {
-    const y = this.#y;
-    const n = rows * this.width;
-    for (let i = 0; i < n; i++) if (y[i] === 0) dy[i] = 0;
-    return dy;
-  }
+function relu(width: number): Layer {
+  let y: Float32Array = new Float32Array(0);
+  return {
+    parameters: [],
+    forward(x, rows) {
+      for (let i = 0; i < rows * width; i++) if (!(x[i] > 0)) x[i] = 0;
+      y = x;
+      return x;
+    },
+    backward(dy, rows) {
+      for (let i = 0; i < rows * width; i++) if (y[i] === 0) dy[i] = 0;
+      return dy;
+    },
+  };
 }
 
-class BatchNorm implements Layer {
-  readonly parameters: readonly Parameter[];
-  readonly #gamma: Parameter;
-  readonly #beta: Parameter;
-  readonly #mean: Float64Array;
-  readonly #inverseStd: Float64Array;
-  readonly #sum: Float64Array;
-  readonly #product: Float64Array;
-  readonly #runningMean: Float32Array;
-  readonly #runningVariance: Float32Array;
-  readonly #normalized: Float32Array;
-  readonly #y: Float32Array;
-  readonly #dx: Float32Array;
+function batchNormalization(n: number, capacity: number): Layer {
+  const [gamma, beta] = [parameter(new Float32Array(n).fill(1)), parameter(new Float32Array(n))];
+  const [mean, inverseStd, sum, product] = Array.from({ length: 4 }, () => new Float64Array(n));
+  const [runningMean, runningVariance] = [new Float32Array(n), new Float32Array(n).fill(1)];
+  const [normalized, y, dx] = Array.from({ length: 3 }, () => new Float32Array(capacity * n));
 
-  constructor(
-    readonly width: number,
-    capacity: number,
-  ) {
-    this.#gamma = new Parameter(new Float32Array(width).fill(1));
-    this.#beta = new Parameter(new Float32Array(width));
-    this.parameters = [this.#gamma, this.#beta];
-    [this.#mean, this.#inverseStd, this.#sum, this.#product] = Array.from({ length: 4 }, () => new Float64Array(width));
-    this.#runningMean = new Float32Array(width);
-    this.#runningVariance = new Float32Array(width).fill(1);
-    [this.#normalized, this.#y, this.#dx] = Array.from({ length: 3 }, () => new Float32Array(capacity * width));
-  }
-
-  forward(x: Float32Array, rows: number, training: boolean): Float32Array {
-    const n = this.width;
-    const [mean, inverseStd, normalized, y] = [this.#mean, this.#inverseStd, this.#normalized, this.#y];
-    const [gamma, beta] = [this.#gamma.value, this.#beta.value];
-    if (training) this.#statistics(x, rows);
-    else {
-      for (let j = 0; j < n; j++) {
-        mean[j] = this.#runningMean[j];
-        inverseStd[j] = 1 / Math.sqrt(this.#runningVariance[j] + 1e-3);
-      }
-    }
-    for (let i = 0, o = 0; i < rows; i++) {
-      for (let j = 0; j < n; j++, o++) {
-        const value = (x[o] - mean[j]) * inverseStd[j];
-        normalized[o] = value;
-        y[o] = value * gamma[j] + beta[j];
-      }
-    }
-    return y;
-  }
-
-  backward(dy: Float32Array, rows: number): Float32Array {
-    const n = this.width;
-    const [sum, product, normalized, inverseStd, dx] = [this.#sum, this.#product, this.#normalized, this.#inverseStd, this.#dx];
-    const gamma = this.#gamma.value;
+  function takeStatistics(x: Float32Array, rows: number): void {
     sum.fill(0);
     product.fill(0);
     for (let i = 0, o = 0; i < rows; i++) {
       for (let j = 0; j < n; j++, o++) {
-        sum[j] += dy[o];
-        product[j] += dy[o] * normalized[o];
+        sum[j] += x[o];
+        product[j] += x[o] * x[o];
       }
     }
     for (let j = 0; j < n; j++) {
-      this.#beta.gradient[j] = sum[j];
-      this.#gamma.gradient[j] = product[j];
-      sum[j] /= rows;
-      product[j] /= rows;
-    }
-    for (let i = 0, o = 0; i < rows; i++) {
-      for (let j = 0; j < n; j++, o++) dx[o] = gamma[j] * inverseStd[j] * (dy[o] - sum[j] - normalized[o] * product[j]);
-    }
-    return dx;
-  }
-
-  #statistics(x: Float32Array, rows: number): void {
-    const n = this.width;
-    const [mean, inverseStd, runningMean, runningVariance] = [
-      this.#mean,
-      this.#inverseStd,
-      this.#runningMean,
-      this.#runningVariance,
-    ];
-    mean.fill(0);
-    inverseStd.fill(0);
-    for (let i = 0, o = 0; i < rows; i++) {
-      for (let j = 0; j < n; j++, o++) {
-        const value = x[o];
-        mean[j] += value;
-        inverseStd[j] += value * value;
-      }
-    }
-    for (let j = 0; j < n; j++) {
-      const m = mean[j] / rows;
-      const variance = Math.max(0, inverseStd[j] / rows - m * m);
-      mean[j] = m;
+      mean[j] = sum[j] / rows;
+      const variance = Math.max(0, product[j] / rows - mean[j] * mean[j]);
       inverseStd[j] = 1 / Math.sqrt(variance + 1e-3);
-      runningMean[j] = 0.99 * runningMean[j] + 0.01 * m;
+      runningMean[j] = 0.99 * runningMean[j] + 0.01 * mean[j];
       runningVariance[j] = 0.99 * runningVariance[j] + 0.01 * variance;
     }
   }
+
+  return {
+    parameters: [gamma, beta],
+    forward(x, rows, training) {
+      if (training) takeStatistics(x, rows);
+      else {
+        mean.set(runningMean);
+        for (let j = 0; j < n; j++) inverseStd[j] = 1 / Math.sqrt(runningVariance[j] + 1e-3);
+      }
+      for (let i = 0, o = 0; i < rows; i++) {
+        for (let j = 0; j < n; j++, o++) {
+          const value = (x[o] - mean[j]) * inverseStd[j];
+          normalized[o] = value;
+          y[o] = value * gamma.value[j] + beta.value[j];
+        }
+      }
+      return y;
+    },
+    backward(dy, rows) {
+      sum.fill(0);
+      product.fill(0);
+      for (let i = 0, o = 0; i < rows; i++) {
+        for (let j = 0; j < n; j++, o++) {
+          sum[j] += dy[o];
+          product[j] += dy[o] * normalized[o];
+        }
+      }
+      for (let j = 0; j < n; j++) {
+        beta.gradient[j] = sum[j];
+        gamma.gradient[j] = product[j];
+        sum[j] /= rows;
+        product[j] /= rows;
+      }
+      for (let i = 0, o = 0; i < rows; i++) {
+        for (let j = 0; j < n; j++, o++) {
+          dx[o] = gamma.value[j] * inverseStd[j] * (dy[o] - sum[j] - normalized[o] * product[j]);
+        }
+      }
+      return dx;
+    },
+  };
 }
 
 /** Uniform numbers in [0, 1) from a seed (mulberry32). */
@@ -202,7 +148,7 @@ function heNormal(fanIn: number, length: number, random: () => number): Float32A
   return Float32Array.from({ length }, () => deviation * normal());
 }
 
-export interface ReferenceOptions {
+interface ReferenceOptions {
   /** Inputs, hidden layers, outputs. */
   widths: readonly number[];
   /** Batch norm between dense and ReLU. */
@@ -225,10 +171,10 @@ export class ReferenceNetwork {
   constructor({ widths, batchNorm, capacity, random }: ReferenceOptions) {
     for (let i = 0; i + 1 < widths.length; i++) {
       const [inputs, outputs] = [widths[i], widths[i + 1]];
-      this.#layers.push(new Dense(inputs, outputs, capacity, heNormal(inputs, inputs * outputs, random), i === 0));
+      this.#layers.push(dense(inputs, outputs, capacity, heNormal(inputs, inputs * outputs, random), i === 0));
       if (i + 2 === widths.length) break;
-      if (batchNorm) this.#layers.push(new BatchNorm(outputs, capacity));
-      this.#layers.push(new Relu(outputs));
+      if (batchNorm) this.#layers.push(batchNormalization(outputs, capacity));
+      this.#layers.push(relu(outputs));
     }
     this.#parameters = this.#layers.flatMap((layer) => layer.parameters);
     this.#classes = widths[widths.length - 1];

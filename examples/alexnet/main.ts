@@ -1,4 +1,4 @@
-// AlexNet: its sizes and parameters, one training step on 227 × 227 pixels, and the memory that it takes (tutorial 001).
+// AlexNet: its sizes and parameters, one training step on 227 × 227 pixels, and the memory it takes (tutorial 001).
 //   npm run example alexnet [-- --quick]
 import {
   conv2d,
@@ -42,7 +42,7 @@ const classifier = (units: number): LayerSpec[] => [
   dense(1000, start),
 ];
 
-// The network up to each stage tells the stage's size.
+// A network of the first stages gives the size after each stage.
 const rows: string[][] = [];
 const sizes: number[] = [];
 let [features, convolutional] = [0, 0];
@@ -69,7 +69,7 @@ using network = new Network({
 console.log(`${network.parameterCount.toLocaleString('en-US')} parameters`);
 if (!quick) check('the parameters are 62,378,344', network.parameterCount === 62_378_344);
 
-// Two images of noise: what counts here is that the network runs.
+// Two images of noise: all that matters here is that the network runs.
 const images = Float32Array.from({ length: 2 * side * side * 3 }, (_, i) => Math.sin(i * i));
 const begin = performance.now();
 const probabilities = network.predict(images);
@@ -89,4 +89,5 @@ const resident = 1024 * process.resourceUsage().maxRSS;
 console.log(
   `parameters, gradients and velocity ${megabytes(modelBytes)}, work ${megabytes(workBytes)}; peak RSS ${megabytes(resident)}`,
 );
-if (!quick) check('the peak RSS is at most 1.2 times that + 150 MB', resident <= 1.2 * (modelBytes + workBytes) + 150e6);
+if (!quick)
+  check('the peak RSS is at most 1.2 times that + 150 MB', resident <= 1.2 * (modelBytes + workBytes) + 150e6);

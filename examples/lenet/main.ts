@@ -1,6 +1,17 @@
-// A convolutional network in the manner of LeNet-5 on the full MNIST.
+// A convolutional network in the style of LeNet-5 on the full MNIST.
 //   npm run example lenet [-- --quick]
-import { Adam, conv2d, dense, exponential, flatten, maxPool2d, Network, progressBar, relu, softmaxCrossEntropy } from 'blasnet';
+import {
+  Adam,
+  conv2d,
+  dense,
+  exponential,
+  flatten,
+  maxPool2d,
+  Network,
+  progressBar,
+  relu,
+  softmaxCrossEntropy,
+} from 'blasnet';
 import { mnist } from 'blasnet/data';
 import { check, quick, seed } from '../support.js';
 

@@ -11,6 +11,7 @@ import {
   flatten,
   halfSquaredError,
   l2,
+  lecunNormal,
   metrics,
   Network,
   type NetworkOptions,
@@ -18,14 +19,13 @@ import {
   relu,
   sigmoid,
   softmaxCrossEntropy,
-  xavierNormal,
 } from 'blasnet';
 import { type Dataset, imageFolder, mnist } from 'blasnet/data';
 import { confusionMatrixPlot } from 'blasnet/report';
 import sharp from 'sharp';
 import { check, mean, outputFolder, present, quick, seed } from '../support.js';
 
-/** Writes images as <label>_<row>.png, the way the tutorial's data are. */
+/** Writes images as <label>_<row>.png, like the tutorial's data. */
 async function writeImages(images: Dataset, folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const raw = { width: 28, height: 28, channels: 1 } as const;
@@ -52,7 +52,7 @@ interface Variant {
   readonly oneHot: boolean;
 }
 const input = [28, 28, 1];
-const weightInitializer = xavierNormal();
+const weightInitializer = lecunNormal();
 const variants: Record<string, Variant> = {
   // Sigmoid units throughout, squared error on one-hot targets.
   tutorial: {
@@ -74,7 +74,7 @@ const variants: Record<string, Variant> = {
     epochs: 20,
     oneHot: true,
   },
-  // Cross-entropy in place of squared error, ReLU, pixels dropped out as well, a decaying rate, and time to use it.
+  // Cross-entropy instead of squared error, ReLU, dropout on the pixels too, a decaying rate, and more epochs.
   better: {
     network: {
       input,
@@ -100,7 +100,10 @@ for (const [name, { network: description, optimizer, epochs, oneHot }] of Object
     if (start === 0) pictures.push(await confusionMatrixPlot(matrix, { title: name }));
   }
   means[name] = mean(accuracies);
-  rows.push([name, ...[means[name], Math.min(...accuracies), Math.max(...accuracies), 0.8727].map((value) => value.toFixed(4))]);
+  rows.push([
+    name,
+    ...[means[name], Math.min(...accuracies), Math.max(...accuracies), 0.8727].map((value) => value.toFixed(4)),
+  ]);
 }
 present('mnist-1000', {
   title: 'A small network on 1000 images',

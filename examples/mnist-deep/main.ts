@@ -1,6 +1,16 @@
 // Two deeper networks on the full MNIST, with batch norm after ReLU and on the logits (tutorial 003).
 //   npm run example mnist-deep [-- --quick]
-import { Adam, batchNorm, dense, type History, inverseTime, Network, relu, type Schedule, softmaxCrossEntropy } from 'blasnet';
+import {
+  Adam,
+  batchNorm,
+  dense,
+  type History,
+  inverseTime,
+  Network,
+  relu,
+  type Schedule,
+  softmaxCrossEntropy,
+} from 'blasnet';
 import { mnist } from 'blasnet/data';
 import { imageGrid, learningCurves } from 'blasnet/report';
 import { check, percent, present, quick, seed } from '../support.js';
@@ -12,8 +22,16 @@ interface Experiment {
   readonly tutorial: { readonly train: number; readonly test: number };
 }
 const experiments: readonly Experiment[] = [
-  { units: [100, 100, 64], learningRate: inverseTime({ initial: 0.01, rate: 1 }), tutorial: { train: 0.9689, test: 0.961 } },
-  { units: [100, 100], learningRate: inverseTime({ initial: 0.001, rate: 0.1 }), tutorial: { train: 0.97142, test: 0.9664 } },
+  {
+    units: [100, 100, 64],
+    learningRate: inverseTime({ initial: 0.01, rate: 1 }),
+    tutorial: { train: 0.9689, test: 0.961 },
+  },
+  {
+    units: [100, 100],
+    learningRate: inverseTime({ initial: 0.001, rate: 0.1 }),
+    tutorial: { train: 0.97142, test: 0.9664 },
+  },
 ];
 
 // Pixels in [−1, 1].
@@ -33,7 +51,9 @@ for (const { units, learningRate, tutorial } of experiments) {
   });
   const optimizer = new Adam({ learningRate, beta2: 0.99, biasCorrection: false, epsilonPlacement: 'inside' });
   const history = await network.fit(train, { optimizer, batchSize: 64, epochs: 3 });
-  const [onTrain, onTest] = [await network.evaluate(train), await network.evaluate(test)].map(({ accuracy = 0 }) => accuracy);
+  const [onTrain, onTest] = [await network.evaluate(train), await network.evaluate(test)].map(
+    ({ accuracy = 0 }) => accuracy,
+  );
   accuracies.push(onTest);
   const name = [784, ...units, 10].join('-');
   histories[name] = history;

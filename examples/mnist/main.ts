@@ -1,4 +1,4 @@
-// Trains a network on the full MNIST (60,000 images) and tells its accuracy on the 10,000 test images.
+// Trains a network on the full MNIST (60,000 images) and reports its accuracy on the 10,000 test images.
 //   npm start                    five epochs
 //   npm start -- --epochs 1      a short run
 //   npm start -- --quick         one epoch on a tenth of the images

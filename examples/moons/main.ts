@@ -1,7 +1,17 @@
 // Two moons by gradient descent, momentum and Adam, with and without decay of the learning rate (tutorial 002).
 //   npm run example moons [-- --quick]
 import { readFileSync } from 'node:fs';
-import { Adam, binaryCrossEntropy, dense, inverseTime, Network, type Optimizer, relu, type Schedule, Sgd } from 'blasnet';
+import {
+  Adam,
+  binaryCrossEntropy,
+  dense,
+  inverseTime,
+  Network,
+  type Optimizer,
+  relu,
+  type Schedule,
+  Sgd,
+} from 'blasnet';
 import { Dataset } from 'blasnet/data';
 import { type Curve, decisionRegions, panelGrid, type ReportSection } from 'blasnet/report';
 import { check, present, quick } from '../support.js';
@@ -9,7 +19,11 @@ import { numpyPermutation } from './numpy-shuffle.js';
 
 /** The tutorial's points, start weights, settings and results. */
 interface Golden {
-  inputs: { x: number[][]; y: number[]; params: Record<'W1' | 'b1' | 'W2' | 'b2' | 'W3' | 'b3', number[] | number[][]> };
+  inputs: {
+    x: number[][];
+    y: number[];
+    params: Record<'W1' | 'b1' | 'W2' | 'b2' | 'W3' | 'b3', number[] | number[][]>;
+  };
   expected: Record<string, { costs_at_epochs_0_1000_etc: number[]; accuracy: number }>;
   tolerance: { other_shuffles_or_float32: Record<string, { cost_atol_any_shuffle: number[]; accuracy_atol: number }> };
 }
@@ -18,7 +32,7 @@ const { inputs, expected, tolerance } = JSON.parse(readFileSync(file, 'utf8')) a
 const points = new Dataset({ features: inputs.x, labels: inputs.y });
 
 const momentum = (learningRate: number | Schedule) => new Sgd({ learningRate, momentum: 0.9, dampening: 0.9 });
-/** initial / (1 + ⌊epoch / interval⌋), applied an epoch late, as the tutorial does: epochs 0 and 1 share the first rate. */
+/** initial / (1 + ⌊epoch / interval⌋), one epoch late as in the tutorial: epochs 0 and 1 share the first rate. */
 function decay(initial: number, interval: number): Schedule {
   const schedule = inverseTime({ initial, rate: 1, interval });
   return ({ step, epoch }) => schedule({ step, epoch: Math.max(0, epoch - 1) });
@@ -33,7 +47,11 @@ const runs: Record<string, { title: string; epochs: number; optimizer: Optimizer
     epochs: 5000,
     optimizer: new Sgd({ learningRate: decay(0.5, 1) }),
   },
-  gd_step: { title: 'gradient descent, 0.01 in steps', epochs: 10000, optimizer: new Sgd({ learningRate: decay(0.01, 1000) }) },
+  gd_step: {
+    title: 'gradient descent, 0.01 in steps',
+    epochs: 10000,
+    optimizer: new Sgd({ learningRate: decay(0.01, 1000) }),
+  },
   momentum_step: { title: 'momentum, 0.01 in steps', epochs: 5000, optimizer: momentum(decay(0.01, 1000)) },
   adam_step: { title: 'Adam, 0.001 in steps', epochs: 5000, optimizer: new Adam({ learningRate: decay(0.001, 1000) }) },
 };
@@ -47,7 +65,7 @@ function newNetwork(): Network {
 }
 
 const orders: Uint16Array[] = [];
-/** One call of `fit` an epoch, on the points in the tutorial's order. */
+/** One call of `fit` per epoch, on the points in the tutorial's order. */
 async function replay(network: Network, optimizer: Optimizer, epochs: number): Promise<number[]> {
   const costs: number[] = [];
   for (let epoch = 0; epoch < epochs; epoch++) {

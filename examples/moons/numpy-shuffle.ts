@@ -1,6 +1,6 @@
 /**
- * The shuffles of NumPy's legacy generator, `numpy.random.seed(seed)` and `numpy.random.permutation(n)`: the tutorial draws the
- * order of each epoch with it. MT19937 (Matsumoto and Nishimura 1998), then Fisher and Yates from the end.
+ * The shuffles of NumPy's legacy generator, `numpy.random.seed(seed)` and `numpy.random.permutation(n)`. The tutorial
+ * draws the order of each epoch with it. MT19937 (Matsumoto and Nishimura 1998), then Fisher and Yates from the end.
  */
 export function numpyPermutation(seed: number, n: number): Uint16Array {
   const word = mersenneTwister(seed);

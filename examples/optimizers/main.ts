@@ -1,4 +1,4 @@
-// Five optimizers on one network, and what holds overfitting back (tutorial 001).
+// Five optimizers on one network, and what prevents overfitting (tutorial 001).
 //   npm run example optimizers [-- --quick]
 import {
   AdaGrad,
@@ -30,8 +30,8 @@ const optimizers: Readonly<Record<string, () => Optimizer>> = {
 };
 
 const networks = [
-  // Test accuracy that the tutorial's program reaches after 2000 batches, in the order of the optimizers. From std 0.01
-  // SGD and momentum are still on the plateau of the start, which AdaGrad is about to leave.
+  // Test accuracy that the tutorial's program reaches after 2000 batches, in the order of the optimizers. From std
+  // 0.01, SGD and momentum are still on the initial plateau, which AdaGrad is about to leave.
   {
     name: 'sigmoid, std 0.01',
     activation: sigmoid,
@@ -76,10 +76,15 @@ for (const { name, activation, weightInitializer, tutorial } of networks) {
     rows.push([`${name}, ${title}`, loss[19].toFixed(3), accuracies[i].toFixed(4), tutorial[i].toFixed(3)]);
   }
   const x = Array.from({ length: 20 }, (_, epoch) => (epoch + 1) * stepsPerEpoch);
-  panels.push({ title: name, curves: Object.entries(histories).map(([title, { loss }]) => ({ name: title, x, y: loss })) });
+  panels.push({
+    title: name,
+    curves: Object.entries(histories).map(([title, { loss }]) => ({ name: title, x, y: loss })),
+  });
   if (quick) check(`${name}: Adam learns faster than SGD`, histories.Adam.loss[19] < histories.SGD.loss[19]);
   else {
-    const within = accuracies.every((accuracy, i) => Math.abs(accuracy - tutorial[i]) <= (tutorial[i] < 0.3 ? 0.05 : 0.03));
+    const within = accuracies.every(
+      (accuracy, i) => Math.abs(accuracy - tutorial[i]) <= (tutorial[i] < 0.3 ? 0.05 : 0.03),
+    );
     check(`${name}: all accuracies are within 0.03 of the tutorial's (0.05 on the plateau)`, within);
   }
 }

@@ -46,7 +46,7 @@ const series: readonly Series[] = [
   },
 ];
 
-/** Six hidden layers on 300 images, which they can learn by heart. */
+/** Six hidden layers on 300 images, which they can memorise. */
 export async function overfitting(images: Dataset, test: Dataset): Promise<ReportSection> {
   const train = images.take(300);
   const panels: Panel[] = [];
@@ -69,7 +69,9 @@ export async function overfitting(images: Dataset, test: Dataset): Promise<Repor
       epochs: 20,
       validation: test,
     });
-    const [onTrain, onTest] = [await network.evaluate(train), await network.evaluate(test)].map(({ accuracy = 0 }) => accuracy);
+    const [onTrain, onTest] = [await network.evaluate(train), await network.evaluate(test)].map(
+      ({ accuracy = 0 }) => accuracy,
+    );
     const weights = network.parameters
       .filter((parameter) => parameter.name.endsWith('.weight'))
       .flatMap(({ value }) => [...value]);
@@ -99,7 +101,10 @@ export async function overfitting(images: Dataset, test: Dataset): Promise<Repor
     check('without help the network learns all 300 by heart', ends.none.onTrain > 0.99 && gap('none') > 0.15);
     check('L2 narrows the gap between train and test', gap('L2 0.1') < gap('none'));
     check('L1 leaves fewer than a tenth of the weights above 0.001', ends['L1 0.005'].small > 0.9);
-    check('dropout, L2 and momentum together test better than nothing', ends['the same, momentum'].onTest > ends.none.onTest);
+    check(
+      'dropout, L2 and momentum together test better than nothing',
+      ends['the same, momentum'].onTest > ends.none.onTest,
+    );
   }
   return {
     heading: 'Overfitting',

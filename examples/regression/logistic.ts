@@ -3,7 +3,7 @@ import { Dataset, standardize } from 'blasnet/data';
 import { numpyPermutation } from '../moons/numpy-shuffle.js';
 import { seed } from '../support.js';
 
-// Hours of study, and whether the exam was passed. The classes overlap, so that the loss has a minimum.
+// Hours of study, and whether the exam was passed. The classes overlap, so the loss has a minimum.
 const hours = [0.5, 0.75, 1, 1.25, 1.5, 1.75, 1.75, 2, 2.25, 2.5, 2.75, 3, 3.25, 3.5, 4, 4.25, 4.5, 4.75, 5, 5.5];
 const passed = [0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1];
 export const { dataset: exam } = standardize(new Dataset({ features: hours, shape: [1], labels: passed }));
@@ -18,11 +18,11 @@ export interface Descent {
   readonly name: string;
   /** Weight and bias at the start and after each step. */
   readonly path: (readonly [weight: number, bias: number])[];
-  /** Of all points, at the end. */
+  /** Over all points, at the end. */
   readonly loss: number;
 }
 
-/** Goes down with batches of `batchSize` points, in a new order each epoch. */
+/** Descends with batches of `batchSize` points, in a new order each epoch. */
 export async function descend(name: string, batchSize: number, epochs: number, learningRate: number): Promise<Descent> {
   using network = logisticRegression();
   const [weight, bias] = network.parameters.map((parameter) => parameter.value);
@@ -39,7 +39,7 @@ export async function descend(name: string, batchSize: number, epochs: number, l
   return { name, path, loss: (await network.evaluate(exam)).loss };
 }
 
-/** The mean loss of all points where the network has this weight and bias. */
+/** The mean loss over all points at this weight and bias. */
 export function lossAt(network: Network, weight: number, bias: number): number {
   network.parameters[0].value[0] = weight;
   network.parameters[1].value[0] = bias;

@@ -1,4 +1,4 @@
-// A curve through ten points, plain, with dropout and with batch norm; logistic regression by three kinds of descent (tutorial 004).
+// A curve through ten points, and logistic regression by three kinds of descent (tutorial 004).
 //   npm run example regression [-- --quick]
 import { Adam, batchNorm, dense, dropout, type LayerSpec, meanSquaredError, Network, normal, sigmoid } from 'blasnet';
 import { Dataset } from 'blasnet/data';
@@ -14,7 +14,11 @@ const start = { weightInitializer: normal({ std: 0.1 }), biasInitializer: normal
 const hidden: Record<string, (units: number) => LayerSpec[]> = {
   plain: (units) => [dense(units, start), sigmoid()],
   dropout: (units) => [dense(units, start), sigmoid(), dropout(0.2)],
-  'batch norm': (units) => [dense(units, { ...start, bias: false }), batchNorm({ epsilon: 1e-3, momentum: 0.99 }), sigmoid()],
+  'batch norm': (units) => [
+    dense(units, { ...start, bias: false }),
+    batchNorm({ epsilon: 1e-3, momentum: 0.99 }),
+    sigmoid(),
+  ],
 };
 
 const grid = Float32Array.from({ length: 100 }, (_, i) => -5 + (10 * i) / 99);
@@ -50,7 +54,11 @@ const kinds = [
   await descend('full batch', exam.length, quick ? 100 : 400, 0.5),
 ];
 using surface = logisticRegression();
-const paths = kinds.map(({ name, path }) => ({ name, x: path.map(([weight]) => weight), y: path.map(([, bias]) => bias) }));
+const paths = kinds.map(({ name, path }) => ({
+  name,
+  x: path.map(([weight]) => weight),
+  y: path.map(([, bias]) => bias),
+}));
 
 present('regression', {
   title: 'Regression',
@@ -68,7 +76,10 @@ present('regression', {
         columns: ['', 'steps', 'loss'],
         rows: kinds.map(({ name, path, loss }) => [name, path.length - 1, loss.toFixed(4)]),
       },
-      svg: await lossSurface((weight, bias) => lossAt(surface, weight, bias), paths, { xTitle: 'weight', yTitle: 'bias' }),
+      svg: await lossSurface((weight, bias) => lossAt(surface, weight, bias), paths, {
+        xTitle: 'weight',
+        yTitle: 'bias',
+      }),
     },
   ],
 });

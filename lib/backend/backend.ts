@@ -1,10 +1,9 @@
-import type { Program } from '../program/compile.js';
-import type { Feed } from '../program/instructions.js';
-import type { KernelName } from '../program/signatures.js';
+import type { KernelName } from '../kernels/table.js';
+import type { Program, Threading } from '../program/compile.js';
 
 export type BackendName = 'native' | 'typescript';
 
-/** The blocks of memory that a program's tensors lie in; all are views of SharedArrayBuffers. */
+/** The blocks of memory that hold a program's tensors; all are views of SharedArrayBuffers. */
 export interface Memory {
   readonly parameter: Float32Array;
   readonly gradient: Float32Array;
@@ -12,46 +11,63 @@ export interface Memory {
   readonly moment: Float32Array;
   readonly work: Float32Array;
   readonly metric: Float64Array;
+  readonly accumulated: Float32Array;
 }
 
 export type FeedArray = Float32Array | Int32Array | Uint8Array;
 
+/** The data that a run supplies for one of a program's feeds. */
+export interface Feed {
+  readonly values: FeedArray;
+  /** The values stand for value * scale + offset, if the program asks for it. */
+  readonly scale?: number;
+  readonly offset?: number;
+}
+
 /**
- * Where the rows of an epoch come from: as they lie, a fresh permutation each epoch, or each drawn from all of them.
- * The position in this list is the number that the native backend reads.
+ * How the rows of an epoch are chosen: in dataset order, as a new permutation each epoch, or drawn with replacement.
+ * The native backend reads the position in this list.
  */
 export const samplings = ['inOrder', 'shuffle', 'withReplacement'] as const;
 export type Sampling = (typeof samplings)[number];
 
-/** One run of a program over a dataset: `epochs` passes of ⌈drawn / batchSize⌉ steps, the last batch short. */
+/**
+ * One run of a program over a dataset: `epochs` passes of `batches` steps of `batchSize` rows each. The last step of a
+ * pass takes the remaining rows. lib/runtime/batches.ts computes these numbers.
+ */
 export interface RunRequest {
   readonly rows: number;
-  /** Rows that an epoch takes: all of them, once each, unless they are drawn with replacement. */
+  /** Rows per epoch: all, fewer if `batches` is given, or any number with replacement. */
   readonly drawn: number;
   readonly batchSize: number;
+  /** Default: enough for all rows, with a short last batch. */
+  readonly batches?: number;
   readonly epochs: number;
   readonly sampling: Sampling;
-  /** Of the network: key of what the sampling draws. */
+  /** The network's seed: random key of the sampling. */
   readonly seed: number;
-  /** Number of the first epoch, counter of what the sampling draws. */
+  /** Index of the first epoch: random counter of the sampling. */
   readonly epoch: number;
-  /** Training steps made before, counter of the random masks. */
+  /** Training steps before this run: counter of the random masks. */
   readonly step: number;
-  /** Features are fed as value * scale + offset. */
-  readonly scale: number;
-  readonly offset: number;
-  readonly feeds: Readonly<Partial<Record<Feed, FeedArray>>>;
-  /** The optimizer's numbers, `program.scalarCount` a step. */
+  /** By name in the program's feed table; some may be missing. */
+  readonly feeds: Readonly<Record<string, Feed | undefined>>;
+  /** `program.scalarCount` per step. */
   readonly scalars: Float64Array;
-  /** Receives mean loss and hits of each step, in turn; null when nobody asks. Shared memory for asynchronous runs. */
+  /**
+   * Receives the totals of each step in turn, mean loss and hits; null if not needed. Shared memory for asynchronous
+   * runs.
+   */
   readonly report: Float64Array | null;
-  /** Receives, added up, the seconds of each instruction and the waiting before it; null when nobody asks. Shared memory. */
+  /**
+   * Receives the accumulated seconds of each instruction and of the wait before it; null if not needed. Shared memory.
+   */
   readonly profile?: Float64Array | null;
-  /** Threads to run on, 1 for this one alone. */
+  /** Threads to run on; 1 for only the calling thread. */
   readonly threads: number;
 }
 
-/** Shared with a running run: word 0 set to 1 asks it to stop, word 1 counts finished steps. */
+/** Shared with an active run: setting word 0 to 1 requests a stop, word 1 counts finished steps. */
 export type Control = Int32Array;
 export const control = { cancel: 0, steps: 1, length: 16 } as const;
 
@@ -60,9 +76,9 @@ export const statuses = ['done', 'cancelled', 'nonFinite'] as const;
 export interface RunResult {
   /** `nonFinite`: stopped before the update of a step whose mean loss was not finite. */
   readonly status: (typeof statuses)[number];
-  /** Whole steps made. */
+  /** Completed steps. */
   readonly steps: number;
-  /** Of the run alone, in seconds. */
+  /** Duration of the run itself. */
   readonly seconds: number;
 }
 
@@ -76,17 +92,22 @@ export interface BackendInfo {
   readonly backend: BackendName;
   /** Why this backend was chosen. */
   readonly reason: string;
-  /** Threads that a run may use. */
+  /** Maximum number of threads of a run. */
   readonly threads: number;
-  /** Native only: CPU features found, such as 'avx2'. */
+  /**
+   * Source of that number: BLASNET_THREADS, the processors available to the process, or the container's CPU quota
+   * (cgroup v1 and v2).
+   */
+  readonly threadsReason: string;
+  /** Native only: detected CPU features, such as 'avx2'. */
   readonly cpuFeatures: readonly string[];
   /** Kernel set in use and why. */
   readonly simd: { readonly set: string; readonly available: readonly string[]; readonly reason: string };
-  /** BLAS in use; for TypeScript our own loops. */
+  /** BLAS in use; for TypeScript, the backend's own loops. */
   readonly blas: { readonly name: string; readonly core: string; readonly config: string; readonly threads: number };
   /** File of the native addon. */
   readonly addon: string | undefined;
-  /** Native only: files that are preferred to it, each with why it was not loaded. */
+  /** Native only: files with higher priority that failed to load, each with the reason. */
   readonly passedOver: readonly string[];
 }
 
@@ -95,14 +116,13 @@ export type KernelArguments = readonly (FeedArray | Float64Array | number | null
 
 export interface Backend {
   readonly name: BackendName;
+  /** Undefined if the backend runs programs on one thread. */
+  readonly threading?: Threading;
   load(program: Program, memory: Memory): Executable;
   callKernel(kernel: KernelName, args: KernelArguments): void;
-  /** Makes all calls in turn, `times` times over, in one crossing; returns the seconds. */
+  /** Makes all calls in order, `times` times, in one call into the backend; returns the seconds. */
   repeatKernels(calls: readonly (readonly [kernel: KernelName, args: KernelArguments])[], times: number): number;
-  /**
-   * Tells the garbage collector of a block's bytes, which JavaScript engines don't count for shared memory, and returns how
-   * many to skip from its start to a 64-byte boundary of memory.
-   */
+  /** Prepares a block for use; returns the number of bytes to skip to a 64-byte boundary. */
   adopt(buffer: SharedArrayBuffer): number;
   info(): Omit<BackendInfo, 'reason'>;
 }

@@ -1,14 +1,14 @@
-import { checkChoice } from '../checks.js';
+import { checkArity, checkChoice } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Backend, BackendInfo, BackendName } from './backend.js';
 import { createNativeBackend } from './native/index.js';
 import { typescriptBackend } from './typescript/index.js';
 
-/** The native backend of this environment, or why there is none; tried once. */
+/** The native backend of this environment, or the reason why there is none. Loading is tried once. */
 let native: { backend: Backend } | { error: BlasnetError } | undefined;
 let warned = false;
 
-/** The native backend, or the error that says why it can't be had. */
+/** The native backend, or the error that explains why it is unavailable. */
 export function tryNative(): { backend: Backend } | { error: BlasnetError } {
   if (native === undefined) {
     try {
@@ -30,13 +30,16 @@ export interface Selection {
   readonly reason: string;
 }
 
-/** Resolves a backend's name; `auto` falls back to TypeScript with one warning that says what to do. */
+/** Resolves a backend name. `auto` falls back to TypeScript, with one warning that suggests a fix. */
 export function selectBackend(name: 'auto' | BackendName = 'auto'): Selection {
   checkChoice('backend', name, ['auto', 'native', 'typescript']);
   if (name === 'typescript') return { backend: typescriptBackend, reason: 'asked for by the caller' };
   const result = tryNative();
   if ('backend' in result) {
-    return { backend: result.backend, reason: name === 'native' ? 'asked for by the caller' : 'the native addon loaded' };
+    return {
+      backend: result.backend,
+      reason: name === 'native' ? 'asked for by the caller' : 'the native addon loaded',
+    };
   }
   if (name === 'native') throw result.error;
   if (!warned) {
@@ -49,8 +52,9 @@ export function selectBackend(name: 'auto' | BackendName = 'auto'): Selection {
   return { backend: typescriptBackend, reason: result.error.message };
 }
 
-/** Which backend `auto` (or the one named) gives here and why, with CPU features, BLAS, kernel set and threads. */
+/** Which backend `auto` (or the given name) selects here and why, with CPU features, BLAS, kernel set and threads. */
 export function backendInfo(name: 'auto' | BackendName = 'auto'): BackendInfo {
+  checkArity('backendInfo', arguments, 1);
   const { backend, reason } = selectBackend(name);
   return { ...backend.info(), reason };
 }

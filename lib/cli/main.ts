@@ -16,14 +16,14 @@ const help = `Usage: blasnet <command>
   --help          this text
   --version       blasnet's version`;
 
-/** The lines of `info`, as pairs of a heading and what is said under it. */
+/** The lines of `info`: pairs of a heading and its text. */
 function describe(): string {
   const info = backendInfo(native.available ? 'native' : 'typescript');
   const reason = native.available ? '' : native.reason;
   const lines: [string, string][] = [
     ['blasnet', `${version}, Node.js ${process.versions.node}, ${process.platform}-${process.arch}`],
     ['backend', reason === '' ? info.backend : `${info.backend}, because ${reason}`],
-    ['threads', String(info.threads)],
+    ['threads', `${info.threads}: ${info.threadsReason}`],
     ['CPU', info.cpuFeatures.join(' ')],
     ['kernels', `${info.simd.set}: ${info.simd.reason} (available: ${info.simd.available.join(', ')})`],
     ['BLAS', `${info.blas.name}, ${info.blas.core}, threads: ${info.blas.threads} (${info.blas.config})`],
@@ -49,7 +49,9 @@ function refuse(message: string): number {
 }
 
 function main([command, ...rest]: readonly string[]): number {
-  const unknown = rest.find((word) => command !== 'build' || !/^--(force|openblas=(static|dynamic)|openblas-lib=.+)$/.test(word));
+  const unknown = rest.find(
+    (word) => command !== 'build' || !/^--(force|openblas=(static|dynamic)|openblas-lib=.+)$/.test(word),
+  );
   if (unknown !== undefined) return refuse(`unexpected after ${command}: '${unknown}'`);
   switch (command) {
     case 'info':

@@ -1,29 +1,62 @@
-import { checkInteger, checkNumber, checkOptions, checkShape, invalid } from '../checks.js';
+import { types } from 'node:util';
+import { checkArity, checkInteger, checkNumber, checkOptions, checkShape, invalid, isPlain } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import type { IntegerArray, NestedNumbers, Shape, TypedArray } from '../types.js';
+import {
+  type Block,
+  isIntegerArray,
+  readNumbers,
+  readSharedFeatures,
+  readSharedFloats,
+  readSharedLabels,
+} from '../numbers.js';
+import { sharedBytes, sharedFloats, sharedIntegers } from '../shared-memory.js';
+import type { FeatureColumn, IntegerArray, NestedNumbers, Shape, TargetColumn, TypedArray } from '../types.js';
 import { oneHot } from './one-hot.js';
-import { type Block, sharedBytes, sharedFloats, sharedIntegers, toFeatures, toFloats, toLabels } from './storage.js';
+
+/** One of several inputs: its numbers, or an object with their shape, scale and offset. */
+export type FeatureOptions =
+  | TypedArray
+  | NestedNumbers
+  | {
+      /** Rows × product(shape) numbers. */
+      values: TypedArray | NestedNumbers;
+      /** Shape of one sample. */
+      shape?: Shape | undefined;
+      scale?: number | undefined;
+      offset?: number | undefined;
+    };
+
+/** What one of several outputs should be: one integer a row for labels, else rows of targets. */
+export type TargetOptions = TypedArray | NestedNumbers;
 
 export interface DatasetOptions {
-  /** Rows × product(shape) numbers, row-major. Bytes stay bytes; all but bytes and Float32Array becomes float32. */
-  features: TypedArray | NestedNumbers;
-  /** One sample's shape, channels last. Default: what nesting gives, else `[features.length / rows]`. */
+  /**
+   * Rows × product(shape) numbers, row-major. Bytes stay bytes; everything else becomes float32. For a network with
+   * several inputs: an object of these by the inputs' names.
+   */
+  features: TypedArray | NestedNumbers | Readonly<Record<string, FeatureOptions>>;
+  /** Shape of one sample, channels last. Default: from nested arrays, else `[features.length / rows]`. */
   shape?: Shape | undefined;
-  /** Class index of each row. */
+  /** Class index per row. */
   labels?: IntegerArray | readonly number[] | undefined;
-  /** Rows × product(targetShape) numbers: one-hot or probability rows, or values to regress on. */
-  targets?: TypedArray | NestedNumbers | undefined;
-  /** One target's shape. Default: what nesting gives, else `[targets.length / rows]`. */
+  /**
+   * Rows × product(targetShape) numbers: one-hot or probability rows, or regression values. For a network with several
+   * outputs: an object of targets, or labels (integers, one a row), by the outputs' names.
+   */
+  targets?: TypedArray | NestedNumbers | Readonly<Record<string, TargetOptions>> | undefined;
+  /** Weight of each row in the losses, ≥ 0; for a network with several outputs also by the outputs' names. */
+  sampleWeights?: TypedArray | readonly number[] | Readonly<Record<string, TypedArray | readonly number[]>> | undefined;
+  /** Shape of one target. Default: from nested arrays, else `[targets.length / rows]`. */
   targetShape?: Shape | undefined;
   /** Number of classes. Default: the number of `labelNames`, else the largest label + 1. */
   classes?: number | undefined;
-  /** The network sees `feature * scale + offset`. Default 1, for bytes too. */
+  /** The network sees `feature * scale + offset`. Default 1, also for bytes. */
   scale?: number | undefined;
   /** Default 0. */
   offset?: number | undefined;
-  /** What to call the dataset in messages. */
+  /** Name of the dataset in messages. */
   name?: string | undefined;
-  /** What the classes are called, in the order of their indices. */
+  /** Class names, in the order of the class indices. */
   labelNames?: readonly string[] | undefined;
 }
 
@@ -33,6 +66,7 @@ const OPTIONS: readonly (keyof DatasetOptions)[] = [
   'labels',
   'targets',
   'targetShape',
+  'sampleWeights',
   'classes',
   'scale',
   'offset',
@@ -40,49 +74,62 @@ const OPTIONS: readonly (keyof DatasetOptions)[] = [
   'labelNames',
 ];
 
-/** Rows narrower than this are copied by a loop, as a view for each row would cost more than the copy. */
+/** Narrower rows are copied in a loop, as creating a view per row would cost more than the copy. */
 const NARROW = 48;
 
+/** Maximum number of classes for `classCounts`. */
+const MOST_COUNTED = 2 ** 24;
+
 /**
- * Samples in shared memory, with class labels or targets or neither (for prediction only).
+ * Samples in shared memory, with class labels, with targets, or with neither (for prediction only).
  *
- * Data over a SharedArrayBuffer is used as it is: writing there changes the dataset. Data over an ordinary ArrayBuffer,
- * and plain arrays, are copied once. `features` is a Uint8Array (from a Uint8Array, Buffer or Uint8ClampedArray) or a
- * Float32Array (from anything else; numbers are rounded to float32). A dataset of zero rows is legal; training refuses it.
+ * Data in a SharedArrayBuffer is used without a copy: writing to it changes the dataset. Data in an ordinary
+ * ArrayBuffer and plain arrays are copied once. `features` is a Uint8Array (from a Uint8Array, Buffer or
+ * Uint8ClampedArray) or a Float32Array (from anything else; numbers are rounded to float32). A dataset may have zero
+ * rows; training rejects it.
  *
- * The constructor throws `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SHAPE_MISMATCH` (lengths that don't fit each other),
+ * The constructor throws `UNKNOWN_OPTION`, `INVALID_ARGUMENT`, `SHAPE_MISMATCH` (inconsistent lengths),
  * `LABEL_OUT_OF_RANGE` (naming the row), `DETACHED_BUFFER`, `RESIZABLE_BUFFER` and `OUT_OF_MEMORY`.
  */
 export class Dataset {
   /** Number of rows. */
   readonly length: number;
-  /** One sample's shape. */
+  /** Shape of one sample. */
   readonly shape: Shape;
-  /** Numbers in one sample: the product of `shape`. */
+  /** Numbers per sample: the product of `shape`. */
   readonly featureCount: number;
   /** Rows × featureCount numbers as stored, before `scale` and `offset`. */
   readonly features: Uint8Array | Float32Array;
   readonly scale: number;
   readonly offset: number;
-  /** One class index a row. */
+  /** Class index per row. */
   readonly labels: Int32Array | undefined;
   /** Rows × outputs numbers. */
   readonly targets: Float32Array | undefined;
-  /** One target's shape; undefined without targets. */
+  /** Shape of one target; undefined without targets. */
   readonly targetShape: Shape | undefined;
-  /** Numbers in one target; 0 without targets. */
+  /** Numbers per target; 0 without targets. */
   readonly outputs: number;
-  /** Number of classes; undefined where neither labels nor the options tell. */
+  /** Number of classes; undefined if neither labels nor options define it. */
   readonly classes: number | undefined;
   readonly labelNames: readonly string[] | undefined;
   readonly name: string | undefined;
+  /** Several inputs by name; `features`, `shape`, `scale` and `offset` are then those of the first. */
+  readonly inputs: Readonly<Record<string, FeatureColumn>> | undefined;
+  /** What several outputs should be, by name. */
+  readonly goals: Readonly<Record<string, TargetColumn>> | undefined;
+  /** Weight of each row: for all outputs, or by output. */
+  readonly sampleWeights: Float32Array | Readonly<Record<string, Float32Array>> | undefined;
 
   constructor(options: DatasetOptions) {
+    checkArity('Dataset', arguments, 1);
     if (options === undefined) throw invalid('options', 'an object with features', options);
     checkOptions('Dataset', options, OPTIONS);
-    const { name, labelNames, labels, targets } = options;
+    const { name, labelNames, labels } = options;
     if (name !== undefined && typeof name !== 'string') throw invalid('name', 'a string', name);
-    if (labels !== undefined && targets !== undefined) {
+    const byName = isPlain(options.targets) && !Array.isArray(options.targets) ? options.targets : undefined;
+    const targets = byName === undefined ? (options.targets as TypedArray | NestedNumbers | undefined) : undefined;
+    if (labels !== undefined && options.targets !== undefined) {
       throw new BlasnetError('INVALID_ARGUMENT', 'labels, targets: expected one of them or neither, got both');
     }
     if (options.targetShape !== undefined && targets === undefined) {
@@ -90,29 +137,33 @@ export class Dataset {
     }
     this.name = name;
     this.labelNames = checkNames(labelNames);
-    this.scale = checkNumber('scale', options.scale ?? 1);
-    this.offset = checkNumber('offset', options.offset ?? 0);
-
     const classes = options.classes ?? this.labelNames?.length;
     if (classes !== undefined) checkInteger('classes', classes, { min: 0, max: 2 ** 31 - 1 });
-    this.labels = labels === undefined ? undefined : toLabels('labels', labels, classes);
+    this.labels = labels === undefined ? undefined : readSharedLabels('labels', labels, classes);
     this.classes = classes ?? (this.labels && largest(this.labels) + 1);
 
-    const features = toFeatures('features', options.features);
-    const shape = options.shape === undefined ? undefined : checkShape('shape', options.shape);
-    const goals = targets === undefined ? undefined : toFloats('targets', targets);
+    const goals = targets === undefined ? undefined : readSharedFloats('targets', targets);
     const targetShape = options.targetShape === undefined ? undefined : checkShape('targetShape', options.targetShape);
-    // Targets of known shape tell the number of rows; flat ones without a shape are divided by it.
-    let aims = goals && (targetShape || goals.shape.length > 1) ? divide('targets', goals, targetShape, undefined) : undefined;
-    const samples = divide('features', features, shape, this.labels?.length ?? aims?.rows);
+    // Targets of known shape determine the number of rows; flat targets without a shape are divided by the number of
+    // rows.
+    let aims =
+      goals && (targetShape || goals.shape.length > 1) ? divide('targets', goals, targetShape, undefined) : undefined;
+    const outputs = byName && readColumns('targets', byName, readTarget);
+    const known = this.labels?.length ?? aims?.rows ?? knownRows(outputs);
+    const samples = readSamples(options, known);
     if (goals) aims ??= divide('targets', goals, undefined, samples.rows);
-    this.features = features.data;
+    this.features = samples.first.features;
+    this.scale = samples.first.scale;
+    this.offset = samples.first.offset;
+    this.shape = samples.first.shape;
+    this.inputs = samples.inputs;
     this.length = samples.rows;
-    this.shape = Object.freeze(samples.shape);
     this.featureCount = product(this.shape);
     this.targets = goals?.data;
     this.targetShape = aims && Object.freeze(aims.shape);
     this.outputs = this.targetShape ? product(this.targetShape) : 0;
+    this.goals = outputs && finishTargets(outputs, this.length);
+    this.sampleWeights = readWeights(options.sampleWeights, this.length);
 
     if (this.labels && this.labels.length !== this.length) {
       throw mismatch(`labels: expected one for each of the ${this.length} rows of features, got ${this.labels.length}`);
@@ -124,13 +175,19 @@ export class Dataset {
       throw mismatch(`classes: expected the ${this.outputs} numbers of a target, got ${this.classes}`);
     }
     if (this.labelNames && this.labelNames.length !== this.classes) {
-      throw mismatch(`labelNames: expected a name for each of the ${this.classes} classes, got ${this.labelNames.length}`);
+      throw mismatch(
+        `labelNames: expected a name for each of the ${this.classes} classes, got ${this.labelNames.length}`,
+      );
     }
     Object.freeze(this);
   }
 
-  /** The network's view of row `index`: Float32Array of `featureCount`, scaled and offset. Throws `INVALID_ARGUMENT`. */
+  /**
+   * Row `index` as the network sees it: Float32Array of `featureCount` numbers, scaled and offset. Throws
+   * `INVALID_ARGUMENT`.
+   */
   row(index: number): Float32Array {
+    checkArity('row', arguments, 1);
     checkInteger('index', index, { min: 0, below: this.length });
     const { featureCount, features } = this;
     const scale = Math.fround(this.scale);
@@ -142,65 +199,263 @@ export class Dataset {
     return out;
   }
 
-  /** Rows `begin` up to, not including, `end` (default: all that follow), over the same storage. Throws `INVALID_ARGUMENT`. */
+  /**
+   * Rows from `begin` to `end` (exclusive; default: the number of rows), sharing storage. Throws `INVALID_ARGUMENT`.
+   */
   slice(begin: number, end: number = this.length): Dataset {
+    checkArity('slice', arguments, 2);
     checkInteger('begin', begin, { min: 0, max: this.length });
     checkInteger('end', end, { min: begin, max: this.length });
     return this.#with({
       features: this.features.subarray(begin * this.featureCount, end * this.featureCount),
       labels: this.labels?.subarray(begin, end),
       targets: this.targets?.subarray(begin * this.outputs, end * this.outputs),
+      ...this.#columns(
+        <T extends Column>(column: T, width: number) => column.subarray(begin * width, end * width) as T,
+      ),
     });
   }
 
-  /** The first `count` rows, over the same storage. Throws `INVALID_ARGUMENT` where there are fewer. */
+  /** The first `count` rows, sharing storage. Throws `INVALID_ARGUMENT` if there are fewer. */
   take(count: number): Dataset {
+    checkArity('take', arguments, 1);
     checkInteger('count', count, { min: 0, max: this.length });
     return this.slice(0, count);
   }
 
-  /** A copy of the rows at `indices`, in that order; a row may come more than once. Throws `INVALID_ARGUMENT`. */
+  /** A copy of the rows at `indices`, in that order; rows may be repeated. Throws `INVALID_ARGUMENT`. */
   subset(indices: IntegerArray | readonly number[]): Dataset {
-    if (!Array.isArray(indices) && !ArrayBuffer.isView(indices)) throw invalid('indices', 'a list of row numbers', indices);
-    for (let i = 0; i < indices.length; i++) checkInteger(`indices[${i}]`, indices[i], { min: 0, below: this.length });
-    const count = indices.length * this.featureCount;
-    const features = this.features instanceof Float32Array ? sharedFloats(count) : sharedBytes(count);
+    checkArity('subset', arguments, 1);
+    const rows = readRows(indices, this.length);
+    const pick = <T extends Column>(column: T, width: number) =>
+      gather(allocate(column, rows.length * width), column, rows, width) as T;
     return this.#with({
-      features: gather(features, this.features, indices, this.featureCount),
-      labels: this.labels && gather(sharedIntegers(indices.length), this.labels, indices, 1),
-      targets: this.targets && gather(sharedFloats(indices.length * this.outputs), this.targets, indices, this.outputs),
+      features: pick(this.features, this.featureCount),
+      labels: this.labels && pick(this.labels, 1),
+      targets: this.targets && pick(this.targets, this.outputs),
+      ...this.#columns(pick),
     });
   }
 
-  /** The same storage under another `scale` and `offset` (default 0). Throws `INVALID_ARGUMENT`. */
+  /** A dataset on the same storage with a different `scale` and `offset` (default 0). Throws `INVALID_ARGUMENT`. */
   withScale(scale: number, offset = 0): Dataset {
+    checkArity('withScale', arguments, 2);
     checkNumber('scale', scale);
+    if (this.inputs !== undefined)
+      throw new BlasnetError('INVALID_ARGUMENT', 'withScale: the columns of several inputs have their own scales');
     return this.#with({ scale, offset });
   }
 
-  /** Number of rows of each class: `classes` numbers. Throws `INVALID_ARGUMENT` without labels. */
+  /**
+   * Number of rows per class: `classes` numbers. Throws `INVALID_ARGUMENT` without labels and above 16,777,216 classes
+   * (labels are class numbers counted from 0, not IDs).
+   */
   classCounts(): number[] {
-    const counts = new Array<number>(this.classes ?? 0).fill(0);
-    for (const label of this.#needLabels('classCounts')) counts[label]++;
+    checkArity('classCounts', arguments, 0);
+    const labels = this.#needLabels('classCounts');
+    const classes = checkInteger('classCounts: classes', this.classes ?? 0, { min: 0, max: MOST_COUNTED });
+    const counts = new Array<number>(classes).fill(0);
+    for (const label of labels) counts[label]++;
     return counts;
   }
 
-  /** The same features with one-hot targets, rows × `classes`, in place of labels. Throws `INVALID_ARGUMENT` without labels. */
+  /**
+   * A dataset with the same features and one-hot targets, rows × `classes`, instead of labels. Throws
+   * `INVALID_ARGUMENT` without labels.
+   */
   oneHot(): Dataset {
+    checkArity('oneHot', arguments, 0);
     const labels = this.#needLabels('oneHot');
     if (!this.classes) throw invalid('classes', 'at least one class', this.classes);
     return this.#with({ labels: undefined, targets: oneHot(labels, this.classes), targetShape: [this.classes] });
   }
 
   #needLabels(method: string): Int32Array {
-    if (!this.labels) throw new BlasnetError('INVALID_ARGUMENT', `${method}: expected a dataset with labels, got one without`);
+    if (!this.labels)
+      throw new BlasnetError('INVALID_ARGUMENT', `${method}: expected a dataset with labels, got one without`);
     return this.labels;
+  }
+
+  /** The columns by name and the weights, changed by `change`, as options; the others are left out. */
+  #columns(change: <T extends Column>(column: T, width: number) => T): Partial<DatasetOptions> {
+    const { inputs, goals, sampleWeights, length } = this;
+    const weigh = (weights: Float32Array) => change(weights, 1);
+    const width = (column: Column) => (length === 0 ? 0 : column.length / length);
+    return {
+      ...(inputs && {
+        features: each(inputs, ({ features, ...rest }) => ({
+          ...rest,
+          values: change(features, product(rest.shape)),
+        })),
+        shape: undefined,
+      }),
+      ...(goals && {
+        targets: each(goals, ({ labels, targets }) => {
+          const column = (labels ?? targets) as Int32Array | Float32Array;
+          return change(column, width(column));
+        }),
+      }),
+      ...(sampleWeights && {
+        sampleWeights: types.isFloat32Array(sampleWeights) ? weigh(sampleWeights) : each(sampleWeights, weigh),
+      }),
+    };
   }
 
   #with(changes: Partial<DatasetOptions>): Dataset {
     const { features, shape, labels, targets, targetShape, classes, scale, offset, name, labelNames } = this;
-    return new Dataset({ features, shape, labels, targets, targetShape, classes, scale, offset, name, labelNames, ...changes });
+    const own = { features, shape, labels, targets, targetShape, classes, scale, offset, name, labelNames };
+    // Columns by name have their own shapes and scales.
+    const columns = this.#columns(<T extends Column>(column: T) => column);
+    const all: DatasetOptions = { ...own, ...columns, ...changes };
+    if (this.inputs !== undefined) for (const option of ['shape', 'scale', 'offset'] as const) all[option] = undefined;
+    return new Dataset(all);
   }
+}
+
+type Column = Uint8Array | Int32Array | Float32Array;
+
+/** Shared memory for a column of the type of `like`. */
+function allocate<T extends Column>(like: T, length: number): T {
+  if (types.isFloat32Array(like)) return sharedFloats(length) as T;
+  return (types.isInt32Array(like) ? sharedIntegers(length) : sharedBytes(length)) as T;
+}
+
+function each<T, U>(columns: Readonly<Record<string, T>>, change: (column: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, change(column)]));
+}
+
+/** Reads columns by name. */
+function readColumns<T>(
+  label: string,
+  columns: object,
+  read: (label: string, value: unknown) => T,
+): ReadonlyMap<string, T> {
+  const entries = Object.entries(columns);
+  if (entries.length === 0) throw invalid(label, 'at least one column', columns);
+  return new Map(entries.map(([name, value]) => [name, read(`${label}.${name}`, value)]));
+}
+
+/** A column of numbers with, if known, the shape of a row. */
+interface Numbers<T> {
+  readonly block: Block<T>;
+  readonly shape: number[] | undefined;
+  readonly scale: number;
+  readonly offset: number;
+}
+
+function readFeature(label: string, given: unknown): Numbers<Uint8Array | Float32Array> {
+  const record = isPlain(given) && !Array.isArray(given);
+  const known = ['values', 'shape', 'scale', 'offset'];
+  const options = record ? checkOptions<Record<string, unknown>>(label, given as Record<string, unknown>, known) : {};
+  const { values = record ? undefined : given, shape, scale = 1, offset = 0 } = options;
+  return {
+    block: readSharedFeatures(label, values),
+    shape: shape === undefined ? undefined : checkShape(`${label}: shape`, shape),
+    scale: checkNumber(`${label}: scale`, scale),
+    offset: checkNumber(`${label}: offset`, offset),
+  };
+}
+
+/** The rows of a column, if they are known without the other columns. */
+function ownRows(label: string, { block, shape }: Pick<Numbers<unknown>, 'block' | 'shape'>): number | undefined {
+  return shape !== undefined || block.shape.length > 1 ? divide(label, block, shape, undefined).rows : undefined;
+}
+
+/** Splits features into rows; `rows` is their number if it is known from the targets. */
+function readSamples(options: DatasetOptions, rows: number | undefined) {
+  const { features, shape, scale, offset } = options;
+  if (!isPlain(features) || Array.isArray(features)) {
+    const column = {
+      block: readSharedFeatures('features', features),
+      shape: shape === undefined ? undefined : checkShape('shape', shape),
+      scale: checkNumber('scale', scale ?? 1),
+      offset: checkNumber('offset', offset ?? 0),
+    };
+    const first = finishFeature('features', column, rows);
+    return { first: first.column, rows: first.rows, inputs: undefined };
+  }
+  for (const option of ['shape', 'scale', 'offset'] as const) {
+    if (options[option] !== undefined)
+      throw invalid(
+        option,
+        'none: with several inputs it belongs to the column, { values, shape, scale, offset }',
+        option,
+      );
+  }
+  const columns = readColumns('features', features, readFeature);
+  const known = [...columns]
+    .map(([name, column]) => ownRows(`features.${name}`, column))
+    .find((own) => own !== undefined);
+  const count = rows ?? known;
+  const read = [...columns].map(([name, column]) => [name, finishFeature(`features.${name}`, column, count)] as const);
+  const [[firstName, first]] = read;
+  for (const [name, column] of read) {
+    if (column.rows !== first.rows)
+      throw mismatch(`features.${name}: expected ${first.rows} rows, as features.${firstName} has, got ${column.rows}`);
+  }
+  const inputs = Object.freeze(Object.fromEntries(read.map(([name, { column }]) => [name, column])));
+  return { first: first.column, rows: first.rows, inputs };
+}
+
+function finishFeature(label: string, numbers: Numbers<Uint8Array | Float32Array>, rows: number | undefined) {
+  const { block, shape, scale, offset } = numbers;
+  const samples = divide(label, block, shape, rows);
+  const column: FeatureColumn = Object.freeze({
+    shape: Object.freeze(samples.shape),
+    features: block.data,
+    scale,
+    offset,
+  });
+  return { column, rows: samples.rows };
+}
+
+/** A target column: labels, or numbers whose rows are known later. */
+type Goal = { readonly labels: Int32Array } | { readonly block: Block<Float32Array>; readonly shape: undefined };
+
+function readTarget(label: string, given: unknown): Goal {
+  if (isIntegerArray(given)) return { labels: readSharedLabels(label, given) };
+  return { block: readSharedFloats(label, given), shape: undefined };
+}
+
+function knownRows(goals: ReadonlyMap<string, Goal> | undefined): number | undefined {
+  for (const [name, goal] of goals ?? []) {
+    const rows = 'labels' in goal ? goal.labels.length : ownRows(`targets.${name}`, goal);
+    if (rows !== undefined) return rows;
+  }
+  return undefined;
+}
+
+function finishTargets(goals: ReadonlyMap<string, Goal>, rows: number): Readonly<Record<string, TargetColumn>> {
+  const columns = [...goals].map(([name, goal]): [string, TargetColumn] => {
+    const label = `targets.${name}`;
+    if ('labels' in goal) {
+      if (goal.labels.length !== rows)
+        throw mismatch(`${label}: expected one for each of the ${rows} rows of features, got ${goal.labels.length}`);
+      return [name, Object.freeze({ labels: goal.labels })];
+    }
+    // Without rows there is no shape of one.
+    const aims = rows === 0 && goal.block.data.length === 0 ? { rows } : divide(label, goal.block, undefined, rows);
+    if (aims.rows !== rows)
+      throw mismatch(`${label}: expected one for each of the ${rows} rows of features, got ${aims.rows}`);
+    return [name, Object.freeze({ targets: goal.block.data })];
+  });
+  return Object.freeze(Object.fromEntries(columns));
+}
+
+function readWeight(label: string, given: unknown, rows: number): Float32Array {
+  const { data } = readSharedFloats(label, given);
+  if (data.length !== rows)
+    throw mismatch(`${label}: expected one for each of the ${rows} rows of features, got ${data.length}`);
+  const row = data.findIndex((weight) => weight < 0);
+  if (row >= 0) throw invalid(`${label}: row ${row}`, 'a weight of at least 0', data[row]);
+  return data;
+}
+
+function readWeights(given: unknown, rows: number) {
+  if (given === undefined) return undefined;
+  if (!isPlain(given) || Array.isArray(given)) return readWeight('sampleWeights', given, rows);
+  const weights = readColumns('sampleWeights', given, (label, value) => readWeight(label, value, rows));
+  return Object.freeze(Object.fromEntries(weights));
 }
 
 function product(shape: Shape): number {
@@ -219,13 +474,13 @@ function largest(labels: Int32Array): number {
 
 function checkNames(names: unknown): readonly string[] | undefined {
   if (names === undefined) return undefined;
-  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
+  if (!Array.isArray(names) || ![...names].every((name) => typeof name === 'string')) {
     throw invalid('labelNames', 'an array of strings', names);
   }
   return Object.freeze([...names]);
 }
 
-/** Splits a block into rows of `shape`; without a shape, by nesting, else into `rows` rows. */
+/** Splits a block into rows of `shape`; without a shape by nesting, else into `rows` rows. */
 function divide<T>(
   name: string,
   block: Block<T>,
@@ -235,10 +490,11 @@ function divide<T>(
   const total = product(block.shape);
   const nested = block.shape.length > 1;
   if (!shape && !nested && !rows) {
-    const option = name === 'features' ? 'shape' : 'targetShape';
+    const options: Record<string, string> = { features: 'shape', targets: 'targetShape' };
+    const option = options[name] ?? `${name}: shape`;
     throw new BlasnetError(
       'INVALID_ARGUMENT',
-      `${option}: expected the shape of one row, as nothing else tells the number of rows`,
+      `${option}: expected the shape of one row, as the number of rows is not known otherwise`,
     );
   }
   const sizes = shape ?? (nested ? checkShape(`shape of ${name}`, block.shape.slice(1)) : [total / (rows as number)]);
@@ -254,11 +510,18 @@ function divide<T>(
   return { rows: total / size, shape: sizes };
 }
 
-/** Copies the rows of `width` numbers at `indices` from `source` to `out`. */
+/** Checks row numbers, each below `count`. */
+function readRows(indices: unknown, count: number): Int32Array {
+  const { data, shape } = readNumbers('indices', indices);
+  if (shape.length > 1) throw invalid('indices', 'a list of row numbers', indices);
+  return Int32Array.from(data, (row, i) => checkInteger(`indices[${i}]`, row, { min: 0, below: count }));
+}
+
+/** Copies the rows (`width` numbers each) at `indices` from `source` to `out`. */
 function gather<T extends Uint8Array | Int32Array | Float32Array>(
   out: T,
   source: T,
-  indices: IntegerArray | readonly number[],
+  indices: Int32Array,
   width: number,
 ): T {
   for (let i = 0; i < indices.length; i++) {

@@ -1,24 +1,40 @@
 import { access } from 'node:fs/promises';
+import { checkArity } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { type MnistDatasets, type MnistOptions, readArguments, readMnist } from './mnist-files.js';
 
-/** Where Debian's package dataset-fashion-mnist puts the files. */
+/** Installation directory of Debian's package dataset-fashion-mnist. */
 const DEBIAN_DIRECTORY = '/usr/share/datasets/fashion-mnist';
 
-const LABEL_NAMES = ['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot'];
+const LABEL_NAMES = [
+  'T-shirt/top',
+  'Trouser',
+  'Pullover',
+  'Dress',
+  'Coat',
+  'Sandal',
+  'Shirt',
+  'Sneaker',
+  'Bag',
+  'Ankle boot',
+];
 
 /**
- * Fashion-MNIST (Zalando): as `mnist`, with pictures of clothes and `labelNames`. Without a directory the files are those
- * of the Debian package dataset-fashion-mnist, in /usr/share/datasets/fashion-mnist.
+ * Fashion-MNIST (Zalando): like `mnist`, with images of clothes and `labelNames`. Without a directory the files are
+ * those of the Debian package dataset-fashion-mnist, in /usr/share/datasets/fashion-mnist.
  *
- * Throws `DATA_MISSING` when these are not there, otherwise as `mnist` does.
+ * Throws `DATA_MISSING` if these are not installed, otherwise the errors of `mnist`.
  */
 export async function fashionMnist(options?: MnistOptions): Promise<MnistDatasets>;
-export async function fashionMnist(directory: string | undefined, options?: MnistOptions): Promise<MnistDatasets>;
-export async function fashionMnist(first?: string | MnistOptions, second?: MnistOptions): Promise<MnistDatasets> {
+export async function fashionMnist(directory: string | URL | undefined, options?: MnistOptions): Promise<MnistDatasets>;
+export async function fashionMnist(first?: string | URL | MnistOptions, second?: MnistOptions): Promise<MnistDatasets> {
+  checkArity('fashionMnist', arguments, 2);
   const { directory, options } = readArguments('fashionMnist', first, second);
   if (directory === undefined) await checkInstalled();
-  return readMnist({ name: 'Fashion-MNIST', directory: directory ?? DEBIAN_DIRECTORY, labelNames: LABEL_NAMES }, options);
+  return readMnist(
+    { name: 'Fashion-MNIST', directory: directory ?? DEBIAN_DIRECTORY, labelNames: LABEL_NAMES },
+    options,
+  );
 }
 
 async function checkInstalled(): Promise<void> {

@@ -1,35 +1,53 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { BlasnetError } from '../errors.js';
-import { sharedBytes } from './storage.js';
+import { sharedBytes } from '../shared-memory.js';
+import { checkRegular, isMissing, systemReason } from '../system.js';
+import { pathText } from '../text.js';
 
-/** One read call takes less than 2 GiB. */
+/** One read call is limited to less than 2 GiB. */
 const READ_LIMIT = 2 ** 30;
+/** Keeps opening a FIFO from blocking. Windows has neither the flag nor FIFOs. */
+const READ_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
-/** True for the errors of the operating system that mean that there is no such file. */
-export function isMissing(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return code === 'ENOENT' || code === 'ENOTDIR';
-}
-
-/** A whole file in shared memory, read without a copy. Throws `FILE_NOT_FOUND` where it can't be opened or read. */
-export async function readShared(path: string): Promise<Uint8Array> {
+/**
+ * Reads a regular file of at most `most` bytes into memory from `allocate`. Throws `FILE_NOT_FOUND` if it can't be
+ * opened or read, or is a directory, FIFO, socket or device; `FILE_CORRUPT` if it is longer or shrinks meanwhile.
+ */
+export async function readWhole(
+  path: string,
+  allocate: (bytes: number) => Uint8Array,
+  most = Number.POSITIVE_INFINITY,
+): Promise<Uint8Array> {
   let file: FileHandle | undefined;
   try {
-    file = await open(path, 'r');
-    const { size } = await file.stat();
-    const bytes = sharedBytes(size);
+    // Checked before opening, which has side effects on some devices, and again after, as the path may have been
+    // replaced.
+    checkRegular(await stat(path));
+    file = await open(path, READ_FLAGS);
+    const stats = await file.stat();
+    checkRegular(stats);
+    const { size } = stats;
+    if (size > most) throw new BlasnetError('FILE_CORRUPT', `${path}: it has ${size} bytes; at most ${most} are read`);
+    const bytes = allocate(size);
     for (let at = 0; at < size; ) {
       const { bytesRead } = await file.read(bytes, at, Math.min(size - at, READ_LIMIT), at);
-      if (bytesRead === 0) throw new BlasnetError('FILE_CORRUPT', `${path}: byte ${at}: the file shrank while it was read`);
+      if (bytesRead === 0)
+        throw new BlasnetError('FILE_CORRUPT', `${path}: byte ${at}: the file shrank while it was read`);
       at += bytesRead;
     }
     return bytes;
   } catch (cause) {
     if (cause instanceof BlasnetError) throw cause;
-    const reason = isMissing(cause) ? 'there is no such file' : `it cannot be read (${(cause as Error).message})`;
-    throw new BlasnetError('FILE_NOT_FOUND', `${path}: ${reason}`, { cause });
+    const reason = isMissing(cause) ? 'there is no such file' : `it cannot be read (${systemReason(cause)})`;
+    throw new BlasnetError('FILE_NOT_FOUND', `${pathText(path)}: ${reason}`, { cause });
   } finally {
-    // All has been read: what closing says changes nothing.
+    // Everything has been read, so an error on close does not matter.
     await file?.close().catch(() => {});
   }
+}
+
+/** Reads a file directly into shared memory. Throws like {@link readWhole}. */
+export function readShared(path: string): Promise<Uint8Array> {
+  return readWhole(path, sharedBytes);
 }

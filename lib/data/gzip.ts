@@ -1,10 +1,13 @@
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { BlasnetError } from '../errors.js';
-import { sharedBytes } from './storage.js';
+import { sharedBytes } from '../shared-memory.js';
 
-/** Deflate's densest code: a match of 258 bytes in two bits. */
+/** Deflate's highest compression ratio: a match of 258 bytes in two bits. */
 const MAX_EXPANSION = 1032;
-/** Compressed bytes within which the wanted start must come; bounds what a hostile file can make us inflate. */
+/** Content allowed by default: this many bytes, or this many times the compressed size. Data files stay far below. */
+const MIN_CONTENT = 64 * 2 ** 20;
+const USUAL_EXPANSION = 128;
+/** Compressed bytes that must contain the wanted start; limits how much a hostile file can make us inflate. */
 const START_LIMIT = 65536;
 
 export function isGzip(bytes: Uint8Array): boolean {
@@ -16,11 +19,16 @@ export function largestContent(compressed: number): number {
   return compressed * MAX_EXPANSION;
 }
 
-/** The first `wanted` bytes of the content, fewer where it ends before. Throws `FILE_CORRUPT`. */
+/** Default limit for the inflated size of `compressed` bytes of gzip. */
+export function usualContent(compressed: number): number {
+  return Math.max(MIN_CONTENT, compressed * USUAL_EXPANSION);
+}
+
+/** The first `wanted` bytes of the content, fewer if it ends before. Throws `FILE_CORRUPT`. */
 export function inflateStart(bytes: Uint8Array, wanted: number, source: string): Uint8Array {
   for (let taken = 256; ; taken *= 2) {
     try {
-      // A sync flush at the end takes a cut stream for what it holds.
+      // With a sync flush at the end, zlib accepts a truncated stream.
       const start = gunzipSync(bytes.subarray(0, taken), { finishFlush: constants.Z_SYNC_FLUSH });
       if (start.length >= wanted || taken >= bytes.length || taken >= START_LIMIT) return start.subarray(0, wanted);
     } catch (cause) {
@@ -29,7 +37,7 @@ export function inflateStart(bytes: Uint8Array, wanted: number, source: string):
   }
 }
 
-/** The content, which must be `size` bytes exactly, in ordinary memory. Throws `FILE_CORRUPT`. */
+/** The content, which must have exactly `size` bytes, in ordinary memory. Throws `FILE_CORRUPT`. */
 export function inflateSync(bytes: Uint8Array, size: number, source: string): Uint8Array {
   try {
     const { buffer, engine } = gunzipSync(bytes, { maxOutputLength: size + 1, info: true }) as unknown as {
@@ -44,7 +52,10 @@ export function inflateSync(bytes: Uint8Array, size: number, source: string): Ui
   }
 }
 
-/** The content, which must be `size` bytes exactly, in shared memory; inflated off the event loop. Throws `FILE_CORRUPT`. */
+/**
+ * The content, which must have exactly `size` bytes, in shared memory; inflated off the event loop. Throws
+ * `FILE_CORRUPT`.
+ */
 export async function inflate(bytes: Uint8Array, size: number, source: string): Promise<Uint8Array> {
   const content = sharedBytes(size);
   const engine = createGunzip({ chunkSize: 2 ** 18 });
@@ -72,7 +83,10 @@ function checkSizes(source: string, size: number, inflated: number, compressed: 
     );
   }
   if (consumed < compressed) {
-    throw new BlasnetError('FILE_CORRUPT', `${source}: byte ${consumed}: ${compressed - consumed} bytes follow the gzip data`);
+    throw new BlasnetError(
+      'FILE_CORRUPT',
+      `${source}: byte ${consumed}: ${compressed - consumed} bytes follow the gzip data`,
+    );
   }
 }
 

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
-import { checkOptions, invalid } from '../checks.js';
+import { checkArity, checkInteger, checkOptions, checkPath, checkStorage, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { sharedBuffer } from '../shared-memory.js';
+import { cut, shapeText } from '../text.js';
 import type { TypedArray } from '../types.js';
 import { Dataset, type DatasetOptions } from './dataset.js';
 import { readShared } from './files.js';
-import { inflate, inflateStart, inflateSync, isGzip, largestContent } from './gzip.js';
+import { inflate, inflateStart, inflateSync, isGzip, largestContent, usualContent } from './gzip.js';
 
-/** Arrays of the IDX format (the format of the MNIST files), by the third byte of its magic number. */
+/** Array types of the IDX format (the format of the MNIST files), by the third byte of the magic number. */
 const ELEMENTS = {
   0x08: { type: 'uint8', size: 1 },
   0x09: { type: 'int8', size: 1 },
@@ -26,93 +27,114 @@ export type IdxType = (typeof ELEMENTS)[keyof typeof ELEMENTS]['type'];
 /** The content of an IDX file. */
 export interface IdxArray {
   type: IdxType;
-  /** Sizes, the outermost first; at least one, and zeros are possible. */
+  /** Sizes, outermost first; at least one dimension; zeros are allowed. */
   shape: number[];
-  /** product(shape) numbers, row-major, in the byte order of the machine. */
+  /** product(shape) numbers, row-major, in native byte order. */
   data: Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
 }
 
 export interface ReadIdxOptions {
-  /** The file's SHA-256 in hexadecimal; another file is refused. */
+  /** Expected SHA-256 of the file in hexadecimal; any other file is rejected. */
   sha256?: string;
+  /**
+   * Maximum inflated size of a gzipped file, in bytes. Default: 64 MiB or 128 times the file's size, whichever is
+   * larger.
+   */
+  maxBytes?: number;
 }
 
 interface Header {
   type: IdxType;
   shape: number[];
-  /** Where the data begins. */
+  /** Byte offset of the data. */
   start: number;
-  /** Bytes of the whole content. */
+  /** Size of the whole content in bytes. */
   total: number;
 }
 
 /**
- * Parses the bytes of an IDX file, raw or gzipped; `source` is what messages call it. `data` of one-byte types is a view
- * of `bytes` when these are raw; wider types are converted from big-endian into shared memory.
- * Every field of the header is checked against the size of `bytes` before anything is allocated.
- * Throws `FILE_CORRUPT`, naming the byte and the rule broken.
+ * Parses an IDX file, raw or gzipped; `source` names it in messages. For one-byte types in raw files, `data` is a view
+ * of `bytes`; wider types are converted from big-endian into shared memory. Every header field is checked against the
+ * size of `bytes` before anything is allocated. Throws `FILE_CORRUPT`, naming the byte and the broken rule.
  */
 export function parseIdx(bytes: Uint8Array, source = 'IDX data'): IdxArray {
+  checkArity('parseIdx', arguments, 2);
   if (!types.isUint8Array(bytes)) throw invalid('bytes', 'a Uint8Array', bytes);
+  checkStorage('bytes', bytes);
+  if (typeof source !== 'string') throw invalid('source', 'a string', source);
   if (!isGzip(bytes)) return readArray(bytes, readHeader(bytes, source));
-  const header = readGzipHeader(bytes, source);
+  const header = readGzipHeader(bytes, source, undefined);
   return readArray(inflateSync(bytes, header.total, source), header);
 }
 
 /**
- * Reads an IDX file, raw or gzipped, into shared memory. Throws `FILE_NOT_FOUND`, and `FILE_CORRUPT`, naming the byte and
- * the rule broken. A gzipped file is inflated to the size that its header tells and no further.
+ * Reads an IDX file, raw or gzipped, into shared memory. A gzipped file is inflated only to the size given by its
+ * header, and to at most `maxBytes`. Throws `FILE_NOT_FOUND`, and `FILE_CORRUPT`, naming the byte and the broken rule.
  */
-export async function readIdx(path: string, options?: ReadIdxOptions): Promise<IdxArray> {
-  if (typeof path !== 'string') throw invalid('path', 'a string', path);
-  const { sha256 } = checkOptions<ReadIdxOptions>('readIdx', options, ['sha256']);
-  const bytes = await readShared(path);
+export async function readIdx(path: string | URL, options?: ReadIdxOptions): Promise<IdxArray> {
+  checkArity('readIdx', arguments, 2);
+  const file = checkPath('path', path);
+  const { sha256, maxBytes } = checkOptions<ReadIdxOptions>('readIdx', options, ['sha256', 'maxBytes']);
+  if (maxBytes !== undefined) checkInteger('maxBytes', maxBytes, { min: 1 });
+  if (sha256 !== undefined && typeof sha256 !== 'string') throw invalid('sha256', 'a hash in hexadecimal', sha256);
+  const bytes = await readShared(file);
   if (sha256 !== undefined) {
     const actual = createHash('sha256').update(bytes).digest('hex');
-    if (actual !== sha256) throw new BlasnetError('FILE_CORRUPT', `${path}: expected SHA-256 ${sha256}, got ${actual}`);
+    if (actual !== sha256.toLowerCase()) {
+      throw new BlasnetError('FILE_CORRUPT', `${file}: expected SHA-256 ${cut(sha256, 64)}, got ${actual}`);
+    }
   }
-  if (!isGzip(bytes)) return parseIdx(bytes, path);
-  const header = readGzipHeader(bytes, path);
-  return readArray(await inflate(bytes, header.total, path), header);
+  if (!isGzip(bytes)) return parseIdx(bytes, file);
+  const header = readGzipHeader(bytes, file, maxBytes);
+  return readArray(await inflate(bytes, header.total, file), header);
 }
 
-export interface IdxDatasetOptions extends Omit<DatasetOptions, 'features' | 'labels' | 'targets' | 'targetShape'> {
-  /** Path of the file of samples: the first dimension counts rows. */
-  images: string;
-  /** Path of the file of class indices: one dimension, integers. */
-  labels?: string | undefined;
+export interface IdxDatasetOptions
+  extends Omit<DatasetOptions, 'features' | 'labels' | 'targets' | 'targetShape'>,
+    Pick<ReadIdxOptions, 'maxBytes'> {
+  /** The file of samples, a path or file: URL; its first dimension counts rows. */
+  images: string | URL;
+  /** The file of class indices: one dimension, integers. */
+  labels?: string | URL | undefined;
 }
 
 /**
- * A dataset from two IDX files, raw or gzipped; pixel bytes stay bytes, read straight into shared memory. `shape` is by
- * default that of the file after its first dimension, `name` the path of the images.
- * Throws what `readIdx` and `Dataset` throw, `SHAPE_MISMATCH` when the files differ in their number of rows.
+ * A dataset from two IDX files, raw or gzipped. Bytes stay bytes, read straight into shared memory. `shape` defaults to
+ * the dimensions of the samples after the first, `name` to the path of the images. Throws the errors of `readIdx` and
+ * `Dataset`, and `SHAPE_MISMATCH` if the files differ in their number of rows.
  */
 export async function readIdxDataset(options: IdxDatasetOptions): Promise<Dataset> {
+  checkArity('readIdxDataset', arguments, 1);
   if (options === undefined) throw invalid('options', 'an object with the path of the images', options);
-  const known = ['images', 'labels', 'shape', 'classes', 'scale', 'offset', 'name', 'labelNames'];
+  const known = ['images', 'labels', 'maxBytes', 'shape', 'classes', 'scale', 'offset', 'name', 'labelNames'];
   checkOptions('readIdxDataset', options, known);
-  const { images, labels, ...rest } = options;
-  const [samples, classes] = await Promise.all([readIdx(images), labels === undefined ? undefined : readIdx(labels)]);
-  return joinIdx(
-    { path: images, array: samples },
-    labels !== undefined && classes ? { path: labels, array: classes } : undefined,
-    rest,
-  );
+  const { images, labels, maxBytes, ...rest } = options;
+  const read = async (name: string, file: string | URL): Promise<IdxFile> => {
+    const path = checkPath(name, file);
+    return { path, array: await readIdx(path, maxBytes === undefined ? {} : { maxBytes }) };
+  };
+  const [samples, classes] = await Promise.all([
+    read('images', images),
+    labels === undefined ? undefined : read('labels', labels),
+  ]);
+  return joinIdx(samples, classes, rest);
 }
 
-/** The content of an IDX file together with its path, for messages. */
+/** The content of an IDX file with its path, for messages. */
 export interface IdxFile {
   path: string;
   array: IdxArray;
 }
 
-/** The dataset of samples and their labels, as `readIdxDataset` gives it. */
+/** Builds the dataset from samples and labels; see `readIdxDataset`. */
 export function joinIdx(images: IdxFile, labels: IdxFile | undefined, options: Partial<DatasetOptions>): Dataset {
   const [rows, ...shape] = images.array.shape;
   if (shape.includes(0)) {
     const sizes = images.array.shape.join(', ');
-    throw new BlasnetError('SHAPE_MISMATCH', `${images.path}: expected samples of one number or more, got shape [${sizes}]`);
+    throw new BlasnetError(
+      'SHAPE_MISMATCH',
+      `${images.path}: expected samples of one number or more, got shape [${sizes}]`,
+    );
   }
   if (labels && (labels.array.shape.length !== 1 || labels.array.shape[0] !== rows)) {
     const sizes = labels.array.shape.join(', ');
@@ -130,7 +152,7 @@ export function joinIdx(images: IdxFile, labels: IdxFile | undefined, options: P
       labels: labels?.array.data as Int32Array | undefined,
     });
   } catch (error) {
-    // The dataset knows the row of a bad label, but not its file.
+    // The dataset's error names the row of a bad label; this adds the file.
     if (!(error instanceof BlasnetError) || error.code !== 'LABEL_OUT_OF_RANGE') throw error;
     throw new BlasnetError(error.code, `${labels?.path}: ${error.message}`, { cause: error });
   }
@@ -140,12 +162,16 @@ function corrupt(source: string, at: number, problem: string): BlasnetError {
   return new BlasnetError('FILE_CORRUPT', `${source}: byte ${at}: ${problem}`);
 }
 
-/** The header of raw content, which must have the size it tells. */
+/** Parses the header of raw content and checks that the size matches. */
 function readHeader(bytes: Uint8Array, source: string): Header {
   const { length } = bytes;
   const header = readFields(bytes, source);
   if (header.total > length) {
-    throw corrupt(source, length, `the file ends here, but the shape [${header.shape.join(', ')}] needs ${header.total} bytes`);
+    throw corrupt(
+      source,
+      length,
+      `the file ends here, but the shape [${header.shape.join(', ')}] needs ${header.total} bytes`,
+    );
   }
   if (header.total < length) {
     throw corrupt(
@@ -157,17 +183,31 @@ function readHeader(bytes: Uint8Array, source: string): Header {
   return header;
 }
 
-/** The header of gzipped content, whose size can be bounded only. */
-function readGzipHeader(bytes: Uint8Array, source: string): Header {
+/** Parses the header of gzipped content, whose size can only be bounded. */
+function readGzipHeader(bytes: Uint8Array, source: string, maxBytes: number | undefined): Header {
   const header = readFields(inflateStart(bytes, MAX_HEADER, source), `${source} (inflated)`);
   if (header.total > largestContent(bytes.length)) {
-    throw corrupt(source, bytes.length, `the file ends here; so few bytes cannot hold the shape [${header.shape.join(', ')}]`);
+    throw corrupt(
+      source,
+      bytes.length,
+      `the file ends here; so few bytes cannot hold the shape [${header.shape.join(', ')}]`,
+    );
+  }
+  const most = maxBytes ?? usualContent(bytes.length);
+  if (header.total > most) {
+    const shape = shapeText(header.shape);
+    throw corrupt(
+      source,
+      bytes.length,
+      `the shape ${shape} takes ${header.total} bytes; at most ${most} are inflated (see maxBytes of readIdx)`,
+    );
   }
   return header;
 }
 
 function readFields(bytes: Uint8Array, source: string): Header {
-  if (bytes.length < 4) throw corrupt(source, bytes.length, 'expected a magic number of 4 bytes, but the file ends here');
+  if (bytes.length < 4)
+    throw corrupt(source, bytes.length, 'expected a magic number of 4 bytes, but the file ends here');
   if (bytes[0] !== 0 || bytes[1] !== 0)
     throw corrupt(source, 0, `expected two zero bytes, got ${bytes[0]} and ${bytes[1]}; this is no IDX file`);
   const element = ELEMENTS[bytes[2] as keyof typeof ELEMENTS];
@@ -175,7 +215,8 @@ function readFields(bytes: Uint8Array, source: string): Header {
   const rank = bytes[3];
   if (rank < 1 || rank > MAX_RANK) throw corrupt(source, 3, `expected 1 to ${MAX_RANK} dimensions, got ${rank}`);
   const start = 4 + 4 * rank;
-  if (bytes.length < start) throw corrupt(source, bytes.length, `expected ${rank} sizes of 4 bytes, but the file ends here`);
+  if (bytes.length < start)
+    throw corrupt(source, bytes.length, `expected ${rank} sizes of 4 bytes, but the file ends here`);
 
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
@@ -189,7 +230,7 @@ function readFields(bytes: Uint8Array, source: string): Header {
   return { type: element.type, shape, start, total: start + size };
 }
 
-/** The numbers after the header; `bytes` has the size that the header tells. */
+/** The numbers after the header; `bytes` has the size given by the header. */
 function readArray(bytes: Uint8Array, { type, shape, start, total }: Header): IdxArray {
   const { buffer, byteOffset } = bytes;
   const at = byteOffset + start;

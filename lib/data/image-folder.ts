@@ -2,40 +2,93 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
-import { checkChoice, checkInteger, checkOptions, checkShape, invalid } from '../checks.js';
+import { checkArity, checkChoice, checkInteger, checkOptions, checkPath, checkShape, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { loadPackage } from '../packages.js';
+import { sharedBytes } from '../shared-memory.js';
+import { systemReason } from '../system.js';
+import { cut, listed, pathText, quote } from '../text.js';
 import { Dataset } from './dataset.js';
-import { sharedBytes } from './storage.js';
+import { readWhole } from './files.js';
 
 export interface ImageFolderOptions {
-  /** [height, width] to which every image is resized, stretched where its proportions differ. Default: they all have one size. */
+  /**
+   * [height, width] for all images, stretched if their proportions differ. Default: all images must have the same size.
+   */
   size?: readonly [number, number];
-  /** 1: grey, 3 (default): red, green, blue. */
+  /** 1: grey; 3 (default): red, green, blue. */
   channels?: 1 | 3;
   /**
-   * The class of an image: the folder below `directory` that it lies in (default), the first character of its file name, or what
-   * a function makes of its path relative to `directory` (with `/`): a name, or a class index. `'none'`: no labels.
+   * How to determine an image's class: `'folder'` (default), the folder below `directory` that contains it; the first
+   * character of its file name; or a function of its path relative to `directory` (with `/`) that returns a class name
+   * or index. `'none'`: no labels.
    */
   label?: 'folder' | 'firstCharacter' | 'none' | ((path: string) => string | number);
-  /** The classes in the order of their indices. Default: the names that occur, sorted; as numbers where all are integers. */
-  labelNames?: readonly string[];
-  /** Take the first so many images, by name. */
+  /**
+   * Class names in index order; images of other classes are rejected. Pass those of the training data for the test data
+   * (`labelNames: train.labelNames`), as a class without test images would otherwise shift the numbering. Default: the
+   * names that occur and those of empty folders, sorted; numerically if all are integers.
+   */
+  labelNames?: readonly string[] | undefined;
+  /** Only load this many images, the first by name. */
   limit?: number;
-  /** Take the first so many images of each class, by name. */
+  /** Only load this many images per class, the first by name. */
   limitPerClass?: number;
+  /** Maximum pixels (height × width) per image; larger ones count as corrupt. Default 2^25, more than 7680 × 4320. */
+  maxPixels?: number;
+  /**
+   * How to handle files that can't be read or decoded, or whose format does not match their name. `'error'` (default):
+   * throw an error naming these files after reading all. `'skip'`: skip them. A function: called for each one, in name
+   * order, with its path and error; the file is skipped unless the function throws.
+   */
+  onCorrupt?: 'error' | 'skip' | ((file: string, error: BlasnetError) => void | Promise<void>);
 }
 
-const OPTIONS: readonly (keyof ImageFolderOptions)[] = ['size', 'channels', 'label', 'labelNames', 'limit', 'limitPerClass'];
+const OPTIONS: readonly (keyof ImageFolderOptions)[] = [
+  'size',
+  'channels',
+  'label',
+  'labelNames',
+  'limit',
+  'limitPerClass',
+  'maxPixels',
+  'onCorrupt',
+];
 
-const EXTENSIONS = new Set(['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif']);
+const MAX_PIXELS = 2 ** 25;
+/** Maximum bytes per pixel in a file (four channels and alpha, 16 bits each), and for everything else in the file. */
+const PIXEL_BYTES = 10;
+const OTHER_BYTES = 2 ** 22;
+/** Maximum number of files named in an error. */
+const MOST_NAMED = 20;
 
-/** Images decoded at one time; more gain nothing, as libvips has threads of its own. */
+/** Images decoded concurrently; more gain nothing, as libvips has its own threads. */
 const MOST_AT_ONCE = 8;
 
 interface Classes {
   labels?: number[];
   labelNames?: readonly string[];
+}
+
+/**
+ * How files of each format begin: a pattern for their first 64 bytes as latin-1. Only these formats are decoded;
+ * libvips would accept many more, whatever the file's name.
+ */
+const FORMATS: Readonly<Record<string, { name: string; begin: RegExp }>> = {
+  '.png': { name: 'png', begin: /^\x89PNG\r\n/ },
+  '.jpg': { name: 'jpeg', begin: /^\xff\xd8\xff/ },
+  '.webp': { name: 'webp', begin: /^RIFF.{4}WEBP/s },
+  '.gif': { name: 'gif', begin: /^GIF8[79]a/ },
+  '.tif': { name: 'tiff', begin: /^(II[*+]\0|MM\0[*+])/ },
+  // The major brand and the compatible brands.
+  '.avif': { name: 'avif', begin: /^.{4}ftyp(avi[fs]|.{8}(.{4})*avi[fs])/s },
+};
+const SYNONYMS: Readonly<Record<string, string>> = { '.jpeg': '.jpg', '.tiff': '.tif' };
+
+/** The format according to the file's name; undefined if it is no image. */
+function formatOf(path: string) {
+  const extension = extname(path).toLowerCase();
+  return FORMATS[SYNONYMS[extension] ?? extension];
 }
 
 interface Picture {
@@ -47,59 +100,119 @@ interface Picture {
 type Decode = (path: string) => Promise<Picture>;
 
 /**
- * The images in a folder and the folders below it, as a dataset of shape [height, width, channels]. Pixels stay bytes in shared
- * memory; the network sees them times 1/255. Rows are sorted by path, by code units, whatever the order of the file system.
- * Read are files that end in .png, .jpg, .jpeg, .webp, .gif (the first frame), .tif, .tiff or .avif; hidden files are not.
- * An EXIF orientation is applied, transparency shows white.
+ * Loads the images in a folder and its subfolders as a dataset of shape [height, width, channels]. Pixels stay bytes in
+ * shared memory; the network sees them times 1/255. Rows are sorted by path (by code units), independent of the file
+ * system. Reads files ending in .png, .jpg, .jpeg, .webp, .gif (first frame), .tif, .tiff or .avif; ignores hidden
+ * files. EXIF orientation is applied; transparency becomes white.
  *
- * Needs the package `sharp`, and throws `PACKAGE_MISSING` without it. Throws `FILE_NOT_FOUND` (no such directory), `EMPTY_DATA`
- * (no images), `FILE_CORRUPT` (an image that can't be decoded), `SHAPE_MISMATCH` (images of different sizes and no `size`),
- * each naming the file; `LABEL_OUT_OF_RANGE`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION` and `OUT_OF_MEMORY`.
+ * Needs the package `sharp`; throws `PACKAGE_MISSING` without it. Throws, naming the files, `FILE_NOT_FOUND` (directory
+ * missing or images unreadable), `EMPTY_DATA` (no images), `FILE_CORRUPT` (images that can't be decoded, don't match
+ * their name's format or are too large) and `SHAPE_MISMATCH` (images of different sizes without `size`). Also throws
+ * `LABEL_OUT_OF_RANGE`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION` and `OUT_OF_MEMORY`.
  */
-export async function imageFolder(directory: string, options?: ImageFolderOptions): Promise<Dataset> {
-  if (typeof directory !== 'string') throw invalid('directory', 'a path', directory);
+export async function imageFolder(path: string | URL, options?: ImageFolderOptions): Promise<Dataset> {
+  checkArity('imageFolder', arguments, 2);
+  const directory = checkPath('directory', path);
   const given = checkOptions('imageFolder', options, OPTIONS);
-  const { size, channels = 3, label = 'folder', limit, limitPerClass } = given;
+  const {
+    size,
+    channels = 3,
+    label = 'folder',
+    labelNames,
+    limit,
+    limitPerClass,
+    maxPixels = MAX_PIXELS,
+    onCorrupt = 'error',
+  } = given;
   if (size !== undefined && checkShape('size', size).length !== 2) throw invalid('size', '[height, width]', size);
   if (channels !== 1 && channels !== 3) throw invalid('channels', '1 or 3', channels);
   if (typeof label !== 'function') checkChoice('label', label, ['folder', 'firstCharacter', 'none']);
   if (limit !== undefined) checkInteger('limit', limit, { min: 1 });
   if (limitPerClass !== undefined) checkInteger('limitPerClass', limitPerClass, { min: 1 });
-  const decode = await openDecoder(size, channels);
+  checkInteger('maxPixels', maxPixels, { min: 1, max: 2 ** 31 - 1 });
+  if (typeof onCorrupt !== 'function') checkChoice('onCorrupt', onCorrupt, ['error', 'skip']);
+  if (
+    labelNames !== undefined &&
+    !(Array.isArray(labelNames) && labelNames.every((name) => typeof name === 'string'))
+  ) {
+    throw invalid('labelNames', 'an array of strings', labelNames);
+  }
+  const decode = await openDecoder(size, channels, maxPixels);
 
-  const found = (await listImages(directory, '')).sort().slice(0, limit);
+  const found = (await listImages(directory, '')).sort();
   if (found.length === 0) throw new BlasnetError('EMPTY_DATA', `${directory}: expected at least one image, found none`);
-  const { paths, names } = withLabels(directory, found, label, limitPerClass);
-  const classes = names ? toClasses(directory, paths, names, given.labelNames) : {};
-  const { features, height, width } = await readAll(
-    paths.map((path) => join(directory, path)),
-    channels,
-    decode,
-  );
-  return new Dataset({ features, shape: [height, width, channels], scale: 1 / 255, name: basename(directory), ...classes });
+  const folders = label === 'folder' ? await listFolders(directory) : [];
+  const { paths, names } = withLabels(directory, found.slice(0, limit), label, limitPerClass);
+  const classes: Classes = names ? toClasses(directory, paths, names, labelNames, folders) : {};
+  const files = paths.map((file) => join(directory, file));
+  const { features, height, width, rows, faults, mismatch } = await readAll(files, channels, decode);
+  if (faults.length > 0) {
+    if (onCorrupt === 'error') throw corruptError(directory, paths, faults);
+    for (const { row, error } of faults) if (onCorrupt !== 'skip') await onCorrupt(files[row], error);
+    if (rows.length === 0)
+      throw new BlasnetError('EMPTY_DATA', `${directory}: none of its ${paths.length} images can be read`);
+    if (classes.labels) classes.labels = rows.map((row) => (classes.labels as number[])[row]);
+  }
+  if (mismatch !== undefined) throw mismatch;
+  return new Dataset({
+    features,
+    shape: [height, width, channels],
+    scale: 1 / 255,
+    name: basename(directory),
+    ...classes,
+  });
 }
 
-/** Paths of the images below `directory`, relative to it and with `/`, in the order of the file system. */
-async function listImages(directory: string, below: string): Promise<string[]> {
-  let entries: Dirent[];
+/** The error that names the unreadable files. */
+function corruptError(directory: string, paths: readonly string[], faults: readonly Fault[]): BlasnetError {
+  if (faults.length === 1) return faults[0].error;
+  const code = faults.every(({ error }) => error.code === 'FILE_NOT_FOUND') ? 'FILE_NOT_FOUND' : 'FILE_CORRUPT';
+  const named = faults.slice(0, MOST_NAMED).map(({ row }) => cut(paths[row], 60));
+  const rest = faults.length > named.length ? ` and ${faults.length - named.length} more` : '';
+  const [{ error: first }] = faults;
+  const message = `${directory}: ${faults.length} of ${paths.length} images can't be read: ${named.join(', ')}${rest}; the first: ${first.message}`;
+  return new BlasnetError(code, message, { cause: new AggregateError(faults.map(({ error }) => error)) });
+}
+
+/** Names of the subfolders of a folder. */
+async function listFolders(directory: string): Promise<string[]> {
+  const entries = await listEntries(directory);
+  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name);
+}
+
+async function listEntries(path: string): Promise<Dirent[]> {
   try {
-    entries = await readdir(join(directory, below), { withFileTypes: true });
+    return await readdir(path, { withFileTypes: true });
   } catch (cause) {
-    const path = join(directory, below);
-    throw new BlasnetError('FILE_NOT_FOUND', `${path}: it cannot be read as a directory (${(cause as Error).message})`, {
-      cause,
-    });
+    throw new BlasnetError(
+      'FILE_NOT_FOUND',
+      `${pathText(path)}: it cannot be read as a directory (${systemReason(cause)})`,
+      {
+        cause,
+      },
+    );
   }
+}
+
+/** Paths of the images below `directory`, relative to it, with `/`, in file system order. */
+async function listImages(directory: string, below: string): Promise<string[]> {
   const found: string[] = [];
-  for (const entry of entries) {
+  for (const entry of await listEntries(join(directory, below))) {
     const path = below + entry.name;
     if (entry.name.startsWith('.')) continue;
     if (entry.isDirectory()) found.push(...(await listImages(directory, `${path}/`)));
-    else if (!EXTENSIONS.has(extname(entry.name).toLowerCase())) continue;
-    // Links to folders are not followed: they may form a circle.
-    else if (entry.isFile() || (await stat(join(directory, path))).isFile()) found.push(path);
+    else if (formatOf(entry.name) === undefined) continue;
+    // Links to folders are not followed, as they may form a cycle. Other unreadable entries fail when they are read.
+    else if (entry.isFile() || !(await isDirectory(join(directory, path)))) found.push(path);
   }
   return found;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
 }
 
 function labelOf(
@@ -149,18 +262,19 @@ function toClasses(
   paths: string[],
   names: (string | number)[],
   known: readonly string[] | undefined,
+  folders: readonly string[],
 ): Classes {
   const numbers = names.filter((name) => typeof name === 'number');
   if (numbers.length === names.length) return known ? { labels: numbers, labelNames: known } : { labels: numbers };
   if (numbers.length > 0) throw invalid('label', 'names for all images or class indices for all', 'both');
-  const labelNames = known ?? sortNames([...new Set(names as string[])]);
+  const labelNames = known ?? sortNames([...new Set([...folders, ...(names as string[])])]);
   const labels = names.map((name, row) => {
     const index = labelNames.indexOf(name as string);
     if (index >= 0) return index;
     const path = join(directory, paths[row]);
     throw new BlasnetError(
       'LABEL_OUT_OF_RANGE',
-      `${path}: its class ${JSON.stringify(name)} is not among labelNames (${labelNames.join(', ')})`,
+      `${path}: its class ${quote(name as string)} is not among labelNames (${listed(labelNames)})`,
     );
   });
   return { labels, labelNames };
@@ -170,57 +284,108 @@ function sortNames(names: string[]): string[] {
   return names.every((name) => /^\d{1,9}$/.test(name)) ? names.sort((a, b) => Number(a) - Number(b)) : names.sort();
 }
 
-async function openDecoder(size: ImageFolderOptions['size'], channels: 1 | 3): Promise<Decode> {
-  const { default: sharp } = await loadPackage('imageFolder', 'sharp', () => import('sharp'));
+async function openDecoder(size: ImageFolderOptions['size'], channels: 1 | 3, maxPixels: number): Promise<Decode> {
+  const { default: sharp } = await loadPackage<typeof import('sharp')>('imageFolder', 'sharp');
+  const decode = async (path: string): Promise<Picture> => {
+    const bytes = await readWhole(path, (length) => new Uint8Array(length), PIXEL_BYTES * maxPixels + OTHER_BYTES);
+    const begin = Buffer.from(bytes.subarray(0, 64)).toString('latin1');
+    const format = Object.values(FORMATS).find((one) => one.begin.test(begin));
+    if (format === undefined || format !== formatOf(path)) {
+      throw new Error(
+        `its name tells ${formatOf(path)?.name}, its first bytes ${format?.name ?? 'no format that is read'}`,
+      );
+    }
+    // The decoder's default limit would let 31 kB expand to 1.5 GB.
+    const source = sharp(bytes, { limitInputPixels: maxPixels });
+    const { channels: stored } = await source.metadata();
+    if (stored > 5) throw new Error(`it has ${stored} channels`);
+    // rotate() without an angle applies the EXIF orientation.
+    let image = source.rotate().flatten({ background: '#fff' });
+    if (size) image = image.resize(size[1], size[0], { fit: 'fill' });
+    image = image.toColourspace(channels === 1 ? 'b-w' : 'srgb');
+    const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    if (info.channels !== channels) throw new Error(`${info.channels} channels instead of ${channels}`);
+    return { data, height: info.height, width: info.width };
+  };
   return async (path) => {
     try {
-      // rotate() without an angle applies the EXIF orientation.
-      let image = sharp(path).rotate().flatten({ background: '#fff' });
-      if (size) image = image.resize(size[1], size[0], { fit: 'fill' });
-      image = image.toColourspace(channels === 1 ? 'b-w' : 'srgb');
-      const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-      if (info.channels !== channels) throw new Error(`${info.channels} channels in place of ${channels}`);
-      return { data, height: info.height, width: info.width };
+      return await decode(path);
     } catch (cause) {
-      throw new BlasnetError('FILE_CORRUPT', `${path}: it cannot be decoded as an image (${(cause as Error).message})`, {
+      if (cause instanceof BlasnetError) throw cause;
+      throw new BlasnetError('FILE_CORRUPT', `${path}: it cannot be decoded as an image (${systemReason(cause)})`, {
         cause,
       });
     }
   };
 }
 
-/** All images in one block of shared memory. */
-async function readAll(paths: string[], channels: number, decode: Decode) {
-  const first = await decode(paths[0]);
-  const { height, width } = first;
-  const length = height * width * channels;
-  const features = sharedBytes(paths.length * length);
-  const put = async (row: number): Promise<void> => {
-    const image = row === 0 ? first : await decode(paths[row]);
-    if (image.height !== height || image.width !== width) {
-      throw new BlasnetError(
-        'SHAPE_MISMATCH',
-        `${paths[row]}: expected ${height} × ${width} pixels (height × width) as ${paths[0]} has, got ${image.height} × ${image.width}; ` +
-          'the option size makes all images alike',
-      );
-    }
-    features.set(image.data, row * length);
-  };
+/** A file that could not be read. */
+interface Fault {
+  row: number;
+  error: BlasnetError;
+}
 
-  // Rows are begun in order and each is ended, so that the first file at fault is reported, however long each takes.
-  const faults: { row: number; error: unknown }[] = [];
+interface Pictures {
+  /** The readable images, contiguous in one block of shared memory. */
+  features: Uint8Array;
+  height: number;
+  width: number;
+  /** Their indices among the paths. */
+  rows: number[];
+  /** The unreadable ones, by index. */
+  faults: Fault[];
+  /** The first image of a different size. */
+  mismatch: BlasnetError | undefined;
+}
+
+/** Reads all images even after failures, so that the errors reported don't depend on timing. */
+async function readAll(paths: readonly string[], channels: number, decode: Decode): Promise<Pictures> {
+  const faults: Fault[] = [];
+  const read = async (row: number): Promise<Picture | undefined> => {
+    try {
+      return await decode(paths[row]);
+    } catch (error) {
+      if (!(error instanceof BlasnetError) || !['FILE_CORRUPT', 'FILE_NOT_FOUND'].includes(error.code)) throw error;
+      faults.push({ row, error });
+      return undefined;
+    }
+  };
+  let first: Picture | undefined;
   let next = 0;
+  while (first === undefined && next < paths.length) first = await read(next++);
+  if (first === undefined)
+    return { features: sharedBytes(0), height: 1, width: 1, rows: [], faults, mismatch: undefined };
+
+  const { data, height, width } = first;
+  const begin = next - 1;
+  const length = height * width * channels;
+  const features = sharedBytes((paths.length - begin) * length);
+  features.set(data);
+  const others: { row: number; height: number; width: number }[] = [];
   const work = async (): Promise<void> => {
-    while (next < paths.length && faults.length === 0) {
+    while (next < paths.length) {
       const row = next++;
-      try {
-        await put(row);
-      } catch (error) {
-        faults.push({ row, error });
-      }
+      const image = await read(row);
+      if (image === undefined) continue;
+      if (image.height === height && image.width === width) features.set(image.data, (row - begin) * length);
+      else others.push({ row, height: image.height, width: image.width });
     }
   };
   await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, availableParallelism()) }, work));
-  if (faults.length > 0) throw faults.reduce((a, b) => (a.row < b.row ? a : b)).error;
-  return { features, height, width };
+
+  faults.sort((a, b) => a.row - b.row);
+  const left = new Set(faults.map(({ row }) => row));
+  const rows = paths.map((_, row) => row).filter((row) => !left.has(row));
+  rows.forEach((row, i) => {
+    if (row !== begin + i) features.copyWithin(i * length, (row - begin) * length, (row - begin + 1) * length);
+  });
+  const [other] = others.sort((a, b) => a.row - b.row);
+  const mismatch =
+    other &&
+    new BlasnetError(
+      'SHAPE_MISMATCH',
+      `${paths[other.row]}: expected ${height} × ${width} pixels (height × width) as ${paths[begin]} has, got ${other.height} × ${other.width}; ` +
+        'the option size gives all images the same size',
+    );
+  return { features: features.subarray(0, rows.length * length), height, width, rows, faults, mismatch };
 }

@@ -1,4 +1,4 @@
-/** Datasets: the public door `blasnet/data`. */
+/** Datasets: the public entry point `blasnet/data`. */
 export { Dataset, type DatasetOptions } from './dataset.js';
 export { fashionMnist } from './fashion-mnist.js';
 export {
@@ -14,8 +14,17 @@ export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export { mnist } from './mnist.js';
 export type { MnistDatasets, MnistOptions } from './mnist-files.js';
 export { fromOneHot, oneHot } from './one-hot.js';
-export { type MinMaxOptions, minMaxScale, type Scaled, Scaler, type ScalerOptions, standardize } from './scale.js';
-export { type SplitDatasets, type SplitOptions, split } from './split.js';
+export {
+  type MinMaxOptions,
+  minMaxScale,
+  type Scaled,
+  type ScaledPart,
+  Scaler,
+  type ScalerOptions,
+  type StandardizeOptions,
+  standardize,
+} from './scale.js';
+export { type Fold, type KFoldOptions, kFold, type SplitDatasets, type SplitOptions, split } from './split.js';
 export {
   type BlobsOptions,
   blobs,

@@ -1,9 +1,10 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkNumber, checkOptions, invalid } from '../checks.js';
+import { checkNumber, checkOptions, checkPath, invalid, isPlain, isUrl } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { isMissing } from '../system.js';
+import { pathText } from '../text.js';
 import type { Dataset } from './dataset.js';
-import { isMissing } from './files.js';
 import { type IdxFile, joinIdx, readIdx } from './idx.js';
 
 /** Options of `mnist` and `fashionMnist`. */
@@ -21,7 +22,7 @@ export interface MnistDatasets {
   test: Dataset;
 }
 
-/** The four files of MNIST and of the datasets made in its likeness, under their usual names. */
+/** The four files of MNIST and compatible datasets, under their usual names. */
 export const MNIST_FILES = {
   trainImages: 'train-images-idx3-ubyte',
   trainLabels: 'train-labels-idx1-ubyte',
@@ -32,32 +33,37 @@ export const MNIST_FILES = {
 export type MnistFile = keyof typeof MNIST_FILES;
 
 export interface MnistSource {
-  /** What the dataset is called. */
+  /** Name of the dataset. */
   name: string;
   directory: string;
-  /** What each file must hash to. */
+  /** Expected hash of each file. */
   sha256?: Record<MnistFile, string>;
   labelNames?: readonly string[];
 }
 
-/** Sorts out the arguments `(directory?, options?)`, of which either may be left out, and checks them. */
+/** Resolves and checks the arguments `(directory?, options?)`, both optional. */
 export function readArguments(
   name: string,
-  first: string | MnistOptions | undefined,
+  first: string | URL | MnistOptions | undefined,
   second: MnistOptions | undefined,
 ): { directory: string | undefined; options: Required<MnistOptions> } {
-  const alone = typeof first === 'object' && first !== null;
-  const directory = alone ? undefined : first;
-  if (directory !== undefined && typeof directory !== 'string') throw invalid('directory', 'a path or options', directory);
+  const alone = typeof first === 'object' && first !== null && !isUrl(first);
   if (alone && second !== undefined) throw invalid('directory', 'a path in front of options', first);
-  const { shape = [784], scale = 1 / 255, offset = 0 } = checkOptions(name, alone ? first : second, ['shape', 'scale', 'offset']);
-  if (!Array.isArray(shape) || !['784', '28,28,1'].includes(shape.join())) throw invalid('shape', '[784] or [28, 28, 1]', shape);
+  if (alone && !isPlain(first)) throw invalid('directory', 'a path, a file: URL or options', first);
+  const directory = alone || first === undefined ? undefined : checkPath('directory', first);
+  const {
+    shape = [784],
+    scale = 1 / 255,
+    offset = 0,
+  } = checkOptions(name, alone ? first : second, ['shape', 'scale', 'offset']);
+  if (!Array.isArray(shape) || !['784', '28,28,1'].includes(shape.join()))
+    throw invalid('shape', '[784] or [28, 28, 1]', shape);
   checkNumber('scale', scale);
   checkNumber('offset', offset);
   return { directory, options: { shape, scale, offset } };
 }
 
-/** Reads the four files of a directory, raw or gzipped. Throws what `mnist` throws for a directory. */
+/** Reads the four files of a directory, raw or gzipped. Throws the errors of `mnist` for a directory. */
 export async function readMnist(source: MnistSource, options: Required<MnistOptions>): Promise<MnistDatasets> {
   const read = async (file: MnistFile): Promise<IdxFile> => {
     const path = await findFile(source.directory, MNIST_FILES[file]);
@@ -85,7 +91,7 @@ function checkImages({ path, array: { type, shape } }: IdxFile): void {
   );
 }
 
-/** The path of a file that is spelled with a hyphen or a dot in front of `idx`, raw or gzipped. */
+/** The path of a file with a hyphen or a dot before `idx` in its name, raw or gzipped. */
 async function findFile(directory: string, name: string): Promise<string> {
   const spellings = [name, name.replace('-idx', '.idx')].flatMap((spelling) => [spelling, `${spelling}.gz`]);
   for (const spelling of spellings) {
@@ -94,9 +100,12 @@ async function findFile(directory: string, name: string): Promise<string> {
       await access(path);
       return path;
     } catch (error) {
-      // A file that is there and cannot be read is for the reader to report.
+      // A file that exists but can't be read is reported by the reader.
       if (!isMissing(error)) return path;
     }
   }
-  throw new BlasnetError('FILE_NOT_FOUND', `${directory}: expected a file ${spellings.join(' or ')}, found none`);
+  throw new BlasnetError(
+    'FILE_NOT_FOUND',
+    `${pathText(directory)}: expected a file ${spellings.join(' or ')}, found none`,
+  );
 }

@@ -1,16 +1,19 @@
-import { checkBoolean, checkInteger, checkNumber, checkOptions, invalid } from '../checks.js';
+import { checkArity, checkBoolean, checkInteger, checkNumber, checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
 import { Dataset } from './dataset.js';
 
 export interface SplitOptions {
-  /** Fraction of the rows for the test set, in [0, 1). Default 0.2. */
+  /** Fraction of rows for the test set, in [0, 1). Default 0.2. */
   test?: number;
-  /** Fraction of the rows for validation, in [0, 1). Default 0. */
+  /** Fraction of rows for validation, in [0, 1). Default 0. */
   validation?: number;
   /** 32-bit unsigned integer, default 0: the same seed gives the same split. */
   seed?: number;
-  /** Give every part the classes in the proportions of the whole; needs labels. Default false. */
+  /**
+   * Keep the class proportions in every part. Needs labels, or targets of 0 and 1 of which each column is a label to
+   * keep in proportion. Default false.
+   */
   stratify?: boolean;
 }
 
@@ -18,14 +21,18 @@ export interface SplitDatasets {
   train: Dataset;
   validation: Dataset;
   test: Dataset;
+  /** The dataset's row indices in each part, in order. */
+  indices: { train: Int32Array; validation: Int32Array; test: Int32Array };
 }
 
 /**
- * Splits a dataset at random into copies that share no row, each in shuffled order. Sizes are the fractions of the rows
- * rounded to the nearest integer, the training set gets the rest; a part of fraction 0 is a dataset of zero rows.
- * Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`: fractions that leave nothing to train on, `stratify` without labels.
+ * Splits a dataset at random into disjoint copies, each in shuffled order. Sizes are the fractions of the rows, rounded
+ * to the nearest integer; the training set gets the rest. A part with fraction 0 is a dataset of zero rows. Throws
+ * `UNKNOWN_OPTION` and `INVALID_ARGUMENT` (also if no rows remain to train on, or for `stratify` without labels or
+ * targets of 0 and 1).
  */
 export function split(dataset: Dataset, options?: SplitOptions): SplitDatasets {
+  checkArity('split', arguments, 2);
   if (!(dataset instanceof Dataset)) throw invalid('dataset', 'a Dataset', dataset);
   const known = ['test', 'validation', 'seed', 'stratify'];
   const { test = 0.2, validation = 0, seed = 0, stratify = false } = checkOptions('split', options, known);
@@ -43,20 +50,94 @@ export function split(dataset: Dataset, options?: SplitOptions): SplitDatasets {
   }
 
   const order = shuffled(dataset.length, new RandomStream(seed, Stream.data));
-  const parts = stratify ? deal(sortByClass(dataset, order), sizes) : undefined;
-  const rows = sizes.map((size) => new Int32Array(size));
-  const filled = [0, 0, 0];
-  let part = 0;
-  for (const row of order) {
-    if (parts) part = parts[row];
-    else while (filled[part] === sizes[part]) part++;
-    rows[part][filled[part]++] = row;
-  }
-  const [train, rest, held] = rows.map((indices) => dataset.subset(indices));
-  return { train, validation: rest, test: held };
+  const [train, rest, held] = gather(order, sizes, stratify ? stratified(dataset, order, sizes) : inTurn(order, sizes));
+  return {
+    train: dataset.subset(train),
+    validation: dataset.subset(rest),
+    test: dataset.subset(held),
+    indices: { train, validation: rest, test: held },
+  };
 }
 
-/** 0 … n − 1 in random order (Fisher and Yates's shuffle). */
+export interface KFoldOptions {
+  /** From 2 to the number of rows; at most 1000 with `stratify`. Default 5. */
+  folds?: number;
+  /** 32-bit unsigned integer, default 0: the same seed gives the same folds. */
+  seed?: number;
+  /** As in `split`. Default false. */
+  stratify?: boolean;
+}
+
+/** One of the folds of {@link kFold}. */
+export interface Fold {
+  /** A copy of all rows except `validation`; created on access and kept only while referenced. */
+  readonly train: Dataset;
+  /** A copy of the rows held out in this fold; created like `train`. */
+  readonly validation: Dataset;
+  /** The dataset's row indices in each part, in order. */
+  readonly indices: { readonly train: Int32Array; readonly validation: Int32Array };
+}
+
+/**
+ * Splits a dataset at random into `folds` parts whose sizes differ by at most one row. For each part, returns it as
+ * validation set with all other rows as training set: `for (const { train, validation } of kFold(data)) …`. Each row is
+ * held out once; each part is in shuffled order. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT` (also for fewer rows
+ * than folds, or `stratify` without labels or targets of 0 and 1).
+ */
+export function kFold(dataset: Dataset, options?: KFoldOptions): Fold[] {
+  checkArity('kFold', arguments, 2);
+  if (!(dataset instanceof Dataset)) throw invalid('dataset', 'a Dataset', dataset);
+  const { folds = 5, seed = 0, stratify = false } = checkOptions('kFold', options, ['folds', 'seed', 'stratify']);
+  checkInteger('seed', seed, { min: 0, max: 2 ** 32 - 1 });
+  checkBoolean('stratify', stratify);
+  checkInteger('folds', folds, { min: 2, max: stratify ? Math.min(MOST_STRATIFIED, dataset.length) : dataset.length });
+  const order = shuffled(dataset.length, new RandomStream(seed, Stream.data));
+  const sizes = Array.from({ length: folds }, (_, i) => Math.floor((dataset.length + folds - 1 - i) / folds));
+  const parts = stratify ? stratified(dataset, order, sizes) : inTurn(order, sizes);
+  return gather(order, sizes, parts).map((validation, own): Fold => {
+    const training = () => order.filter((row) => parts[row] !== own);
+    return new LazyFold(dataset, training, validation);
+  });
+}
+
+/** Stratifying takes rows × folds steps. */
+const MOST_STRATIFIED = 1000;
+
+/** Copies rows only on access, as all folds together would be `folds` copies of the dataset. */
+class LazyFold implements Fold {
+  readonly #dataset: Dataset;
+  readonly #training: () => Int32Array;
+  readonly #held: Int32Array;
+  #indices: Fold['indices'] | undefined;
+  #train: WeakRef<Dataset> | undefined;
+  #validation: WeakRef<Dataset> | undefined;
+
+  constructor(dataset: Dataset, training: () => Int32Array, held: Int32Array) {
+    this.#dataset = dataset;
+    this.#training = training;
+    this.#held = held;
+    Object.freeze(this);
+  }
+
+  get indices(): Fold['indices'] {
+    this.#indices ??= Object.freeze({ train: this.#training(), validation: this.#held });
+    return this.#indices;
+  }
+
+  get train(): Dataset {
+    const made = this.#train?.deref() ?? this.#dataset.subset(this.indices.train);
+    this.#train = new WeakRef(made);
+    return made;
+  }
+
+  get validation(): Dataset {
+    const made = this.#validation?.deref() ?? this.#dataset.subset(this.#held);
+    this.#validation = new WeakRef(made);
+    return made;
+  }
+}
+
+/** 0 … n − 1 in random order (Fisher-Yates shuffle). */
 function shuffled(n: number, random: RandomStream): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
@@ -68,34 +149,58 @@ function shuffled(n: number, random: RandomStream): Int32Array {
   return order;
 }
 
-/** The rows of `order`, class by class, otherwise in that order. */
-function sortByClass(dataset: Dataset, order: Int32Array): Int32Array {
-  const { labels } = dataset;
-  if (!labels) throw new BlasnetError('INVALID_ARGUMENT', 'stratify: expected a dataset with labels, got one without');
-  const next: number[] = [];
-  let start = 0;
-  for (const count of dataset.classCounts()) {
-    next.push(start);
-    start += count;
+/** The rows of each part, in the order of `order`. */
+function gather(order: Int32Array, sizes: readonly number[], parts: Int32Array): Int32Array[] {
+  const rows = sizes.map((size) => new Int32Array(size));
+  const filled = sizes.map(() => 0);
+  for (const row of order) rows[parts[row]][filled[parts[row]]++] = row;
+  return rows;
+}
+
+/** Assigns rows to parts, one part after the other along `order`. */
+function inTurn(order: Int32Array, sizes: readonly number[]): Int32Array {
+  const parts = new Int32Array(order.length);
+  let begin = 0;
+  sizes.forEach((size, part) => {
+    for (let i = begin; i < begin + size; i++) parts[order[i]] = part;
+    begin += size;
+  });
+  return parts;
+}
+
+/** Assigns rows to parts, with the same proportions of classes or labels in all parts. */
+function stratified(dataset: Dataset, order: Int32Array, sizes: readonly number[]): Int32Array {
+  const { labels, targets } = dataset;
+  if (labels) return deal(sortByClass(labels, order), sizes);
+  if (!targets?.every((value) => value === 0 || value === 1)) {
+    const came = targets ? 'one with other targets' : 'one without';
+    throw new BlasnetError(
+      'INVALID_ARGUMENT',
+      `stratify: expected a dataset with labels, or with targets of 0 and 1, got ${came}`,
+    );
   }
-  const sorted = new Int32Array(order.length);
-  for (const row of order) sorted[next[labels[row]]++] = row;
-  return sorted;
+  return dealLabels(targets, dataset.outputs, order, sizes);
+}
+
+/** The rows of `order` grouped by class, keeping their order within a class. */
+function sortByClass(labels: Int32Array, order: Int32Array): Int32Array {
+  // The sort is stable.
+  return order.slice().sort((a, b) => labels[a] - labels[b]);
 }
 
 /**
- * Which part each row goes to, dealt along `order` to the part that lags most behind its share of the rows seen so far.
- * Every stretch of `order`, so every class, is then split in the same proportions, and the sizes come out exactly: no
- * part is ever a whole row ahead of its share, and in the end the lags are integers of sum zero.
+ * Assigns each row along `order` to the part that is furthest below its share of the rows seen so far. Every stretch of
+ * `order`, and so every class, is then split in the same proportions. The sizes are exact: no part is ever a whole row
+ * ahead of its share, and at the end the lags are integers that sum to zero.
  */
-function deal(order: Int32Array, sizes: readonly number[]): Uint8Array {
-  const parts = new Uint8Array(order.length);
+function deal(order: Int32Array, sizes: readonly number[]): Int32Array {
+  const parts = new Int32Array(order.length);
   const dealt = sizes.map(() => 0);
   for (let seen = 1; seen <= order.length; seen++) {
     let last = 0;
     let most = -Infinity;
     for (let part = 0; part < sizes.length; part++) {
-      // The lag times the number of rows: an integer, so that no rounding can spoil the sizes.
+      // The lag times the number of rows: an integer, so rounding can't change the sizes.
       const lag = seen * sizes[part] - dealt[part] * order.length;
       if (lag > most) {
         most = lag;
@@ -105,5 +210,49 @@ function deal(order: Int32Array, sizes: readonly number[]): Uint8Array {
     parts[order[seen - 1]] = last;
     dealt[last]++;
   }
+  return parts;
+}
+
+/**
+ * Iterative stratification (Sechidis, Tsoumakas, Vlahavas 2011), with exact sizes. Repeatedly takes the label with the
+ * fewest remaining rows, and assigns each of its rows to the part that lacks most of the label's share; on ties, to the
+ * one that lacks most rows. Rows without labels fill the parts.
+ */
+function dealLabels(targets: Float32Array, outputs: number, order: Int32Array, sizes: readonly number[]): Int32Array {
+  const parts = new Int32Array(order.length).fill(-1);
+  const rowsOf: number[][] = Array.from({ length: outputs }, () => []);
+  for (const row of order) for (let j = 0; j < outputs; j++) if (targets[row * outputs + j] === 1) rowsOf[j].push(row);
+  const total = rowsOf.map((rows) => rows.length);
+  const left = [...total];
+  const free = [...sizes];
+  const dealt = sizes.map(() => new Float64Array(outputs));
+
+  /** How much of a label a part lacks, times the number of rows: an integer. */
+  const lag = (part: number, label: number) => total[label] * sizes[part] - dealt[part][label] * order.length;
+  const assign = (row: number, part: number) => {
+    parts[row] = part;
+    free[part]--;
+    for (let j = 0; j < outputs; j++) {
+      if (targets[row * outputs + j] !== 1) continue;
+      dealt[part][j]++;
+      left[j]--;
+    }
+  };
+  const best = (label: number | undefined): number => {
+    let found = -1;
+    for (let part = 0; part < sizes.length; part++) {
+      if (free[part] === 0) continue;
+      const ahead = found < 0 || label === undefined ? 0 : lag(part, label) - lag(found, label);
+      if (found < 0 || ahead > 0 || (ahead === 0 && free[part] > free[found])) found = part;
+    }
+    return found;
+  };
+
+  for (;;) {
+    const label = left.reduce((least, count, j) => (count > 0 && (least < 0 || count < left[least]) ? j : least), -1);
+    if (label < 0) break;
+    for (const row of rowsOf[label]) if (parts[row] < 0) assign(row, best(label));
+  }
+  for (const row of order) if (parts[row] < 0) assign(row, best(undefined));
   return parts;
 }

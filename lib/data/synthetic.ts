@@ -1,13 +1,13 @@
-import { checkInteger, checkNumber, checkOptions } from '../checks.js';
+import { checkArity, checkInteger, checkNumber, checkOptions } from '../checks.js';
 import { RandomStream, Stream } from '../random.js';
+import { sharedFloats, sharedIntegers } from '../shared-memory.js';
 import { Dataset } from './dataset.js';
-import { sharedFloats, sharedIntegers } from './storage.js';
 
 /** Options of the synthetic datasets. */
 export interface SyntheticOptions {
-  /** Number of points, default 200; row i is of class i mod classes. */
+  /** Number of points; default 200. Row i has class i mod classes. */
   samples?: number;
-  /** Standard deviation of the normal noise on each coordinate, default 0.1. */
+  /** Standard deviation of the normal noise added to each coordinate; default 0.1. */
   noise?: number;
   /** 32-bit unsigned integer, default 0: the same seed gives the same points. */
   seed?: number;
@@ -28,15 +28,16 @@ export interface SpiralsOptions extends SyntheticOptions {
 export interface BlobsOptions extends SyntheticOptions {
   /** Number of blobs, 1 or more. Default 3. */
   classes?: number;
-  /** Distance of the blobs' centres from the origin. Default 1. */
+  /** Distance of the blob centres from the origin. Default 1. */
   radius?: number;
 }
 
 /**
- * Two interleaving half circles of radius 1: class 0 the upper one around (0, 0), class 1 the lower one around (1, 0.5).
- * Points are float32 of shape [2]. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
+ * Two interleaving half circles of radius 1: class 0 is the upper one around (0, 0), class 1 the lower one around (1,
+ * 0.5). Points are float32 of shape [2]. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
  */
 export function twoMoons(options?: SyntheticOptions): Dataset {
+  checkArity('twoMoons', arguments, 1);
   const common = readCommon('twoMoons', options, []);
   return scatter('two moons', 2, common, (label, random) => {
     const angle = Math.PI * random.uniform();
@@ -50,16 +51,20 @@ export function twoMoons(options?: SyntheticOptions): Dataset {
  * Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
  */
 export function circles(options: CirclesOptions = {}): Dataset {
+  checkArity('circles', arguments, 1);
   const common = readCommon('circles', options, ['factor']);
   const factor = checkNumber('factor', options.factor ?? 0.5, { above: 0, below: 1 });
-  return scatter('circles', 2, common, (label, random) => polar(label === 0 ? 1 : factor, 2 * Math.PI * random.uniform()));
+  return scatter('circles', 2, common, (label, random) =>
+    polar(label === 0 ? 1 : factor, 2 * Math.PI * random.uniform()),
+  );
 }
 
 /**
- * Spiral arms from the origin to radius 1, evenly turned against each other. Points are float32 of shape [2], evenly
- * spread along the radius. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
+ * Spiral arms from the origin to radius 1, at equal angles to each other. Points are float32 of shape [2], evenly
+ * spaced along the radius. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
  */
 export function spirals(options: SpiralsOptions = {}): Dataset {
+  checkArity('spirals', arguments, 1);
   const common = readCommon('spirals', options, ['classes', 'turns'], 0.02);
   const classes = checkInteger('classes', options.classes ?? 2, { min: 1, max: 65536 });
   const turns = checkNumber('turns', options.turns ?? 1, { above: 0 });
@@ -70,10 +75,11 @@ export function spirals(options: SpiralsOptions = {}): Dataset {
 }
 
 /**
- * Normal clouds of standard deviation `noise` around centres evenly spaced on a circle of `radius`, the first on the
- * positive x axis. Points are float32 of shape [2]. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
+ * Normal clusters of standard deviation `noise` around centres evenly spaced on a circle of `radius`, the first one on
+ * the positive x axis. Points are float32 of shape [2]. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
  */
 export function blobs(options: BlobsOptions = {}): Dataset {
+  checkArity('blobs', arguments, 1);
   const common = readCommon('blobs', options, ['classes', 'radius']);
   const classes = checkInteger('classes', options.classes ?? 3, { min: 1, max: 65536 });
   const radius = checkNumber('radius', options.radius ?? 1, { min: 0 });
@@ -92,14 +98,18 @@ function readCommon(
   others: readonly string[],
   defaultNoise = 0.1,
 ): Required<SyntheticOptions> {
-  const { samples = 200, noise = defaultNoise, seed = 0 } = checkOptions(name, options, ['samples', 'noise', 'seed', ...others]);
+  const {
+    samples = 200,
+    noise = defaultNoise,
+    seed = 0,
+  } = checkOptions(name, options, ['samples', 'noise', 'seed', ...others]);
   checkInteger('samples', samples, { min: 0, max: 2 ** 28 });
   checkNumber('noise', noise, { min: 0 });
   checkInteger('seed', seed, { min: 0, max: 2 ** 32 - 1 });
   return { samples, noise, seed };
 }
 
-/** Points of alternating classes, each drawn by `draw` and moved by noise. */
+/** Points of alternating classes, drawn by `draw`, with noise added. */
 function scatter(
   name: string,
   classes: number,

@@ -1,47 +1,99 @@
-import { checkInteger, checkNumber, checkOptions, invalid } from '../checks.js';
+import { checkInteger, checkNumber, checkOptions, invalid, MAX_RANK } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { type LayerSpec, readLayer } from '../layers/layer.js';
-import { type Loss, readLoss } from '../losses.js';
+import { input, isInput, makeNode, type Node, Shared, sortNodes } from '../graph/node.js';
+import { placeNodes } from '../graph/place.js';
+import { checkName, type LayerSpec, readLayer } from '../layers/layer.js';
+import { CUSTOM, graphLoss } from '../losses/custom.js';
+import { type Loss, readLoss } from '../losses/loss.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { buildModel, type Model, type ModelSpec } from '../program/model.js';
+import { buildModel, type Model, type ModelSpec, type OutputSpec } from '../program/model.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
-import { JsonError, parseJson } from './json.js';
+import { cut, listed, quote, shapeText } from '../text.js';
+import type { Shape } from '../types.js';
+import { checkLimits, JsonError, parseJson } from './json.js';
 import { describeOptimizer, makeOptimizer, type SavedOptimizer } from './optimizer-state.js';
 import { fromPlain, toPlain } from './plain.js';
 import { corrupt, decodeSafetensors, encodeSafetensors, type NewTensor, type StoredTensor } from './safetensors.js';
 
 const FORMAT = 'blasnet';
-const VERSION = '1';
-/** Where the header lies; what is wrong in it is reported there. */
+const VERSION = '2';
+/** Versions that can be read: 1 has chains only. */
+const READABLE: readonly unknown[] = ['1', VERSION];
+/** Maximum number of layers in a file; larger networks can't be saved either. */
+const MAX_LAYERS = 5000;
+/** Maximum number of optimizer groups in a file. */
+const MAX_GROUPS = 1000;
+/** Limits for a section of the metadata. A layer has at most six objects and lists. */
+const LIMITS = { objects: 10 * MAX_LAYERS, members: 20 * MAX_LAYERS };
+/** Limits for the user's own metadata. */
+const USER_LIMITS = { objects: 100_000, members: 200_000 };
+/** Position of the header, where errors in it are reported. */
 const HEADER = 8;
-/** Dimensions of a sample that a file may have. */
-const MAX_RANK = 64;
 
-/** Numbers that training counts up, and that resuming it needs. */
+/** Training counters needed to resume. */
 export interface Counters {
-  /** Epochs begun and ended: the number of the next shuffle. */
+  /** Completed epochs: the number of the next shuffle. */
   readonly epochs: number;
-  /** Steps of the random masks. */
+  /** Step count of the random masks. */
   readonly noiseSteps: number;
 }
 
-/** A network's memory, as the engine holds it. */
+/** Data of the user's own: any JSON value. */
+export type Metadata = string | number | boolean | null | readonly Metadata[] | { readonly [key: string]: Metadata };
+
+/** What a network keeps besides its parameters and state. */
+export interface Kept {
+  /** Completed epochs: the number of the next shuffle. */
+  epochs: number;
+  metadata: Metadata | undefined;
+}
+
+function freezeDeep<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) Object.values(Object.freeze(value)).forEach(freezeDeep);
+  return value;
+}
+
+/** A frozen copy of a JSON value. Throws `INVALID_ARGUMENT` for anything that a file could not give back the same. */
+export function checkMetadata(name: string, value: unknown): Metadata | undefined {
+  if (value === undefined) return undefined;
+  try {
+    const text = JSON.stringify(value);
+    if (text === undefined) throw new JsonError('it is no JSON value', 0);
+    return freezeDeep(parseJson(text, USER_LIMITS)) as Metadata;
+  } catch (cause) {
+    throw invalid(name, `a value that JSON can hold (${(cause as Error).message})`, value);
+  }
+}
+
+/** A network's memory, as held by the engine. */
 export interface NetworkMemory {
   readonly model: Model;
   readonly parameters: Float32Array;
   readonly state: Float32Array;
   noiseSteps: number;
-  /** Gives the optimizer its moments, if it has none yet. */
+  /** Gives the optimizer its moments if it has none yet. */
   attach(optimizer: Optimizer): unknown;
+  /** Throws while a run uses the memory. */
+  checkIdle(): void;
+  /** Throws also during a training, whose callbacks can read the memory but not change it. */
+  checkFree(): void;
 }
 
 const momentName = (moment: string, parameter: string) => `optimizer.${moment}.${parameter}`;
 
-/** A network as the bytes of a safetensors file, with the optimizer's state where that is given; all as of now. */
-export function encodeNetwork(network: NetworkMemory, epochs: number, optimizer: Optimizer | undefined): Uint8Array {
+/** The current network as the bytes of a safetensors file, with the optimizer's state if given. */
+export function encodeNetwork(
+  network: NetworkMemory,
+  { epochs, metadata }: Kept,
+  optimizer: Optimizer | undefined,
+): Uint8Array {
   const { model } = network;
   const tensors: NewTensor[] = [];
-  const list = (block: Float32Array, entries: Model['parameters'] | Model['state'], fullName = (name: string) => name) => {
+  const list = (
+    block: Float32Array,
+    entries: Model['parameters'] | Model['state'],
+    fullName = (name: string) => name,
+  ) => {
     for (const [name, { spec, tensor }] of entries) {
       const value = block.subarray(tensor.offset, tensor.offset + tensor.fixed);
       tensors.push({ name: fullName(name), shape: spec.shape, value });
@@ -53,19 +105,38 @@ export function encodeNetwork(network: NetworkMemory, epochs: number, optimizer:
     network.attach(optimizer);
     for (const [moment, block] of optimizer.moments) list(block, model.parameters, (name) => momentName(moment, name));
   }
-  const { input, specs: layers, loss, regularizer, seed } = model;
-  const architecture = { input, layers, loss: { kind: loss.kind, options: loss.options }, regularizer, seed };
+  checkCount('layers', model.nodes, MAX_LAYERS);
+  if (optimizer !== undefined) checkCount('optimizer: groups', optimizer.options.groups, MAX_GROUPS);
   const counters: Counters = { epochs, noiseSteps: network.noiseSteps };
   return encodeSafetensors(tensors, {
     format: FORMAT,
     version: VERSION,
-    network: JSON.stringify(toPlain(architecture)),
-    training: JSON.stringify(counters),
-    ...(optimizer !== undefined && { optimizer: JSON.stringify(describeOptimizer(optimizer)) }),
+    network: section('network', toPlain(describeModel(model))),
+    training: section('training', counters),
+    ...(metadata !== undefined && { user: section('metadata', metadata, USER_LIMITS) }),
+    ...(optimizer !== undefined && { optimizer: section('optimizer', describeOptimizer(optimizer)) }),
   });
 }
 
-/** A network read from a file, every rule checked. */
+/** A section of the metadata as JSON. Throws `INVALID_ARGUMENT` if it exceeds the limits for reading. */
+function section(name: string, value: unknown, limits = LIMITS): string {
+  const text = JSON.stringify(value);
+  try {
+    checkLimits(text, limits);
+  } catch (cause) {
+    throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${(cause as Error).message}, which a file can not hold`, {
+      cause,
+    });
+  }
+  return text;
+}
+
+function checkCount(name: string, list: readonly unknown[] | undefined, most: number): void {
+  if (list !== undefined && list.length > most)
+    throw invalid(name, `a list of at most ${most}, which a file can hold`, list);
+}
+
+/** A network read from a file and fully checked. */
 export interface SavedNetwork {
   readonly spec: ModelSpec;
   readonly counters: Counters;
@@ -73,22 +144,30 @@ export interface SavedNetwork {
   readonly file: string;
   readonly model: Model;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Metadata | undefined;
 }
 
 /**
- * Reads a network's bytes. Throws `FILE_CORRUPT` with file, byte and rule; `INVALID_ARGUMENT` when the loss is not the library's and `loss` is
- * not it. Allocates nothing by what the file says of itself: a tensor's shape is believed only when its bytes are there.
+ * Reads a network from bytes. Throws `FILE_CORRUPT` with file, byte and rule; `INVALID_ARGUMENT` if the loss is not one
+ * of the library's and `loss` does not match it. Never allocates by unchecked sizes: a tensor's shape is trusted only
+ * if its bytes are present.
  */
 export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | undefined): SavedNetwork {
   const { tensors, metadata } = decodeSafetensors(bytes, file);
   if (metadata.get('format') !== FORMAT)
     throw corrupt(file, HEADER, `it is no network of ${FORMAT}'s: the metadata tell no such format`);
   const version = metadata.get('version');
-  if (version !== VERSION) throw corrupt(file, HEADER, `its version is ${version}; this version of ${FORMAT} reads ${VERSION}`);
+  if (!READABLE.includes(version))
+    throw corrupt(
+      file,
+      HEADER,
+      `its version is ${cut(String(version), 40)}; this version of ${FORMAT} reads ${READABLE.join(' and ')}`,
+    );
   const section = <T>(name: string, read: (value: Readonly<Record<string, unknown>>) => T): T => {
     try {
-      const value = parseJson(metadata.get(name) ?? 'null');
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('section', 'an object', value);
+      const value = parseJson(metadata.get(name) ?? 'null', LIMITS);
+      if (typeof value !== 'object' || value === null || Array.isArray(value))
+        throw invalid('section', 'an object', value);
       return read(value as Record<string, unknown>);
     } catch (cause) {
       if (cause instanceof MissingLoss) throw new BlasnetError('INVALID_ARGUMENT', `${file}: ${cause.message}`);
@@ -102,40 +181,180 @@ export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | unde
   });
   const counters = section('training', (value) => {
     const { epochs, noiseSteps } = checkOptions<Partial<Counters>>('section', value, ['epochs', 'noiseSteps']);
-    return { epochs: checkInteger('epochs', epochs, { min: 0 }), noiseSteps: checkInteger('noiseSteps', noiseSteps, { min: 0 }) };
+    return {
+      epochs: checkInteger('epochs', epochs, { min: 0 }),
+      noiseSteps: checkInteger('noiseSteps', noiseSteps, { min: 0 }),
+    };
   });
   const optimizer = metadata.has('optimizer') ? section('optimizer', readOptimizer) : undefined;
   checkTensors(file, model, optimizer, tensors);
-  return { spec, counters, optimizer, file, model, tensors };
+  const user = metadata.get('user');
+  let own: Metadata | undefined;
+  try {
+    own = user === undefined ? undefined : (freezeDeep(parseJson(user, USER_LIMITS)) as Metadata);
+  } catch (cause) {
+    throw corrupt(file, HEADER, `metadata: user: ${(cause as Error).message}`, cause);
+  }
+  return { spec, counters, optimizer, file, model, tensors, metadata: own };
 }
 
 class MissingLoss extends Error {}
 
-function readSpec(value: Readonly<Record<string, unknown>>, given: Loss | undefined): ModelSpec {
-  const known = ['input', 'layers', 'loss', 'regularizer', 'seed'];
-  const { input, layers, loss, regularizer, seed } = checkOptions<Record<string, unknown>>('section', value, known);
-  if (!Array.isArray(input) || input.length > MAX_RANK) throw invalid('input', `a list of at most ${MAX_RANK} sizes`, input);
-  if (!Array.isArray(layers)) throw invalid('layers', 'a list of layers', layers);
+/** A loss as plain data; a user-defined one as its graph for predictions of this shape. */
+function describeLoss({ kind, options, graph }: Loss, shape: Shape) {
+  if (kind !== CUSTOM || graph === undefined) return { kind, options };
+  const { prediction, target, value } = graph(shape);
+  const inputs = [prediction, target];
+  const { nodes, places } = placeNodes(sortNodes([value]).others, inputs, false);
+  return { kind, graph: describeGraph(inputs, nodes), value: places.get(value) };
+}
+
+/** A network's architecture as plain data: the layers of a chain, or the nodes of a graph. */
+function describeModel({ inputs, nodes, outputs, chain, regularizer, seed }: Model) {
+  if (chain) {
+    const [{ loss }] = outputs;
+    const layers = nodes.map(({ spec }) => spec);
+    return { input: inputs[0].shape, layers, loss: describeLoss(loss as Loss, outputs[0].shape), regularizer, seed };
+  }
   return {
-    input,
-    layers: layers.map((layer, i): LayerSpec => {
-      if (typeof layer !== 'object' || layer === null) throw invalid(`layers[${i}]`, 'an object', layer);
-      return readLayer(`layers[${i}]`, fromPlain(layer) as Record<string, unknown>);
+    graph: describeGraph(inputs, nodes),
+    outputs: outputs.map(({ name, place, loss, weight, shape }) => {
+      return { name, place, loss: loss && describeLoss(loss, shape), weight };
     }),
-    loss: lossFrom(loss, given),
-    regularizer: resolveRegularizer('regularizer', regularizer as Regularizer | undefined),
-    seed: checkInteger('seed', seed, { min: 0, below: 2 ** 32 }),
+    regularizer,
+    seed,
   };
 }
 
+/** Inputs, then nodes with the places that they take. A shared layer's further uses name the node of the first. */
+function describeGraph(
+  inputs: readonly { readonly name?: string | undefined; readonly shape: Shape }[],
+  nodes: Model['nodes'],
+) {
+  return {
+    inputs: inputs.map(({ name, shape }) => ({ name, shape })),
+    nodes: nodes.map(({ name, from, owner, spec }, i) => {
+      return owner === i ? { name, from, layer: spec } : { name, from, shared: owner };
+    }),
+  };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkList(name: string, value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  if (!Array.isArray(value)) throw invalid(name, 'a list of objects', value);
+  checkCount(name, value, MAX_LAYERS);
+  return value.map((entry, i) => {
+    if (!isObject(entry)) throw invalid(`${name}[${i}]`, 'an object', entry);
+    return entry;
+  });
+}
+
+function checkSizes(name: string, value: unknown): readonly number[] {
+  if (!Array.isArray(value) || value.length > MAX_RANK)
+    throw invalid(name, `a list of at most ${MAX_RANK} sizes`, value);
+  return value;
+}
+
+/** Rebuilds the nodes of a graph: those at each place, and their names. */
+function readGraph(value: unknown): { places: Node[]; names: Map<Node, string> } {
+  if (!isObject(value)) throw invalid('graph', 'an object', value);
+  const { inputs, nodes } = checkOptions<Record<string, unknown>>('graph', value, ['inputs', 'nodes']);
+  const places = checkList('graph: inputs', inputs).map((entry, i) => {
+    const { name, shape } = checkOptions<Record<string, unknown>>(`inputs[${i}]`, entry, ['name', 'shape']);
+    const sizes = checkSizes(`inputs[${i}]: shape`, shape);
+    return input(sizes, name === undefined ? {} : { name: checkName(`inputs[${i}]: name`, name) });
+  });
+  const first = places.length;
+  const names = new Map<Node, string>();
+  const layers: (LayerSpec | undefined)[] = [];
+  const groups = new Map<number, Shared>();
+  const list = checkList('graph: nodes', nodes);
+  // A layer that several nodes use becomes a group of shared layers, for its first use too.
+  const owners = list.map(({ shared }) => shared);
+  for (const [i, entry] of list.entries()) {
+    const label = `nodes[${i}]`;
+    const given = checkOptions<Record<string, unknown>>(label, entry, ['name', 'from', 'layer', 'shared']);
+    const { from, layer, shared: owner, name } = given;
+    if (typeof name !== 'string' || name.length > 200) throw invalid(`${label}: name`, 'a name', name);
+    if (!Array.isArray(from) || from.length === 0 || from.length > MAX_LAYERS)
+      throw invalid(`${label}: from`, 'a list of places', from);
+    const sources = from.map((place) => places[checkInteger(`${label}: from`, place, { min: 0, below: first + i })]);
+    let spec: LayerSpec | undefined;
+    let own = i;
+    if (owner !== undefined) {
+      own = checkInteger(`${label}: shared`, owner, { min: 0, below: i });
+      spec = layers[own];
+      if (spec === undefined || layer !== undefined) throw invalid(`${label}: shared`, 'a node with a layer', owner);
+    } else {
+      if (!isObject(layer)) throw invalid(`${label}: layer`, 'an object', layer);
+      spec = readLayer(label, fromPlain(layer) as Record<string, unknown>);
+    }
+    layers.push(owner === undefined ? spec : undefined);
+    if (!groups.has(own) && owners.includes(own)) groups.set(own, new Shared([spec]));
+    const group = groups.get(own);
+    const node = makeNode(spec, sources, { label, name, ...(group && { use: { layers: group, index: 0 } }) });
+    names.set(node, name);
+    places.push(node);
+  }
+  return { places, names };
+}
+
+function readSpec(value: Readonly<Record<string, unknown>>, given: Loss | undefined): ModelSpec {
+  const known = ['regularizer', 'seed', ...('graph' in value ? ['graph', 'outputs'] : ['input', 'layers', 'loss'])];
+  const { graph, outputs, input, layers, loss, ...rest } = checkOptions<Record<string, unknown>>(
+    'section',
+    value,
+    known,
+  );
+  const common = {
+    regularizer: resolveRegularizer('regularizer', rest.regularizer as Regularizer | undefined),
+    seed: checkInteger('seed', rest.seed, { min: 0, below: 2 ** 32 }),
+  };
+  if (graph === undefined) {
+    return {
+      input: checkSizes('input', input),
+      layers: checkList('layers', layers).map((layer, i) =>
+        readLayer(`layers[${i}]`, fromPlain(layer) as Record<string, unknown>),
+      ),
+      loss: lossFrom(loss, given),
+      ...common,
+    };
+  }
+  const { places, names } = readGraph(graph);
+  const list = checkList('outputs', outputs).map((entry, i): OutputSpec => {
+    const label = `outputs[${i}]`;
+    const output = checkOptions<Record<string, unknown>>(label, entry, ['name', 'place', 'loss', 'weight']);
+    return {
+      name: output.name === undefined ? undefined : checkName(`${label}: name`, output.name),
+      node: places[checkInteger(`${label}: place`, output.place, { min: 0, below: places.length })],
+      loss: output.loss === undefined ? undefined : lossFrom(output.loss, given),
+      weight: checkNumber(`${label}: weight`, output.weight, { min: 0 }),
+    };
+  });
+  if (list.length === 0) throw invalid('outputs', 'at least one', outputs);
+  return { outputs: list, names, ...common };
+}
+
 function lossFrom(value: unknown, given: Loss | undefined): Loss {
-  const { kind, options } = checkOptions('loss', value as Record<string, unknown>, ['kind', 'options']);
+  const known = ['kind', 'options', 'graph', 'value'];
+  const { kind, options, graph, value: at } = checkOptions('loss', value as Record<string, unknown>, known);
   if (typeof kind !== 'string') throw invalid('loss: kind', 'a string', kind);
   if (given !== undefined && given.kind === kind) return given;
+  if (kind === CUSTOM && graph !== undefined) {
+    const { places } = readGraph(graph);
+    const [prediction, target] = places;
+    if (places.length < 3 || !isInput(prediction) || !isInput(target) || isInput(places[2]))
+      throw invalid('loss: graph', 'the inputs prediction and target, and nodes', graph);
+    const place = checkInteger('loss: value', at, { min: 0, below: places.length });
+    return graphLoss({ kind }, { prediction, target, value: places[place] });
+  }
   const loss = given === undefined ? readLoss(kind, options as object | undefined) : undefined;
   if (loss === undefined) {
-    const got = given === undefined ? "which is not the library's" : `not of kind ${JSON.stringify(given.kind)}`;
-    throw new MissingLoss(`its loss is of kind ${JSON.stringify(kind)}, ${got}: give that loss as \`loss\``);
+    const got = given === undefined ? "which is not the library's" : `not of kind ${quote(given.kind)}`;
+    throw new MissingLoss(`its loss is of kind ${quote(kind)}, ${got}: give that loss as \`loss\``);
   }
   if (options !== undefined && loss.options === undefined) throw invalid('loss: options', 'none', options);
   return loss;
@@ -145,9 +364,15 @@ function readOptimizer(value: Readonly<Record<string, unknown>>): SavedOptimizer
   const known = ['kind', 'options', 'steps', 'rateFactor', 'moments'];
   const { kind, options, steps, rateFactor, moments } = checkOptions<Record<string, unknown>>('section', value, known);
   if (typeof kind !== 'string') throw invalid('kind', 'a string', kind);
-  if (!Array.isArray(moments) || !moments.every((name) => typeof name === 'string') || new Set(moments).size < moments.length) {
+  if (
+    !Array.isArray(moments) ||
+    !moments.every((name) => typeof name === 'string') ||
+    new Set(moments).size < moments.length
+  ) {
     throw invalid('moments', 'a list of different names', moments);
   }
+  const groups = (options as { groups?: unknown } | null | undefined)?.groups;
+  if (Array.isArray(groups)) checkCount('options: groups', groups, MAX_GROUPS);
   return {
     kind,
     options,
@@ -157,7 +382,7 @@ function readOptimizer(value: Readonly<Record<string, unknown>>): SavedOptimizer
   };
 }
 
-/** Throws unless the tensors are exactly those of the network and the optimizer, in float32 and of the right shapes. */
+/** Throws unless the tensors are exactly those of the network and optimizer, in float32 and with the right shapes. */
 function checkTensors(
   file: string,
   model: Model,
@@ -168,10 +393,10 @@ function checkTensors(
   const check = (name: string, shape: readonly number[]) => {
     expected++;
     const tensor = tensors.get(name);
-    if (tensor === undefined) throw corrupt(file, HEADER, `there is no tensor ${JSON.stringify(name)}`);
+    if (tensor === undefined) throw corrupt(file, HEADER, `there is no tensor ${quote(name)}`);
     if (tensor.dtype !== 'F32' || tensor.shape.join() !== shape.join()) {
-      const [wanted, found] = [`F32 [${shape.join(', ')}]`, `${tensor.dtype} [${tensor.shape.join(', ')}]`];
-      throw corrupt(file, tensor.offset, `tensor ${JSON.stringify(name)}: expected ${wanted}, got ${found}`);
+      const [wanted, found] = [`F32 ${shapeText(shape)}`, `${tensor.dtype} ${shapeText(tensor.shape)}`];
+      throw corrupt(file, tensor.offset, `tensor ${quote(name)}: expected ${wanted}, got ${found}`);
     }
   };
   for (const [name, { spec }] of model.parameters) check(name, spec.shape);
@@ -188,7 +413,7 @@ function copyTo(block: Float32Array, offset: number, tensor: StoredTensor): void
   new Uint8Array(block.buffer, block.byteOffset + 4 * offset, tensor.bytes.length).set(tensor.bytes);
 }
 
-/** Puts the saved numbers into a network made by the saved spec. */
+/** Copies the saved numbers into a network made from the saved spec. */
 export function fillNetwork({ model, tensors, counters }: SavedNetwork, network: NetworkMemory): void {
   const fill = (block: Float32Array, entries: Model['parameters'] | Model['state']) => {
     for (const [name, { tensor }] of entries) copyTo(block, tensor.offset, tensors.get(name) as StoredTensor);
@@ -199,19 +424,20 @@ export function fillNetwork({ model, tensors, counters }: SavedNetwork, network:
 }
 
 /**
- * Gives the saved state to `given`, or to a new optimizer with the saved hyper-parameters, which then belongs to the network. Throws
- * `INVALID_ARGUMENT` when the file has no optimizer or `given` is not like it, and as {@link makeOptimizer}.
+ * Restores the saved state into `given`, or into a new optimizer with the saved hyper-parameters, which is then
+ * attached to the network. Throws `INVALID_ARGUMENT` if the file has no optimizer or `given` does not match it, and the
+ * errors of {@link makeOptimizer}.
  */
 export function restoreOptimizer(saved: SavedNetwork, network: NetworkMemory, given: Optimizer | undefined): Optimizer {
   const { optimizer: state, file, model, tensors } = saved;
   const refuse = (what: string) => new BlasnetError('INVALID_ARGUMENT', `${file}: ${what}`);
   if (state === undefined) throw refuse('it has no optimizer: it was saved without one');
   if (given !== undefined && given.kind !== state.kind) {
-    throw refuse(`it has the state of an optimizer of kind ${JSON.stringify(state.kind)}, not ${JSON.stringify(given.kind)}`);
+    throw refuse(`it has the state of an optimizer of kind ${quote(state.kind)}, not ${quote(given.kind)}`);
   }
   const optimizer = given ?? makeOptimizer(file, state);
-  if (optimizer.momentNames.join() !== state.moments.join()) {
-    const what = `its optimizer has the moments ${state.moments.join(', ')}, expected ${optimizer.momentNames.join(', ')}`;
+  if (optimizer.blockNames.join() !== state.moments.join()) {
+    const what = `its optimizer has the moments ${listed(state.moments)}, expected ${listed(optimizer.blockNames)}`;
     throw given === undefined ? corrupt(file, HEADER, what) : refuse(what);
   }
   try {
@@ -220,14 +446,11 @@ export function restoreOptimizer(saved: SavedNetwork, network: NetworkMemory, gi
     if (given !== undefined || !(cause instanceof BlasnetError) || cause.code !== 'INVALID_ARGUMENT') throw cause;
     throw corrupt(file, HEADER, `metadata: optimizer: ${cause.message}`, cause);
   }
-  const moments = state.moments.map((moment): [string, Float32Array] => {
-    const block = new Float32Array(model.parameterLength).fill(optimizer.initialMoment(moment));
+  optimizer.restore({ steps: state.steps, rateFactor: state.rateFactor });
+  for (const [moment, block] of optimizer.moments) {
     for (const [name, { tensor }] of model.parameters) {
       copyTo(block, tensor.offset, tensors.get(momentName(moment, name)) as StoredTensor);
     }
-    return [moment, block];
-  });
-  const { steps, rateFactor } = state;
-  optimizer.restore({ steps, rateFactor, moments: Object.fromEntries(moments) });
+  }
   return optimizer;
 }

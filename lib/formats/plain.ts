@@ -1,30 +1,32 @@
+import { types } from 'node:util';
 import { savedInitializer } from '../initializers.js';
 import { readSchedule, type ScheduleOrigin, scheduleOrigin } from '../schedules.js';
 
-/** What a file holds where a function was that can't be written; reading it gives {@link UNSAVED}. */
+/** Stored in place of a function that can't be saved; it reads back as {@link UNSAVED}. */
 const FUNCTION = { function: true };
 
-/** Stands for a function that the file does not have. */
+/** Placeholder for a function that the file does not have. */
 export const UNSAVED = Symbol('a function that can not be saved');
 
 /**
- * A value of options as JSON can hold it: initialisers by their kind, schedules of the library by what they were made of; other functions, and
- * patterns, leave only a mark.
+ * Converts option values to JSON: initialisers by kind, the library's schedules by their arguments. Other functions,
+ * and patterns, become a placeholder.
  */
 export function toPlain(value: unknown): unknown {
-  // A pattern from a file could be one that takes for ever; it is as good as a function.
-  if (value instanceof RegExp) return FUNCTION;
+  // A pattern from a file could take forever to match, so patterns are treated like functions.
+  if (types.isRegExp(value)) return FUNCTION;
   if (typeof value === 'function') {
     const origin = scheduleOrigin(value as never);
     return origin === undefined ? FUNCTION : { schedule: { kind: origin.kind, argument: toPlain(origin.argument) } };
   }
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(toPlain);
-  if ('sampler' in value && typeof value.sampler === 'function') return { initializer: (value as { kind?: unknown }).kind };
+  if ('sampler' in value && typeof value.sampler === 'function')
+    return { initializer: (value as { kind?: unknown }).kind };
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, toPlain(entry)]));
 }
 
-/** The value again; a function that was not saved is {@link UNSAVED}. Throws a `BlasnetError` for what makes no value. */
+/** The inverse; functions that were not saved become {@link UNSAVED}. Throws a `BlasnetError` for invalid values. */
 export function fromPlain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(fromPlain);
@@ -41,12 +43,12 @@ export function fromPlain(value: unknown): unknown {
 function scheduleFrom(value: unknown): unknown {
   const origin = fromPlain(value) as Partial<ScheduleOrigin> | null;
   const argument = origin?.argument;
-  // A warm-up to a function of the caller's own.
+  // A warm-up to a user-defined schedule.
   if (typeof argument === 'object' && argument !== null && Object.values(argument).includes(UNSAVED)) return UNSAVED;
   return readSchedule({ kind: String(origin?.kind), argument });
 }
 
-/** Whether a value or something in it is {@link UNSAVED}. */
+/** Whether a value contains {@link UNSAVED}. */
 export function hasUnsaved(value: unknown): boolean {
   if (value === UNSAVED) return true;
   return typeof value === 'object' && value !== null && Object.values(value).some(hasUnsaved);

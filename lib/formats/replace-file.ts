@@ -1,20 +1,46 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import type { Stats } from 'node:fs';
+import { type FileHandle, lstat, open, readlink, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, sep } from 'node:path';
 import { BlasnetError } from '../errors.js';
+import { checkRegular, isMissing, systemReason } from '../system.js';
+import { pathText } from '../text.js';
 
-/** One write call takes less than 2 GiB. */
+/** One write call is limited to less than 2 GiB. */
 const WRITE_LIMIT = 2 ** 30;
+/** Maximum number of links followed for a path, as on Linux. */
+const MAX_LINKS = 40;
 
-/** The file behind a path, links followed, with its permission bits; of a new file the path itself. */
-async function existing(path: string): Promise<{ target: string; mode?: number }> {
+/** The result of `look` for a path; undefined if nothing exists there. */
+async function ifThere(path: string, look: (path: string) => Promise<Stats>): Promise<Stats | undefined> {
   try {
-    const target = await realpath(path);
-    return { target, mode: (await stat(target)).mode & 0o7777 };
+    return await look(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { target: path };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** The target of a path where no file exists yet: the end of all links, the last one of which may be dangling. */
+async function endOfLinks(path: string): Promise<string> {
+  let target = path;
+  for (let links = 0; links <= MAX_LINKS; links++) {
+    if (target.endsWith('/') || target.endsWith(sep)) throw new Error('it names a directory');
+    const directory = await realpath(dirname(target));
+    target = join(directory, basename(target));
+    if (!(await ifThere(target, lstat))?.isSymbolicLink()) return target;
+    const link = await readlink(target);
+    target = isAbsolute(link) ? link : `${directory}${sep}${link}`;
+  }
+  throw new Error('it leads through too many symbolic links');
+}
+
+/** The regular file a path resolves to, following links, with its permission bits; or the file to create. */
+async function resolveTarget(path: string): Promise<{ target: string; mode?: number }> {
+  const stats = await ifThere(path, stat);
+  if (stats === undefined) return { target: await endOfLinks(path) };
+  checkRegular(stats);
+  return { target: await realpath(path), mode: stats.mode & 0o7777 };
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
@@ -24,7 +50,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Makes a rename durable. Windows has no such thing. */
+/** Makes a rename durable. Not available on Windows. */
 async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const directory = await open(path, 'r');
@@ -36,19 +62,21 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 /**
- * Writes a file as a whole or not at all: whatever happens, `path` holds what it held before or the new bytes, and the new ones for good when
- * the promise has resolved. They go to a file beside it (`.<name>.<process>.<random>.tmp`), which then takes its name and keeps
- * the old file's permissions. Throws `FILE_NOT_WRITTEN`; the temporary file is then removed.
+ * Writes a file atomically: `path` holds either the old content or the new bytes at any time, and the new bytes are
+ * durable once the promise resolves. They are written to a file in the same directory (`.blasnet-<random>.tmp`), which
+ * is then renamed and gets the old file's permissions. Symbolic links are followed, even dangling ones. Throws
+ * `FILE_NOT_WRITTEN`, also if the path is not a regular file; the temporary file is then removed.
  */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   let temporary: string | undefined;
   try {
-    const { target, mode } = await existing(path);
-    const name = join(dirname(target), `.${basename(target)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`);
+    const { target, mode } = await resolveTarget(path);
+    // A short name, as the target's own name may already have the maximum length.
+    const name = join(dirname(target), `.blasnet-${randomBytes(6).toString('hex')}.tmp`);
     const file = await open(name, 'wx', mode);
     temporary = name;
     try {
-      // The mask of the process has reduced the mode that the file was opened with.
+      // The process's umask has reduced the mode the file was opened with.
       if (mode !== undefined) await file.chmod(mode);
       await writeAll(file, bytes);
       await file.sync();
@@ -59,7 +87,22 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     temporary = undefined;
     await syncDirectory(dirname(target));
   } catch (cause) {
-    if (temporary !== undefined) await rm(temporary, { force: true });
-    throw new BlasnetError('FILE_NOT_WRITTEN', `${path}: it cannot be written (${(cause as Error).message})`, { cause });
+    // The original error matters more than a leftover temporary file.
+    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {});
+    throw new BlasnetError('FILE_NOT_WRITTEN', `${pathText(path)}: it cannot be written (${systemReason(cause)})`, {
+      cause,
+    });
+  }
+}
+
+/** Deletes a file if it exists. Throws `FILE_NOT_WRITTEN`. */
+export async function removeFile(path: string): Promise<void> {
+  try {
+    await unlink(path);
+  } catch (cause) {
+    if (isMissing(cause)) return;
+    throw new BlasnetError('FILE_NOT_WRITTEN', `${pathText(path)}: it cannot be deleted (${systemReason(cause)})`, {
+      cause,
+    });
   }
 }

@@ -1,15 +1,24 @@
+import { MAX_RANK } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { quote } from '../text.js';
 import { JsonError, parseJson } from './json.js';
 
 /**
- * The safetensors format: eight bytes with the length of the header (little-endian), the header as JSON (for each tensor its dtype, shape and
- * place in the data; under `__metadata__` strings by name), the data. Reading holds to every rule of the reference implementation.
+ * The safetensors format: eight bytes with the length of the header (little-endian), the header as JSON (dtype, shape
+ * and data range of each tensor; under `__metadata__` strings by name), then the data. Reading enforces every rule of
+ * the reference implementation.
  */
 
 const METADATA = '__metadata__';
 const LENGTH_BYTES = 8;
-/** The reference implementation's limit. */
-const MAX_HEADER = 100_000_000;
+/**
+ * Maximum header bytes. With the reference implementation's limit of 100 MB, a small file could block the event loop
+ * for a minute and a half.
+ */
+const MAX_HEADER = 8 * 2 ** 20;
+const MAX_TENSORS = 30_000;
+/** Three objects and lists and four members per tensor, plus the metadata. */
+const LIMITS = { objects: 3 * MAX_TENSORS + 2, members: 4 * MAX_TENSORS + 1000 };
 
 const sizes = new Map(
   Object.entries({
@@ -33,14 +42,14 @@ const sizes = new Map(
   }),
 );
 
-/** A tensor to be written. */
+/** A tensor to write. */
 export interface NewTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly value: Float32Array | BigInt64Array;
 }
 
-/** A tensor of a file. */
+/** A tensor in a file. */
 export interface StoredTensor {
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -68,7 +77,10 @@ function allocate(length: number): Uint8Array {
 }
 
 /** The bytes of a file with these tensors, in this order. */
-export function encodeSafetensors(tensors: readonly NewTensor[], metadata: Readonly<Record<string, string>>): Uint8Array {
+export function encodeSafetensors(
+  tensors: readonly NewTensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
   const header: Record<string, unknown> = { [METADATA]: metadata };
   let length = 0;
   for (const { name, shape, value } of tensors) {
@@ -80,10 +92,14 @@ export function encodeSafetensors(tensors: readonly NewTensor[], metadata: Reado
     length += value.byteLength;
   }
   const json = Buffer.from(JSON.stringify(header));
-  // Spaces behind the header put the data on an 8-byte boundary.
+  // Spaces pad the header so that the data is 8-byte aligned.
   const padded = Math.ceil(json.length / 8) * 8;
-  if (padded > MAX_HEADER) {
-    throw new BlasnetError('INVALID_ARGUMENT', `the header would take ${padded} bytes; the format allows ${MAX_HEADER}`);
+  // Ensures that what is written can be read.
+  if (padded > MAX_HEADER || tensors.length > MAX_TENSORS) {
+    throw new BlasnetError(
+      'INVALID_ARGUMENT',
+      `a file of ${tensors.length} tensors with a header of ${padded} bytes: expected at most ${MAX_TENSORS} and ${MAX_HEADER}`,
+    );
   }
   const bytes = allocate(LENGTH_BYTES + padded + length);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
@@ -97,46 +113,60 @@ export function encodeSafetensors(tensors: readonly NewTensor[], metadata: Reado
   return bytes;
 }
 
-/** Reads a file's bytes; the tensors are views of them. `file` names it in errors, which are of the code `FILE_CORRUPT`. */
+/**
+ * Parses a file's bytes; the tensors are views of them. `file` names it in errors, which have the code `FILE_CORRUPT`.
+ */
 export function decodeSafetensors(bytes: Uint8Array, file: string): Safetensors {
   if (bytes.length < LENGTH_BYTES) {
     throw corrupt(file, 0, `expected 8 bytes with the length of the header, the file has ${bytes.length}`);
   }
   const headerLength = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
-  if (headerLength > MAX_HEADER) throw corrupt(file, 0, `a header of ${headerLength} bytes is longer than ${MAX_HEADER}`);
+  if (headerLength > MAX_HEADER)
+    throw corrupt(file, 0, `a header of ${headerLength} bytes is longer than ${MAX_HEADER}, the most that is read`);
   const dataLength = bytes.length - LENGTH_BYTES - Number(headerLength);
-  if (dataLength < 0) throw corrupt(file, 0, `a header of ${headerLength} bytes reaches beyond the file's ${bytes.length}`);
+  if (dataLength < 0)
+    throw corrupt(file, 0, `a header of ${headerLength} bytes reaches beyond the file's ${bytes.length}`);
   const dataBegin = LENGTH_BYTES + Number(headerLength);
   const header = parseHeader(bytes.slice(LENGTH_BYTES, dataBegin), file);
   const metadata = readMetadata(header, file);
 
-  const entries = Object.entries(header).filter(([name]) => name !== METADATA);
-  const infos = entries.map(([name, info]) => ({ name, ...readInfo(name, info, file) }));
-  infos.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  const names = Object.keys(header).filter((name) => name !== METADATA);
+  if (names.length > MAX_TENSORS) {
+    throw corrupt(file, LENGTH_BYTES, `it has ${names.length} tensors; at most ${MAX_TENSORS} are read`);
+  }
+  const inOrder = names.map((name) => readInfo(name, header[name], file));
+  const infos = [...inOrder].sort((a, b) => a.begin - b.begin || a.end - b.end);
   let end = 0;
   for (const info of infos) {
     if (info.begin !== end) {
-      const what = info.begin > end ? 'leaves a hole behind' : 'overlaps';
-      throw corrupt(file, dataBegin + info.begin, `tensor ${quote(info.name)} ${what} the one before it, which ends at ${end}`);
+      const what = info.begin > end ? 'leaves a hole after' : 'overlaps';
+      throw corrupt(
+        file,
+        dataBegin + info.begin,
+        `tensor ${quote(info.name)} ${what} the one before it, which ends at ${end}`,
+      );
     }
     if (info.end > dataLength) {
-      throw corrupt(file, dataBegin + info.begin, `tensor ${quote(info.name)} ends at ${info.end}, the data at ${dataLength}`);
+      throw corrupt(
+        file,
+        dataBegin + info.begin,
+        `tensor ${quote(info.name)} ends at ${info.end}, the data at ${dataLength}`,
+      );
     }
     end = info.end;
   }
   if (end !== dataLength) throw corrupt(file, dataBegin + end, `${dataLength - end} bytes belong to no tensor`);
-  // In the order of the header, which need not be that of the data.
-  const byName = new Map(infos.map((info) => [info.name, info]));
+  // In header order, which may differ from data order.
   const tensors = new Map<string, StoredTensor>();
-  for (const [name] of entries) {
-    const { dtype, shape, begin, end } = byName.get(name) as (typeof infos)[number];
-    tensors.set(name, { dtype, shape, offset: dataBegin + begin, bytes: bytes.subarray(dataBegin + begin, dataBegin + end) });
+  for (const { name, dtype, shape, begin, end } of inOrder) {
+    tensors.set(name, {
+      dtype,
+      shape,
+      offset: dataBegin + begin,
+      bytes: bytes.subarray(dataBegin + begin, dataBegin + end),
+    });
   }
   return { tensors, metadata };
-}
-
-function quote(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
 }
 
 function parseHeader(bytes: Uint8Array, file: string): Readonly<Record<string, unknown>> {
@@ -148,7 +178,7 @@ function parseHeader(bytes: Uint8Array, file: string): Readonly<Record<string, u
     throw corrupt(file, LENGTH_BYTES, 'the header must be UTF-8', cause);
   }
   try {
-    return parseJson(text) as Record<string, unknown>;
+    return parseJson(text, LIMITS) as Record<string, unknown>;
   } catch (cause) {
     if (!(cause instanceof JsonError)) throw cause;
     const offset = LENGTH_BYTES + Buffer.byteLength(text.slice(0, cause.position));
@@ -173,16 +203,23 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-/** A tensor's entry in the header, its size agreeing with its shape. */
+const members = ['dtype', 'shape', 'data_offsets'];
+
+/** Parses a tensor's entry in the header and checks its size against its shape. */
 function readInfo(name: string, info: unknown, file: string) {
   const refuse = (rule: string) => corrupt(file, LENGTH_BYTES, `tensor ${quote(name)}: ${rule}`);
-  if (!isObject(info) || Object.keys(info).sort().join() !== 'data_offsets,dtype,shape') {
+  const whole =
+    isObject(info) && Object.keys(info).length === 3 && members.every((member) => Object.hasOwn(info, member));
+  if (!whole) {
     throw refuse('expected an object with dtype, shape and data_offsets');
   }
   const { dtype, shape, data_offsets: offsets } = info;
   const size = typeof dtype === 'string' ? sizes.get(dtype) : undefined;
-  if (typeof dtype !== 'string' || size === undefined) throw refuse(`the dtype must be one of ${[...sizes.keys()].join(', ')}`);
-  if (!Array.isArray(shape) || !shape.every(isCount)) throw refuse('the shape must be a list of integers ≥ 0');
+  if (typeof dtype !== 'string' || size === undefined)
+    throw refuse(`the dtype must be one of ${[...sizes.keys()].join(', ')}`);
+  if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isCount)) {
+    throw refuse(`the shape must be a list of at most ${MAX_RANK} integers ≥ 0`);
+  }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
     throw refuse('data_offsets must be two integers ≥ 0');
   }
@@ -194,5 +231,5 @@ function readInfo(name: string, info: unknown, file: string) {
     if (!Number.isSafeInteger(length)) throw refuse('the product of its shape is too large');
   }
   if (length !== end - begin) throw refuse(`its shape takes ${length} bytes, its offsets ${end - begin}`);
-  return { dtype, shape: shape as number[], begin, end };
+  return { name, dtype, shape: shape as number[], begin, end };
 }

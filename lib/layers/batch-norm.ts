@@ -1,25 +1,35 @@
-import { checkChoice, checkNumber } from '../checks.js';
+import { checkArity, checkChoice, checkNumber } from '../checks.js';
 import { type Initializer, type InitializerName, ones, resolveInitializer, zeros } from '../initializers.js';
 import { elements, rows } from '../program/instructions.js';
-import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
 export interface BatchNormOptions {
-  /** Added to the variance inside the root; default 1e-5. */
+  /** Added to the variance under the root; default 1e-5. */
   epsilon?: number;
-  /** Share of the old running statistics that a step keeps; default 0.9. */
+  /** Fraction of the old running statistics kept per step; default 0.9. */
   momentum?: number;
   gammaInitializer?: Initializer | InitializerName | number;
   betaInitializer?: Initializer | InitializerName | number;
-  /** Start of the running mean; default 0. */
+  /** Initial running mean; default 0. */
   initialMean?: number;
-  /** Start of the running variance; default 1. */
+  /** Initial running variance; default 1. */
   initialVariance?: number;
-  /** Statistics used in evaluation: the running ones (default) or the evaluated batch's own. */
+  /** Statistics used in evaluation: the running ones (default) or those of the evaluated batch. */
   evaluation?: 'running' | 'batch';
+  /** Statistics used in training: those of the batch (default), or the running ones, which are then not updated. */
+  training?: 'batch' | 'running';
+  /**
+   * How to handle a training batch with a single value per feature (one flat row, or one image of one pixel). 'error'
+   * (default): throw `INVALID_ARGUMENT`. 'allow': the value becomes `beta`, and its variance 0 enters the running
+   * variance.
+   */
+  singleValue?: 'error' | 'allow';
   name?: string;
 }
 
-interface BatchNormSpec extends LayerSpec, Required<Omit<BatchNormOptions, 'name' | 'gammaInitializer' | 'betaInitializer'>> {
+interface BatchNormSpec
+  extends LayerSpec,
+    Required<Omit<BatchNormOptions, 'name' | 'gammaInitializer' | 'betaInitializer'>> {
   readonly type: 'batchNorm';
   readonly gammaInitializer: Initializer;
   readonly betaInitializer: Initializer;
@@ -30,7 +40,18 @@ interface BatchNormSpec extends LayerSpec, Required<Omit<BatchNormOptions, 'name
  * Parameters: `gamma`, `beta`; state: `runningMean`, `runningVariance` (biased); all [features].
  */
 export function batchNorm(options?: BatchNormOptions): LayerSpec {
-  const known = ['epsilon', 'momentum', 'gammaInitializer', 'betaInitializer', 'initialMean', 'initialVariance', 'evaluation'];
+  checkArity('batchNorm', arguments, 1);
+  const known = [
+    'epsilon',
+    'momentum',
+    'gammaInitializer',
+    'betaInitializer',
+    'initialMean',
+    'initialVariance',
+    'evaluation',
+    'training',
+    'singleValue',
+  ];
   const given = layerOptions('batchNorm', options, known);
   return spec<BatchNormSpec>({
     type: 'batchNorm',
@@ -42,13 +63,15 @@ export function batchNorm(options?: BatchNormOptions): LayerSpec {
     initialMean: checkNumber('batchNorm: initialMean', given.initialMean ?? 0),
     initialVariance: checkNumber('batchNorm: initialVariance', given.initialVariance ?? 1, { min: 0 }),
     evaluation: checkChoice('batchNorm: evaluation', given.evaluation ?? 'running', ['running', 'batch']),
+    training: checkChoice('batchNorm: training', given.training ?? 'batch', ['batch', 'running']),
+    singleValue: checkChoice('batchNorm: singleValue', given.singleValue ?? 'error', ['error', 'allow']),
   });
 }
 
-registerLayer<BatchNormSpec>('batchNorm', (layer, input) => {
+registerLayer<BatchNormSpec>('batchNorm', batchNorm, (layer, input) => {
   const features = input[input.length - 1];
   const perSample = elements(input);
-  // Channels last: batch norm over channels is batch norm over features, with one row a pixel.
+  // Channels last: batch norm over channels is batch norm over features with one row per pixel.
   const sizes = { rows: rows(perSample / features), features };
   const fans = { fanIn: features, fanOut: features };
   const { epsilon } = layer;
@@ -62,44 +85,65 @@ registerLayer<BatchNormSpec>('batchNorm', (layer, input) => {
       { name: 'runningMean', shape: [features], initial: layer.initialMean },
       { name: 'runningVariance', shape: [features], initial: layer.initialVariance },
     ],
+    ...(layer.training === 'batch' && {
+      batchStatistics: { valuesPerRow: perSample / features, singleValue: layer.singleValue },
+    }),
     forward(builder, x, mode) {
       const y = builder.perRow('y', perSample);
       const gamma = builder.parameter('gamma');
       const beta = builder.parameter('beta');
       const runningMean = builder.state('runningMean');
       const runningVariance = builder.state('runningVariance');
-      if (mode === 'inference' && layer.evaluation === 'running') {
-        builder.emit('batchNormInference', { y, x, gamma, beta, runningMean, runningVariance, ...sizes, epsilon });
+      const running = { runningMean, runningVariance };
+      const ofTraining = builder.frozen === 'evaluation' ? 'running' : layer.training;
+      if ((mode === 'training' ? ofTraining : layer.evaluation) === 'running') {
+        builder.emit('batchNormInference', { y, x, gamma, beta, ...running, ...sizes, epsilon });
+        return {
+          y,
+          backward(dy) {
+            const [dgamma, dbeta] = [builder.gradient('gamma'), builder.gradient('beta')];
+            const dx = builder.reuse(dy);
+            builder.emit('batchNormInferenceBackward', {
+              dx,
+              dgamma,
+              dbeta,
+              dy,
+              x,
+              gamma,
+              ...running,
+              ...sizes,
+              epsilon,
+            });
+            return dx;
+          },
+        };
       }
       const mean = builder.fixed('mean', features);
       const inverseStd = builder.fixed('inverseStd', features);
-      if (mode === 'training' || layer.evaluation === 'batch') {
-        const momentum = mode === 'training' ? layer.momentum : 1;
-        builder.emit('batchNormForward', {
-          y,
-          mean,
-          inverseStd,
-          runningMean,
-          runningVariance,
-          x,
-          gamma,
-          beta,
-          ...sizes,
-          epsilon,
-          momentum,
-        });
-      }
+      // With momentum 1 the running statistics don't change.
+      const momentum = mode === 'training' && builder.frozen === false ? layer.momentum : 1;
+      builder.emit('batchNormForward', {
+        y,
+        mean,
+        inverseStd,
+        ...running,
+        x,
+        gamma,
+        beta,
+        ...sizes,
+        epsilon,
+        momentum,
+      });
       return {
         y,
         backward(dy) {
           const dgamma = builder.gradient('gamma');
           const dbeta = builder.gradient('beta');
-          builder.emit('batchNormBackward', { dx: dy, dgamma, dbeta, dy, x, mean, inverseStd, gamma, ...sizes });
-          return dy;
+          const dx = builder.reuse(dy);
+          builder.emit('batchNormBackward', { dx, dgamma, dbeta, dy, x, mean, inverseStd, gamma, ...sizes });
+          return dx;
         },
       };
     },
   };
 });
-
-registerReader('batchNorm', batchNorm);

@@ -1,17 +1,17 @@
-import { checkBoolean, checkInteger } from '../checks.js';
+import { checkArity, checkBoolean, checkInteger } from '../checks.js';
 import { type Initializer, type InitializerName, resolveInitializer, zeros } from '../initializers.js';
 import { rows } from '../program/instructions.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
-import { flatFeatures, type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
+import { flatFeatures, type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
 export interface DenseOptions {
-  /** Add a bias; default true. Leave it out before batch norm, which cancels it. */
+  /** Add a bias; default true. Pass false before batch norm, which cancels it. */
   bias?: boolean;
   /** Initial weights; default 'heNormal'. */
   weightInitializer?: Initializer | InitializerName | number;
   /** Initial bias; default zeros. */
   biasInitializer?: Initializer | InitializerName | number;
-  /** Penalty on the weights, in place of the network's. */
+  /** Penalty on the weights, instead of the network's. */
   regularizer?: Regularizer;
   name?: string;
 }
@@ -30,6 +30,7 @@ interface DenseSpec extends LayerSpec {
  * Parameters: `weight` [features, units], `bias` [units].
  */
 export function dense(units: number, options?: DenseOptions): LayerSpec {
+  checkArity('dense', arguments, 2);
   const known = ['bias', 'weightInitializer', 'biasInitializer', 'regularizer'];
   const {
     bias = true,
@@ -49,7 +50,9 @@ export function dense(units: number, options?: DenseOptions): LayerSpec {
   });
 }
 
-registerLayer<DenseSpec>('dense', (layer, input) => {
+const read = ({ units, ...options }: DenseOptions & { units: number }) => dense(units, options);
+
+registerLayer<DenseSpec>('dense', read, (layer, input) => {
   const features = flatFeatures('dense', input);
   const { units } = layer;
   const fans = { fanIn: features, fanOut: units };
@@ -81,12 +84,11 @@ registerLayer<DenseSpec>('dense', (layer, input) => {
             builder.emit('denseBackwardInput', { dx, dy, w, ...sizes });
           }
           builder.emit('denseBackwardWeight', { dw: builder.gradient('weight'), x, dy, ...sizes });
-          if (layer.bias) builder.emit('denseBackwardBias', { db: builder.gradient('bias'), dy, rows: sizes.rows, out: units });
+          if (layer.bias)
+            builder.emit('denseBackwardBias', { db: builder.gradient('bias'), dy, rows: sizes.rows, out: units });
           return dx;
         },
       };
     },
   };
 });
-
-registerReader('dense', ({ units, ...options }: DenseOptions & { units: number }) => dense(units, options));

@@ -1,16 +1,16 @@
+import { checkArity } from '../checks.js';
 import { elements } from '../program/instructions.js';
-import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
-/** Any sample shape as [features], row-major; moves no data. */
+/** Flattens any sample shape to [features], row-major, without copying. */
 export function flatten(options?: { name?: string }): LayerSpec {
+  checkArity('flatten', arguments, 1);
   return spec<LayerSpec>({ type: 'flatten', name: layerOptions('flatten', options, []).name });
 }
 
-registerLayer('flatten', (_, input) => ({
+registerLayer('flatten', flatten, (_, input) => ({
   output: [elements(input)],
   parameters: [],
   state: [],
   forward: (_builder, x) => ({ y: x, backward: (dy) => dy }),
 }));
-
-registerReader('flatten', flatten);

@@ -1,11 +1,21 @@
-export { elu, gelu, identity, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh } from './activation.js';
-export { type BatchNormOptions, batchNorm } from './batch-norm.js';
-export { type Conv2dOptions, conv2d } from './conv2d.js';
-export { type DenseOptions, dense } from './dense.js';
-export { dropout } from './dropout.js';
-export { flatten } from './flatten.js';
+export * from './activation.js';
+export * from './batch-norm.js';
+export * from './conv-transpose2d.js';
+export * from './conv2d.js';
+export * from './dense.js';
+export * from './depthwise-conv2d.js';
+export * from './dropout.js';
+export * from './flatten.js';
+export * from './gaussian-noise.js';
+export * from './group-norm.js';
 export type { LayerSpec } from './layer.js';
-export { type LocalResponseNormOptions, localResponseNorm } from './local-response-norm.js';
-export { avgPool2d, globalAvgPool2d, maxPool2d, type Pool2dOptions } from './pool2d.js';
-export { prelu } from './prelu.js';
+export * from './local-response-norm.js';
+
+import './merge.js';
+
+export * from './pool2d.js';
+export * from './prelu.js';
+export type { ReduceOptions } from './reduce.js';
+export * from './separable-conv2d.js';
+export type { Margins, SliceOptions } from './shape.js';
 export type { Padding2d, Size2d } from './window.js';

@@ -1,13 +1,21 @@
 import { checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Fans, Initializer } from '../initializers.js';
-import type { Builder, Mode, Pass, Shape, Tensor } from '../program/instructions.js';
+import {
+  type Builder,
+  elements,
+  type MergePass,
+  type Mode,
+  type Pass,
+  type Shape,
+  type Tensor,
+} from '../program/instructions.js';
 import type { Regularizer } from '../regularizers.js';
 
 /** A layer as plain data: its type and its resolved options. */
 export interface LayerSpec {
   readonly type: string;
-  /** Names the layer's parameters; default: its index in the network. */
+  /** Prefix of the layer's parameter names; default: its index in the network. */
   readonly name?: string;
 }
 
@@ -27,93 +35,167 @@ export interface StateSpec {
   readonly initial: number;
 }
 
-/** A layer with its shapes known. */
+/** A layer with known shapes. */
 export interface Layer {
   readonly output: Shape;
   readonly parameters: readonly ParameterSpec[];
   readonly state: readonly StateSpec[];
-  /** Writes the forward pass. */
+  /** For layers that normalise by batch statistics in training: values per row, and how to handle a single value. */
+  readonly batchStatistics?: { readonly valuesPerRow: number; readonly singleValue: 'error' | 'allow' };
+  /** Emits the forward pass. */
   forward(builder: Builder, x: Tensor, mode: Mode): Pass;
 }
 
-/** Infers a layer's shapes from its spec and its input's shape; throws `SHAPE_MISMATCH` when they don't fit. */
+/** A layer of several inputs with known shapes. */
+export interface Merge {
+  readonly output: Shape;
+  forward(builder: Builder, xs: readonly Tensor[], mode: Mode): MergePass;
+}
+
+/** A layer with known shapes for any number of inputs: the form that the compiler uses. */
+export interface Operation extends Omit<Layer, 'forward'>, Merge {}
+
+/** Infers a layer's shapes from its spec and input shape. Throws `SHAPE_MISMATCH` if they don't fit. */
 export type LayerFactory<S extends LayerSpec = LayerSpec> = (spec: S, input: Shape) => Layer;
 
-const factories = new Map<string, LayerFactory>();
+/** Infers the shapes of a layer of several inputs. Throws `SHAPE_MISMATCH`, naming the shapes, if they don't fit. */
+export type MergeFactory<S extends LayerSpec = LayerSpec> = (spec: S, inputs: readonly Shape[]) => Merge;
 
-/** Makes a layer type known to the compiler. */
-export function registerLayer<S extends LayerSpec>(type: string, factory: LayerFactory<S>): void {
-  factories.set(type, factory as unknown as LayerFactory);
-}
-
-/** Makes a spec again from its fields but `type`, through the layer's public function, which checks them. */
+/** Rebuilds a spec from its fields (without `type`) with the layer's public function, which checks them. */
 export type LayerReader = (fields: never) => LayerSpec;
 
-const readers = new Map<string, LayerReader>();
-
-/** Lets networks with layers of this type be loaded from files. */
-export function registerReader(type: string, read: LayerReader): void {
-  readers.set(type, read);
+interface LayerType {
+  readonly read: LayerReader | undefined;
+  /** Number of inputs; undefined for two or more. */
+  readonly arity: 1 | undefined;
+  operation(spec: LayerSpec, inputs: readonly Shape[]): Operation;
 }
 
-/** What `make` gives; its errors tell the layer first, as a network may have many of its type. */
-function named<T>(layer: string, make: () => T): T {
+const types = new Map<string, LayerType>();
+
+/** Registers a layer type with the compiler and, with `read`, for loading networks from files. */
+export function registerLayer<S extends LayerSpec>(
+  type: string,
+  read: LayerReader | undefined,
+  factory: LayerFactory<S>,
+): void {
+  const operation = (spec: LayerSpec, [input]: readonly Shape[]): Operation => {
+    const { forward, ...layer } = factory(spec as S, input);
+    return {
+      ...layer,
+      forward(builder, [x], mode) {
+        const { y, backward } = forward(builder, x, mode);
+        return { y, backward: (dy, [wanted]) => [backward(dy, wanted)] };
+      },
+    };
+  };
+  types.set(type, { read, arity: 1, operation });
+}
+
+/** Registers a layer type of two or more inputs. */
+export function registerMerge<S extends LayerSpec>(
+  type: string,
+  read: LayerReader | undefined,
+  factory: MergeFactory<S>,
+): void {
+  const operation = (spec: LayerSpec, inputs: readonly Shape[]): Operation => {
+    return { parameters: [], state: [], ...factory(spec as S, inputs) };
+  };
+  types.set(type, { read, arity: undefined, operation });
+}
+
+/** The types registered so far. */
+export function layerTypes(): ReadonlySet<string> {
+  return new Set(types.keys());
+}
+
+/** Calls `make`; errors name the layer, as a network may have several of its type. */
+export function named<T>(layer: string | undefined, make: () => T): T {
   try {
     return make();
   } catch (cause) {
-    if (!(cause instanceof BlasnetError)) throw cause;
+    if (!(cause instanceof BlasnetError) || layer === undefined) throw cause;
     throw new BlasnetError(cause.code, `${layer}: ${cause.message}`, { cause });
   }
 }
 
-/** A layer's spec from the fields that a file holds; throws `INVALID_ARGUMENT` or `UNKNOWN_OPTION` when they make none. */
+/** A layer's spec from the fields in a file. Throws `INVALID_ARGUMENT` or `UNKNOWN_OPTION` if they are invalid. */
 export function readLayer(name: string, { type, ...fields }: Readonly<Record<string, unknown>>): LayerSpec {
-  const read = typeof type === 'string' ? readers.get(type) : undefined;
+  const read = typeof type === 'string' ? types.get(type)?.read : undefined;
   if (read === undefined) throw invalid(`${name}: type`, 'a type of layer', type);
   return named(name, () => read(fields as never));
 }
 
-/** A layer's spec with its options checked: one that no layer's function has made, say a copy, is read as if it came from a file (where its type can be read). */
-export function resolveLayer(spec: LayerSpec, position: number): LayerSpec {
-  const known = typeof spec === 'object' && spec !== null && factories.has(spec.type);
-  if (!known) throw invalid(`layers[${position}]`, 'a layer such as dense(100) or relu()', spec);
-  return checked.has(spec) || !readers.has(spec.type) ? spec : readLayer(`layers[${position}]`, { ...spec });
+/**
+ * A layer's spec with checked options. Specs that were not made by a layer function, such as copies, are read as if
+ * from a file (if their type supports it). `label` names the layer in messages.
+ */
+export function resolveLayer(spec: unknown, label: string): LayerSpec {
+  const { type } = (typeof spec === 'object' && spec !== null ? spec : {}) as Partial<LayerSpec>;
+  const known = type === undefined ? undefined : types.get(type);
+  if (known === undefined) throw invalid(label, 'a layer such as dense(100) or relu()', spec);
+  const given = spec as LayerSpec;
+  return checked.has(given) || known.read === undefined ? given : readLayer(label, { ...given });
 }
 
-/** A layer of a resolved spec, behind `input`. */
-export function createLayer(spec: LayerSpec, input: Shape, position: number): Layer {
-  return named(`layers[${position}]`, () => (factories.get(spec.type) as LayerFactory)(spec, input));
+/** The operation of a resolved spec on the given inputs. `label`, if any, begins the messages of errors. */
+export function createOperation(spec: LayerSpec, inputs: readonly Shape[], label?: string): Operation {
+  const { arity, operation } = types.get(spec.type) as LayerType;
+  return named(label, () => {
+    if (arity === 1 ? inputs.length !== 1 : inputs.length < 2) {
+      const wanted = arity === 1 ? 'one input' : 'two or more inputs';
+      throw new BlasnetError('INVALID_ARGUMENT', `${spec.type}: expected ${wanted}, got ${inputs.length}`);
+    }
+    const made = operation(spec, inputs);
+    const size = elements(made.output);
+    if (size >= 2 ** 31) {
+      const text = `a sample of the shape [${made.output.join(', ')}] has too many numbers; at most ${2 ** 31 - 1}`;
+      throw new BlasnetError('INVALID_ARGUMENT', `${spec.type}: output: ${text}`);
+    }
+    return made;
+  });
 }
 
-/** Checks a layer's options, its name included, and returns them. */
+/** Checks and returns a layer's options, including its name. */
 export function layerOptions<T extends { name?: string }>(
   type: string,
   options: T | undefined,
   known: readonly string[],
 ): Partial<T> {
   const given = checkOptions(type, options, ['name', ...known]);
-  if (given.name !== undefined && (typeof given.name !== 'string' || !/^[A-Za-z_][\w-]*$/.test(given.name))) {
-    throw invalid(`${type}: name`, 'a name of letters, digits, _ and -, beginning with a letter or _', given.name);
-  }
+  if (given.name !== undefined) checkName(`${type}: name`, given.name);
   return given;
 }
 
-/** The specs that come from {@link spec}: their options have been checked. */
+export function checkName(label: string, name: unknown): string {
+  if (typeof name === 'string' && /^[A-Za-z_][\w-]*$/.test(name)) return name;
+  throw invalid(label, 'a name of letters, digits, _ and -, beginning with a letter or _', name);
+}
+
+/** Specs created by {@link spec}, whose options have been checked. */
 const checked = new WeakSet<object>();
 
-/** A frozen spec of checked options; `name` is left out when undefined. */
+/** Freezes a list and its elements. */
+function freezeList(value: unknown): void {
+  if (Array.isArray(value)) Object.freeze(value).forEach(freezeList);
+}
+
+/** A frozen spec with checked options; `name` is omitted if undefined. */
 export function spec<S extends LayerSpec>(fields: Omit<S, 'name'> & { name: string | undefined }): S {
   const { name, ...rest } = fields;
   const made = Object.freeze(name === undefined ? rest : { ...rest, name });
+  Object.values(made).forEach(freezeList);
   checked.add(made);
   return made as unknown as S;
 }
 
-/** The input's last dimension is what dense layers and batch norm work on; these check it. */
+/** The error for a layer whose input has another shape than it can take. */
+export function mismatch(type: string, wanted: string, input: Shape): BlasnetError {
+  return new BlasnetError('SHAPE_MISMATCH', `${type}: input: expected ${wanted}, got [${input.join(', ')}]`);
+}
+
+/** Checks the input's last dimension, on which dense layers and batch norm operate. */
 export function flatFeatures(type: string, input: Shape): number {
-  if (input.length !== 1) {
-    const wanted = 'samples of the shape [features] (put flatten() before it)';
-    throw new BlasnetError('SHAPE_MISMATCH', `${type}: input: expected ${wanted}, got [${input.join(', ')}]`);
-  }
+  if (input.length !== 1) throw mismatch(type, 'samples of the shape [features] (put flatten() before it)', input);
   return input[0];
 }

@@ -1,11 +1,11 @@
-import { checkInteger, checkNumber } from '../checks.js';
+import { checkArity, checkInteger, checkNumber } from '../checks.js';
 import { elements, rows } from '../program/instructions.js';
-import { type LayerSpec, layerOptions, registerLayer, registerReader, spec } from './layer.js';
+import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
 export interface LocalResponseNormOptions {
-  /** Neighbouring channels on each side that count: a window of 2 · radius + 1 channels; default 2. */
+  /** Neighbouring channels on each side in the sum: a window of 2 · radius + 1 channels; default 2. */
   radius?: number;
-  /** Added to the sum of squares; above 0, default 2. */
+  /** Added to the scaled sum of squares; above 0, default 2. */
   bias?: number;
   /** Factor of the sum of squares; at least 0, default 1e-4. */
   alpha?: number;
@@ -17,10 +17,11 @@ export interface LocalResponseNormOptions {
 interface LocalResponseNormSpec extends LayerSpec, Required<Omit<LocalResponseNormOptions, 'name'>> {}
 
 /**
- * Local response normalisation (Krizhevsky et al. 2012, whose numbers are the defaults): each element is divided by
- * (bias + alpha · Σ squares of its neighbours in the last dimension)^beta. The shape stays.
+ * Local response normalisation (Krizhevsky et al. 2012, with their defaults): each element is divided by (bias + alpha
+ * · Σ squares of its neighbours in the last dimension)^beta. Keeps the shape.
  */
 export function localResponseNorm(options?: LocalResponseNormOptions): LayerSpec {
+  checkArity('localResponseNorm', arguments, 1);
   const given = layerOptions('localResponseNorm', options, ['radius', 'bias', 'alpha', 'beta']);
   return spec<LocalResponseNormSpec>({
     type: 'localResponseNorm',
@@ -32,7 +33,7 @@ export function localResponseNorm(options?: LocalResponseNormOptions): LayerSpec
   });
 }
 
-registerLayer<LocalResponseNormSpec>('localResponseNorm', ({ radius, bias, alpha, beta }, input) => {
+registerLayer<LocalResponseNormSpec>('localResponseNorm', localResponseNorm, ({ radius, bias, alpha, beta }, input) => {
   const size = elements(input);
   const channels = input[input.length - 1];
   const sizes = { rows: rows(size / channels), channels, radius };
@@ -56,5 +57,3 @@ registerLayer<LocalResponseNormSpec>('localResponseNorm', ({ radius, bias, alpha
     },
   };
 });
-
-registerReader('localResponseNorm', localResponseNorm);

@@ -6,9 +6,9 @@ import type { Shape } from '../program/instructions.js';
 export type Size2d = number | readonly [height: number, width: number];
 
 /**
- * Rows and columns of padding around an image. `valid`: none. `same`: as TensorFlow does it, so many that the output has
- * ceil(size / stride) pixels, the odd one at the end. Otherwise one number for all sides, [height, width] for both sides
- * of each dimension, or [[top, bottom], [left, right]].
+ * Rows and columns of padding around an image. `valid`: none. `same`: as in TensorFlow, enough for ceil(size / stride)
+ * output pixels, with the odd one at the end. Otherwise one number for all sides, [height, width] for both sides of
+ * each dimension, or [[top, bottom], [left, right]].
  */
 export type Padding2d =
   | 'valid'
@@ -34,7 +34,7 @@ export interface Window2dOptions {
 
 const largest = 2 ** 31;
 
-function checkPair(name: string, value: unknown, min: number): [number, number] {
+export function checkPair(name: string, value: unknown, min: number): [number, number] {
   const range = { min, below: largest };
   if (!Array.isArray(value)) {
     const size = checkInteger(name, value, range);
@@ -72,7 +72,7 @@ export function checkWindow(type: string, { window, stride = 1, padding = 'valid
   };
 }
 
-/** The input's height, width and channels; throws when its samples are not images. */
+/** The input's height, width and channels. Throws if samples are not images. */
 export function imageShape(type: string, input: Shape): readonly [height: number, width: number, channels: number] {
   if (input.length !== 3) {
     throw new BlasnetError(
@@ -83,30 +83,55 @@ export function imageShape(type: string, input: Shape): readonly [height: number
   return [input[0], input[1], input[2]];
 }
 
-/** The window's positions along one dimension, and the padding before the first. */
-function positions(type: string, dimension: 'height' | 'width', size: number, { window, stride, padding }: Window2d) {
+/** From one pixel of a window to the next, in pixels of the image: height, width. */
+export type Dilation = readonly [number, number];
+
+/** Checks the dilation of a window: what it spans must be a size, too. */
+export function checkDilation(type: string, value: unknown, { window }: Window2d): Dilation {
+  const dilation = checkPair(`${type}: dilation`, value, 1);
+  if (window.some((size, axis) => span(size, dilation[axis]) >= largest)) {
+    throw invalid(`${type}: dilation`, 'a window that spans less than 2^31 pixels', value);
+  }
+  return dilation;
+}
+
+/** The pixels from the first of a window to its last one, in one dimension. */
+function span(window: number, dilation: number): number {
+  return (window - 1) * dilation + 1;
+}
+
+/** Number of window positions along one dimension, and the padding before the first. */
+function positions(
+  type: string,
+  dimension: 'height' | 'width',
+  size: number,
+  { window, stride, padding }: Window2d,
+  dilation: Dilation,
+) {
   const axis = dimension === 'height' ? 0 : 1;
+  const spanned = span(window[axis], dilation[axis]);
   if (padding === 'same') {
     const out = Math.ceil(size / stride[axis]);
-    const pads = Math.max(0, (out - 1) * stride[axis] + window[axis] - size);
+    const pads = Math.max(0, (out - 1) * stride[axis] + spanned - size);
     return { out, before: Math.floor(pads / 2) };
   }
   const [before, after] = padding[axis];
-  const out = Math.floor((size + before + after - window[axis]) / stride[axis]) + 1;
+  const out = Math.floor((size + before + after - spanned) / stride[axis]) + 1;
   if (out < 1) {
+    const dilated = dilation[axis] === 1 ? '' : ` with dilation ${dilation[axis]}`;
     throw new BlasnetError(
       'SHAPE_MISMATCH',
-      `${type}: a window of ${dimension} ${window[axis]} does not fit into an input of ${dimension} ${size} with padding ${before} + ${after}`,
+      `${type}: a window of ${dimension} ${window[axis]}${dilated} does not fit into an input of ${dimension} ${size} with padding ${before} + ${after}`,
     );
   }
   return { out, before };
 }
 
-/** The sizes that the kernels take, but for the rows, of a window over images of shape `input`. */
-export function geometry(type: string, input: Shape, window: Window2d) {
+/** The kernels' size arguments, except for the rows, for a window over images of shape `input`. */
+export function geometry(type: string, input: Shape, window: Window2d, dilation: Dilation = [1, 1]) {
   const [height, width, channels] = imageShape(type, input);
-  const rows = positions(type, 'height', height, window);
-  const columns = positions(type, 'width', width, window);
+  const rows = positions(type, 'height', height, window, dilation);
+  const columns = positions(type, 'width', width, window, dilation);
   return {
     height,
     width,
@@ -124,7 +149,11 @@ export function geometry(type: string, input: Shape, window: Window2d) {
 
 export type Geometry = ReturnType<typeof geometry>;
 
-/** The shape of the windows' outputs, with so many channels. */
-export function outputShape(type: string, { outHeight, outWidth }: Geometry, channels: number): number[] {
+/** Output shape of the window with this many channels. */
+export function outputShape(
+  type: string,
+  { outHeight, outWidth }: Pick<Geometry, 'outHeight' | 'outWidth'>,
+  channels: number,
+): number[] {
   return checkShape(`${type}: output`, [outHeight, outWidth, channels]);
 }

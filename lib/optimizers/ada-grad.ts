@@ -1,14 +1,14 @@
-import { checkNumber, checkOptions } from '../checks.js';
+import { checkArity, checkNumber, checkOptions } from '../checks.js';
 import type { Builder } from '../program/instructions.js';
 import type { Schedule } from '../schedules.js';
-import { commonOptions, Optimizer, type OptimizerOptions, type UpdateTensors } from './optimizer.js';
+import { commonOptions, Optimizer, type OptimizerOptions, registerOptimizer, type UpdateTensors } from './optimizer.js';
 
 export interface AdaGradOptions extends OptimizerOptions {
   /** Default 0.01. */
   learningRate?: number | Schedule;
   /** Added to the root; default 1e-7. */
   epsilon?: number;
-  /** Start of the sum of squares; default 0. */
+  /** Initial sum of squares; default 0. */
   initialAccumulator?: number;
 }
 
@@ -16,16 +16,18 @@ export interface AdaGradOptions extends OptimizerOptions {
 export class AdaGrad extends Optimizer {
   override readonly kind = 'adaGrad';
   protected override readonly scalarsPerGroup = 1;
-  override readonly momentNames = ['accumulator'];
+  override readonly momentNames: readonly string[] = ['accumulator'];
   readonly epsilon: number;
   readonly initialAccumulator: number;
 
   constructor(options?: AdaGradOptions) {
+    checkArity('AdaGrad', arguments, 1);
     const given = checkOptions('AdaGrad', options, [...commonOptions, 'epsilon', 'initialAccumulator']);
     const { learningRate = 0.01, epsilon = 1e-7, initialAccumulator = 0 } = given;
     super('AdaGrad', { ...given, learningRate });
     this.epsilon = checkNumber('AdaGrad: epsilon', epsilon, { min: 0 });
     this.initialAccumulator = checkNumber('AdaGrad: initialAccumulator', initialAccumulator, { min: 0 });
+    this.seal(new.target !== AdaGrad);
   }
 
   protected override ownOptions(): Readonly<Record<string, unknown>> {
@@ -53,3 +55,5 @@ export class AdaGrad extends Optimizer {
     });
   }
 }
+
+registerOptimizer('adaGrad', AdaGrad);

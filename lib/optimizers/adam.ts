@@ -1,40 +1,43 @@
-import { checkBoolean, checkChoice, checkNumber, checkOptions } from '../checks.js';
+import { checkArity, checkBoolean, checkChoice, checkNumber, checkOptions } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Builder } from '../program/instructions.js';
 import type { Schedule } from '../schedules.js';
-import { commonOptions, Optimizer, type OptimizerOptions, type UpdateTensors } from './optimizer.js';
+import { commonOptions, Optimizer, type OptimizerOptions, registerOptimizer, type UpdateTensors } from './optimizer.js';
 
-/** Where epsilon goes: see {@link AdamWOptions.epsilonPlacement}. */
+/** Where epsilon is added: see {@link AdamWOptions.epsilonPlacement}. */
 export type EpsilonPlacement = 'outside' | 'rawRoot' | 'inside';
 
 /** Options of Adam and AdamW. */
 export interface AdamWOptions extends OptimizerOptions {
   /** Default 0.001. */
   learningRate?: number | Schedule;
-  /** Share of the old mean of gradients that a step keeps; default 0.9. */
+  /** Decay rate of the mean of gradients; default 0.9. */
   beta1?: number;
-  /** Share of the old mean of squares that a step keeps; default 0.999. */
+  /** Decay rate of the mean of squared gradients; default 0.999. */
   beta2?: number;
   /** Default 1e-8. */
   epsilon?: number;
-  /** Divide the moments by 1 − betaᵗ; default true. */
+  /** Bias correction: divide the moments by 1 − betaᵗ; default true. */
   biasCorrection?: boolean;
   /**
-   * 'outside' (default): added to the root of the corrected second moment. 'rawRoot': the corrections are folded
-   * into the learning rate and epsilon is added to the root of the uncorrected second moment (the form of section 2 of
-   * the paper, and TensorFlow's). 'inside': added under the root.
+   * 'outside' (default): added to the root of the corrected second moment. 'rawRoot': the corrections are folded into
+   * the learning rate and epsilon is added to the root of the uncorrected second moment (as in section 2 of the paper,
+   * and in TensorFlow). 'inside': added under the root.
    */
   epsilonPlacement?: EpsilonPlacement;
 }
 
 export interface AdamOptions extends AdamWOptions {
-  /** Divide by the root of the largest second moment so far in place of the latest (Reddi, Kale and Kumar 2018); default false. */
+  /**
+   * AMSGrad: divide by the root of the largest second moment so far instead of the latest (Reddi, Kale and Kumar 2018).
+   * Default false.
+   */
   amsGrad?: boolean;
 }
 
 const known = [...commonOptions, 'beta1', 'beta2', 'epsilon', 'biasCorrection', 'epsilonPlacement'];
 
-/** Adam (Kingma and Ba 2014), or AMSGrad. */
+/** Adam (Kingma and Ba 2014), or AMSGrad with `amsGrad`. */
 export class Adam extends Optimizer {
   override readonly kind: string = 'adam';
   protected override readonly scalarsPerGroup: number = 2;
@@ -47,6 +50,7 @@ export class Adam extends Optimizer {
   readonly amsGrad: boolean;
 
   constructor(options?: AdamOptions) {
+    checkArity(new.target.name, arguments, 1);
     const given = checkOptions(new.target.name, options, [...known, 'amsGrad']);
     const name = new.target.name;
     super(name, { ...given, learningRate: given.learningRate ?? 0.001 });
@@ -64,9 +68,10 @@ export class Adam extends Optimizer {
     if (!this.biasCorrection && this.epsilonPlacement === 'rawRoot') {
       throw new BlasnetError(
         'INVALID_ARGUMENT',
-        `${name}: epsilonPlacement 'rawRoot' tells where the bias corrections go; it needs biasCorrection`,
+        `${name}: epsilonPlacement 'rawRoot' defines where the bias corrections go; it needs biasCorrection`,
       );
     }
+    this.seal(new.target !== Adam);
   }
 
   protected override ownOptions(): Readonly<Record<string, unknown>> {
@@ -74,7 +79,13 @@ export class Adam extends Optimizer {
     return { beta1, beta2, epsilon, biasCorrection, epsilonPlacement, amsGrad };
   }
 
-  protected override scalars(out: Float64Array, at: number, t: number, learningRate: number, _weightDecay: number): void {
+  protected override scalars(
+    out: Float64Array,
+    at: number,
+    t: number,
+    learningRate: number,
+    _weightDecay: number,
+  ): void {
     const first = this.biasCorrection ? 1 - this.beta1 ** t : 1;
     const second = this.biasCorrection ? 1 - this.beta2 ** t : 1;
     const raw = this.epsilonPlacement === 'rawRoot';
@@ -82,7 +93,7 @@ export class Adam extends Optimizer {
     out[at + 1] = raw ? 1 : 1 / second;
   }
 
-  /** The arguments that Adam and AdamW share. */
+  /** The arguments shared by Adam and AdamW. */
   protected common({ p, g, n, moment, scalar }: UpdateTensors) {
     const inside = this.epsilonPlacement === 'inside';
     return {
@@ -107,14 +118,19 @@ export class Adam extends Optimizer {
   }
 }
 
-/** Adam with decoupled weight decay (Loshchilov and Hutter 2017): p ← p · (1 − learningRate · weightDecay) first. Default decay 0.01. */
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter 2017): first p ← p · (1 − learningRate · weightDecay).
+ * Default decay 0.01.
+ */
 export class AdamW extends Adam {
   override readonly kind = 'adamW';
   protected override readonly scalarsPerGroup = 3;
 
   constructor(options?: AdamWOptions) {
+    checkArity('AdamW', arguments, 1);
     const given = checkOptions('AdamW', options, known);
     super({ ...given, weightDecay: given.weightDecay ?? 0.01 });
+    this.seal(new.target !== AdamW);
   }
 
   protected override ownOptions(): Readonly<Record<string, unknown>> {
@@ -122,7 +138,13 @@ export class AdamW extends Adam {
     return options;
   }
 
-  protected override scalars(out: Float64Array, at: number, t: number, learningRate: number, weightDecay: number): void {
+  protected override scalars(
+    out: Float64Array,
+    at: number,
+    t: number,
+    learningRate: number,
+    weightDecay: number,
+  ): void {
     super.scalars(out, at, t, learningRate, weightDecay);
     out[at + 2] = learningRate * weightDecay;
   }
@@ -131,3 +153,6 @@ export class AdamW extends Adam {
     builder.emit('adamW', { ...this.common(tensors), shrink: tensors.scalar(2) });
   }
 }
+
+registerOptimizer('adam', Adam);
+registerOptimizer('adamW', AdamW);

@@ -1,6 +1,11 @@
-export { AdaGrad, type AdaGradOptions } from './ada-grad.js';
-export { Adam, type AdamOptions, AdamW, type AdamWOptions, type EpsilonPlacement } from './adam.js';
-export type { ParameterGroup } from './groups.js';
-export { Optimizer, type OptimizerOptions, type OptimizerState } from './optimizer.js';
-export { RmsProp, type RmsPropOptions } from './rms-prop.js';
-export { Sgd, type SgdOptions } from './sgd.js';
+export * from './ada-delta.js';
+export * from './ada-grad.js';
+export * from './adam.js';
+export * from './adamax.js';
+export { freeze, type ParameterGroup } from './groups.js';
+export * from './lion.js';
+export * from './muon.js';
+export * from './nadam.js';
+export { type AverageOptions, Optimizer, type OptimizerOptions, type OptimizerState } from './optimizer.js';
+export * from './rms-prop.js';
+export * from './sgd.js';

@@ -1,77 +1,135 @@
-import { checkInteger, checkNumber, checkOptions, invalid } from '../checks.js';
+import { types } from 'node:util';
+import { checkArity, checkBoolean, checkInteger, checkNumber, checkOptions, invalid, lock } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Builder, Tensor, Value } from '../program/instructions.js';
 import { resolveSchedule, type Schedule, type ScheduleTime } from '../schedules.js';
 import { Groups, type ParameterGroup, type Settings } from './groups.js';
 
-/** What every optimizer takes. */
+/** Options of all optimizers. */
 export interface OptimizerOptions {
   learningRate?: number | Schedule;
-  /** Coupled, unless the optimizer says otherwise: adds weightDecay · p to the gradient, after clipping. Default 0. */
+  /**
+   * L2 weight decay: adds weightDecay · p to the gradient after clipping, unless the optimizer decouples it. Default 0.
+   */
   weightDecay?: number;
-  /** Other settings for some of the parameters; the first group that matches a parameter is the one for it. */
+  /** Other settings for some of the parameters. Each parameter uses the first group that matches it. */
   groups?: readonly ParameterGroup[];
-  /** Clamps each element of the gradients to −clipValue … clipValue. Default: no clipping. */
+  /** Clamps each gradient element to −clipValue … clipValue. Default: no clipping. */
   clipValue?: number;
   /**
-   * Scales all gradients down to this norm where their norm (the root of the sum of squares over all trained parameters, after
-   * `clipValue`) is larger. Default: no clipping.
+   * Scales all gradients down to this norm if theirs is larger (the root of the sum of squares over all trained
+   * parameters, after `clipValue`). Default: no clipping.
    */
   clipNorm?: number;
+  /** Keep an exponential moving average of the weights, for `network.useAverage`. Default: none. */
+  averageWeights?: AverageOptions;
+}
+
+/** Options of the average of weights. */
+export interface AverageOptions {
+  /** average ← decay · average + (1 − decay) · p, after each step; default 0.999. The first step copies p. */
+  decay?: number;
+  /**
+   * In step t use at most (t − 1) / (t + 8) as decay, so that the average of a short training does not lag behind.
+   * Default true.
+   */
+  warmUp?: boolean;
 }
 
 /** Names of {@link OptimizerOptions}. */
-export const commonOptions = ['learningRate', 'weightDecay', 'groups', 'clipValue', 'clipNorm'] as const;
+export const commonOptions = [
+  'learningRate',
+  'weightDecay',
+  'groups',
+  'clipValue',
+  'clipNorm',
+  'averageWeights',
+] as const;
 
-/** The tensors of one update: a range of parameters with its gradient and the optimizer's moments over the same range. */
+/** The tensors of one update: a range of parameters, with the gradient and the optimizer's moments of that range. */
 export interface UpdateTensors {
   readonly p: Tensor;
   readonly g: Tensor;
   readonly n: number;
+  /** Index of the range's settings in {@link Optimizer.settings}. */
+  readonly group: number;
   readonly weightDecay: number;
-  /** A moment by its name; each is as long as p. */
+  /** The size of the weight matrix p, if the optimizer updates {@link Optimizer.matrices} one by one and p is one. */
+  readonly matrix: Matrix | undefined;
+  /** A moment by name; each is as long as p. */
   moment(name: string): Tensor;
-  /** Number of this step that {@link Optimizer.scalars} has written, by its position. */
+  /** A scalar of this step as written by {@link Optimizer.scalars}, by its position. */
   scalar(slot: number): Value;
 }
 
-/** All that an optimizer changes as it trains; see {@link Optimizer.save}. */
+/** A weight as a matrix: its last dimension has the outputs, the others together the inputs. */
+export interface Matrix {
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+/** Name of the average of weights among the moments. */
+export const WEIGHT_AVERAGE = 'weightAverage';
+
+/** Everything an optimizer changes during training; see {@link Optimizer.save}. */
 export interface OptimizerState {
   readonly steps: number;
   readonly rateFactor: number;
-  /** By name; absent before the first use with a network, when all moments have their start value. */
+  /** By name; absent before the first use with a network, when all moments have their initial value. */
   readonly moments?: Readonly<Record<string, Float32Array>>;
 }
 
 /**
- * Base of the optimizers. One holds its resolved hyper-parameters, the number of steps it has made, and its moments
- * (float32, one element a parameter, start value by kind); it belongs to the first network that it trains.
+ * Base class of the optimizers. Holds the resolved hyper-parameters, the step count and the moments (float32, one
+ * element per parameter). An optimizer belongs to the first network that it trains.
  */
 export abstract class Optimizer {
-  /** Name of the rule, for listings. */
+  /** Name of the update rule, for listings. */
   abstract readonly kind: string;
   /** Names of the moments. */
   abstract readonly momentNames: readonly string[];
+  /** Whether weight matrices are updated one by one, not together with the parameters beside them. */
+  readonly matrices: boolean = false;
+  /** With defaults filled in; undefined if no average is kept. */
+  readonly averageWeights: Readonly<Required<AverageOptions>> | undefined;
   readonly clipValue: number | undefined;
   readonly clipNorm: number | undefined;
+  readonly #name: string;
   readonly #groups: Groups;
-  readonly #given: Pick<OptimizerOptions, 'learningRate' | 'groups'>;
+  readonly #givenGroups: readonly ParameterGroup[] | undefined;
+  #learningRate: number | Schedule;
   #steps = 0;
   #rateFactor = 1;
-  #moments: Map<string, Float32Array> | undefined;
-  /** Moments restored before there is storage for them. */
-  #restored: Map<string, Float32Array> | undefined;
-  #owner: object | undefined;
+  /** Views of its network's memory; before the first use, copies of restored moments, if any. */
+  #moments: ReadonlyMap<string, Float32Array> | undefined;
+  #attached = false;
 
   constructor(name: string, options: OptimizerOptions & { learningRate: number | Schedule }) {
     const schedule = resolveSchedule(`${name}: learningRate`, options.learningRate);
-    this.#given = { learningRate: options.learningRate, ...(options.groups && { groups: options.groups }) };
+    this.#name = name;
+    this.#learningRate = options.learningRate;
     const weightDecay = checkNumber(`${name}: weightDecay`, options.weightDecay ?? 0, { min: 0 });
     this.#groups = new Groups(name, { schedule, weightDecay, frozen: false }, options.groups);
+    this.#givenGroups = options.groups && Object.freeze(options.groups.map((group) => Object.freeze({ ...group })));
     const limit = (option: 'clipValue' | 'clipNorm') =>
       options[option] === undefined ? undefined : checkNumber(`${name}: ${option}`, options[option], { above: 0 });
     this.clipValue = limit('clipValue');
     this.clipNorm = limit('clipNorm');
+    this.averageWeights = resolveAverage(`${name}: averageWeights`, options.averageWeights);
+  }
+
+  /**
+   * The learning rate as given. Can be set to a number or a schedule; the new value applies from the next step on (in
+   * `fit`, from the next epoch on), also to groups without their own rate. `rateFactor` is unchanged. All other options
+   * are read-only.
+   */
+  get learningRate(): number | Schedule {
+    return this.#learningRate;
+  }
+
+  set learningRate(value: number | Schedule) {
+    this.#groups.setSchedule(resolveSchedule(`${this.#name}: learningRate`, value));
+    this.#learningRate = value;
   }
 
   /** The learning rate as a function of time, before {@link rateFactor}. */
@@ -83,14 +141,16 @@ export abstract class Optimizer {
     return this.settings[0].weightDecay;
   }
 
-  /** The options that would make this optimizer again, defaults filled in: `new Adam(adam.options)`. */
+  /** The options to create an equal optimizer, with defaults filled in: `new Adam(adam.options)`. */
   get options(): OptimizerOptions & Readonly<Record<string, unknown>> {
-    const { weightDecay, clipValue, clipNorm } = this;
+    const { learningRate, weightDecay, clipValue, clipNorm, averageWeights } = this;
+    const groups = this.#givenGroups && { groups: this.#givenGroups };
     const clipping = { ...(clipValue !== undefined && { clipValue }), ...(clipNorm !== undefined && { clipNorm }) };
-    return { ...this.#given, weightDecay, ...clipping, ...this.ownOptions() };
+    const average = averageWeights && { averageWeights };
+    return Object.freeze({ learningRate, ...groups, weightDecay, ...clipping, ...average, ...this.ownOptions() });
   }
 
-  /** The options beyond {@link OptimizerOptions}, defaults filled in. */
+  /** The options in addition to {@link OptimizerOptions}, with defaults filled in. */
   protected ownOptions(): Readonly<Record<string, unknown>> {
     return {};
   }
@@ -100,12 +160,13 @@ export abstract class Optimizer {
     return this.#groups.settings;
   }
 
-  /** Position in {@link settings} of those for a parameter. */
+  /** Index in {@link settings} for a parameter. */
   groupOf(parameter: string): number {
+    checkArity('groupOf', arguments, 1);
     return this.#groups.of(parameter);
   }
 
-  /** Steps made; settable, for replaying a run from its middle. */
+  /** Steps done; can be set to replay a run from the middle. */
   get steps(): number {
     return this.#steps;
   }
@@ -114,7 +175,7 @@ export abstract class Optimizer {
     this.#steps = checkInteger('steps', value, { min: 0 });
   }
 
-  /** What every learning rate, of groups too, is multiplied by; settable, 1 at first. Callbacks lower it. */
+  /** Factor for all learning rates, including those of groups; can be set, initially 1. Callbacks lower it. */
   get rateFactor(): number {
     return this.#rateFactor;
   }
@@ -123,12 +184,18 @@ export abstract class Optimizer {
     this.#rateFactor = checkNumber('rateFactor', value, { min: 0 });
   }
 
+  /** Names of all that is kept for each parameter: the moments, and the average of weights if there is one. */
+  get blockNames(): readonly string[] {
+    return this.averageWeights === undefined ? this.momentNames : [...this.momentNames, WEIGHT_AVERAGE];
+  }
+
   /**
-   * The moments by name: views of the memory that the kernels use, in the layout of the network's parameter block, so that writing
-   * one changes the optimizer. Throws `INVALID_ARGUMENT` before the optimizer has been used with a network; `restore` works then too.
+   * The moments by name, and as `weightAverage` the average of weights if one is kept: views of the memory the kernels
+   * use, in the layout of the network's parameter block, so writing to one changes the optimizer. Throws
+   * `INVALID_ARGUMENT` before the first use with a network; use `restore` there.
    */
   get moments(): ReadonlyMap<string, Float32Array> {
-    if (this.#moments === undefined) {
+    if (!this.#attached || this.#moments === undefined) {
       throw new BlasnetError(
         'INVALID_ARGUMENT',
         `${this.kind}: the optimizer has no moments before its first use with a network`,
@@ -137,105 +204,115 @@ export abstract class Optimizer {
     return this.#moments;
   }
 
-  /** A copy of all that training changes, for `restore`. */
+  /** A copy of everything that training changes, for `restore`. */
   save(): OptimizerState {
-    const moments = this.#moments ?? this.#restored;
+    checkArity('save', arguments, 0);
     const numbers = { steps: this.#steps, rateFactor: this.#rateFactor };
-    if (moments === undefined) return numbers;
-    return { ...numbers, moments: Object.fromEntries([...moments].map(([name, values]) => [name, values.slice()])) };
+    if (this.#moments === undefined) return numbers;
+    return {
+      ...numbers,
+      moments: Object.fromEntries([...this.#moments].map(([name, values]) => [name, values.slice()])),
+    };
   }
 
   /**
-   * Takes over a saved state, before the first use with a network or after it; training then goes on as it did where the state was
-   * saved. Throws `INVALID_ARGUMENT` when it is not of an optimizer of this kind and options, `SHAPE_MISMATCH` (before the first
-   * use: at that use) when it is not of a network of the same parameters; nothing is changed then.
+   * Restores a saved state, before or after the first use with a network; training then continues as it did after the
+   * save. Throws `INVALID_ARGUMENT` if the state is from an optimizer of a different kind or with different options,
+   * and `SHAPE_MISMATCH` if it is from a network with different parameters (before the first use: when first used).
+   * Nothing is changed then.
    */
   restore(state: OptimizerState): void {
+    checkArity('restore', arguments, 1);
     if (typeof state !== 'object' || state === null) throw invalid('restore: state', 'what save() returned', state);
     const { steps, rateFactor, moments } = checkOptions('restore: state', state, ['steps', 'rateFactor', 'moments']);
     checkInteger('restore: steps', steps, { min: 0 });
     checkNumber('restore: rateFactor', rateFactor, { min: 0 });
     const restored = moments === undefined ? undefined : this.#checkMoments(moments);
-    if (this.#moments !== undefined) this.#fill(this.#moments, restored);
-    else this.#restored = restored;
+    if (this.#attached) {
+      for (const [name, values] of this.moments) checkLength(name, restored, values.length);
+      for (const [name, values] of this.moments) {
+        // The first step replaces the average of weights.
+        if (restored === undefined) values.fill(name === WEIGHT_AVERAGE ? 0 : this.initialMoment(name));
+        else values.set(restored.get(name) as Float32Array);
+      }
+    } else this.#moments = restored;
     this.#steps = steps as number;
     this.#rateFactor = rateFactor as number;
   }
 
-  /** Copies of a saved state's moments, which must be those of this optimizer. */
+  /** Makes the fields read-only; call last in a constructor. `derived`: whether it runs for a derived class. */
+  protected seal(derived: boolean): void {
+    Object.freeze(this.momentNames);
+    lock(this, derived);
+  }
+
+  /** Copies a saved state's moments after checking that they match this optimizer. */
   #checkMoments(moments: Readonly<Record<string, Float32Array>>): Map<string, Float32Array> {
     const names = typeof moments === 'object' && moments !== null ? Object.keys(moments) : [];
     const same =
-      names.length === this.momentNames.length && this.momentNames.every((name) => moments[name] instanceof Float32Array);
-    if (!same) throw invalid('restore: moments', `a Float32Array for each of: ${this.momentNames.join(', ')}`, moments);
-    return new Map(this.momentNames.map((name) => [name, moments[name].slice()]));
+      names.length === this.blockNames.length && this.blockNames.every((name) => types.isFloat32Array(moments[name]));
+    if (!same) throw invalid('restore: moments', `a Float32Array for each of: ${this.blockNames.join(', ')}`, moments);
+    return new Map(this.blockNames.map((name) => [name, moments[name].slice()]));
   }
 
-  /** Fills the moments with restored values, or with those they start with. */
-  #fill(
-    moments: ReadonlyMap<string, Float32Array>,
-    restored: ReadonlyMap<string, Float32Array> | undefined,
-    fresh = false,
-  ): void {
-    for (const [name, values] of moments) {
-      const given = restored?.get(name)?.length ?? values.length;
-      if (given !== values.length) {
-        throw new BlasnetError('SHAPE_MISMATCH', `restore: moments: ${name}: expected ${values.length} elements, got ${given}`);
-      }
-    }
-    for (const [name, values] of moments) {
-      const from = restored?.get(name);
-      const initial = this.initialMoment(name);
-      if (from !== undefined) values.set(from);
-      // New memory holds zeros, and is better touched first by those who work on it.
-      else if (!fresh || initial !== 0) values.fill(initial);
-    }
-  }
-
-  /** Start value of a moment. */
+  /** Initial value of a moment. */
   initialMoment(_name: string): number {
     return 0;
   }
 
   /**
-   * Gives the optimizer to `owner`, whose parameters have these names, with storage for its moments. Throws when it belongs to another
-   * network already, or a group matches none of the names.
+   * Throws `INVALID_ARGUMENT` if it already belongs to a network or a group matches none of these parameter names, and
+   * `SHAPE_MISMATCH` if restored moments are not `length` long.
    */
-  attach(owner: object, parameters: readonly string[], allocate: (count: number) => Float32Array[]): Float32Array[] {
-    if (this.#owner !== undefined && this.#owner !== owner) {
+  checkFits(parameters: readonly string[], length: number): void {
+    if (this.#attached) {
       throw new BlasnetError(
         'INVALID_ARGUMENT',
         'optimizer: it already belongs to another network; make a new one for this network',
       );
     }
-    if (this.#moments === undefined) {
-      this.#groups.check(parameters);
-      const storage = allocate(this.momentNames.length);
-      const moments = new Map(this.momentNames.map((name, i) => [name, storage[i]]));
-      this.#fill(moments, this.#restored, true);
-      this.#moments = moments;
-      this.#restored = undefined;
-      this.#owner = owner;
-    }
-    return [...this.#moments.values()];
+    this.#groups.check(parameters);
+    for (const name of this.blockNames) checkLength(name, this.#moments, length);
   }
 
-  /** How many numbers {@link scalars} writes for a step and a group. */
+  /**
+   * Moves the moments to the network's memory (by name, all zeros) and writes their initial values there; that of the
+   * average of weights is `parameters`.
+   */
+  useMoments(moments: ReadonlyMap<string, Float32Array>, parameters: Float32Array): void {
+    for (const [name, values] of moments) {
+      const restored = this.#moments?.get(name);
+      const initial = this.initialMoment(name);
+      if (restored !== undefined) values.set(restored);
+      else if (name === WEIGHT_AVERAGE) values.set(parameters);
+      // New memory should be touched first by the threads that work on it.
+      else if (initial !== 0) values.fill(initial);
+    }
+    this.#moments = moments;
+    this.#attached = true;
+  }
+
+  /** Number of scalars {@link scalars} writes per step and group. */
   protected abstract readonly scalarsPerGroup: number;
 
-  /** How many numbers {@link writeScalars} writes for a step. */
+  /** Number of scalars {@link writeScalars} writes per step. */
   get scalarCount(): number {
-    return this.settings.length * this.scalarsPerGroup;
+    return this.firstScalar(this.settings.length);
   }
 
-  /** Position of a group's first number among those of a step. */
+  /** Position of a group's first scalar among those of a step. */
   firstScalar(group: number): number {
-    return group * this.scalarsPerGroup;
+    // The first of all is the intake of the average of weights, if one is kept.
+    return (this.averageWeights === undefined ? 0 : 1) + group * this.scalarsPerGroup;
   }
 
-  /** Writes the numbers of the step after `time.step` steps into `out`, from `at`; returns the optimizer's own learning rate. */
+  /**
+   * Writes the scalars of the step after `time.step` steps into `out`, starting at `at`. Returns the optimizer's own
+   * learning rate.
+   */
   writeScalars(out: Float64Array, at: number, time: ScheduleTime): number {
     let own = 0;
+    if (this.averageWeights !== undefined) out[at] = intake(this.averageWeights, time.step + 1);
     for (const [group, { schedule, weightDecay, frozen }] of this.settings.entries()) {
       if (frozen) continue;
       const learningRate = schedule(time) * this.#rateFactor;
@@ -245,11 +322,58 @@ export abstract class Optimizer {
     return own;
   }
 
-  /** Writes the numbers that step `t` (from 1) of a group needs into `out`, from `at`: what depends on the rate and the step count. */
+  /**
+   * Writes a group's scalars for step `t` (from 1) into `out`, starting at `at`: those that depend on the rate and the
+   * step count.
+   */
   protected abstract scalars(out: Float64Array, at: number, t: number, learningRate: number, weightDecay: number): void;
 
-  /** Writes the update of a range of parameters. */
+  /** Emits the update of a range of parameters. */
   abstract write(builder: Builder, tensors: UpdateTensors): void;
+}
+
+function resolveAverage(
+  name: string,
+  options: AverageOptions | undefined,
+): Readonly<Required<AverageOptions>> | undefined {
+  if (options === undefined) return undefined;
+  const { decay = 0.999, warmUp = true } = checkOptions(name, options, ['decay', 'warmUp']);
+  return Object.freeze({
+    decay: checkNumber(`${name}: decay`, decay, { min: 0, below: 1 }),
+    warmUp: checkBoolean(`${name}: warmUp`, warmUp),
+  });
+}
+
+/** The weight of step `t` (from 1) in the average of weights; 1 for the first step. */
+function intake({ decay, warmUp }: Required<AverageOptions>, t: number): number {
+  if (t === 1) return 1;
+  return 1 - (warmUp ? Math.min(decay, (t - 1) / (t + 8)) : decay);
+}
+
+function checkLength(name: string, restored: ReadonlyMap<string, Float32Array> | undefined, length: number): void {
+  const given = restored?.get(name)?.length ?? length;
+  if (given !== length) {
+    throw new BlasnetError('SHAPE_MISMATCH', `restore: moments: ${name}: expected ${length} elements, got ${given}`);
+  }
+}
+
+export type OptimizerClass = new (options: never) => Optimizer;
+
+const classes = new Map<string, OptimizerClass>();
+
+/** Registers an optimizer class for loading its state from files; the class checks the options. */
+export function registerOptimizer(kind: string, type: OptimizerClass): void {
+  classes.set(kind, type);
+}
+
+/** The library's class of a kind; undefined for a user-defined kind. */
+export function optimizerClass(kind: string): OptimizerClass | undefined {
+  return classes.get(kind);
+}
+
+/** The kinds registered so far. */
+export function optimizerKinds(): ReadonlySet<string> {
+  return new Set(classes.keys());
 }
 
 export function checkOptimizer(name: string, value: unknown): Optimizer {

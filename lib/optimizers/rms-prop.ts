@@ -1,18 +1,18 @@
-import { checkChoice, checkNumber, checkOptions } from '../checks.js';
+import { checkArity, checkChoice, checkNumber, checkOptions } from '../checks.js';
 import type { Builder } from '../program/instructions.js';
 import type { Schedule } from '../schedules.js';
-import { commonOptions, Optimizer, type OptimizerOptions, type UpdateTensors } from './optimizer.js';
+import { commonOptions, Optimizer, type OptimizerOptions, registerOptimizer, type UpdateTensors } from './optimizer.js';
 
 export interface RmsPropOptions extends OptimizerOptions {
   /** Default 0.001. */
   learningRate?: number | Schedule;
-  /** Share of the old average of squares that a step keeps; default 0.9. */
+  /** Decay rate of the average of squares; default 0.9. */
   decay?: number;
   /** Default 1e-7. */
   epsilon?: number;
-  /** Whether epsilon is added to the root (default) or inside it. */
+  /** Where epsilon is added: to the root (default) or under it. */
   epsilonPlacement?: 'outside' | 'inside';
-  /** v ← momentum · v + step; default 0: no velocity. */
+  /** v ← momentum · v + step; default 0 (no velocity). */
   momentum?: number;
 }
 
@@ -27,13 +27,24 @@ export class RmsProp extends Optimizer {
   readonly momentum: number;
 
   constructor(options?: RmsPropOptions) {
-    const given = checkOptions('RmsProp', options, [...commonOptions, 'decay', 'epsilon', 'epsilonPlacement', 'momentum']);
+    checkArity('RmsProp', arguments, 1);
+    const given = checkOptions('RmsProp', options, [
+      ...commonOptions,
+      'decay',
+      'epsilon',
+      'epsilonPlacement',
+      'momentum',
+    ]);
     super('RmsProp', { ...given, learningRate: given.learningRate ?? 0.001 });
     this.decay = checkNumber('RmsProp: decay', given.decay ?? 0.9, { min: 0, below: 1 });
     this.epsilon = checkNumber('RmsProp: epsilon', given.epsilon ?? 1e-7, { min: 0 });
-    this.epsilonPlacement = checkChoice('RmsProp: epsilonPlacement', given.epsilonPlacement ?? 'outside', ['outside', 'inside']);
+    this.epsilonPlacement = checkChoice('RmsProp: epsilonPlacement', given.epsilonPlacement ?? 'outside', [
+      'outside',
+      'inside',
+    ]);
     this.momentum = checkNumber('RmsProp: momentum', given.momentum ?? 0, { min: 0, below: 1 });
     this.momentNames = this.momentum === 0 ? ['average'] : ['average', 'velocity'];
+    this.seal(new.target !== RmsProp);
   }
 
   protected override ownOptions(): Readonly<Record<string, unknown>> {
@@ -62,3 +73,5 @@ export class RmsProp extends Optimizer {
     });
   }
 }
+
+registerOptimizer('rmsProp', RmsProp);

@@ -1,21 +1,21 @@
-import { checkBoolean, checkNumber, checkOptions } from '../checks.js';
+import { checkArity, checkBoolean, checkNumber, checkOptions } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Builder } from '../program/instructions.js';
 import type { Schedule } from '../schedules.js';
-import { commonOptions, Optimizer, type OptimizerOptions, type UpdateTensors } from './optimizer.js';
+import { commonOptions, Optimizer, type OptimizerOptions, registerOptimizer, type UpdateTensors } from './optimizer.js';
 
 export interface SgdOptions extends OptimizerOptions {
   /** Default 0.01. */
   learningRate?: number | Schedule;
-  /** v ← momentum · v + (1 − dampening) · g; default 0: no velocity. */
+  /** v ← momentum · v + (1 − dampening) · g; default 0 (no velocity). */
   momentum?: number;
-  /** Default 0; equal to `momentum` it gives the exponential average of the gradients. */
+  /** Default 0; with the value of `momentum`, v is the exponential average of the gradients. */
   dampening?: number;
-  /** Look ahead (Nesterov 1983), in the form g + momentum · v; needs momentum. Default false. */
+  /** Nesterov momentum (1983), in the form g + momentum · v; needs momentum. Default false. */
   nesterov?: boolean;
 }
 
-/** Stochastic gradient descent, with momentum (Polyak 1964) as an option: p ← p − learningRate · v. */
+/** Stochastic gradient descent, p ← p − learningRate · v, with optional momentum (Polyak 1964). */
 export class Sgd extends Optimizer {
   override readonly kind = 'sgd';
   protected override readonly scalarsPerGroup = 1;
@@ -25,6 +25,7 @@ export class Sgd extends Optimizer {
   readonly nesterov: boolean;
 
   constructor(options?: SgdOptions) {
+    checkArity('Sgd', arguments, 1);
     const given = checkOptions('Sgd', options, [...commonOptions, 'momentum', 'dampening', 'nesterov']);
     const { learningRate = 0.01, momentum = 0, dampening = 0, nesterov = false } = given;
     super('Sgd', { ...given, learningRate });
@@ -32,9 +33,13 @@ export class Sgd extends Optimizer {
     this.dampening = checkNumber('Sgd: dampening', dampening, { min: 0, max: 1 });
     this.nesterov = checkBoolean('Sgd: nesterov', nesterov);
     if (momentum === 0 && (nesterov || dampening !== 0)) {
-      throw new BlasnetError('INVALID_ARGUMENT', `Sgd: ${nesterov ? 'nesterov' : 'dampening'} has no meaning without momentum`);
+      throw new BlasnetError(
+        'INVALID_ARGUMENT',
+        `Sgd: ${nesterov ? 'nesterov' : 'dampening'} has no meaning without momentum`,
+      );
     }
     this.momentNames = momentum === 0 ? [] : ['velocity'];
+    this.seal(new.target !== Sgd);
   }
 
   protected override ownOptions(): Readonly<Record<string, unknown>> {
@@ -60,3 +65,5 @@ export class Sgd extends Optimizer {
     });
   }
 }
+
+registerOptimizer('sgd', Sgd);

@@ -1,26 +1,26 @@
 import { BlasnetError } from '../errors.js';
-import type { TargetKind } from '../losses.js';
+import { elementBytes, isBuffer } from '../kernels/signature.js';
+import { signatureOf } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { placeWork } from './arena.js';
+import { writeAugment } from './augment.js';
+import { ProgramBuilder } from './builder.js';
+import type { Rule } from './edit.js';
+import { ancestors, writeBackward, writeForward } from './graph.js';
 import {
-  type Argument,
-  type Builder,
   elements,
-  type Feed,
-  fixedTensor,
+  type FeedEntry,
   type Instruction,
+  isTensor,
   type Mode,
-  metrics,
-  type NamedArguments,
-  type Pass,
   rows,
+  sizeOf,
   type Tensor,
 } from './instructions.js';
-import type { Model } from './model.js';
-import { rewrite } from './rewrite.js';
-import { schedule } from './schedule.js';
-import { type ElementType, type KernelName, signatureOf } from './signatures.js';
-import { writeUpdate } from './update.js';
+import { feedName, type LossPart, reportedTotals, type Use, writeGather, writeLosses, writeTotals } from './losses.js';
+import { frozenLayer, goalsOf, type Model, type ModelOutput, placeOf, shapeOf } from './model.js';
+import { removeUnused, rewrite, rules } from './rewrite.js';
+import { writeAccumulation, writeGradientCheck, writePenaltyGradients, writeUpdate } from './update.js';
 import { describeInstruction } from './work.js';
 
 /** What a program does with each batch. */
@@ -34,23 +34,36 @@ export type ProgramKind =
   /** Raw outputs into the output feed. */
   | 'forward'
   | 'forwardTraining'
-  /** Forward, loss and backward down to the input's gradient; no update. */
+  /** Forward, loss and backward down to the inputs' gradients; no update. */
   | 'gradients'
-  /** The optimizer's step on the gradients as they are. */
+  /** As `gradients`, from given gradients of the outputs instead of losses. */
+  | 'backward'
+  /** Only the optimizer's step, on the current gradients. */
   | 'update';
 
-export interface ProgramRequest {
+/** How a backend splits a program among its threads. */
+export interface Threading {
+  /** Rewrite rules for threading, applied after the rules for all backends. */
+  readonly rules: readonly Rule[];
+  /** Puts the instructions into their final order, and marks the barriers. */
+  schedule(instructions: readonly Instruction[], capacity: number): readonly Instruction[];
+}
+
+export interface ProgramRequest extends Use {
   readonly kind: ProgramKind;
-  /** Element type of the features feed. */
-  readonly features: 'u8' | 'f32';
-  /** Kernels read the features where they lie: unshuffled float rows with scale 1 and offset 0. */
-  readonly direct: boolean;
-  readonly target: TargetKind | 'none';
   /** The largest batch. */
   readonly capacity: number;
-  /** Threads that a run may use. */
+  /** Maximum number of threads of a run. */
   readonly threads: number;
-  /** Apply the rewrite rules; off in tests that compare both. */
+  /** The backend's threading; undefined if it runs programs unchanged on one thread. */
+  readonly threading?: Threading | undefined;
+  /**
+   * For `train`: a step of the optimizer takes the gradients of several batches. The program then reads two more
+   * scalars after those of the optimizer: the share of the batch in the rows of the step so far, and whether the batch
+   * is the last one of the step.
+   */
+  readonly accumulate?: boolean | undefined;
+  /** Whether to apply the rewrite rules; tests turn them off to compare both. */
   readonly rewrite: boolean;
 }
 
@@ -58,259 +71,194 @@ export interface ProgramRequest {
 export interface Program {
   readonly request: ProgramRequest;
   readonly instructions: readonly Instruction[];
-  /** Threads that its work pays for. */
+  /** Number of threads that the amount of work justifies. */
   readonly threads: number;
   /** Elements (4 bytes each) of work memory. */
   readonly workLength: number;
-  /** Numbers that the optimizer gives for each step. */
+  /** Scalars that a run supplies for each step. */
   readonly scalarCount: number;
-  /** Batch features and outputs, for shapes of feeds. */
-  readonly featureCount: number;
-  readonly outputCount: number;
+  /** Position of the scalar that decides about a step's conditional instructions; undefined if there are none. */
+  readonly condition: number | undefined;
+  /** The inputs and outputs that each run supplies. */
+  readonly feeds: readonly FeedEntry[];
+  /** Index in the metric block of the total that a guard checks. */
+  readonly loss: number;
+  /** Totals in the metric block. */
+  readonly totals: number;
+  /** How many totals, from the start of the metric block, are reported after each step: see {@link reportedTotals}. */
+  readonly reported: number;
 }
 
-/** Work that pays for one more thread: about ten microseconds of matrix products. */
+/** FLOPs that justify one more thread: about ten microseconds of matrix products. */
 const FLOPS_PER_THREAD = 2e6;
 
-function feed(name: Feed, type: ElementType, perRow: number): Tensor {
-  return { name, storage: 'feed', type, perRow, fixed: 0, offset: 0, feed: name };
+/** Whether programs of this kind run in training mode, where steps draw random masks. */
+export function isTraining(kind: ProgramKind): boolean {
+  return kind === 'train' || kind === 'gradients' || kind === 'backward' || kind === 'forwardTraining';
 }
 
-class ProgramBuilder implements Builder {
-  readonly instructions: Instruction[] = [];
-  readonly #model: Model;
-  layerIndex = 0;
-
-  constructor(model: Model) {
-    this.#model = model;
-  }
-
-  get seed(): number {
-    return this.#model.seed;
-  }
-
-  emit<K extends KernelName>(kernel: K, named: NamedArguments<K>): void {
-    const values = named as Readonly<Record<string, Argument>>;
-    const list = signatureOf(kernel).parameters.map((parameter): Argument => {
-      const argument = values[parameter.name];
-      if (argument === undefined) throw new BlasnetError('INTERNAL', `${kernel}: argument ${parameter.name} is missing`);
-      return argument;
-    });
-    this.instructions.push({ kernel, arguments: list, barrier: false, guard: false });
-  }
-
-  #scoped(name: string): string {
-    return `${this.#model.names[this.layerIndex] ?? 'loss'}.${name}`;
-  }
-
-  perRow(name: string, perRow: number, type: ElementType = 'f32'): Tensor {
-    return { name: this.#scoped(name), storage: 'work', type, perRow, fixed: 0, offset: -1 };
-  }
-
-  fixed(name: string, fixed: number, type: ElementType = 'f32'): Tensor {
-    return { name: this.#scoped(name), storage: 'work', type, perRow: 0, fixed, offset: -1 };
-  }
-
-  parameter(name: string): Tensor {
-    const entry = this.#model.parameters.get(this.#scoped(name));
-    if (entry === undefined) throw new BlasnetError('INTERNAL', `no parameter ${this.#scoped(name)}`);
-    return entry.tensor;
-  }
-
-  gradient(name: string): Tensor {
-    return gradientOf(this.parameter(name));
-  }
-
-  state(name: string): Tensor {
-    const entry = this.#model.state.get(this.#scoped(name));
-    if (entry === undefined) throw new BlasnetError('INTERNAL', `no state ${this.#scoped(name)}`);
-    return entry.tensor;
-  }
-}
-
-function gradientOf(parameter: Tensor): Tensor {
-  return { ...parameter, storage: 'gradient' };
-}
-
-/** Compiles `model` for one use; `optimizer` is needed by the kinds that update. */
+/** Compiles `model` for one use; kinds that update need `optimizer`. */
 export function compile(model: Model, request: ProgramRequest, optimizer?: Optimizer): Program {
-  const builder = new ProgramBuilder(model);
-  const featureCount = elements(model.input);
-  const outputCount = elements(model.output);
+  const builder = new ProgramBuilder(model, optimizer);
   const { kind } = request;
-
-  if (kind !== 'update') {
-    const x = writeGather(builder, request, featureCount);
-    const mode: Mode = kind === 'train' || kind === 'gradients' || kind === 'forwardTraining' ? 'training' : 'inference';
-    const passes: Pass[] = [];
-    let y = x;
-    for (const [index, layer] of model.layers.entries()) {
-      builder.layerIndex = index;
-      const pass = layer.forward(builder, y, mode);
-      passes.push(pass);
-      y = pass.y;
-    }
-    builder.layerIndex = model.layers.length;
-    if (kind === 'train' || kind === 'gradients') {
-      writeTraining(builder, model, request, passes, y, outputCount, kind === 'gradients');
-    } else if (kind === 'evaluate') {
-      writeEvaluation(builder, model, request, y, outputCount);
-    } else {
-      writeOutput(builder, model, kind, y, outputCount);
-    }
-  }
-  const updateStart = builder.instructions.length;
-  if (kind === 'train' || kind === 'update') {
+  const reported =
+    kind === 'train' || kind === 'gradients' || kind === 'evaluate' ? reportedTotals(model, request) : [];
+  // The reported totals are the first of the block.
+  for (const name of reported) builder.total(name);
+  if (kind !== 'update') writePasses(builder, model, request);
+  const updates = kind === 'train' || kind === 'update';
+  let scalarCount = 0;
+  let condition: number | undefined;
+  if (updates) {
     if (optimizer === undefined) throw new BlasnetError('INTERNAL', 'a program that updates needs an optimizer');
+    if (kind === 'update') writeGradientCheck(builder, model, optimizer);
+    const updateStart = builder.instructions.length;
+    ({ scalarCount } = optimizer);
+    if (request.accumulate) {
+      writeAccumulation(builder, model, optimizer, { symbol: 'scalar', slot: scalarCount });
+      condition = scalarCount + 1;
+      scalarCount += 2;
+    }
+    const stepStart = builder.instructions.length;
     writeUpdate(builder, model, optimizer);
+    if (request.accumulate)
+      for (const instruction of builder.instructions.slice(stepStart)) instruction.conditional = true;
+    // The last instruction before the update writes the totals, or the gradient check if anything is trained.
+    if (updateStart > 0 && builder.instructions.length > updateStart)
+      builder.instructions[updateStart - 1].guard = true;
   }
-  // The totals are the last to be written before the update.
-  if (kind === 'train' && builder.instructions.length > updateStart) builder.instructions[updateStart - 1].guard = true;
 
   const { capacity } = request;
-  const flops = builder.instructions.reduce((sum, instruction) => sum + describeInstruction(instruction, capacity).flops, 0);
+  const needed = kind === 'train' ? removeUnused(builder.instructions, model, optimizer) : builder.instructions;
+  const flops = needed.reduce((sum, instruction) => sum + describeInstruction(instruction, capacity).flops, 0);
   const threads = Math.max(1, Math.min(request.threads, Math.floor(flops / FLOPS_PER_THREAD)));
-  const rewritten = request.rewrite ? rewrite(builder.instructions, capacity, threads) : builder.instructions;
-  const workLength = placeWork(rewritten, capacity);
-  const instructions = schedule(rewritten, capacity);
-  return { request, instructions, threads, workLength, scalarCount: optimizer?.scalarCount ?? 0, featureCount, outputCount };
+  const { threading } = request;
+  const applied = request.rewrite ? [...rules, ...(threading?.rules ?? [])] : [];
+  const rewritten = rewrite(needed, applied, capacity, threads);
+  const workLength = placeWork(rewritten, capacity) / elementBytes.f32;
+  const instructions = threading?.schedule(rewritten, capacity) ?? rewritten;
+  return {
+    request,
+    instructions,
+    threads,
+    workLength,
+    scalarCount,
+    condition,
+    feeds: builder.feeds,
+    totals: builder.totals.length,
+    loss: 0,
+    reported: reported.length,
+  };
 }
 
-/** Writes the gather of a batch's features; returns the network's input. */
-function writeGather(builder: ProgramBuilder, request: ProgramRequest, featureCount: number): Tensor {
-  if (request.direct) return feed('features', 'f32', featureCount);
-  const x: Tensor = { name: 'x', storage: 'work', type: 'f32', perRow: featureCount, fixed: 0, offset: -1 };
-  builder.emit(request.features === 'u8' ? 'gatherBytes' : 'gatherFloats', {
-    x,
-    source: feed('features', request.features, 0),
-    order: feed('order', 'i32', 1),
-    rows: rows(),
-    features: featureCount,
-    sourceRows: { symbol: 'sourceRows' },
-    scale: { symbol: 'scale' },
-    offset: { symbol: 'offset' },
-  });
-  return x;
-}
-
-/** Writes the gather of a batch's labels or targets. */
-function writeTarget(builder: ProgramBuilder, request: ProgramRequest, outputCount: number): Tensor {
-  const labels = request.target === 'labels';
-  if (request.direct) return labels ? feed('labels', 'i32', 1) : feed('targets', 'f32', outputCount);
-  const common = { order: feed('order', 'i32', 1), rows: rows(), sourceRows: { symbol: 'sourceRows' } } as const;
-  if (labels) {
-    const target = builder.perRow('labels', 1, 'i32');
-    builder.emit('gatherLabels', { labels: target, source: feed('labels', 'i32', 0), ...common });
-    return target;
+/** The places whose values a program gives, each with the name of its feed. */
+function givenPlaces(
+  model: Model,
+  { kind, outputs }: ProgramRequest,
+): { place: number; feed: string; output?: ModelOutput }[] {
+  if (outputs === undefined) {
+    return model.outputs.map((output) => {
+      const linked = kind === 'predict' && output.loss?.writeLink !== undefined;
+      return {
+        place: linked ? output.logits : output.place,
+        feed: feedName('output', output.name),
+        ...(linked && { output }),
+      };
+    });
   }
-  const target = builder.perRow('target', outputCount);
-  builder.emit('gatherFloats', {
-    x: target,
-    source: feed('targets', 'f32', 0),
-    features: outputCount,
-    scale: 1,
-    offset: 0,
-    ...common,
+  return outputs.map((name) => ({ place: placeOf(model, name) as number, feed: feedName('output', name) }));
+}
+
+/** Writes the forward pass and what follows from it: outputs, or losses and the backward pass. */
+function writePasses(builder: ProgramBuilder, model: Model, request: ProgramRequest): void {
+  const { kind } = request;
+  const mode: Mode = isTraining(kind) ? 'training' : 'inference';
+  const goals = goalsOf(model);
+  const loses = kind === 'train' || kind === 'gradients' || kind === 'evaluate';
+  const given = loses || kind === 'backward' ? [] : givenPlaces(model, request);
+  const ends = loses ? goals.map(({ logits }) => logits) : given.map(({ place }) => place);
+  if (kind === 'backward') ends.push(...model.outputs.map(({ place }) => place));
+  const needed = ancestors(model, ends);
+  const xs = model.inputs.map((_, i) => {
+    if (!needed[i]) return undefined;
+    const batch = writeGather(builder, request, model, i);
+    const augment = request.augment?.[i];
+    return augment === undefined ? batch : writeAugment(builder, augment, i, batch);
   });
-  return target;
+  const atNode = <T>(index: number, write: () => T) => builder.atNode(index, write);
+  const { values, passes } = writeForward(builder, model, xs, mode, needed, atNode);
+  for (const { place, feed, output } of given)
+    writeOutput(builder, model, values[place] as Tensor, place, feed, output);
+  if (kind === 'evaluate') writeTotals(builder, model, writeLosses(builder, model, request, values, false), false);
+  if (kind !== 'train' && kind !== 'gradients' && kind !== 'backward') return;
+
+  const parts: LossPart[] = kind === 'backward' ? [] : writeLosses(builder, model, request, values, true);
+  const seeds = parts.map(({ place, dprediction }) => [place, dprediction as Tensor] as const);
+  if (kind === 'backward') for (const output of model.outputs) seeds.push(writeOutputGradient(builder, output));
+  // The gradients of frozen layers are needed only where the caller sees them.
+  const trained = model.nodes.map(({ operation: { parameters } }, index) => {
+    return parameters.length > 0 && (kind !== 'train' || frozenLayer(model, index, builder.optimizer) === false);
+  });
+  const wanted = model.inputs.map((_, place) => kind !== 'train' && needed[place]);
+  for (const [index, { from }] of model.nodes.entries())
+    wanted.push(trained[index] || from.some((place) => wanted[place]));
+  const gradients = writeBackward(builder, model, passes, seeds, wanted, (index) => trained[index], atNode);
+  if (kind !== 'train') {
+    for (const [place, dx] of gradients.entries()) {
+      if (dx === undefined) continue;
+      const { name, shape } = model.inputs[place];
+      const y = builder.feed(feedName('inputGradient', name), 'output', 'f32', elements(shape));
+      builder.emit('identity', { y, x: dx, n: rows(elements(shape)) });
+    }
+  }
+  if (kind === 'backward') return;
+  writePenaltyGradients(builder, model);
+  writeTotals(builder, model, parts, true);
 }
 
-function targetKind(request: ProgramRequest): TargetKind {
-  if (request.target === 'none') throw new BlasnetError('INTERNAL', 'a program with a loss needs targets');
-  return request.target;
-}
-
-interface LossPart {
-  readonly loss: Tensor;
-  readonly hits: Tensor | null;
-  readonly dprediction: Tensor | null;
-}
-
-function writeLoss(
+function writeOutput(
   builder: ProgramBuilder,
   model: Model,
-  request: ProgramRequest,
-  y: Tensor,
-  outputs: number,
-  training: boolean,
-): LossPart {
-  const kind = targetKind(request);
-  const target = writeTarget(builder, request, outputs);
-  const loss = builder.perRow('loss', 1);
-  const dprediction = training ? builder.perRow('dprediction', outputs) : null;
-  model.loss.write(builder, kind, { loss, dprediction, prediction: y, target, outputs });
-  let hits: Tensor | null = null;
-  if (model.loss.writeHits !== undefined) {
-    hits = builder.perRow('hits', 1);
-    model.loss.writeHits(builder, kind, hits, y, target, outputs);
-  }
-  return { loss, hits, dprediction };
-}
-
-/** Writes the step's totals, the penalties of the regularisers included. */
-function writeTotals(builder: ProgramBuilder, model: Model, { loss, hits }: LossPart): void {
-  const total = fixedTensor('penalty', 'metric', 1, metrics.penalty, 'f64');
-  let penalty: Tensor | null = null;
-  for (const { tensor, regularizer } of penalised(model)) {
-    builder.emit('penalty', { total, carry: penalty, w: tensor, n: tensor.fixed, ...regularizer });
-    penalty = total;
-  }
-  builder.emit('batchTotals', {
-    meanLoss: fixedTensor('meanLoss', 'metric', 1, metrics.meanLoss, 'f64'),
-    hitCount: fixedTensor('hitCount', 'metric', 1, metrics.hitCount, 'f64'),
-    loss,
-    hits,
-    penalty,
-    rows: rows(),
-  });
-}
-
-function penalised(model: Model) {
-  return [...model.parameters.values()].flatMap(({ spec, tensor }) => {
-    const regularizer = spec.regularizer ?? model.regularizer;
-    const active = spec.weight && regularizer !== undefined && (regularizer.l1 !== 0 || regularizer.l2 !== 0);
-    return active ? [{ tensor, regularizer: { l1: regularizer.l1, l2: regularizer.l2 } }] : [];
-  });
-}
-
-function writeTraining(
-  builder: ProgramBuilder,
-  model: Model,
-  request: ProgramRequest,
-  passes: readonly Pass[],
-  y: Tensor,
-  outputs: number,
-  inputGradient: boolean,
+  x: Tensor,
+  place: number,
+  feed: string,
+  output: ModelOutput | undefined,
 ): void {
-  const part = writeLoss(builder, model, request, y, outputs, true);
-  const firstTrained = model.layers.findIndex((layer) => layer.parameters.length > 0);
-  let dy = part.dprediction as Tensor;
-  for (let index = passes.length - 1; index >= 0; index--) {
-    builder.layerIndex = index;
-    // Below the first layer with parameters nobody needs a gradient, unless the input's is asked for.
-    const wanted = inputGradient || (firstTrained >= 0 && index > firstTrained);
-    if (!wanted && index < firstTrained) break;
-    const dx = passes[index].backward(dy, wanted);
-    if (dx === undefined) break;
-    dy = dx;
-  }
-  builder.layerIndex = model.layers.length;
-  if (inputGradient) {
-    const n = rows(elements(model.input));
-    builder.emit('identity', { y: feed('inputGradient', 'f32', elements(model.input)), x: dy, n });
-  }
-  for (const { tensor, regularizer } of penalised(model)) {
-    builder.emit('penaltyGradient', { dw: gradientOf(tensor), w: tensor, n: tensor.fixed, ...regularizer });
-  }
-  writeTotals(builder, model, part);
+  const size = elements(shapeOf(model, place));
+  const y = builder.feed(feed, 'output', 'f32', size);
+  if (output?.loss?.writeLink !== undefined) output.loss.writeLink(builder, y, x, size);
+  else builder.emit('identity', { y, x, n: rows(size) });
 }
 
-function writeEvaluation(builder: ProgramBuilder, model: Model, request: ProgramRequest, y: Tensor, outputs: number): void {
-  writeTotals(builder, model, writeLoss(builder, model, request, y, outputs, false));
+/** The gradient that a run gives for an output, in work memory, as backward passes may overwrite it. */
+function writeOutputGradient(builder: ProgramBuilder, { name, shape, place }: ModelOutput): readonly [number, Tensor] {
+  const size = elements(shape);
+  const x = builder.feed(feedName('outputGradient', name), 'batch', 'f32', size);
+  const y = builder.perRow('dprediction', size);
+  builder.emit('identity', { y, x, n: rows(size) });
+  return [place, y];
 }
 
-function writeOutput(builder: ProgramBuilder, model: Model, kind: ProgramKind, x: Tensor, outputs: number): void {
-  const y = feed('output', 'f32', outputs);
-  if (kind === 'predict' && model.loss.writeLink !== undefined) model.loss.writeLink(builder, y, x, outputs);
-  else builder.emit('identity', { y, x, n: rows(outputs) });
+/**
+ * Whether all buffers are long enough for batches of the program's capacity. Layers with per-row state may limit it.
+ */
+export function holdsCapacity({ instructions, request: { capacity } }: Program): boolean {
+  return instructions.every(({ kernel, arguments: list }) => {
+    const { parameters } = signatureOf(kernel);
+    return parameters.every((parameter, i) => {
+      const tensor = list[i];
+      if (
+        !isBuffer(parameter) ||
+        tensor === null ||
+        !isTensor(tensor) ||
+        tensor.perRow > 0 ||
+        tensor.storage === 'feed'
+      )
+        return true;
+      const sizes = parameter.length.map((name) =>
+        sizeOf(list[parameters.findIndex((other) => other.name === name)], capacity),
+      );
+      return sizes.reduce<number>((length, size = 0) => length * size, 1) <= tensor.fixed;
+    });
+  });
 }

@@ -1,13 +1,15 @@
 import { BlasnetError } from '../errors.js';
-import type { Argument, Instruction, Tensor } from './instructions.js';
-import { type KernelName, signatureOf } from './signatures.js';
+import { type KernelName, signatureOf } from '../kernels/table.js';
+import { type Argument, type Instruction, type Tensor, tensor } from './instructions.js';
 
-/** Rewrites a program for batches of at most `capacity` rows on that many threads. */
+/** Rewrites a program for batches of at most `capacity` rows on `threads` threads. */
 export type Rule = (instructions: Instruction[], capacity: number, threads: number) => Instruction[];
 
-/** An argument by name; undefined where the kernel has none of that name. */
+/** An argument by name; undefined if the kernel has no such argument. */
 export function argument(instruction: Instruction, name: string): Argument | undefined {
-  return instruction.arguments[signatureOf(instruction.kernel).parameters.findIndex((parameter) => parameter.name === name)];
+  return instruction.arguments[
+    signatureOf(instruction.kernel).parameters.findIndex((parameter) => parameter.name === name)
+  ];
 }
 
 /** All arguments by their names. */
@@ -21,7 +23,7 @@ export function withArguments(instruction: Instruction, changed: Record<string, 
   return { ...instruction, arguments: instruction.arguments.map((old, i) => changed[parameters[i].name] ?? old) };
 }
 
-/** An argument that is a number. */
+/** A numeric argument; throws if it is not a number. */
 export function numberOf(instruction: Instruction, name: string): number {
   const value = argument(instruction, name);
   if (typeof value !== 'number') throw new BlasnetError('INTERNAL', `${instruction.kernel}: ${name} is not a number`);
@@ -34,7 +36,7 @@ export function call(kernel: KernelName, named: Readonly<Record<string, Argument
   return { kernel, arguments: list, barrier: false, guard: false };
 }
 
-/** A tensor in the program's memory, of so many elements for each row of the batch or at all. */
+/** A tensor in the program's work memory, with a per-row or a fixed number of elements. */
 export function workTensor(name: string, size: { readonly perRow: number } | { readonly fixed: number }): Tensor {
-  return { name, storage: 'work', type: 'f32', perRow: 0, fixed: 0, offset: -1, ...size };
+  return tensor(name, 'work', size);
 }

@@ -1,4 +1,5 @@
-import type { ElementType, KernelName, ParameterName, signatures } from './signatures.js';
+import type { ElementType } from '../kernels/signature.js';
+import { type KernelName, type ParameterName, signatureOf, type signatures } from '../kernels/table.js';
 
 /** One sample's shape; images are [height, width, channels]. */
 export type Shape = readonly number[];
@@ -8,47 +9,57 @@ export function elements(shape: Shape): number {
 }
 
 /**
- * Where a tensor lives. `parameter`, `gradient` and `state` belong to the network, `moment` to the optimizer,
- * `work` to the program (placed by the arena), `metric` is the block of totals that an executor reads after each
- * step, `feed` is storage that each run brings along.
+ * Where a tensor lives. `parameter`, `gradient` and `state` belong to the network, `moment` to the optimizer and `work`
+ * to the program (placed by the arena). `metric` is the block of totals that the executor reads after each step.
+ * `accumulated` is as long as `gradient` and has the mean of gradients over several batches. `feed` is storage that
+ * each run supplies.
  */
-export type Storage = 'parameter' | 'gradient' | 'state' | 'moment' | 'work' | 'metric' | 'feed';
+export type Storage = 'parameter' | 'gradient' | 'state' | 'moment' | 'work' | 'metric' | 'accumulated' | 'feed';
 
-/** What a run brings: the dataset's columns, the order of its rows, and where results go. */
-export const feeds = ['features', 'labels', 'targets', 'order', 'output', 'inputGradient'] as const;
-export type Feed = (typeof feeds)[number];
+/**
+ * How a program uses a feed. `batch`: each batch reads its rows in place. `source`: kernels gather rows from the whole
+ * dataset. `output`: each batch writes its rows. `order`: the row order, drawn by the executor. The native backend
+ * reads the position in this list.
+ */
+export const feedRoles = ['batch', 'source', 'output', 'order'] as const;
 
-/** A buffer of a program: `perRow` elements for each row of the batch, or `fixed` elements. */
+/** An entry in a program's feed table: dataset columns and result buffers. */
+export interface FeedEntry {
+  readonly name: string;
+  readonly role: (typeof feedRoles)[number];
+  readonly type: ElementType;
+  /** Elements of each row. */
+  readonly perRow: number;
+}
+
+/** A buffer of a program: `perRow` elements per batch row, or `fixed` elements. */
 export interface Tensor {
   readonly name: string;
   readonly storage: Storage;
   readonly type: ElementType;
   readonly perRow: number;
   readonly fixed: number;
-  /** Elements from the start of its storage; set by the arena for `work`. */
+  /** Offset in elements from the start of its storage; set by the arena for `work`. */
   offset: number;
-  readonly feed?: Feed;
+  readonly feed?: FeedEntry;
 }
 
-/** A tensor of `fixed` elements at a place that is known. */
-export function fixedTensor(name: string, storage: Storage, fixed: number, offset: number, type: ElementType = 'f32'): Tensor {
-  return { name, storage, type, perRow: 0, fixed, offset };
+/** Creates a tensor, by default float32, empty and unplaced. All tensors are created here. */
+export function tensor(name: string, storage: Storage, given: Partial<Omit<Tensor, 'name' | 'storage'>>): Tensor {
+  return { name, storage, type: 'f32', perRow: 0, fixed: 0, offset: storage === 'feed' ? 0 : -1, ...given };
 }
 
-/** The block of totals: where each total of a step lies in it (float64 elements). */
-export const metrics = { meanLoss: 0, hitCount: 1, penalty: 2, squares: 3, length: 8 } as const;
-
-/** A value that is known only when a step runs. */
+/** A value known only when a step runs. */
 export type Symbolic =
-  /** The number of rows in the batch, times a constant. */
+  /** Rows of the batch times a constant. */
   | { readonly symbol: 'rows'; readonly times: number }
-  /** Rows of the dataset that is bound to the run. */
+  /** Rows of the run's dataset. */
   | { readonly symbol: 'sourceRows' }
-  /** Scale and offset of the dataset's features. */
-  | { readonly symbol: 'scale' | 'offset' }
-  /** Entry `slot` of the step's row of optimizer scalars. */
+  /** The feed's values stand for value * scale + offset. */
+  | { readonly symbol: 'scale' | 'offset'; readonly feed: FeedEntry }
+  /** Entry `slot` of the step's optimizer scalars. */
   | { readonly symbol: 'scalar'; readonly slot: number }
-  /** Training steps the network has made, as the counter of its random masks. */
+  /** The network's training step count, the counter of its random masks. */
   | { readonly symbol: 'step' };
 
 export type Value = number | Symbolic;
@@ -62,7 +73,7 @@ export function isTensor(argument: Argument): argument is Tensor {
   return typeof argument === 'object' && argument !== null && 'storage' in argument;
 }
 
-/** The value of a size for batches of `capacity` rows; undefined where only a run tells it. */
+/** The value of a size for batches of `capacity` rows; undefined if it is known only at run time. */
 export function sizeOf(argument: Argument, capacity: number): number | undefined {
   if (typeof argument === 'number') return argument;
   if (argument !== null && !isTensor(argument) && argument.symbol === 'rows') return argument.times * capacity;
@@ -73,24 +84,36 @@ export function sizeOf(argument: Argument, capacity: number): number | undefined
 export interface Instruction {
   kernel: KernelName;
   arguments: Argument[];
-  /** All threads meet before this instruction starts. Set by the scheduler. */
+  /** All threads wait at a barrier before this instruction. Set by the scheduler. */
   barrier: boolean;
   /**
-   * The step ends behind this instruction, changing nothing more, when the batch's mean loss is not finite. It has no axis and
-   * a barrier before it: one thread runs it, and looks, while the others wait.
+   * Ends the step after this instruction, without further changes, if the batch's mean loss is not finite. Guards are
+   * serial: one thread runs and checks them while the others wait.
    */
   guard: boolean;
-  /** Units in the runs of which shares of a constant axis consist, where it is not the kernel's own. */
+  /** Left out in steps in which the scalar {@link Program.condition} is 0. Never a guard. */
+  conditional?: boolean;
+  /** The axis along which threads split the work, if not the kernel's first. */
+  axis?: string;
+  /** Shares of a constant axis are multiples of this many units, if not the kernel's default. */
   grain?: number;
-  /** Nothing since the last barrier has to do with this instruction: a thread may begin here. Set by the scheduler. */
-  turn?: boolean;
+  /**
+   * One thread runs this instruction, which has no axis, while the others wait at the preceding barrier. Only serial
+   * instructions may lie between the barrier and this one. Set by the scheduler.
+   */
+  serial?: boolean;
+}
+
+/** The axis along which threads split an instruction; undefined if one thread runs all of it. */
+export function axisOf({ kernel, axis }: Instruction): string | undefined {
+  return axis ?? signatureOf(kernel).axes[0];
 }
 
 type BufferName<K extends KernelName> = Extract<
   (typeof signatures)[K]['parameters'][number],
   { length: readonly string[] }
 >['name'];
-/** Arguments of kernel K by name: tensors for buffers, values for the rest. */
+/** Arguments of kernel K by name: tensors for buffers, values for the others. */
 export type NamedArguments<K extends KernelName> = {
   readonly [N in ParameterName<K>]: N extends BufferName<K> ? Tensor | null : Value;
 };
@@ -98,24 +121,80 @@ export type NamedArguments<K extends KernelName> = {
 /** What a layer, loss or optimizer uses to write its part of a program. */
 export interface Builder {
   emit<K extends KernelName>(kernel: K, named: NamedArguments<K>): void;
-  /** A new work tensor with `perRow` elements a row. */
+  /** A new work tensor with `perRow` elements per row. */
   perRow(name: string, perRow: number, type?: ElementType): Tensor;
   /** A new work tensor with `fixed` elements. */
   fixed(name: string, fixed: number, type?: ElementType): Tensor;
+  /**
+   * Where a backward pass may write an input's gradient of dy's size: dy itself if nothing else needs it, otherwise a
+   * new work tensor.
+   */
+  reuse(dy: Tensor): Tensor;
+  /** The named total in the metric block, created on first use. */
+  total(name: string): Tensor;
   parameter(name: string): Tensor;
   gradient(name: string): Tensor;
   state(name: string): Tensor;
-  /** Number of the layer that is being written: the stream of its random numbers. */
+  /**
+   * Writes the forward pass of a graph without parameters on the tensors `xs`; returns its output and the function that
+   * writes its backward pass.
+   */
+  graph(graph: Graph, xs: readonly Tensor[], mode: Mode): MergePass;
+  /** Index of the layer being written, which selects its random stream. */
   readonly layerIndex: number;
+  /** What the program's optimizer freezes of this layer. */
+  readonly frozen: Frozen;
   readonly seed: number;
 }
+
+/**
+ * What is frozen: nothing (false), parameters and running statistics (true), or those with the running statistics used
+ * instead of the batch's ('evaluation').
+ */
+export type Frozen = boolean | 'evaluation';
 
 /** Whether a forward pass trains (batch statistics, dropout) or infers. */
 export type Mode = 'training' | 'inference';
 
-/** A layer's forward pass in a program, with the writer of its backward pass. */
+/** A layer's forward pass in a program, with a function that writes its backward pass. */
 export interface Pass {
   readonly y: Tensor;
-  /** Writes the backward pass for output gradient `dy` (which it may overwrite); returns the input's gradient if asked. */
+  /**
+   * Writes the backward pass for output gradient `dy`; returns the input's gradient if requested, which may be `dy`
+   * itself. It writes to `dy` only if `builder.reuse(dy)` returned it.
+   */
   backward(dy: Tensor, needInputGradient: boolean): Tensor | undefined;
+}
+
+/** A forward pass of an operation on several inputs, with a function that writes its backward pass. */
+export interface MergePass {
+  readonly y: Tensor;
+  /**
+   * Writes the backward pass for the output gradient `dy`; returns the gradient of each wanted input, which may be `dy`
+   * (also for several inputs). Writes to `dy` only where `builder.reuse(dy)` returns it.
+   */
+  backward(dy: Tensor, wanted: readonly boolean[]): readonly (Tensor | undefined)[];
+}
+
+/** What a graph's node does. */
+export interface Step {
+  forward(builder: Builder, xs: readonly Tensor[], mode: Mode): MergePass;
+}
+
+/** A node of a graph; `from` are the places of its inputs. */
+export interface GraphNode {
+  readonly name: string;
+  readonly operation: Step;
+  readonly from: readonly number[];
+}
+
+/**
+ * Nodes in an order in which each follows its inputs. A place is an index among the graph's inputs followed by its
+ * nodes.
+ */
+export interface Graph {
+  readonly inputs: readonly { readonly shape: Shape }[];
+  readonly nodes: readonly GraphNode[];
+  /** Place of the output. */
+  readonly output: number;
 }

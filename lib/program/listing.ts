@@ -8,7 +8,7 @@ function count(value: number): string {
   return String(value);
 }
 
-/** A compiled program as a person reads it. */
+/** A human-readable compiled program. */
 export class Listing {
   readonly kind: string;
   readonly batchSize: number;
@@ -21,7 +21,9 @@ export class Listing {
   constructor(program: Program, modelBytes: number) {
     this.kind = program.request.kind;
     this.batchSize = program.request.capacity;
-    this.instructions = program.instructions.map((instruction) => describeInstruction(instruction, program.request.capacity));
+    this.instructions = program.instructions.map((instruction) =>
+      describeInstruction(instruction, program.request.capacity),
+    );
     this.workBytes = program.workLength * 4;
     this.modelBytes = modelBytes;
   }
@@ -47,7 +49,7 @@ export class Listing {
         `${count(this.workBytes)} bytes of work memory, ${count(this.modelBytes)} bytes of parameters, gradients, state and moments`,
       render(head),
       ...rows.map(render),
-      '| all threads meet before this instruction',
+      '| barrier: all threads wait before this instruction',
     ].join('\n');
   }
 }

@@ -1,29 +1,25 @@
+import { fusedActivations, signatureOf } from '../kernels/table.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
 import { argument, call, numberOf, type Rule, withArguments, workTensor } from './edit.js';
 import { type Argument, type Instruction, isTensor, type Tensor } from './instructions.js';
-import { shareBatchNorm, shareColumns, shareImages, shareInputs } from './share-layers.js';
-import { shareUpdates } from './share-updates.js';
-import { fusedActivations, isBuffer, type KernelName, signatureOf } from './signatures.js';
+import type { Model } from './model.js';
 
-/** The rules that make a program faster without changing what it computes, in the order of their application. */
-export const rules: readonly { readonly name: string; apply: Rule }[] = [
-  { name: 'activation into the kernel before it', apply: fuseActivation },
-  { name: 'input gradients of convolutions as convolutions', apply: convolveInputGradients },
-  { name: 'weight gradients of convolutions shared out by images', apply: shareImages },
-  { name: 'first layer shared out by inputs', apply: shareInputs },
-  { name: 'columns shared out where weights are large', apply: shareColumns },
-  { name: 'batch norm shared out by rows', apply: shareBatchNorm },
-  { name: 'weight gradients after the chain of input gradients', apply: groupWeightGradients },
-  { name: 'updates shared out like the gradients', apply: shareUpdates },
-];
+/** Rules that make a program faster without changing its results, in order of application. */
+export const rules: readonly Rule[] = [fuseActivation, convolveInputGradients];
 
-/** Applies the rules to a program for batches of at most `capacity` rows on that many threads. */
-export function rewrite(instructions: Instruction[], capacity: number, threads = 1): Instruction[] {
-  return rules.reduce((list, rule) => rule.apply(list, capacity, threads), instructions);
+/** Applies rules to a program for batches of at most `capacity` rows on `threads` threads. */
+export function rewrite(
+  instructions: Instruction[],
+  list: readonly Rule[],
+  capacity: number,
+  threads: number,
+): Instruction[] {
+  return list.reduce((rewritten, rule) => rule(rewritten, capacity, threads), instructions);
 }
 
 /**
- * kernel(z, …) then activation(y, z), where nothing else touches z and the kernel has an argument `activation`:
- * kernel(y, …, activation). The activation's gradient must follow from its output, because z is no longer kept.
+ * Fuses kernel(z, …) and activation(y, z) into kernel(y, …, activation), if nothing else uses z and the kernel has an
+ * argument `activation`. The activation's gradient must be computable from its output, because z is no longer kept.
  */
 function fuseActivation(instructions: Instruction[]): Instruction[] {
   const uses = new Map<Tensor, number>();
@@ -47,13 +43,13 @@ function fuseActivation(instructions: Instruction[]): Instruction[] {
 }
 
 /**
- * Patches of few channels, and a dx of many more pixels than dy, cost a convolution more than the overlapping sums of
+ * With few channels, or a dx with many more pixels than dy, a convolution is slower than the overlapping sums of
  * conv2dBackwardInput (docs/decisions/0007-convolution.md).
  */
 const FEWEST_CHANNELS = 16;
 const MOST_PIXELS = 1.25;
 
-/** conv2dBackwardInput with strides of 1: a convolution of dy with the reversed weights. */
+/** Replaces conv2dBackwardInput with strides of 1 by a convolution of dy with the reversed weights. */
 function convolveInputGradients(instructions: Instruction[]): Instruction[] {
   return instructions.flatMap((instruction) => {
     if (instruction.kernel !== 'conv2dBackwardInput') return [instruction];
@@ -99,68 +95,30 @@ function convolveInputGradients(instructions: Instruction[]): Instruction[] {
   });
 }
 
-const weightGradients: readonly KernelName[] = ['denseBackwardWeight', 'denseBackwardBias', 'conv2dBackwardWeight', 'sumParts'];
-
 /**
- * A weight gradient that reads a tensor of more elements (4 MB) stays where it is: behind the chain it would keep the
- * tensor's memory from being used again, and at that size a meeting of the threads costs next to nothing.
+ * Removes what computes only gradients of frozen parameters. An instruction is needed if it writes to anything that
+ * outlasts the step, or to work memory that a needed instruction reads.
  */
-const LARGEST_KEPT = 1 << 20;
-
-function canWait(instruction: Instruction, capacity: number): boolean {
-  return (
-    weightGradients.includes(instruction.kernel) &&
-    instruction.arguments.every((argument) => {
-      if (argument === null || !isTensor(argument) || argument.storage !== 'work') return true;
-      return argument.perRow * capacity + argument.fixed <= LARGEST_KEPT;
-    })
-  );
-}
-
-interface Access {
-  readonly reads: Set<Tensor>;
-  readonly writes: Set<Tensor>;
-}
-
-function access(instruction: Instruction): Access {
-  const reads = new Set<Tensor>();
-  const writes = new Set<Tensor>();
-  signatureOf(instruction.kernel).parameters.forEach((parameter, i) => {
-    const tensor = instruction.arguments[i];
-    if (!isBuffer(parameter) || !isTensor(tensor)) return;
-    if (parameter.kind !== 'out') reads.add(tensor);
-    if (parameter.kind !== 'in') writes.add(tensor);
-  });
-  return { reads, writes };
-}
-
-/**
- * Input gradients are split by rows, weight gradients by rows of the weight. Interleaved, threads would have to meet
- * at every layer; with all weight gradients behind the last input gradient they meet once. An instruction moves
- * only past others that neither write what it touches nor read what it writes.
- */
-function groupWeightGradients(instructions: Instruction[], capacity: number): Instruction[] {
-  const last = instructions.findLastIndex((instruction) => weightGradients.includes(instruction.kernel));
-  const kept: Instruction[] = [];
-  let moved: Instruction[] = [];
-  for (const instruction of instructions.slice(0, last + 1)) {
-    if (canWait(instruction, capacity)) {
-      moved.push(instruction);
-      continue;
-    }
-    const { reads, writes } = access(instruction);
-    const blocks = (candidate: Instruction) => {
-      const own = access(candidate);
-      return (
-        [...own.reads, ...own.writes].some((tensor) => writes.has(tensor)) || [...own.writes].some((tensor) => reads.has(tensor))
-      );
-    };
-    if (moved.some(blocks)) {
-      kept.push(...moved);
-      moved = [];
-    }
-    kept.push(instruction);
+export function removeUnused(
+  instructions: Instruction[],
+  { parameters }: Model,
+  optimizer: Optimizer | undefined,
+): Instruction[] {
+  const unused = new Set<Tensor>();
+  for (const [name, { gradient }] of parameters) {
+    if (optimizer?.settings[optimizer.groupOf(name)].frozen) unused.add(gradient);
   }
-  // The last ones first: they alone need what was computed just before, and with it a meeting.
-  return [...kept, ...moved.reverse(), ...instructions.slice(last + 1)];
+  if (unused.size === 0) return instructions;
+  const read = new Set<Tensor>();
+  const needed = [...instructions].reverse().filter(({ kernel, arguments: list }) => {
+    const uses = signatureOf(kernel).parameters.flatMap((parameter, i) => {
+      const tensor = list[i];
+      return tensor !== null && isTensor(tensor) ? [{ tensor, kind: parameter.kind }] : [];
+    });
+    const lasts = (tensor: Tensor) => (tensor.storage === 'work' ? read.has(tensor) : !unused.has(tensor));
+    if (!uses.some(({ tensor, kind }) => kind !== 'in' && lasts(tensor))) return false;
+    for (const { tensor, kind } of uses) if (kind !== 'out') read.add(tensor);
+    return true;
+  });
+  return needed.reverse();
 }

@@ -1,40 +1,47 @@
+import { elementBytes, isBuffer, type Parameter } from '../kernels/signature.js';
+import { type KernelName, signatureOf } from '../kernels/table.js';
 import { type Instruction, isTensor, sizeOf } from './instructions.js';
-import { elementBytes, isBuffer, type KernelName, type Parameter, signatureOf } from './signatures.js';
 
 /** One line of a listing. */
 export interface ListedInstruction {
   readonly kernel: string;
   /** Buffers with their shapes, outputs first, such as `y[64×100]`. */
   readonly buffers: string;
-  /** The first of them. */
+  /** The first buffer. */
   readonly output: string;
-  /** Bytes of all buffers that the call touches. */
+  /** Bytes of all buffers that the call accesses. */
   readonly bytes: number;
-  /** Floating-point operations: two a multiplication for matrix products and convolutions, one an output element for the rest. */
+  /**
+   * Floating-point operations: two per multiplication for matrix products and convolutions, one per output element for
+   * the rest.
+   */
   readonly flops: number;
   /** Whether it is a matrix product or a convolution. */
   readonly product: boolean;
   readonly barrier: boolean;
 }
 
-/** The sizes whose product is the number of multiplications, for the kernels that are matrix products. */
+/** For kernels that are matrix products: the sizes whose product is the number of multiplications. */
 const dense = ['rows', 'in', 'out'];
 const convolution = ['rows', 'outHeight', 'outWidth', 'windowHeight', 'windowWidth', 'channels', 'filters'];
+const grouped = [...convolution, 'groups'];
 const products: Partial<Record<KernelName, readonly string[]>> = {
   gemm: ['m', 'n', 'k'],
+  matmulBatch: ['rows', 'm', 'n', 'k'],
   denseForward: dense,
   denseBackwardInput: dense,
-  denseForwardColumns: dense,
-  denseBackwardInputColumns: dense,
   denseForwardParts: dense,
   denseBackwardWeight: dense,
   conv2dForward: convolution,
   conv2dBackwardInput: convolution,
   conv2dBackwardWeight: convolution,
   conv2dBackwardParts: convolution,
+  groupedConv2dForward: grouped,
+  groupedConv2dBackwardInput: grouped,
+  groupedConv2dBackwardParts: grouped,
 };
 
-/** An instruction as a person reads it, with what it moves and computes for a batch of `capacity` rows. */
+/** A human-readable instruction, with the bytes and FLOPs for a batch of `capacity` rows. */
 export function describeInstruction(instruction: Instruction, capacity: number): ListedInstruction {
   const { parameters } = signatureOf(instruction.kernel);
   const dimension = (name: string) =>
@@ -48,7 +55,7 @@ export function describeInstruction(instruction: Instruction, capacity: number):
     const shape = parameter.length.map(dimension);
     const known = shape.filter((value) => !Number.isNaN(value));
     const length = known.reduce((product, value) => product * value, 1);
-    // A source is read as many rows at a time as the batch has.
+    // Only the batch's rows of a source are read.
     const touched = known.length < shape.length ? length * capacity : length;
     total += touched * elementBytes[argument.type];
     if (parameter.kind !== 'in') outputs += length;

@@ -1,36 +1,42 @@
-import { checkInteger, invalid } from '../checks.js';
+import { checkArity, checkInteger, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { listed } from '../text.js';
 import type { SampleSource } from '../types.js';
+import { colour, shape } from './look.js';
 import { areaMarks, areas, centres, checkField, plane, planeScales } from './plane.js';
-import { checkNumbers, checkRange, checkText, colour, extent, type PictureOptions, readOptions, shape } from './style.js';
-import { draw } from './vega.js';
+import { checkNumbers, checkRange, checkText, extent, type PictureOptions, readOptions, shorten } from './style.js';
+import { draw, LETTER } from './vega.js';
 
-/** A network, or a function of rows × 2 numbers; gives rows × classes numbers, or rows × 1 probabilities of class 1. */
+/**
+ * A network, or a function of rows × 2 numbers that returns rows × classes numbers, or rows × 1 probabilities of class
+ * 1.
+ */
 export type Predictor = { predict(x: Float32Array): ArrayLike<number> } | ((x: Float32Array) => ArrayLike<number>);
 
 export interface DecisionRegionsOptions extends PictureOptions {
-  /** [low, high] of the first feature. Default: what the points take and a tenth on either side. */
+  /** [low, high] of the first feature. Default: the range of the points plus a tenth on either side. */
   xRange?: readonly [number, number];
   yRange?: readonly [number, number];
   xTitle?: string;
   yTitle?: string;
-  /** Cells across the picture in which the network is asked, 10 to 500, and 0.7 times as many down. Default 120. */
+  /** Grid cells across at which the network is evaluated, 10 to 500; there are 0.7 times as many down. Default 120. */
   resolution?: number;
-  /** Default: the dataset's, else the numbers of the classes. */
+  /** Default: those of the dataset, else the class numbers. */
   labelNames?: readonly string[];
 }
 
 /**
- * Which class a network with two inputs predicts where, with the points of a dataset over it: `decisionRegions(network, moons)`.
- * The boundaries lie where the two largest outputs are equal (one output: where it is 0.5), interpolated between the cells.
- * Returns SVG. Throws `PACKAGE_MISSING`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `SHAPE_MISMATCH`, `EMPTY_DATA`, and `NON_FINITE` when
- * the network says NaN or infinity.
+ * Plots the predicted class over the plane for a network with two inputs, with the points of a dataset:
+ * `decisionRegions(network, moons)`. Boundaries lie where the two largest outputs are equal (for one output: where it
+ * is 0.5), interpolated between cells. Returns SVG. Throws `PACKAGE_MISSING`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION`,
+ * `SHAPE_MISMATCH`, `EMPTY_DATA`, and `NON_FINITE` if the network returns NaN or infinity.
  */
 export async function decisionRegions(
   predictor: Predictor,
   points: SampleSource,
   options?: DecisionRegionsOptions,
 ): Promise<string> {
+  checkArity('decisionRegions', arguments, 3);
   const given = readOptions(
     'decisionRegions',
     options,
@@ -66,31 +72,52 @@ export async function decisionRegions(
       `points: expected labels from 0 to ${classes - 1}, as the network has, got ${wrong}`,
     );
   }
-  const names = readNames(given.labelNames ?? (points as { labelNames?: readonly string[] }).labelNames, classes);
+  const { look } = given;
+  const columns = Math.ceil(classes / Math.max(1, Math.floor((given.height - 80) / 17)));
+  const { shown: names, full } = shorten(
+    readNames(given.labelNames ?? (points as { labelNames?: readonly string[] }).labelNames, classes),
+    Math.max(4, Math.floor(((LEGEND * given.width) / columns - 20) / (12 * LETTER))),
+  );
   const order = names.map((_, k) => k);
   const fields = order.map((k) => ({ key: names[k], values: lead(values, outputs, k) }));
   const key = (name: string, range: unknown[]) => ({ name, type: 'ordinal', domain: names, range });
   const at = { x: { scale: 'x', field: 'x' }, y: { scale: 'y', field: 'y' } };
-  return draw('decisionRegions', {
-    ...given.frame,
+  const spec = {
+    ...given.frame(),
     ...(given.title && { title: given.title }),
     data: [
       areas('regions', area, fields, [0]),
       { name: 'points', values: x.map((value, i) => ({ x: value, y: y[i], label: names[labels[i]] })) },
     ],
-    scales: [...planeScales(area), key('colour', order.map(colour)), key('shape', order.map(shape))],
+    scales: [
+      ...planeScales(area),
+      key(
+        'colour',
+        order.map((k) => colour(look, k)),
+      ),
+      key('shape', order.map(shape)),
+    ],
     axes: [
       { scale: 'x', orient: 'bottom', title: checkText('xTitle', given.xTitle ?? 'x') },
       { scale: 'y', orient: 'left', title: checkText('yTitle', given.yTitle ?? 'y') },
     ],
     legends: [
-      { fill: 'colour', shape: 'shape', title: 'class', symbolSize: 90, symbolStrokeWidth: 0.7, symbolStrokeColor: 'white' },
+      {
+        fill: 'colour',
+        shape: 'shape',
+        title: 'class',
+        columns,
+        symbolLimit: 0,
+        symbolSize: 90,
+        symbolStrokeWidth: 0.7,
+        symbolStrokeColor: look.background,
+      },
     ],
     marks: [
       areaMarks('regions', {
         fill: { scale: 'colour', field: 'key' },
         fillOpacity: { value: 0.28 },
-        stroke: { value: '#555' },
+        stroke: { value: look.outline },
         strokeWidth: { value: 0.8 },
       }),
       {
@@ -103,16 +130,20 @@ export async function decisionRegions(
             fill: { scale: 'colour', field: 'label' },
             shape: { scale: 'shape', field: 'label' },
             size: { value: x.length > 500 ? 28 : 50 },
-            stroke: { value: 'white' },
+            stroke: { value: look.background },
             strokeWidth: { value: 0.7 },
           },
         },
       },
     ],
-  });
+  };
+  return draw('decisionRegions', look, spec, full);
 }
 
-/** By how much class `k` leads the best of the others, in each cell; at or above 0 where it is predicted. */
+/** Maximum fraction of the width for the legend. */
+const LEGEND = 0.3;
+
+/** Margin of class `k` over the best other class, per cell; at or above 0 where it is predicted. */
 function lead(values: readonly number[], outputs: number, k: number): number[] {
   return Array.from({ length: values.length / outputs }, (_, cell) => {
     if (outputs === 1) return k === 1 ? values[cell] - 0.5 : 0.5 - values[cell];
@@ -138,10 +169,10 @@ function readPoints(points: SampleSource): { x: number[]; y: number[]; labels: n
   return { x, y, labels: Array.from(labels) };
 }
 
-/** A name for each class. Names that come twice would share a colour, so that they are refused. */
+/** A name per class. Duplicate names would share a colour, so they are rejected. */
 export function readNames(names: unknown, classes: number): string[] {
   if (names === undefined) return Array.from({ length: classes }, (_, k) => String(k));
-  if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
+  if (!Array.isArray(names) || ![...names].every((name) => typeof name === 'string'))
     throw invalid('labelNames', 'an array of strings', names);
   if (names.length !== classes) {
     throw new BlasnetError(
@@ -149,6 +180,6 @@ export function readNames(names: unknown, classes: number): string[] {
       `labelNames: expected a name for each of the ${classes} classes, got ${names.length}`,
     );
   }
-  if (new Set(names).size < classes) throw invalid('labelNames', 'names that differ', names.join(', '));
+  if (new Set(names).size < classes) throw invalid('labelNames', 'names that differ', listed(names));
   return names;
 }

@@ -1,4 +1,4 @@
-import { checkBoolean, invalid } from '../checks.js';
+import { checkArity, checkBoolean, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { type AxisOptions, dress, legend, marks, scales, tables, yTicks } from './curves.js';
 import { type Curve, checkCurves, checkNumbers, checkText, type PictureOptions, readOptions } from './style.js';
@@ -13,11 +13,17 @@ export interface Points {
 export interface FittedCurveOptions extends PictureOptions, AxisOptions {}
 
 /**
- * Points and the curves fitted to them: `fittedCurve({ x, y }, [{ name: 'network', x: grid, y: network.predict(grid) }])`. Points
- * are drawn as rings, so that a curve through them stays visible. Returns SVG.
- * Throws `PACKAGE_MISSING`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `SHAPE_MISMATCH` and `EMPTY_DATA`.
+ * Plots points and the curves fitted to them:
+ * `fittedCurve({ x, y }, [{ name: 'network', x: grid, y: network.predict(grid) }])`. Points are drawn as rings, so that
+ * curves stay visible. Returns SVG. Throws `PACKAGE_MISSING`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `SHAPE_MISMATCH`
+ * and `EMPTY_DATA`.
  */
-export async function fittedCurve(points: Points, curves: readonly Curve[], options?: FittedCurveOptions): Promise<string> {
+export async function fittedCurve(
+  points: Points,
+  curves: readonly Curve[],
+  options?: FittedCurveOptions,
+): Promise<string> {
+  checkArity('fittedCurve', arguments, 3);
   const given = readOptions('fittedCurve', options, ['height', 'xTitle', 'yTitle', 'logScale', 'yRange'], 450);
   if (typeof points !== 'object' || points === null) throw invalid('points', 'points { x, y }', points);
   const data = {
@@ -26,14 +32,17 @@ export async function fittedCurve(points: Points, curves: readonly Curve[], opti
     y: checkNumbers('points.y', points.y, { finite: true }),
   };
   if (data.x.length !== data.y.length) {
-    throw new BlasnetError('SHAPE_MISMATCH', `points.x: expected ${data.y.length} numbers, as many as y, got ${data.x.length}`);
+    throw new BlasnetError(
+      'SHAPE_MISMATCH',
+      `points.x: expected ${data.y.length} numbers, as many as y, got ${data.x.length}`,
+    );
   }
-  const drawn = dress(checkCurves('curves', curves));
-  const all = [...drawn, ...dress([data])];
+  const drawn = dress(given.look, checkCurves('curves', curves));
+  const all = [...drawn, ...dress(given.look, [data])];
   const [x, y] = scales(all, { ...given, logScale: checkBoolean('logScale', given.logScale ?? false) }, 0.03);
-  const keys = legend(drawn, given.width);
-  return draw('fittedCurve', {
-    ...given.frame,
+  const keys = legend(drawn, given.width, given.height);
+  const spec = {
+    ...given.frame(keys.extra),
     ...(given.title && { title: given.title }),
     data: [{ name: 'points', values: data.x.map((x, i) => ({ x, y: data.y[i] })) }, ...tables('curve', drawn)],
     scales: [x, y, ...keys.scales],
@@ -52,7 +61,7 @@ export async function fittedCurve(points: Points, curves: readonly Curve[], opti
           enter: {
             x: { scale: 'x', field: 'x' },
             y: { scale: 'y', field: 'y' },
-            stroke: { value: '#222' },
+            stroke: { value: given.look.ink },
             strokeWidth: { value: 1.5 },
             fill: { value: 'transparent' },
             size: { value: 55 },
@@ -60,5 +69,6 @@ export async function fittedCurve(points: Points, curves: readonly Curve[], opti
         },
       },
     ],
-  });
+  };
+  return draw('fittedCurve', given.look, spec, keys.full);
 }

@@ -1,44 +1,88 @@
-import { writeFile } from 'node:fs/promises';
-import { checkOptions, invalid } from '../checks.js';
+import { checkArity, checkChoice, checkInteger, checkOptions, checkPath, invalid } from '../checks.js';
+import { replaceFile } from '../formats/replace-file.js';
+import type { Theme } from './look.js';
 import { checkText } from './style.js';
 
 export interface ReportTable {
   readonly columns: readonly string[];
+  /** Numbers are written with `digits` significant digits. */
   readonly rows: readonly (readonly (string | number)[])[];
+  /** 1 to 17; default 4. Integers are always written in full. */
+  readonly digits?: number;
 }
 
 export interface ReportSection {
   readonly heading: string;
-  /** Paragraphs, apart by empty lines. */
+  /** Paragraphs, separated by empty lines. */
   readonly text?: string;
-  /** What a function of `blasnet/report` drew, or several. */
+  /** One or more pictures from functions of `blasnet/report`. */
   readonly svg?: string | readonly string[];
   readonly table?: ReportTable;
+  /** Preformatted text, such as `network.summary()` or `String(matrix)`. */
+  readonly preformatted?: string;
 }
+
+/** A hyper-parameter value: anything JSON can hold; settings may be nested. */
+export type Hyperparameter = string | number | boolean | null | undefined | readonly Hyperparameter[] | object;
 
 export interface Report {
   readonly title: string;
   readonly sections: readonly ReportSection[];
+  /** 'light' (default), 'dark', or 'auto' to follow the reader's system. Pictures have their own theme. */
+  readonly theme?: Theme | 'auto';
+  /**
+   * A table of settings, such as `{ epochs: 5, batchSize: 64, optimizer }`. Optimizers and losses are shown with their
+   * options.
+   */
+  readonly hyperparameters?: Readonly<Record<string, Hyperparameter>>;
+  /** Include the network's summary and a table of its layers with their options. */
+  readonly network?: Described;
 }
 
+/** What a report shows of a network; satisfied by `Network`. */
+export interface Described {
+  readonly layers: readonly { readonly type: string; readonly name?: string }[];
+  summary(): string;
+}
+
+const COLOURS = {
+  light: 'color-scheme: light; --ink: #222; --ground: #fff; --line: #ddd; --soft: #f5f5f5;',
+  dark: 'color-scheme: dark; --ink: #e8e8e8; --ground: #16181d; --line: #3a3f49; --soft: #20242b;',
+};
+
 const STYLE = `
-body { font: 16px/1.5 Helvetica, Arial, sans-serif; color: #222; background: white; max-width: 860px; margin: 2em auto; padding: 0 1em; }
+body { font: 16px/1.5 Helvetica, Arial, sans-serif; color: var(--ink); background: var(--ground); max-width: 860px; margin: 2em auto; padding: 0 1em; }
 h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin-top: 2em; }
 img { display: block; max-width: 100%; height: auto; margin: 1em 0; }
+.scroll { overflow-x: auto; }
 table { border-collapse: collapse; margin: 1em 0; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25em 0.8em; border-bottom: 1px solid #ddd; text-align: left; }
-td.number { text-align: right; }
-pre { overflow-x: auto; }
+th, td { padding: 0.25em 0.8em; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th.number, td.number { text-align: right; }
+pre { overflow-x: auto; background: var(--soft); padding: 0.8em; font-size: 0.85em; line-height: 1.35; }
 `;
 
+function styleOf(theme: Theme | 'auto'): string {
+  if (theme !== 'auto') return `\n:root { ${COLOURS[theme]} }${STYLE}`;
+  return `\n:root { ${COLOURS.light} }\n@media (prefers-color-scheme: dark) { :root { ${COLOURS.dark} } }${STYLE}`;
+}
+
 /**
- * One HTML file with everything in it: it loads nothing and runs no script. Text is escaped; pictures are embedded as images, so that
- * nothing in one acts on the page. Throws `INVALID_ARGUMENT` and `UNKNOWN_OPTION`.
+ * A self-contained HTML file that loads nothing and runs no scripts. Text is escaped; pictures are embedded as images,
+ * so they can't affect the page. Throws `INVALID_ARGUMENT` and `UNKNOWN_OPTION`.
  */
 export function htmlReport(report: Report): string {
-  const { title, sections } = checkOptions('htmlReport', report, ['title', 'sections']) as Partial<Report>;
+  checkArity('htmlReport', arguments, 1);
+  const known = ['title', 'sections', 'theme', 'hyperparameters', 'network'];
+  const { title, sections, theme, hyperparameters, network } = checkOptions('htmlReport', report, known);
   const heading = escapeHtml(checkText('title', title));
-  if (!Array.isArray(sections)) throw invalid('sections', 'a list of sections { heading, text?, svg?, table? }', sections);
+  const style = styleOf(checkChoice('theme', theme ?? 'light', ['light', 'dark', 'auto']));
+  if (!Array.isArray(sections))
+    throw invalid('sections', 'a list of sections { heading, text?, svg?, table? }', sections);
+  const parts = [
+    ...(hyperparameters === undefined ? [] : [settingsHtml(hyperparameters)]),
+    ...(network === undefined ? [] : [networkHtml(network)]),
+    ...sections.map((section, i) => sectionHtml(`sections[${i}]`, section)),
+  ];
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -46,26 +90,96 @@ export function htmlReport(report: Report): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>${heading}</title>
-<style>${STYLE}</style>
+<style>${style}</style>
 </head>
 <body>
 <h1>${heading}</h1>
-${sections.map((section, i) => sectionHtml(`sections[${i}]`, section)).join('\n')}
+${parts.join('\n')}
 </body>
 </html>
 `;
 }
 
-/** Writes `htmlReport(report)` to a file. Throws what `htmlReport` does, and what the file system says. */
-export async function writeReport(path: string, report: Report): Promise<void> {
-  await writeFile(path, htmlReport(report));
+/**
+ * Writes `htmlReport(report)` to a file (a path or file: URL), atomically. Throws the errors of `htmlReport`, and
+ * `FILE_NOT_WRITTEN`.
+ */
+export async function writeReport(path: string | URL, report: Report): Promise<void> {
+  checkArity('writeReport', arguments, 2);
+  const file = checkPath('writeReport: path', path);
+  await replaceFile(file, Buffer.from(htmlReport(report)));
+}
+
+function settingsHtml(settings: unknown): string {
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
+    throw invalid('hyperparameters', 'an object of settings by name', settings);
+  }
+  const rows = Object.entries(settings).flatMap(([name, value]) => flatten(name, value, 0));
+  return sectionHtml('hyperparameters', {
+    heading: 'Hyper-parameters',
+    table: { columns: ['setting', 'value'], rows },
+  });
+}
+
+/** Maximum nesting depth of settings. */
+const MOST_NESTED = 4;
+
+/** Table rows: a setting, or its nested settings by path. */
+function flatten(path: string, value: unknown, depth: number): (string | number)[][] {
+  if (typeof value === 'number') return [[path, value]];
+  if (typeof value !== 'object' || value === null) return [[path, text(value)]];
+  if (Array.isArray(value) && value.every((item) => typeof item !== 'object'))
+    return [[path, value.map(text).join(', ')]];
+  if (depth === MOST_NESTED) return [[path, '…']];
+  const { kind, options } = value as { kind?: unknown; options?: unknown };
+  const described = typeof kind === 'string';
+  const own = described ? (typeof options === 'object' && options !== null ? options : {}) : value;
+  const rows = Object.entries(own)
+    .filter(([, item]) => item !== undefined)
+    .flatMap(([name, item]) => flatten(`${path}.${name}`, item, depth + 1));
+  return described ? [[path, kind], ...rows] : rows;
+}
+
+/** A setting as text: numbers shortened, functions by name. */
+function text(value: unknown): string {
+  if (typeof value === 'number') return formatNumber(value);
+  if (typeof value === 'function') return value.name === '' ? 'a function' : value.name;
+  return String(value);
+}
+
+function networkHtml(network: Described): string {
+  if (typeof network?.summary !== 'function' || !Array.isArray(network.layers))
+    throw invalid('network', 'a Network', network);
+  const rows = network.layers.map(({ type, name, ...options }, i) => {
+    const settings = Object.entries(options)
+      .filter(([, value]) => value !== undefined)
+      .map(([key, value]) => `${key}: ${optionText(value)}`);
+    return [name ?? String(i), type, settings.join(', ')];
+  });
+  return sectionHtml('network', {
+    heading: 'Network',
+    preformatted: network.summary(),
+    table: { columns: ['layer', 'type', 'options'], rows },
+  });
+}
+
+/** A layer option: initialisers and regularisers by kind. */
+function optionText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(optionText).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return text(value);
+  const { kind, ...rest } = value as Record<string, unknown>;
+  const numbers = Object.entries(rest).filter(([, item]) => typeof item === 'number');
+  const own = numbers.map(([key, item]) => `${key} ${text(item)}`).join(', ');
+  return [typeof kind === 'string' ? kind : '', own].filter((part) => part !== '').join(' ');
 }
 
 function sectionHtml(name: string, section: ReportSection): string {
-  if (typeof section !== 'object' || section === null) throw invalid(name, 'a section { heading, text?, svg?, table? }', section);
-  const { heading, text = '', svg = [], table } = checkOptions(name, section, ['heading', 'text', 'svg', 'table']);
+  if (typeof section !== 'object' || section === null)
+    throw invalid(name, 'a section { heading, text?, svg?, table? }', section);
+  const known = ['heading', 'text', 'svg', 'table', 'preformatted'];
+  const { heading, text: body = '', svg = [], table, preformatted } = checkOptions(name, section, known);
   const title = escapeHtml(checkText(`${name}.heading`, heading));
-  const paragraphs = checkText(`${name}.text`, text)
+  const paragraphs = checkText(`${name}.text`, body)
     .split(/\n\s*\n/)
     .filter((paragraph) => paragraph.trim() !== '')
     .map((paragraph) => `<p>${escapeHtml(paragraph.trim())}</p>`);
@@ -77,25 +191,48 @@ function sectionHtml(name: string, section: ReportSection): string {
   const parts = [
     `<h2>${title}</h2>`,
     ...paragraphs,
+    ...(preformatted === undefined
+      ? []
+      : [`<pre>${escapeHtml(checkText(`${name}.preformatted`, preformatted))}</pre>`]),
     ...pictures,
     ...(table === undefined ? [] : [tableHtml(`${name}.table`, table)]),
   ];
   return `<section>\n${parts.join('\n')}\n</section>`;
 }
 
+const DIGITS = 4;
+
+/**
+ * A number rounded to this many significant digits, in the shortest form; digits before the decimal point are always
+ * kept.
+ */
+export function formatNumber(value: number, digits: number = DIGITS): string {
+  if (!Number.isFinite(value) || Number.isInteger(value)) return String(value);
+  if (Math.abs(value) >= 10 ** digits) return value.toFixed(0);
+  const rounded = Number(value.toPrecision(digits));
+  // Small numbers as 1.5e-5, to avoid a row of zeros.
+  return Math.abs(rounded) < 1e-4 ? rounded.toExponential() : String(rounded);
+}
+
 function tableHtml(name: string, table: ReportTable): string {
-  const { columns, rows } = checkOptions(name, table, ['columns', 'rows']);
+  const { columns, rows, digits = DIGITS } = checkOptions(name, table, ['columns', 'rows', 'digits']);
+  checkInteger(`${name}.digits`, digits, { min: 1, max: 17 });
   if (!Array.isArray(columns) || !Array.isArray(rows)) throw invalid(name, 'a table { columns, rows }', table);
-  const head = columns.map((column, i) => `<th>${escapeHtml(checkText(`${name}.columns[${i}]`, column))}</th>`);
   const body = rows.map((row, i) => {
-    if (!Array.isArray(row) || row.length !== columns.length) throw invalid(`${name}.rows[${i}]`, `${columns.length} cells`, row);
+    if (!Array.isArray(row) || row.length !== columns.length)
+      throw invalid(`${name}.rows[${i}]`, `${columns.length} cells`, row);
     const cells = row.map((cell: unknown, j) => {
-      if (typeof cell === 'number') return `<td class="number">${cell}</td>`;
+      if (typeof cell === 'number') return `<td class="number">${formatNumber(cell, digits)}</td>`;
       return `<td>${escapeHtml(checkText(`${name}.rows[${i}][${j}]`, cell))}</td>`;
     });
     return `<tr>${cells.join('')}</tr>`;
   });
-  return `<table>\n<thead><tr>${head.join('')}</tr></thead>\n<tbody>\n${body.join('\n')}\n</tbody>\n</table>`;
+  const head = columns.map((column, j) => {
+    // Headings of number columns are right-aligned too.
+    const numbers = rows.length > 0 && rows.every((row) => typeof row[j] === 'number');
+    return `<th${numbers ? ' class="number"' : ''}>${escapeHtml(checkText(`${name}.columns[${j}]`, column))}</th>`;
+  });
+  return `<div class="scroll"><table>\n<thead><tr>${head.join('')}</tr></thead>\n<tbody>\n${body.join('\n')}\n</tbody>\n</table></div>`;
 }
 
 function escapeHtml(text: string): string {

@@ -1,36 +1,43 @@
-import { checkInteger, invalid } from '../checks.js';
+import { types } from 'node:util';
+import { checkArity, checkInteger, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { SampleSource, Shape } from '../types.js';
+import type { Look } from './look.js';
 import { encodePng } from './png.js';
-import { checkNumbers, type PictureOptions, readOptions } from './style.js';
+import { checkNumbers, type PictureOptions, readOptions, shorten } from './style.js';
 import { draw, type Spec } from './vega.js';
 
 export interface ImageGridOptions extends Omit<PictureOptions, 'height'> {
-  /** Rows of the dataset. Default: the first 40. */
+  /** Row numbers of the dataset. Default: the first 40. */
   indices?: ArrayLike<number>;
-  /** Write the classes below the images. Default: where the dataset has labels. */
+  /** Show class names below the images. Default: true if the dataset has labels. */
   labels?: boolean;
-  /** Predicted class of each row of the dataset, or of each of `indices`. */
+  /** Predicted class per row of the dataset, or per element of `indices`. */
   predictions?: ArrayLike<number>;
-  /** Images beside each other. Default: 10, fewer where there are fewer images. */
+  /** Images per row. Default: 10, fewer if there are fewer images. */
   columns?: number;
-  /** Default: the dataset's, else the numbers of the classes. */
+  /** Default: those of the dataset, else the class numbers. */
   labelNames?: readonly string[];
 }
 
 const GAP = 8;
 const FONT_SIZE = 12;
-const RIGHT = '#00694a';
-const WRONG = '#b34700';
+/** Captions are shortened rather than set in a smaller font. */
+const LEAST_FONT_SIZE = 11;
+/** Mean width of a bold letter, as a fraction of the font size. */
+const LETTER = 0.6;
+/** Default images per row; fewer if their captions are long. */
+const COLUMNS = { least: 4, most: 10 };
 
 /**
- * Images of a dataset in a grid, with their classes and, where given, what a network took them for: a wrong prediction is
- * written in bold, as `✗ 9 (4)`, prediction first. Grey or colour: shape [height, width], [height, width, 1 or 3], or flat rows of a
- * square's number of pixels. Bytes are shown as they are; other numbers from the smallest (black) to the largest (white) of
- * the images shown. Returns SVG with the images as PNG inside.
- * Throws `PACKAGE_MISSING`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `SHAPE_MISMATCH` and `EMPTY_DATA`.
+ * Draws images of a dataset in a grid, with their classes and, if given, predictions. Wrong predictions are bold, as
+ * `✗ 9 (4)`, prediction first. Grey or colour: shape [height, width], [height, width, 1 or 3], or flat rows that form a
+ * square. Bytes are shown as they are; other numbers are scaled from the smallest (black) to the largest (white) of the
+ * images shown. Returns SVG with embedded PNG images. Throws `PACKAGE_MISSING`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION`,
+ * `SHAPE_MISMATCH` and `EMPTY_DATA`.
  */
 export async function imageGrid(dataset: SampleSource, options?: ImageGridOptions): Promise<string> {
+  checkArity('imageGrid', arguments, 2);
   const given = readOptions('imageGrid', options, ['indices', 'labels', 'predictions', 'columns', 'labelNames']);
   if (typeof dataset !== 'object' || dataset === null || !ArrayBuffer.isView(dataset.features))
     throw invalid('dataset', 'a Dataset', dataset);
@@ -42,26 +49,40 @@ export async function imageGrid(dataset: SampleSource, options?: ImageGridOption
         );
   if (indices.length === 0) throw new BlasnetError('EMPTY_DATA', 'indices: expected at least one image, got none');
   const { height, width, channels } = imageShape(dataset.shape);
-  const columns = checkInteger('columns', given.columns ?? Math.min(10, indices.length), { min: 1, max: 50 });
-  const captions = captionsOf(dataset, indices, given);
+  const { look } = given;
+  const captions = captionsOf(dataset, indices, given, look);
+  const letters = captions.reduce((most, { parts }) => Math.max(most, lengthOf(parts.join(' '))), 0);
+  const fitting = Math.floor((given.width - 26 + GAP) / (letters * LETTER * FONT_SIZE + GAP));
+  const usual = Math.min(COLUMNS.most, Math.max(COLUMNS.least, fitting), indices.length);
+  const columns = checkInteger('columns', given.columns ?? usual, { min: 1, max: 50 });
   const images = bytesOf(dataset, indices);
 
   const side = Math.max(8, Math.floor((given.width - 26 - (columns - 1) * GAP) / columns));
   const tall = Math.round((side * height) / width);
-  const letters = Math.max(0, ...captions.map(({ text }) => text.length));
-  const fontSize = Math.max(7, Math.min(FONT_SIZE, side / (0.6 * Math.max(1, letters))));
-  const step = tall + GAP + (letters > 0 ? Math.ceil(fontSize) + 6 : 0);
+  const fontSize = Math.max(LEAST_FONT_SIZE, Math.min(FONT_SIZE, side / (LETTER * Math.max(1, letters))));
+  const available = Math.max(2, Math.floor(side / (LETTER * fontSize)));
+  // If prediction and truth don't fit on one line, each gets its own.
+  const split = letters > available && captions.some(({ parts }) => parts.length > 1);
+  const written = captions.map(({ parts, ...rest }) => {
+    const wanted = split ? parts : parts.length === 0 ? [] : [parts.join(' ')];
+    return { ...rest, ...shorten(wanted, available) };
+  });
+  const cut = new Map(written.flatMap(({ full }) => [...full]));
+  const lineHeight = Math.ceil(fontSize) + 2;
+  const step = tall + GAP + (letters > 0 ? (split ? 2 : 1) * lineHeight + 4 : 0);
   const enlarged = Math.max(1, Math.round((2 * side) / width)); // sharp on dense screens and where pixels are smoothed
   const cells = indices.map((_, i) => ({
     x: (i % columns) * (side + GAP),
     y: Math.floor(i / columns) * step,
-    ...captions[i],
     url: `data:image/png;base64,${enlarge(images[i], height, width, channels, enlarged).toString('base64')}`,
   }));
+  const lines = written.flatMap(({ shown, ink, weight }, i) =>
+    shown.map((text, line) => ({ x: cells[i].x, y: cells[i].y + line * lineHeight, text, ink, weight })),
+  );
   const at = { x: { field: 'x' }, y: { field: 'y' } };
   const text: Spec = {
     type: 'text',
-    from: { data: 'cells' },
+    from: { data: 'captions' },
     encode: {
       enter: {
         x: { field: 'x', offset: side / 2 },
@@ -76,11 +97,14 @@ export async function imageGrid(dataset: SampleSource, options?: ImageGridOption
     },
   };
   const rows = Math.ceil(indices.length / columns);
-  return draw('imageGrid', {
+  const spec = {
     width: Math.min(columns, indices.length) * (side + GAP) - GAP,
     height: rows * step - GAP,
     ...(given.title && { title: given.title }),
-    data: [{ name: 'cells', values: cells }],
+    data: [
+      { name: 'cells', values: cells },
+      { name: 'captions', values: lines },
+    ],
     marks: [
       {
         type: 'image',
@@ -104,19 +128,23 @@ export async function imageGrid(dataset: SampleSource, options?: ImageGridOption
             ...at,
             width: { value: side },
             height: { value: tall },
-            stroke: { value: '#bbb' },
+            stroke: { value: look.edge },
             strokeWidth: { value: 0.5 },
           },
         },
       },
       ...(letters > 0 ? [text] : []),
     ],
-  });
+  };
+  return draw('imageGrid', look, spec, cut);
 }
+
+const lengthOf = (text: string): number => Array.from(text).length;
 
 function imageShape(shape: Shape): { height: number; width: number; channels: 1 | 3 } {
   const [height, width, channels = 1] = shape;
-  if ((shape.length === 2 || shape.length === 3) && (channels === 1 || channels === 3)) return { height, width, channels };
+  if ((shape.length === 2 || shape.length === 3) && (channels === 1 || channels === 3))
+    return { height, width, channels };
   const side = Math.sqrt(shape[0]);
   if (shape.length === 1 && Number.isInteger(side)) return { height: side, width: side, channels: 1 };
   throw new BlasnetError(
@@ -125,29 +153,42 @@ function imageShape(shape: Shape): { height: number; width: number; channels: 1 
   );
 }
 
+/** The caption of an image: empty, a name, or a wrong prediction and the truth. */
+interface Caption {
+  readonly parts: readonly string[];
+  readonly ink: string;
+  readonly weight: 'normal' | 'bold';
+}
+
 function captionsOf(
   dataset: SampleSource,
   indices: readonly number[],
   given: Pick<ImageGridOptions, 'labels' | 'predictions' | 'labelNames'>,
-) {
+  { ink, right, wrong }: Look,
+): Caption[] {
   const names = given.labelNames ?? (dataset as { labelNames?: readonly string[] }).labelNames;
   const nameOf = (label: number) => names?.[label] ?? String(label);
-  if (given.labels === true && !dataset.labels) throw invalid('labels', 'a dataset that has them', 'one without');
+  if (given.labels === true && !dataset.labels) throw invalid('labels', 'a dataset with labels', 'one without');
   const labels = given.labels === false ? undefined : dataset.labels;
   const predictions = given.predictions === undefined ? undefined : checkNumbers('predictions', given.predictions);
   if (predictions && predictions.length !== dataset.length && predictions.length !== indices.length) {
     throw new BlasnetError(
       'SHAPE_MISMATCH',
-      `predictions: expected ${dataset.length} (one a row of the dataset) or ${indices.length} (one an image), got ${predictions.length}`,
+      `predictions: expected ${dataset.length} (one per row of the dataset) or ${indices.length} (one per image), got ${predictions.length}`,
     );
   }
   return indices.map((row, i) => {
     const label = labels?.[row];
     const predicted = predictions?.[predictions.length === indices.length ? i : row];
-    if (predicted === undefined) return { text: label === undefined ? '' : nameOf(label), ink: '#222', weight: 'normal' };
-    if (label === undefined) return { text: nameOf(predicted), ink: '#222', weight: 'normal' };
-    if (predicted === label) return { text: nameOf(label), ink: RIGHT, weight: 'normal' };
-    return { text: `✗ ${nameOf(predicted)} (${nameOf(label)})`, ink: WRONG, weight: 'bold' };
+    const plain = (text: number | undefined): Caption => ({
+      parts: text === undefined ? [] : [nameOf(text)],
+      ink,
+      weight: 'normal',
+    });
+    if (predicted === undefined) return plain(label);
+    if (label === undefined) return plain(predicted);
+    if (predicted === label) return { ...plain(label), ink: right };
+    return { parts: [`✗ ${nameOf(predicted)}`, `(${nameOf(label)})`], ink: wrong, weight: 'bold' };
   });
 }
 
@@ -155,7 +196,7 @@ function captionsOf(
 function bytesOf({ features, length }: SampleSource, indices: readonly number[]): Uint8Array[] {
   const size = features.length / length;
   const rows = indices.map((row) => features.subarray(row * size, (row + 1) * size));
-  if (features instanceof Uint8Array) return rows as Uint8Array[];
+  if (types.isUint8Array(features)) return rows as Uint8Array[];
   let low = Infinity;
   let high = -Infinity;
   for (const row of rows) {
@@ -169,7 +210,7 @@ function bytesOf({ features, length }: SampleSource, indices: readonly number[])
   return rows.map((row) => Uint8Array.from(row, (value) => Math.round((255 * (value - low)) / range)));
 }
 
-/** A PNG in which each pixel is a square of `factor` × `factor`. */
+/** A PNG with pixels enlarged to `factor` × `factor` squares. */
 function enlarge(pixels: Uint8Array, height: number, width: number, channels: 1 | 3, factor: number): Buffer {
   const large = new Uint8Array(pixels.length * factor * factor);
   let at = 0;

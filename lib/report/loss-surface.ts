@@ -1,5 +1,6 @@
-import { checkInteger, invalid } from '../checks.js';
+import { checkArity, checkInteger, invalid } from '../checks.js';
 import { dress, legend, marks, tables } from './curves.js';
+import type { Look } from './look.js';
 import { areaMarks, areas, centres, checkField, plane, planeScales } from './plane.js';
 import {
   type Curve,
@@ -14,27 +15,29 @@ import {
 import { draw } from './vega.js';
 
 export interface LossSurfaceOptions extends PictureOptions {
-  /** [low, high] of the first parameter. Default: what the paths take and a tenth on either side. */
+  /** [low, high] of the first parameter. Default: the range of the paths plus a tenth on either side. */
   xRange?: readonly [number, number];
   yRange?: readonly [number, number];
   xTitle?: string;
   yTitle?: string;
-  /** Heights of the contours, rising. Default: eleven, with the same share of the area between any two. */
+  /** Contour levels, ascending. Default: eleven, with equal areas between them. */
   levels?: readonly number[];
-  /** Cells across the picture in which the surface is evaluated, 10 to 500, and 0.7 times as many down. Default 120. */
+  /** Grid cells across at which the surface is evaluated, 10 to 500; there are 0.7 times as many down. Default 120. */
   resolution?: number;
 }
 
 /**
- * Contours of a loss over two parameters with the paths of descents: `lossSurface((a, b) => loss(a, b), [{ name: 'SGD', x, y }, …])`.
- * A ring marks the begin of a path, a dot its end. Returns SVG. Throws `PACKAGE_MISSING`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION`,
- * `SHAPE_MISMATCH`, `EMPTY_DATA` (neither paths nor ranges), and `NON_FINITE` when the surface is NaN or infinite.
+ * Plots contours of a loss over two parameters with the paths of optimizers:
+ * `lossSurface((a, b) => loss(a, b), [{ name: 'SGD', x, y }, …])`. A ring marks the start of a path, a dot its end.
+ * Returns SVG. Throws `PACKAGE_MISSING`, `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `SHAPE_MISMATCH`, `EMPTY_DATA` (neither
+ * paths nor ranges), and `NON_FINITE` if the surface is NaN or infinite.
  */
 export async function lossSurface(
   surface: (x: number, y: number) => number,
   paths: readonly Curve[] = [],
   options?: LossSurfaceOptions,
 ): Promise<string> {
+  checkArity('lossSurface', arguments, 3);
   const given = readOptions(
     'lossSurface',
     options,
@@ -43,7 +46,7 @@ export async function lossSurface(
   );
   if (typeof surface !== 'function') throw invalid('surface', 'a function of two numbers', surface);
   const resolution = checkInteger('resolution', given.resolution ?? 120, { min: 10, max: 500 });
-  const drawn = dress(checkCurves('paths', paths));
+  const drawn = dress(given.look, checkCurves('paths', paths));
   const along = (axis: 'x' | 'y') => drawn.flatMap((path) => Array.from(path[axis]));
   const area = plane(
     given.xRange ? checkRange('xRange', given.xRange) : extent('paths: x', along('x'), 0.1),
@@ -57,18 +60,18 @@ export async function lossSurface(
   const levels = given.levels ? checkLevels(given.levels) : quantiles(values, 11);
   const lowest = Math.min(...extent('surface', values), levels[0]);
   const thresholds = [...new Set([lowest, ...levels])];
-  const keys = legend(drawn, given.width);
+  const keys = legend(drawn, given.width, given.height);
   const ends = drawn.flatMap((path) => {
     const [first, last] = [0, path.x.length - 1].map((i) => ({ x: path.x[i], y: path.y[i], colour: path.colour }));
     return path.x.length === 0
       ? []
       : [
-          { ...first, fill: 'white' },
+          { ...first, fill: given.look.background },
           { ...last, fill: path.colour },
         ];
   });
-  return draw('lossSurface', {
-    ...given.frame,
+  const spec = {
+    ...given.frame(keys.extra),
     ...(given.title && { title: given.title }),
     data: [
       areas('heights', area, [{ key: 'surface', values }], thresholds),
@@ -77,7 +80,7 @@ export async function lossSurface(
     ],
     scales: [
       ...planeScales(area),
-      { name: 'height', type: 'ordinal', domain: thresholds, range: greys(thresholds.length) },
+      { name: 'height', type: 'ordinal', domain: thresholds, range: greys(given.look, thresholds.length) },
       ...keys.scales,
     ],
     axes: [
@@ -90,7 +93,7 @@ export async function lossSurface(
         title: 'loss from',
         format: '.3~g',
         symbolType: 'square',
-        symbolStrokeColor: '#777',
+        symbolStrokeColor: given.look.axis,
         symbolStrokeWidth: 0.5,
         symbolSize: 150,
       },
@@ -99,7 +102,7 @@ export async function lossSurface(
     marks: [
       areaMarks('heights', {
         fill: { scale: 'height', field: 'contour.value' },
-        stroke: { value: '#777' },
+        stroke: { value: given.look.axis },
         strokeWidth: { value: 0.5 },
       }),
       ...marks('path', drawn, 2).filter((mark) => mark.type === 'line'),
@@ -119,7 +122,8 @@ export async function lossSurface(
         },
       },
     ],
-  });
+  };
+  return draw('lossSurface', given.look, spec, keys.full);
 }
 
 function checkLevels(value: unknown): number[] {
@@ -129,15 +133,15 @@ function checkLevels(value: unknown): number[] {
   return levels;
 }
 
-/** Greys from nearly white to a middle one, so that coloured paths stand out on all of them. */
-function greys(count: number): string[] {
+/** Greys from the background to a middle grey, so that coloured paths stand out on all of them. */
+function greys({ greys: [from, to] }: Look, count: number): string[] {
   return Array.from({ length: count }, (_, i) => {
-    const level = Math.round(250 - (110 * i) / Math.max(1, count - 1));
+    const level = Math.round(from + ((to - from) * i) / Math.max(1, count - 1));
     return `rgb(${level}, ${level}, ${level})`;
   });
 }
 
-/** Levels that cut the values into `count + 1` parts of the same size, rounded to three digits. */
+/** Levels that split the values into `count + 1` parts of equal size, rounded to three digits. */
 function quantiles(values: readonly number[], count: number): number[] {
   const sorted = [...values].sort((a, b) => a - b);
   const levels = Array.from({ length: count }, (_, i) =>

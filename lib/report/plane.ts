@@ -1,7 +1,7 @@
 import { BlasnetError } from '../errors.js';
 import type { Spec } from './vega.js';
 
-/** A rectangle of the plane, cut into cells. */
+/** A rectangle in the plane, divided into cells. */
 export interface Plane {
   readonly x: readonly [number, number];
   readonly y: readonly [number, number];
@@ -9,12 +9,12 @@ export interface Plane {
   readonly rows: number;
 }
 
-/** `resolution` cells across the rectangle, and as many down as make them nearly square in a picture of the usual proportions. */
+/** `resolution` cells across, and enough down to make them nearly square in a picture with the default proportions. */
 export function plane(x: [number, number], y: [number, number], resolution: number): Plane {
   return { x, y, columns: resolution, rows: Math.round(0.7 * resolution) };
 }
 
-/** The centres of the cells, from the top left, row by row: x and y in turn. */
+/** The centres of the cells, row by row from the top left: alternating x and y. */
 export function centres({ x, y, columns, rows }: Plane): Float32Array {
   const points = new Float32Array(2 * rows * columns);
   for (let row = 0; row < rows; row++) {
@@ -27,7 +27,7 @@ export function centres({ x, y, columns, rows }: Plane): Float32Array {
   return points;
 }
 
-/** Throws `NON_FINITE` for the first value that is not finite, naming its point. */
+/** Throws `NON_FINITE` for the first non-finite value, naming its point. */
 export function checkField(name: string, values: ArrayLike<number>, points: Float32Array): void {
   const each = (2 * values.length) / points.length;
   for (let i = 0; i < values.length; i++) {
@@ -49,8 +49,8 @@ export function planeScales({ x, y }: Plane): Spec[] {
 }
 
 /**
- * A table of areas: for each field (one value a cell, `key` naming it) and each threshold, where the field, interpolated between the
- * centres of the cells, is at or above the threshold.
+ * A table of areas: for each field (one value per cell, named by `key`) and threshold, the area where the field is at
+ * or above the threshold, interpolated between the cell centres.
  */
 export function areas(
   name: string,

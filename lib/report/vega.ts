@@ -1,59 +1,83 @@
 import { createHash } from 'node:crypto';
 import { loadPackage } from '../packages.js';
+import type { Look } from './look.js';
 
 /** A Vega specification: plain data, https://vega.github.io/vega/docs/specification. */
 export type Spec = { readonly [key: string]: unknown };
 
-const FONT = 'Helvetica, Arial, sans-serif';
-const INK = '#222';
+export const FONT = 'Helvetica, Arial, sans-serif';
 
-/** The look that all pictures share. */
-const config = {
-  title: { font: FONT, fontSize: 16, color: INK, anchor: 'start', frame: 'bounds', offset: 12 },
+/** Estimated width of a letter where Vega lays out text, as a fraction of the font size. */
+export const LETTER = 0.8;
+
+/** Settings common to all pictures. */
+const config = ({ ink, axis, grid }: Look) => ({
+  title: { font: FONT, fontSize: 16, color: ink, anchor: 'start', frame: 'bounds', offset: 12 },
   axis: {
     labelFont: FONT,
     labelFontSize: 12,
-    labelColor: INK,
+    labelColor: ink,
     labelLimit: 0,
     labelOverlap: true,
     titleFont: FONT,
     titleFontSize: 13,
     titleFontWeight: 'normal',
-    titleColor: INK,
+    titleColor: ink,
     titlePadding: 8,
-    domainColor: '#777',
-    tickColor: '#777',
-    gridColor: '#e4e4e4',
+    domainColor: axis,
+    tickColor: axis,
+    gridColor: grid,
   },
   legend: {
     labelFont: FONT,
     labelFontSize: 12,
-    labelColor: INK,
+    labelColor: ink,
     labelLimit: 0,
     titleFont: FONT,
     titleFontSize: 12,
     titleFontWeight: 'normal',
-    titleColor: INK,
+    titleColor: ink,
     symbolStrokeWidth: 2.5,
   },
-  text: { font: FONT, fontSize: 12, fill: INK },
-};
+  text: { font: FONT, fontSize: 12, fill: ink },
+});
 
-/** Draws a specification. Throws `PACKAGE_MISSING` without the package `vega`. */
-export async function draw(caller: string, spec: Spec): Promise<string> {
-  const vega = await loadPackage(caller, 'vega', () => import('vega'));
-  const complete = { background: 'white', padding: 12, config, ...spec };
+/**
+ * Draws a specification. Texts in `full` are shortened names; their full names become tooltips. Throws
+ * `PACKAGE_MISSING` without the package `vega`.
+ */
+export async function draw(
+  caller: string,
+  look: Look,
+  spec: Spec,
+  full: ReadonlyMap<string, string> = new Map(),
+): Promise<string> {
+  const vega = await loadPackage<typeof import('vega')>(caller, 'vega');
+  const complete = { background: look.background, padding: 12, config: config(look), ...spec };
   const view = new vega.View(vega.parse(complete as Parameters<typeof vega.parse>[0]), { renderer: 'none' });
   try {
-    return ownIds(await view.toSVG());
+    return ownIds(withTitles(await view.toSVG(), full));
   } finally {
     view.finalize();
   }
 }
 
+/** Text for an SVG document. */
+export const escaped = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
+function withTitles(svg: string, full: ReadonlyMap<string, string>): string {
+  if (full.size === 0) return svg;
+  const titles = new Map(Array.from(full, ([shown, name]) => [escaped(shown), escaped(name)]));
+  return svg.replace(/(<text[^>]*>)([^<]*)(?=<\/text>)/g, (whole, tag: string, text: string) => {
+    const title = titles.get(text);
+    return title === undefined ? whole : `${tag}<title>${title}</title>${text}`;
+  });
+}
+
 /**
- * Vega numbers clip paths through the whole process. Ids made of the picture's own content keep it the same each time, and
- * pictures that stand in one document apart.
+ * Vega numbers clip paths across the process. IDs derived from the content make the output reproducible, and unique if
+ * several pictures are embedded in one document.
  */
 function ownIds(svg: string): string {
   const numbers = new Map<string, number>();

@@ -1,57 +1,63 @@
 import { checkNumber, checkOptions, checkPath, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { encodeNetwork } from '../formats/network-file.js';
+import { encodeNetwork, type Kept } from '../formats/network-file.js';
 import { replaceFile } from '../formats/replace-file.js';
-import type { Optimizer } from '../optimizers/optimizer.js';
-import type { Engine } from './engine.js';
+import { type Optimizer, WEIGHT_AVERAGE } from '../optimizers/optimizer.js';
+import type { Engine } from '../runtime/engine.js';
 import type { EpochLog, History } from './history.js';
 
-/** Where training stands within an epoch. */
+/** Progress of training within an epoch. */
 export interface Progress {
   readonly epoch: number;
-  /** The number after the last epoch of this `fit`. */
+  /** The number after the last epoch of this `fit`; Infinity if training is unlimited. */
   readonly epochs: number;
   /** Steps done in this epoch. */
   readonly step: number;
-  /** Steps of an epoch; undefined for a stream, whose end is not known. */
+  /** Steps per epoch; undefined for a stream, whose length is unknown. */
   readonly steps: number | undefined;
   readonly samplesPerSecond: number;
+  /** Mean loss over this epoch's rows so far, each batch before its update; undefined before the first step. */
+  readonly loss: number | undefined;
+  /** Fraction of correct predictions so far; undefined also if the loss has no accuracy. */
+  readonly accuracy: number | undefined;
+  /**
+   * Estimated time left in this `fit`, in seconds. Infinity if training is unlimited; undefined before the first step
+   * and in the first epoch of a stream.
+   */
+  readonly secondsLeft: number | undefined;
 }
 
-/** What a callback can do to training. */
+/** Controls for callbacks. */
 export interface TrainingHandle {
   /** Ends training after this epoch; `fit` then resolves as usual. */
   stop(): void;
   /**
-   * Multiplies all learning rates of the optimizer by `factor`, from the next epoch on and for good: its `rateFactor` holds the product,
-   * on top of its schedules. Throws `INVALID_ARGUMENT` for a factor that is not a finite number ≥ 0.
+   * Multiplies all learning rates of the optimizer by `factor`, permanently, from the next epoch on. The product is
+   * kept in its `rateFactor` and applies in addition to its schedules. Throws `INVALID_ARGUMENT` unless `factor` is a
+   * finite number ≥ 0.
    */
   scaleLearningRate(factor: number): void;
   /**
-   * Saves the network with its optimizer, as `network.save` does; rejects as that, and with `NETWORK_BUSY` while an epoch runs.
-   * `Network.loadCheckpoint` reads the file.
+   * Saves the network with its optimizer, as `network.save` does, for `Network.loadCheckpoint`. Rejects like it, and
+   * with `NETWORK_BUSY` while an epoch runs.
    */
-  save(path: string): Promise<void>;
+  save(path: string | URL): Promise<void>;
   /**
-   * Copies parameters and state; the function that is returned puts the copy back, now or in `onTrainEnd`. Moments and step count of the
-   * optimizer stay as they are. Both throw `NETWORK_BUSY` while an epoch runs.
+   * Copies parameters, state, and the average of weights if the optimizer keeps one. The returned function restores the
+   * copy, now or in `onTrainEnd`. The optimizer's moments and step count are not affected. Both throw `NETWORK_BUSY`
+   * while an epoch runs.
    */
   copyWeights(): () => void;
 }
 
-/** State of the shuffle that outlives a `fit`. */
-export interface EpochCounter {
-  next: number;
-}
-
-/** A training that is on, as `fit` and the callbacks see it. */
+/** A running training, shared by `fit` and the callbacks. */
 export class Training {
   stopped = false;
-  /** Whether training waits for callbacks, so that parameters and optimizer agree with each other. */
+  /** Whether training is waiting for callbacks, so that parameters and optimizer are consistent. */
   waiting = false;
   readonly handle: TrainingHandle;
 
-  constructor(engine: Engine, counter: EpochCounter, optimizer: Optimizer) {
+  constructor(engine: Engine, kept: Kept, optimizer: Optimizer) {
     const checkWaiting = (name: string) => {
       engine.checkUsable();
       if (!this.waiting) throw new BlasnetError('NETWORK_BUSY', `${name}: possible only in onEpochEnd and onTrainEnd`);
@@ -63,17 +69,19 @@ export class Training {
       scaleLearningRate: (factor: number) => {
         optimizer.rateFactor *= checkNumber('scaleLearningRate: factor', factor, { min: 0 });
       },
-      save: async (path: string) => {
-        checkPath('save: path', path);
+      save: async (path: string | URL) => {
+        const file = checkPath('save: path', path);
         checkWaiting('save');
-        await replaceFile(path, encodeNetwork(engine, counter.next, optimizer));
+        await replaceFile(file, encodeNetwork(engine, kept, optimizer));
       },
       copyWeights: () => {
         checkWaiting('copyWeights');
-        const live = [engine.parameters, engine.state];
+        const average = optimizer.averageWeights && optimizer.moments.get(WEIGHT_AVERAGE);
+        const live = [engine.parameters, engine.state, ...(average ? [average] : [])];
         const copies = live.map((block) => new Float32Array(block));
         return () => {
           checkWaiting('copyWeights');
+          engine.checkIdle();
           live.forEach((block, i) => block.set(copies[i]));
         };
       },
@@ -81,11 +89,18 @@ export class Training {
   }
 }
 
-/** Hooks of `fit`; each may be asynchronous, and training waits for it. */
+/**
+ * Hooks of `fit`. Each may be asynchronous; training waits for it, but at most half a second after the signal is
+ * aborted or the network disposed. While it waits, the network can be used (`predict`, `forward`, `evaluate`, `save`,
+ * `toBytes`) but not changed.
+ */
 export interface Callbacks {
   onTrainBegin?(start: { epochs: number; initialEpoch: number; samples: number | undefined }): void | Promise<void>;
   onEpochBegin?(epoch: number): void | Promise<void>;
-  /** About ten times a second while an epoch runs, on the event loop; the one hook that training does not wait for. */
+  /**
+   * Called about ten times per second during training, on the event loop. The only hook training does not wait for. An
+   * error in it ends training. The network is busy: calling it throws `NETWORK_BUSY`.
+   */
   onProgress?(progress: Progress): void | Promise<void>;
   onEpochEnd?(log: EpochLog, training: TrainingHandle): void | Promise<void>;
   onTrainEnd?(history: History): void | Promise<void>;
@@ -93,7 +108,7 @@ export interface Callbacks {
 
 const hooks = ['onTrainBegin', 'onEpochBegin', 'onProgress', 'onEpochEnd', 'onTrainEnd'] as const;
 
-/** Checks and lists the callbacks of a `fit`. */
+/** Checks the callbacks of a `fit` and returns them as a list. */
 export function callbackList(value: Callbacks | readonly Callbacks[] | undefined): Callbacks[] {
   if (value === undefined) return [];
   const list = Array.isArray(value) ? (value as Callbacks[]) : [value as Callbacks];

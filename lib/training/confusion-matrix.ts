@@ -1,12 +1,14 @@
-import { checkChoice, checkInteger, invalid } from '../checks.js';
+import { checkArity, checkInteger, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { type Average, averaged, each, type Figure, type Margins, ratio, total } from './averages.js';
+import { type Numbers, readRows } from './rows.js';
 
-/** Figures of one class. */
+/** Metrics of one class. */
 export interface ClassScore {
   readonly name: string;
-  /** Of the rows predicted as this class, the share that is. */
+  /** Fraction of the rows predicted as this class that belong to it. */
   readonly precision: number;
-  /** Of the rows of this class, the share predicted as it. */
+  /** Fraction of the rows of this class that are predicted as it. */
   readonly recall: number;
   /** Harmonic mean of precision and recall. */
   readonly f1: number;
@@ -14,32 +16,67 @@ export interface ClassScore {
   readonly support: number;
 }
 
-/**
- * `macro`: the plain mean over the classes that occur in truth or predictions. `micro`: over all rows as one, which for
- * one class a row is the accuracy.
- */
-export type Average = 'macro' | 'micro';
+/** Number of rows of one class predicted as another or the same class. */
+export interface ConfusionCell {
+  readonly truth: number;
+  readonly predicted: number;
+  readonly count: number;
+}
+
+/** A matrix given by its cells. */
+export interface ConfusionCells {
+  readonly classes: number;
+  readonly cells: Iterable<ConfusionCell>;
+}
+
+/** Maximum number of classes; each takes three numbers and a name. */
+export const MOST_CLASSES = 2 ** 20;
+/** Maximum number of classes for `counts`, which has classes × classes numbers: 512 MB. */
+const MOST_DENSE = 2 ** 13;
+/** With more classes, the text lists confusions instead of a table. */
+const MOST_PRINTED = 100;
+const MOST_CONFUSIONS = 20;
 
 /**
- * How often rows of each true class were predicted as each class. Where a figure is 0/0 (precision of a class never
- * predicted, recall of a class without rows, F1 of both zero) it is 0.
+ * Counts how often rows of each true class were predicted as each class. A metric that is 0/0 (precision of a class
+ * never predicted, recall of a class without rows, F1 if both are zero) is 0. Only non-zero cells take memory; at most
+ * 1,048,576 classes.
  */
 export class ConfusionMatrix {
-  /** classes × classes, row-major: row = truth, column = prediction. */
-  readonly counts: Float64Array;
   readonly classes: number;
-  /** What the classes are called; their numbers where nobody named them. */
+  /** Class names; the class numbers if no names were given. */
   readonly labelNames: readonly string[];
+  /** Non-zero counts, by truth · classes + prediction. */
+  readonly #cells: ReadonlyMap<number, number>;
+  readonly #margins: Margins;
+  #counts: Float64Array | undefined;
 
-  /** Throws `INVALID_ARGUMENT` or `SHAPE_MISMATCH`: counts that are no square of integers ≥ 0, names that are not one a class. */
-  constructor(counts: ArrayLike<number>, labelNames?: readonly string[]) {
-    const classes = Math.sqrt(counts.length);
-    if (!Number.isInteger(classes) || classes === 0) {
-      throw new BlasnetError('SHAPE_MISMATCH', `counts: expected classes × classes numbers, got ${counts.length}`);
+  /**
+   * From classes × classes counts (row = truth, column = prediction), or from `classes` and the non-zero cells, each
+   * given once. Throws `INVALID_ARGUMENT` or `SHAPE_MISMATCH` unless the counts form a square of integers ≥ 0, the
+   * cells' classes exist and there is one name per class.
+   */
+  constructor(counts: Numbers | ConfusionCells, labelNames?: readonly string[]) {
+    checkArity('ConfusionMatrix', arguments, 2);
+    const { classes, cells } = isCells(counts) ? counts : denseCells(counts);
+    checkInteger('classes', classes, { min: 1, max: MOST_CLASSES });
+    const zeros = () => new Float64Array(classes);
+    const margins = { hits: zeros(), support: zeros(), predicted: zeros() };
+    const own = new Map<number, number>();
+    for (const { truth, predicted, count } of cells) {
+      checkInteger('cells: truth', truth, { min: 0, below: classes });
+      checkInteger('cells: predicted', predicted, { min: 0, below: classes });
+      const key = truth * classes + predicted;
+      checkInteger(isCells(counts) ? 'cells: count' : `counts[${key}]`, count, { min: 0 });
+      if (own.has(key)) throw invalid('cells', 'each cell once', `cell (${truth}, ${predicted}) twice`);
+      if (count === 0) continue;
+      own.set(key, count);
+      margins.support[truth] += count;
+      margins.predicted[predicted] += count;
+      if (truth === predicted) margins.hits[truth] = count;
     }
-    for (let i = 0; i < counts.length; i++) checkInteger(`counts[${i}]`, counts[i], { min: 0 });
     const names = labelNames ?? Array.from({ length: classes }, (_, i) => String(i));
-    if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) {
+    if (!Array.isArray(names) || ![...names].every((name) => typeof name === 'string')) {
       throw invalid('labelNames', 'an array of strings', names);
     }
     if (names.length !== classes) {
@@ -48,62 +85,112 @@ export class ConfusionMatrix {
         `labelNames: expected a name for each of the ${classes} classes, got ${names.length}`,
       );
     }
-    this.counts = Float64Array.from(counts);
     this.classes = classes;
     this.labelNames = Object.freeze([...names]);
+    this.#cells = own;
+    this.#margins = margins;
     Object.freeze(this);
   }
 
-  /** Rows of class `truth` that were predicted as class `predicted`. */
+  /**
+   * Counts, classes × classes, row-major: row = truth, column = prediction. Throws `INVALID_ARGUMENT` above 8192
+   * classes: use {@link cells}.
+   */
+  get counts(): Float64Array {
+    if (this.#counts === undefined) {
+      if (this.classes > MOST_DENSE) {
+        throw invalid(
+          'counts',
+          `at most ${MOST_DENSE} classes (cells() gives those counts that are not 0)`,
+          this.classes,
+        );
+      }
+      this.#counts = new Float64Array(this.classes ** 2);
+      for (const [key, count] of this.#cells) this.#counts[key] = count;
+    }
+    return this.#counts;
+  }
+
+  /** The non-zero cells, ordered by truth, then prediction. */
+  cells(): ConfusionCell[] {
+    checkArity('cells', arguments, 0);
+    const { classes } = this;
+    return [...this.#cells]
+      .sort(([a], [b]) => a - b)
+      .map(([key, count]) => ({ truth: Math.floor(key / classes), predicted: key % classes, count }));
+  }
+
+  /** Number of rows of class `truth` predicted as class `predicted`. */
   at(truth: number, predicted: number): number {
+    checkArity('at', arguments, 2);
     checkInteger('truth', truth, { min: 0, below: this.classes });
     checkInteger('predicted', predicted, { min: 0, below: this.classes });
-    return this.counts[truth * this.classes + predicted];
+    return this.#cells.get(truth * this.classes + predicted) ?? 0;
   }
 
-  /** All rows. */
+  /** Number of rows. */
   get total(): number {
-    return this.counts.reduce((sum, count) => sum + count, 0);
+    return total(this.#margins.support);
   }
 
-  /** The share of rows on the diagonal. */
+  /** Fraction of rows on the diagonal. */
   get accuracy(): number {
-    let hits = 0;
-    for (let i = 0; i < this.classes; i++) hits += this.counts[i * (this.classes + 1)];
-    return ratio(hits, this.total);
+    return ratio(total(this.#margins.hits), this.total);
   }
 
-  /** Precision, recall, F1 and number of rows of each class. */
+  /** Precision, recall, F1 and number of rows per class. */
   perClass(): ClassScore[] {
-    return this.labelNames.map((name, i) => {
-      const { hits, support, predicted } = this.#margins(i);
-      return {
-        name,
-        precision: ratio(hits, predicted),
-        recall: ratio(hits, support),
-        f1: ratio(2 * hits, support + predicted),
-        support,
-      };
-    });
+    checkArity('perClass', arguments, 0);
+    const [precision, recall, f1] = (['precision', 'recall', 'f1'] as const).map((figure) =>
+      each(figure, this.#margins),
+    );
+    const { support } = this.#margins;
+    return this.labelNames.map((name, i) => ({
+      name,
+      precision: precision[i],
+      recall: recall[i],
+      f1: f1[i],
+      support: support[i],
+    }));
   }
 
-  precision(average: Average = 'macro'): number {
-    return this.#average(average, 'precision');
+  /**
+   * Precision. The macro average covers the classes that occur in truth or predictions; the micro average is the
+   * accuracy.
+   */
+  precision(average: 'none'): number[];
+  precision(average?: Exclude<Average, 'none'>): number;
+  precision(average: Average): number | number[];
+  precision(average: Average = 'macro'): number | number[] {
+    checkArity('precision', arguments, 1);
+    return this.#average('precision', average);
   }
 
-  recall(average: Average = 'macro'): number {
-    return this.#average(average, 'recall');
+  /** Recall. Averages as in {@link precision}. */
+  recall(average: 'none'): number[];
+  recall(average?: Exclude<Average, 'none'>): number;
+  recall(average: Average): number | number[];
+  recall(average: Average = 'macro'): number | number[] {
+    checkArity('recall', arguments, 1);
+    return this.#average('recall', average);
   }
 
-  /** The macro average is the mean of the classes' F1, not the harmonic mean of macro precision and recall. */
-  f1(average: Average = 'macro'): number {
-    return this.#average(average, 'f1');
+  /** F1. The macro average is the mean of the classes' F1, not the harmonic mean of macro precision and recall. */
+  f1(average: 'none'): number[];
+  f1(average?: Exclude<Average, 'none'>): number;
+  f1(average: Average): number | number[];
+  f1(average: Average = 'macro'): number | number[] {
+    checkArity('f1', arguments, 1);
+    return this.#average('f1', average);
   }
 
-  /** A table of the counts, rows = truth, with recall at the end of each row and precision below each column. */
+  /**
+   * A table of the counts, rows = truth, with recall at the end of each row and precision below each column. Above 100
+   * classes: the twenty most frequent confusions.
+   */
   toString(): string {
+    if (this.classes > MOST_PRINTED) return this.#confusions();
     const scores = this.perClass();
-    const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
     const lines = [
       ['truth \\ predicted', ...this.labelNames, 'recall'],
       ...scores.map(({ name, recall }, row) => {
@@ -112,35 +199,64 @@ export class ConfusionMatrix {
       }),
       ['precision', ...scores.map(({ precision }) => percent(precision)), percent(this.accuracy)],
     ];
-    const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-    return lines
-      .map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '))
-      .join('\n');
+    return table(lines);
   }
 
-  #margins(index: number): { hits: number; support: number; predicted: number } {
-    let support = 0;
-    let predicted = 0;
-    for (let other = 0; other < this.classes; other++) {
-      support += this.counts[index * this.classes + other];
-      predicted += this.counts[other * this.classes + index];
-    }
-    return { hits: this.counts[index * (this.classes + 1)], support, predicted };
+  #confusions(): string {
+    const wrong = this.cells().filter(({ truth, predicted }) => truth !== predicted);
+    const most = wrong.sort((a, b) => b.count - a.count).slice(0, MOST_CONFUSIONS);
+    const names = this.labelNames;
+    return [
+      `${this.classes} classes, ${this.total} rows, accuracy ${percent(this.accuracy)}`,
+      table([
+        ['truth', 'predicted', 'rows'],
+        ...most.map(({ truth, predicted, count }) => [names[truth], names[predicted], String(count)]),
+      ]),
+    ].join('\n');
   }
 
-  #average(average: Average, figure: 'precision' | 'recall' | 'f1'): number {
-    if (checkChoice('average', average, ['macro', 'micro']) === 'micro') return this.accuracy;
-    const occurring = this.perClass().filter((_, i) => {
-      const { support, predicted } = this.#margins(i);
-      return support + predicted > 0;
-    });
-    return ratio(
-      occurring.reduce((sum, score) => sum + score[figure], 0),
-      occurring.length,
-    );
+  #average(figure: Figure, average: Average): number | number[] {
+    const { support, predicted } = this.#margins;
+    return averaged(figure, this.#margins, average, (i) => support[i] + predicted[i] > 0);
   }
 }
 
-function ratio(part: number, whole: number): number {
-  return whole === 0 ? 0 : part / whole;
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function table(lines: readonly (readonly string[])[]): string {
+  const widths = lines[0].map((_, column) => lines.reduce((most, line) => Math.max(most, line[column].length), 0));
+  return lines
+    .map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '))
+    .join('\n');
+}
+
+function isCells(counts: Numbers | ConfusionCells): counts is ConfusionCells {
+  return typeof counts === 'object' && counts !== null && 'cells' in counts;
+}
+
+function denseCells(counts: Numbers): ConfusionCells {
+  const { data } = readRows('counts', counts);
+  const classes = Math.sqrt(data.length);
+  if (!Number.isInteger(classes) || classes === 0) {
+    throw new BlasnetError('SHAPE_MISMATCH', `counts: expected classes × classes numbers, got ${data.length}`);
+  }
+  const cells = Array.from(data, (count, i) => ({ truth: Math.floor(i / classes), predicted: i % classes, count }));
+  return { classes, cells };
+}
+
+/** Counts how often each pair of classes occurs. */
+export function countPairs(truth: Int32Array, predicted: Int32Array, classes: number): ConfusionCells {
+  const counts = new Map<number, number>();
+  for (let row = 0; row < truth.length; row++) {
+    const key = truth[row] * classes + predicted[row];
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const cells = Array.from(counts, ([key, count]) => ({
+    truth: Math.floor(key / classes),
+    predicted: key % classes,
+    count,
+  }));
+  return { classes, cells };
 }

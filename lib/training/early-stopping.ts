@@ -1,31 +1,30 @@
-import { checkBoolean, checkChoice, checkInteger, checkNumber, checkOptions } from '../checks.js';
+import { checkArity, checkBoolean, checkInteger, checkNumber, checkOptions } from '../checks.js';
+import { BlasnetError } from '../errors.js';
 import type { Callbacks } from './callbacks.js';
-import { type Monitor, monitored, monitors, rises } from './monitor.js';
+import { type MonitorOptions, watch } from './monitor.js';
 
-export interface EarlyStoppingOptions {
-  /** What must improve: a loss by falling, an accuracy by rising. Default 'validationLoss'. */
-  monitor?: Monitor;
-  /** Epochs without improvement that are let pass; the one after them ends training. Default 10. */
+export type EarlyStoppingOptions = MonitorOptions & {
+  /** Epochs without improvement to tolerate; the next one ends training. Default 10. */
   patience?: number;
-  /** A change must be larger than this to count as improvement; default 0. */
+  /** Improvements must be larger than this; default 0. */
   minimumChange?: number;
-  /** Give the network, when training ends, the parameters and state of the best epoch; default true. */
+  /** Restore the parameters and state of the best epoch when training ends; default true. */
   restoreBest?: boolean;
-}
+};
 
-const known = ['monitor', 'patience', 'minimumChange', 'restoreBest'];
+const known = ['monitor', 'mode', 'patience', 'minimumChange', 'restoreBest'];
 
 /**
- * Callbacks for `fit` that end training when a figure has stopped improving. The best weights are put back however training ends, unless `fit`
- * rejects; the optimizer keeps its state.
+ * Callbacks for `fit` that end training when a value stops improving. The best weights are restored however training
+ * ends, unless `fit` rejects; the optimizer keeps its state. `fit` rejects with `NON_FINITE` if the value is NaN.
  */
 export function earlyStopping(options?: EarlyStoppingOptions): Callbacks {
+  checkArity('earlyStopping', arguments, 1);
   const given = checkOptions('earlyStopping', options, known);
-  const monitor = checkChoice('earlyStopping: monitor', given.monitor ?? 'validationLoss', monitors);
+  const watched = watch('earlyStopping', given);
   const patience = checkInteger('earlyStopping: patience', given.patience ?? 10, { min: 0 });
   const minimumChange = checkNumber('earlyStopping: minimumChange', given.minimumChange ?? 0, { min: 0 });
   const restoreBest = checkBoolean('earlyStopping: restoreBest', given.restoreBest ?? true);
-  const direction = rises(monitor) ? 1 : -1;
   let best = Number.NEGATIVE_INFINITY;
   let badEpochs = 0;
   let restore: (() => void) | undefined;
@@ -34,7 +33,11 @@ export function earlyStopping(options?: EarlyStoppingOptions): Callbacks {
       [best, badEpochs, restore] = [Number.NEGATIVE_INFINITY, 0, undefined];
     },
     onEpochEnd(log, training) {
-      const value = direction * monitored('earlyStopping', log, monitor);
+      const value = watched.direction * watched.value(log);
+      if (Number.isNaN(value)) {
+        const message = `earlyStopping: monitor: ${watched.name} is NaN in epoch ${log.epoch}, which can't be compared`;
+        throw new BlasnetError('NON_FINITE', message);
+      }
       if (value > best + minimumChange) {
         [best, badEpochs] = [value, 0];
         if (restoreBest) restore = training.copyWeights();

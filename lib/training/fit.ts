@@ -1,60 +1,92 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { control as words } from '../backend/backend.js';
+import type { Augmentation } from '../augmentations.js';
 import { checkBoolean, checkInteger, checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import type { Kept } from '../formats/network-file.js';
 import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
-import { Profile } from '../program/profile.js';
-import { sharedBuffer } from '../shared-memory.js';
+import { type Augment, checkAugment } from '../program/augment.js';
+import { goalsOf } from '../program/model.js';
+import { type Batches, checkStatistics, divide, divideEpoch, rowsOf } from '../runtime/batches.js';
+import { type ClassWeights, type ResolvedWeights, resolveClassWeights } from '../runtime/class-weights.js';
+import type { Engine, Source } from '../runtime/engine.js';
+import { checkSignal, evaluateData, newControl, sharedDoubles, signalsOf } from '../runtime/evaluate.js';
+import { checkSameClasses, findNonFinite, isSampleSource, spoiltError, stepError } from '../runtime/inputs.js';
+import { Profile } from '../runtime/profile.js';
+import { Slices } from '../runtime/slices.js';
+import { Snapshot } from '../runtime/snapshot.js';
+import { BatchReader, overShared, readData, type TrainingData, weighClasses } from '../runtime/streams.js';
+import { reportWidth, Tally } from '../runtime/tally.js';
+import { bounded, stoppable } from '../runtime/waiting.js';
 import type { SampleSource } from '../types.js';
-import { type Callbacks, callbackList, type EpochCounter, Training } from './callbacks.js';
-import type { Engine, Source } from './engine.js';
-import {
-  average,
-  checkSignal,
-  evaluateSource,
-  INFERENCE_BATCH,
-  newControl,
-  sharedDoubles,
-  stoppable,
-  untilAborted,
-} from './evaluate.js';
-import { type EpochLog, type Evaluation, History } from './history.js';
-import {
-  type Features,
-  findNonFinite,
-  fromBatch,
-  fromDataset,
-  isSampleSource,
-  nonFiniteError,
-  overSharedMemory,
-  spoiltError,
-  type Targets,
-} from './inputs.js';
+import { Accumulation } from './accumulation.js';
+import { type Callbacks, callbackList, Training } from './callbacks.js';
+import { type EpochLog, History } from './history.js';
+import { checkMetrics, computeMetrics, type MetricFunction, type Metrics } from './own-metrics.js';
+import { ProgressReporter } from './progress.js';
 import { batchRows, drawnRows, type RowChoice, resolveSampling, type SamplingOptions } from './sampling.js';
-import { Snapshot } from './snapshot.js';
-
-/** A batch of a stream: arrays, or a dataset. */
-export type StreamBatch = { readonly x: Features; readonly y: Targets } | SampleSource;
-
-/** Data for `fit`: a dataset, or batches from an async iterable (one pass of it is an epoch). */
-export type TrainingData = SampleSource | AsyncIterable<StreamBatch> | Iterable<StreamBatch>;
 
 export interface FitOptions extends SamplingOptions {
   /** Default `new Adam()`. */
   optimizer?: Optimizer;
-  /** Epochs to train; default 1. */
+  /** Epochs to train; default 1. With Infinity, training continues until `signal` or a callback stops it. */
   epochs?: number;
-  /** Rows of a batch; default 32. The last batch of an epoch is short when the rows don't divide. */
+  /** Rows per batch; default 32. For rows that don't fill a batch see `dropLast`. */
   batchSize?: number;
-  /** Evaluated after each epoch. */
-  validation?: SampleSource;
+  /**
+   * Skip the rows that don't fill the last batch of an epoch (different rows each epoch if shuffled). Default false:
+   * they form a short batch. Exception: with batch norm, which can't normalise a single row, a single remaining row is
+   * added to the previous batch.
+   */
+  dropLast?: boolean;
+  /**
+   * Batches per step of the optimizer; default 1. Their gradients are averaged, each row with the same weight, so that
+   * they make the step of one large batch (but for batch norm, which normalises each by itself, and rounding) with the
+   * memory of a small one. The remaining batches of an epoch make a step of their own. Schedules and `optimizer.steps`
+   * count these steps; logs are of batches.
+   */
+  accumulate?: number;
+  /**
+   * Random changes of each batch before the first layer, in the order of the list: `randomShift`, `randomFlip`,
+   * `randomCrop`, `randomRotation`, `cutout`, `mixUp`. Only for training: validation, `evaluate` and `predict` see the
+   * samples as they are. Drawn from the network's seed and its training steps, so a resumed training continues them;
+   * files don't hold the list. All but `mixUp` need images: the network's input or the dataset's samples are [height,
+   * width, channels]. For a network with several inputs: an object of lists by the inputs' names, without `mixUp`.
+   * Default: none.
+   */
+  augment?: readonly Augmentation[] | Readonly<Record<string, readonly Augmentation[]>>;
+  /** Evaluated after each epoch: a dataset, or a stream that can be read repeatedly. */
+  validation?: TrainingData;
+  /** Validate with the average of weights that the optimizer keeps (its option `averageWeights`). Default false. */
+  validateAverage?: boolean;
+  /**
+   * User-defined metrics, computed after each epoch from the predictions for `validation`, which must be a dataset.
+   * Logged in `log.metrics`; can be used as `monitor`.
+   */
+  metrics?: Metrics;
+  /**
+   * Weights of the classes in the losses, on `validation` too: a number for each class, an object by label names, or
+   * 'balanced' (by the counts of the data to train on); by the outputs' names if there are several. They multiply the
+   * data's `sampleWeights`. The loss of a batch is Σ w l / Σ w.
+   */
+  classWeights?: ClassWeights;
   callbacks?: Callbacks | readonly Callbacks[];
-  /** Stops training at the end of a step; `fit` rejects with the signal's reason, the network keeps the last whole step. */
+  /**
+   * Stops training at the end of a step. `fit` rejects with the signal's reason; the network keeps the last complete
+   * step. A running callback has half a second to finish.
+   */
   signal?: AbortSignal;
-  /** Number of the first epoch, for schedules, logs and the shuffle; default: shuffles go on where the last `fit` ended, logs begin at 0. */
+  /**
+   * Number of the first epoch, for schedules, logs and the shuffle. Default: shuffles continue after the last `fit`,
+   * logs start at 0.
+   */
   initialEpoch?: number;
-  /** Measure each kernel; the figures are in `history.profile`. Costs some per cent of speed. Default false. */
+  /**
+   * Logs to keep in the history: 'all' (default), only the 'last', or that many of the latest. A log takes a few
+   * hundred bytes plus 8 per batch.
+   */
+  history?: 'all' | 'last' | number;
+  /** Measure each kernel; results in `history.profile`. Slows training by a few per cent. Default false. */
   profile?: boolean;
 }
 
@@ -62,328 +94,455 @@ const known = [
   'optimizer',
   'epochs',
   'batchSize',
+  'dropLast',
+  'accumulate',
   'sampling',
   'shuffle',
   'stepsPerEpoch',
+  'augment',
   'validation',
+  'validateAverage',
+  'metrics',
+  'classWeights',
   'callbacks',
   'signal',
   'initialEpoch',
+  'history',
   'profile',
 ];
 
-/** Runs shorter than this many milliseconds are put together into one, where nobody looks between epochs. */
+/** Epochs shorter than this many milliseconds run together, unless something happens between them. */
 const SHORT_RUN = 20;
-const PROGRESS_INTERVAL = 100;
 
+/** What to evaluate after each epoch. */
+interface Validation {
+  readonly source: Source | BatchReader;
+  readonly data: TrainingData;
+  /** With the average of weights. */
+  readonly average: boolean;
+  readonly metrics: readonly [name: string, metric: MetricFunction][];
+}
+
+/** A checked training, ready to start. */
 interface Plan {
   readonly engine: Engine;
+  readonly network: Kept;
   readonly optimizer: Optimizer;
   readonly epochs: number;
-  readonly batchSize: number;
+  readonly data: Source | BatchReader;
+  /** The batches of each epoch over a dataset; undefined for a stream. */
+  readonly batches: Batches | undefined;
   readonly rowChoice: RowChoice;
-  readonly validation: Source | undefined;
+  /** Batches per step of the optimizer. */
+  readonly accumulate: number;
+  readonly augment: readonly (Augment | undefined)[] | undefined;
+  readonly validation: Validation | undefined;
   readonly callbacks: readonly Callbacks[];
   readonly signal: AbortSignal | undefined;
+  /** Signals that end every wait: `signal`, and disposal of the network. */
+  readonly signals: readonly AbortSignal[];
   readonly firstEpoch: number;
   readonly history: History;
+  /** Number of logs the history keeps. */
+  readonly kept: number;
   readonly training: Training;
 }
 
-/** Trains `engine`'s network; see `Network.fit`. */
+function checkEpochs(epochs: unknown, firstEpoch: number): number {
+  if (epochs === Number.POSITIVE_INFINITY) return epochs;
+  return checkInteger('fit: epochs', epochs, { min: 0, max: Number.MAX_SAFE_INTEGER - firstEpoch });
+}
+
+function checkHistory(history: unknown = 'all'): number {
+  if (history === 'all') return Number.POSITIVE_INFINITY;
+  if (history === 'last') return 1;
+  if (typeof history !== 'number') throw invalid('fit: history', "'all', 'last' or a number of logs", history);
+  return checkInteger('fit: history', history, { min: 1 });
+}
+
+function checkValidation(
+  engine: Engine,
+  optimizer: Optimizer,
+  given: FitOptions,
+  weights: ResolvedWeights | undefined,
+): Validation | undefined {
+  const { validation, metrics, signal } = given;
+  const { model } = engine;
+  const read = (data: TrainingData) =>
+    weighClasses(model, readData('fit: validation', model, data, signalsOf(engine, signal)), weights);
+  const source = validation === undefined ? undefined : read(validation);
+  const own = checkMetrics(metrics, source !== undefined && !(source instanceof BatchReader));
+  const average = checkBoolean('fit: validateAverage', given.validateAverage ?? false);
+  if (average && (source === undefined || optimizer.averageWeights === undefined)) {
+    const needs = source === undefined ? 'validation data' : 'an optimizer with averageWeights';
+    throw new BlasnetError('INVALID_ARGUMENT', `fit: validateAverage: it needs ${needs}`);
+  }
+  return source && validation && { source, data: validation, average, metrics: own };
+}
+
+/** Checks the augmentations of each input. */
+function readAugment({ model }: Engine, data: TrainingData, { augment }: FitOptions): Plan['augment'] {
+  if (augment === undefined) return undefined;
+  const { inputs } = model;
+  const losses = goalsOf(model).map(({ loss }) => loss);
+  const shapes = isSampleSource(data) ? data : undefined;
+  if (Array.isArray(augment) || (inputs.length === 1 && inputs[0].name === undefined)) {
+    if (inputs.length > 1) throw invalid('fit: augment', "an object of lists by the inputs' names", augment);
+    return [checkAugment('fit: augment', augment, inputs[0].shape, shapes?.shape, losses)];
+  }
+  const lists = checkOptions<Record<string, unknown>>(
+    'fit: augment',
+    augment as Record<string, unknown>,
+    inputs.flatMap(({ name }) => name ?? []),
+  );
+  return inputs.map(({ name, shape }) => {
+    if (name === undefined || lists[name] === undefined) return undefined;
+    const ofData = shapes?.inputs?.[name]?.shape;
+    // Mixed rows need mixed targets, and all inputs mixed alike.
+    return checkAugment(`fit: augment: ${name}`, lists[name], shape, ofData, inputs.length > 1 ? undefined : losses);
+  });
+}
+
+/** Trains the network of `engine`; see `Network.fit`. */
 export async function fit(
   engine: Engine,
-  counter: EpochCounter,
+  network: Kept,
   data: TrainingData,
   options: FitOptions | undefined,
 ): Promise<History> {
   const given = checkOptions('fit', options, known);
   const optimizer = checkOptimizer('fit: optimizer', given.optimizer ?? new Adam());
-  const { signal, validation, initialEpoch } = given;
+  const { signal, initialEpoch } = given;
   checkSignal('fit: signal', signal);
   if (initialEpoch !== undefined) checkInteger('fit: initialEpoch', initialEpoch, { min: 0, below: 2 ** 32 });
-  const plan: Plan = {
+  const batchSize = checkInteger('fit: batchSize', given.batchSize ?? 32, { min: 1, below: 2 ** 31 });
+  const dropLast = checkBoolean('fit: dropLast', given.dropLast ?? false);
+  const accumulate = checkInteger('fit: accumulate', given.accumulate ?? 1, { min: 1, below: 2 ** 31 });
+  const signals = signalsOf(engine, signal);
+  const { model } = engine;
+  const unweighted = readData('fit: data', model, data, signals);
+  const counted = unweighted instanceof BatchReader ? undefined : unweighted;
+  const classWeights = resolveClassWeights('fit', model, given.classWeights, data, counted);
+  const read = weighClasses(model, unweighted, classWeights);
+  const stream = read instanceof BatchReader;
+  const validation = checkValidation(engine, optimizer, given, classWeights);
+  const rowChoice = resolveSampling(given, stream);
+  for (const option of ['batchSize', 'dropLast'] as const) {
+    if (stream && given[option] !== undefined)
+      throw new BlasnetError('INVALID_ARGUMENT', `fit: ${option}: the batches of a stream have their own size`);
+  }
+  const firstEpoch = initialEpoch ?? 0;
+  const plan = {
     engine,
+    network,
     optimizer,
-    epochs: checkInteger('fit: epochs', given.epochs ?? 1, { min: 0 }),
-    batchSize: checkInteger('fit: batchSize', given.batchSize ?? 32, { min: 1, below: 2 ** 31 }),
-    rowChoice: resolveSampling(given, !isSampleSource(data)),
-    validation:
-      validation === undefined ? undefined : overSharedMemory(fromDataset('fit: validation', engine.model, validation, true)),
+    epochs: checkEpochs(given.epochs ?? 1, firstEpoch),
+    data: read,
+    rowChoice,
+    accumulate,
+    augment: readAugment(engine, data, given),
+    validation,
     callbacks: callbackList(given.callbacks),
     signal,
-    firstEpoch: initialEpoch ?? 0,
+    signals,
+    firstEpoch,
     history: new History(checkBoolean('fit: profile', given.profile ?? false) ? new Profile() : undefined),
-    training: new Training(engine, counter, optimizer),
+    kept: checkHistory(given.history),
+    training: new Training(engine, network, optimizer),
   };
-  const source = isSampleSource(data) ? overSharedMemory(fromDataset('fit: data', engine.model, data, true)) : undefined;
-  const stream = source === undefined ? checkStream(data) : undefined;
-  if (stream !== undefined && given.batchSize !== undefined) {
-    throw new BlasnetError('INVALID_ARGUMENT', 'fit: batchSize: the batches of a stream have a size of their own');
-  }
-  return engine.hold(async () => {
+  if (isSampleSource(data) && isSampleSource(given.validation))
+    checkSameClasses('fit: validation', given.validation, data);
+  const task = async () => {
     signal?.throwIfAborted();
     engine.attach(optimizer);
-    if (initialEpoch !== undefined) counter.next = initialEpoch;
-    const start = { epochs: plan.epochs, initialEpoch: plan.firstEpoch, samples: source?.rows };
-    for (const callbacks of plan.callbacks) await callbacks.onTrainBegin?.(start);
-    if (source !== undefined) await fitDataset(plan, counter, source);
-    else if (stream !== undefined) await fitStream(plan, counter, stream);
-    await waiting(plan, (callbacks) => callbacks.onTrainEnd?.(plan.history));
+    const rows = stream ? undefined : drawnRows(rowChoice, read.rows, batchSize);
+    const batches = rows === undefined ? undefined : divideEpoch(engine.model, optimizer, rows, batchSize, dropLast);
+    if (batches !== undefined) checkStatistics(engine.model, optimizer, batches);
+    if (initialEpoch !== undefined) network.epochs = initialEpoch;
+    const data = await overShared('fit: data', read);
+    const checked = validation && { ...validation, source: await overShared('fit: validation', validation.source) };
+    await train({ ...plan, batches, data, validation: checked }, stream ? undefined : read.rows);
     return plan.history;
-  });
+  };
+  return engine.hold(task, true);
 }
 
-/** Calls the callbacks while training waits for them. */
-async function waiting({ callbacks, training }: Plan, call: (callbacks: Callbacks) => void | Promise<void>): Promise<void> {
-  training.waiting = true;
+async function train(plan: Plan, samples: number | undefined): Promise<void> {
+  const { engine, callbacks, epochs, firstEpoch, history, batches } = plan;
+  await notify(plan, 'onTrainBegin', { epochs, initialEpoch: firstEpoch, samples });
+  const progress = new ProgressReporter(callbacks, engine.model, firstEpoch, epochs);
+  const trainer = new Trainer(plan, progress);
+  // Epochs can run together if nothing happens between them.
+  const watched = plan.validation !== undefined || callbacks.some((each) => each.onEpochBegin ?? each.onEpochEnd);
+  let group = 1;
   try {
-    for (const callback of callbacks) await call(callback);
+    for (let done = 0; done < epochs && !plan.training.stopped; ) {
+      const epoch = firstEpoch + done;
+      await notify(plan, 'onEpochBegin', epoch);
+      const count = Math.min(group, epochs - done);
+      const { logs, seconds } = await trainer.runEpochs(epoch, count, watched ? count : Math.min(count, plan.kept));
+      if (!watched && batches !== undefined) {
+        group = Math.max(1, Math.min(1000, Math.floor((SHORT_RUN / 1000 / seconds) * count)));
+      }
+      for (const log of logs) await endEpoch(plan, log);
+      done += count;
+    }
+  } finally {
+    progress.stop();
+  }
+  await notify(plan, 'onTrainEnd', history);
+}
+
+type Hook = Exclude<keyof Callbacks, 'onProgress'>;
+
+/** Calls a hook of all callbacks in turn, while training is paused. */
+async function notify<H extends Hook>(
+  plan: Plan,
+  hook: H,
+  ...args: Parameters<NonNullable<Callbacks[H]>>
+): Promise<void> {
+  const { engine, callbacks, signals, training } = plan;
+  const listeners = callbacks.filter((each) => each[hook] !== undefined);
+  if (listeners.length === 0) return;
+  // The caller of `fit` must find the network busy first.
+  await undefined;
+  const call = async () => {
+    for (const listener of listeners) {
+      await bounded((listener[hook] as (...args: unknown[]) => void | Promise<void>).apply(listener, args), signals);
+    }
+  };
+  training.waiting = hook === 'onEpochEnd' || hook === 'onTrainEnd';
+  try {
+    await engine.rest(call, signals);
   } finally {
     training.waiting = false;
   }
 }
 
-function checkStream(data: unknown): AsyncIterable<StreamBatch> | Iterable<StreamBatch> {
-  const value = data as Partial<AsyncIterable<StreamBatch> & Iterable<StreamBatch>> | null;
-  const iterable = typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
-  if (!iterable || (value[Symbol.asyncIterator] === undefined && value[Symbol.iterator] === undefined)) {
-    throw invalid('fit: data', 'a Dataset or an async iterable of batches { x, y }', data);
-  }
-  return value as AsyncIterable<StreamBatch>;
-}
-
-function checkBatch(batch: { readonly x: Features; readonly y: Targets }): { readonly x: Features } {
-  if (typeof batch !== 'object' || batch === null || !('x' in batch)) {
-    throw invalid('fit: a batch of the stream', 'a Dataset or an object { x, y }', batch);
-  }
-  return batch;
-}
-
-/** Milliseconds of the event loop that the numbers of a long epoch take at a time. */
+/** Milliseconds of event loop time per slice when computing a long epoch's scalars. */
 const SLICE = 8;
 
-/** The optimizer's numbers for `epochs` epochs of `steps` steps, and the rate of each epoch's last step. Lets the event loop turn. */
-async function scalarTable(optimizer: Optimizer, firstEpoch: number, epochs: number, steps: number) {
-  const scalars = sharedDoubles(epochs * steps * optimizer.scalarCount);
+/**
+ * Writes the scalars for `epochs` epochs of a piece; returns the learning rate of each epoch's last step. Yields to the
+ * event loop.
+ */
+async function scalarTable(
+  scalars: Float64Array,
+  optimizer: Optimizer,
+  accumulation: Accumulation,
+  firstEpoch: number,
+  epochs: number,
+  { batches, endsEpoch }: Piece,
+) {
   const rates: number[] = [];
+  const steps = batches.count;
+  const count = accumulation.scalarCount(optimizer);
+  let step = optimizer.steps;
   let begin = performance.now();
   for (let i = 0; i < epochs * steps; i++) {
-    const step = optimizer.steps + i;
     const epoch = firstEpoch + Math.floor(i / steps);
-    const rate = optimizer.writeScalars(scalars, i * optimizer.scalarCount, { step, epoch });
-    if ((i + 1) % steps === 0) rates.push(rate);
+    const rate = optimizer.writeScalars(scalars, i * count, { step, epoch });
+    const last = (i + 1) % steps === 0;
+    const ends = accumulation.add(
+      rowsOf(batches, i % steps),
+      last && endsEpoch,
+      scalars,
+      i * count + optimizer.scalarCount,
+    );
+    if (ends) step++;
+    if (last) rates.push(rate);
     if (i % 256 === 255 && performance.now() - begin > SLICE) {
       await turn();
       begin = performance.now();
     }
   }
-  return { scalars, rates };
+  return rates;
 }
 
-async function fitDataset(plan: Plan, counter: EpochCounter, source: Source): Promise<void> {
-  const { engine, optimizer, callbacks } = plan;
-  const snapshot = Snapshot.of(engine, optimizer);
-  const watched = callbacks.length > 0 || plan.validation !== undefined;
-  let group = 1;
-  for (let done = 0; done < plan.epochs && !plan.training.stopped; ) {
-    const epoch = plan.firstEpoch + done;
-    for (const callback of callbacks) await callback.onEpochBegin?.(epoch);
-    const count = Math.min(group, plan.epochs - done);
-    snapshot.take();
-    const { logs, seconds } = await runEpochs(plan, counter, source, epoch, count, snapshot);
-    counter.next += count;
-    if (!watched) group = Math.max(1, Math.min(1000, Math.floor((SHORT_RUN / 1000 / seconds) * count)));
-    for (const log of logs) await endEpoch(plan, log);
-    done += count;
+/** Evaluates, logs the epoch and calls the callbacks. */
+async function endEpoch(plan: Plan, log: EpochLog): Promise<void> {
+  const { history } = plan;
+  const full: EpochLog = { ...log, ...(plan.validation && (await validate(plan, plan.validation))) };
+  history.epochs.push(full);
+  if (history.epochs.length > plan.kept) history.epochs.splice(0, history.epochs.length - plan.kept);
+  await notify(plan, 'onEpochEnd', full, plan.training.handle);
+}
+
+async function validate(plan: Plan, validation: Validation): Promise<Pick<EpochLog, 'validation' | 'metrics'>> {
+  if (!validation.average) return validateWeights(plan, validation);
+  const { engine, optimizer } = plan;
+  const trained = new Float32Array(engine.parameters.length);
+  const slices = new Slices();
+  await slices.copy('validation', trained, engine.parameters);
+  try {
+    await slices.copy('validation', engine.parameters, engine.averageOf('fit', optimizer));
+    return await validateWeights(plan, validation);
+  } finally {
+    engine.parameters.set(trained);
   }
 }
 
-/** Evaluates, logs the epoch and tells the callbacks. */
-async function endEpoch(plan: Plan, log: EpochLog): Promise<void> {
-  const { engine, validation, signal, history } = plan;
-  const evaluation = validation && (await evaluateSource(engine, validation, INFERENCE_BATCH, signal));
-  const full: EpochLog = evaluation === undefined ? log : { ...log, validation: evaluation };
-  history.epochs.push(full);
-  await waiting(plan, (callbacks) => callbacks.onEpochEnd?.(full, plan.training.handle));
+async function validateWeights(
+  plan: Plan,
+  { source, data, metrics }: Validation,
+): Promise<Pick<EpochLog, 'validation' | 'metrics'>> {
+  const { engine, signal, signals } = plan;
+  const validation = await evaluateData('fit: validation', engine, source, engine.inferenceBatch, signal);
+  if (metrics.length === 0 || source instanceof BatchReader) return { validation };
+  const wait = (task: () => number | Promise<number>) => engine.rest(async () => bounded(task(), signals), signals);
+  return { validation, metrics: await computeMetrics(metrics, engine, source, data as SampleSource, signal, wait) };
 }
 
-/** The first step of a report whose mean loss is not finite. A program that updates nothing has no step to stop before. */
-function firstNonFinite(report: Float64Array): number | undefined {
-  for (let step = 0; 2 * step < report.length; step++) if (!Number.isFinite(report[2 * step])) return step;
+/** The first step of a report whose mean loss is not finite. Needed if a program has no update that could stop. */
+function firstNonFinite(report: Float64Array, width: number): number | undefined {
+  for (let step = 0; width * step < report.length; step++) if (!Number.isFinite(report[width * step])) return step;
   return undefined;
 }
 
-/** Trains `count` epochs in one run. */
-async function runEpochs(plan: Plan, counter: EpochCounter, source: Source, epoch: number, count: number, snapshot: Snapshot) {
-  const { engine, optimizer, batchSize, rowChoice } = plan;
-  const { sampling } = rowChoice;
-  const drawn = drawnRows(rowChoice, source.rows, batchSize);
-  const steps = Math.ceil(drawn / batchSize);
-  const { scalars, rates } = await scalarTable(optimizer, epoch, count, steps);
-  const report = sharedDoubles(2 * count * steps);
-  const control = newControl();
-  const begin = performance.now();
-  const progress = startProgress(plan, control, begin, epoch, steps, drawn);
-  const first = counter.next;
-  const job = {
-    kind: 'train',
-    source,
-    batchSize,
-    epochs: count,
-    sampling,
-    drawn,
-    epoch: first,
-    optimizer,
-    scalars,
-    report,
-    ...(plan.history.profile && { profile: plan.history.profile }),
-  } as const;
-  try {
-    const result = await stoppable(plan.signal, control, async () => {
-      const ended = await engine.run(job, control);
+/** The data of one run: a whole dataset (for one or more epochs), or one batch of a stream. */
+interface Piece {
+  readonly source: Source;
+  readonly batches: Batches;
+  /** Whether each epoch ends with the piece. Unknown for a batch of a stream. */
+  readonly endsEpoch: boolean;
+  /** Describes a step's position, for messages. */
+  at(step: number): string;
+}
+
+/** Reusable shared memory for the scalars of a run. */
+class Doubles {
+  #block = sharedDoubles(0);
+
+  take(length: number): Float64Array {
+    if (this.#block.length !== length) this.#block = sharedDoubles(length);
+    return this.#block;
+  }
+}
+
+/** Runs the epochs of a plan. */
+class Trainer {
+  readonly #plan: Plan;
+  readonly #progress: ProgressReporter;
+  readonly #snapshot: Snapshot;
+  readonly #control = newControl();
+  readonly #scalars = new Doubles();
+  readonly #report = new Doubles();
+  readonly #accumulation: Accumulation;
+
+  constructor(plan: Plan, progress: ProgressReporter) {
+    this.#plan = plan;
+    this.#progress = progress;
+    this.#snapshot = Snapshot.of(plan.engine, plan.optimizer);
+    this.#accumulation = new Accumulation(plan.accumulate);
+  }
+
+  /**
+   * Trains `count` epochs starting at number `epoch`; one for a stream. Returns the logs of the last `logged` of them.
+   */
+  async runEpochs(epoch: number, count: number, logged: number): Promise<{ logs: EpochLog[]; seconds: number }> {
+    const { engine, network, batches } = this.#plan;
+    const skipped = count - logged;
+    const tallies = Array.from({ length: logged }, () => new Tally(engine.model));
+    let rates: number[] = [];
+    await this.#snapshot.take();
+    const begin = performance.now();
+    this.#progress.beginEpoch(epoch, batches?.count);
+    for await (const piece of this.#pieces(epoch)) {
+      rates = await this.#run(piece, epoch, count);
+      const { goals } = piece.source;
+      const report = this.#report.take(reportWidth(engine.model, goals) * count * piece.batches.count);
+      for (const [i, tally] of tallies.entries()) {
+        const begin = (skipped + i) * piece.batches.count;
+        tally.add(report, goals, piece.batches, begin, begin + piece.batches.count, 0);
+      }
+    }
+    if (this.#accumulation.open) await this.#finish(epoch);
+    const seconds = (performance.now() - begin) / 1000;
+    network.epochs += count;
+    if (await this.#snapshot.restore()) throw spoiltError(`in epoch ${epoch + count - 1}`);
+    this.#progress.endEpoch();
+    const perEpoch = seconds / count;
+    const logs = tallies.map(({ rows, means, losses }, i): EpochLog => {
+      const speed = { seconds: perEpoch, samplesPerSecond: rows / perEpoch };
+      const number = { epoch: epoch + skipped + i, learningRate: rates[skipped + i] };
+      return { ...number, ...means, ...speed, batchLosses: new Float64Array(losses) };
+    });
+    return { logs, seconds };
+  }
+
+  async *#pieces(epoch: number): AsyncGenerator<Piece> {
+    const { data, batches } = this.#plan;
+    if (batches !== undefined && !(data instanceof BatchReader)) {
+      const at = (step: number) => `epoch ${epoch + Math.floor(step / batches.count)}, step ${step % batches.count}`;
+      yield { source: data, batches, endsEpoch: true, at };
+    } else if (data instanceof BatchReader) {
+      let batch = 0;
+      for await (const source of data.read(` in epoch ${epoch}`)) {
+        const at = `epoch ${epoch}, batch ${batch++}`;
+        yield { source, batches: divide(source.rows, source.rows), endsEpoch: false, at: () => at };
+      }
+    }
+  }
+
+  /** One run: `count` epochs over a piece. Returns the learning rate of each epoch's last step. */
+  async #run(piece: Piece, epoch: number, count: number): Promise<number[]> {
+    const { source, batches, at } = piece;
+    const accumulation = this.#accumulation;
+    const { engine, optimizer, history, signal, network, rowChoice, augment, data } = this.#plan;
+    const steps = batches.count;
+    const scalars = this.#scalars.take(count * steps * accumulation.scalarCount(optimizer));
+    const rates = await scalarTable(scalars, optimizer, accumulation, epoch, count, piece);
+    const width = reportWidth(engine.model, source.goals);
+    const report = this.#report.take(width * count * steps);
+    const sampling = data instanceof BatchReader ? 'inOrder' : rowChoice.sampling;
+    const first = network.epochs;
+    const job = {
+      kind: 'train',
+      source,
+      batchSize: batches.size,
+      augment,
+      exact: !(data instanceof BatchReader),
+      drawn: batches.rows,
+      batches: steps,
+      epochs: count,
+      sampling,
+      epoch: first,
+      optimizer,
+      accumulate: accumulation.size > 1,
+      scalars,
+      report,
+      ...(history.profile && { profile: history.profile }),
+    } as const;
+    this.#control.fill(0);
+    this.#progress.follow(this.#control, report, source.goals, batches);
+    const result = await stoppable(signal, this.#control, async () => {
+      const ended = await engine.run(job, this.#control);
+      optimizer.steps += accumulation.stepsIn(ended.steps, optimizer, scalars);
+      return ended;
+    });
+    this.#progress.ended();
+    const bad = result.status === 'nonFinite' ? result.steps : firstNonFinite(report, width);
+    if (bad === undefined) return rates;
+    const loss = result.status === 'nonFinite' ? engine.metric[0] : report[width * bad];
+    const found = findNonFinite(source, batchRows(engine, source, sampling, batches, first, bad));
+    const error = stepError(engine.state, found, loss, at(bad));
+    await this.#snapshot.restore();
+    throw error;
+  }
+
+  /** The step of a stream's last batches, whose gradients still wait: that they are the last shows only at the end. */
+  async #finish(epoch: number): Promise<void> {
+    const { engine, optimizer, signal } = this.#plan;
+    this.#accumulation.close();
+    const scalars = this.#scalars.take(optimizer.scalarCount);
+    optimizer.writeScalars(scalars, 0, { step: optimizer.steps, epoch });
+    const source: Source = { rows: 1, feeds: {}, goals: [] };
+    this.#control.fill(0);
+    const result = await stoppable(signal, this.#control, async () => {
+      const ended = await engine.run({ kind: 'update', source, batchSize: 1, optimizer, scalars }, this.#control);
       optimizer.steps += ended.steps;
       return ended;
     });
-    progress.check();
-    const restored = snapshot.restore();
-    const bad = result.status === 'nonFinite' ? result.steps : firstNonFinite(report);
-    if (bad !== undefined) {
-      const order = batchRows(engine, source, job, bad);
-      const at = `epoch ${epoch + Math.floor(bad / steps)}, step ${bad % steps}`;
-      throw nonFiniteError(findNonFinite(source, order), result.status === 'nonFinite' ? engine.metric[0] : report[2 * bad], at);
-    }
-    if (restored) throw spoiltError(`in epoch ${epoch + count - 1}`);
-  } finally {
-    progress.stop();
-  }
-  const seconds = (performance.now() - begin) / 1000;
-  const counts = engine.model.loss.writeHits !== undefined;
-  const logs = rates.map((learningRate, i): EpochLog => {
-    const part = report.subarray(2 * i * steps, 2 * (i + 1) * steps);
-    const batchLosses = new Float64Array(steps);
-    for (let step = 0; step < steps; step++) batchLosses[step] = part[2 * step];
-    const totals: Evaluation = average(part, drawn, batchSize, counts);
-    const perEpoch = seconds / count;
-    return { epoch: epoch + i, ...totals, learningRate, seconds: perEpoch, samplesPerSecond: drawn / perEpoch, batchLosses };
-  });
-  return { logs, seconds };
-}
-
-/** Tells the callbacks how far the run is, from the event loop. An error in one ends the run and is thrown by `check`. */
-function startProgress(plan: Plan, control: Int32Array, begin: number, epoch: number, steps: number, rows: number) {
-  const listeners = plan.callbacks.filter((callback) => callback.onProgress !== undefined);
-  if (listeners.length === 0) return { check() {}, stop() {} };
-  let failure: { error: unknown } | undefined;
-  const tell = () => {
-    const done = Atomics.load(control, words.steps);
-    const samplesPerSecond = (Math.min(rows, done * plan.batchSize) * 1000) / (performance.now() - begin);
-    const progress = { epoch, epochs: plan.firstEpoch + plan.epochs, step: Math.min(done, steps), steps, samplesPerSecond };
-    // An asynchronous listener is not waited for, but its failure counts as well.
-    const telling = listeners.map(async (listener) => listener.onProgress?.(progress));
-    Promise.all(telling).catch((error: unknown) => {
-      failure ??= { error };
-      clearInterval(timer);
-      Atomics.store(control, words.cancel, 1);
-    });
-  };
-  const timer = setInterval(tell, PROGRESS_INTERVAL);
-  return {
-    check() {
-      if (failure !== undefined) throw failure.error;
-    },
-    stop: () => clearInterval(timer),
-  };
-}
-
-/** Shared copies of a batch's columns, made anew only when a batch is larger than all before it. */
-class Staging {
-  #floats = new Map<string, Float32Array>();
-
-  shared(source: Source): Source {
-    const copy = (name: string, data: Float32Array) => {
-      let block = this.#floats.get(name);
-      if (block === undefined || block.length < data.length) {
-        block = new Float32Array(sharedBuffer(data.byteLength));
-        this.#floats.set(name, block);
-      }
-      block.set(data);
-      return block.subarray(0, data.length);
-    };
-    const { features, targets } = source;
-    return {
-      ...source,
-      features: features instanceof Float32Array ? copy('features', features) : features,
-      ...(targets && { targets: copy('targets', targets) }),
-    };
-  }
-}
-
-async function fitStream(
-  plan: Plan,
-  counter: EpochCounter,
-  stream: AsyncIterable<StreamBatch> | Iterable<StreamBatch>,
-): Promise<void> {
-  const { engine, optimizer, callbacks } = plan;
-  const staging = new Staging();
-  const snapshot = Snapshot.of(engine, optimizer);
-  const signals = plan.signal === undefined ? [engine.disposal] : [plan.signal, engine.disposal];
-  for (let done = 0; done < plan.epochs && !plan.training.stopped; done++) {
-    const epoch = plan.firstEpoch + done;
-    for (const callback of callbacks) await callback.onEpochBegin?.(epoch);
-    snapshot.take();
-    const losses: number[] = [];
-    let [rows, loss, hits, rate] = [0, 0, 0, Number.NaN];
-    const begin = performance.now();
-    let reported = begin;
-    for await (const batch of untilAborted(stream, signals)) {
-      const given = isSampleSource(batch)
-        ? fromDataset('batch', engine.model, batch, true)
-        : fromBatch(engine.model, checkBatch(batch).x, batch.y);
-      const source = overSharedMemory(staging.shared(given));
-      const { scalars, rates } = await scalarTable(optimizer, epoch, 1, 1);
-      const control = newControl();
-      const profile = plan.history.profile && { profile: plan.history.profile };
-      const job = { kind: 'train', source, batchSize: source.rows, optimizer, scalars, ...profile } as const;
-      const result = await stoppable(plan.signal, control, async () => {
-        const ended = await engine.run(job, control);
-        optimizer.steps += ended.steps;
-        return ended;
-      });
-      const mean = engine.metric[0];
-      if (result.status === 'nonFinite' || !Number.isFinite(mean)) {
-        snapshot.restore();
-        throw nonFiniteError(findNonFinite(source), mean, `epoch ${epoch}, batch ${losses.length}`);
-      }
-      rate = rates[0];
-      losses.push(mean);
-      rows += source.rows;
-      loss += mean * source.rows;
-      hits += engine.metric[1];
-      if (performance.now() - reported >= PROGRESS_INTERVAL) {
-        reported = performance.now();
-        const samplesPerSecond = (rows * 1000) / (reported - begin);
-        const progress = {
-          epoch,
-          epochs: plan.firstEpoch + plan.epochs,
-          step: losses.length,
-          steps: undefined,
-          samplesPerSecond,
-        };
-        for (const callback of callbacks) await callback.onProgress?.(progress);
-      }
-    }
-    if (rows === 0) {
-      const hint =
-        done === 0 ? '' : ' (an iterator can be read only once: give an object whose [Symbol.asyncIterator]() starts anew)';
-      throw new BlasnetError('EMPTY_DATA', `fit: data: the stream gave no batch in epoch ${epoch}${hint}`);
-    }
-    counter.next++;
-    if (snapshot.restore()) throw spoiltError(`in epoch ${epoch}`);
-    const seconds = (performance.now() - begin) / 1000;
-    const counts = engine.model.loss.writeHits !== undefined;
-    const totals: Evaluation = counts ? { loss: loss / rows, accuracy: hits / rows } : { loss: loss / rows };
-    const batchLosses = Float64Array.from(losses);
-    await endEpoch(plan, { epoch, ...totals, learningRate: rate, seconds, samplesPerSecond: rows / seconds, batchLosses });
+    if (result.status === 'nonFinite') throw spoiltError(`in epoch ${epoch}`);
   }
 }

@@ -1,10 +1,5 @@
-import type { Profile } from '../program/profile.js';
-
-/** What evaluation gives: the mean loss with penalties, and the share of right predictions where the loss has one. */
-export interface Evaluation {
-  readonly loss: number;
-  readonly accuracy?: number;
-}
+import type { Profile } from '../runtime/profile.js';
+import type { Evaluation } from '../runtime/tally.js';
 
 /** One epoch of training. */
 export interface EpochLog extends Evaluation {
@@ -17,14 +12,16 @@ export interface EpochLog extends Evaluation {
   readonly samplesPerSecond: number;
   /** Mean loss of each batch, before its update. */
   readonly batchLosses: Float64Array;
-  /** On the validation data, when there is any. */
+  /** Result on the validation data, if given. */
   readonly validation?: Evaluation;
+  /** User-defined metrics by name, with `fit`'s option `metrics`. */
+  readonly metrics?: Readonly<Record<string, number>>;
 }
 
-/** What `fit` returns: a log for each epoch, and the same as columns. */
+/** What `fit` returns: a log per epoch (the last ones, with `fit`'s option `history`), also available as columns. */
 export class History {
   readonly epochs: EpochLog[] = [];
-  /** Where the time went, with `fit`'s option `profile`; `String()` prints it. */
+  /** Time per kernel, with `fit`'s option `profile`; `String()` prints it. */
   readonly profile: Profile | undefined;
 
   constructor(profile?: Profile) {
@@ -35,7 +32,7 @@ export class History {
     return this.epochs.map((log) => log.loss);
   }
 
-  /** NaN where the loss has no accuracy. */
+  /** NaN if the loss has no accuracy. */
   get accuracy(): number[] {
     return this.epochs.map((log) => log.accuracy ?? Number.NaN);
   }
@@ -49,7 +46,30 @@ export class History {
     return this.epochs.map((log) => log.validation?.accuracy ?? Number.NaN);
   }
 
-  /** Seconds of training over all epochs. */
+  /** The columns of one of several outputs, by its name; NaN where a figure does not exist. */
+  output(name: string): { loss: number[]; accuracy: number[]; validationLoss: number[]; validationAccuracy: number[] } {
+    const column = (log: (epoch: EpochLog) => Evaluation | undefined, figure: 'loss' | 'accuracy') =>
+      this.epochs.map((epoch) => {
+        const outputs = log(epoch)?.outputs ?? {};
+        return (Object.hasOwn(outputs, name) ? outputs[name][figure] : undefined) ?? Number.NaN;
+      });
+    const validation = ({ validation }: EpochLog) => validation;
+    return {
+      loss: column((epoch) => epoch, 'loss'),
+      accuracy: column((epoch) => epoch, 'accuracy'),
+      validationLoss: column(validation, 'loss'),
+      validationAccuracy: column(validation, 'accuracy'),
+    };
+  }
+
+  /** A user-defined metric per epoch; NaN where it does not exist. */
+  metric(name: string): number[] {
+    return this.epochs.map(({ metrics }) =>
+      metrics !== undefined && Object.hasOwn(metrics, name) ? metrics[name] : Number.NaN,
+    );
+  }
+
+  /** Seconds of training over these epochs, evaluation excluded. */
   get seconds(): number {
     return this.epochs.reduce((sum, log) => sum + log.seconds, 0);
   }

@@ -1,9 +1,12 @@
-import { checkOptions } from '../checks.js';
+import { checkArity, checkOptions } from '../checks.js';
+import type { Evaluation } from '../runtime/tally.js';
 import type { Callbacks, Progress } from './callbacks.js';
 import type { EpochLog } from './history.js';
 
 export interface ProgressBarOptions {
-  /** Where to write; default process.stdout. A bar is drawn only on a terminal; each epoch's line is always written. */
+  /**
+   * Where to write; default process.stdout. The bar is drawn only on a terminal; the line per epoch is always written.
+   */
   stream?: { write(text: string): unknown; readonly isTTY?: boolean };
 }
 
@@ -13,27 +16,50 @@ function rate(samplesPerSecond: number): string {
   return `${Math.round(samplesPerSecond).toLocaleString('en-US')} samples/s`;
 }
 
-function bar({ epoch, epochs, step, steps, samplesPerSecond }: Progress): string {
-  const head = `epoch ${epoch + 1}/${epochs}`;
-  if (steps === undefined) return `${head}  ${step} batches  ${rate(samplesPerSecond)}`;
+/** `epoch 3/10`, counted from 1; without the total if training is unlimited. */
+function head(epoch: number, epochs: number): string {
+  return epochs === Number.POSITIVE_INFINITY ? `epoch ${epoch + 1}` : `epoch ${epoch + 1}/${epochs}`;
+}
+
+/** Hours, minutes and seconds: `1:02:03`, `2:03`. */
+function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const tail = `${String(whole % 60).padStart(2, '0')}`;
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
+}
+
+function bar({ epoch, epochs, step, steps, samplesPerSecond, loss, accuracy, secondsLeft }: Progress): string {
+  const figures: string[] = [];
+  if (loss !== undefined) figures.push(`loss ${loss.toFixed(4)}`);
+  if (accuracy !== undefined) figures.push(`accuracy ${accuracy.toFixed(4)}`);
+  figures.push(rate(samplesPerSecond));
+  if (secondsLeft !== undefined && Number.isFinite(secondsLeft)) figures.push(`${duration(secondsLeft)} left`);
+  if (steps === undefined) return [head(epoch, epochs), `${step} batches`, ...figures].join('  ');
   const filled = Math.round((WIDTH * step) / steps);
   const percent = `${Math.floor((100 * step) / steps)}%`.padStart(4);
-  return `${head} [${'='.repeat(filled)}${' '.repeat(WIDTH - filled)}]${percent}  ${rate(samplesPerSecond)}`;
+  const drawn = `${head(epoch, epochs)} [${'='.repeat(filled)}${' '.repeat(WIDTH - filled)}]${percent}`;
+  return [drawn, ...figures].join('  ');
+}
+
+/** Loss and accuracy, of each output if there are several. */
+function figuresOf(prefix: string, { loss, accuracy, outputs = {} }: Evaluation): string[] {
+  const own = [`${prefix}loss ${loss.toFixed(4)}`];
+  if (accuracy !== undefined) own.push(`${prefix}accuracy ${accuracy.toFixed(4)}`);
+  return [...own, ...Object.entries(outputs).flatMap(([name, figures]) => figuresOf(`${prefix}${name} `, figures))];
 }
 
 function line(log: EpochLog, epochs: number): string {
-  const parts = [`epoch ${log.epoch + 1}/${epochs}`, `loss ${log.loss.toFixed(4)}`];
-  if (log.accuracy !== undefined) parts.push(`accuracy ${log.accuracy.toFixed(4)}`);
-  if (log.validation !== undefined) {
-    parts.push(`validation loss ${log.validation.loss.toFixed(4)}`);
-    if (log.validation.accuracy !== undefined) parts.push(`validation accuracy ${log.validation.accuracy.toFixed(4)}`);
-  }
+  const parts = [head(log.epoch, epochs), ...figuresOf('', log)];
+  if (log.validation !== undefined) parts.push(...figuresOf('validation ', log.validation));
+  for (const [name, value] of Object.entries(log.metrics ?? {})) parts.push(`${name} ${value.toFixed(4)}`);
   parts.push(rate(log.samplesPerSecond));
   return parts.join('  ');
 }
 
-/** Callbacks for `fit` that draw a progress bar and write a line for each epoch. */
+/** Callbacks for `fit` that draw a progress bar and print a line per epoch. */
 export function progressBar(options?: ProgressBarOptions): Callbacks {
+  checkArity('progressBar', arguments, 1);
   const { stream = process.stdout } = checkOptions('progressBar', options, ['stream']);
   let last = 0;
   let drawn = false;

@@ -1,40 +1,43 @@
-import { checkChoice, checkInteger, checkNumber, checkOptions } from '../checks.js';
+import { checkArity, checkChoice, checkInteger, checkNumber, checkOptions } from '../checks.js';
 import type { Callbacks } from './callbacks.js';
-import { type Monitor, monitored, monitors, rises } from './monitor.js';
+import { type MonitorOptions, watch } from './monitor.js';
 
-export interface ReduceOnPlateauOptions {
-  /** What must improve: a loss by falling, an accuracy by rising. Default 'validationLoss'. */
-  monitor?: Monitor;
-  /** What the learning rate is multiplied by; default 0.1. */
+export type ReduceOnPlateauOptions = MonitorOptions & {
+  /** Factor for the learning rate; default 0.1. */
   factor?: number;
-  /** Epochs without improvement that are let pass; the one after them lowers the rate. Default 10. */
+  /** Epochs without improvement to tolerate; the next one lowers the rate. Default 10. */
   patience?: number;
   /** Smallest change that counts as improvement; default 1e-4. */
   threshold?: number;
-  /** Whether the threshold is a share of the best value ('relative', the default) or a difference. */
+  /** Whether the threshold is a fraction of the best value ('relative', the default) or a difference. */
   thresholdMode?: 'relative' | 'absolute';
-  /** Epochs after a reduction in which none is counted as without improvement; default 0. */
+  /** Epochs after a reduction that don't count as epochs without improvement; default 0. */
   cooldown?: number;
   /** The rate is not lowered below this; default 0. */
   minimumRate?: number;
-}
+};
 
-const known = ['monitor', 'factor', 'patience', 'threshold', 'thresholdMode', 'cooldown', 'minimumRate'];
+const known = ['monitor', 'mode', 'factor', 'patience', 'threshold', 'thresholdMode', 'cooldown', 'minimumRate'];
 
 /**
- * Callbacks for `fit` that lower the learning rate when a value has stopped improving, by the rule of PyTorch's ReduceLROnPlateau.
- * The rate is that of the optimizer's own schedule; those of groups are lowered in the same proportion.
+ * Callbacks for `fit` that lower the learning rate when a value stops improving, like PyTorch's ReduceLROnPlateau. The
+ * rate compared with `minimumRate` is that of the optimizer's own schedule; groups are lowered in proportion. NaN is no
+ * improvement.
  */
 export function reduceOnPlateau(options?: ReduceOnPlateauOptions): Callbacks {
+  checkArity('reduceOnPlateau', arguments, 1);
   const given = checkOptions('reduceOnPlateau', options, known);
-  const monitor = checkChoice('reduceOnPlateau: monitor', given.monitor ?? 'validationLoss', monitors);
+  const watched = watch('reduceOnPlateau', given);
   const factor = checkNumber('reduceOnPlateau: factor', given.factor ?? 0.1, { above: 0, below: 1 });
   const patience = checkInteger('reduceOnPlateau: patience', given.patience ?? 10, { min: 0 });
   const threshold = checkNumber('reduceOnPlateau: threshold', given.threshold ?? 1e-4, { min: 0 });
-  const mode = checkChoice('reduceOnPlateau: thresholdMode', given.thresholdMode ?? 'relative', ['relative', 'absolute']);
+  const mode = checkChoice('reduceOnPlateau: thresholdMode', given.thresholdMode ?? 'relative', [
+    'relative',
+    'absolute',
+  ]);
   const cooldown = checkInteger('reduceOnPlateau: cooldown', given.cooldown ?? 0, { min: 0 });
   const minimumRate = checkNumber('reduceOnPlateau: minimumRate', given.minimumRate ?? 0, { min: 0 });
-  const direction = rises(monitor) ? 1 : -1;
+  const { direction } = watched;
   let best = Number.NaN;
   let badEpochs = 0;
   let cooling = 0;
@@ -48,7 +51,7 @@ export function reduceOnPlateau(options?: ReduceOnPlateauOptions): Callbacks {
       [best, badEpochs, cooling] = [Number.NaN, 0, 0];
     },
     onEpochEnd(log, training) {
-      const value = monitored('reduceOnPlateau', log, monitor);
+      const value = watched.value(log);
       if (improves(value)) [best, badEpochs] = [value, 0];
       else badEpochs++;
       if (cooling > 0) {

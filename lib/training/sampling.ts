@@ -2,18 +2,20 @@ import { type Sampling, samplings } from '../backend/backend.js';
 import { checkBoolean, checkChoice, checkInteger } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { Stream } from '../random.js';
-import type { Engine, Source } from './engine.js';
+import { type Batches, rowsOf } from '../runtime/batches.js';
+import type { Engine, Source } from '../runtime/engine.js';
 
-/** How `fit` takes the rows of an epoch. */
+/** How `fit` selects the rows of an epoch. */
 export interface SamplingOptions {
   /**
-   * 'shuffle' (default): all rows in a new order each epoch. 'inOrder': all rows as they lie. 'withReplacement': each row of a batch
-   * is drawn from all rows; batches are whole and may be larger than the data. Draws follow from the network's seed and the epoch.
+   * 'shuffle' (default): all rows, in a new order each epoch. 'inOrder': all rows in dataset order. 'withReplacement':
+   * each row of a batch is drawn from all rows; all batches are full and may be larger than the dataset. Draws depend
+   * on the network's seed and the epoch.
    */
   sampling?: Sampling;
-  /** The short form: true for sampling 'shuffle', false for 'inOrder'. */
+  /** Short form: true for sampling 'shuffle', false for 'inOrder'. */
   shuffle?: boolean;
-  /** Batches of an epoch when rows are drawn with replacement; default: as many as the rows fill. */
+  /** Batches per epoch with sampling 'withReplacement'; default: as many as the rows fill. */
   stepsPerEpoch?: number;
 }
 
@@ -23,7 +25,9 @@ export interface RowChoice {
   readonly stepsPerEpoch: number | undefined;
 }
 
-/** Checks the sampling options of a `fit`; a stream has an order of its own and takes neither `sampling` nor `stepsPerEpoch`. */
+/**
+ * Checks the sampling options of a `fit`. A stream has its own order and allows neither `sampling` nor `stepsPerEpoch`.
+ */
 export function resolveSampling({ sampling, shuffle, stepsPerEpoch }: SamplingOptions, stream: boolean): RowChoice {
   const refuse = (option: string, why: string) => new BlasnetError('INVALID_ARGUMENT', `fit: ${option}: ${why}`);
   if (shuffle !== undefined) checkBoolean('fit: shuffle', shuffle);
@@ -39,7 +43,7 @@ export function resolveSampling({ sampling, shuffle, stepsPerEpoch }: SamplingOp
   return { sampling: sampling ?? (shuffle === false ? 'inOrder' : 'shuffle'), stepsPerEpoch };
 }
 
-/** Rows that an epoch takes. */
+/** Number of rows in an epoch. */
 export function drawnRows({ sampling, stepsPerEpoch }: RowChoice, rows: number, batchSize: number): number {
   if (sampling !== 'withReplacement') return rows;
   const drawn = (stepsPerEpoch ?? Math.ceil(rows / batchSize)) * batchSize;
@@ -48,22 +52,24 @@ export function drawnRows({ sampling, stepsPerEpoch }: RowChoice, rows: number, 
   return drawn;
 }
 
-/** Rows of the batch of step `step` of a training job, in their order. */
+/** Rows of the batch of step `step`, in order, for a training run whose first epoch has the number `firstEpoch`. */
 export function batchRows(
   engine: Engine,
   source: Source,
-  job: { readonly batchSize: number; readonly sampling: Sampling; readonly drawn: number; readonly epoch: number },
+  sampling: Sampling,
+  batches: Batches,
+  firstEpoch: number,
   step: number,
 ): Int32Array {
-  const { batchSize, sampling, drawn } = job;
-  const steps = Math.ceil(drawn / batchSize);
-  const epoch = job.epoch + Math.floor(step / steps);
-  const order = Int32Array.from({ length: drawn }, (_, i) => i);
+  const epoch = (firstEpoch + Math.floor(step / batches.count)) % 2 ** 32;
   const { seed } = engine.model;
-  if (sampling === 'shuffle') engine.backend.callKernel('permutation', [order, drawn, seed, Stream.shuffle, epoch]);
+  const length = sampling === 'shuffle' ? source.rows : batches.rows;
+  const order = Int32Array.from({ length }, (_, i) => i);
+  if (sampling === 'shuffle') engine.backend.callKernel('permutation', [order, length, seed, Stream.shuffle, epoch]);
   else if (sampling === 'withReplacement') {
-    engine.backend.callKernel('drawWithReplacement', [order, drawn, source.rows, seed, Stream.shuffle, epoch]);
+    engine.backend.callKernel('drawWithReplacement', [order, length, source.rows, seed, Stream.shuffle, epoch]);
   }
-  const begin = (step % steps) * batchSize;
-  return order.subarray(begin, begin + batchSize);
+  const index = step % batches.count;
+  const begin = index * batches.size;
+  return order.subarray(begin, begin + rowsOf(batches, index));
 }

@@ -1,5 +1,7 @@
-// The addon's door: one function that gives an environment its kernels, plans and facts.
+// The addon's entry point: one function that gives an environment its kernels, plans and information.
 #include <napi.h>
+
+#include <cmath>
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -15,11 +17,12 @@ namespace blasnet {
 
 namespace {
 
+constexpr double mostBytes = 9007199254740992;  // 2^53
 constexpr const char* setNames[] = {"baseline", "avx2", "avx512", "neon"};
 
 Napi::Array strings(Napi::Env env, const std::vector<const char*>& list) {
   Napi::Array array = Napi::Array::New(env, list.size());
-  for (uint32_t i = 0; i < list.size(); i++) array.Set(i, list[i]);
+  for (uint32_t i = 0; i < list.size(); i++) setOwn(array, i, Napi::String::New(env, list[i]));
   return array;
 }
 
@@ -52,32 +55,58 @@ Napi::Value getInfo(const Napi::CallbackInfo& info) {
   }
   const bool widest = std::string(used) == bestKernelSet().name;
   Napi::Object simd = Napi::Object::New(env);
-  simd.Set("set", used);
-  simd.Set("available", strings(env, available));
-  simd.Set("reason", widest ? "the widest set that this CPU runs" : "asked for by BLASNET_SIMD");
+  setOwn(simd, "set", Napi::String::New(env, used));
+  setOwn(simd, "available", strings(env, available));
+  setOwn(simd, "reason",
+         Napi::String::New(env, widest ? "the widest set that this CPU runs" : "asked for by BLASNET_SIMD"));
 
   const BlasInfo facts = blasInfo();
   Napi::Object blas = Napi::Object::New(env);
-  blas.Set("name", facts.name);
-  blas.Set("core", facts.core);
-  blas.Set("config", facts.config);
-  blas.Set("threads", facts.threads);
+  setOwn(blas, "name", Napi::String::New(env, facts.name));
+  setOwn(blas, "core", Napi::String::New(env, facts.core));
+  setOwn(blas, "config", Napi::String::New(env, facts.config));
+  setOwn(blas, "threads", Napi::Number::New(env, facts.threads));
 
   Napi::Object result = Napi::Object::New(env);
-  result.Set("cpuFeatures", strings(env, cpuFeatures()));
-  result.Set("simd", simd);
-  result.Set("blas", blas);
+  setOwn(result, "cpuFeatures", strings(env, cpuFeatures()));
+  setOwn(result, "simd", simd);
+  setOwn(result, "blas", blas);
   return result;
+}
+
+// V8 does not count shared memory when it decides whether to collect garbage. Without this, memory would only grow in a
+// loop that creates and drops networks.
+void adjust(napi_env env, int64_t bytes) {
+  int64_t ignored;
+  napi_adjust_external_memory(env, bytes, &ignored);
 }
 
 void forget(napi_env env, void* data, void*) {
   const std::unique_ptr<int64_t> bytes(static_cast<int64_t*>(data));
-  int64_t ignored;
-  napi_adjust_external_memory(env, -*bytes, &ignored);
+  adjust(env, -*bytes);
 }
 
-// Asks for large pages where the system gives them on request: weights of many megabytes need thousands of small ones, more
-// than the processor keeps translations for.
+// (buffer: SharedArrayBuffer, bytes: number): counts the bytes as external memory during the buffer's lifetime.
+Napi::Value count(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject()) reject(env, "buffer: expected a SharedArrayBuffer");
+  const double size = readNumber(env, info[1], "bytes");
+  if (!(size >= 0 && size <= mostBytes)) reject(env, "bytes: out of range");
+  auto bytes = std::make_unique<int64_t>(static_cast<int64_t>(size));
+  if (napi_add_finalizer(env, info[0], bytes.get(), forget, nullptr, nullptr) == napi_ok) adjust(env, *bytes.release());
+  return env.Undefined();
+}
+
+// (bytes: number): adds them to V8's external memory; may be negative.
+Napi::Value countMore(const Napi::CallbackInfo& info) {
+  const double bytes = readNumber(info.Env(), info[0], "bytes");
+  if (!(std::abs(bytes) <= mostBytes)) reject(info.Env(), "bytes: out of range");
+  adjust(info.Env(), static_cast<int64_t>(bytes));
+  return info.Env().Undefined();
+}
+
+// Requests large pages if the system provides them on request: weights of many megabytes need thousands of small pages,
+// more than the TLB holds.
 void adviseLargePages(void* data, size_t bytes) {
 #ifdef __linux__
   constexpr uintptr_t page = 4096;
@@ -87,20 +116,14 @@ void adviseLargePages(void* data, size_t bytes) {
 #endif
 }
 
-// (buffer: SharedArrayBuffer, view: Uint8Array over all of it). V8 does not count shared memory when it decides whether to
-// collect, so a loop that makes and drops networks would only ever grow.
+// (view: Uint8Array over all of a block): returns how many bytes to skip to the best aligned start.
 Napi::Value adopt(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (!info[0].IsObject()) reject(env, "buffer: expected a SharedArrayBuffer");
-  const View view = readView(env, info[1], "view", napi_uint8_array);
+  const View view = readView(env, info[0], "view", napi_uint8_array);
   adviseLargePages(view.data, view.length);
-  auto bytes = std::make_unique<int64_t>(static_cast<int64_t>(view.length));
-  if (napi_add_finalizer(env, info[0], bytes.get(), forget, nullptr, nullptr) == napi_ok) {
-    int64_t ignored;
-    napi_adjust_external_memory(env, *bytes.release(), &ignored);
-  }
   const uintptr_t boundary = view.length >= (size_t{4} << 20) ? uintptr_t{2} << 20 : 64;
-  return Napi::Number::New(env, static_cast<double>((boundary - reinterpret_cast<uintptr_t>(view.data) % boundary) % boundary));
+  return Napi::Number::New(
+      env, static_cast<double>((boundary - reinterpret_cast<uintptr_t>(view.data) % boundary) % boundary));
 }
 
 Napi::Value stop(const Napi::CallbackInfo& info) {
@@ -108,17 +131,14 @@ Napi::Value stop(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (simd: string, kernelNames: string[]): the names must be those that the addon was built with, in the same order.
+// (simd: string, hash: string): the hash of the kernel table must match the one that the addon was built with.
 Napi::Value initialize(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (info.Length() != 2 || !info[0].IsString() || !info[1].IsArray()) reject(env, "initialize: expected simd and kernelNames");
-  const Napi::Array names = info[1].As<Napi::Array>();
-  bool same = names.Length() == static_cast<uint32_t>(kernelCount);
-  for (uint32_t i = 0; same && i < names.Length(); i++) {
-    const Napi::Value name = names.Get(i);
-    same = name.IsString() && name.As<Napi::String>().Utf8Value() == signatures[i].name;
+  if (info.Length() != 2 || !info[0].IsString() || !info[1].IsString())
+    reject(env, "initialize: expected simd and hash");
+  if (info[1].As<Napi::String>().Utf8Value() != tableHash) {
+    reject(env, "it was built for another version of blasnet; build it again");
   }
-  if (!same) reject(env, "it was built for another version of blasnet; build it again");
 
   Environment& environment = Environment::of(env);
   const std::string simd = info[0].As<Napi::String>();
@@ -127,12 +147,14 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
   environment.kernels = set;
 
   Napi::Object addon = Napi::Object::New(env);
-  addon.Set("Plan", environment.planConstructor.Value());
-  addon.Set("callKernel", Napi::Function::New<callKernel>(env, "callKernel"));
-  addon.Set("repeatKernels", Napi::Function::New<repeatKernels>(env, "repeatKernels"));
-  addon.Set("adopt", Napi::Function::New<adopt>(env, "adopt"));
-  addon.Set("info", Napi::Function::New<getInfo>(env, "info"));
-  addon.Set("stop", Napi::Function::New<stop>(env, "stop"));
+  setOwn(addon, "Plan", environment.planConstructor.Value());
+  setOwn(addon, "callKernel", Napi::Function::New<callKernel>(env, "callKernel"));
+  setOwn(addon, "repeatKernels", Napi::Function::New<repeatKernels>(env, "repeatKernels"));
+  setOwn(addon, "count", Napi::Function::New<count>(env, "count"));
+  setOwn(addon, "countMore", Napi::Function::New<countMore>(env, "countMore"));
+  setOwn(addon, "adopt", Napi::Function::New<adopt>(env, "adopt"));
+  setOwn(addon, "info", Napi::Function::New<getInfo>(env, "info"));
+  setOwn(addon, "stop", Napi::Function::New<stop>(env, "stop"));
   return addon;
 }
 
@@ -141,7 +163,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto environment = std::make_unique<Environment>(env);
   environment->planConstructor = Napi::Persistent(PlanObject::define(env));
   env.SetInstanceData(environment.release());
-  exports.Set("initialize", Napi::Function::New<initialize>(env, "initialize"));
+  setOwn(exports, "initialize", Napi::Function::New<initialize>(env, "initialize"));
   return exports;
 }
 

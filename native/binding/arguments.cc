@@ -3,9 +3,17 @@
 namespace blasnet {
 
 void reject(Napi::Env env, const std::string& message) {
-  Napi::Error error = Napi::Error::New(env, message);
-  error.Set("code", Napi::String::New(env, "INTERNAL"));
+  const Napi::Error error = Napi::Error::New(env, message);
+  setOwn(error.Value(), "code", Napi::String::New(env, "INTERNAL"));
   throw error;
+}
+
+void setOwn(Napi::Object object, const char* name, Napi::Value value) {
+  object.DefineProperty(Napi::PropertyDescriptor::Value(name, value, napi_default_jsproperty));
+}
+
+void setOwn(Napi::Array array, uint32_t index, Napi::Value value) {
+  setOwn(array, std::to_string(index).c_str(), value);
 }
 
 View readView(Napi::Env env, napi_value value, const char* name) {
@@ -52,6 +60,16 @@ size_t elementBytes(napi_typedarray_type type) {
   }
 }
 
+Element elementOf(Napi::Env env, const View& view, const char* name) {
+  switch (view.type) {
+    case napi_float32_array: return Element::f32;
+    case napi_float64_array: return Element::f64;
+    case napi_int32_array: return Element::i32;
+    case napi_uint8_array: return Element::u8;
+    default: reject(env, std::string(name) + ": wrong type of array");
+  }
+}
+
 Operand readOperand(Napi::Env env, napi_value value) {
   Operand operand;
   napi_valuetype type = napi_undefined;
@@ -64,13 +82,7 @@ Operand readOperand(Napi::Env env, napi_value value) {
   }
   const View view = readView(env, value, "argument");
   operand.kind = Operand::Kind::buffer;
-  switch (view.type) {
-    case napi_float32_array: operand.element = Element::f32; break;
-    case napi_float64_array: operand.element = Element::f64; break;
-    case napi_int32_array: operand.element = Element::i32; break;
-    case napi_uint8_array: operand.element = Element::u8; break;
-    default: reject(env, "argument: wrong type of array");
-  }
+  operand.element = elementOf(env, view, "argument");
   operand.data = view.data;
   operand.length = view.length;
   return operand;

@@ -16,7 +16,7 @@ AsyncRun::AsyncRun(Napi::Env env, PlanObject& plan, const RunRequest& request, i
 
 AsyncRun::~AsyncRun() {
   join();
-  // The thread gives it back, where there was one.
+  // Otherwise the thread releases it.
   if (environment_ == nullptr) done_.Release();
 }
 
@@ -30,16 +30,16 @@ void AsyncRun::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-// On the run's own thread: nothing may be thrown out of here, and no JavaScript value be touched.
+// Runs on the run's own thread: must not throw, and must not touch JavaScript values.
 void AsyncRun::work(Environment& environment) {
   try {
-    result_ = run_.execute(environment.pool, &stop_, control_);
+    result_ = run_.execute(environment.pool, &abandon_, control_);
   } catch (const std::bad_alloc&) {
     error_ = "no memory";
   } catch (...) {
     error_ = "no thread";
   }
-  // When the environment is closing, the call is refused and nobody is left to hear of the end.
+  // If the environment is closing, the call is refused, and nobody needs to be notified.
   done_.NonBlockingCall(this);
   done_.Release();
 }

@@ -1,4 +1,4 @@
-// A run that goes on beside JavaScript.
+// A run on a separate thread, in parallel to JavaScript.
 #pragma once
 
 #include <napi.h>
@@ -16,18 +16,20 @@ class PlanObject;
 class AsyncRun {
  public:
   // `keep` holds every JavaScript value whose memory the run uses.
-  AsyncRun(Napi::Env env, PlanObject& plan, const RunRequest& request, int32_t* control, Napi::Object keep, Napi::Function done);
+  AsyncRun(Napi::Env env, PlanObject& plan, const RunRequest& request, int32_t* control, Napi::Object keep,
+           Napi::Function done);
   ~AsyncRun();
 
   void start(Environment& environment);
-  void stop() { stop_.store(true, std::memory_order_relaxed); }
+  // Ends the run in the middle of a step, when the environment ends.
+  void abandon() { abandon_.store(true, std::memory_order_relaxed); }
   void join();
 
  private:
   void work(Environment& environment);
   static void finish(Napi::Env env, Napi::Function done, void*, AsyncRun* run);
-  // Queues the run itself: a Napi::ThreadSafeFunction would allocate for each call, which may fail, what nobody frees when the
-  // environment ends before the call is made.
+  // Queues the run itself: a Napi::ThreadSafeFunction would allocate for each call. The allocation may fail, and it
+  // leaks if the environment ends before the call.
   using Done = Napi::TypedThreadSafeFunction<void, AsyncRun, finish>;
 
   PlanObject& plan_;
@@ -38,7 +40,7 @@ class AsyncRun {
   Napi::ObjectReference keep_;
   Done done_;
   Thread thread_;
-  std::atomic<bool> stop_{false};
+  std::atomic<bool> abandon_{false};
   RunResult result_;
   const char* error_ = nullptr;  // null: the run ended as result_ says
 };

@@ -2,14 +2,17 @@
 
 namespace blasnet {
 
-Environment::Environment(Napi::Env env) : kernels(&bestKernelSet()), env_(env) { napi_add_env_cleanup_hook(env, cleanup, this); }
+Environment::Environment(Napi::Env env) : kernels(&bestKernelSet()), env_(env) {
+  napi_add_env_cleanup_hook(env, cleanup, this);
+}
 
 Environment::~Environment() {
   if (hooked_) napi_remove_env_cleanup_hook(env_, cleanup, this);
   stop();
 }
 
-// Runs before the environment takes down what the runs use. A hook that has run is gone, and may not be removed again.
+// Runs before the environment destroys what the runs use. A hook that has run no longer exists and must not be removed
+// again.
 void Environment::cleanup(void* environment) {
   static_cast<Environment*>(environment)->hooked_ = false;
   static_cast<Environment*>(environment)->stop();
@@ -30,7 +33,7 @@ void Environment::finish(AsyncRun* run) {
 }
 
 void Environment::stop() {
-  for (const std::unique_ptr<AsyncRun>& run : runs_) run->stop();
+  for (const std::unique_ptr<AsyncRun>& run : runs_) run->abandon();
   for (const std::unique_ptr<AsyncRun>& run : runs_) run->join();
 }
 

@@ -20,11 +20,11 @@ class Environment {
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  // Starts a run on a thread of its own.
+  // Starts a run on a new thread.
   void start(std::unique_ptr<AsyncRun> run);
-  // Forgets a run that has ended, after waiting for its thread.
+  // Waits for the thread of a run that has ended, then deletes the run.
   void finish(AsyncRun* run);
-  // Stops all runs and waits for their threads.
+  // Ends all runs immediately, in the middle of a step, and waits for their threads.
   void stop();
 
   Pool pool;

@@ -12,15 +12,16 @@ constexpr size_t controlWords = 2;
 }  // namespace
 
 Napi::Function PlanObject::define(Napi::Env env) {
-  return DefineClass(env, "Plan", {InstanceMethod<&PlanObject::runSync>("runSync"), InstanceMethod<&PlanObject::run>("run")});
+  return DefineClass(env, "Plan",
+                     {InstanceMethod<&PlanObject::runSync>("runSync"), InstanceMethod<&PlanObject::run>("run")});
 }
 
 Napi::Object PlanObject::toObject(Napi::Env env, const RunResult& result) {
   static constexpr const char* names[] = {"done", "cancelled", "nonFinite"};  // as `statuses` in lib/backend/backend.ts
   Napi::Object object = Napi::Object::New(env);
-  object.Set("status", names[static_cast<int>(result.status)]);
-  object.Set("steps", static_cast<double>(result.steps));
-  object.Set("seconds", result.seconds);
+  setOwn(object, "status", Napi::String::New(env, names[static_cast<int>(result.status)]));
+  setOwn(object, "steps", Napi::Number::New(env, static_cast<double>(result.steps)));
+  setOwn(object, "seconds", Napi::Number::New(env, result.seconds));
   return object;
 }
 
@@ -37,40 +38,47 @@ PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanOb
     const View view = readView(env, value, "segment");
     if (!view.shared) reject(env, "Plan: segments must lie in shared memory");
     segments[i] = {view.data, view.length * elementBytes(view.type)};
-    kept.Set(i, value);
+    setOwn(kept, i, value);
   }
   // After the segments: a getter among them could detach the words.
   const View words = readView(env, info[0], "words", napi_float64_array);
   std::string error;
   if (!plan_.decode(static_cast<const double*>(words.data), words.length, segments, error)) reject(env, error);
-  // A property and not a reference: the memory goes with the object, not first when its finalizer has run.
+  // A property, not a reference: the memory is then freed together with the object, not only after its finalizer has
+  // run. Frozen, so that nobody can remove anything.
+  kept.Freeze();
   info.This().As<Napi::Object>().DefineProperty(Napi::PropertyDescriptor::Value("segments", kept, napi_default));
 }
 
-// (feeds, numbers, scalars, report, …); puts the feeds of an asynchronous run into `keep`, which is null for others.
+// (feeds, numbers, scalars, report, …); adds the feeds of an asynchronous run to `keep`, which is null for synchronous
+// ones.
 RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, Napi::Array* keep) {
   const Napi::Env env = info.Env();
   const bool asynchronous = keep != nullptr;
   if (info.Length() < 4 || !info[0].IsArray()) reject(env, "run: expected feeds, numbers, scalars and report");
   const auto checkShared = [&](const View& view, const char* name) {
-    if (asynchronous && !view.shared) reject(env, std::string("run: ") + name + ": an asynchronous run needs shared memory");
+    if (asynchronous && !view.shared)
+      reject(env, std::string("run: ") + name + ": an asynchronous run needs shared memory");
   };
   const Napi::Array feeds = info[0].As<Napi::Array>();
+  const uint32_t feedCount = static_cast<uint32_t>(plan_.feeds().size());
   if (feeds.Length() != feedCount) reject(env, "run: wrong number of feeds");
   // All feeds before any address is taken: a getter among them could detach the buffer of another.
-  Napi::Value values[feedCount];
+  std::vector<Napi::Value> values;
   for (uint32_t i = 0; i < feedCount; i++) {
-    values[i] = feeds.Get(i);
-    if (asynchronous) keep->Set(i, values[i]);
+    values.push_back(feeds.Get(i));
+    if (asynchronous) setOwn(*keep, i, values[i]);
   }
   if (busy_) reject(env, "run: this program is running already");
   RunRequest request;
+  request.feeds.resize(feedCount);
   for (uint32_t i = 0; i < feedCount; i++) {
     const Napi::Value& value = values[i];
     if (value.IsNull() || value.IsUndefined()) continue;
     const View view = readView(env, value, "feed");
     checkShared(view, "feed");
-    request.feeds[i] = {view.data, view.length * elementBytes(view.type)};
+    request.feeds[i].block = {view.data, view.length * elementBytes(view.type)};
+    request.feeds[i].element = elementOf(env, view, "feed");
   }
   const View numbers = readView(env, info[1], "numbers", napi_float64_array);
   std::string error;
@@ -102,7 +110,7 @@ Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::of(env);
   Run run(plan_, request, *environment.kernels);
   const RunResult result = run.execute(environment.pool, nullptr, nullptr);
-  // An object would take as long as a small network's layer.
+  // Creating an object would take as long as a layer of a small network.
   double* numbers = static_cast<double*>(readView(env, info[1], "numbers", napi_float64_array).data);
   numbers[0] = static_cast<double>(result.steps);
   numbers[1] = result.seconds;
@@ -112,16 +120,19 @@ Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
 // (feeds, numbers, scalars, report, control: Int32Array, done: (error, result) => void, profile?)
 Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  // Whatever the run touches stays alive with it: this plan too.
+  // Keeps alive everything that the run uses, including this plan.
   Napi::Array keep = Napi::Array::New(env);
   const RunRequest request = readRequest(info, &keep);
   if (info.Length() < 6 || !info[5].IsFunction()) reject(env, "run: expected a control array and a callback");
   const View control = readView(env, info[4], "control", napi_int32_array);
-  if (!control.shared || control.length < controlWords) reject(env, "run: control: expected shared memory of two words");
-  keep.Set(feedCount, info.This());
-  for (uint32_t i = 1; i < 7; i++) keep.Set(feedCount + i, info[i]);
+  if (!control.shared || control.length < controlWords)
+    reject(env, "run: control: expected shared memory of two words");
+  const uint32_t kept = static_cast<uint32_t>(plan_.feeds().size());
+  setOwn(keep, kept, info.This());
+  for (uint32_t i = 1; i < 7; i++) setOwn(keep, kept + i, info[i]);
   const Napi::Function done = info[5].As<Napi::Function>();
-  Environment::of(env).start(std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep, done));
+  Environment::of(env).start(
+      std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep, done));
   return env.Undefined();
 }
 

@@ -1,4 +1,4 @@
-// The JavaScript class Plan: a checked program with the memory it works on.
+// The JavaScript class Plan: a checked program with the memory that it uses.
 #pragma once
 
 #include <napi.h>

@@ -1,5 +1,6 @@
-// Fetches rows of the next batch into the cache while a batch is worked on: shuffled, they lie anywhere in the dataset, where the
-// hardware does not look ahead. A few rows at a time, since a core that asks for too many at once waits for them.
+// Prefetches rows of the next batch into the cache during the current one: shuffled rows are scattered over the
+// dataset, where the hardware prefetcher does not help. Fetches a few rows at a time, because a core with too many
+// outstanding requests stalls.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +9,12 @@ namespace blasnet {
 
 class Ahead {
  public:
-  // Nothing to fetch.
+  // Fetches nothing.
   Ahead() = default;
-  // Of a dataset of `rows` rows of `rowBytes` bytes each, the bytes [from, to) of the `count` rows that `order` names, in about
-  // `calls` calls.
-  Ahead(const void* source, int64_t rows, int64_t rowBytes, int64_t from, int64_t to, const int32_t* order, int64_t count,
-        int64_t calls)
+  // Fetches the bytes [from, to) of the `count` rows listed in `order`, in about `calls` calls. The dataset has `rows`
+  // rows of `rowBytes` bytes each.
+  Ahead(const void* source, int64_t rows, int64_t rowBytes, int64_t from, int64_t to, const int32_t* order,
+        int64_t count, int64_t calls)
       : source_(static_cast<const char*>(source)),
         rows_(rows),
         rowBytes_(rowBytes),

@@ -6,13 +6,13 @@ namespace blasnet {
 
 namespace {
 
-// The largest value of each kind of number, all but reals being whole.
-double limit(ParameterKind kind) {
-  switch (kind) {
+// The largest value of each kind of number; all kinds but reals are integers.
+double limit(const Parameter& parameter) {
+  switch (parameter.kind) {
     case ParameterKind::size: return INT32_MAX;
     case ParameterKind::word: return UINT32_MAX;
     case ParameterKind::flag: return 1;
-    default: return 7;
+    default: return parameter.codes - 1;
   }
 }
 
@@ -26,14 +26,15 @@ bool readNumber(const Parameter& parameter, double number, Argument& argument) {
     argument.real = number;
     return true;
   }
-  if (!(number >= 0 && number <= limit(parameter.kind)) || number != std::floor(number)) return false;
+  if (!(number >= 0 && number <= limit(parameter)) || number != std::floor(number)) return false;
   argument.integer = static_cast<int64_t>(number);
   return true;
 }
 
 }  // namespace
 
-bool KernelCall::prepare(const KernelSet& kernels, double kernel, const Operand* operands, size_t count, std::string& error) {
+bool KernelCall::prepare(const KernelSet& kernels, double kernel, const Operand* operands, size_t count,
+                         std::string& error) {
   if (!(kernel >= 0 && kernel < kernelCount) || kernel != std::floor(kernel)) {
     error = "unknown kernel";
     return false;
@@ -70,8 +71,29 @@ bool KernelCall::prepare(const KernelSet& kernels, double kernel, const Operand*
     if (overflows && !empty) return fail(error, parameter, "its length overflows");
     if (operands[i].length < static_cast<uint64_t>(needed)) return fail(error, parameter, "too short");
   }
-  function_ = kernels.functions[static_cast<int>(kernel)];
-  units_ = signature.axis < 0 ? 0 : arguments_[signature.axis].integer;
+  kernel_ = static_cast<int>(kernel);
+  function_ = kernels.functions[kernel_];
+  end_ = signature.axes[0] < 0 ? 0 : arguments_[signature.axes[0]].integer;
+  return true;
+}
+
+bool KernelCall::confine(double axis, double begin, double end, std::string& error) {
+  const Signature& signature = signatures[kernel_];
+  const auto whole = [](double value, double limit) {
+    return value >= 0 && value <= limit && value == std::floor(value);
+  };
+  if (!whole(axis, maxAxes - 1) || signature.axes[static_cast<int>(axis)] < 0) {
+    error = "the kernel has no such axis";
+    return false;
+  }
+  const int64_t units = arguments_[signature.axes[static_cast<int>(axis)]].integer;
+  if (!whole(end, static_cast<double>(units)) || !whole(begin, end)) {
+    error = "the share leaves its axis";
+    return false;
+  }
+  axis_ = static_cast<int>(axis);
+  begin_ = static_cast<int64_t>(begin);
+  end_ = static_cast<int64_t>(end);
   return true;
 }
 

@@ -1,4 +1,4 @@
-// A call of a single kernel on whatever its caller hands over, checked against the kernel's signature.
+// A call of a single kernel on arbitrary operands, checked against the kernel's signature.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace blasnet {
 
-// A value as it comes from outside: a number, a buffer, or nothing.
+// An unchecked value from the caller: a number, a buffer, or nothing.
 struct Operand {
   enum class Kind : uint8_t { nothing, number, buffer };
 
@@ -22,17 +22,22 @@ struct Operand {
 
 class KernelCall {
  public:
-  // Checks a call of the kernel of that number; on failure returns false with the reason in `error`.
-  // After success the kernel stays inside its buffers; storage that overlaps makes its results wrong, not its accesses.
+  // Checks a call of the kernel with that number; on failure returns false with the reason in `error`. After success
+  // the kernel stays inside its buffers. Overlapping storage makes the results wrong, but not the accesses.
   bool prepare(const KernelSet& kernels, double kernel, const Operand* operands, size_t count, std::string& error);
 
-  // Good as long as the buffers are.
-  void run() const { function_(arguments_, 0, units_); }
+  // Limits the call to the units [begin, end) of one of the kernel's axes, given by its index.
+  bool confine(double axis, double begin, double end, std::string& error);
+
+  // Valid as long as the buffers are.
+  void run() const { function_(arguments_, axis_, begin_, end_); }
 
  private:
   KernelFunction function_ = nullptr;
   Argument arguments_[maxParameters] = {};
-  int64_t units_ = 0;
+  int kernel_ = 0;
+  int axis_ = 0;
+  int64_t begin_ = 0, end_ = 0;
 };
 
 }  // namespace blasnet

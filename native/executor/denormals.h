@@ -1,4 +1,4 @@
-// Denormal numbers as zeros, on one thread and for a while.
+// Treats denormal numbers as zeros, on one thread and within a scope.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,9 @@
 
 namespace blasnet {
 
-// While it lives, this thread takes numbers below 1.18e-38 for zero, as operands and as results. They are of no use to training,
-// but decaying moments of units without gradients end there, where processors are many times slower.
+// During its lifetime, this thread treats numbers below 1.18e-38 as zero, as operands and as results. They don't matter
+// for training, but decaying moments of units without gradients end there, and processors are many times slower on
+// them.
 class ZeroDenormals {
  public:
   ZeroDenormals() noexcept : before_(control()) { setControl(before_ | bits); }

@@ -6,73 +6,97 @@ namespace {
 
 // Weight of the newest measurement.
 constexpr double weight = 0.3;
-// One thread must be this much better to be preferred.
+// Fewer threads are preferred only if better by this factor.
 constexpr double margin = 0.95;
-// So much slower than its best, working together is suspected to be disturbed.
+// If slower than the best by this factor, running on all threads may be disturbed.
 constexpr double suspicious = 1.4;
-// Regions together that tell nothing, after the start and after a return.
+// Regions on all threads to ignore, after the start and after a change.
 constexpr uint32_t settling = 5;
-// Regions on one thread before a trial together: twice as many after each that failed. And the length of a trial.
+// Regions on fewer threads before a trial of more threads, doubled after each failed trial. And the length of a trial.
 constexpr uint32_t shortestInterval = 40;
 constexpr uint32_t longestInterval = 320;
 constexpr uint32_t trialLength = 16;
-// Regions together without a slow one, after which a slow one is taken for an interruption, and does not count.
+// After this many regions without a slow one, a slow one counts as an interruption and is ignored.
 constexpr uint32_t patience = 20;
-// Regions together, while they are suspected to be disturbed, between two looks at one thread.
+// While a disturbance is suspected: regions between two measurements of fewer threads.
 constexpr uint32_t lookInterval = 8;
 
 double blend(double old, double now) { return old == 0 ? now : old + weight * (now - old); }
+
+int threadsAt(int level, int shares) { return (shares + (1 << level) - 1) >> level; }
+
+int levelOf(int threads, int shares) {
+  int level = 0;
+  while (threadsAt(level, shares) > threads) level++;
+  return level;
+}
 
 }  // namespace
 
 int Governor::choose(int shares) {
   if (shares == 1) return 1;
-  if (steppedBack_) {
-    if (trialLeft_ == 0 && ++since_ >= trialInterval_) {
-      since_ = 0;
-      trialLeft_ = trialLength;
-      trialBest_ = 0;
-    }
-    return trialLeft_ > 0 ? shares : 1;
+  if (trialLeft_ == 0 && level_ > 0 && ++sinceTrial_ >= trialInterval_) {
+    sinceTrial_ = 0;
+    trialLeft_ = trialLength;
+    trialBest_ = 0;
+    trial_ = (trial_ > 0 && trial_ < level_ ? trial_ : level_) - 1;
   }
-  if (regions_ <= settling) return shares;
-  const bool disturbed = together_ > suspicious * best_;
-  if (alone_ != 0 && !(disturbed && ++since_ >= lookInterval)) return shares;
-  since_ = 0;
-  return 1;
+  if (trialLeft_ > 0) return threadsAt(trial_, shares);
+  const int last = levelOf(1, shares);
+  if (level_ == last || regions_ <= settling) return threadsAt(level_, shares);
+  const Level& mine = levels_[static_cast<size_t>(level_)];
+  const bool disturbed = mine.mean > suspicious * mine.best;
+  const bool unknown = levels_[static_cast<size_t>(last)].mean == 0;
+  if (!unknown && !(disturbed && ++sinceLook_ >= lookInterval)) return threadsAt(level_, shares);
+  sinceLook_ = 0;
+  look_ = look_ > level_ && look_ < last ? look_ + 1 : level_ + 1;
+  return threadsAt(look_, shares);
 }
 
 void Governor::record(int threads, int shares, double secondsPerStep) {
   if (shares == 1) return;
-  if (threads == 1) {
-    alone_ = blend(alone_, secondsPerStep);
-  } else if (steppedBack_) {
-    if (trialBest_ == 0 || secondsPerStep < trialBest_) trialBest_ = secondsPerStep;
-    const bool better = trialBest_ < margin * alone_;
-    if (--trialLeft_ > 0 && !better) return;
-    trialLeft_ = 0;
-    together_ = trialBest_;
-    steppedBack_ = alone_ < margin * together_;
-    if (steppedBack_) {
-      trialInterval_ = trialInterval_ < longestInterval ? 2 * trialInterval_ : longestInterval;
-    } else {
-      regions_ = calm_ = 0;
-    }
-    return;
-  } else {
+  const int level = levelOf(threads, shares), last = levelOf(1, shares);
+  if (trialLeft_ > 0 && level == trial_) return recordTrial(secondsPerStep);
+  Level& known = levels_[static_cast<size_t>(level)];
+  if (level == level_ && threads > 1) {
     if (++regions_ <= settling) return;
-    const bool slow = best_ != 0 && secondsPerStep > suspicious * best_;
+    const bool slow = known.best != 0 && secondsPerStep > suspicious * known.best;
     const bool interrupted = slow && calm_ >= patience;
     calm_ = slow ? 0 : calm_ + 1;
     if (interrupted) return;
-    together_ = blend(together_, secondsPerStep);
-    if (best_ == 0 || secondsPerStep < best_) best_ = secondsPerStep;
   }
-  if (!steppedBack_ && alone_ != 0 && together_ != 0 && alone_ < margin * together_) {
-    steppedBack_ = true;
-    trialInterval_ = shortestInterval;
-    since_ = 0;
+  known.mean = blend(known.mean, secondsPerStep);
+  if (known.best == 0 || secondsPerStep < known.best) known.best = secondsPerStep;
+  const double mine = levels_[static_cast<size_t>(level_)].mean;
+  int better = level_;
+  for (int i = level_ + 1; i <= last; i++) {
+    const double mean = levels_[static_cast<size_t>(i)].mean;
+    if (mean != 0 && mean < margin * mine && (better == level_ || mean < levels_[static_cast<size_t>(better)].mean))
+      better = i;
   }
+  if (better == level_) return;
+  moveTo(better);
+  trial_ = 0;
+  trialInterval_ = shortestInterval;
+}
+
+// A trial ends at the first region that is better. It succeeds unless the current level is clearly better.
+void Governor::recordTrial(double secondsPerStep) {
+  if (trialBest_ == 0 || secondsPerStep < trialBest_) trialBest_ = secondsPerStep;
+  const double mine = levels_[static_cast<size_t>(level_)].mean;
+  if (--trialLeft_ > 0 && trialBest_ >= margin * mine) return;
+  trialLeft_ = 0;
+  levels_[static_cast<size_t>(trial_)].mean = trialBest_;
+  if (mine < margin * trialBest_) {
+    trialInterval_ = trialInterval_ < longestInterval ? 2 * trialInterval_ : longestInterval;
+  } else {
+    moveTo(trial_);
+  }
+}
+
+void Governor::moveTo(int level) {
+  level_ = level;
+  regions_ = calm_ = sinceLook_ = sinceTrial_ = 0;
 }
 
 }  // namespace blasnet

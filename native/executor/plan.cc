@@ -7,26 +7,19 @@ namespace blasnet {
 
 namespace {
 
-constexpr double formatVersion = 2;
-constexpr int64_t instructionWords = 4;  // before its arguments
+constexpr double formatVersion = 6;
+constexpr size_t headerWords = 9;
+constexpr ptrdiff_t feedWords = 3;
+constexpr int64_t instructionWords = 5;  // before its arguments
 constexpr int64_t maxSize = INT32_MAX;
 constexpr double largestGrain = 16.0 * INT32_MAX;  // sixteen rows of a weight, in elements
-constexpr int activationCount = 8;
-
-size_t elementBytes(Element element) {
-  switch (element) {
-    case Element::f64: return 8;
-    case Element::u8: return 1;
-    default: return 4;
-  }
-}
 
 bool fail(std::string& error, const char* kernel, const char* parameter, const char* rule) {
   error = std::string("program: ") + kernel + ": " + parameter + ": " + rule;
   return false;
 }
 
-// A whole number in [0, limit].
+// Reads an integer in [0, limit].
 bool whole(double value, double limit, int64_t& out) {
   if (!(value >= 0 && value <= limit) || value != std::floor(value)) return false;
   out = static_cast<int64_t>(value);
@@ -50,9 +43,11 @@ bool tagFits(const Parameter& parameter, ArgumentTag tag) {
     case ParameterKind::inout:
     case ParameterKind::in:
       return tag == ArgumentTag::buffer || tag == ArgumentTag::feed || (tag == ArgumentTag::none && parameter.optional);
-    case ParameterKind::size: return tag == ArgumentTag::number || tag == ArgumentTag::rows || tag == ArgumentTag::sourceRows;
+    case ParameterKind::size:
+      return tag == ArgumentTag::number || tag == ArgumentTag::rows || tag == ArgumentTag::sourceRows;
     case ParameterKind::real:
-      return tag == ArgumentTag::number || tag == ArgumentTag::scalar || tag == ArgumentTag::scale || tag == ArgumentTag::offset;
+      return tag == ArgumentTag::number || tag == ArgumentTag::scalar || tag == ArgumentTag::scale ||
+             tag == ArgumentTag::offset;
     case ParameterKind::word: return tag == ArgumentTag::number || tag == ArgumentTag::step;
     default: return tag == ArgumentTag::number;
   }
@@ -64,27 +59,12 @@ bool numberFits(const Parameter& parameter, double value) {
     case ParameterKind::size: return whole(value, maxSize, ignored);
     case ParameterKind::word: return whole(value, UINT32_MAX, ignored);
     case ParameterKind::flag: return value == 0 || value == 1;
-    case ParameterKind::code: return whole(value, activationCount - 1, ignored);
+    case ParameterKind::code: return whole(value, parameter.codes - 1, ignored);
     default: return std::isfinite(value);
   }
 }
 
 bool aligned(const void* address, size_t bytes) { return reinterpret_cast<uintptr_t>(address) % bytes == 0; }
-
-// What a feed may be bound to.
-struct FeedRule {
-  bool output;
-  Element elements[2];
-};
-
-constexpr FeedRule feedRules[feedCount] = {
-    {false, {Element::f32, Element::u8}},   // features
-    {false, {Element::i32, Element::i32}},  // labels
-    {false, {Element::f32, Element::f32}},  // targets
-    {false, {Element::i32, Element::i32}},  // order
-    {true, {Element::f32, Element::f32}},   // output
-    {true, {Element::f32, Element::f32}},   // inputGradient
-};
 
 // Elements that a buffer argument needs, or -1 when the product overflows.
 int64_t neededLength(const Instruction& instruction, const Parameter& parameter, int64_t rows, int64_t sourceRows) {
@@ -112,7 +92,7 @@ bool RunRequest::decode(const double* numbers, size_t length, std::string& error
                 {"step", UINT32_MAX}};
   constexpr size_t fieldCount = std::size(fields);
   int64_t values[fieldCount], threadCount;
-  if (length != fieldCount + 3) {
+  if (length != fieldCount + 2 + 2 * feeds.size()) {
     error = "run: wrong number of numbers";
     return false;
   }
@@ -121,8 +101,12 @@ bool RunRequest::decode(const double* numbers, size_t length, std::string& error
     error = std::string("run: ") + fields[i].name + ": out of range";
     return false;
   }
-  if (!whole(numbers[fieldCount + 2], maxThreads, threadCount) || threadCount < 1) {
+  if (!whole(numbers[fieldCount], maxThreads, threadCount) || threadCount < 1) {
     error = "run: threads: out of range";
+    return false;
+  }
+  if (!whole(numbers[fieldCount + 1], maxSize, batches)) {
+    error = "run: batches: out of range";
     return false;
   }
   rows = values[0];
@@ -133,9 +117,12 @@ bool RunRequest::decode(const double* numbers, size_t length, std::string& error
   seed = static_cast<uint32_t>(values[5]);
   epoch = static_cast<uint32_t>(values[6]);
   step = static_cast<uint32_t>(values[7]);
-  scale = numbers[fieldCount];
-  offset = numbers[fieldCount + 1];
   threads = static_cast<int>(threadCount);
+  const double* number = numbers + fieldCount + 2;
+  for (Feed& feed : feeds) {
+    feed.scale = *number++;
+    feed.offset = *number++;
+  }
   return true;
 }
 
@@ -144,14 +131,17 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
     error = "program: it ends within an instruction";
     return false;
   }
-  int64_t kernel, flags, grain, count;
-  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], 7, flags)) {
+  int64_t kernel, flags, grain, axisPlace, count;
+  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], 15, flags)) {
     error = "program: unknown kernel or flag";
     return false;
   }
   const Signature& signature = signatures[kernel];
   if (!whole(word[2], largestGrain, grain)) return fail(error, signature.name, "grain", "out of range");
-  if (!whole(word[3], maxParameters, count) || count != signature.count || end - word < instructionWords + 4 * count) {
+  if (!whole(word[3], maxAxes - 1, axisPlace) || (axisPlace > 0 && signature.axes[axisPlace] < 0)) {
+    return fail(error, signature.name, "axis", "out of range");
+  }
+  if (!whole(word[4], maxParameters, count) || count != signature.count || end - word < instructionWords + 4 * count) {
     return fail(error, signature.name, "arguments", "wrong number");
   }
   word += instructionWords;
@@ -160,7 +150,13 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   instruction.kernel = static_cast<Kernel>(kernel);
   instruction.barrier = (flags & 1) != 0;
   instruction.guard = (flags & 2) != 0;
-  instruction.turn = (flags & 4) != 0;
+  instruction.serial = (flags & 4) != 0;
+  instruction.conditional = (flags & 8) != 0;
+  if (instruction.conditional && (instruction.guard || condition_ < 0)) {
+    return fail(error, signature.name, "condition", "there is none, or it is a guard");
+  }
+  instruction.axisPlace = static_cast<int>(axisPlace);
+  instruction.axis = signature.axes[axisPlace];
   instruction.grain = grain > 0 ? grain : signature.grain;
   for (int i = 0; i < count; i++, word += 4) {
     const Parameter& parameter = signature.parameters[i];
@@ -188,18 +184,19 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
         source.bytes = static_cast<size_t>(c) * size;
         break;
       }
-      case ArgumentTag::feed: {
-        if (!whole(word[1], feedCount - 1, a) || !whole(word[2], maxSize, source.factor)) {
-          return fail(error, signature.name, parameter.name, "malformed feed");
+      case ArgumentTag::feed:
+      case ArgumentTag::scale:
+      case ArgumentTag::offset: {
+        if (!whole(word[1], maxFeeds, a) || static_cast<size_t>(a) >= feeds_.size()) {
+          return fail(error, signature.name, parameter.name, "unknown feed");
         }
-        source.feed = static_cast<Feed>(a);
-        const FeedRule& rule = feedRules[a];
-        if ((parameter.element != rule.elements[0] && parameter.element != rule.elements[1]) ||
-            (parameter.kind != ParameterKind::in && (!rule.output || source.factor == 0)) ||
-            (source.feed == Feed::order && source.factor != 1)) {
+        source.feed = static_cast<size_t>(a);
+        const FeedEntry& feed = feeds_[source.feed];
+        if (source.tag == ArgumentTag::feed &&
+            (parameter.element != feed.element ||
+             (parameter.kind != ParameterKind::in && feed.role != FeedRole::output))) {
           return fail(error, signature.name, parameter.name, "this feed does not fit here");
         }
-        if (source.feed == Feed::order) usesOrder_ = true;
         break;
       }
       case ArgumentTag::number:
@@ -220,9 +217,10 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
     }
     instruction.arguments.push_back(source);
   }
-  if (signature.axis >= 0) {
-    const ArgumentSource& axis = instruction.arguments[signature.axis];
-    if (axis.tag == ArgumentTag::sourceRows) return fail(error, signature.name, "axis", "it can't be the source's rows");
+  if (instruction.axis >= 0) {
+    const ArgumentSource& axis = instruction.arguments[instruction.axis];
+    if (axis.tag == ArgumentTag::sourceRows)
+      return fail(error, signature.name, "axis", "it can't be the source's rows");
     instruction.axisFactor = axis.tag == ArgumentTag::rows ? axis.factor : 0;
   }
   if (!checkInstruction(instruction, error)) return false;
@@ -230,7 +228,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   return true;
 }
 
-// Extents and overlaps, for the largest batch: no length shrinks as the rows grow.
+// Checks extents and overlaps for the largest batch: no length shrinks as the rows grow.
 bool Plan::checkInstruction(const Instruction& instruction, std::string& error) const {
   const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
   for (int i = 0; i < signature.count; i++) {
@@ -247,16 +245,21 @@ bool Plan::checkInstruction(const Instruction& instruction, std::string& error) 
     const Parameter& parameter = signature.parameters[i];
     const ArgumentSource& source = instruction.arguments[i];
     if (!parameter.isBuffer() || source.tag == ArgumentTag::none) continue;
-    const int64_t needed = neededLength(instruction, parameter, capacity_, maxSize);
     if (source.tag == ArgumentTag::feed) {
-      // A feed that moves with the batch must not be used beyond its rows: rows × factor elements, no more, of a batch of
-      // one row too, where a length that does not depend on the rows would show.
-      const int64_t single = neededLength(instruction, parameter, 1, maxSize);
-      if (source.factor > 0 && (needed < 0 || needed > capacity_ * source.factor || single < 0 || single > source.factor)) {
-        return fail(error, signature.name, parameter.name, "more elements than a batch of the feed has");
+      // A feed must not be accessed beyond its rows: those of the batch, or all of the source. The source's row count
+      // is known only at run time, so check the maximum, and also a single row, which reveals lengths that don't depend
+      // on it.
+      const FeedEntry& feed = feeds_[source.feed];
+      const bool all = feed.role == FeedRole::source;
+      for (const int64_t rows : {all ? maxSize : capacity_, int64_t{1}}) {
+        const int64_t used = neededLength(instruction, parameter, all ? capacity_ : rows, all ? rows : maxSize);
+        if (used < 0 || used > rows * feed.perRow) {
+          return fail(error, signature.name, parameter.name, "more elements than the feed's rows have");
+        }
       }
       continue;
     }
+    const int64_t needed = neededLength(instruction, parameter, capacity_, maxSize);
     if (needed < 0 || static_cast<uint64_t>(needed) > source.bytes / elementBytes(parameter.element)) {
       return fail(error, signature.name, parameter.name, "the buffer is too short");
     }
@@ -276,12 +279,16 @@ bool Plan::checkInstruction(const Instruction& instruction, std::string& error) 
 }
 
 bool Plan::decode(const double* words, size_t length, const Block* segments, std::string& error) {
-  int64_t count, shuffleStream;
-  if (length < 5 || words[0] != formatVersion || !whole(words[1], 1e6, count) || !whole(words[2], maxSize, capacity_) ||
-      capacity_ == 0 || !whole(words[3], maxSize, scalarCount_) || !whole(words[4], UINT32_MAX, shuffleStream)) {
+  int64_t count, shuffleStream, feedCount, loss, reported, condition;
+  if (length < headerWords || words[0] != formatVersion || !whole(words[1], 1e6, count) ||
+      !whole(words[2], maxSize, capacity_) || capacity_ == 0 || !whole(words[3], maxSize, scalarCount_) ||
+      !whole(words[4], UINT32_MAX, shuffleStream) || !whole(words[5], maxFeeds, feedCount) ||
+      !whole(words[6], maxSize, loss) || !whole(words[7], maxSize, reported) ||
+      !whole(words[8], static_cast<double>(scalarCount_), condition)) {
     error = "program: malformed header";
     return false;
   }
+  condition_ = condition - 1;
   shuffleStream_ = static_cast<uint32_t>(shuffleStream);
   for (int i = 0; i < segmentCount; i++) {
     if (aligned(segments[i].data, sizeof(double))) continue;
@@ -289,13 +296,16 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
     return false;
   }
   const Block& metric = segments[static_cast<int>(Segment::metric)];
-  if (metric.bytes < metricLength * sizeof(double)) {
+  loss_ = static_cast<size_t>(loss);
+  reported_ = static_cast<size_t>(reported);
+  if (loss_ >= metric.bytes / sizeof(double) || reported_ > metric.bytes / sizeof(double)) {
     error = "program: the metric block is too short";
     return false;
   }
   metrics_ = static_cast<const double*>(metric.data);
-  const double* word = words + 5;
+  const double* word = words + headerWords;
   const double* end = words + length;
+  if (!decodeFeeds(word, end, static_cast<size_t>(feedCount), error)) return false;
   for (int64_t i = 0; i < count; i++) {
     if (!decodeInstruction(word, end, segments, error)) return false;
   }
@@ -304,59 +314,88 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
     return false;
   }
   if (usesOrder_) findGathered();
-  return findPhases(error);
+  return formPhases(error);
 }
 
-// All of the features feed as a matrix with the dataset's rows.
+bool Plan::decodeFeeds(const double*& word, const double* end, size_t count, std::string& error) {
+  if (end - word < feedWords * static_cast<ptrdiff_t>(count)) {
+    error = "program: it ends within its feeds";
+    return false;
+  }
+  for (; feeds_.size() < count; word += feedWords) {
+    int64_t role, element;
+    FeedEntry feed;
+    const bool known = whole(word[0], static_cast<int>(FeedRole::count) - 1, role) &&
+                       whole(word[1], static_cast<int>(Element::u8), element) && whole(word[2], maxSize, feed.perRow);
+    if (known) {
+      feed.role = static_cast<FeedRole>(role);
+      feed.element = static_cast<Element>(element);
+    }
+    const bool order = feed.role == FeedRole::order;
+    if (!known || (order && (feed.element != Element::i32 || feed.perRow != 1))) {
+      error = "program: malformed feed";
+      return false;
+    }
+    usesOrder_ = usesOrder_ || order;
+    feeds_.push_back(feed);
+  }
+  return true;
+}
+
+// Finds the first source that is a matrix with the dataset's rows.
 void Plan::findGathered() {
   for (const Instruction& instruction : instructions_) {
     const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
     for (int i = 0; i < signature.count; i++) {
       const Parameter& parameter = signature.parameters[i];
       const ArgumentSource& source = instruction.arguments[i];
-      if (source.tag != ArgumentTag::feed || source.feed != Feed::features || source.factor > 0 || parameter.lengthCount != 2)
+      if (source.tag != ArgumentTag::feed || feeds_[source.feed].role != FeedRole::source || parameter.lengthCount != 2)
         continue;
       const ArgumentSource &rows = instruction.arguments[parameter.length[0]],
                            &columns = instruction.arguments[parameter.length[1]];
       if (rows.tag != ArgumentTag::sourceRows || columns.tag != ArgumentTag::number) continue;
+      gathered_.feed = source.feed;
       gathered_.features = static_cast<int64_t>(columns.number);
       gathered_.elementBytes = static_cast<int64_t>(elementBytes(parameter.element));
-      gathered_.columnGrain = signature.axis == parameter.length[1] ? instruction.grain : 0;
+      gathered_.columnGrain = instruction.axis == parameter.length[1] ? instruction.grain : 0;
       return;
     }
   }
 }
 
-bool Plan::findPhases(std::string& error) {
+bool Plan::formPhases(std::string& error) {
   size_t argument = 0;
-  bool meeting = false;
   for (size_t i = 0; i < instructions_.size(); i++) {
     const Instruction& instruction = instructions_[i];
-    if (i == 0 || instruction.barrier) {
-      phases_.push_back({{i, i, argument}, {}, instruction.barrier, false});
-      meeting = instruction.barrier;
-    }
+    if (i == 0 || instruction.barrier)
+      phases_.push_back({{i, i, argument}, {i, i, argument}, instruction.barrier, false});
     Phase& phase = phases_.back();
-    meeting = meeting && signatures[static_cast<int>(instruction.kernel)].axis < 0;
-    if (!meeting && (phase.groups.empty() || instruction.turn)) phase.groups.push_back({i, i, argument});
-    (meeting ? phase.meeting : phase.groups.back()).end = i + 1;
+    if (instruction.serial) {
+      if (!phase.barrier || phase.guard || phase.shared.end > phase.shared.begin || instruction.axis >= 0) {
+        error = "program: a serial instruction that has an axis, or does not follow a barrier";
+        return false;
+      }
+      phase.serial.end = i + 1;
+    } else {
+      if (phase.shared.end == phase.shared.begin) phase.shared = {i, i, argument};
+      phase.shared.end = i + 1;
+    }
     argument += instruction.arguments.size();
-    if (!instruction.guard) continue;
-    // One thread decides for all.
-    if (!meeting) {
-      error = "program: a guard outside a meeting";
+    // One thread must decide for all.
+    if (instruction.guard && !instruction.serial) {
+      error = "program: a guard that is not serial";
       return false;
     }
-    phase.guard = true;
-    meeting = false;
+    phase.guard = phase.guard || instruction.guard;
   }
   return true;
 }
 
 bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
   int64_t steps;
-  if (request.rows < 1 || request.rows > maxSize || request.drawn < 1 || request.drawn > maxSize || request.batchSize < 1 ||
-      request.batchSize > capacity_ || request.epochs < 0 || !product(request.stepsPerEpoch(), request.epochs, steps) ||
+  if (request.rows < 1 || request.rows > maxSize || request.drawn < 1 || request.drawn > maxSize ||
+      request.batchSize < 1 || request.batchSize > capacity_ || request.epochs < 0 || request.batches < 0 ||
+      request.batches > maxSize || !product(request.stepsPerEpoch(), request.epochs, steps) ||
       steps > (int64_t{1} << 52)) {
     error = "run: rows, batch size or epochs out of range";
     return false;
@@ -365,8 +404,17 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
     error = "run: threads: out of range";
     return false;
   }
-  if (request.sampling != Sampling::withReplacement && request.drawn != request.rows) {
-    error = "run: an epoch takes every row once unless they are drawn with replacement";
+  const bool fits = request.batches > 0 ? request.drawn <= request.rows : request.drawn == request.rows;
+  if (request.sampling != Sampling::withReplacement && !fits) {
+    error =
+        "run: an epoch takes every row once, or, of a given number of batches, at most once, unless they are drawn "
+        "with "
+        "replacement";
+    return false;
+  }
+  const int64_t last = request.drawn - (request.stepsPerEpoch() - 1) * request.batchSize;
+  if (last < 1 || last > capacity_) {
+    error = "run: batches: they don't make up the rows of an epoch";
     return false;
   }
   const uint64_t total = static_cast<uint64_t>(steps);
@@ -374,7 +422,7 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
     error = "run: too few scalars for its steps";
     return false;
   }
-  if (request.report != nullptr && request.reportLength / 2 < total) {
+  if (request.report != nullptr && reported_ > 0 && request.reportLength / reported_ < total) {
     error = "run: the report is too short for its steps";
     return false;
   }
@@ -382,26 +430,23 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
     error = "run: the profile is too short for its instructions";
     return false;
   }
-  for (const Instruction& instruction : instructions_) {
-    const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
-    for (int i = 0; i < signature.count; i++) {
-      const ArgumentSource& source = instruction.arguments[i];
-      if (source.tag != ArgumentTag::feed || source.feed == Feed::order) continue;
-      const Parameter& parameter = signature.parameters[i];
-      const Block& bound = request.feeds[static_cast<int>(source.feed)];
-      int64_t needed;
-      if (source.factor > 0) {
-        if (!product(request.drawn, source.factor, needed)) needed = -1;
-      } else {
-        needed = neededLength(instruction, parameter, capacity_, request.rows);
-      }
-      if (needed < 0 || static_cast<uint64_t>(needed) > bound.bytes / elementBytes(parameter.element)) {
-        return fail(error, signature.name, parameter.name, "what the run brings is too short");
-      }
-      if (!aligned(bound.data, elementBytes(parameter.element))) {
-        return fail(error, signature.name, parameter.name, "what the run brings is not aligned");
-      }
-    }
+  if (request.feeds.size() != feeds_.size()) {
+    error = "run: wrong number of feeds";
+    return false;
+  }
+  for (size_t i = 0; i < feeds_.size(); i++) {
+    const FeedEntry& entry = feeds_[i];
+    const auto& [block, element, scale, offset] = request.feeds[i];
+    if (entry.role == FeedRole::order) continue;
+    const size_t bytes = elementBytes(entry.element);
+    const int64_t needed = (entry.role == FeedRole::source ? request.rows : request.drawn) * entry.perRow;
+    const char* wrong = static_cast<uint64_t>(needed) > block.bytes / bytes ? "too short"
+                        : element != entry.element                          ? "of another type"
+                        : !aligned(block.data, bytes)                       ? "not aligned"
+                                                                            : nullptr;
+    if (wrong == nullptr) continue;
+    error = "run: feed " + std::to_string(i) + ": what the run brings is " + wrong;
+    return false;
   }
   return true;
 }

@@ -1,4 +1,4 @@
-// A program as the executor runs it: a table of kernel calls over blocks of memory, checked once.
+// A program in executable form: a table of kernel calls over blocks of memory, checked once.
 #pragma once
 
 #include <cstddef>
@@ -11,26 +11,37 @@
 
 namespace blasnet {
 
-// A block of memory that belongs to JavaScript: address and size in bytes.
+// A block of memory owned by JavaScript: address and size in bytes.
 struct Block {
   void* data = nullptr;
   size_t bytes = 0;
 };
 
-// What each run brings along, in the order of `feeds` in lib/program/instructions.ts.
-enum class Feed : int32_t { features, labels, targets, order, output, inputGradient, count };
-constexpr int feedCount = static_cast<int>(Feed::count);
+// How a program uses a feed; in the order of `feedRoles` in lib/program/instructions.ts.
+enum class FeedRole : int32_t { batch, source, output, order, count };
+
+// An entry in a program's feed table.
+struct FeedEntry {
+  FeedRole role = FeedRole::batch;
+  Element element = Element::f32;
+  int64_t perRow = 0;  // elements of each row
+};
+
+// The data that a run supplies for a feed.
+struct Feed {
+  Block block;
+  Element element = Element::f32;
+  double scale = 1;
+  double offset = 0;
+};
+
+constexpr int maxFeeds = 1024;
 
 // Blocks in the order of `segments` in lib/backend/native/encode.ts.
-enum class Segment : int32_t { parameter, gradient, state, moment, work, metric, count };
+enum class Segment : int32_t { parameter, gradient, state, moment, work, metric, accumulated, count };
 constexpr int segmentCount = static_cast<int>(Segment::count);
 
 constexpr int maxThreads = 256;
-
-// Positions in the metric block (float64), as `metrics` in lib/program/instructions.ts.
-constexpr int metricMeanLoss = 0;
-constexpr int metricHitCount = 1;
-constexpr int metricLength = 8;
 
 enum class ArgumentTag : int32_t { none, buffer, feed, number, rows, sourceRows, scale, offset, scalar, step, count };
 
@@ -39,18 +50,21 @@ struct ArgumentSource {
   ArgumentTag tag = ArgumentTag::none;
   void* address = nullptr;  // buffer
   size_t bytes = 0;         // buffer: its extent
-  Feed feed = Feed::features;
-  int64_t factor = 0;  // feed: elements a row of the batch (0: all of it); rows: the multiplier; scalar: the slot
-  double number = 0;   // number
+  size_t feed = 0;          // feed, scale, offset: index in the feed table
+  int64_t factor = 0;       // rows: the multiplier; scalar: the slot
+  double number = 0;        // number
 };
 
 struct Instruction {
   Kernel kernel{};
   bool barrier = false;
   bool guard = false;
-  bool turn = false;
-  int64_t grain = 1;       // shares of a constant axis are runs of so many units
-  int64_t axisFactor = 0;  // the axis is this many times the rows of the batch; 0: it is constant
+  bool serial = false;
+  bool conditional = false;  // left out in steps in which the scalar `Plan::condition` is 0
+  int axisPlace = 0;         // index of the axis among the kernel's
+  int axis = -1;             // index of the argument along which threads split the work; -1: one thread does it all
+  int64_t grain = 1;         // shares of a constant axis are multiples of this many units
+  int64_t axisFactor = 0;    // the axis is this many times the rows of the batch; 0: it is constant
   std::vector<ArgumentSource> arguments;
 };
 
@@ -61,83 +75,90 @@ struct Stretch {
   size_t argument;  // of instruction `begin`, among the arguments of all instructions
 };
 
-// Instructions that a thread works through for one share after the other: no share needs what another one has written. The first
-// of them, as far as they have no axis, are run by one thread while the others wait.
+// Instructions without barriers in between: a thread runs all of them for one share after the other, because no share
+// needs what another one wrote. Before them, one thread runs the serial ones while the others wait at the barrier.
 struct Phase {
-  Stretch meeting;
-  std::vector<Stretch> groups;  // which have nothing to do with each other: each thread begins with another one
-  bool barrier;                 // all threads meet before it
-  bool guard;                   // the run ends behind the meeting when the mean loss is not finite
+  Stretch serial;
+  Stretch shared;
+  bool barrier;  // all threads wait for each other before it
+  bool guard;    // the run ends after the serial instructions if the mean loss is not finite
 };
 
-// The dataset's features, where a program collects them row by row in the order of the epoch.
+// The dataset's features, if a program gathers them row by row in the epoch's order.
 struct Gathered {
-  int64_t features = 0;  // of a row; 0: it does not
+  size_t feed = 0;
+  int64_t features = 0;  // per row; 0: no gather
   int64_t elementBytes = 0;
-  int64_t columnGrain = 0;  // shared out by columns in runs of so many; 0: by rows
+  int64_t columnGrain = 0;  // split by columns in multiples of this many; 0: by rows
 };
 
-// Where the rows of an epoch come from; in the order of `samplings` in lib/backend/backend.ts.
+// How the rows of an epoch are chosen; in the order of `samplings` in lib/backend/backend.ts.
 enum class Sampling : int32_t { inOrder, shuffle, withReplacement, count };
 
-// A run over a dataset; field by field as RunRequest in lib/backend/backend.ts.
+// A run over a dataset; the same fields as RunRequest in lib/backend/backend.ts.
 struct RunRequest {
   int64_t rows = 0;
-  int64_t drawn = 0;  // rows that an epoch takes
+  int64_t drawn = 0;  // rows per epoch
   int64_t batchSize = 0;
   int64_t epochs = 0;
+  int64_t batches = 0;  // per epoch; 0: enough for all its rows
   Sampling sampling = Sampling::inOrder;
   uint32_t seed = 0;
   uint32_t epoch = 0;
   uint32_t step = 0;
-  double scale = 1;
-  double offset = 0;
   int threads = 1;
-  Block feeds[feedCount];
+  std::vector<Feed> feeds;  // in the order of the program's feed table
   const double* scalars = nullptr;
   size_t scalarLength = 0;
   double* report = nullptr;
   size_t reportLength = 0;
-  double* profile = nullptr;  // seconds of each instruction and of the waiting before it, added up
+  double* profile = nullptr;  // accumulated seconds of each instruction and of the wait before it
   size_t profileLength = 0;
 
-  // Reads the numbers from `rows` to `threads`, in that order; on failure returns false with the reason in `error`.
+  // Reads the numbers in the format of lib/backend/native/index.ts, with scale and offset of each feed at the end; on
+  // failure returns false with the reason in `error`.
   bool decode(const double* numbers, size_t length, std::string& error);
 
-  int64_t stepsPerEpoch() const { return (drawn + batchSize - 1) / batchSize; }
+  int64_t stepsPerEpoch() const { return batches > 0 ? batches : (drawn + batchSize - 1) / batchSize; }
   int64_t steps() const { return stepsPerEpoch() * epochs; }
-  // Rows of the batch of step `index`: the last of an epoch may be short.
+  // Rows of the batch of step `index`. The last of an epoch takes the remaining rows, which may be more or fewer.
   int64_t batchRows(int64_t index) const {
-    const int64_t left = drawn - index % stepsPerEpoch() * batchSize;
-    return left < batchSize ? left : batchSize;
+    const int64_t perEpoch = stepsPerEpoch(), inEpoch = index % perEpoch;
+    return inEpoch == perEpoch - 1 ? drawn - inEpoch * batchSize : batchSize;
   }
 };
 
 class Plan {
  public:
-  // Decodes and checks a program; on failure returns false with the reason in `error`.
-  // After success no instruction can leave its blocks, whatever batch of up to `capacity` rows is run.
+  // Decodes and checks a program; on failure returns false with the reason in `error`. After success no instruction can
+  // access memory outside its blocks, for any batch of up to `capacity` rows.
   bool decode(const double* words, size_t length, const Block* segments, std::string& error);
 
-  // Checks that what a run brings is large enough and aligned; on failure returns false with the reason in `error`.
+  // Checks that a run's buffers are large enough and aligned; on failure returns false with the reason in `error`.
   bool checkRequest(const RunRequest& request, std::string& error) const;
 
   const std::vector<Instruction>& instructions() const { return instructions_; }
   const std::vector<Phase>& phases() const { return phases_; }
-  // Remembers from run to run how the machine takes to this program.
+  // Kept across runs, because it learns how this program performs on this machine.
   Governor& governor() const { return governor_; }
   int64_t capacity() const { return capacity_; }
   int64_t scalarCount() const { return scalarCount_; }
+  // Position among the scalars of a step; -1: no instruction is conditional.
+  int64_t condition() const { return condition_; }
   uint32_t shuffleStream() const { return shuffleStream_; }
+  const std::vector<FeedEntry>& feeds() const { return feeds_; }
   bool usesOrder() const { return usesOrder_; }
   const Gathered& gathered() const { return gathered_; }
   const double* metrics() const { return metrics_; }
+  double loss() const { return metrics_[loss_]; }
+  size_t reported() const { return reported_; }  // number of metrics, from the first, reported after each step
 
  private:
+  bool decodeFeeds(const double*& word, const double* end, size_t count, std::string& error);
   bool decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error);
   bool checkInstruction(const Instruction& instruction, std::string& error) const;
 
-  bool findPhases(std::string& error);
+  bool formPhases(std::string& error);
   void findGathered();
 
   std::vector<Instruction> instructions_;
@@ -145,7 +166,11 @@ class Plan {
   mutable Governor governor_;
   int64_t capacity_ = 0;
   int64_t scalarCount_ = 0;
+  int64_t condition_ = -1;
   uint32_t shuffleStream_ = 0;
+  size_t loss_ = 0;
+  size_t reported_ = 0;
+  std::vector<FeedEntry> feeds_;
   bool usesOrder_ = false;
   Gathered gathered_;
   const double* metrics_ = nullptr;

@@ -1,5 +1,5 @@
 // Runs a plan over a dataset: epochs, batches, instructions. The work is split into as many shares as the request has
-// threads, whatever number of threads works on them.
+// threads, regardless of how many threads work on them.
 #pragma once
 
 #include <atomic>
@@ -22,32 +22,36 @@ struct RunResult {
 
 class Run {
  public:
-  // `request` must have passed plan.checkRequest; both must outlive the run, as must all that they point to.
-  // Allocates all that the run needs; throws std::bad_alloc.
+  // `request` must have passed plan.checkRequest; both must outlive the run, as must everything they point to. Throws
+  // std::bad_alloc, as does execute(): the two allocate everything that the run needs.
   Run(const Plan& plan, const RunRequest& request, const KernelSet& kernels);
 
-  // Makes all steps. `stop` set to true, or the first of the two words at `control` (cancel, finished steps) set to other
-  // than 0, ends the run between two steps; both may be null. Throws std::system_error when threads can't be had.
-  RunResult execute(Pool& pool, const std::atomic<bool>* stop, int32_t* control);
+  // Runs all steps. A nonzero value in the first of the two words at `control` (cancel, finished steps) ends the run
+  // between two steps. Setting `abandon` to true ends it immediately, with unusable results. Both may be null. Throws
+  // std::system_error if threads are unavailable, std::bad_alloc if BLAS cannot get memory. A run without `abandon`
+  // blocks JavaScript, so while another run has the pool, it runs its steps on the calling thread alone.
+  RunResult execute(Pool& pool, const std::atomic<bool>* abandon, int32_t* control);
 
  private:
-  // One thread's operands for each instruction, and the rows they were made for.
+  // One thread's operands for each instruction, and the number of rows that they are valid for.
   struct Operands {
     std::vector<Argument> values;
     int64_t rows = -1;
+    bool complete = true;  // whether the step includes conditional instructions
   };
 
-  struct Meeting {
+  struct Serial {
     Run& run;
     const Phase& phase;
     const Operands& operands;
   };
 
+  bool together(Pool& pool, int threads, bool patient);
   static void region(void* context, int thread, int threads);
   void steps(int thread, int threads, Barrier* barrier);
   bool step(int64_t index, int thread, int threads, Barrier* barrier);
-  void meet(const Phase& phase, const Operands& operands, int thread, Barrier* barrier);
-  static void atMeeting(void* meeting);
+  void enter(const Phase& phase, const Operands& operands, int thread, Barrier* barrier);
+  static void runSerial(void* serial);
   Ahead rowsAhead(int64_t index, int thread, int threads) const;
   void runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead) const;
   void call(const Instruction& instruction, const Argument* arguments, int64_t rows, int part) const;
@@ -60,12 +64,13 @@ class Run {
   const KernelFunction* functions_;
   std::vector<int32_t> order_;
   std::vector<Operands> operands_;  // by thread
-  int64_t first_ = 0;               // steps of the region that is on
+  int64_t first_ = 0;               // steps of the current region
   int64_t last_ = 0;
-  int64_t finished_ = 0;       // written by thread 0
-  bool nonFinite_ = false;     // written where threads meet
-  double meetingSeconds_ = 0;  // the same, for a profile: what the last meeting's instructions took
+  int64_t finished_ = 0;      // written by thread 0
+  bool nonFinite_ = false;    // written while the other threads wait at a barrier
+  double serialSeconds_ = 0;  // likewise, for a profile: seconds of the last phase's serial instructions
   int32_t* control_ = nullptr;
+  const std::atomic<bool>* abandon_ = nullptr;
   Barrier* barrier_ = nullptr;
 };
 

@@ -1,4 +1,4 @@
-// A thread with enough stack for kernels, which keep blocks of up to 160 KiB there: under musl std::thread has 128 KiB.
+// A thread with enough stack for kernels, which keep blocks of up to 160 KiB on it: under musl std::thread has 128 KiB.
 #pragma once
 
 #include <pthread.h>
@@ -15,7 +15,7 @@ class Thread {
   static constexpr size_t stackBytes = size_t{2} << 20;
 
   Thread() = default;
-  // Runs work() on a new thread; throws std::system_error when the system refuses it.
+  // Runs work() on a new thread; throws std::system_error if the system refuses it.
   template <typename Work>
   explicit Thread(Work work) {
     auto owned = std::make_unique<Work>(std::move(work));

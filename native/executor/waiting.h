@@ -11,8 +11,8 @@ namespace blasnet {
 
 #if defined(_WIN32)
 
-// The system's own calls: std::atomic::wait of MinGW's library looks at the value before it takes its lock, and then sleeps
-// through a change in between.
+// Uses the system's own calls: std::atomic::wait of MinGW's library reads the value before it takes its lock, and
+// misses a change in between.
 template <typename T>
 void sleepWhile(const std::atomic<T>& value, T old) {
   while (value.load(std::memory_order_acquire) == old) {

@@ -1,4 +1,5 @@
-// The part of BLAS that native/kernels/gemm.cc calls, written out: the sanitizers of a fuzz target see each of its accesses.
+// The part of BLAS that native/kernels/gemm.cc calls, written out: sanitizers see
+// each of its accesses.
 #include <cblas.h>
 
 #include <cstddef>
@@ -14,8 +15,9 @@ char* openblas_get_config() { return openblas_get_corename(); }
 int openblas_get_num_threads() { return 1; }
 void openblas_set_num_threads(int) {}
 
-void cblas_sgemm(CBLAS_ORDER, CBLAS_TRANSPOSE transA, CBLAS_TRANSPOSE transB, blasint m, blasint n, blasint k, float alpha,
-                 const float* a, blasint lda, const float* b, blasint ldb, float beta, float* c, blasint ldc) {
+void cblas_sgemm(CBLAS_ORDER, CBLAS_TRANSPOSE transA, CBLAS_TRANSPOSE transB, blasint m, blasint n, blasint k,
+                 float alpha, const float* a, blasint lda, const float* b, blasint ldb, float beta, float* c,
+                 blasint ldc) {
   const auto at = [](const float* x, CBLAS_TRANSPOSE trans, blasint stride, blasint row, blasint column) {
     const blasint major = trans == CblasTrans ? column : row, minor = trans == CblasTrans ? row : column;
     return x[static_cast<ptrdiff_t>(major) * stride + minor];

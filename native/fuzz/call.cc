@@ -1,5 +1,6 @@
 // Arguments of a single kernel (native/executor/call.cc): whatever comes is refused, or runs inside its buffers.
-// Numbers of an input: kernel set, kernel, and for each argument two, its kind and its value (a buffer's is its length).
+// Numbers of an input: kernel set, kernel, and for each argument two, its kind and its value (a buffer's is its
+// length).
 #include "../executor/call.h"
 
 #include "words.h"
@@ -70,7 +71,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       operand.kind = Operand::Kind::buffer;
       operand.element = static_cast<Element>(static_cast<int>(kind) - 2);
       operand.length = value >= 0 && value <= longestBuffer ? static_cast<size_t>(value) : 0;
-      memory.emplace_back(operand.length * bytesOf(operand.element));
+      memory.emplace_back(operand.length * elementBytes(operand.element));
       operand.data = memory.back().data();
     }
   }
@@ -82,7 +83,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (int i = 0; i < signature.count; i++) {
     const Operand& operand = operands[static_cast<size_t>(i)];
     if (operand.kind != Operand::Kind::buffer) continue;
-    require(neededElements(signature.parameters[i], sizeOf) <= static_cast<double>(operand.length), "a buffer is too short");
+    require(neededElements(signature.parameters[i], sizeOf) <= static_cast<double>(operand.length),
+            "a buffer is too short");
   }
   if (!isQuick(signature, sizeOf, workLimit)) return -1;
   call.run();

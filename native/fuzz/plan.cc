@@ -1,7 +1,9 @@
 // Programs and runs (native/executor/plan.cc): whatever comes is refused, or runs inside its blocks.
-// Numbers of an input: kernel set, bytes of the segments, bytes of the feeds, lengths of scalars, report and profile, the numbers
-// of a run, and then the program.
+// Numbers of an input: kernel set, bytes of the segments, element types and bytes of the feeds, lengths of scalars,
+// report and profile, the numbers of a run, and then the program.
 #include "../executor/plan.h"
+
+#include <algorithm>
 
 #include "../executor/run.h"
 #include "words.h"
@@ -9,18 +11,20 @@
 namespace blasnet::fuzz {
 namespace {
 
-constexpr size_t runNumbers = 11;
+constexpr size_t mostFeeds = 4;
+constexpr size_t runNumbers = 10;
 enum : size_t {
   setAt,
   segmentsAt,
   feedsAt = segmentsAt + segmentCount,
-  scalarsAt = feedsAt + feedCount,
+  scalarsAt = feedsAt + 2 * mostFeeds,
   reportAt,
   profileAt,
   runAt,
-  programAt = runAt + runNumbers
+  programAt = runAt + runNumbers + 2 * mostFeeds
 };
-constexpr size_t headerWords = 5, instructionWords = 4, countAt = programAt + 1, capacityAt = programAt + 2;
+constexpr size_t headerWords = 9, feedWords = 3, instructionWords = 5;
+enum : size_t { countAt = programAt + 1, capacityAt, feedCountAt = programAt + 5 };
 
 constexpr size_t largestBlock = 1 << 15;
 constexpr int64_t longestRun = 6;
@@ -32,13 +36,21 @@ size_t clamped(double word, size_t limit) {
   return word >= 0 && word <= static_cast<double>(limit) ? static_cast<size_t>(word) : limit;
 }
 
+// The element type of that number; the first for what is none.
+Element elementOf(double word) { return static_cast<Element>(word >= 0 && word < 4 ? static_cast<int>(word) : 0); }
+
+// As many as the program's table has, of those that an input has room for.
+size_t feedCountOf(const Words& words) { return clamped(words[feedCountAt], mostFeeds); }
+
 // Where instructions begin, and the end of the last; as far as the words make sense.
 std::vector<size_t> instructionStarts(const Words& words) {
   std::vector<size_t> starts;
-  size_t at = programAt + headerWords;
+  size_t at = programAt + headerWords + feedWords * feedCountOf(words);
   while (at + instructionWords <= words.size()) {
-    const double count = words[at + 3];
-    if (!(count >= 0 && count <= maxParameters) || at + instructionWords + 4 * static_cast<size_t>(count) > words.size()) break;
+    const double count = words[at + 4];
+    if (!(count >= 0 && count <= maxParameters) ||
+        at + instructionWords + 4 * static_cast<size_t>(count) > words.size())
+      break;
     starts.push_back(at);
     at += instructionWords + 4 * static_cast<size_t>(count);
   }
@@ -73,21 +85,21 @@ void writeValue(double* word, const Parameter& parameter, bool axis, double capa
     default:
       if (random.oneIn(4)) {
         word[0] = tagWord(static_cast<ArgumentTag>(static_cast<uint32_t>(ArgumentTag::scale) + random.below(3)));
+        word[1] = random.below(mostFeeds);
       } else {
         word[1] = static_cast<double>(random.below(100)) / 50 - 0.5;
       }
   }
 }
 
-void writeBuffer(double* word, const Parameter& parameter, double needed, double capacity, Random& random) {
+void writeBuffer(double* word, const Parameter& parameter, double needed, Random& random) {
   if (parameter.optional && random.oneIn(3)) return;
   if (random.oneIn(4)) {
     word[0] = tagWord(ArgumentTag::feed);
-    word[1] = random.below(feedCount);
-    word[2] = random.oneIn(3) ? 0 : static_cast<double>(static_cast<int64_t>(needed / capacity));
+    word[1] = random.below(mostFeeds);
     return;
   }
-  const double bytes = static_cast<double>(bytesOf(parameter.element));
+  const double bytes = static_cast<double>(elementBytes(parameter.element));
   word[0] = tagWord(ArgumentTag::buffer);
   word[1] = parameter.element == Element::f64 ? static_cast<double>(Segment::metric) : random.below(segmentCount);
   word[2] = random.oneIn(3) ? 0 : bytes * random.below(512);
@@ -99,17 +111,18 @@ Words plausibleInstruction(double capacity, double sourceRows, Random& random) {
   const Signature& signature = signatures[kernel];
   Words words(instructionWords + 4 * static_cast<size_t>(signature.count));
   words[0] = kernel;
-  // A guard needs a barrier and no axis.
-  words[1] = random.oneIn(8)                         ? random.below(8)
-             : signature.axis < 0 && random.oneIn(2) ? 3
-                                                     : random.below(2) + (random.oneIn(4) ? 4 : 0);
+  // What is serial needs a barrier and no axis; a guard is serial.
+  words[1] = random.oneIn(8)                            ? random.below(16)
+             : signature.axes[0] < 0 && random.oneIn(2) ? 5 + 2 * random.below(2)
+                                                        : random.below(2) + (random.oneIn(4) ? 8 : 0);
   words[2] = random.oneIn(4) ? smallSize(random) : 0;
-  words[3] = signature.count;
+  words[3] = random.oneIn(4) ? random.below(3) : 0;
+  words[4] = signature.count;
   double values[maxParameters] = {};
   for (int i = 0; i < signature.count; i++) {
     if (signature.parameters[i].isBuffer()) continue;
-    writeValue(&words[instructionWords + 4 * static_cast<size_t>(i)], signature.parameters[i], i == signature.axis, capacity,
-               sourceRows, random, values[i]);
+    writeValue(&words[instructionWords + 4 * static_cast<size_t>(i)], signature.parameters[i],
+               i == signature.axes[0] || i == signature.axes[1], capacity, sourceRows, random, values[i]);
   }
   for (int i = 0; i < signature.count; i++) {
     const Parameter& parameter = signature.parameters[i];
@@ -117,7 +130,7 @@ Words plausibleInstruction(double capacity, double sourceRows, Random& random) {
     double needed = 1;
     for (int j = 0; j < parameter.lengthCount; j++) needed *= values[parameter.length[j]];
     if (needed >= 0 && needed < 1e15)
-      writeBuffer(&words[instructionWords + 4 * static_cast<size_t>(i)], parameter, needed, capacity, random);
+      writeBuffer(&words[instructionWords + 4 * static_cast<size_t>(i)], parameter, needed, random);
   }
   return words;
 }
@@ -142,6 +155,28 @@ void changeInstruction(Words& words, Random& random) {
   words[countAt]++;
 }
 
+// Adds, changes or removes an entry of the table of feeds.
+void changeFeed(Words& words, Random& random) {
+  const size_t count = feedCountOf(words), start = programAt + headerWords;
+  if (start + feedWords * count > words.size()) return;
+  const size_t at = start + feedWords * random.below(static_cast<uint32_t>(count) + 1);
+  const auto place = words.begin() + static_cast<ptrdiff_t>(at);
+  const bool last = at == start + feedWords * count;
+  if (last && count == mostFeeds) return;
+  const bool order = random.oneIn(4);
+  const Words entry = {order ? static_cast<double>(FeedRole::order) : random.below(3),
+                       order ? static_cast<double>(Element::i32) : random.below(4), order ? 1 : smallSize(random)};
+  if (last) {
+    words.insert(place, entry.begin(), entry.end());
+    words[feedCountAt]++;
+  } else if (random.oneIn(4)) {
+    words.erase(place, place + feedWords);
+    words[feedCountAt]--;
+  } else {
+    std::copy(entry.begin(), entry.end(), place);
+  }
+}
+
 // Tells a governor that threads disturb each other.
 void workAlone(Governor& governor, int shares) {
   for (int region = 0; region < 10; region++) governor.record(shares, shares, 1);
@@ -150,8 +185,8 @@ void workAlone(Governor& governor, int shares) {
 
 // A run over memory of its own, if it is short enough.
 int runPlan(const Plan& plan, const RunRequest& request, const KernelSet& set, Random& random) {
-  bool quick =
-      request.threads <= mostThreads && request.rows <= mostRows && request.drawn <= mostRows && request.steps() <= longestRun;
+  bool quick = request.threads <= mostThreads && request.rows <= mostRows && request.drawn <= mostRows &&
+               request.steps() <= longestRun;
   for (const Instruction& instruction : plan.instructions()) {
     const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
     const auto sizeOf = [&](int i) {
@@ -161,15 +196,18 @@ int runPlan(const Plan& plan, const RunRequest& request, const KernelSet& set, R
     };
     for (int i = 0; i < signature.count; i++) {
       const ArgumentSource& source = instruction.arguments[static_cast<size_t>(i)];
-      if (source.tag != ArgumentTag::buffer) continue;
-      const double elements = static_cast<double>(source.bytes / bytesOf(signature.parameters[i].element));
+      if (source.tag != ArgumentTag::buffer && source.tag != ArgumentTag::feed) continue;
+      const bool feed = source.tag == ArgumentTag::feed;
+      if (feed && plan.feeds()[source.feed].role == FeedRole::order) continue;
+      const size_t bytes = feed ? request.feeds[source.feed].block.bytes : source.bytes;
+      const double elements = static_cast<double>(bytes / elementBytes(signature.parameters[i].element));
       require(neededElements(signature.parameters[i], sizeOf) <= elements, "a buffer is too short");
     }
     quick = quick && isQuick(signature, sizeOf, workLimit);
   }
   if (!quick) return -1;
-  // Waiting for each other takes threads longer than all else. Mostly one of them works on all shares, as where the machine is
-  // busy.
+  // Waiting for each other takes threads longer than all else. Mostly one of them works on all shares, as where the
+  // machine is busy.
   if (random.below(16) != 0) workAlone(plan.governor(), request.threads);
   static Pool pool;
   Run run(plan, request, set);
@@ -186,6 +224,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   Words words = wordsOf(data, size);
   if (words.size() < programAt + headerWords) words = Words(programAt + headerWords, 1);
   if (random.oneIn(2)) changeInstruction(words, random);
+  if (random.oneIn(8)) changeFeed(words, random);
   for (uint32_t changes = random.below(3); changes > 0; changes--) changeWord(words, random);
   return storeWords(words, data, maxSize);
 }
@@ -203,8 +242,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Block segments[segmentCount];
   RunRequest request;
   for (size_t i = 0; i < segmentCount; i++) segments[i] = blockOf(words[segmentsAt + i]);
-  for (size_t i = 0; i < feedCount; i++) request.feeds[i] = blockOf(words[feedsAt + i]);
-  const auto numbersOf = [&](double count) { return std::vector<double>(clamped(count, largestBlock / sizeof(double)), 0.01); };
+  Feed feeds[mostFeeds];
+  for (size_t i = 0; i < mostFeeds; i++) {
+    feeds[i].element = elementOf(words[feedsAt + 2 * i]);
+    feeds[i].block = blockOf(words[feedsAt + 2 * i + 1]);
+  }
+  const auto numbersOf = [&](double count) {
+    return std::vector<double>(clamped(count, largestBlock / sizeof(double)), 0.01);
+  };
   std::vector<double> scalars = numbersOf(words[scalarsAt]), report = numbersOf(words[reportAt]),
                       profile = numbersOf(words[profileAt]);
   request.scalars = scalars.data();
@@ -217,7 +262,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Plan plan;
   std::string error;
   if (!plan.decode(words.data() + programAt, words.size() - programAt, segments, error)) return 0;
-  if (!request.decode(words.data() + runAt, runNumbers, error) || !plan.checkRequest(request, error)) return 0;
+  const size_t feedCount = std::min(plan.feeds().size(), mostFeeds);
+  request.feeds.assign(feeds, feeds + feedCount);
+  if (!request.decode(words.data() + runAt, runNumbers + 2 * feedCount, error) || !plan.checkRequest(request, error))
+    return 0;
   Random random(static_cast<uint32_t>(size + data[size / 2]));
   return runPlan(plan, request, chooseSet(words[setAt]), random);
 }

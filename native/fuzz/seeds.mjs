@@ -1,13 +1,16 @@
-// Writes what the fuzz targets start from: for `plan` programs that the compiler made, each with memory and a run that fit it; for `call` a
-// call of each kernel. They are made and not kept, since inputs hold kernels by number: they would mean something else after the next one.
+// Writes what the fuzz targets start from: for `plan` programs that the compiler made, each with memory and a run that
+// fit it; for `call` a call of each kernel. They are made and not kept, since inputs hold kernels by number: they would
+// mean something else after the next one.
 //   node native/fuzz/seeds.mjs plan|call <directory>
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encode } from '../../dist/backend/native/encode.js';
+import { threading } from '../../dist/backend/native/threading.js';
 import * as blasnet from '../../dist/index.js';
+import { elementBytes, isBuffer } from '../../dist/kernels/signature.js';
+import { kernelNames, signatures } from '../../dist/kernels/table.js';
 import { compile } from '../../dist/program/compile.js';
 import { buildModel } from '../../dist/program/model.js';
-import { isBuffer, kernelNames, signatures } from '../../dist/program/signatures.js';
 
 const { Adam, Sgd, avgPool2d, batchNorm, conv2d, dense, dropout, flatten, l2, maxPool2d, prelu, relu } = blasnet;
 const { binaryCrossEntropy, localResponseNorm, softmaxCrossEntropy } = blasnet;
@@ -23,6 +26,9 @@ const models = {
 const rows = 5;
 const capacity = 3;
 const optimizers = { adam: () => new Adam({ clipNorm: 1 }), sgd: () => new Sgd({ momentum: 0.9 }) };
+/** As in native/fuzz/plan.cc, and Element in native/kernels/signatures.h. */
+const mostFeeds = 4;
+const types = Object.keys(elementBytes);
 const uses = ['train', 'evaluate', 'predict', 'gradients', 'forwardTraining', 'update'];
 
 function writePlans(directory) {
@@ -30,32 +36,60 @@ function writePlans(directory) {
     const model = buildModel({ regularizer: l2(0.1), seed: 1, ...layers });
     for (const kind of uses) {
       const optimizer = optimizers[name === 'dense' ? 'adam' : 'sgd']();
-      const target = kind === 'predict' || kind === 'forwardTraining' ? 'none' : name === 'dense' ? 'labels' : 'targets';
-      const request = { kind, features: kind === 'evaluate' ? 'u8' : 'f32', direct: false, target, capacity, rewrite: true };
+      const target =
+        kind === 'predict' || kind === 'forwardTraining' ? 'none' : name === 'dense' ? 'labels' : 'targets';
+      const request = {
+        kind,
+        features: kind === 'evaluate' ? 'u8' : 'f32',
+        direct: false,
+        target,
+        capacity,
+        threads: 1,
+        threading,
+        rewrite: true,
+        accumulate: kind === 'train',
+      };
       const program = compile(model, request, kind === 'train' || kind === 'update' ? optimizer : undefined);
       const parameterBytes = 4 * model.parameterLength;
-      const blocks = [parameterBytes, parameterBytes, 4 * model.stateLength, 2 * parameterBytes, 4 * program.workLength, 64];
-      const features = model.input.reduce((product, size) => product * size, 1);
-      const feeds = [4 * rows * features, 4 * rows, 4 * rows * 3, 4 * rows, 4 * rows * 3, 4 * rows * features];
-      const run = [rows, rows, capacity, 2, 1, 1, 0, 0, 0.5, 0.1, name === 'dense' && kind === 'train' ? 2 : 1];
-      const words = Float64Array.of(2, ...blocks, ...feeds, 64, 16, 128, ...run, ...encode(program));
+      const blocks = [
+        parameterBytes,
+        parameterBytes,
+        4 * model.stateLength,
+        2 * parameterBytes,
+        4 * program.workLength,
+        64,
+        parameterBytes,
+      ];
+      const places = Array.from({ length: mostFeeds }, (_, i) => program.feeds[i]);
+      const feeds = places.flatMap((feed) =>
+        feed ? [types.indexOf(feed.type), elementBytes[feed.type] * rows * feed.perRow] : [0, 0],
+      );
+      const run = [rows, rows, capacity, 2, 1, 1, 0, 0, name === 'dense' && kind === 'train' ? 2 : 1, 2];
+      const scales = places.flatMap(() => [0.5, 0.1]);
+      const words = Float64Array.of(2, ...blocks, ...feeds, 64, 16, 128, ...run, ...scales, ...encode(program));
       writeFileSync(join(directory, `${name}-${kind}`), words);
     }
   }
 }
-
-// As Element in native/kernels/signatures.h; a number is of kind 1.
-const kinds = { f32: 2, f64: 3, i32: 4, u8: 5 };
 
 function writeCalls(directory) {
   for (const [number, name] of kernelNames.entries()) {
     const { parameters } = signatures[name];
     // Windows of two over images of six.
     const size = (name) =>
-      /^(height|width)$/.test(name) ? 6 : /Height|Width/.test(name) ? 2 : /^pad/.test(name) ? 0 : name === 'patch' ? 12 : 3;
+      /^(height|width)$/.test(name)
+        ? 6
+        : /Height|Width/.test(name)
+          ? 2
+          : /^pad/.test(name)
+            ? 0
+            : name === 'patch'
+              ? 12
+              : 3;
     const operands = parameters.flatMap((parameter) => {
+      // A number is of kind 1, a buffer of its type's number and 2.
       if (!isBuffer(parameter)) return [1, parameter.kind === 'size' ? size(parameter.name) : 1];
-      return [kinds[parameter.type], parameter.length.reduce((product, name) => product * size(name), 1)];
+      return [2 + types.indexOf(parameter.type), parameter.length.reduce((product, name) => product * size(name), 1)];
     });
     writeFileSync(join(directory, name), Float64Array.of(2, number, ...operands));
   }

@@ -1,5 +1,5 @@
-// What the fuzz targets share. An input is a list of numbers (float64, as lib/backend/native/encode.ts writes programs), which
-// mutations change as numbers: changed bytes of one are mostly refused at the first check.
+// What the fuzz targets share. An input is a list of numbers (float64, as lib/backend/native/encode.ts writes
+// programs), which mutations change as numbers: changed bytes of one are mostly refused at the first check.
 #pragma once
 
 #include <cstdint>
@@ -93,10 +93,8 @@ inline void changeWord(Words& words, Random& random) {
   }
 }
 
-inline size_t bytesOf(Element element) { return element == Element::f64 ? 8 : element == Element::u8 ? 1 : 4; }
-
-// Memory of exactly that many bytes, so that one more is seen, filled with numbers, whatever they are read as: small ones, and
-// now and then anything.
+// Memory of exactly that many bytes, so that one more is seen, filled with numbers, whatever they are read as: small
+// ones, and now and then anything.
 class Memory {
  public:
   explicit Memory(size_t bytes) : data_(std::malloc(bytes), std::free), bytes_(bytes) {
@@ -133,8 +131,8 @@ double neededElements(const Parameter& parameter, SizeOf sizeOf) {
   return needed;
 }
 
-// Whether a kernel with these sizes is done in no time: of those that say how long buffers are, since strides and the like don't
-// count.
+// Whether a kernel with these sizes is done in no time: of those that say how long buffers are, since strides and the
+// like don't count.
 template <typename SizeOf>
 bool isQuick(const Signature& signature, SizeOf sizeOf, double limit) {
   uint32_t counted = 0;

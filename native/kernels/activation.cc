@@ -1,4 +1,4 @@
-// Activations and their gradients, elementwise and (softmax) by rows.
+// Activations and their gradients: elementwise and, for softmax, by rows.
 #include "activations.h"
 #include "kernels.h"
 #include "reduce.h"
@@ -13,25 +13,30 @@ BLASNET_INLINE void map(float* y, const float* x, int64_t begin, int64_t end, Fu
   for (int64_t i = begin; i < end; i++) y[i] = f(x[i]);
 }
 
-// dx = dy f'(at), where `at` is the output or the input of the forward pass; dx may be dy. Multiplied even where the
-// derivative is 0, so that a NaN in dy stays.
+// dx = dy f'(at), where `at` is the output or the input of the forward pass; dx may be dy. Also multiplies where the
+// derivative is 0, so that a NaN in dy is kept.
 template <typename Derivative>
-BLASNET_INLINE void mapBackward(float* dx, const float* dy, const float* at, int64_t begin, int64_t end, Derivative derivative) {
+BLASNET_INLINE void mapBackward(float* dx, const float* dy, const float* at, int64_t begin, int64_t end,
+                                Derivative derivative) {
 #pragma omp simd
   for (int64_t i = begin; i < end; i++) dx[i] = dy[i] * derivative(at[i]);
 }
 
+using Plain = void (*)(float*, const float*, int64_t, int64_t, int64_t) noexcept;
+using Sloped = void (*)(float*, const float*, int64_t, float, int64_t, int64_t) noexcept;
+BLASNET_INLINE void apply(Plain f, float* y, int64_t n, float) { f(y, y, n, 0, n); }
+BLASNET_INLINE void apply(Sloped f, float* y, int64_t n, float slope) { f(y, y, n, slope, 0, n); }
+
 }  // namespace
 
 void activate(float* y, int64_t n, int32_t activation, float slope) noexcept {
+  if (activation == identityCode) return;
   switch (activation) {
-    case reluCode: return relu(y, y, n, 0, n);
-    case leakyReluCode: return leakyRelu(y, y, n, slope, 0, n);
-    case eluCode: return elu(y, y, n, slope, 0, n);
-    case seluCode: return selu(y, y, n, 0, n);
-    case sigmoidCode: return sigmoid(y, y, n, 0, n);
-    case tanhCode: return tanh(y, y, n, 0, n);
-    case softplusCode: return softplus(y, y, n, 0, n);
+#define BLASNET_ACTIVATION(name) \
+  case name##Code:               \
+    return apply(name, y, n, slope);
+#include "signatures.inc"
+#undef BLASNET_ACTIVATION
     default: return;
   }
 }
@@ -76,6 +81,26 @@ void softplus(float* y, const float* x, int64_t, int64_t begin, int64_t end) noe
   map(y, x, begin, end, [](float v) { return formulas::softplus(v); });
 }
 
+void relu6(float* y, const float* x, int64_t, int64_t begin, int64_t end) noexcept {
+  map(y, x, begin, end, [](float v) { return formulas::relu6(v); });
+}
+
+void hardSigmoid(float* y, const float* x, int64_t, int64_t begin, int64_t end) noexcept {
+  map(y, x, begin, end, [](float v) { return formulas::hardSigmoid(v); });
+}
+
+void hardSwish(float* y, const float* x, int64_t, int64_t begin, int64_t end) noexcept {
+  map(y, x, begin, end, [](float v) { return formulas::hardSwish(v); });
+}
+
+void mish(float* y, const float* x, int64_t, int64_t begin, int64_t end) noexcept {
+  map(y, x, begin, end, [](float v) { return formulas::mish(v); });
+}
+
+void softsign(float* y, const float* x, int64_t, int64_t begin, int64_t end) noexcept {
+  map(y, x, begin, end, [](float v) { return formulas::softsign(v); });
+}
+
 void identityBackward(float* dx, const float* dy, const float*, int64_t, int64_t begin, int64_t end) noexcept {
   map(dx, dy, begin, end, [](float d) { return d; });
 }
@@ -84,11 +109,13 @@ void reluBackward(float* dx, const float* dy, const float* y, int64_t, int64_t b
   mapBackward(dx, dy, y, begin, end, [](float v) { return formulas::reluDerivative(v); });
 }
 
-void leakyReluBackward(float* dx, const float* dy, const float* y, int64_t, float slope, int64_t begin, int64_t end) noexcept {
+void leakyReluBackward(float* dx, const float* dy, const float* y, int64_t, float slope, int64_t begin,
+                       int64_t end) noexcept {
   mapBackward(dx, dy, y, begin, end, [=](float v) { return formulas::leakyReluDerivative(v, slope); });
 }
 
-void eluBackward(float* dx, const float* dy, const float* y, int64_t, float alpha, int64_t begin, int64_t end) noexcept {
+void eluBackward(float* dx, const float* dy, const float* y, int64_t, float alpha, int64_t begin,
+                 int64_t end) noexcept {
   mapBackward(dx, dy, y, begin, end, [=](float v) { return formulas::eluDerivative(v, alpha); });
 }
 
@@ -116,43 +143,30 @@ void softplusBackward(float* dx, const float* dy, const float* y, int64_t, int64
   mapBackward(dx, dy, y, begin, end, [](float v) { return formulas::softplusDerivative(v); });
 }
 
-// y, x: rows x channels; slope: channels.
-void prelu(float* y, const float* x, const float* slope, int64_t, int64_t channels, int64_t begin, int64_t end) noexcept {
-  for (int64_t row = begin; row < end; row++) {
-    const float* in = x + row * channels;
-    float* out = y + row * channels;
-#pragma omp simd
-    for (int64_t c = 0; c < channels; c++) out[c] = formulas::leakyRelu(in[c], slope[c]);
-  }
+void relu6Backward(float* dx, const float* dy, const float* y, int64_t, int64_t begin, int64_t end) noexcept {
+  mapBackward(dx, dy, y, begin, end, [](float v) { return formulas::relu6Derivative(v); });
 }
 
-// dx, dy, x: rows x channels, dx may be dy; dslope, slope: channels.
-void preluBackward(float* dx, float* dslope, const float* dy, const float* x, const float* slope, int64_t rows, int64_t channels,
-                   int64_t begin, int64_t end) noexcept {
-  for (int64_t first = begin; first < end; first += columnBlock) {
-    const int64_t width = first + columnBlock < end ? columnBlock : end - first;
-    const float* in = x + first;
-    const float* gradient = dy + first;
-    double total[columnBlock];
-    // Not dy * min(x, 0): a sum of bare products could be fused in different ways. The difference is 0, or NaN.
-    columnSums(total, rows, width, [=](int64_t row, int64_t c) {
-      const float value = in[row * channels + c], d = gradient[row * channels + c];
-      return value > 0 ? d - d : d * value;
-    });
-    for (int64_t c = 0; c < width; c++) dslope[first + c] = static_cast<float>(total[c]);
-    for (int64_t row = 0; row < rows; row++) {
-      float* out = dx + row * channels + first;
-#pragma omp simd
-      for (int64_t c = 0; c < width; c++) {
-        out[c] = gradient[row * channels + c] * formulas::leakyReluDerivative(in[row * channels + c], slope[first + c]);
-      }
-    }
-  }
+void hardSigmoidBackward(float* dx, const float* dy, const float* y, int64_t, int64_t begin, int64_t end) noexcept {
+  mapBackward(dx, dy, y, begin, end, [](float v) { return formulas::hardSigmoidDerivative(v); });
+}
+
+void hardSwishBackward(float* dx, const float* dy, const float* x, int64_t, int64_t begin, int64_t end) noexcept {
+  mapBackward(dx, dy, x, begin, end, [](float v) { return formulas::hardSwishDerivative(v); });
+}
+
+void mishBackward(float* dx, const float* dy, const float* x, int64_t, int64_t begin, int64_t end) noexcept {
+  mapBackward(dx, dy, x, begin, end, [](float v) { return formulas::mishDerivative(v); });
+}
+
+void softsignBackward(float* dx, const float* dy, const float* y, int64_t, int64_t begin, int64_t end) noexcept {
+  mapBackward(dx, dy, y, begin, end, [](float v) { return formulas::softsignDerivative(v); });
 }
 
 // y, x: rows x cols; y may be x.
 void softmax(float* y, const float* x, int64_t, int64_t cols, int64_t begin, int64_t end) noexcept {
-  // Blocks of rows that stay in the cache: subtract each row's maximum, exp over the whole block, then divide by the sums.
+  // Works in blocks of rows that fit the cache: subtract each row's maximum, exp over the whole block, divide by the
+  // sums.
   const int64_t blockRows = rowsFor(cols, 4096);
   for (int64_t first = begin; first < end; first += blockRows) {
     const int64_t last = first + blockRows < end ? first + blockRows : end;
@@ -168,7 +182,8 @@ void softmax(float* y, const float* x, int64_t, int64_t cols, int64_t begin, int
 }
 
 // dx, dy, y: rows x cols; dx may be dy.
-void softmaxBackward(float* dx, const float* dy, const float* y, int64_t, int64_t cols, int64_t begin, int64_t end) noexcept {
+void softmaxBackward(float* dx, const float* dy, const float* y, int64_t, int64_t cols, int64_t begin,
+                     int64_t end) noexcept {
   for (int64_t row = begin; row < end; row++) {
     const float* dyRow = dy + row * cols;
     const float* yRow = y + row * cols;
@@ -176,6 +191,32 @@ void softmaxBackward(float* dx, const float* dy, const float* y, int64_t, int64_
     const float dot = static_cast<float>(sumOf(cols, [=](int64_t j) { return dyRow[j] * yRow[j]; }));
 #pragma omp simd
     for (int64_t j = 0; j < cols; j++) dxRow[j] = yRow[j] * (dyRow[j] - dot);
+  }
+}
+
+// y, x: rows x cols; y may be x.
+void logSoftmax(float* y, const float* x, int64_t, int64_t cols, int64_t begin, int64_t end) noexcept {
+  for (int64_t row = begin; row < end; row++) {
+    float* values = y + row * cols;
+    shift(values, x + row * cols, cols);
+    // At least one power is 1, so that the sum is normal.
+    const double total = sumOf(cols, [=](int64_t j) { return math::exp(values[j]); });
+    const float logarithm = math::log(static_cast<float>(total));
+#pragma omp simd
+    for (int64_t j = 0; j < cols; j++) values[j] -= logarithm;
+  }
+}
+
+// dx, dy, y: rows x cols; dx may be dy.
+void logSoftmaxBackward(float* dx, const float* dy, const float* y, int64_t, int64_t cols, int64_t begin,
+                        int64_t end) noexcept {
+  for (int64_t row = begin; row < end; row++) {
+    const float* dyRow = dy + row * cols;
+    const float* yRow = y + row * cols;
+    float* dxRow = dx + row * cols;
+    const float total = static_cast<float>(sum(dyRow, cols));
+#pragma omp simd
+    for (int64_t j = 0; j < cols; j++) dxRow[j] = dyRow[j] - math::exp(yRow[j]) * total;
   }
 }
 

@@ -1,4 +1,4 @@
-// Gathering the rows of a batch, and the order they come in.
+// Gathers the rows of a batch, and computes their order.
 #include "kernels.h"
 #include "threefry.h"
 
@@ -12,7 +12,7 @@ BLASNET_INLINE void fillNaN(float* x, int64_t n) {
   for (int64_t j = 0; j < n; j++) x[j] = math::notANumber;
 }
 
-// The rows of a batch lie anywhere in the source, where the hardware doesn't look ahead: fetch them some rows early.
+// The rows of a batch are scattered over the source, where hardware prefetching fails: prefetch them some rows ahead.
 constexpr int64_t rowsAhead = 4;
 
 template <typename T>
@@ -23,8 +23,8 @@ BLASNET_INLINE void prefetch(const T* row, int64_t n) {
   for (int64_t j = 0; j < last; j += line) __builtin_prefetch(row + j);
 }
 
-// In double the product of two floats is exact, so that the result doesn't depend on whether the instruction set fuses it
-// with the addition. Without an offset there is nothing to fuse.
+// In double, the product of two floats is exact, so the result does not depend on whether the compiler fuses it with
+// the addition. Without an offset there is nothing to fuse.
 template <typename Real, typename T>
 BLASNET_INLINE void convertRow(float* x, const T* source, int64_t features, float scale, float offset) {
 #pragma omp simd
@@ -47,10 +47,10 @@ BLASNET_INLINE bool isFinite(const float* x, int64_t n) {
 
 // The first n elements of rows [begin, end) of x. x: rows x features; source: sourceRows x features; order: rows.
 template <typename T>
-BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int64_t n, int64_t features, int64_t sourceRows,
-                           float scale, float offset, int64_t begin, int64_t end) {
+BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int64_t n, int64_t features,
+                           int64_t sourceRows, float scale, float offset, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; row++) {
-    // Each index is read once: another thread may write shared memory between a check and a use.
+    // Each index is read only once: another thread may write to shared memory between check and use.
     const int32_t index = order[row], later = row + rowsAhead < end ? order[row + rowsAhead] : -1;
     if (isRow(later, sourceRows)) prefetch(source + later * features, n);
     float* out = x + row * features;
@@ -65,7 +65,7 @@ BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int6
   }
 }
 
-// The sequence of random words of an epoch: word q is half q & 1 of the counter (q >> 1, epoch).
+// The random words of an epoch: word q is half q & 1 of the counter (q >> 1, epoch).
 class Words {
  public:
   BLASNET_INLINE Words(uint32_t seed, uint32_t stream, uint32_t epoch) : seed_(seed), stream_(stream), epoch_(epoch) {}
@@ -88,30 +88,37 @@ class Words {
 
 }  // namespace
 
-void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows,
-                 float scale, float offset, int64_t begin, int64_t end) noexcept {
-  gather(x, source, order, features, features, sourceRows, scale, offset, begin, end);
-}
-
-void gatherBytesColumns(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features, int64_t sourceRows,
-                        float scale, float offset, int64_t begin, int64_t end) noexcept {
+void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features,
+                 int64_t sourceRows, float scale, float offset, int axis, int64_t begin, int64_t end) noexcept {
+  if (axis == 0) return gather(x, source, order, features, features, sourceRows, scale, offset, begin, end);
   gather(x + begin, source + begin, order, end - begin, features, sourceRows, scale, offset, 0, rows);
 }
 
-void gatherFloats(float* x, const float* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows, float scale,
-                  float offset, int64_t begin, int64_t end) noexcept {
+void gatherFloats(float* x, const float* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows,
+                  float scale, float offset, int64_t begin, int64_t end) noexcept {
   gather(x, source, order, features, features, sourceRows, scale, offset, begin, end);
 }
 
-void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, int64_t, int64_t sourceRows, int64_t begin,
-                  int64_t end) noexcept {
+void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, int64_t, int64_t sourceRows,
+                  int64_t begin, int64_t end) noexcept {
   for (int64_t row = begin; row < end; row++) {
     const int32_t index = order[row];
     labels[row] = isRow(index, sourceRows) ? source[index] : -1;
   }
 }
 
-// Fisher and Yates's shuffle of 0 ... n - 1.
+// y: rows x classes.
+void oneHot(float* y, const int32_t* labels, int64_t, int64_t classes, int64_t begin, int64_t end) noexcept {
+  for (int64_t row = begin; row < end; row++) {
+    float* out = y + row * classes;
+    const int64_t label = labels[row];
+    const bool known = label >= 0 && label < classes;
+    for (int64_t j = 0; j < classes; j++) out[j] = known ? 0.0f : math::notANumber;
+    if (known) out[label] = 1.0f;
+  }
+}
+
+// Fisher-Yates shuffle of 0 ... n - 1.
 void permutation(int32_t* order, int64_t n, uint32_t seed, uint32_t stream, uint32_t epoch) noexcept {
   for (int64_t i = 0; i < n; i++) order[i] = static_cast<int32_t>(i);
   Words words(seed, stream, epoch);
@@ -123,7 +130,8 @@ void permutation(int32_t* order, int64_t n, uint32_t seed, uint32_t stream, uint
   }
 }
 
-void drawWithReplacement(int32_t* order, int64_t n, int64_t sourceRows, uint32_t seed, uint32_t stream, uint32_t epoch) noexcept {
+void drawWithReplacement(int32_t* order, int64_t n, int64_t sourceRows, uint32_t seed, uint32_t stream,
+                         uint32_t epoch) noexcept {
   Words words(seed, stream, epoch);
   for (int64_t i = 0; i < n; i++) order[i] = static_cast<int32_t>(words.below(sourceRows));
 }

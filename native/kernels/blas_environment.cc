@@ -1,6 +1,6 @@
-// OpenBLAS reads its settings from the environment, where another program's pins (half the speed for a wrong core, a thread
-// pool under ours) would reach it. Its statically linked copy asks here instead: linked with -Wl,--wrap=getenv, or, in the
-// prebuilt binaries, because the calls were renamed in the library.
+// OpenBLAS reads its settings from the environment, where settings for other programs would affect it: half the speed
+// for a wrong core, or a thread pool below ours. The statically linked copy calls this function instead: it is linked
+// with -Wl,--wrap=getenv or, in the prebuilt binaries, the calls were renamed in the library.
 #include <cstdlib>
 #include <cstring>
 
@@ -28,8 +28,8 @@ char* blasnet_getenv(const char* name) {
 }
 
 #if defined(_WIN32)
-// There OpenBLAS asks the system for all but the core's name, and takes what lies in the buffer for the value of a variable that
-// is not set. The import's pointer is renamed to this one in the library.
+// On Windows, OpenBLAS asks the system for everything except the core's name, and uses the buffer's content as value
+// even if the variable is not set. The import's pointer is renamed to this one in the library.
 static unsigned long noVariable(const char*, char* value, unsigned long size) {
   if (size > 0) value[0] = 0;
   return 0;

@@ -1,4 +1,4 @@
-// Convolution over images, in the way that suits its sizes: as the dense layer, in planes, directly, or in blocks of patches.
+// Convolution over images, with the algorithm that suits its sizes: dense layer, planes, direct, or blocks of patches.
 #include "conv2d_direct.h"
 #include "conv2d_direct_input.h"
 #include "conv2d_patches.h"
@@ -10,8 +10,8 @@
 namespace blasnet::BLASNET_SIMD {
 namespace {
 
-// Whether every patch is a row of x as it lies in memory, one after the other: windows of one pixel that visit all of them,
-// or a window that is the whole image.
+// Whether the patches are the rows of x in memory, in order: windows of one pixel that visit all pixels, or a window
+// that covers the whole image.
 bool patchesAreInput(const Geometry& g) {
   if (g.padTop != 0 || g.padLeft != 0) return false;
   const bool onePixel = g.windowHeight == 1 && g.windowWidth == 1 && g.strideHeight == 1 && g.strideWidth == 1 &&
@@ -21,18 +21,18 @@ bool patchesAreInput(const Geometry& g) {
 
 }  // namespace
 
-// y: rows x outHeight x outWidth x filters; x: rows x height x width x channels; w: windowHeight x windowWidth x channels x
-// filters; b: filters.
-void conv2dForward(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t height, int64_t width,
-                   int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
-                   int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t filters,
-                   int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+// y: rows x outHeight x outWidth x filters; x: rows x height x width x channels; w: windowHeight x windowWidth x
+// channels x filters; b: filters.
+void conv2dForward(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t height,
+                   int64_t width, int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
+                   int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft,
+                   int64_t filters, int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (begin >= end || filters == 0) return;
   if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
-    denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, begin * pixels, end * pixels);
+    denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, 0, begin * pixels, end * pixels);
   } else if (isPlanar(g, filters)) {
     planesForward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else if (isDirect(g, filters)) {
@@ -42,12 +42,12 @@ void conv2dForward(float* y, const float* x, const float* w, const float* b, int
   }
 }
 
-// dx: rows x height x width x channels; dy: rows x outHeight x outWidth x filters; w: windowHeight x windowWidth x channels x
-// filters.
+// dx: rows x height x width x channels; dy: rows x outHeight x outWidth x filters; w: windowHeight x windowWidth x
+// channels x filters.
 void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, int64_t height, int64_t width,
-                         int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
-                         int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t filters,
-                         int64_t begin, int64_t end) noexcept {
+                         int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
+                         int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop,
+                         int64_t padLeft, int64_t filters, int64_t begin, int64_t end) noexcept {
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (begin >= end) return;
@@ -55,7 +55,7 @@ void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t row
     clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
   } else if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
-    denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, begin * pixels, end * pixels);
+    denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, 0, begin * pixels, end * pixels);
   } else if (isDirectInput(g, filters)) {
     directBackwardInput(dx, dy, w, g, filters, begin, end);
   } else {
@@ -78,9 +78,9 @@ void conv2dReverseWeights(float* reversed, const float* w, int64_t windowHeight,
 
 // dw: patch x filters; x: rows x height x width x channels; dy: rows x outHeight x outWidth x filters.
 void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t height, int64_t width,
-                          int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
-                          int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t filters,
-                          int64_t patch, int64_t begin, int64_t end) noexcept {
+                          int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
+                          int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop,
+                          int64_t padLeft, int64_t filters, int64_t patch, int64_t begin, int64_t end) noexcept {
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (begin >= end || filters == 0) return;
@@ -89,7 +89,7 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
     clear(dw + begin * filters, (end - begin) * filters);
     return;
   }
-  // Sizes that only this kernel takes apart from `patch`: their product may overflow.
+  // Sizes that appear only in `patch` in other kernels: their product may overflow.
   const bool isWhole = patch % g.windowRow() == 0 && patch / g.windowRow() == g.windowHeight;
   if (isWhole && patchesAreInput(g)) {
     denseBackwardWeight(dw, x, dy, pixels, patch, filters, begin, end);
@@ -105,18 +105,19 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
 // dwParts: parts x patch x filters; dbParts: parts x filters; the rest as above. A part is a share of the images.
 void conv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const float* dy, int64_t rows, int64_t height,
                          int64_t width, int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
-                         int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft,
-                         int64_t filters, int64_t patch, int64_t parts, int64_t begin, int64_t end) noexcept {
-  // Without images or filters the other sizes may be anything.
+                         int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop,
+                         int64_t padLeft, int64_t filters, int64_t patch, int64_t parts, int64_t begin,
+                         int64_t end) noexcept {
+  // Without images or filters the other sizes are unrestricted.
   const bool any = rows > 0 && filters > 0;
   const int64_t image = any ? height * width * channels : 0, pixels = any ? outHeight * outWidth : 0;
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(rows, 1, part, parts);
     const int64_t count = mine.end - mine.begin;
     const float* gradient = dy + mine.begin * pixels * filters;
-    conv2dBackwardWeight(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, height, width, channels,
-                         outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop, padLeft, filters,
-                         patch, 0, patch);
+    conv2dBackwardWeight(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, height, width,
+                         channels, outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop,
+                         padLeft, filters, patch, 0, patch);
     if (dbParts != nullptr) denseBackwardBias(dbParts + part * filters, gradient, count * pixels, filters, 0, filters);
   }
 }

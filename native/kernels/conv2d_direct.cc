@@ -1,7 +1,8 @@
-// The rows of the image that some rows of the output see are copied with their padding into a band; there each window row is a
-// run of neighbours, and the sums run in registers with the filters in the lanes of a vector.
+// The image rows needed for some output rows are copied into a band, with padding. There each window row is contiguous,
+// and the sums stay in registers with the filters in the lanes of a vector.
 #include "conv2d_direct.h"
 
+#include "abandon.h"
 #include "activations.h"
 #include "vector.h"
 
@@ -23,7 +24,7 @@ void copy(float* y, const float* x, int64_t n) {
   for (int64_t j = 0; j < n; j++) y[j] = x[j];
 }
 
-// Output rows that share a band.
+// Output rows per band.
 int64_t rowsPerBand(const Geometry& g) {
   const int64_t most = g.strideHeight > 0 ? (bandElements / g.seenRow() - g.windowHeight) / g.strideHeight + 1 : 1;
   return larger(1, smaller(most, g.outHeight));
@@ -31,9 +32,11 @@ int64_t rowsPerBand(const Geometry& g) {
 
 int64_t bandHeight(const Geometry& g, int64_t rows) { return (rows - 1) * g.strideHeight + g.windowHeight; }
 
-// band: bandHeight x seenRow <- what `rows` output rows from oy on see of an image. The padding beside the image is 0 already.
+// band: bandHeight x seenRow <- what `rows` output rows starting at oy see of an image. The padding at the sides is
+// already 0.
 void fillBand(float* band, const float* image, const Geometry& g, int64_t oy, int64_t rows) {
-  const int64_t row = g.width * g.channels, length = g.seenRow(), pad = g.padLeft * g.channels, height = bandHeight(g, rows);
+  const int64_t row = g.width * g.channels, length = g.seenRow(), pad = g.padLeft * g.channels,
+                height = bandHeight(g, rows);
   for (int64_t ky = 0; ky < height; ky++, band += length) {
     const int64_t iy = oy * g.strideHeight + ky - g.padTop;
     if (iy < 0 || iy >= g.height) {
@@ -44,13 +47,14 @@ void fillBand(float* band, const float* image, const Geometry& g, int64_t oy, in
   }
 }
 
-// offsets: where in the band the elements [begin, end) of the patch are, for a window that starts at its first element.
+// offsets: positions in the band of the elements [begin, end) of the patch, for a window that starts at its first
+// element.
 void fillOffsets(int32_t* offsets, const Geometry& g, int64_t begin, int64_t end) {
   const int64_t run = g.windowRow(), length = g.seenRow();
   for (int64_t at = begin; at < end; at++) offsets[at - begin] = static_cast<int32_t>(at / run * length + at % run);
 }
 
-// The filters run in groups of `lanes`; with more filters than that the last group is moved back to end with them.
+// Filters are processed in groups of `lanes`; the last group is moved back so that it ends at the last filter.
 int64_t groupsFor(int64_t filters) { return (filters + lanes - 1) / lanes; }
 int64_t groupStart(int64_t group, int64_t filters) { return larger(0, smaller(group * lanes, filters - lanes)); }
 
@@ -72,11 +76,11 @@ struct Group {
   Lanes bias;
 };
 
-// `pixels` neighbouring outputs of a group. in: where the first one's window starts in the band; `step`: from there to the
+// `pixels` neighbouring outputs of a group. in: start of the first one's window in the band; `step`: distance to the
 // next one's. Each is stored as a whole vector.
 template <int pixels>
-BLASNET_INLINE void outputs(float* y, const float* in, const Group& group, const int32_t* offsets, int64_t patch, int64_t step,
-                            int64_t filters) {
+BLASNET_INLINE void outputs(float* y, const float* in, const Group& group, const int32_t* offsets, int64_t patch,
+                            int64_t step, int64_t filters) {
   Lanes sum[pixels];
 #pragma GCC unroll 16
   for (int p = 0; p < pixels; p++) sum[p] = group.bias;
@@ -93,8 +97,8 @@ BLASNET_INLINE void outputs(float* y, const float* in, const Group& group, const
   for (int p = 0; p < pixels; p++) store<lanes>(y + p * filters, sum[p]);
 }
 
-// A row of outputs in tiles of `pixels`; the last one is moved back to end with the row. Not inlined: where the compiler sees
-// that the band is a local array, it computes every address anew.
+// A row of outputs in tiles of `pixels`; the last tile is moved back so that it ends with the row. Not inlined: if the
+// compiler knows that the band is a local array, it recomputes every address.
 template <int pixels>
 __attribute__((noinline)) void outputRow(float* y, const float* band, const Group& group, const int32_t* offsets,
                                          const Geometry& g, int64_t filters) {
@@ -109,8 +113,9 @@ __attribute__((noinline)) void outputRow(float* y, const float* band, const Grou
   }
 }
 
-// In the tiles that fit the row with the least overlap, among those that the registers take.
-void outputRow(float* y, const float* band, const Group& group, const int32_t* offsets, const Geometry& g, int64_t filters) {
+// Chooses the tile size that fits the row with the least overlap, among those that fit the registers.
+void outputRow(float* y, const float* band, const Group& group, const int32_t* offsets, const Geometry& g,
+               int64_t filters) {
   const auto work = [&g](int64_t pixels) { return (g.outWidth + pixels - 1) / pixels * pixels; };
   if (manyRegisters && g.outWidth >= 14 && work(14) <= smaller(work(10), work(8))) {
     outputRow<14>(y, band, group, offsets, g, filters);
@@ -138,15 +143,17 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
   alignas(64) float band[bandElements];
   alignas(64) float lastRow[bandElements];
   int32_t offsets[longestPatch];
-  const int64_t patch = g.patch(), row = g.outWidth * filters, groups = groupsFor(filters), step = g.strideHeight * g.seenRow();
+  const int64_t patch = g.patch(), row = g.outWidth * filters, groups = groupsFor(filters),
+                step = g.strideHeight * g.seenRow();
   const int64_t most = rowsPerBand(g);
   fillOffsets(offsets, g, 0, patch);
   for (int64_t i = 0; i < groups; i++) pack(weights + i * patch * lanes, w + groupStart(i, filters), patch, filters);
   clear(band, bandHeight(g, most) * g.seenRow());
   for (int64_t image = begin; image < end; image++) {
+    if (abandoned()) return;
     for (int64_t oy = 0; oy < g.outHeight; oy++) {
       if (oy % most == 0) fillBand(band, x + image * g.imageSize(), g, oy, smaller(most, g.outHeight - oy));
-      // With few filters a vector reaches into the pixels that follow, which are written later; not so at the end.
+      // With few filters a vector extends into the next pixels, which are written later; not at the end.
       const int64_t at = (image * g.outHeight + oy) * row;
       const bool crosses = at + row + larger(0, lanes - filters) > end * g.outHeight * row;
       float* out = crosses ? lastRow : y + at;
@@ -165,11 +172,11 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
 
 namespace {
 
-// Adds the products of `rows` rows of dy with what `tile` elements of the patch see of the band.
-// sums: tile x lanes, of which the first `count` are wanted; dy: a group of filters of the first pixel.
+// Adds the products of `rows` rows of dy with what `tile` elements of the patch see of the band. sums: tile x lanes, of
+// which the first `count` are used; dy: a group of filters of the first pixel.
 template <int tile>
-BLASNET_INLINE void addProducts(float* sums, const float* band, const float* dy, const int32_t* offsets, const Geometry& g,
-                                int64_t filters, int64_t count, int64_t rows) {
+BLASNET_INLINE void addProducts(float* sums, const float* band, const float* dy, const int32_t* offsets,
+                                const Geometry& g, int64_t filters, int64_t count, int64_t rows) {
   const int64_t step = g.strideWidth * g.channels, down = g.strideHeight * g.seenRow();
   const float* in[tile];
   Lanes sum[tile] = {};
@@ -189,10 +196,11 @@ BLASNET_INLINE void addProducts(float* sums, const float* band, const float* dy,
 }
 
 template <int tile>
-__attribute__((noinline)) void addRows(float* sums, const float* band, const float* dy, const int32_t* offsets, const Geometry& g,
-                                       int64_t filters, int64_t columns, int64_t rows) {
+__attribute__((noinline)) void addRows(float* sums, const float* band, const float* dy, const int32_t* offsets,
+                                       const Geometry& g, int64_t filters, int64_t columns, int64_t rows) {
   for (int64_t column = 0; column < columns; column += tile) {
-    addProducts<tile>(sums + column * lanes, band, dy, offsets + column, g, filters, smaller(tile, columns - column), rows);
+    addProducts<tile>(sums + column * lanes, band, dy, offsets + column, g, filters, smaller(tile, columns - column),
+                      rows);
   }
 }
 
@@ -220,10 +228,11 @@ void directBackwardWeight(float* dw, const float* x, const float* dy, const Geom
   clear(total, groups * columns * lanes);
   clear(band, bandHeight(g, most) * g.seenRow());
   for (int64_t image = 0; image < rows; image++) {
+    if (abandoned()) return;
     for (int64_t oy = 0; oy < g.outHeight; oy += most) {
       const int64_t count = smaller(most, g.outHeight - oy);
       fillBand(band, x + image * g.imageSize(), g, oy, count);
-      // With few filters a vector reaches into the pixels that follow, and its last lanes are of no use; not so at the end.
+      // With few filters a vector extends into the next pixels and its last lanes are ignored; not at the end.
       const float* in = dy + (image * g.outHeight + oy) * row;
       const int64_t beyond = larger(0, lanes - filters), left = ((rows - image) * g.outHeight - oy) * row - beyond;
       const int64_t inside = smaller(count, larger(0, left) / row);

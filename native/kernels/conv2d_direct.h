@@ -1,12 +1,12 @@
-// Convolution without BLAS, for few filters and short patches: there the patches cost more to lay out than to multiply, and
-// BLAS is far from its best.
+// Convolution without BLAS, for few filters and short patches, where laying out the patches costs more than multiplying
+// them and BLAS is far from its peak.
 #pragma once
 
 #include "geometry.h"
 
 namespace blasnet::BLASNET_SIMD {
 
-// Whether the functions below take this convolution, and gain by it.
+// Whether the functions below support this convolution and are faster for it.
 bool isDirect(const Geometry& g, int64_t filters) noexcept;
 
 // The images [begin, end) of y.

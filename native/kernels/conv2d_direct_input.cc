@@ -1,7 +1,8 @@
-// A pixel of dy adds its filters times their weights to a window of dx, whose rows are runs of neighbours: these are summed in
-// registers, several rows of two windows at a time, and added to a copy of the image with its padding.
+// Each pixel of dy adds its filters times their weights to a window of dx, whose rows are contiguous. These are summed
+// in registers, several rows of two windows at a time, and added to a padded copy of the image.
 #include "conv2d_direct_input.h"
 
+#include "abandon.h"
 #include "vector.h"
 
 namespace blasnet::BLASNET_SIMD {
@@ -23,13 +24,13 @@ constexpr int rowsAtATime(int vectors) { return sums / 2 / vectors < mostRows ? 
 
 int64_t vectorsOf(const Geometry& g) { return (g.windowRow() + lanes - 1) / lanes; }
 
-// Windows so many pixels apart have no element in common: neither waits for what the other has stored.
+// Windows at least this many pixels apart don't overlap, so neither load waits for the other's store.
 int64_t distanceOf(const Geometry& g) {
   const int64_t step = g.strideWidth * g.channels;
   return (g.windowRow() + step - 1) / step;
 }
 
-// packed: filters x windowHeight x vectors x lanes; what a window's row leaves of its last vector is 0.
+// packed: filters x windowHeight x vectors x lanes; unused lanes of a window row's last vector are 0.
 void pack(float* packed, const float* w, const Geometry& g, int64_t filters, int64_t vectors) {
   const int64_t row = g.windowRow();
   clear(packed, filters * g.windowHeight * vectors * lanes);
@@ -40,17 +41,17 @@ void pack(float* packed, const float* w, const Geometry& g, int64_t filters, int
   }
 }
 
-// Two pixels of dy, and where their windows begin in the image.
+// Two pixels of dy, and where their windows start in the image.
 struct Pair {
   const float* dy[2];
   float* window[2];
 };
 
-// Adds `rows` rows of one or both windows. weights: of the first of these rows; last: all bits of the lanes that the last vector
-// of a row needs.
+// Adds `rows` rows of one or both windows. weights: those of the first of these rows; last: mask of the lanes that the
+// last vector of a row uses.
 template <int vectors, int rows>
-BLASNET_INLINE void addRows(const Pair& pair, bool both, const float* weights, int64_t filters, const Geometry& g, int64_t width,
-                            Bits last) {
+BLASNET_INLINE void addRows(const Pair& pair, bool both, const float* weights, int64_t filters, const Geometry& g,
+                            int64_t width, Bits last) {
   Lanes sum[2][rows][vectors] = {};
   const int64_t step = g.windowHeight * vectors * lanes;
   for (int64_t f = 0; f < filters; f++, weights += step) {
@@ -73,7 +74,7 @@ BLASNET_INLINE void addRows(const Pair& pair, bool both, const float* weights, i
 #pragma GCC unroll 4
       for (int v = 0; v < vectors; v++) {
         float* to = pair.window[i] + row * width + v * lanes;
-        // An infinite dy times the zeros behind the weights is not 0.
+        // An infinite dy times the zeros after the weights is not 0.
         const Lanes total = v + 1 < vectors ? sum[i][row][v] : (Lanes)((Bits)sum[i][row][v] & last);
         store<lanes>(to, load<lanes>(to) + total);
       }
@@ -81,10 +82,10 @@ BLASNET_INLINE void addRows(const Pair& pair, bool both, const float* weights, i
   }
 }
 
-// All rows of the windows, as many at a time as the registers take.
+// All rows of the windows, as many at a time as fit the registers.
 template <int vectors, int rows = rowsAtATime(vectors)>
-BLASNET_INLINE void addWindows(Pair pair, bool both, const float* weights, int64_t filters, const Geometry& g, int64_t width,
-                               Bits last, int64_t left) {
+BLASNET_INLINE void addWindows(Pair pair, bool both, const float* weights, int64_t filters, const Geometry& g,
+                               int64_t width, Bits last, int64_t left) {
   for (; left >= rows; left -= rows, weights += rows * vectors * lanes) {
     addRows<vectors, rows>(pair, both, weights, filters, g, width, last);
     for (float*& window : pair.window) window += rows * width;
@@ -93,14 +94,15 @@ BLASNET_INLINE void addWindows(Pair pair, bool both, const float* weights, int64
 }
 
 template <int vectors>
-__attribute__((noinline)) void addImage(float* image, const float* dy, const float* weights, const Geometry& g, int64_t filters) {
+__attribute__((noinline)) void addImage(float* image, const float* dy, const float* weights, const Geometry& g,
+                                        int64_t filters) {
   const int64_t width = g.seenRow(), step = g.strideWidth * g.channels, distance = distanceOf(g);
   Bits last;
   for (int l = 0; l < lanes; l++) last[l] = (vectors - 1) * lanes + l < g.windowRow() ? -1 : 0;
   for (int64_t oy = 0; oy < g.outHeight; oy++) {
     const float* row = dy + oy * g.outWidth * filters;
     float* windows = image + oy * g.strideHeight * width;
-    // The windows that follow each other here overlap, but each pair is long done when the next one is added.
+    // Consecutive windows overlap here, but each pair is stored long before the next one is added.
     for (int64_t begin = 0; begin < g.outWidth; begin += 2 * distance) {
       for (int64_t ox = begin; ox < smaller(begin + distance, g.outWidth); ox++) {
         const bool both = ox + distance < g.outWidth;
@@ -130,9 +132,9 @@ void copyImage(float* dx, const float* image, const Geometry& g) {
 
 bool isDirectInput(const Geometry& g, int64_t filters) noexcept {
   constexpr int64_t most = imageElements;
-  // One channel leaves most of a vector empty.
-  if (filters < 1 || filters > mostFilters || g.channels < 2 || g.outHeight < 1 || g.outWidth < 1 || g.strideHeight < 1 ||
-      g.strideWidth < 1)
+  // With one channel most of a vector is empty.
+  if (filters < 1 || filters > mostFilters || g.channels < 2 || g.outHeight < 1 || g.outWidth < 1 ||
+      g.strideHeight < 1 || g.strideWidth < 1)
     return false;
   if (g.channels > most || g.outHeight > most || g.outWidth > most || g.strideHeight > most || g.strideWidth > most ||
       g.windowHeight > most || g.windowWidth > most)
@@ -149,6 +151,7 @@ void directBackwardInput(float* dx, const float* dy, const float* w, const Geome
   const int64_t vectors = vectorsOf(g);
   pack(weights, w, g, filters, vectors);
   for (int64_t i = begin; i < end; i++) {
+    if (abandoned()) return;
     const float* in = dy + i * g.outPixels() * filters;
     clear(image, g.seenRows() * g.seenRow() + lanes);
     switch (vectors) {

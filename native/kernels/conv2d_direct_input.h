@@ -1,12 +1,12 @@
-// The input gradient of a convolution without BLAS, for short windows and few filters: there the product's matrix of patches
-// costs more to write and to add up than to compute.
+// The input gradient of a convolution without BLAS, for short windows and few filters, where writing and adding up the
+// product's matrix of patches costs more than computing it.
 #pragma once
 
 #include "geometry.h"
 
 namespace blasnet::BLASNET_SIMD {
 
-// Whether the function below takes this convolution, and gains by it.
+// Whether the function below supports this convolution and is faster for it.
 bool isDirectInput(const Geometry& g, int64_t filters) noexcept;
 
 // The images [begin, end) of dx.

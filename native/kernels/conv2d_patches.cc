@@ -1,6 +1,7 @@
 // Blocks of patches are local arrays: kernels have no scratch memory.
 #include "conv2d_patches.h"
 
+#include "abandon.h"
 #include "activations.h"
 #include "copy.h"
 #include "gemm.h"
@@ -11,33 +12,33 @@ namespace {
 using math::larger;
 using math::smaller;
 
-// With one channel, neighbours along a patch are few and neighbouring pixels are many: a block is laid out as one row per
-// element of the patch then, transposed.
+// With one channel, contiguous runs within a patch are short, while those of neighbouring pixels are long. The block is
+// then transposed: one row per element of the patch.
 bool isTransposed(const Geometry& g) { return g.channels == 1; }
 
-// Part of the matrix of patches: rows are output pixels, counted through all images, columns the elements of a patch.
+// Part of the matrix of patches: rows are output pixels, counted through all images; columns are elements of a patch.
 struct Block {
   int64_t firstPixel, pixels, firstColumn, columns;
 };
 
-// A block has at most this many elements (64 KiB of stack): larger ones gain little. Its
-// shape, chosen by measurement, takes products to the kernels of BLAS for small matrices where there are some; where the
-// weights are many, or BLAS repacks them for every block, more pixels with shorter patches do better.
+// Maximum elements of a block (64 KiB of stack); larger ones gain little. The shape was chosen by measurement so that
+// products use BLAS's kernels for small matrices, if it has some. With many weights, or if BLAS repacks them for every
+// block, more pixels with shorter patches are faster.
 constexpr int64_t blockElements = 16384;
 
 struct BlockShape {
   int64_t pixels, columns;
 };
 
-// Patches longer than `longest` are cut in equal parts, and as many pixels share a block as fit it.
+// Patches longer than `longest` are cut into equal parts; a block holds as many pixels as fit.
 BlockShape shapeFor(int64_t columns, int64_t longest) {
   const int64_t parts = larger(1, (columns + longest - 1) / longest);
   const int64_t length = larger(1, (columns + parts - 1) / parts);
   return {blockElements / length, length};
 }
 
-// Calls visit(image, oy, ox, count, at) for the pieces of output rows in a block: count pixels from (oy, ox) on are its
-// pixels from `at` on.
+// Calls visit(image, oy, ox, count, at) for the pieces of output rows in a block: count pixels starting at (oy, ox) are
+// the block's pixels starting at `at`.
 template <typename Visit>
 BLASNET_INLINE void forEachRow(const Geometry& g, const Block& block, Visit visit) {
   const int64_t within = block.firstPixel % g.outPixels();
@@ -63,7 +64,7 @@ struct WindowRows {
     firstElement = block.firstColumn - firstRow * length;
   }
 
-  // Calls visit(ky, begin, end, at): elements [begin, end) of window row ky are the block's columns from `at` on.
+  // Calls visit(ky, begin, end, at): elements [begin, end) of window row ky are the block's columns starting at `at`.
   template <typename Visit>
   BLASNET_INLINE void forEach(Visit visit) const {
     int64_t ky = firstRow, begin = firstElement;
@@ -98,7 +99,7 @@ BLASNET_INLINE void add(float* y, const float* x, int64_t n) {
   for (; j < n; j++) y[j] += x[j];
 }
 
-// The elements [first, last) of a window row that lie inside the image; element j is element shift + j of the image's row.
+// Elements [first, last) of a window row that lie inside the image; element j is element shift + j of the image's row.
 struct Visible {
   int64_t first, last, shift;
 };
@@ -138,8 +139,8 @@ void gatherInterleaved(float* block, const float* x, const Geometry& g, const Bl
   });
 }
 
-// dx: adds the patches of block, pixels x columns. Neighbouring pixels share elements of dx: the rows of a window run
-// innermost, so that what one pixel has stored is not loaded at once for the next.
+// dx: adds the patches of block, pixels x columns. Neighbouring pixels share elements of dx. The rows of a window run
+// innermost, so that a pixel's stores are not immediately loaded for the next pixel.
 void scatterInterleaved(float* dx, const float* block, const Geometry& g, const Block& b) {
   const WindowRows rows(g, b);
   forEachRow(g, b, [&](int64_t image, int64_t oy, int64_t ox, int64_t count, int64_t pixel) {
@@ -154,9 +155,9 @@ void scatterInterleaved(float* dx, const float* block, const Geometry& g, const 
   });
 }
 
-// Of one channel: calls visit(row, ix, first, last, count, at) for each element of the patch and each piece of an output
-// row, which starts `at` in the transposed block; its pixels [first, last) see the image's row from ix on, in steps of
-// strideWidth. The row is null, and the range empty, for one above or below the image.
+// For one channel: calls visit(row, ix, first, last, count, at) for each element of the patch and each piece of an
+// output row, which starts at `at` in the transposed block. Its pixels [first, last) see the image's row starting at
+// ix, in steps of strideWidth. Above or below the image, row is null and the range empty.
 template <typename T, typename Visit>
 BLASNET_INLINE void forEachPlaneRow(T* x, const Geometry& g, const Block& b, Visit visit) {
   for (int64_t column = 0; column < b.columns; column++) {
@@ -221,6 +222,7 @@ void patchesForward(float* y, const float* x, const float* w, const float* b, co
   const int64_t patch = g.patch(), last = end * g.outPixels();
   const BlockShape shape = shapeFor(patch, filters > 128 ? 96 : 256);
   for (int64_t pixel = begin * g.outPixels(); pixel < last; pixel += shape.pixels) {
+    if (abandoned()) return;
     const int64_t count = smaller(shape.pixels, last - pixel);
     float* out = y + pixel * filters;
     if (b != nullptr) repeat(out, b, filters, count);
@@ -228,8 +230,9 @@ void patchesForward(float* y, const float* x, const float* w, const float* b, co
     do {
       const Block block = {pixel, count, column, smaller(shape.columns, patch - column)};
       gather(patches, x, g, block);
-      sgemm(isTransposed(g), false, count, filters, block.columns, 1.0f, patches, isTransposed(g) ? count : block.columns,
-            w + column * filters, filters, b != nullptr || column > 0 ? 1.0f : 0.0f, out, filters);
+      sgemm(isTransposed(g), false, count, filters, block.columns, 1.0f, patches,
+            isTransposed(g) ? count : block.columns, w + column * filters, filters,
+            b != nullptr || column > 0 ? 1.0f : 0.0f, out, filters);
       column += shape.columns;
     } while (column < patch);
     activate(out, count * filters, activation, slope);
@@ -244,6 +247,7 @@ void patchesBackwardInput(float* dx, const float* dy, const float* w, const Geom
   clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
   if (filters == 0) return;
   for (int64_t pixel = begin * g.outPixels(); pixel < last; pixel += shape.pixels) {
+    if (abandoned()) return;
     const int64_t count = smaller(shape.pixels, last - pixel);
     const float* in = dy + pixel * filters;
     for (int64_t column = 0; column < patch; column += shape.columns) {
@@ -252,7 +256,8 @@ void patchesBackwardInput(float* dx, const float* dy, const float* w, const Geom
       if (isTransposed(g)) {
         sgemm(false, true, block.columns, count, filters, 1.0f, weights, filters, in, filters, 0.0f, patches, count);
       } else {
-        sgemm(false, true, count, block.columns, filters, 1.0f, in, filters, weights, filters, 0.0f, patches, block.columns);
+        sgemm(false, true, count, block.columns, filters, 1.0f, in, filters, weights, filters, 0.0f, patches,
+              block.columns);
       }
       scatter(dx, patches, g, block);
     }
@@ -266,6 +271,7 @@ void patchesBackwardWeight(float* dw, const float* x, const float* dy, const Geo
   const BlockShape shape = shapeFor(end - begin, 256);
   for (int64_t column = begin; column < end; column += shape.columns) {
     for (int64_t pixel = 0; pixel < pixels; pixel += shape.pixels) {
+      if (abandoned()) return;
       const Block block = {pixel, smaller(shape.pixels, pixels - pixel), column, smaller(shape.columns, end - column)};
       gather(patches, x, g, block);
       sgemm(!isTransposed(g), false, block.columns, filters, block.pixels, 1.0f, patches,

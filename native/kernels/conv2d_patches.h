@@ -1,5 +1,5 @@
-// Convolution as products of matrices. The patches that the window sees are laid out as rows of a matrix (im2col), a block at
-// a time that stays in the cache, and BLAS multiplies the block with the weights; the gradient of the input goes the other way.
+// Convolution as matrix products. The patches are laid out as rows of a matrix (im2col), in blocks that fit the cache,
+// and BLAS multiplies each block by the weights. The input gradient works the other way round.
 #pragma once
 
 #include "geometry.h"

@@ -1,8 +1,8 @@
-// Each image is copied with its padding; pixels that are `lanes` neighbours of a row of it meet one weight in one instruction.
-// The outputs come as one plane for each filter, and change places with each other on their way to memory, where filters come
-// first.
+// Each image is copied with its padding. One instruction multiplies a weight by `lanes` neighbouring pixels of a row.
+// The outputs are computed as one plane per filter and transposed when stored, as filters are innermost in memory.
 #include "conv2d_planes.h"
 
+#include "abandon.h"
 #include "activations.h"
 #include "vector.h"
 
@@ -28,14 +28,14 @@ constexpr int64_t longestPatch = 64;
 struct Place {
   int source, lane;
 };
-// From planes to pixels with their filters side by side, or back.
+// From planes to pixels with their filters in consecutive lanes, or back.
 constexpr Place placeOf(int v, int l, int filters, bool toPixels) {
   const int at = toPixels ? v * lanes + l : l * filters + v;
   return toPixels ? Place{at % filters, at / filters} : Place{at / lanes, at % lanes};
 }
 
 #if defined(__AVX512F__)
-// Two sources at a time: where in the pair an element is, and whether it is in that pair.
+// Two sources at a time: where an element is in the pair, and whether it is in that pair.
 template <int filters, bool toPixels>
 struct Places {
   alignas(64) int32_t index[filters][lanes];
@@ -82,16 +82,17 @@ BLASNET_INLINE void rearrange(Lanes* out, const Lanes* in) {
 }
 #endif
 
-// An image with its padding, as far as windows see it, and the vectors of pixels that a row of the output consists of.
+// The part of a padded image that windows see, and the vectors of pixels that form a row of the output.
 struct Plane {
   int64_t rows, width, vectors;
 
-  explicit Plane(const Geometry& g) : rows(g.seenRows()), width(g.seenRow()), vectors((g.outWidth + lanes - 1) / lanes) {}
-  // The last vector is moved back to end with the row.
+  explicit Plane(const Geometry& g)
+      : rows(g.seenRows()), width(g.seenRow()), vectors((g.outWidth + lanes - 1) / lanes) {}
+  // The last vector is moved back so that it ends with the row.
   int64_t start(const Geometry& g, int64_t vector) const { return smaller(vector * lanes, g.outWidth - lanes); }
 };
 
-// The padding is 0 already.
+// The padding is already 0.
 void fill(float* plane, const Plane& p, const float* image, const Geometry& g) {
   const int64_t count = smaller(g.width, p.width - g.padLeft), end = smaller(g.height, p.rows - g.padTop);
   for (int64_t row = 0; row < end; row++) {
@@ -108,7 +109,7 @@ void fillOffsets(int32_t* offsets, const Plane& p, const Geometry& g, int64_t be
   }
 }
 
-// `vectors` of neighbouring outputs, of all filters; in: where the first one's window starts.
+// `vectors` of neighbouring outputs, of all filters; in: start of the first one's window.
 template <int filters, int vectors>
 BLASNET_INLINE void outputs(float* y, const float* in, const int64_t* starts, const float* w, const float* b,
                             const int32_t* offsets, int64_t patch) {
@@ -136,8 +137,8 @@ BLASNET_INLINE void outputs(float* y, const float* in, const int64_t* starts, co
 }
 
 template <int filters>
-void forward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int32_t activation, float slope,
-             int64_t begin, int64_t end) {
+void forward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int32_t activation,
+             float slope, int64_t begin, int64_t end) {
   alignas(64) float plane[imageElements];
   int32_t offsets[longestPatch];
   const Plane p(g);
@@ -145,6 +146,7 @@ void forward(float* y, const float* x, const float* w, const float* b, const Geo
   fillOffsets(offsets, p, g, 0, g.patch());
   clear(plane, p.rows * p.width);
   for (int64_t image = begin; image < end; image++) {
+    if (abandoned()) return;
     fill(plane, p, x + image * g.imageSize(), g);
     for (int64_t oy = 0; oy < g.outHeight; oy++) {
       const float* in = plane + oy * g.strideHeight * p.width;
@@ -182,7 +184,7 @@ __attribute__((noinline)) void addProducts(float* sums, const float* plane, cons
                                            const int32_t* offsets, const Geometry& g) {
   Lanes sum[tile][filters] = {};
   const float* in[tile];
-  // Pixels that the last vector has again are 0 in it: an infinite one times the 0 of the plane would not be.
+  // Pixels repeated in the last vector are set to 0: an infinite one times the 0 of the plane would not be 0.
   const int64_t known = p.vectors * lanes - g.outWidth;
   Bits fresh;
   for (int l = 0; l < lanes; l++) fresh[l] = l < known ? 0 : -1;
@@ -211,7 +213,8 @@ __attribute__((noinline)) void addProducts(float* sums, const float* plane, cons
 }
 
 template <int filters>
-void backwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t begin, int64_t end) {
+void backwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t begin,
+                    int64_t end) {
   constexpr int most = (lanes == 16 ? 24 : 8) / filters, tile = most < 8 ? most : 8;
   alignas(64) float total[longestPatch * mostFilters * lanes];
   alignas(64) float plane[imageElements];
@@ -223,6 +226,7 @@ void backwardWeight(float* dw, const float* x, const float* dy, const Geometry& 
   clear(total, columns * filters * lanes);
   clear(plane, p.rows * p.width);
   for (int64_t image = 0; image < rows; image++) {
+    if (abandoned()) return;
     fill(plane, p, x + image * g.imageSize(), g);
     fillPlanes<filters>(planes, p, dy + image * g.outPixels() * filters, g);
     for (int64_t column = 0; column < whole; column += tile)
@@ -243,10 +247,11 @@ struct Count {
   static constexpr int value = number;
 };
 
-// Calls visit with the number of filters as a constant.
+// Calls visit with the number of filters as a compile-time constant.
 template <int number = 1, typename Visit>
 BLASNET_INLINE void withFilters(int64_t filters, Visit visit) {
-  if constexpr (number <= mostFilters) filters == number ? visit(Count<number>()) : withFilters<number + 1>(filters, visit);
+  if constexpr (number <= mostFilters)
+    filters == number ? visit(Count<number>()) : withFilters<number + 1>(filters, visit);
 }
 
 }  // namespace

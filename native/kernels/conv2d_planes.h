@@ -1,12 +1,12 @@
-// Convolution of images of one channel with few filters, whose lanes would leave most of a vector empty: here the lanes are
-// neighbouring pixels.
+// Convolution of single-channel images with few filters, which would leave most lanes of a vector empty. Here the lanes
+// are neighbouring pixels.
 #pragma once
 
 #include "geometry.h"
 
 namespace blasnet::BLASNET_SIMD {
 
-// Whether the functions below take this convolution, and gain by it.
+// Whether the functions below support this convolution and are faster for it.
 bool isPlanar(const Geometry& g, int64_t filters) noexcept;
 
 // The images [begin, end) of y.

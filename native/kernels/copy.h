@@ -1,4 +1,4 @@
-// Copies of a few numbers, for which a call or a loop's remainder would cost more than the copy.
+// Copies of a few numbers, for which a function call would cost more than the copy.
 #pragma once
 
 #include "math.h"
@@ -11,7 +11,7 @@ BLASNET_INLINE void copyFixed(float* y, const float* x) {
   __builtin_memcpy(y, x, count * sizeof(float));
 }
 
-// Short copies, where a loop's remainder would cost more than the loop: the last vector overlaps the one before.
+// Short copies, for which a loop's remainder would cost more than the loop: the last vector overlaps the one before.
 template <int64_t lanes>
 BLASNET_INLINE void copyOverlapping(float* y, const float* x, int64_t n) {
   for (int64_t j = 0; j + lanes < n; j += lanes) copyFixed<lanes>(y + j, x + j);

@@ -1,29 +1,30 @@
-// Matrix product and dense layer, over BLAS.
+// Matrix product and dense layer, using BLAS.
 #include "gemm.h"
 
 #include "activations.h"
 #include "kernels.h"
 #include "reduce.h"
 #include "share.h"
+#include "signatures.h"
 #include "wide_products.h"
 #include "zero_columns.h"
 
 namespace blasnet::BLASNET_SIMD {
 // c: m x n; op(a): m x k; op(b): k x n.
-void gemm(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_t k, bool transA, bool transB, float alpha,
-          float beta, int64_t begin, int64_t end) noexcept {
-  sgemm(transA, transB, end - begin, n, k, alpha, a + (transA ? begin : begin * k), transA ? m : k, b, transB ? k : n, beta,
-        c + begin * n, n);
+void gemm(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_t k, bool transA, bool transB,
+          float alpha, float beta, int64_t begin, int64_t end) noexcept {
+  sgemm(transA, transB, end - begin, n, k, alpha, a + (transA ? begin : begin * k), transA ? m : k, b, transB ? k : n,
+        beta, c + begin * n, n);
 }
 
 namespace {
 
-// The columns [begin, end) of `count` rows of y, from `y` on.
-void denseBlock(float* y, const float* x, const float* w, const float* b, int64_t count, int64_t in, int64_t out, int64_t begin,
-                int64_t end, int32_t activation, float slope) {
+// The columns [begin, end) of `count` rows of y, starting at `y`.
+void denseBlock(float* y, const float* x, const float* w, const float* b, int64_t count, int64_t in, int64_t out,
+                int64_t begin, int64_t end, int32_t activation, float slope) {
   const int64_t width = end - begin;
   float* block = y + begin;
-  // The bias goes in first and the product is added to it: BLAS would otherwise clear y in a pass of its own.
+  // The bias is stored first and the product added to it, as BLAS would otherwise clear y in a separate pass.
   if (b != nullptr) {
     for (int64_t row = 0; row < count; row++) {
 #pragma omp simd
@@ -38,9 +39,10 @@ void denseBlock(float* y, const float* x, const float* w, const float* b, int64_
 }  // namespace
 
 // y: rows x out; x: rows x in; w: in x out; b: out.
-void denseForward(float* y, const float* x, const float* w, const float* b, int64_t, int64_t in, int64_t out, int32_t activation,
-                  float slope, int64_t begin, int64_t end) noexcept {
-  // Blocks of rows, so that the activation finds the product in the cache, but not so few that BLAS packs w too often.
+void denseForward(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t in, int64_t out,
+                  int32_t activation, float slope, int axis, int64_t begin, int64_t end) noexcept {
+  if (axis == 1) return denseBlock(y, x, w, b, rows, in, out, begin, end, activation, slope);
+  // Blocks of rows, so that the activation finds the product in the cache, but large enough that BLAS rarely repacks w.
   constexpr int64_t manyRows = 512;
   const int64_t blockRows = activation == identityCode ? end - begin : manyRows;
   for (int64_t first = begin; first < end; first += blockRows) {
@@ -49,20 +51,15 @@ void denseForward(float* y, const float* x, const float* w, const float* b, int6
   }
 }
 
-// As denseForward.
-void denseForwardColumns(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t in, int64_t out,
-                         int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
-  denseBlock(y, x, w, b, rows, in, out, begin, end, activation, slope);
-}
-
 // products: parts x rows x out; x: rows x in; w: in x out.
-void denseForwardParts(float* products, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, int64_t parts,
-                       int64_t begin, int64_t end) noexcept {
-  constexpr int64_t grain = 16;  // of denseBackwardWeight's axis
+void denseForwardParts(float* products, const float* x, const float* w, int64_t rows, int64_t in, int64_t out,
+                       int64_t parts, int64_t begin, int64_t end) noexcept {
+  // The weights of a share are those whose gradients it has.
+  const int64_t grain = signatures[static_cast<int>(Kernel::denseBackwardWeight)].grain;
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(in, grain, part, parts);
-    timesWeights(products + part * rows * out, x + mine.begin, w + mine.begin * out, rows, mine.end - mine.begin, out, 0.0f, in,
-                 out, out);
+    timesWeights(products + part * rows * out, x + mine.begin, w + mine.begin * out, rows, mine.end - mine.begin, out,
+                 0.0f, in, out, out);
   }
 }
 
@@ -88,27 +85,22 @@ void denseForwardSum(float* y, const float* products, const float* b, int64_t ro
 }
 
 // dx: rows x in; dy: rows x out; w: in x out.
-void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t, int64_t in, int64_t out, int64_t begin,
-                        int64_t end) noexcept {
-  times(dx + begin * in, dy + begin * out, w, true, end - begin, out, in, 0.0f, out, out, in);
-}
-
-// As denseBackwardInput.
-void denseBackwardInputColumns(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out, int64_t begin,
-                               int64_t end) noexcept {
+void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out, int axis,
+                        int64_t begin, int64_t end) noexcept {
+  if (axis == 0) return times(dx + begin * in, dy + begin * out, w, true, end - begin, out, in, 0.0f, out, out, in);
   times(dx + begin, dy, w + begin * out, true, rows, out, end - begin, 0.0f, out, out, in);
 }
 
 // dw: in x out; x: rows x in; dy: rows x out.
-void denseBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t begin,
-                         int64_t end) noexcept {
+void denseBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out,
+                         int64_t begin, int64_t end) noexcept {
   transposedTimes(dw + begin * out, x + begin, dy, rows, end - begin, out, in);
 }
 
 namespace {
 
-// Few columns would leave most of a vector empty: as many rows as fit a block are summed as if they were one. All columns, so
-// that sums don't depend on where a share ends.
+// Few columns would leave most of a vector empty, so as many rows as fit a block are summed as if they were one. Works
+// on all columns, so that sums don't depend on where a share ends.
 void narrowSums(float* db, const float* dy, int64_t rows, int64_t out, int64_t begin, int64_t end) {
   const int64_t group = columnBlock / out, width = group * out, whole = rows / group;
   const float* rest = dy + whole * width;
@@ -133,6 +125,21 @@ void denseBackwardBias(float* db, const float* dy, int64_t rows, int64_t out, in
     double total[columnBlock];
     columnSums(total, rows, width, [=](int64_t row, int64_t j) { return in[row * out + j]; });
     for (int64_t j = 0; j < width; j++) db[first + j] = static_cast<float>(total[j]);
+  }
+}
+
+// c: rows x m x n; op(a): m x k and op(b): k x n in each row.
+void matmulBatch(float* c, const float* a, const float* b, int64_t, int64_t m, int64_t n, int64_t k, bool transA,
+                 bool transB, int64_t begin, int64_t end) noexcept {
+  for (int64_t row = begin; row < end; row++) {
+    const float* left = a + row * m * k;
+    const float* right = b + row * k * n;
+    float* product = c + row * m * n;
+    if (m == 1 && n == 1) {
+      *product = static_cast<float>(sumOf(k, [=](int64_t l) { return left[l] * right[l]; }));
+    } else {
+      sgemm(transA, transB, m, n, k, 1.0f, left, transA ? m : k, right, transB ? k : n, 0.0f, product, n);
+    }
   }
 }
 

@@ -1,15 +1,16 @@
-// The kernel table, and the choice among the instruction sets it was compiled for.
+// The kernel table, and the selection among the instruction sets it was compiled for.
 #include "signatures.h"
 
 namespace blasnet {
 
-#define BLASNET_SIGNATURE(name, axis, grain, count, ...) {name, axis, grain, count, {__VA_ARGS__}},
+#define BLASNET_SIGNATURE(name, axis, otherAxis, grain, count, ...) \
+  {name, {axis, otherAxis}, grain, count, {__VA_ARGS__}},
 const Signature signatures[kernelCount] = {
 #include "signatures.inc"
 };
 #undef BLASNET_SIGNATURE
 
-// Each from its set's table.cc; an architecture has some of them.
+// Each is defined by its set's table.cc; an architecture has some of them.
 namespace baseline {
 extern const KernelFunction functions[];
 }
@@ -32,9 +33,9 @@ struct Candidate {
 
 bool always() noexcept { return true; }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(BLASNET_BASELINE_ONLY)
 
-// __builtin_cpu_supports asks for the operating system's part too: that it saves the wide registers.
+// __builtin_cpu_supports also checks that the operating system saves the wide registers.
 bool hasAvx2() noexcept { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
 bool hasAvx512() noexcept {
@@ -44,9 +45,9 @@ bool hasAvx512() noexcept {
 
 #endif
 
-// From the widest to the one that every CPU of the architecture runs.
+// From the widest to the one that every CPU of the architecture supports.
 constexpr Candidate candidates[] = {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(BLASNET_BASELINE_ONLY)
     {{"avx512", avx512::functions}, hasAvx512},
     {{"avx2", avx2::functions}, hasAvx2},
 #endif

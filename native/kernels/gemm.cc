@@ -1,12 +1,12 @@
-// The only file that knows BLAS.
+// The only file that calls BLAS.
 #include "gemm.h"
 
 #include <cblas.h>
 
-#include <cstdlib>
-#include <cstring>
-
+#include "abandon.h"
+#include "blas_buffers.h"
 #include "pack.h"
+#include "product_rules.h"
 #include "share.h"
 
 namespace blasnet {
@@ -17,7 +17,7 @@ constexpr int64_t largestBlock = 1 << 30;
 
 int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-// A block that has one row only, or fits one, needs no more than its own length as leading dimension.
+// A block with a single row, or that fits one row, only needs its own length as leading dimension.
 blasint leading(int64_t stride, int64_t length) {
   return static_cast<blasint>(stride > largestInt ? (length > 0 ? length : 1) : stride);
 }
@@ -31,18 +31,18 @@ struct Cut {
 constexpr int64_t packedColumns = 64;
 constexpr int64_t packedDepth = 128;
 
-// By what was measured (docs/decisions/0003-small-products.md).
+// Determined by measurement (docs/decisions/0003-small-products.md).
 Cut chooseCut(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept {
   constexpr int64_t smallProduct = 1000000, smallTransposed = 1200, rows = 96;
   const Cut whole = {largestBlock, largestBlock, largestBlock, false};
-  if ((transA && transB) || !hasSmallKernels()) return whole;
+  if ((transA && transB) || !productRules().smallKernels || productRules().isLarge(m, n, k)) return whole;
   const bool small = m * n <= smallProduct / k;
-  // A copy pays where enough rows use it, the sooner the further apart the rows of b lie. A transposed b is copied where OpenBLAS
-  // has no small kernel for the product, or the piece of it: results of more than 1200 elements.
+  // A copy pays if enough rows use it, and more so if the rows of b are far apart. A transposed b is copied if OpenBLAS
+  // has no small kernel for the product or its piece, which is true for results of more than 1200 elements.
   bool packed;
   if (transB) {
-    packed =
-        small ? m >= 24 && n >= 24 && m * n > smallTransposed : smaller(m, rows) * smaller(n, packedColumns) > smallTransposed;
+    packed = small ? m >= 24 && n >= 24 && m * n > smallTransposed
+                   : smaller(m, rows) * smaller(n, packedColumns) > smallTransposed;
   } else {
     packed = !small && m >= 10 && ldb > 200 && ldb >= 20000 / m;
   }
@@ -52,20 +52,8 @@ Cut chooseCut(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t
 
 }  // namespace
 
-// OpenBLAS's AVX-512 cores have them. They reach the peak of the machine where the general path, which packs both operands
-// first, does not. BLASNET_GEMM_TILES=0 leaves all products whole, 1 cuts them on every core.
-bool hasSmallKernels() noexcept {
-  static const bool answer = [] {
-    const char* wish = std::getenv("BLASNET_GEMM_TILES");
-    if (wish != nullptr && (std::strcmp(wish, "0") == 0 || std::strcmp(wish, "1") == 0)) return *wish == '1';
-    const char* core = openblas_get_corename();
-    return std::strcmp(core, "SkylakeX") == 0 || std::strcmp(core, "Cooperlake") == 0 || std::strcmp(core, "Sapphirerapids") == 0;
-  }();
-  return answer;
-}
-
-void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b,
-           int64_t ldb, float beta, float* c, int64_t ldc) noexcept {
+void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
+           const float* b, int64_t ldb, float beta, float* c, int64_t ldc) noexcept {
   if (m <= 0 || n <= 0) return;
   if (k <= 0) {
     for (int64_t i = 0; i < m; i++) {
@@ -74,15 +62,23 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
     return;
   }
 
-  // BLAS takes 32-bit ints. Larger sizes run in blocks; where a leading dimension is too large, blocks hold a single row of
-  // that matrix, which makes the leading dimension meaningless.
+  // BLAS takes 32-bit ints. Larger sizes are processed in blocks. If a leading dimension is too large, blocks have a
+  // single row of that matrix, so that the leading dimension does not matter.
   auto [rowBlock, columnBlock, depthBlock, packed] = chooseCut(transA, transB, m, n, k, ldb);
   if (lda > largestInt) (transA ? depthBlock : rowBlock) = 1;
   if (ldb > largestInt && !packed) (transB ? columnBlock : depthBlock) = 1;
   if (ldc > largestInt) rowBlock = 1;
+  // Products that take seconds are split, too, so that they can be aborted between blocks; the bits don't change.
+  constexpr double longProduct = 1e10;
+  constexpr int64_t longBlock = 4096;
+  if (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) > longProduct) {
+    rowBlock = smaller(rowBlock, longBlock);
+    columnBlock = smaller(columnBlock, longBlock);
+  }
 
+  const BlasTurn turn;
   alignas(64) float copy[packedDepth * packedColumns];
-  // A copy serves all rows; without one, the rows of a block stay in the cache while all of b passes.
+  // A copy is used for all rows; without one, the rows of a block stay in the cache while all of b is read.
   const int64_t group = packed ? m : rowBlock;
   for (int64_t first = 0; first < m; first += group) {
     const int64_t end = first + smaller(group, m - first);
@@ -94,19 +90,23 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
         if (packed) pack(copy, right, ldb, transB, depth, columns);
         const bool transRight = transB && !packed;
         for (int64_t i = first; i < end; i += rowBlock) {
+          if (abandoned()) return;
           const int64_t rows = smaller(rowBlock, end - i);
           cblas_sgemm(CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transRight ? CblasTrans : CblasNoTrans,
                       static_cast<blasint>(rows), static_cast<blasint>(columns), static_cast<blasint>(depth), alpha,
-                      a + (transA ? l * lda + i : i * lda + l), leading(lda, transA ? rows : depth), packed ? copy : right,
-                      packed ? static_cast<blasint>(columns) : leading(ldb, transB ? depth : columns), l == 0 ? beta : 1.0f,
-                      c + i * ldc + j, leading(ldc, columns));
+                      a + (transA ? l * lda + i : i * lda + l), leading(lda, transA ? rows : depth),
+                      packed ? copy : right,
+                      packed ? static_cast<blasint>(columns) : leading(ldb, transB ? depth : columns),
+                      l == 0 ? beta : 1.0f, c + i * ldc + j, leading(ldc, columns));
         }
       }
     }
   }
 }
 
-BlasInfo blasInfo() noexcept { return {"OpenBLAS", openblas_get_corename(), openblas_get_config(), openblas_get_num_threads()}; }
+BlasInfo blasInfo() noexcept {
+  return {"OpenBLAS", openblas_get_corename(), openblas_get_config(), openblas_get_num_threads()};
+}
 
 void useSingleBlasThread() noexcept { openblas_set_num_threads(1); }
 

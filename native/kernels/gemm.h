@@ -5,12 +5,9 @@
 
 namespace blasnet {
 
-// c <- alpha op(a) op(b) + beta c, row-major, op(a) m x k, op(b) k x n; of any size, zero included.
-void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b,
-           int64_t ldb, float beta, float* c, int64_t ldc) noexcept;
-
-// Whether BLAS has kernels for products of up to 10^6 multiplications that read their operands where they lie.
-bool hasSmallKernels() noexcept;
+// c <- alpha op(a) op(b) + beta c, row-major, op(a) m x k, op(b) k x n; any sizes, including zero.
+void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
+           const float* b, int64_t ldb, float beta, float* c, int64_t ldc) noexcept;
 
 struct BlasInfo {
   const char* name;
@@ -21,8 +18,8 @@ struct BlasInfo {
 
 BlasInfo blasInfo() noexcept;
 
-// Makes BLAS run on the calling thread alone. For a shared OpenBLAS, which blas_environment.cc doesn't reach; to be called
-// once, before the first product.
+// Makes BLAS run only on the calling thread. Needed for a shared OpenBLAS, which blas_environment.cc doesn't affect;
+// call once, before the first product.
 void useSingleBlasThread() noexcept;
 
 }  // namespace blasnet

@@ -5,15 +5,16 @@
 
 namespace blasnet::BLASNET_SIMD {
 
-// Sizes may be anything the kernel table lets through, strides and windows of zero included: nothing here divides by them.
+// Sizes may be anything that the kernel table allows, including zero strides and windows: nothing here divides by them.
 struct Geometry {
-  int64_t height, width, channels, outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop, padLeft;
+  int64_t height, width, channels, outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop,
+      padLeft;
 
   BLASNET_INLINE int64_t imageSize() const { return height * width * channels; }
   BLASNET_INLINE int64_t outPixels() const { return outHeight * outWidth; }
   BLASNET_INLINE int64_t windowRow() const { return windowWidth * channels; }
   BLASNET_INLINE int64_t patch() const { return windowHeight * windowRow(); }
-  // What all windows together see of an image, padding included: its rows, and the elements of a row.
+  // What all windows together see of an image, including padding: its rows, and the elements of a row.
   BLASNET_INLINE int64_t seenRows() const { return (outHeight - 1) * strideHeight + windowHeight; }
   BLASNET_INLINE int64_t seenRow() const { return ((outWidth - 1) * strideWidth + windowWidth) * channels; }
 };

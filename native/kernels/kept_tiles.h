@@ -1,5 +1,5 @@
-// Products with some of the columns of a matrix, picked by an index: tiles of the result whose sums stay in registers, so that
-// nothing of it has to be copied side by side first.
+// Products with some columns of a matrix, selected by an index. Sums of a tile of the result stay in registers, so the
+// columns need not be copied into a contiguous matrix first.
 #pragma once
 
 #include <type_traits>
@@ -11,16 +11,16 @@ namespace {
 
 using Lanes = Vector<vectorLanes>;
 
-// Columns of the result that are made together where the right matrix is copied for them.
+// Columns of the result computed together if the right matrix is copied for them.
 constexpr int64_t block = 64, widest = block + 16;
 static_assert(vectorLanes <= 16);
 constexpr int64_t farApart = 512;  // where its rows are further apart, each lies in another page: then it is copied
 
-// The width of the next block of columns: none is left for the last one that would not fill a vector.
+// The width of the next block of columns; avoids a last block that would not fill a vector.
 BLASNET_INLINE int64_t blockOf(int64_t left) { return left < widest ? left : block; }
 
-// Neighbouring columns of a result: vectors side by side, the last one `last` columns behind the first. It may be moved back, so
-// as to end with the matrix; of its lanes those count then that are set.
+// Neighbouring columns of a result as consecutive vectors; the last one starts `last` columns after the first. It may
+// be moved back so that it ends with the matrix; then only the lanes set in `counts` are used.
 struct Columns {
   int64_t begin, last;
   IntegerVector<vectorLanes> counts;
@@ -29,8 +29,8 @@ struct Columns {
 template <int number>
 using Constant = std::integral_constant<int, number>;
 
-// Vectors that a tile takes of those that are left: as many as registers allow, and never a single one, which would wait for the
-// loads.
+// Vectors for a tile, given how many are left: as many as the registers allow, and if possible not a single one, which
+// would wait for its loads.
 BLASNET_INLINE int64_t vectorsOf(int64_t left) {
   if (!manyRegisters) return left % 3 != 0 && left >= 2 ? 2 : left < 3 ? left : 3;
   if ((left % 3 == 1 && left >= 4) || (left % 3 == 2 && left >= 8)) return 4;
@@ -110,11 +110,11 @@ struct Tile {
   }
 };
 
-// y <- (columns `index` of x) (the rows of w that begin at `offsets`) [+ y], for a tile of y.
+// y <- (columns `index` of x) (the rows of w that start at `offsets`) [+ y], for a tile of y.
 template <int rows, int vectors>
 __attribute__((noinline)) void forwardTile(float* y, int64_t ldy, const float* x, int64_t ldx, const uint16_t* index,
-                                           const float* w, const int64_t* offsets, int64_t depth, const Columns& columns,
-                                           bool add) {
+                                           const float* w, const int64_t* offsets, int64_t depth,
+                                           const Columns& columns, bool add) {
   Tile<rows, vectors> tile;
   tile.clear();
   const int64_t last = columns.last;
@@ -132,15 +132,17 @@ __attribute__((noinline)) void forwardTile(float* y, int64_t ldy, const float* x
   for (int r = 0; r < rows; r++) tile.storeRow(r, y + r * ldy, columns, add);
 }
 
-// y <- (columns `index` of x) (the rows of w that begin at `offsets`) [+ y]; y: rows x width. Calls before() ahead of each tile.
+// y <- (columns `index` of x) (the rows of w that start at `offsets`) [+ y]; y: rows x width. Calls before() before
+// each tile.
 template <typename Before>
-BLASNET_INLINE void forwardTiles(float* y, int64_t ldy, const float* x, int64_t ldx, const uint16_t* index, const float* w,
-                                 const int64_t* offsets, int64_t depth, int64_t rows, int64_t width, bool add, Before before) {
+BLASNET_INLINE void forwardTiles(float* y, int64_t ldy, const float* x, int64_t ldx, const uint16_t* index,
+                                 const float* w, const int64_t* offsets, int64_t depth, int64_t rows, int64_t width,
+                                 bool add, Before before) {
   byColumns(width, [&](auto vectors, const Columns& columns) {
     byRows<vectors>(rows, [&](auto tile, int64_t row) {
       before();
-      forwardTile<tile, vectors>(y + row * ldy + columns.begin, ldy, x + row * ldx, ldx, index, w + columns.begin, offsets, depth,
-                                 columns, add);
+      forwardTile<tile, vectors>(y + row * ldy + columns.begin, ldy, x + row * ldx, ldx, index, w + columns.begin,
+                                 offsets, depth, columns, add);
     });
   });
 }
@@ -148,8 +150,8 @@ BLASNET_INLINE void forwardTiles(float* y, int64_t ldy, const float* x, int64_t 
 // Rows `index` of dw <- (these columns of x)^T dy [+ dw], for as many rows as a tile has.
 template <int rows, int vectors>
 __attribute__((noinline)) void gradientTile(float* dw, int64_t lddw, const float* x, int64_t ldx, int64_t count,
-                                            const uint16_t* index, const float* dy, int64_t lddy, const Columns& columns,
-                                            bool add) {
+                                            const uint16_t* index, const float* dy, int64_t lddy,
+                                            const Columns& columns, bool add) {
   Tile<rows, vectors> tile;
   tile.clear();
   const int64_t last = columns.last;

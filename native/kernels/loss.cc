@@ -1,8 +1,8 @@
-// Losses: one value a row, and the gradient of the mean over all rows.
+// Losses: one value per row, and the gradient of the mean over all rows.
 //
-// Short rows (ten classes, one output) would leave vectors mostly empty, so elementwise work runs over a block of whole
-// rows at once, into a scratch block on the stack, and only the sums run row by row. Rows longer than the scratch block
-// are wide enough by themselves.
+// Short rows (ten classes, one output) would leave vectors mostly empty. So elementwise work is done on a block of
+// whole rows at once, in a scratch block on the stack, and only the sums are computed row by row. Rows longer than the
+// scratch block are wide enough by themselves.
 #include "activations.h"
 #include "kernels.h"
 #include "reduce.h"
@@ -41,12 +41,12 @@ BLASNET_INLINE void forSoftmaxRows(const float* logits, int64_t classes, int64_t
   }
 }
 
-// value(p, t) and gradient(p, t) are those of one element; a row's loss is lossFactor times the sum of its values, its
-// gradient gradientFactor times that of its elements.
+// value(p, t) and gradient(p, t) are those of one element. A row's loss is lossFactor times the sum of its values; its
+// gradient is gradientFactor times its elements' gradients.
 template <typename Value, typename Gradient>
 BLASNET_INLINE void elementwiseLoss(float* loss, float* dprediction, const float* prediction, const float* target,
-                                    int64_t outputs, int64_t begin, int64_t end, double lossFactor, double gradientFactor,
-                                    Value value, Gradient gradient) {
+                                    int64_t outputs, int64_t begin, int64_t end, double lossFactor,
+                                    double gradientFactor, Value value, Gradient gradient) {
   if (outputs > scratchSize) {
     for (int64_t row = begin; row < end; row++) {
       const float* p = prediction + row * outputs;
@@ -70,13 +70,16 @@ BLASNET_INLINE void elementwiseLoss(float* loss, float* dprediction, const float
   if (dprediction != nullptr) {
     const float factor = static_cast<float>(gradientFactor);
 #pragma omp simd
-    for (int64_t i = begin * outputs; i < end * outputs; i++) dprediction[i] = factor * gradient(prediction[i], target[i]);
+    for (int64_t i = begin * outputs; i < end * outputs; i++)
+      dprediction[i] = factor * gradient(prediction[i], target[i]);
   }
 }
 
-// The factor that makes a sum over one row's outputs their mean, and the one that also means over the rows.
+// The factor that turns the sum over a row's outputs into their mean, and the one that also averages over the rows.
 double perOutput(int64_t outputs) { return 1.0 / static_cast<double>(outputs); }
-double perElement(int64_t rows, int64_t outputs) { return 1.0 / (static_cast<double>(rows) * static_cast<double>(outputs)); }
+double perElement(int64_t rows, int64_t outputs) {
+  return 1.0 / (static_cast<double>(rows) * static_cast<double>(outputs));
+}
 
 }  // namespace
 
@@ -114,8 +117,9 @@ void softmaxCrossEntropy(float* loss, float* dprediction, const float* logits, c
 }
 
 // logits, target, dprediction: rows x classes; loss: rows.
-void softmaxCrossEntropyProbabilities(float* loss, float* dprediction, const float* logits, const float* target, int64_t rows,
-                                      int64_t classes, double smoothing, int64_t begin, int64_t end) noexcept {
+void softmaxCrossEntropyProbabilities(float* loss, float* dprediction, const float* logits, const float* target,
+                                      int64_t rows, int64_t classes, double smoothing, int64_t begin,
+                                      int64_t end) noexcept {
   const float perRow = static_cast<float>(1.0 / static_cast<double>(rows));
   const float spread = static_cast<float>(smoothing / static_cast<double>(classes));
   const float peak = static_cast<float>(1 - smoothing);
@@ -124,7 +128,8 @@ void softmaxCrossEntropyProbabilities(float* loss, float* dprediction, const flo
     const auto smoothed = [=](int64_t j) { return peak * given[j] + spread; };
     const float total = static_cast<float>(sumOf(classes, exponential));
     const float logTotal = math::log(total);
-    loss[row] = static_cast<float>(sumOf(classes, [=](int64_t j) { return smoothed(j) * (logTotal - (z[j] - largest)); }));
+    loss[row] =
+        static_cast<float>(sumOf(classes, [=](int64_t j) { return smoothed(j) * (logTotal - (z[j] - largest)); }));
     if (dprediction != nullptr) {
       float* gradient = dprediction + row * classes;
       const float normalise = static_cast<float>(sumOf(classes, smoothed) / static_cast<double>(total));
@@ -144,16 +149,16 @@ void binaryCrossEntropy(float* loss, float* dprediction, const float* prediction
 }
 
 // prediction, target, dprediction: rows x outputs; loss: rows.
-void squaredError(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows, int64_t outputs,
-                  float factor, int64_t begin, int64_t end) noexcept {
+void squaredError(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows,
+                  int64_t outputs, float factor, int64_t begin, int64_t end) noexcept {
   elementwiseLoss(
       loss, dprediction, prediction, target, outputs, begin, end, factor, 2.0 * factor / static_cast<double>(rows),
       [](float p, float t) { return (p - t) * (p - t); }, [](float p, float t) { return p - t; });
 }
 
 // prediction, target, dprediction: rows x outputs; loss: rows.
-void absoluteError(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows, int64_t outputs,
-                   int64_t begin, int64_t end) noexcept {
+void absoluteError(float* loss, float* dprediction, const float* prediction, const float* target, int64_t rows,
+                   int64_t outputs, int64_t begin, int64_t end) noexcept {
   elementwiseLoss(
       loss, dprediction, prediction, target, outputs, begin, end, perOutput(outputs), perElement(rows, outputs),
       [](float p, float t) { return math::absolute(p - t); }, [](float p, float t) { return math::sign(p - t); });
@@ -173,6 +178,33 @@ void huber(float* loss, float* dprediction, const float* prediction, const float
         const float d = p - t;
         return d > delta ? delta : d < -delta ? -delta : d;
       });
+}
+
+void meanGradient(float* dloss, int64_t rows, int64_t begin, int64_t end) noexcept {
+  for (int64_t row = begin; row < end; row++) dloss[row] = static_cast<float>(1 / static_cast<double>(rows));
+}
+
+// In order and on one thread, so that the sum is the same for any number of threads.
+void sumWeights(double* total, const float* weights, int64_t rows) noexcept {
+  double sum = 0;
+  for (int64_t row = 0; row < rows; row++) sum += weights[row];
+  *total = sum;
+}
+
+// x, y: rows x cols.
+void weighRows(float* y, const float* x, const float* weights, const double* total, int64_t rows, int64_t cols,
+               float scale, int64_t begin, int64_t end) noexcept {
+  double factor = scale;
+  // Without any weight, no row counts.
+  if (total != nullptr) factor = *total == 0 ? 0 : factor * static_cast<double>(rows) / *total;
+  for (int64_t row = begin; row < end; row++) {
+    const float weight = static_cast<float>(weights == nullptr ? factor : weights[row] * factor);
+    for (int64_t i = row * cols; i < (row + 1) * cols; i++) y[i] = weight == 0 ? 0 : x[i] * weight;
+  }
+}
+
+void addTotal(double* total, const double* carry, const double* x, double factor) noexcept {
+  *total = (carry != nullptr ? *carry : 0) + factor * *x;
 }
 
 }  // namespace blasnet::BLASNET_SIMD

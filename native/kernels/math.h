@@ -1,10 +1,10 @@
-// Elementary functions on float, without branches, so that a loop over them becomes vector code of whatever width the
-// file is compiled for. Errors are stated in ulp against the exact value; native/test/math_test.cc holds them to it.
+// Elementary functions on float, without branches, so that loops over them vectorise to the width the file is compiled
+// for. Errors are in ulp against the exact value; native/test/math_test.cc checks them.
 #pragma once
 
 #include <cstdint>
 
-// Inlined always: a call would keep the loop scalar, and a shared copy could be one of another instruction set.
+// Always inlined: a call would prevent vectorisation, and a shared copy could be from another instruction set.
 #define BLASNET_INLINE inline __attribute__((always_inline))
 
 namespace blasnet::BLASNET_SIMD::math {
@@ -25,12 +25,14 @@ BLASNET_INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
 // -1, 0 or 1; NaN for NaN.
 BLASNET_INLINE float sign(float x) { return x > 0 ? 1.0f : x < 0 ? -1.0f : x; }
 
-// a b + c, fused where the instruction set can. For sums of two products, where the compiler could fuse either one, and
-// chooses differently in the vector part of a loop and in its remainder: results must not depend on where a range ends.
+// a b + c, fused if the instruction set allows. For sums of two products, where the compiler could fuse either one and
+// may choose differently in a loop's vector part and its remainder: results must not depend on where a range ends.
 #if defined(__FMA__) || defined(__aarch64__)
 BLASNET_INLINE float multiplyAdd(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+BLASNET_INLINE double multiplyAdd(double a, double b, double c) { return __builtin_fma(a, b, c); }
 #else
 BLASNET_INLINE float multiplyAdd(float a, float b, float c) { return a * b + c; }
+BLASNET_INLINE double multiplyAdd(double a, double b, double c) { return a * b + c; }
 #endif
 
 BLASNET_INLINE float squareRoot(float x) { return __builtin_sqrtf(x); }
@@ -42,7 +44,7 @@ struct Reduced {
   float r;
 };
 
-// For |x| < 2^21; of a NaN, r is NaN.
+// For |x| < 2^21; for a NaN, r is NaN.
 BLASNET_INLINE Reduced reduce(float x) {
   constexpr float shifter = 0x1.8p23f;   // adding it leaves the nearest integer in the low mantissa bits
   constexpr float ln2High = 0x1.63p-1f;  // few bits: its product with k is exact
@@ -67,7 +69,8 @@ BLASNET_INLINE float expm1Reduced(float r) {
 // 2^k for -126 <= k <= 127.
 BLASNET_INLINE float powerOfTwo(int32_t k) { return fromBits(static_cast<uint32_t>(k + 127) << 23); }
 
-// y 2^k, k in [-252, 254], rounded once: the first factor is normal, the second may take the result to a denormal or infinity.
+// y 2^k, k in [-252, 254], rounded once: after the first factor it is normal; the second may make it denormal or
+// infinite.
 BLASNET_INLINE float scale(float y, int32_t k) {
   const int32_t half = k >> 1;
   return y * powerOfTwo(half) * powerOfTwo(k - half);
@@ -116,11 +119,90 @@ BLASNET_INLINE float log(float x) {
   return x < infinity ? y : x;
 }
 
+// log(x) for any x: -infinity at 0, NaN below. Error < 3 ulp.
+BLASNET_INLINE float logAny(float x) {
+  const bool denormal = x < 0x1p-126f;
+  const float y = log(denormal ? x * 0x1p24f : x) - (denormal ? 24 * ln2 : 0.0f);
+  return x > 0 ? y : x == 0 ? -infinity : notANumber;
+}
+
+// x^exponent, prepared for one exponent and many x. NaN stays NaN, even for the exponent 0.
+struct Power {
+  double exponent;
+  bool integer, odd;
+  float atZero, atInfinity;
+
+  explicit Power(double p)
+      : exponent(p),
+        integer(p == __builtin_floor(p)),
+        odd(integer && p / 2 != __builtin_floor(p / 2)),
+        atZero(p > 0    ? 0.0f
+               : p == 0 ? 1.0f
+                        : infinity),
+        atInfinity(p > 0    ? infinity
+                   : p == 0 ? 1.0f
+                            : 0.0f) {}
+
+  // The logarithm is computed in double: the exponent multiplies its error. Error < 2 ulp.
+  BLASNET_INLINE float of(float x) const {
+    constexpr double ln2Double = 0x1.62e42fefa39efp-1;
+    constexpr double shifter = 0x1.8p52;  // adding it leaves the nearest integer in the low mantissa bits
+    const float a = absolute(x);
+    const bool denormal = a < 0x1p-126f;
+    const uint32_t bits = toBits(denormal ? a * 0x1p24f : a);
+    const int32_t k = static_cast<int32_t>(bits - 0x3f3504f3u) >> 23;
+    const double f = static_cast<double>(fromBits(bits - (static_cast<uint32_t>(k) << 23)));
+    const double z = (f - 1) / (f + 1), square = z * z;  // |z| < 0.172: log f = 2 artanh z
+    double q = 2.0 / 13;
+    q = q * square + 2.0 / 11;
+    q = q * square + 2.0 / 9;
+    q = q * square + 2.0 / 7;
+    q = q * square + 2.0 / 5;
+    q = q * square + 2.0 / 3;
+    q = q * square + 2;
+    const double whole = static_cast<double>(denormal ? k - 24 : k);
+    double t = exponent * multiplyAdd(z, q, whole * ln2Double);
+    t = t > 89 ? 89 : t;
+    t = t < -105 ? -105 : t;
+    const double shifted = t * (1 / ln2Double) + shifter;
+    const float r = static_cast<float>(t - (shifted - shifter) * ln2Double);
+    const int32_t n = static_cast<int32_t>(static_cast<uint32_t>(__builtin_bit_cast(uint64_t, shifted)));
+    float y = scale(1.0f + expm1Reduced(r), n);
+    y = a < infinity ? y : a > 0 && a == a ? atInfinity : a;
+    y = a == 0 ? atZero : y;
+    y = x < 0 && a < infinity && !integer ? notANumber : y;
+    return odd ? withSignOf(y, x) : y;
+  }
+};
+
 // log(1 + x) for 0 <= x <= 1 and NaN, with small relative error near 0. Error < 2 ulp.
 BLASNET_INLINE float log1p(float x) {
   const bool upper = x > 0.41421356f;
   const float f = upper ? 0.5f * x - 0.5f : x;
   return (upper ? ln2 : 0.0f) + logReduced(f);
+}
+
+struct SineCosine {
+  float sine, cosine;
+};
+
+// Sine and cosine of turns * 2^-26 full turns; the highest 6 bits of `turns` are ignored. Absolute error < 1.2e-7.
+BLASNET_INLINE SineCosine sineCosine(uint32_t turns) {
+  const uint32_t quarter = (turns + 0x800000u) >> 24;  // the nearest multiple of a quarter turn
+  const float r = static_cast<float>(static_cast<int32_t>(turns - (quarter << 24))) * 0x1p-24f;  // exact
+  const float square = r * r;
+  float s = -4.6016579e-3f;
+  s = s * square + 7.968003e-2f;
+  s = s * square - 6.4596349e-1f;
+  s = r * (s * square + 1.5707964f);
+  float c = 9.0376654e-4f;
+  c = c * square - 2.0860165e-2f;
+  c = c * square + 2.5366923e-1f;
+  c = c * square - 1.2337005f;
+  c = 1.0f + c * square;
+  const bool odd = (quarter & 1u) != 0;
+  const uint32_t sineSign = (quarter & 2u) << 30, cosineSign = ((quarter + 1u) & 2u) << 30;
+  return {fromBits(toBits(odd ? c : s) ^ sineSign), fromBits(toBits(odd ? s : c) ^ cosineSign)};
 }
 
 // Both halves have small relative error; 0 below -104, 1 above 17. Error < 3 ulp.
@@ -149,7 +231,7 @@ struct Normal {
 BLASNET_INLINE Normal normal(float x) {
   float t = absolute(x);
   t = t > 16.0f ? 16.0f : t;
-  // The rounding error of x^2/2 would be magnified by exp, so its low part is kept and added after the reduction.
+  // The rounding error of x^2/2 would be amplified by exp, so its low part is kept and added after the reduction.
   const float high = fromBits(toBits(t) & 0xfffff000u);
   const Reduced reduced = reduce(-0.5f * high * high);
   const float low = -0.5f * (t - high) * (t + high);

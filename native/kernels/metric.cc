@@ -5,12 +5,12 @@
 namespace blasnet::BLASNET_SIMD {
 namespace {
 
-// The first largest element; 0 where all are NaN.
+// Index of the largest element, the first one on a tie; 0 if all are NaN.
 BLASNET_INLINE int32_t largestIndex(const float* x, int64_t n) {
   const float largest = maximum(x, n);
   constexpr int64_t few = 32;
   if (n <= few) {
-    // From the last to the first, without a branch that a CPU would have to guess.
+    // From last to first, without a branch that the CPU would have to predict.
     int32_t index = 0;
     for (int64_t j = n - 1; j >= 0; j--) index = x[j] == largest ? static_cast<int32_t>(j) : index;
     return index;
@@ -31,7 +31,8 @@ void argmax(int32_t* index, const float* x, int64_t, int64_t cols, int64_t begin
 // x: rows x classes.
 void accuracyLabels(float* hits, const float* x, const int32_t* labels, int64_t, int64_t classes, int64_t begin,
                     int64_t end) noexcept {
-  for (int64_t row = begin; row < end; row++) hits[row] = largestIndex(x + row * classes, classes) == labels[row] ? 1.0f : 0.0f;
+  for (int64_t row = begin; row < end; row++)
+    hits[row] = largestIndex(x + row * classes, classes) == labels[row] ? 1.0f : 0.0f;
 }
 
 // x, target: rows x classes.
@@ -54,7 +55,7 @@ void accuracyBinary(float* hits, const float* logits, const float* target, int64
   }
 }
 
-// In order and on one thread: the totals of an epoch are the same for any number of threads.
+// In order and on one thread, so that an epoch's totals are the same for any number of threads.
 void batchTotals(double* meanLoss, double* hitCount, const float* loss, const float* hits, const double* penalty,
                  int64_t rows) noexcept {
   double lossTotal = 0, hitTotal = 0;

@@ -1,5 +1,5 @@
-// Batch normalisation over the columns (features) of a rows x features matrix. Columns run in vectors, rows in the outer
-// loop; a block of columns goes through all passes before the next, while it is in the cache.
+// Batch normalisation over the columns (features) of a rows x features matrix. Vectors run along columns, the outer
+// loop over rows; a block of columns goes through all passes before the next one, while it is in the cache.
 #include "kernels.h"
 #include "reduce.h"
 #include "share.h"
@@ -14,28 +14,44 @@ BLASNET_INLINE void byBlocks(int64_t begin, int64_t end, Work work) {
 }
 
 // mean <- the sums of columns / count
-BLASNET_INLINE void columnMeans(float* mean, const float* x, int64_t rows, double count, int64_t features, int64_t width) {
+BLASNET_INLINE void columnMeans(float* mean, const float* x, int64_t rows, double count, int64_t features,
+                                int64_t width) {
   double total[columnBlock];
   columnSums(total, rows, width, [=](int64_t row, int64_t j) { return x[row * features + j]; });
 #pragma omp simd
   for (int64_t j = 0; j < width; j++) mean[j] = static_cast<float>(total[j] / count);
 }
 
-// The sums of the squares of the distances from `center`.
-BLASNET_INLINE void squaredDistances(double* squares, const float* x, const float* center, int64_t rows, int64_t features,
-                                     int64_t width) {
+// The sums of the squared differences from `center`.
+BLASNET_INLINE void squaredDistances(double* squares, const float* x, const float* center, int64_t rows,
+                                     int64_t features, int64_t width) {
   columnSums(squares, rows, width, [=](int64_t row, int64_t j) {
     const float d = x[row * features + j] - center[j];
     return d * d;
   });
 }
 
+// What the means lost when rounded to float; far from 0 it is large compared with a small deviation. 0 if sums
+// overflow.
+BLASNET_INLINE void restsOfMeans(double* rest, const float* x, const float* mean, int64_t rows, double count,
+                                 int64_t features, int64_t width) {
+  columnSums(rest, rows, width, [=](int64_t row, int64_t j) { return x[row * features + j] - mean[j]; });
+#pragma omp simd
+  for (int64_t j = 0; j < width; j++) {
+    const bool overflow = rest[j] - rest[j] != 0 && mean[j] - mean[j] == 0;
+    rest[j] = overflow ? 0 : rest[j] / count;
+  }
+}
+
+// For a sum of squares that may have become negative by cancellation; keeps NaN.
+BLASNET_INLINE float notNegative(double x) { return x < 0 ? 0.0f : static_cast<float>(x); }
+
 // running <- keep running + (1 - keep) value
 BLASNET_INLINE void takeIn(float* running, const float* value, int64_t width, double momentum) {
   const float keep = static_cast<float>(momentum), take = static_cast<float>(1 - momentum);
 #pragma omp simd
   for (int64_t j = 0; j < width; j++) {
-    // With momentum 1 nothing is taken in, not even a NaN.
+    // With momentum 1 the value is ignored, even a NaN.
     const float next = math::multiplyAdd(keep, running[j], take * value[j]);
     running[j] = take != 0 ? next : running[j];
   }
@@ -45,14 +61,15 @@ BLASNET_INLINE void takeIn(float* running, const float* value, int64_t width, do
 BLASNET_INLINE void gradientSums(double* sum, double* product, const float* dy, const float* x, const float* center,
                                  const float* spread, int64_t rows, int64_t features, int64_t width) {
   columnSums(sum, rows, width, [=](int64_t row, int64_t j) { return dy[row * features + j]; });
-  columnSums(product, rows, width,
-             [=](int64_t row, int64_t j) { return dy[row * features + j] * ((x[row * features + j] - center[j]) * spread[j]); });
+  columnSums(product, rows, width, [=](int64_t row, int64_t j) {
+    return dy[row * features + j] * ((x[row * features + j] - center[j]) * spread[j]);
+  });
 }
 
 // dx = factor (dy - meanGradient - normalised x * meanProduct)
 BLASNET_INLINE void inputGradient(float* dx, const float* dy, const float* x, const float* center, const float* spread,
-                                  const float* factor, const float* meanGradient, const float* meanProduct, int64_t rows,
-                                  int64_t features, int64_t width) {
+                                  const float* factor, const float* meanGradient, const float* meanProduct,
+                                  int64_t rows, int64_t features, int64_t width) {
   for (int64_t row = 0; row < rows; row++) {
 #pragma omp simd
     for (int64_t j = 0; j < width; j++) {
@@ -76,38 +93,40 @@ BLASNET_INLINE void sumOfParts(float* total, const float* terms, int64_t feature
 }  // namespace
 
 // y, x: rows x features; the rest: features.
-void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMean, float* runningVariance, const float* x,
-                      const float* gamma, const float* beta, int64_t rows, int64_t features, float epsilon, double momentum,
-                      int64_t begin, int64_t end) noexcept {
+void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMean, float* runningVariance,
+                      const float* x, const float* gamma, const float* beta, int64_t rows, int64_t features,
+                      float epsilon, double momentum, int64_t begin, int64_t end) noexcept {
   const double count = static_cast<double>(rows);
   byBlocks(begin, end, [=](int64_t first, int64_t width) {
     const float* in = x + first;
     float* out = y + first;
-    double squares[columnBlock];
+    double squares[columnBlock], rest[columnBlock];
     float center[columnBlock], variance[columnBlock], factor[columnBlock], offset[columnBlock];
     columnMeans(center, in, rows, count, features, width);
     squaredDistances(squares, in, center, rows, features, width);
+    restsOfMeans(rest, in, center, rows, count, features, width);
 #pragma omp simd
     for (int64_t j = 0; j < width; j++) {
-      variance[j] = static_cast<float>(squares[j] / count);
+      variance[j] = notNegative(squares[j] / count - rest[j] * rest[j]);
       mean[first + j] = center[j];
       inverseStd[first + j] = 1.0f / math::squareRoot(variance[j] + epsilon);
       factor[j] = inverseStd[first + j] * gamma[first + j];
-      offset[j] = beta[first + j];
+      offset[j] = beta[first + j] - static_cast<float>(rest[j]) * factor[j];
     }
     takeIn(runningMean + first, center, width, momentum);
     takeIn(runningVariance + first, variance, width, momentum);
     for (int64_t row = 0; row < rows; row++) {
 #pragma omp simd
-      for (int64_t j = 0; j < width; j++) out[row * features + j] = (in[row * features + j] - center[j]) * factor[j] + offset[j];
+      for (int64_t j = 0; j < width; j++)
+        out[row * features + j] = (in[row * features + j] - center[j]) * factor[j] + offset[j];
     }
   });
 }
 
-// means, rests, squares: parts x features; x: rows x pixels x features. A share's mean is means + rests: where features are far
-// from 0, what a float loses of it would spoil the variance of all.
-void batchNormParts(float* means, float* rests, float* squares, const float* x, int64_t rows, int64_t pixels, int64_t features,
-                    int64_t parts, int64_t begin, int64_t end) noexcept {
+// means, rests, squares: parts x features; x: rows x pixels x features. A share's mean is means + rests: for features
+// far from 0, the rounding to float would spoil the total variance.
+void batchNormParts(float* means, float* rests, float* squares, const float* x, int64_t rows, int64_t pixels,
+                    int64_t features, int64_t parts, int64_t begin, int64_t end) noexcept {
   if (features == 0) return;
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(rows, 1, part, parts);
@@ -118,14 +137,14 @@ void batchNormParts(float* means, float* rests, float* squares, const float* x, 
       double rest[columnBlock], total[columnBlock];
       float center[columnBlock];
       columnMeans(center, in, own, count, features, width);
-      columnSums(rest, own, width, [=, &center](int64_t row, int64_t j) { return in[row * features + j] - center[j]; });
+      restsOfMeans(rest, in, center, own, count, features, width);
       squaredDistances(total, in, center, own, features, width);
       const int64_t at = part * features + first;
 #pragma omp simd
       for (int64_t j = 0; j < width; j++) {
         means[at + j] = center[j];
-        rests[at + j] = static_cast<float>(rest[j] / count);
-        squares[at + j] = static_cast<float>(total[j] - rest[j] * (rest[j] / count));
+        rests[at + j] = static_cast<float>(rest[j]);
+        squares[at + j] = notNegative(total[j] - count * rest[j] * rest[j]);
       }
     });
   }
@@ -174,12 +193,37 @@ void batchNormInference(float* y, const float* x, const float* gamma, const floa
   byBlocks(0, features, [=](int64_t first, int64_t width) {
     float factor[columnBlock];
 #pragma omp simd
-    for (int64_t j = 0; j < width; j++) factor[j] = gamma[first + j] / math::squareRoot(runningVariance[first + j] + epsilon);
+    for (int64_t j = 0; j < width; j++)
+      factor[j] = gamma[first + j] / math::squareRoot(runningVariance[first + j] + epsilon);
     for (int64_t row = begin; row < end; row++) {
       const float* in = x + row * features + first;
       float* out = y + row * features + first;
 #pragma omp simd
       for (int64_t j = 0; j < width; j++) out[j] = (in[j] - runningMean[first + j]) * factor[j] + beta[first + j];
+    }
+  });
+}
+
+// dx, dy, x: rows x features, dx may be dy; the rest: features.
+void batchNormInferenceBackward(float* dx, float* dgamma, float* dbeta, const float* dy, const float* x,
+                                const float* gamma, const float* runningMean, const float* runningVariance,
+                                int64_t rows, int64_t features, float epsilon, int64_t begin, int64_t end) noexcept {
+  byBlocks(begin, end, [=](int64_t first, int64_t width) {
+    double sum[columnBlock], product[columnBlock];
+    float spread[columnBlock], factor[columnBlock];
+#pragma omp simd
+    for (int64_t j = 0; j < width; j++) {
+      spread[j] = 1.0f / math::squareRoot(runningVariance[first + j] + epsilon);
+      factor[j] = gamma[first + j] * spread[j];
+    }
+    gradientSums(sum, product, dy + first, x + first, runningMean + first, spread, rows, features, width);
+    for (int64_t j = 0; j < width; j++) {
+      dbeta[first + j] = static_cast<float>(sum[j]);
+      dgamma[first + j] = static_cast<float>(product[j]);
+    }
+    for (int64_t row = 0; row < rows; row++) {
+#pragma omp simd
+      for (int64_t j = 0; j < width; j++) dx[row * features + first + j] = factor[j] * dy[row * features + first + j];
     }
   });
 }
@@ -191,7 +235,8 @@ void batchNormBackward(float* dx, float* dgamma, float* dbeta, const float* dy, 
   const double count = static_cast<double>(rows);
   byBlocks(begin, end, [=](int64_t first, int64_t width) {
     double sum[columnBlock], product[columnBlock];
-    float center[columnBlock], spread[columnBlock], factor[columnBlock], meanGradient[columnBlock], meanProduct[columnBlock];
+    float center[columnBlock], spread[columnBlock], factor[columnBlock], meanGradient[columnBlock],
+        meanProduct[columnBlock];
     for (int64_t j = 0; j < width; j++) {
       center[j] = mean[first + j];
       spread[j] = inverseStd[first + j];
@@ -204,22 +249,23 @@ void batchNormBackward(float* dx, float* dgamma, float* dbeta, const float* dy, 
       meanGradient[j] = static_cast<float>(sum[j] / count);
       meanProduct[j] = static_cast<float>(product[j] / count);
     }
-    inputGradient(dx + first, dy + first, x + first, center, spread, factor, meanGradient, meanProduct, rows, features, width);
+    inputGradient(dx + first, dy + first, x + first, center, spread, factor, meanGradient, meanProduct, rows, features,
+                  width);
   });
 }
 
 // dgammaParts, dbetaParts: parts x features; dy, x: rows x pixels x features; the rest: features.
 void batchNormBackwardParts(float* dgammaParts, float* dbetaParts, const float* dy, const float* x, const float* mean,
-                            const float* inverseStd, int64_t rows, int64_t pixels, int64_t features, int64_t parts, int64_t begin,
-                            int64_t end) noexcept {
+                            const float* inverseStd, int64_t rows, int64_t pixels, int64_t features, int64_t parts,
+                            int64_t begin, int64_t end) noexcept {
   if (features == 0) return;
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(rows, 1, part, parts);
     byBlocks(0, features, [=](int64_t first, int64_t width) {
       double sum[columnBlock], product[columnBlock];
       const int64_t at = mine.begin * pixels * features + first;
-      gradientSums(sum, product, dy + at, x + at, mean + first, inverseStd + first, (mine.end - mine.begin) * pixels, features,
-                   width);
+      gradientSums(sum, product, dy + at, x + at, mean + first, inverseStd + first, (mine.end - mine.begin) * pixels,
+                   features, width);
       for (int64_t j = 0; j < width; j++) {
         dbetaParts[part * features + first + j] = static_cast<float>(sum[j]);
         dgammaParts[part * features + first + j] = static_cast<float>(product[j]);
@@ -230,8 +276,8 @@ void batchNormBackwardParts(float* dgammaParts, float* dbetaParts, const float* 
 
 // dx, dy, x: rows x features, dx may be dy; dgammaParts, dbetaParts: parts x features; the rest: features.
 void batchNormBackwardInput(float* dx, const float* dy, const float* x, const float* mean, const float* inverseStd,
-                            const float* gamma, const float* dgammaParts, const float* dbetaParts, int64_t rows, int64_t features,
-                            int64_t parts, int64_t begin, int64_t end) noexcept {
+                            const float* gamma, const float* dgammaParts, const float* dbetaParts, int64_t rows,
+                            int64_t features, int64_t parts, int64_t begin, int64_t end) noexcept {
   const float portion = 1.0f / static_cast<float>(rows);
   byBlocks(0, features, [=](int64_t first, int64_t width) {
     float factor[columnBlock], meanGradient[columnBlock], meanProduct[columnBlock];
@@ -244,8 +290,8 @@ void batchNormBackwardInput(float* dx, const float* dy, const float* x, const fl
       meanProduct[j] *= portion;
     }
     const int64_t at = begin * features + first;
-    inputGradient(dx + at, dy + at, x + at, mean + first, inverseStd + first, factor, meanGradient, meanProduct, end - begin,
-                  features, width);
+    inputGradient(dx + at, dy + at, x + at, mean + first, inverseStd + first, factor, meanGradient, meanProduct,
+                  end - begin, features, width);
   });
 }
 

@@ -1,5 +1,6 @@
-// Pooling over windows of images. Few channels don't fill a vector, and their number is not known to the compiler: pixels are
-// read and written in groups of channels of fixed size, which may overlap, and with few channels reach into the next pixel.
+// Pooling over windows of images. Few channels don't fill a vector, and the compiler doesn't know their number. So
+// pixels are processed in fixed-size groups of channels, which may overlap and, with few channels, extend into the next
+// pixel.
 #include "geometry.h"
 #include "kernels.h"
 #include "vector.h"
@@ -28,13 +29,15 @@ BLASNET_INLINE void forEachWindow(const Geometry& g, int64_t begin, int64_t end,
       for (int64_t ox = 0; ox < g.outWidth; ox++, pixel++) {
         const int64_t x = ox * g.strideWidth - g.padLeft;
         visit(image, pixel,
-              Window{larger(0, y), smaller(g.height, y + g.windowHeight), larger(0, x), smaller(g.width, x + g.windowWidth)});
+              Window{larger(0, y), smaller(g.height, y + g.windowHeight), larger(0, x),
+                     smaller(g.width, x + g.windowWidth)});
       }
     }
   }
 }
 
-// y, winner: a group of channels of an output pixel; image: that group in the image's first pixel; `channel`: its first one.
+// y, winner: a group of channels of an output pixel; image: that group in the image's first pixel; `channel`: its first
+// one.
 template <int lanes>
 BLASNET_INLINE void takeLargest(float* y, int32_t* winner, const float* image, int64_t channel, const Geometry& g,
                                 const Window& window) {
@@ -50,7 +53,7 @@ BLASNET_INLINE void takeLargest(float* y, int32_t* winner, const float* image, i
   for (int64_t iy = window.top; iy < window.bottom; iy++) {
     for (int64_t ix = window.left; ix < window.right; ix++) {
       const Vector<lanes> value = load<lanes>(image + (iy * g.width + ix) * g.channels);
-      // A NaN takes the place of any number, and no number takes its.
+      // A NaN replaces any number and is never replaced.
       const auto wins = ~(value <= best) & (best == best);
       best = wins ? value : best;
       position = wins ? positions(iy, ix) : position;
@@ -60,14 +63,15 @@ BLASNET_INLINE void takeLargest(float* y, int32_t* winner, const float* image, i
   __builtin_memcpy(winner, &position, sizeof position);
 }
 
-// y: a group of channels of an output pixel; image: that group in the image's first pixel. Sums run by rows of the window, so
-// that large windows lose no precision.
+// y: a group of channels of an output pixel; image: that group in the image's first pixel. Sums run by rows of the
+// window, so that large windows lose no precision.
 template <int lanes>
 BLASNET_INLINE void takeMean(float* y, const float* image, const Geometry& g, const Window& window) {
   Vector<lanes> total = {};
   for (int64_t iy = window.top; iy < window.bottom; iy++) {
     Vector<lanes> partial = {};
-    for (int64_t ix = window.left; ix < window.right; ix++) partial += load<lanes>(image + (iy * g.width + ix) * g.channels);
+    for (int64_t ix = window.left; ix < window.right; ix++)
+      partial += load<lanes>(image + (iy * g.width + ix) * g.channels);
     total += partial;
   }
   store<lanes>(y, window.empty() ? total : total / static_cast<float>(window.count()));
@@ -76,10 +80,10 @@ BLASNET_INLINE void takeMean(float* y, const float* image, const Geometry& g, co
 template <int lanes>
 struct Group {};
 
-// Calls visit(group, out, in, channel, window) for groups of channels that cover the output of the images [begin, end): `out` is
-// where the group starts in y, `in` where it starts in the first pixel of its image. With at least `lanes` channels, groups
-// may overlap. With fewer, a group reaches into the pixels that follow, in x and y: those of y are written later, and near the
-// end of the images groups are single channels.
+// Calls visit(group, out, in, channel, window) for groups of channels that cover the output of the images [begin, end):
+// `out` is where the group starts in y, `in` where it starts in the first pixel of its image. With at least `lanes`
+// channels, groups may overlap. With fewer, a group extends into the next pixels of x and y: those of y are written
+// later, and near the end of the images groups are single channels.
 template <int lanes, typename Visit>
 BLASNET_INLINE void forEachGroup(const Geometry& g, int64_t begin, int64_t end, Visit visit) {
   const int64_t channels = g.channels, beyond = larger(0, lanes - channels);
@@ -107,21 +111,23 @@ BLASNET_INLINE void forAllGroups(const Geometry& g, int64_t begin, int64_t end, 
 }  // namespace
 
 // y, winner: rows x outHeight x outWidth x channels; x: rows x height x width x channels.
-void maxPool2dForward(float* y, int32_t* winner, const float* x, int64_t, int64_t height, int64_t width, int64_t channels,
-                      int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight,
-                      int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept {
+void maxPool2dForward(float* y, int32_t* winner, const float* x, int64_t, int64_t height, int64_t width,
+                      int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
+                      int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin,
+                      int64_t end) noexcept {
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (channels == 0) return;
-  forAllGroups(g, begin, end, [=, &g]<int lanes>(Group<lanes>, int64_t out, int64_t in, int64_t channel, const Window& window) {
-    takeLargest<lanes>(y + out, winner + out, x + in, channel, g, window);
-  });
+  forAllGroups(g, begin, end,
+               [=, &g]<int lanes>(Group<lanes>, int64_t out, int64_t in, int64_t channel, const Window& window) {
+                 takeLargest<lanes>(y + out, winner + out, x + in, channel, g, window);
+               });
 }
 
 // dx: rows x height x width x channels; dy, winner: rows x outHeight x outWidth x channels.
 void maxPool2dBackward(float* dx, const float* dy, const int32_t* winner, int64_t, int64_t height, int64_t width,
-                       int64_t channels, int64_t outHeight, int64_t outWidth, int64_t, int64_t, int64_t, int64_t, int64_t,
-                       int64_t, int64_t begin, int64_t end) noexcept {
+                       int64_t channels, int64_t outHeight, int64_t outWidth, int64_t, int64_t, int64_t, int64_t,
+                       int64_t, int64_t, int64_t begin, int64_t end) noexcept {
   const int64_t size = height * width * channels, outSize = outHeight * outWidth * channels;
   clear(dx + begin * size, (end - begin) * size);
   for (int64_t image = begin; image < end; image++) {
@@ -134,9 +140,10 @@ void maxPool2dBackward(float* dx, const float* dy, const int32_t* winner, int64_
 }
 
 // y: rows x outHeight x outWidth x channels; x: rows x height x width x channels.
-void avgPool2dForward(float* y, const float* x, int64_t, int64_t height, int64_t width, int64_t channels, int64_t outHeight,
-                      int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight, int64_t strideWidth,
-                      int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept {
+void avgPool2dForward(float* y, const float* x, int64_t, int64_t height, int64_t width, int64_t channels,
+                      int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
+                      int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin,
+                      int64_t end) noexcept {
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   if (channels == 0) return;
@@ -146,9 +153,10 @@ void avgPool2dForward(float* y, const float* x, int64_t, int64_t height, int64_t
 }
 
 // dx: rows x height x width x channels; dy: rows x outHeight x outWidth x channels.
-void avgPool2dBackward(float* dx, const float* dy, int64_t, int64_t height, int64_t width, int64_t channels, int64_t outHeight,
-                       int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight, int64_t strideWidth,
-                       int64_t padTop, int64_t padLeft, int64_t begin, int64_t end) noexcept {
+void avgPool2dBackward(float* dx, const float* dy, int64_t, int64_t height, int64_t width, int64_t channels,
+                       int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
+                       int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin,
+                       int64_t end) noexcept {
   const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
                       windowWidth, strideHeight, strideWidth, padTop,    padLeft};
   clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());

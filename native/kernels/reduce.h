@@ -1,5 +1,5 @@
-// Sums and maxima. Long sums run in blocks: float accumulators within a block, the blocks' totals in double, which keeps
-// the relative error near 1e-7 whatever the length.
+// Sums and maxima. Long sums run in blocks: float accumulators within a block, block totals in double. This keeps the
+// relative error near 1e-7 for any length.
 #pragma once
 
 #include "math.h"
@@ -7,8 +7,10 @@
 namespace blasnet::BLASNET_SIMD {
 namespace {
 
-// How many whole rows fit a block of that many elements; at least one.
-BLASNET_INLINE int64_t rowsFor(int64_t cols, int64_t elements) { return cols > 0 && cols < elements ? elements / cols : 1; }
+// Number of whole rows that fit a block of that many elements; at least one.
+BLASNET_INLINE int64_t rowsFor(int64_t cols, int64_t elements) {
+  return cols > 0 && cols < elements ? elements / cols : 1;
+}
 
 // The sum of term(0) ... term(n - 1).
 template <typename Term>
@@ -39,7 +41,7 @@ BLASNET_INLINE double sum(const float* x, int64_t n) {
   return sumOf(n, [=](int64_t j) { return x[j]; });
 }
 
-// The largest element; a NaN never wins, and of nothing but NaN it is -infinity.
+// The largest element, ignoring NaN; -infinity if all are NaN.
 BLASNET_INLINE float maximum(const float* x, int64_t n) {
   constexpr int64_t lanes = 16;
   float largest = -math::infinity;
@@ -49,7 +51,8 @@ BLASNET_INLINE float maximum(const float* x, int64_t n) {
     for (int64_t lane = 0; lane < lanes; lane++) partial[lane] = largest;
     for (; j + lanes <= n; j += lanes) {
 #pragma omp simd
-      for (int64_t lane = 0; lane < lanes; lane++) partial[lane] = x[j + lane] > partial[lane] ? x[j + lane] : partial[lane];
+      for (int64_t lane = 0; lane < lanes; lane++)
+        partial[lane] = x[j + lane] > partial[lane] ? x[j + lane] : partial[lane];
     }
     for (int64_t lane = 0; lane < lanes; lane++) largest = partial[lane] > largest ? partial[lane] : largest;
   }
@@ -66,8 +69,8 @@ BLASNET_INLINE void shift(float* y, const float* x, int64_t n) {
 
 constexpr int64_t columnBlock = 128;
 
-// total[j] = the sum over the rows of term(row, j), for j < width <= columnBlock. Eight rows go into each addition to an
-// accumulator, so that its load and store cost little.
+// total[j] = the sum over the rows of term(row, j), for j < width <= columnBlock. Eight rows are summed before each
+// addition to an accumulator, so that its load and store cost little.
 template <typename Term>
 BLASNET_INLINE void columnSums(double* total, int64_t rows, int64_t width, Term term) {
   constexpr int64_t rowBlock = 256;

@@ -12,7 +12,8 @@ void penalty(double* total, const double* carry, const float* w, int64_t n, doub
     magnitudes += static_cast<double>(math::absolute(w[i]));
     squares += value * value;
   }
-  *total = (carry != nullptr ? *carry : 0) + static_cast<double>(l1) * magnitudes + 0.5 * static_cast<double>(l2) * squares;
+  *total =
+      (carry != nullptr ? *carry : 0) + static_cast<double>(l1) * magnitudes + 0.5 * static_cast<double>(l2) * squares;
 }
 
 void penaltyGradient(float* dw, const float* w, int64_t, float l1, float l2, int64_t begin, int64_t end) noexcept {

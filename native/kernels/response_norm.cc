@@ -1,5 +1,5 @@
-// Local response normalisation over the channels of each pixel. The sums over neighbouring channels are as many shifted
-// additions as there are neighbours, each over all channels.
+// Local response normalisation over the channels of each pixel. The sums over neighbouring channels are computed as one
+// shifted addition per neighbour, each over all channels.
 #include "kernels.h"
 #include "reduce.h"
 
@@ -11,9 +11,7 @@ using math::smaller;
 
 // x^-exponent for x >= 0 and NaN; NaN for x < 0. `atZero` is its value for x = 0.
 BLASNET_INLINE float inversePower(float x, float exponent, float atZero) {
-  const bool denormal = x < 0x1p-126f;  // log takes normal numbers
-  const float logarithm = math::log(denormal ? x * 0x1p24f : x) - (denormal ? 24 * math::ln2 : 0.0f);
-  const float power = x < 0 ? math::notANumber : math::exp(-exponent * logarithm);
+  const float power = math::exp(-exponent * math::logAny(x));
   return x == 0 ? atZero : power;
 }
 
@@ -32,7 +30,8 @@ BLASNET_INLINE void sumSquares(float* sum, const float* x, int64_t channels, int
 }
 
 // sum[c] = the sum of dy[j] y[j] / scale[j] over the same channels.
-BLASNET_INLINE void sumRatios(float* sum, const float* dy, const float* y, const float* scale, int64_t channels, int64_t reach) {
+BLASNET_INLINE void sumRatios(float* sum, const float* dy, const float* y, const float* scale, int64_t channels,
+                              int64_t reach) {
   constexpr int64_t blockChannels = 128;
 #pragma omp simd
   for (int64_t c = 0; c < channels; c++) sum[c] = 0;
@@ -49,19 +48,20 @@ BLASNET_INLINE void sumRatios(float* sum, const float* dy, const float* y, const
   }
 }
 
-// Powers are taken over blocks of whole rows, since few channels don't fill vectors.
+// Powers are computed over blocks of whole rows, since few channels don't fill vectors.
 constexpr int64_t blockElements = 2048;
 
 }  // namespace
 
 // y, scale, x: rows x channels.
-void localResponseNorm(float* y, float* scale, const float* x, int64_t, int64_t channels, int64_t radius, float bias, float alpha,
-                       float beta, int64_t begin, int64_t end) noexcept {
+void localResponseNorm(float* y, float* scale, const float* x, int64_t, int64_t channels, int64_t radius, float bias,
+                       float alpha, float beta, int64_t begin, int64_t end) noexcept {
   const int64_t reach = smaller(radius, channels - 1), blockRows = rowsFor(channels, blockElements);
   const float atZero = inversePowerAtZero(beta);
   for (int64_t first = begin; first < end; first += blockRows) {
     const int64_t last = smaller(first + blockRows, end);
-    for (int64_t row = first; row < last; row++) sumSquares(scale + row * channels, x + row * channels, channels, reach);
+    for (int64_t row = first; row < last; row++)
+      sumSquares(scale + row * channels, x + row * channels, channels, reach);
 #pragma omp simd
     for (int64_t i = first * channels; i < last * channels; i++) {
       scale[i] = bias + alpha * scale[i];
@@ -70,9 +70,10 @@ void localResponseNorm(float* y, float* scale, const float* x, int64_t, int64_t 
   }
 }
 
-// All rows x channels.
+// All: rows x channels.
 void localResponseNormBackward(float* dx, const float* dy, const float* x, const float* y, const float* scale, int64_t,
-                               int64_t channels, int64_t radius, float alpha, float beta, int64_t begin, int64_t end) noexcept {
+                               int64_t channels, int64_t radius, float alpha, float beta, int64_t begin,
+                               int64_t end) noexcept {
   const int64_t reach = smaller(radius, channels - 1), blockRows = rowsFor(channels, blockElements);
   const float atZero = inversePowerAtZero(beta), factor = 2 * alpha * beta;
   for (int64_t first = begin; first < end; first += blockRows) {

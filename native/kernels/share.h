@@ -1,4 +1,4 @@
-// How work is shared out among threads.
+// How work is split among threads.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@ struct Share {
   int64_t end;
 };
 
-// Share `part` of `parts` in `units` units, in runs of whole `grain`s: none has two more of them than another.
+// Share `part` of `parts` of `units` units, in multiples of `grain`; the shares differ by at most one grain.
+// As `share` in lib/kernels/share.ts; test/conformance/divisions.test.ts compares the two.
 [[maybe_unused]] Share share(int64_t units, int64_t grain, int64_t part, int64_t parts) {
   const int64_t grains = (units + grain - 1) / grain;
   // Larger shares come first, unless the last grain is a short one.
@@ -23,7 +24,7 @@ struct Share {
   return {boundary(part), boundary(part + 1)};
 }
 
-// The length of equal parts of `total`, of at most `most` each and a multiple of four, which BLAS likes.
+// The length of equal parts of `total`: at most `most`, and a multiple of four, which suits BLAS.
 [[maybe_unused]] int64_t partOf(int64_t total, int64_t most) {
   const int64_t parts = (total + most - 1) / most;
   return ((total + parts - 1) / parts + 3) / 4 * 4;

@@ -10,8 +10,9 @@ constexpr int threefryLanes = 16;
 
 BLASNET_INLINE uint32_t rotate(uint32_t x, int bits) { return (x << bits) | (x >> (32 - bits)); }
 
-// first[i], second[i]: the two words for the counter (counter + i, high) under the key (key0, key1).
-BLASNET_INLINE void threefry(uint32_t* first, uint32_t* second, uint32_t counter, uint32_t high, uint32_t key0, uint32_t key1) {
+// first[i], second[i]: the two words for the counter (counter + i, high) with the key (key0, key1).
+BLASNET_INLINE void threefry(uint32_t* first, uint32_t* second, uint32_t counter, uint32_t high, uint32_t key0,
+                             uint32_t key1) {
   constexpr int rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
   const uint32_t keys[3] = {key0, key1, 0x1bd11bdau ^ key0 ^ key1};
 #pragma omp simd

@@ -1,5 +1,5 @@
-// Vectors, for the few kernels whose sums must stay in registers while their loops run over something else than
-// the lanes. Compilers keep these there, which they don't do reliably with small arrays.
+// Vector types, for the few kernels whose sums must stay in registers while their loops don't run over the lanes.
+// Compilers keep these in registers, which they don't do reliably with small arrays.
 #pragma once
 
 #include "math.h"
@@ -7,7 +7,7 @@
 namespace blasnet::BLASNET_SIMD {
 namespace {
 
-// As many lanes as a register of this instruction set holds: wider vectors would go through memory.
+// As many lanes as a register of this instruction set holds; wider vectors would be kept in memory.
 #if defined(__AVX512F__)
 constexpr int vectorLanes = 16;
 #elif defined(__AVX__)
@@ -16,7 +16,7 @@ constexpr int vectorLanes = 8;
 constexpr int vectorLanes = 4;
 #endif
 
-// Whether there are 32 registers of them, and not 16.
+// Whether there are 32 vector registers, not 16.
 #if defined(__AVX512F__) || defined(__aarch64__)
 constexpr bool manyRegisters = true;
 #else

@@ -3,10 +3,12 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "abandon.h"
 #include "copy.h"
 #include "gemm.h"
 #include "kept_tiles.h"
 #include "math.h"
+#include "product_rules.h"
 #include "share.h"
 #include "wide_products.h"
 
@@ -20,7 +22,7 @@ static_assert(chunkColumns <= 1 << 16);
 
 using math::smaller;
 
-// The columns of x that are not zero from top to bottom.
+// The columns of x that are not entirely zero.
 struct Kept {
   int64_t count;
   uint16_t index[chunkColumns];
@@ -28,7 +30,7 @@ struct Kept {
 
 BLASNET_INLINE bool isZero(uint32_t bits) { return (bits & 0x7fffffffu) == 0; }
 
-// False when more than `most` columns are not zero, which most matrices tell by their first rows.
+// False if more than `most` columns are not entirely zero, which for most matrices shows in the first rows.
 bool findKept(Kept& kept, const float* x, int64_t rows, int64_t columns, int64_t stride, int64_t most) {
   alignas(64) uint32_t any[chunkColumns];
   std::memset(any, 0, static_cast<size_t>(columns) * sizeof(uint32_t));
@@ -66,16 +68,19 @@ bool skipsZeros() noexcept {
   return answer;
 }
 
-// All of these by what was measured (docs/decisions/0010-zero-columns.md).
+// All of these are determined by measurement (docs/decisions/0010-zero-columns.md).
 bool worthLooking(int64_t rows, int64_t in, int64_t out) {
   return in >= 64 && (rows == 1 ? out >= 96 : rows >= 32 && out >= 64) && skipsZeros();
 }
 
-int64_t mostKept(int64_t rows, int64_t columns) { return rows == 1 ? columns * 2 / 5 : columns * 7 / 8; }
+int64_t mostKept(int64_t rows, int64_t columns, int64_t out) {
+  if (rows == 1) return columns * 2 / 5;
+  return productRules().isLarge(rows, out, columns) ? columns / 2 : columns * 7 / 8;
+}
 
 // y <- (the kept columns of x) (these rows of w) + beta y; beta: 0 or 1.
-void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t out, float beta, int64_t ldx, int64_t ldw,
-               int64_t ldy, const Kept& kept) {
+void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t out, float beta, int64_t ldx,
+               int64_t ldw, int64_t ldy, const Kept& kept) {
   if (kept.count == 0) return sgemm(false, false, rows, out, 0, 1.0f, x, ldx, w, ldw, beta, y, ldy);
   constexpr int64_t longest = 192, longestCopied = 128;
   alignas(64) float copied[longestCopied * widest];
@@ -97,7 +102,7 @@ void timesKept(float* y, const float* x, const float* w, int64_t rows, int64_t o
   }
 }
 
-// The rows of dw between kept ones, before the first and behind the last.
+// The rows of dw between kept ones, before the first and after the last.
 void clearOthers(float* dw, int64_t in, int64_t out, const Kept& kept) {
   for (int64_t k = 0, begin = 0; k <= kept.count; k++) {
     const int64_t end = k < kept.count ? kept.index[k] : in;
@@ -107,8 +112,8 @@ void clearOthers(float* dw, int64_t in, int64_t out, const Kept& kept) {
 }
 
 // dw <- (the kept columns of x)^T dy [+ dw]
-void keptTransposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, bool add, int64_t ldx,
-                         const Kept& kept) {
+void keptTransposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, bool add,
+                         int64_t ldx, const Kept& kept) {
   if (!add) clearOthers(dw, in, out, kept);
   alignas(64) float copied[groupRows * widest];
   const bool copies = out > farApart;
@@ -148,7 +153,7 @@ BLASNET_INLINE void sumRows(float* sums, const float* y, const float* x, const f
 }
 
 void rowTimesKept(float* y, const float* x, const float* w, int64_t out, float beta, int64_t ldw, const Kept& kept) {
-  // The last sixteen first, while the old y is there: they overlap the block before.
+  // The last sixteen first, while the old y is still there: they overlap the previous block.
   float last[moveLength];
   sumRows<moveLength>(last, y + out - moveLength, x, w + out - moveLength, ldw, beta, kept);
   int64_t j = 0;
@@ -159,11 +164,11 @@ void rowTimesKept(float* y, const float* x, const float* w, int64_t out, float b
 
 }  // namespace
 
-// Rows are looked at in groups: fewer rows have more zero columns, and are still in the cache when they are copied. Where a group
-// has too few, the others are not looked at.
+// Rows are checked in groups: fewer rows have more zero columns, and are still in the cache when they are copied. If a
+// group has too few zero columns, the remaining groups are not checked.
 
-void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta, int64_t ldx,
-                  int64_t ldw, int64_t ldy) noexcept {
+void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, float beta,
+                  int64_t ldx, int64_t ldw, int64_t ldy) noexcept {
   if (!worthLooking(rows, in, out)) return times(y, x, w, false, rows, in, out, beta, ldx, ldw, ldy);
   Kept kept;
   const int64_t group = partOf(rows, groupRows);
@@ -171,9 +176,10 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
     const int64_t columns = smaller(chunkColumns, in - l);
     const float scale = l == 0 ? beta : 1.0f, *right = w + l * ldw;
     for (int64_t i = 0; i < rows; i += group) {
+      if (abandoned()) return;
       const int64_t height = smaller(group, rows - i);
       const float* left = x + i * ldx + l;
-      const bool found = findKept(kept, left, height, columns, ldx, mostKept(rows, columns));
+      const bool found = findKept(kept, left, height, columns, ldx, mostKept(rows, columns, out));
       if (found && rows == 1) {
         rowTimesKept(y, left, right, out, scale, ldw, kept);
       } else if (found) {
@@ -186,7 +192,8 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
   }
 }
 
-void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out, int64_t ldx) noexcept {
+void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out,
+                     int64_t ldx) noexcept {
   if (rows == 1 || !worthLooking(rows, in, out)) {
     return sgemm(true, false, in, out, rows, 1.0f, x, ldx, dy, out, 0.0f, dw, out);
   }
@@ -197,9 +204,10 @@ void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, i
     const int64_t columns = smaller(chunkColumns, in - l);
     float* result = dw + l * out;
     for (int64_t i = 0; i < rows; i += group) {
+      if (abandoned()) return;
       const int64_t height = smaller(group, rows - i);
       const float *left = x + i * ldx + l, *right = dy + i * out;
-      if (findKept(kept, left, height, columns, ldx, mostKept(rows, columns))) {
+      if (findKept(kept, left, height, columns, ldx, mostKept(rows, columns, out))) {
         keptTransposedTimes(result, left, right, height, columns, out, i > 0, ldx, kept);
       } else {
         sgemm(true, false, columns, out, rows - i, 1.0f, left, ldx, right, out, i > 0 ? 1.0f : 0.0f, result, out);

@@ -15,6 +15,8 @@ constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 double distribution(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 double density(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi); }
+double hardGate(double x) { return std::fmin(std::fmax(x + 3, 0), 6) / 6; }
+double mishGate(double x) { return std::tanh(std::log1p(std::exp(x))); }
 
 // y = f(x, setting); the derivative is a function of y, or of x where `fromInput`.
 struct Activation {
@@ -31,9 +33,10 @@ const Activation activations[] = {
      [](double, double) { return 1.0; }},
     {"relu", Kernel::relu, Kernel::reluBackward, false, false, [](double x, double) { return x < 0 ? 0 : x; },
      [](double y, double) { return y > 0 ? 1.0 : 0.0; }},
-    {"leakyRelu", Kernel::leakyRelu, Kernel::leakyReluBackward, true, false, [](double x, double s) { return x < 0 ? s * x : x; },
-     [](double y, double s) { return y > 0 ? 1 : s; }},
-    {"elu", Kernel::elu, Kernel::eluBackward, true, false, [](double x, double s) { return x > 0 ? x : s * std::expm1(x); },
+    {"leakyRelu", Kernel::leakyRelu, Kernel::leakyReluBackward, true, false,
+     [](double x, double s) { return x < 0 ? s * x : x; }, [](double y, double s) { return y > 0 ? 1 : s; }},
+    {"elu", Kernel::elu, Kernel::eluBackward, true, false,
+     [](double x, double s) { return x > 0 ? x : s * std::expm1(x); },
      [](double y, double s) { return y > 0 ? 1 : y + s; }},
     {"selu", Kernel::selu, Kernel::seluBackward, false, false,
      [](double x, double) { return lambda * (x > 0 ? x : alpha * std::expm1(x)); },
@@ -49,9 +52,25 @@ const Activation activations[] = {
     {"softplus", Kernel::softplus, Kernel::softplusBackward, false, false,
      [](double x, double) { return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))); },
      [](double y, double) { return -std::expm1(-y); }},
+    {"relu6", Kernel::relu6, Kernel::relu6Backward, false, false,
+     [](double x, double) { return x < 0 ? 0 : std::fmin(x, 6); },
+     [](double y, double) { return y > 0 && y < 6 ? 1.0 : 0.0; }},
+    {"hardSigmoid", Kernel::hardSigmoid, Kernel::hardSigmoidBackward, false, false,
+     [](double x, double) { return hardGate(x); }, [](double y, double) { return y > 0 && y < 1 ? 1.0 / 6 : 0.0; }},
+    {"hardSwish", Kernel::hardSwish, Kernel::hardSwishBackward, false, true,
+     [](double x, double) { return x * hardGate(x); },
+     [](double x, double) { return x <= -3  ? 0.0
+                                   : x >= 3 ? 1.0
+                                            : (2 * x + 3) / 6; }},
+    {"mish", Kernel::mish, Kernel::mishBackward, false, true, [](double x, double) { return x * mishGate(x); },
+     [](double x, double) { return mishGate(x) + x * sigmoid(x) * (1 - mishGate(x) * mishGate(x)); }},
+    {"softsign", Kernel::softsign, Kernel::softsignBackward, false, false,
+     [](double x, double) { return x / (1 + std::fabs(x)); },
+     [](double y, double) { return (1 - std::fabs(y)) * (1 - std::fabs(y)); }},
 };
 
-Call forwardCall(const KernelSet& set, const Activation& a, const Buffer<float>& y, const Buffer<float>& x, double setting) {
+Call forwardCall(const KernelSet& set, const Activation& a, const Buffer<float>& y, const Buffer<float>& x,
+                 double setting) {
   if (a.hasSetting) return {set, a.forward, y, x, x.size(), setting};
   return {set, a.forward, y, x, x.size()};
 }
@@ -147,6 +166,11 @@ TEST(activationLimits) {
     CHECK(at(Kernel::softplus, 1000) == 1000 && at(Kernel::softplus, -1000) == 0);
     CHECK(at(Kernel::gelu, 1e30f) == 1e30f && at(Kernel::gelu, -1e30f) == 0);
     CHECK(at(Kernel::silu, 1e30f) == 1e30f && at(Kernel::silu, -1e30f) == 0);
+    CHECK(at(Kernel::mish, 1e30f) == 1e30f && at(Kernel::mish, -1e30f) == 0);
+    CHECK(at(Kernel::relu6, inf) == 6 && at(Kernel::relu6, -inf) == 0);
+    CHECK(at(Kernel::hardSigmoid, inf) == 1 && at(Kernel::hardSigmoid, -inf) == 0);
+    CHECK(at(Kernel::hardSwish, inf) == inf && at(Kernel::hardSwish, -inf) == 0);
+    CHECK(at(Kernel::softsign, inf) == 1 && at(Kernel::softsign, -inf) == -1);
     CHECK(at(Kernel::selu, -inf) == static_cast<float>(-lambda * alpha));
     CHECK(at(Kernel::tanh, 0x1p-140f) == 0x1p-140f);  // denormals are not flushed
   }
@@ -164,7 +188,8 @@ TEST(softmaxRows) {
           for (int64_t j = 0; j < cols; j++) largest = std::fmax(largest, x[row * cols + j]);
           for (int64_t j = 0; j < cols; j++) total += std::exp(x[row * cols + j] - largest);
           for (int64_t j = 0; j < cols; j++) {
-            CHECK_NEAR(y[row * cols + j], std::exp(x[row * cols + j] - largest) / total, 3e-6, 1e-38, format("cols %ld", cols));
+            CHECK_NEAR(y[row * cols + j], std::exp(x[row * cols + j] - largest) / total, 3e-6, 1e-38,
+                       format("cols %ld", cols));
           }
         }
         Call(*set, Kernel::softmax, inParts, x, rows, cols).split();
@@ -176,12 +201,45 @@ TEST(softmaxRows) {
           double dot = 0;
           for (int64_t j = 0; j < cols; j++) dot += static_cast<double>(dy[row * cols + j]) * y[row * cols + j];
           for (int64_t j = 0; j < cols; j++) {
-            CHECK_NEAR(dx[row * cols + j], y[row * cols + j] * (dy[row * cols + j] - dot), 1e-5, 1e-7, "softmaxBackward");
+            CHECK_NEAR(dx[row * cols + j], y[row * cols + j] * (dy[row * cols + j] - dot), 1e-5, 1e-7,
+                       "softmaxBackward");
           }
         }
         Call(*set, Kernel::softmaxBackward, dy, dy, y, rows, cols).split();
         CHECK(dy.sameBits(dx) && dx.intact());
         Call(*set, Kernel::softmax, x, x, rows, cols).whole();
+        CHECK(x.sameBits(y));
+      }
+    }
+  }
+}
+
+TEST(logSoftmaxRows) {
+  Random random(3);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t cols : {1, 2, 3, 10, 16, 17, 31, 33, 100, 1000, 5000}) {
+      for (const int64_t rows : {0, 1, 5, 64}) {
+        const int64_t n = rows * cols;
+        Buffer<float> x(n, random, -20, 20), y(n), inParts(n);
+        Call(*set, Kernel::logSoftmax, y, x, rows, cols).whole();
+        Call(*set, Kernel::logSoftmax, inParts, x, rows, cols).split();
+        CHECK(y.sameBits(inParts) && y.intact());
+        Buffer<float> dy(n, random, -1, 1), dx(n);
+        Call(*set, Kernel::logSoftmaxBackward, dx, dy, y, rows, cols).whole();
+        for (int64_t row = 0; row < rows; row++) {
+          double largest = -inf, total = 0, gradients = 0;
+          for (int64_t j = 0; j < cols; j++) largest = std::fmax(largest, x[row * cols + j]);
+          for (int64_t j = 0; j < cols; j++) total += std::exp(x[row * cols + j] - largest);
+          for (int64_t j = 0; j < cols; j++) gradients += dy[row * cols + j];
+          for (int64_t j = 0; j < cols; j++) {
+            const int64_t at = row * cols + j;
+            CHECK_NEAR(y[at], x[at] - largest - std::log(total), 1e-6, 2e-6, format("cols %ld", cols));
+            CHECK_NEAR(dx[at], dy[at] - std::exp(static_cast<double>(y[at])) * gradients, 2e-6, 4e-6, "gradient");
+          }
+        }
+        Call(*set, Kernel::logSoftmaxBackward, dy, dy, y, rows, cols).split();
+        CHECK(dy.sameBits(dx) && dx.intact());
+        Call(*set, Kernel::logSoftmax, x, x, rows, cols).whole();
         CHECK(x.sameBits(y));
       }
     }

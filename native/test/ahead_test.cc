@@ -1,5 +1,5 @@
-// Rows fetched ahead (native/executor/ahead.h): all of them, a few at a time, and nothing beyond the order. What is fetched does
-// not show; that the order is read within its bounds, the sanitizer sees.
+// Rows fetched ahead (native/executor/ahead.h): all of them, a few at a time, and nothing beyond the order. What is
+// fetched does not show; that the order is read within its bounds, the sanitizer sees.
 #include "../executor/ahead.h"
 
 #include <memory>

@@ -31,7 +31,8 @@ void gathers(Kernel kernel, double low, double high) {
         for (int64_t i = 0; i < rows; i++) {
           for (int64_t j = 0; j < features; j++) {
             const double value = static_cast<double>(source[order[i] * features + j]);
-            CHECK(x[i * features + j] == static_cast<float>(value * static_cast<double>(scale) + static_cast<double>(offset)));
+            CHECK(x[i * features + j] ==
+                  static_cast<float>(value * static_cast<double>(scale) + static_cast<double>(offset)));
           }
         }
         Call(*set, kernel, inParts, source, order, rows, features, sourceRows, scale, offset).split();

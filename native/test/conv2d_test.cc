@@ -48,7 +48,8 @@ struct Case2d {
   Call backwardInput(const KernelSet& set, const Buffer<float>& out) const {
     return imagesCall(set, Kernel::conv2dBackwardInput, std::tuple(&out, &dy, &w), s, std::tuple(filters));
   }
-  Call backwardParts(const KernelSet& set, const Buffer<float>& weights, const Buffer<float>* biases, int64_t parts) const {
+  Call backwardParts(const KernelSet& set, const Buffer<float>& weights, const Buffer<float>* biases,
+                     int64_t parts) const {
     return imagesCall(set, Kernel::conv2dBackwardParts, std::tuple(&weights, biases, &x, &dy), s,
                       std::tuple(filters, s.patch(), parts));
   }
@@ -59,7 +60,8 @@ struct Case2d {
 
 void checkAll(const Buffer<float>& actual, const std::vector<double>& expected, const char* what, const Images& s) {
   for (int64_t i = 0; i < actual.size(); i++) {
-    CHECK_NEAR(actual[i], expected[static_cast<size_t>(i)], 1e-5, 2e-5, what + (" at " + std::to_string(i) + ", " + s.text()));
+    CHECK_NEAR(actual[i], expected[static_cast<size_t>(i)], 1e-5, 2e-5,
+               what + (" at " + std::to_string(i) + ", " + s.text()));
   }
   CHECK(actual.intact());
 }
@@ -86,7 +88,8 @@ void checkCase(const Case2d& c) {
 // The shares of the images together give the whole.
 void checkParts(const Case2d& c, int64_t parts) {
   for (const KernelSet* set : kernelSets()) {
-    Buffer<float> weights(parts * c.w.size()), biases(parts * c.filters), dw(c.w.size()), db(c.filters), expected(c.filters);
+    Buffer<float> weights(parts * c.w.size()), biases(parts * c.filters), dw(c.w.size()), db(c.filters),
+        expected(c.filters);
     c.backwardParts(*set, weights, &biases, parts).split();
     Call(*set, Kernel::sumParts, dw, weights, dw.size(), parts).split();
     Call(*set, Kernel::sumParts, db, biases, db.size(), parts).whole();
@@ -116,7 +119,8 @@ TEST(conv2dOfManyShapes) {
   for (const Images& images : manyImages(20)) checkCase(Case2d(images, filters[random.word() % 5], random));
 }
 
-// Enough pixels for several blocks, patches that are cut in pieces, and the shapes where the patches are the input itself.
+// Enough pixels for several blocks, patches that are cut in pieces, and the shapes where the patches are the input
+// itself.
 TEST(conv2dOfLargerShapes) {
   Random random(22);
   checkCase(Case2d({7, 28, 28, 1, 28, 28, 5, 5, 1, 1, 2, 2}, 6, random));
@@ -148,14 +152,15 @@ TEST(conv2dOfFewFilters) {
     for (const int64_t width : {7, 8, 15, 16, 17, 28, 32, 33, 50}) {
       const int64_t window = 1 + random.word() % 5, pad = random.word() % 3, stride = 1 + random.word() % 3;
       const int64_t height = 9 + random.word() % 3;
-      checkCase(Case2d({3, height, width, 1, outputSize(height, window, stride, pad, random), width + 2 * pad - window + 1,
-                        window, window, stride, 1, pad, pad},
+      checkCase(Case2d({3, height, width, 1, outputSize(height, window, stride, pad, random),
+                        width + 2 * pad - window + 1, window, window, stride, 1, pad, pad},
                        filters, random));
     }
   }
 }
 
-// Windows whose rows fill one to four vectors of any instruction set, and a part of the last one, of one row and of many.
+// Windows whose rows fill one to four vectors of any instruction set, and a part of the last one, of one row and of
+// many.
 TEST(conv2dOfShortWindows) {
   Random random(28);
   for (int64_t row = 1; row <= 66; row += 1 + random.word() % 4) {
@@ -167,8 +172,8 @@ TEST(conv2dOfShortWindows) {
   }
 }
 
-// Sizes of zero, and sizes that no layer would ask for: all pixels are padding, strides and windows of zero, windows whose
-// far ends are out of reach of 32 bits.
+// Sizes of zero, and sizes that no layer would ask for: all pixels are padding, strides and windows of zero, windows
+// whose far ends are out of reach of 32 bits.
 TEST(conv2dOfStrangeShapes) {
   Random random(23);
   checkCase(Case2d({0, 4, 4, 2, 4, 4, 3, 3, 1, 1, 1, 1}, 3, random));
@@ -188,10 +193,6 @@ TEST(conv2dOfStrangeShapes) {
   }
 }
 
-// In the order of fusedActivations.
-constexpr Kernel fused[] = {Kernel::identity, Kernel::relu,    Kernel::leakyRelu, Kernel::elu,
-                            Kernel::selu,     Kernel::sigmoid, Kernel::tanh,      Kernel::softplus};
-
 TEST(conv2dAppliesActivations) {
   Random random(24);
   const std::pair<Images, int64_t> cases[] = {{{3, 9, 9, 2, 9, 9, 3, 3, 1, 1, 1, 1}, 7},
@@ -200,15 +201,15 @@ TEST(conv2dAppliesActivations) {
   for (const auto& [s, filters] : cases) {
     const Case2d c(s, filters, random);
     for (const KernelSet* set : kernelSets()) {
-      for (int code = 0; code < 8; code++) {
+      for (int code = 0; code < activationCount; code++) {
         const int64_t n = c.dy.size();
         Buffer<float> y(n), expected(n);
         c.forward(*set, y, true, code).whole();
         c.forward(*set, expected, true, 0).whole();
         if (code == 2 || code == 3) {
-          Call(*set, fused[code], expected, expected, n, 0.2f).whole();
+          Call(*set, activationKernels[code], expected, expected, n, 0.2f).whole();
         } else {
-          Call(*set, fused[code], expected, expected, n).whole();
+          Call(*set, activationKernels[code], expected, expected, n).whole();
         }
         for (int64_t i = 0; i < n; i++) CHECK_NEAR(y[i], expected[i], 1e-6, 1e-7, format("activation %d", code));
       }
@@ -216,8 +217,8 @@ TEST(conv2dAppliesActivations) {
   }
 }
 
-// A patch larger than the weight, as a caller of the kernel could claim: rows of dw beyond it are some finite numbers or
-// zeros, and nothing outside the image is read.
+// A patch larger than the weight, as a caller of the kernel could claim: rows of dw beyond it are some finite numbers
+// or zeros, and nothing outside the image is read.
 TEST(conv2dBackwardWeightOfTooLargeAPatch) {
   Random random(25);
   for (const Images& s : {Images{2, 3, 3, 2, 3, 3, 3, 3, 1, 1, 1, 1}, Images{2, 3, 3, 1, 3, 3, 1, 1, 1, 1, 0, 0}}) {
@@ -225,7 +226,8 @@ TEST(conv2dBackwardWeightOfTooLargeAPatch) {
     for (const KernelSet* set : kernelSets()) {
       const int64_t patch = 3 * s.patch() + 1;
       Buffer<float> dw(patch * c.filters);
-      imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&dw, &c.x, &c.dy), s, std::tuple(c.filters, patch)).whole();
+      imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&dw, &c.x, &c.dy), s, std::tuple(c.filters, patch))
+          .whole();
       for (int64_t i = 0; i < dw.size(); i++) CHECK(std::isfinite(dw[i]));
       CHECK(dw.intact());
     }
@@ -241,7 +243,7 @@ TEST(conv2dKeepsNaN) {
     Case2d c(s, filters, random);
     c.x[(2 * s.width + 1) * s.channels] = std::numeric_limits<float>::quiet_NaN();
     for (const KernelSet* set : kernelSets()) {
-      for (int code = 0; code < 8; code++) {
+      for (int code = 0; code < activationCount; code++) {
         Buffer<float> y(c.dy.size());
         c.forward(*set, y, true, code).whole();
         for (int64_t i = 0; i < y.size(); i++) {
@@ -275,8 +277,8 @@ TEST(conv2dBackwardWeightOfInfinity) {
 // An infinite gradient reaches the inputs of its window and the weights that it met, and no other.
 TEST(conv2dKeepsInfinity) {
   const double infinity = std::numeric_limits<double>::infinity();
-  for (const auto& [s, filters] :
-       {std::pair(Images{2, 6, 7, 5, 6, 7, 3, 3, 1, 1, 1, 1}, 4), std::pair(Images{2, 9, 20, 1, 9, 20, 3, 3, 1, 1, 1, 1}, 2)}) {
+  for (const auto& [s, filters] : {std::pair(Images{2, 6, 7, 5, 6, 7, 3, 3, 1, 1, 1, 1}, 4),
+                                   std::pair(Images{2, 9, 20, 1, 9, 20, 3, 3, 1, 1, 1, 1}, 2)}) {
     Random random(29);
     Case2d c(s, filters, random);
     const int64_t pixel = s.outWidth + 2;

@@ -25,8 +25,11 @@ TEST(kernelSetsAreComplete) {
 
 TEST(kernelTableIsConsistent) {
   for (const Signature& signature : signatures) {
-    CHECK(signature.count > 0 && signature.count <= maxParameters && signature.axis < signature.count);
-    if (signature.axis >= 0) CHECK(signature.parameters[signature.axis].kind == ParameterKind::size);
+    CHECK(signature.count > 0 && signature.count <= maxParameters);
+    for (const int axis : signature.axes) {
+      CHECK(axis < signature.count);
+      if (axis >= 0) CHECK(signature.parameters[axis].kind == ParameterKind::size);
+    }
     for (int i = 0; i < signature.count; i++) {
       const Parameter& parameter = signature.parameters[i];
       for (int j = 0; j < parameter.lengthCount; j++) {
@@ -58,8 +61,8 @@ TEST(blasEnvironment) {
   setVariable("BLASNET_CORETYPE", "Haswell");
   CHECK(std::strcmp(blasnet_getenv("OPENBLAS_CORETYPE"), "Haswell") == 0);
   setVariable("BLASNET_CORETYPE", core != nullptr ? kept.c_str() : nullptr);
-  for (const char* name : {"OPENBLAS_NUM_THREADS", "OPENBLAS_VERBOSE", "OPENBLAS_CORETYPE", "GOTO_NUM_THREADS", "OMP_NUM_THREADS",
-                           "BLASNET_TEST_VALUE"}) {
+  for (const char* name : {"OPENBLAS_NUM_THREADS", "OPENBLAS_VERBOSE", "OPENBLAS_CORETYPE", "GOTO_NUM_THREADS",
+                           "OMP_NUM_THREADS", "BLASNET_TEST_VALUE"}) {
     setVariable(name, nullptr);
   }
 }

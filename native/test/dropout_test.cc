@@ -2,6 +2,8 @@
 #define BLASNET_SIMD testing
 #include "../kernels/threefry.h"
 
+#include <numbers>
+
 #include "test.h"
 
 namespace {
@@ -72,13 +74,70 @@ TEST(dropout) {
   }
 }
 
+TEST(dropoutMask) {
+  Random random(9);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t n : sizes) {
+      Buffer<float> x(n, random, -1, 1), y(n), mask(n), alone(n), parts(n);
+      Call(*set, Kernel::dropoutForward, y, mask, x, n, 858993459u, 1.25f, 12345u, 7u, 3u).whole();
+      Call(*set, Kernel::dropoutMask, alone, n, 858993459u, 1.25f, 12345u, 7u, 3u).whole();
+      Call(*set, Kernel::dropoutMask, parts, n, 858993459u, 1.25f, 12345u, 7u, 3u).split();
+      CHECK(alone.sameBits(mask) && parts.sameBits(mask) && alone.intact() && parts.intact());
+    }
+  }
+}
+
+TEST(multiplyChannels) {
+  Random random(10);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t channels : {0, 1, 3, 16, 17, 130}) {
+      for (const int64_t pixels : {0, 1, 9}) {
+        constexpr int64_t rows = 7;
+        const int64_t n = rows * pixels * channels;
+        Buffer<float> x(n, random, -1, 1), factors(rows * channels, random, -1, 1), y(n), parts(n);
+        Call(*set, Kernel::multiplyChannels, y, x, factors, rows, pixels, channels).whole();
+        Call(*set, Kernel::multiplyChannels, parts, x, factors, rows, pixels, channels).split();
+        for (int64_t i = 0; i < n; i++)
+          CHECK(y[i] == x[i] * factors[i / (pixels * channels) * channels + i % channels]);
+        CHECK(y.sameBits(parts) && y.intact() && parts.intact());
+        Call(*set, Kernel::multiplyChannels, x, x, factors, rows, pixels, channels).split();
+        CHECK(x.sameBits(y));
+      }
+    }
+  }
+}
+
+TEST(gaussianNoise) {
+  Random random(11);
+  const uint32_t seed = 12345, stream = 7, step = 3;
+  const float deviation = 0.75f;
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t n : sizes) {
+      Buffer<float> x(n, random, -1, 1), y(n), parts(n);
+      Call(*set, Kernel::gaussianNoise, y, x, n, deviation, seed, stream, step).whole();
+      for (int64_t i = 0; i < n; i++) {
+        const Words words = reference(static_cast<uint32_t>((i >> 5) * 16 + (i & 15)), step, seed, stream);
+        const double radius = std::sqrt(-2 * std::log(((words.first >> 9) + 0.5) * 0x1p-23));
+        const double angle = 2 * std::numbers::pi * (words.second >> 6) * 0x1p-26;
+        const double normal = radius * ((i & 16) == 0 ? std::cos(angle) : std::sin(angle));
+        CHECK_NEAR(y[i], x[i] + deviation * normal, 5e-7, 1e-6, "noise");
+      }
+      Call(*set, Kernel::gaussianNoise, parts, x, n, deviation, seed, stream, step).split();
+      CHECK(y.sameBits(parts) && y.intact() && parts.intact());
+      Call(*set, Kernel::gaussianNoise, x, x, n, deviation, seed, stream, step).whole();
+      CHECK(x.sameBits(y));
+    }
+  }
+}
+
 TEST(dropoutRate) {
   constexpr int64_t n = 100000;
   Buffer<float> x(n), y(n), mask(n);
   for (int64_t i = 0; i < n; i++) x[i] = 1;
   for (const KernelSet* set : kernelSets()) {
     for (const double p : {0.0, 0.1, 0.5, 0.9}) {
-      Call(*set, Kernel::dropoutForward, y, mask, x, n, static_cast<uint32_t>(p * 0x1p32), 1 / (1 - p), 1, 2, 3).whole();
+      Call(*set, Kernel::dropoutForward, y, mask, x, n, static_cast<uint32_t>(p * 0x1p32), 1 / (1 - p), 1, 2, 3)
+          .whole();
       double dropped = 0;
       for (int64_t i = 0; i < n; i++) dropped += mask[i] == 0;
       CHECK_NEAR(dropped / n, p, 0, 5 * std::sqrt(p * (1 - p) / n), "share of dropped elements");

@@ -21,24 +21,26 @@ struct Training {
     const auto work = [](double offset, double perRow) { return buffer(Segment::work, offset, perRow * capacity); };
     const Words w = buffer(Segment::parameter, 0, weights), dw = buffer(Segment::gradient, 0, weights);
     const Words sizes[] = {rows(), number(in), number(outputs)};
-    return program(capacity, 1,
-                   {call(Kernel::gatherFloats, barrierFlag,
-                         {work(x, in), feed(Feed::features, 0), feed(Feed::order, 1), rows(), number(in), sourceRows(),
-                          word(ArgumentTag::scale), word(ArgumentTag::offset)}),
-                    call(Kernel::gatherFloats, 0,
-                         {work(target, outputs), feed(Feed::targets, 0), feed(Feed::order, 1), rows(), number(outputs),
-                          sourceRows(), number(1), number(0)}),
-                    call(Kernel::denseForward, barrierFlag,
-                         {work(z, outputs), work(x, in), w, none(), sizes[0], sizes[1], sizes[2], number(1), number(0)}),
-                    call(Kernel::squaredError, 0,
-                         {work(losses, 1), work(dz, outputs), work(z, outputs), work(target, outputs), rows(), number(outputs),
-                          number(1.0 / outputs)}),
-                    call(Kernel::reluBackward, 0, {work(dz, outputs), work(dz, outputs), work(z, outputs), rows(outputs)}),
-                    call(Kernel::batchTotals, barrierFlag | guardFlag,
-                         {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1), work(losses, 1), none(), none(), rows()}),
-                    call(Kernel::denseBackwardWeight, 0, {dw, work(x, in), work(dz, outputs), sizes[0], sizes[1], sizes[2]}),
-                    call(Kernel::sgd, 0, {w, none(), dw, number(weights), scalar(0), number(0), number(0), number(0), number(0)},
-                         16 * outputs)});
+    return program(
+        capacity, 1,
+        {call(Kernel::gatherFloats, barrierFlag,
+              {work(x, in), feed(0), feed(2), rows(), number(in), sourceRows(), word(ArgumentTag::scale, 0),
+               word(ArgumentTag::offset, 0)}),
+         call(Kernel::gatherFloats, 0,
+              {work(target, outputs), feed(1), feed(2), rows(), number(outputs), sourceRows(), number(1), number(0)}),
+         call(Kernel::denseForward, barrierFlag,
+              {work(z, outputs), work(x, in), w, none(), sizes[0], sizes[1], sizes[2], number(1), number(0)}),
+         call(Kernel::squaredError, 0,
+              {work(losses, 1), work(dz, outputs), work(z, outputs), work(target, outputs), rows(), number(outputs),
+               number(1.0 / outputs)}),
+         call(Kernel::reluBackward, 0, {work(dz, outputs), work(dz, outputs), work(z, outputs), rows(outputs)}),
+         call(Kernel::batchTotals, barrierFlag | guardFlag | serialFlag,
+              {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1), work(losses, 1), none(), none(), rows()}),
+         call(Kernel::denseBackwardWeight, 0, {dw, work(x, in), work(dz, outputs), sizes[0], sizes[1], sizes[2]}),
+         call(Kernel::sgd, 0, {w, none(), dw, number(weights), scalar(0), number(0), number(0), number(0), number(0)},
+              16 * outputs)},
+        {entry(FeedRole::source, Element::f32, in), entry(FeedRole::source, Element::f32, outputs),
+         entry(FeedRole::order, Element::i32, 1)});
   }
 
   Training() : features(sampleRows * in), targets(sampleRows * outputs) {
@@ -56,8 +58,7 @@ struct Training {
     RunRequest request = requestOf(sampleRows, capacity, epochs, threads);
     request.sampling = Sampling::shuffle;
     request.seed = 5;
-    request.feeds[static_cast<int>(Feed::features)] = {features.data(), features.size() * sizeof(float)};
-    request.feeds[static_cast<int>(Feed::targets)] = {targets.data(), targets.size() * sizeof(float)};
+    request.feeds = {bound(features), bound(targets), {}};
     scalars.assign(static_cast<size_t>(request.steps()), 2);
     request.scalars = scalars.data();
     request.scalarLength = scalars.size();
@@ -110,6 +111,61 @@ TEST(runGivesTheSameOnAnyNumberOfThreads) {
   }
 }
 
+// Conditional instructions run only in the steps whose scalar says so, on any number of threads.
+TEST(runLeavesOutConditionalInstructions) {
+  constexpr int64_t count = 100, steps = 7;
+  const Words total = buffer(Segment::gradient, 0, count), ones = buffer(Segment::parameter, 0, count);
+  const auto add = [&](int flags, const Words& into) {
+    return call(Kernel::averageWeights, flags, {into, ones, number(count), scalar(0)});
+  };
+  const Words conditional = buffer(Segment::moment, 0, count), squares = buffer(Segment::metric, 24, 1);
+  const Words words = program(1, 2,
+                              {add(0, total), add(conditionalFlag, conditional),
+                               call(Kernel::squareSum, barrierFlag | serialFlag | conditionalFlag,
+                                    {squares, none(), conditional, number(count)})},
+                              {}, 2);
+  for (int threads = 1; threads <= 3; threads++) {
+    Memory memory;
+    Plan plan;
+    std::string error;
+    CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
+    for (int64_t i = 0; i < count; i++) memory.floats(Segment::parameter)[i] = 1;
+    std::vector<double> scalars;
+    int complete = 0;
+    for (int64_t i = 0; i < steps; i++) {
+      const bool ends = i % 3 == 2;
+      complete += ends ? 1 : 0;
+      scalars.insert(scalars.end(), {0.5, ends ? 1.0 : 0.0});
+    }
+    RunRequest request = requestOf(steps, 1, 1, threads);
+    request.scalars = scalars.data();
+    request.scalarLength = scalars.size();
+    CHECK(plan.checkRequest(request, error));
+    Pool pool;
+    Run(plan, request, bestKernelSet()).execute(pool, nullptr, nullptr);
+    const double expected = 1 - std::pow(0.5, complete);
+    for (int64_t i = 0; i < count; i++) {
+      CHECK_NEAR(memory.floats(Segment::gradient)[i], 1 - std::pow(0.5, steps), 1e-6, 0, "unconditional");
+      CHECK_NEAR(memory.floats(Segment::moment)[i], expected, 1e-6, 0, "conditional");
+    }
+    CHECK_NEAR(plan.metrics()[3], count * expected * expected, 1e-4, 0, "serial");
+  }
+}
+
+TEST(runWithoutStopDoesNotWaitForThePool) {
+  Training waited, taken;
+  Pool pool;
+  const RunRequest request = waited.request(10, 3);
+  Run(waited.plan, request, bestKernelSet()).execute(pool, nullptr, nullptr);
+  const Pool::Turn turn(pool);
+  const RunRequest second = taken.request(10, 3);
+  const RunResult result = Run(taken.plan, second, bestKernelSet()).execute(pool, nullptr, nullptr);
+  CHECK(result.status == RunStatus::done && result.steps == 30);
+  // The split decides, not who works on it.
+  CHECK(taken.weights() == waited.weights());
+  CHECK(taken.report == waited.report);
+}
+
 TEST(runEndsBetweenTwoSteps) {
   Training training;
   Pool pool;
@@ -146,9 +202,9 @@ TEST(runStopsBeforeAnUpdateWithALossThatIsNotFinite) {
   }
 }
 
-// Whatever thread comes last to a meeting, one thread runs what has no axis, while the others wait: they see its results, and end
-// with it. The first thread is long at work before it.
-TEST(runDoesWhatHasNoAxisWhileAllWait) {
+// Whatever thread comes last to a barrier, one thread runs what is serial, while the others wait: they see its results,
+// and end with it. The first thread is long at work before it.
+TEST(runDoesWhatIsSerialWhileAllWait) {
   constexpr int64_t count = 16000;
   for (const float last : {1.0f, std::numeric_limits<float>::quiet_NaN()}) {
     for (int threads = 1; threads <= 3; threads++) {
@@ -161,8 +217,8 @@ TEST(runDoesWhatHasNoAxisWhileAllWait) {
       };
       for (int64_t i = 0; i < count; i++) memory.floats(Segment::parameter)[i] = 2;
       std::vector<Words> calls(200, totals(0, Segment::gradient));
-      calls.push_back(call(Kernel::squareSum, barrierFlag, {squares, none(), values, number(count)}));
-      calls.push_back(totals(guardFlag, Segment::work));
+      calls.push_back(call(Kernel::squareSum, barrierFlag | serialFlag, {squares, none(), values, number(count)}));
+      calls.push_back(totals(guardFlag | serialFlag, Segment::work));
       // Every thread scales its part by what the sum says.
       calls.push_back(call(Kernel::clipNorm, 0, {values, squares, number(count), number(1)}));
       const Words words = program(1, 0, calls);
@@ -179,38 +235,8 @@ TEST(runDoesWhatHasNoAxisWhileAllWait) {
       CHECK(run.execute(pool, nullptr, nullptr).status == (finite ? RunStatus::done : RunStatus::nonFinite));
       CHECK((profile[400] > 0 && profile[402] > 0 && (profile[404] > 0) == finite));
       const double expected = finite ? 1 / std::sqrt(static_cast<double>(count)) : 2;
-      for (int64_t i = 0; i < count; i++) CHECK_NEAR(memory.floats(Segment::parameter)[i], expected, 1e-5, 0, "clipped");
-    }
-  }
-}
-
-// Each thread begins with another group, and comes to all of them.
-TEST(runGoesThroughAllGroupsOnEveryThread) {
-  constexpr int64_t width = 96;
-  for (int groups = 1; groups <= 5; groups++) {
-    for (int threads = 1; threads <= 4; threads++) {
-      Memory memory;
-      const auto at = [](Segment segment, int group) { return buffer(segment, group * width * 4, width); };
-      std::vector<Words> calls;
-      for (int group = 0; group < groups; group++) {
-        const Words x = at(Segment::parameter, group), y = at(Segment::gradient, group), z = at(Segment::state, group);
-        calls.push_back(call(Kernel::relu, (group == 0 ? barrierFlag : turnFlag), {y, x, number(width)}));
-        calls.push_back(call(Kernel::tanh, 0, {z, y, number(width)}));
-      }
-      calls.push_back(call(Kernel::identity, barrierFlag, {at(Segment::work, 0), at(Segment::state, 0), number(groups * width)}));
-      calls.back()[4 + 3] = calls.back()[4 + 4 + 3] = groups * width;
-      for (int64_t i = 0; i < groups * width; i++) memory.floats(Segment::parameter)[i] = static_cast<float>(i % 17 - 5) / 8;
-      const Words words = program(1, 0, calls);
-      Plan plan;
-      std::string error;
-      CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
-      Pool pool;
-      const RunRequest request = requestOf(3, 1, 2, threads);
-      CHECK(Run(plan, request, bestKernelSet()).execute(pool, nullptr, nullptr).status == RunStatus::done);
-      for (int64_t i = 0; i < groups * width; i++) {
-        const double expected = std::tanh(std::fmax(0.0, static_cast<double>(i % 17 - 5) / 8));
-        CHECK_NEAR(memory.floats(Segment::work)[i], expected, 1e-6, 1e-6, "of a group");
-      }
+      for (int64_t i = 0; i < count; i++)
+        CHECK_NEAR(memory.floats(Segment::parameter)[i], expected, 1e-5, 0, "clipped");
     }
   }
 }
@@ -222,7 +248,8 @@ TEST(runsTakeTurnsInOnePool) {
   for (Training& training : trainings) requests.push_back(training.request(60, 2));
   std::vector<std::thread> callers;
   for (size_t i = 0; i < trainings.size(); i++) {
-    callers.emplace_back([&, i] { Run(trainings[i].plan, requests[i], bestKernelSet()).execute(pool, nullptr, nullptr); });
+    callers.emplace_back(
+        [&, i] { Run(trainings[i].plan, requests[i], bestKernelSet()).execute(pool, nullptr, nullptr); });
   }
   for (std::thread& caller : callers) caller.join();
   CHECK(trainings[0].weights() == trainings[1].weights() && trainings[1].weights() == trainings[2].weights());
@@ -234,11 +261,14 @@ TEST(runKeepsAShortBatchApart) {
   Memory memory;
   Plan plan;
   std::string error;
-  const auto work = [](double offset) { return buffer(Segment::work, offset * capacity * width * 4, capacity * width); };
-  const Words words = program(
-      capacity, 0,
-      {reluCall(work(0), feed(Feed::features, width), rows(width)), call(Kernel::tanh, 0, {work(1), work(0), rows(width)}),
-       reluCall(feed(Feed::output, width), work(1), rows(width))});
+  const auto work = [](double offset) {
+    return buffer(Segment::work, offset * capacity * width * 4, capacity * width);
+  };
+  const Words words =
+      program(capacity, 0,
+              {reluCall(work(0), feed(0), rows(width)), call(Kernel::tanh, 0, {work(1), work(0), rows(width)}),
+               reluCall(feed(1), work(1), rows(width))},
+              {entry(FeedRole::batch, Element::f32, width), entry(FeedRole::output, Element::f32, width)});
   CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
   std::vector<float> x(sampleRows * width), expected(x.size()), y(x.size());
   Random random(9);
@@ -248,9 +278,7 @@ TEST(runKeepsAShortBatchApart) {
     bool same = true;
     for (int i = 0; i < 30; i++) {
       RunRequest request = requestOf(sampleRows, capacity, 10, threads);
-      request.feeds[static_cast<int>(Feed::features)] = {x.data(), x.size() * sizeof(float)};
-      std::vector<float>& result = threads == 1 ? expected : y;
-      request.feeds[static_cast<int>(Feed::output)] = {result.data(), result.size() * sizeof(float)};
+      request.feeds = {bound(x), bound(threads == 1 ? expected : y)};
       CHECK(plan.checkRequest(request, error));
       Run(plan, request, bestKernelSet()).execute(pool, nullptr, nullptr);
       same = same && (threads == 1 || y == expected);

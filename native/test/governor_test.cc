@@ -1,4 +1,6 @@
 // The governor against simulated machines: how many of its regions it spends together.
+#include <map>
+
 #include "../executor/governor.h"
 #include "test.h"
 
@@ -8,7 +10,8 @@ namespace {
 constexpr int shares = 2;
 constexpr double alone = 130e-6, together = 75e-6;
 
-// Regions together among `regions`, where a region together number n since the threads last slept takes slow(n) seconds a step.
+// Regions together among `regions`, where a region together number n since the threads last slept takes slow(n) seconds
+// a step.
 template <typename Slow>
 int regionsTogether(Governor& governor, int regions, Slow slow) {
   int count = 0, awake = 0;
@@ -59,6 +62,53 @@ TEST(governorStepsBackWhileACoreIsTaken) {
 TEST(governorStepsBackFromADisturbedStart) {
   Governor governor;
   CHECK(regionsTogether(governor, 1000, [](int) { return 300e-6; }) <= 200);
+}
+
+// Regions by their number of threads, on a machine of `cores` cores of which `busy` are taken. Sixteen shares take as
+// long as the thread with most of them; threads that meet on a taken core take twenty times as long.
+std::map<int, int> regionsByThreads(Governor& governor, int regions, int cores, int busy, double meeting = 0) {
+  constexpr int many = 16;
+  std::map<int, int> counts;
+  for (int i = 0; i < regions; i++) {
+    const int threads = governor.choose(many);
+    const int rounds = (many + threads - 1) / threads;
+    const double undisturbed = 20e-6 * rounds + meeting * threads;
+    counts[threads]++;
+    governor.record(threads, many, threads > 1 && threads > cores - busy ? 20 * undisturbed : undisturbed);
+  }
+  return counts;
+}
+
+TEST(governorKeepsHalfTheThreadsWhereOneCoreIsTaken) {
+  Governor governor;
+  CHECK(regionsByThreads(governor, 1000, 16, 0)[16] >= 990);
+  CHECK(regionsByThreads(governor, 2000, 16, 1)[8] >= 1800);
+  // Trials of all become rare, and all come back when the core is free.
+  CHECK(regionsByThreads(governor, 1000, 16, 1)[8] >= 930);
+  regionsByThreads(governor, 330, 16, 0);
+  CHECK(regionsByThreads(governor, 1000, 16, 0)[16] >= 990);
+}
+
+TEST(governorFindsTheThreadsThatFit) {
+  for (const auto& [busy, fitting] :
+       std::map<int, int>{{0, 16}, {5, 8}, {8, 8}, {9, 4}, {12, 4}, {14, 2}, {15, 1}, {16, 1}}) {
+    Governor governor;
+    regionsByThreads(governor, 200, 16, busy);
+    CHECK(regionsByThreads(governor, 2000, 16, busy)[fitting] >= 1800);
+    // From there to any other.
+    for (const auto& [later, other] : std::map<int, int>{{0, 16}, {6, 8}, {11, 4}, {13, 2}, {16, 1}}) {
+      Governor changing = governor;
+      regionsByThreads(changing, 3000, 16, later);
+      CHECK(regionsByThreads(changing, 2000, 16, later)[other] >= 1800);
+    }
+  }
+}
+
+TEST(governorLeavesThreadsOutThatCostMoreThanTheyBring) {
+  Governor governor;
+  // 16: 20 + 320 µs, 8: 40 + 160, 4: 80 + 80, 2: 160 + 40.
+  regionsByThreads(governor, 100, 16, 0, 20e-6);
+  CHECK(regionsByThreads(governor, 2000, 16, 0, 20e-6)[4] >= 1800);
 }
 
 TEST(governorLeavesOneShareAlone) {

@@ -9,26 +9,28 @@ namespace blasnet::test {
 
 // The sizes in the order of the kernel table.
 struct Images {
-  int64_t rows, height, width, channels, outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop,
-      padLeft;
+  int64_t rows, height, width, channels, outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth,
+      padTop, padLeft;
 
   int64_t inputs() const { return rows * height * width * channels; }
   int64_t outPixels() const { return rows * outHeight * outWidth; }
   int64_t patch() const { return windowHeight * windowWidth * channels; }
   std::string text() const {
-    return format("%ld of %ldx%ldx%ld to %ldx%ld, window %ldx%ld, strides %ld %ld, padding %ld %ld", rows, height, width,
-                  channels, outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop, padLeft);
+    return format("%ld of %ldx%ldx%ld to %ldx%ld, window %ldx%ld, strides %ld %ld, padding %ld %ld", rows, height,
+                  width, channels, outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop,
+                  padLeft);
   }
 
-  // Calls visit(ky, kx, position) for the pixels that the window of output pixel `pixel` sees inside its image, row by row;
-  // `position` is where the pixel's first channel is in the batch.
+  // Calls visit(ky, kx, position) for the pixels that the window of output pixel `pixel` sees inside its image, row by
+  // row; `position` is where the pixel's first channel is in the batch.
   template <typename Visit>
   void forEachSeen(int64_t pixel, Visit visit) const {
     const int64_t image = pixel / (outHeight * outWidth), oy = pixel / outWidth % outHeight, ox = pixel % outWidth;
     for (int64_t ky = 0; ky < windowHeight; ky++) {
       for (int64_t kx = 0; kx < windowWidth; kx++) {
         const int64_t iy = oy * strideHeight + ky - padTop, ix = ox * strideWidth + kx - padLeft;
-        if (iy >= 0 && iy < height && ix >= 0 && ix < width) visit(ky, kx, ((image * height + iy) * width + ix) * channels);
+        if (iy >= 0 && iy < height && ix >= 0 && ix < width)
+          visit(ky, kx, ((image * height + iy) * width + ix) * channels);
       }
     }
   }
@@ -54,7 +56,9 @@ inline int64_t outputSize(int64_t size, int64_t window, int64_t stride, int64_t 
 inline std::vector<Images> manyImages(uint64_t seed) {
   Random random(seed);
   std::vector<Images> all;
-  const auto pick = [&random](std::initializer_list<int64_t> values) { return values.begin()[random.word() % values.size()]; };
+  const auto pick = [&random](std::initializer_list<int64_t> values) {
+    return values.begin()[random.word() % values.size()];
+  };
   for (int64_t window = 1; window <= 5; window++) {
     for (int64_t stride = 1; stride <= 4; stride++) {
       for (int64_t padding = 0; padding <= 3; padding++) {

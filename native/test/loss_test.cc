@@ -29,11 +29,14 @@ TEST(softmaxCrossEntropy) {
     for (const int64_t rows : {0, 1, 7, 64, 130}) {
       for (const int64_t classes : {1, 2, 10, 16, 33, 100, 1024, 1025, 3000}) {
         for (const double smoothing : {0.0, 0.1}) {
+          if (slowRun() && rows == 130 && classes > 100) continue;
           Buffer<float> z(rows * classes, random, -8, 8), given(rows * classes, random, 0, 1);
           Buffer<int32_t> labels(rows);
-          for (int64_t i = 0; i < rows; i++) labels[i] = static_cast<int32_t>(random.word() % static_cast<uint32_t>(classes));
+          for (int64_t i = 0; i < rows; i++)
+            labels[i] = static_cast<int32_t>(random.word() % static_cast<uint32_t>(classes));
           for (const bool byLabel : {true, false}) {
-            Buffer<float> loss(rows), gradient(rows * classes), lossParts(rows), gradientParts(rows * classes), lossAlone(rows);
+            Buffer<float> loss(rows), gradient(rows * classes), lossParts(rows), gradientParts(rows * classes),
+                lossAlone(rows);
             const auto call = [&](const Buffer<float>& l, const Buffer<float>* d) {
               if (byLabel) return Call(*set, Kernel::softmaxCrossEntropy, l, d, z, labels, rows, classes, smoothing);
               return Call(*set, Kernel::softmaxCrossEntropyProbabilities, l, d, z, given, rows, classes, smoothing);
@@ -50,10 +53,11 @@ TEST(softmaxCrossEntropy) {
                 t[static_cast<size_t>(j)] = (1 - smoothing) * target + smoothing / count;
                 targets += t[static_cast<size_t>(j)];
               }
-              CHECK_NEAR(loss[i], crossEntropy(&z[i * classes], t, expected), 2e-6, 1e-6, format("%ld classes", classes));
+              CHECK_NEAR(loss[i], crossEntropy(&z[i * classes], t, expected), 2e-6, 1e-6,
+                         format("%ld classes", classes));
               for (int64_t j = 0; j < classes; j++) {
-                CHECK_NEAR(gradient[i * classes + j], expected[static_cast<size_t>(j)] / static_cast<double>(rows), 2e-6,
-                           2e-7 * targets, format("%ld classes", classes));
+                CHECK_NEAR(gradient[i * classes + j], expected[static_cast<size_t>(j)] / static_cast<double>(rows),
+                           2e-6, 2e-7 * targets, format("%ld classes", classes));
               }
             }
             CHECK(loss.sameBits(lossParts) && loss.sameBits(lossAlone) && gradient.sameBits(gradientParts));
@@ -102,7 +106,8 @@ const Regression regressions[] = {
     {"binaryCrossEntropy", Kernel::binaryCrossEntropy, false,
      [](double z, double t, double) { return std::fmax(z, 0) - z * t + std::log1p(std::exp(-std::fabs(z))); },
      [](double z, double t, double) { return 1 / (1 + std::exp(-z)) - t; }},
-    {"squaredError", Kernel::squaredError, true, [](double p, double t, double factor) { return factor * (p - t) * (p - t); },
+    {"squaredError", Kernel::squaredError, true,
+     [](double p, double t, double factor) { return factor * (p - t) * (p - t); },
      [](double p, double t, double factor) { return 2 * factor * (p - t); }},
     {"absoluteError", Kernel::absoluteError, false, [](double p, double t, double) { return std::fabs(p - t); },
      [](double p, double t, double) { return p > t   ? 1.0
@@ -125,7 +130,8 @@ TEST(regressionLosses) {
           const double setting = 0.75;
           Buffer<float> p(rows * outputs, random, -3, 3), t(rows * outputs, random, 0, 1);
           if (rows > 0) p[0] = t[0];
-          Buffer<float> loss(rows), gradient(rows * outputs), lossParts(rows), gradientParts(rows * outputs), lossAlone(rows);
+          Buffer<float> loss(rows), gradient(rows * outputs), lossParts(rows), gradientParts(rows * outputs),
+              lossAlone(rows);
           const auto call = [&](const Buffer<float>& l, const Buffer<float>* d) {
             if (r.hasSetting) return Call(*set, r.kernel, l, d, p, t, rows, outputs, setting);
             return Call(*set, r.kernel, l, d, p, t, rows, outputs);
@@ -138,7 +144,8 @@ TEST(regressionLosses) {
             double total = 0;
             for (int64_t j = i * outputs; j < (i + 1) * outputs; j++) {
               total += share * r.value(p[j], t[j], setting);
-              CHECK_NEAR(gradient[j], share * r.gradient(p[j], t[j], setting) / static_cast<double>(rows), 2e-6, 2e-7, r.name);
+              CHECK_NEAR(gradient[j], share * r.gradient(p[j], t[j], setting) / static_cast<double>(rows), 2e-6, 2e-7,
+                         r.name);
             }
             CHECK_NEAR(loss[i], total, 2e-6, 1e-7, r.name);
           }

@@ -1,5 +1,6 @@
-// Runs every registered case; the last line counts the cases, the one before it the checks. An argument selects the cases whose
-// names contain it.
+// Runs every registered case; the last line counts the cases, the one before it the checks. Before them, failures are
+// repeated, so that the end of a log names them. An argument selects the cases whose names contain it.
+#include <chrono>
 #include <cstdarg>
 #include <cstdio>
 
@@ -20,6 +21,7 @@ std::vector<Entry>& entries() {
 }
 
 long checkCount = 0, failedInCase = 0;
+std::string failures;
 
 }  // namespace
 
@@ -28,7 +30,10 @@ Case::Case(const char* name, void (*run)()) { entries().push_back({name, run}); 
 void check(bool passed, const char* file, int line, const std::string& message) {
   checkCount++;
   if (passed) return;
-  if (++failedInCase <= 5) std::printf("  %s:%d: %s\n", file, line, message.c_str());
+  if (++failedInCase > 5) return;
+  const std::string place = "  " + std::string(file) + ":" + std::to_string(line) + ": ";
+  std::printf("%s%s\n", place.c_str(), message.c_str());
+  failures += place + message + "\n";
 }
 
 std::string format(const char* pattern, ...) {
@@ -70,11 +75,18 @@ int main(int argc, char** argv) {
   for (const Entry& entry : entries()) {
     if (argc > 1 && std::strstr(entry.name, argv[1]) == nullptr) continue;
     failedInCase = 0;
+    const size_t before = failures.size();
     std::printf("%s\n", entry.name);
+    const auto start = std::chrono::steady_clock::now();
     entry.run();
-    if (failedInCase > 0) std::printf("  %ld checks failed\n", failedInCase);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    if (seconds.count() >= 1) std::printf("  took %.1f s\n", seconds.count());
     (failedInCase == 0 ? passedCases : failedCases)++;
+    if (failedInCase == 0) continue;
+    std::printf("  %ld checks failed\n", failedInCase);
+    failures.insert(before, std::string(entry.name) + ", " + std::to_string(failedInCase) + " checks failed:\n");
   }
+  if (failedCases > 0) std::printf("failures:\n%s", failures.c_str());
   std::printf("%ld checks\n%ld passed, %ld failed\n", checkCount, passedCases, failedCases);
   return failedCases == 0 && passedCases > 0 ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 #include "../kernels/math.h"
 
 #include <cstdio>
+#include <numbers>
 
 #include "test.h"
 
@@ -17,7 +18,8 @@ constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 // The error in units in the last place of the exact value.
 double ulps(float actual, double exact) {
   if (std::isnan(exact) || std::isnan(actual)) return std::isnan(exact) && std::isnan(actual) ? 0 : inf;
-  if (static_cast<float>(exact) == actual) return std::isinf(actual) ? 0 : std::fabs(actual - exact) / 0x1p-149 < 1 ? 0 : 0.5;
+  if (static_cast<float>(exact) == actual)
+    return std::isinf(actual) ? 0 : std::fabs(actual - exact) / 0x1p-149 < 1 ? 0 : 0.5;
   if (std::isinf(actual) || std::isinf(static_cast<float>(exact))) return inf;
   int exponent;
   std::frexp(exact, &exponent);
@@ -59,7 +61,8 @@ TEST(mathSweeps) {
   sweep(
       "log1p", 2, 0, 1, [](float x) { return math::log1p(x); }, [](double x) { return std::log1p(x); });
   sweep(
-      "sigmoid", 3, -most, most, [](float x) { return math::sigmoid(x); }, [](double x) { return 1 / (1 + std::exp(-x)); });
+      "sigmoid", 3, -most, most, [](float x) { return math::sigmoid(x); },
+      [](double x) { return 1 / (1 + std::exp(-x)); });
   sweep(
       "tanh", 3, -most, most, [](float x) { return math::tanh(x); }, [](double x) { return std::tanh(x); });
   sweep(
@@ -68,6 +71,24 @@ TEST(mathSweeps) {
   sweep(
       "normal exponential", 1.5, -13, 13, [](float x) { return math::normal(x).exponential; },
       [](double x) { return std::exp(-0.5 * x * x); });
+}
+
+// Over the angles that Box-Muller takes, and with more bits, which are ignored.
+TEST(sineCosine) {
+  double worst = 0;
+  for (uint32_t turns = 0; turns < 1u << 26; turns += 37) {
+    const double angle = 2 * std::numbers::pi * std::ldexp(turns, -26);
+    const math::SineCosine of = math::sineCosine(turns), more = math::sineCosine(turns + (5u << 26));
+    worst = std::fmax(worst, std::fmax(std::fabs(of.sine - std::sin(angle)), std::fabs(of.cosine - std::cos(angle))));
+    check(bitsEqual(of.sine, more.sine) && bitsEqual(of.cosine, more.cosine), __FILE__, __LINE__, "ignored bits");
+  }
+  std::printf("  sineCosine: %.3g at most\n", worst);
+  CHECK(worst < 1.2e-7);
+  for (uint32_t quarter = 0; quarter < 4; quarter++) {
+    const math::SineCosine of = math::sineCosine(quarter << 24);
+    CHECK(of.sine == (quarter == 1 ? 1 : quarter == 3 ? -1 : 0));
+    CHECK(of.cosine == (quarter == 0 ? 1 : quarter == 2 ? -1 : 0));
+  }
 }
 
 TEST(mathSpecialValues) {

@@ -36,11 +36,13 @@ TEST(argmaxAndAccuracy) {
       for (int64_t i = 0; i < rows; i++) CHECK(index[i] == firstLargest(&x[i * cols], cols));
       CHECK(index.sameBits(inParts) && index.intact());
 
-      for (int64_t i = 0; i < rows; i++) labels[i] = i % 3 == 0 ? index[i] : static_cast<int32_t>((index[i] + 1) % cols);
+      for (int64_t i = 0; i < rows; i++)
+        labels[i] = i % 3 == 0 ? index[i] : static_cast<int32_t>((index[i] + 1) % cols);
       Call(*set, Kernel::accuracyLabels, hits, x, labels, rows, cols).split();
       for (int64_t i = 0; i < rows; i++) CHECK(hits[i] == (labels[i] == index[i] ? 1.0f : 0.0f));
       Call(*set, Kernel::accuracyProbabilities, hits, x, target, rows, cols).split();
-      for (int64_t i = 0; i < rows; i++) CHECK(hits[i] == (firstLargest(&target[i * cols], cols) == index[i] ? 1.0f : 0.0f));
+      for (int64_t i = 0; i < rows; i++)
+        CHECK(hits[i] == (firstLargest(&target[i * cols], cols) == index[i] ? 1.0f : 0.0f));
       CHECK(hits.intact());
 
       Buffer<float> logits(rows * cols, random, -1, 1);

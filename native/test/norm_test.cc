@@ -19,8 +19,8 @@ struct Forward {
     return y.intact() && mean.intact() && inverseStd.intact() && runningMean.intact() && runningVariance.intact();
   }
   bool sameBits(const Forward& o) const {
-    return y.sameBits(o.y) && mean.sameBits(o.mean) && inverseStd.sameBits(o.inverseStd) && runningMean.sameBits(o.runningMean) &&
-           runningVariance.sameBits(o.runningVariance);
+    return y.sameBits(o.y) && mean.sameBits(o.mean) && inverseStd.sameBits(o.inverseStd) &&
+           runningMean.sameBits(o.runningMean) && runningVariance.sameBits(o.runningVariance);
   }
 };
 
@@ -33,24 +33,26 @@ TEST(batchNorm) {
         Buffer<float> x(rows * features, random, -3, 4), gamma(features, random, 0.5, 2), beta(features, random, -1, 1);
         Forward f(rows, features), parts(rows, features);
         const auto forward = [&](Forward& o) {
-          return Call(*set, Kernel::batchNormForward, o.y, o.mean, o.inverseStd, o.runningMean, o.runningVariance, x, gamma, beta,
-                      rows, features, epsilon, momentum);
+          return Call(*set, Kernel::batchNormForward, o.y, o.mean, o.inverseStd, o.runningMean, o.runningVariance, x,
+                      gamma, beta, rows, features, epsilon, momentum);
         };
         forward(f).whole();
         forward(parts).split();
         CHECK(f.sameBits(parts) && f.intact() && parts.intact());
 
         Buffer<float> dy(rows * features, random, -1, 1), dx(rows * features), dgamma(features), dbeta(features);
-        Call(*set, Kernel::batchNormBackward, dx, dgamma, dbeta, dy, x, f.mean, f.inverseStd, gamma, rows, features).whole();
+        Call(*set, Kernel::batchNormBackward, dx, dgamma, dbeta, dy, x, f.mean, f.inverseStd, gamma, rows, features)
+            .whole();
         Buffer<float> inference(rows * features);
-        Call(*set, Kernel::batchNormInference, inference, x, gamma, beta, f.runningMean, f.runningVariance, rows, features,
-             epsilon)
+        Call(*set, Kernel::batchNormInference, inference, x, gamma, beta, f.runningMean, f.runningVariance, rows,
+             features, epsilon)
             .whole();
 
         for (int64_t j = 0; j < features; j++) {
           double mean = 0, variance = 0, sum = 0, product = 0;
           for (int64_t i = 0; i < rows; i++) mean += x[i * features + j] / static_cast<double>(rows);
-          for (int64_t i = 0; i < rows; i++) variance += std::pow(x[i * features + j] - mean, 2) / static_cast<double>(rows);
+          for (int64_t i = 0; i < rows; i++)
+            variance += std::pow(x[i * features + j] - mean, 2) / static_cast<double>(rows);
           const double inverseStd = 1 / std::sqrt(variance + epsilon);
           CHECK_NEAR(f.mean[j], mean, 1e-6, 1e-6, "mean");
           CHECK_NEAR(f.inverseStd[j], inverseStd, 2e-6, 0, "inverseStd");
@@ -60,7 +62,8 @@ TEST(batchNorm) {
           for (int64_t i = 0; i < rows; i++) {
             const int64_t at = i * features + j;
             CHECK_NEAR(f.y[at], (x[at] - mean) * inverseStd * gamma[j] + beta[j], 2e-6, 1e-5, "y");
-            CHECK_NEAR(inference[at], (static_cast<double>(x[at]) - f.runningMean[j]) * runningInverse * gamma[j] + beta[j], 2e-6,
+            CHECK_NEAR(inference[at],
+                       (static_cast<double>(x[at]) - f.runningMean[j]) * runningInverse * gamma[j] + beta[j], 2e-6,
                        1e-6, "inference");
             sum += dy[at];
             product += dy[at] * (x[at] - mean) * inverseStd;
@@ -78,12 +81,29 @@ TEST(batchNorm) {
         CHECK(dx.intact() && dgamma.intact() && dbeta.intact() && inference.intact());
 
         Buffer<float> dgammaParts(features), dbetaParts(features);
-        Call(*set, Kernel::batchNormBackward, dy, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, gamma, rows, features)
+        Call(*set, Kernel::batchNormBackward, dy, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, gamma, rows,
+             features)
             .split();
         CHECK(dy.sameBits(dx) && dgammaParts.sameBits(dgamma) && dbetaParts.sameBits(dbeta));
-        Call(*set, Kernel::batchNormInference, x, x, gamma, beta, f.runningMean, f.runningVariance, rows, features, epsilon)
+        Call(*set, Kernel::batchNormInference, x, x, gamma, beta, f.runningMean, f.runningVariance, rows, features,
+             epsilon)
             .split();
         CHECK(x.sameBits(inference));
+
+        Buffer<float> whole(rows * features), before(rows * features);
+        for (int64_t i = 0; i < rows * features; i++) before[i] = dy[i];
+        Call(*set, Kernel::batchNormInferenceBackward, whole, dgamma, dbeta, dy, x, gamma, f.runningMean,
+             f.runningVariance, rows, features, epsilon)
+            .whole();
+        Call(*set, Kernel::batchNormInferenceBackward, dy, dgammaParts, dbetaParts, dy, x, gamma, f.runningMean,
+             f.runningVariance, rows, features, epsilon)
+            .split();
+        CHECK(dy.sameBits(whole) && dgammaParts.sameBits(dgamma) && dbetaParts.sameBits(dbeta));
+        for (int64_t i = 0; i < rows * features; i++) {
+          const double factor = gamma[i % features] / std::sqrt(f.runningVariance[i % features] + epsilon);
+          CHECK_NEAR(whole[i], factor * before[i], 2e-6, 1e-7, "dx");
+        }
+        CHECK(whole.intact() && dgamma.intact() && dbeta.intact());
       }
     }
   }
@@ -98,19 +118,23 @@ TEST(batchNormByRows) {
       for (const int64_t pixels : {1, 9}) {
         for (const int64_t features : {1, 16, 17, 100, 129}) {
           for (const int64_t parts : {1, 2, 3, 5}) {
+            if (slowRun() && rows == 301 && parts != 3) continue;
             const int64_t all = rows * pixels;
-            Buffer<float> x(all * features, random, -3, 4), gamma(features, random, 0.5, 2), beta(features, random, -1, 1);
+            Buffer<float> x(all * features, random, -3, 4), gamma(features, random, 0.5, 2),
+                beta(features, random, -1, 1);
             Forward f(all, features), g(all, features);
-            Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, gamma, beta, all,
-                 features, epsilon, 0.9)
+            Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, gamma,
+                 beta, all, features, epsilon, 0.9)
                 .whole();
 
-            Buffer<float> means(parts * features), rests(parts * features), squares(parts * features), variance(features);
+            Buffer<float> means(parts * features), rests(parts * features), squares(parts * features),
+                variance(features);
             Call(*set, Kernel::batchNormParts, means, rests, squares, x, rows, pixels, features, parts).split();
-            Call(*set, Kernel::batchNormStatistics, g.mean, variance, g.inverseStd, g.runningMean, g.runningVariance, means,
-                 rests, squares, rows, pixels, features, parts, epsilon, 0.9)
+            Call(*set, Kernel::batchNormStatistics, g.mean, variance, g.inverseStd, g.runningMean, g.runningVariance,
+                 means, rests, squares, rows, pixels, features, parts, epsilon, 0.9)
                 .whole();
-            Call(*set, Kernel::batchNormInference, g.y, x, gamma, beta, g.mean, variance, all, features, epsilon).split();
+            Call(*set, Kernel::batchNormInference, g.y, x, gamma, beta, g.mean, variance, all, features, epsilon)
+                .split();
             for (int64_t j = 0; j < features; j++) {
               CHECK_NEAR(g.mean[j], f.mean[j], 1e-6, 1e-6, "mean");
               CHECK_NEAR(g.inverseStd[j], f.inverseStd[j], 2e-6, 0, "inverseStd");
@@ -120,13 +144,15 @@ TEST(batchNormByRows) {
             for (int64_t i = 0; i < all * features; i++) CHECK_NEAR(g.y[i], f.y[i], 4e-6, 2e-5, "y");
 
             Buffer<float> dy(all * features, random, -1, 1), dx(all * features), dgamma(features), dbeta(features);
-            Call(*set, Kernel::batchNormBackward, dx, dgamma, dbeta, dy, x, f.mean, f.inverseStd, gamma, all, features).whole();
-            Buffer<float> dgammaParts(parts * features), dbetaParts(parts * features), own(all * features), sum(features);
-            Call(*set, Kernel::batchNormBackwardParts, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, rows, pixels,
-                 features, parts)
+            Call(*set, Kernel::batchNormBackward, dx, dgamma, dbeta, dy, x, f.mean, f.inverseStd, gamma, all, features)
+                .whole();
+            Buffer<float> dgammaParts(parts * features), dbetaParts(parts * features), own(all * features),
+                sum(features);
+            Call(*set, Kernel::batchNormBackwardParts, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, rows,
+                 pixels, features, parts)
                 .split();
-            Call(*set, Kernel::batchNormBackwardInput, own, dy, x, f.mean, f.inverseStd, gamma, dgammaParts, dbetaParts, all,
-                 features, parts)
+            Call(*set, Kernel::batchNormBackwardInput, own, dy, x, f.mean, f.inverseStd, gamma, dgammaParts, dbetaParts,
+                 all, features, parts)
                 .split();
             const double scale = static_cast<double>(all);
             Call(*set, Kernel::sumParts, sum, dgammaParts, features, parts).whole();
@@ -152,22 +178,34 @@ TEST(batchNormByRowsKeepsPrecision) {
   const struct {
     float from, to;
     double tolerance;
-  } cases[] = {{90, 110, 2e-6}, {999, 1001, 2e-6}, {9990, 10010, 4e-6}};
+  } cases[] = {{90, 110, 2e-6}, {999, 1001, 2e-6}, {9990, 10010, 4e-6}, {9999.998f, 10000.002f, 2e-5}};
   for (const KernelSet* set : kernelSets()) {
     for (const auto& [from, to, tolerance] : cases) {
       Buffer<float> x(rows * features, random, from, to);
+      Buffer<float> ones(features);
+      for (int64_t j = 0; j < features; j++) ones[j] = 1;
+      Forward alone(rows, features);
+      Call(*set, Kernel::batchNormForward, alone.y, alone.mean, alone.inverseStd, alone.runningMean,
+           alone.runningVariance, x, ones, ones, rows, features, 0.0f, 0.0f)
+          .split();
       for (const int64_t parts : {2, 3, 8}) {
         Buffer<float> means(parts * features), rests(parts * features), squares(parts * features), variance(features);
         Forward f(rows, features);
         Call(*set, Kernel::batchNormParts, means, rests, squares, x, rows, 1, features, parts).split();
-        Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means, rests,
-             squares, rows, 1, features, parts, 0.0f, 1.0f)
+        Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means,
+             rests, squares, rows, 1, features, parts, 0.0f, 1.0f)
             .whole();
         for (int64_t j = 0; j < features; j++) {
           double mean = 0, expected = 0;
           for (int64_t i = 0; i < rows; i++) mean += x[i * features + j] / static_cast<double>(rows);
-          for (int64_t i = 0; i < rows; i++) expected += std::pow(x[i * features + j] - mean, 2) / static_cast<double>(rows);
+          for (int64_t i = 0; i < rows; i++)
+            expected += std::pow(x[i * features + j] - mean, 2) / static_cast<double>(rows);
           CHECK_NEAR(variance[j], expected, tolerance, 0, "variance");
+          CHECK_NEAR(alone.runningVariance[j], expected, tolerance, 0, "variance on one thread");
+          for (int64_t i = 0; i < rows; i += 9) {
+            const double y = (x[i * features + j] - mean) / std::sqrt(expected) + 1;
+            CHECK_NEAR(alone.y[i * features + j], y, 1e-5, 1e-5, "y on one thread");
+          }
         }
       }
     }
@@ -180,8 +218,8 @@ TEST(batchNormOfOneRowIsBeta) {
     Random random(7);
     Buffer<float> x(features, random, -1e6, 1e6), gamma(features, random, 1, 2), beta(features, random, -1, 1);
     Forward f(1, features);
-    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, gamma, beta, 1, features,
-         1e-5f, 1.0f)
+    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, gamma, beta, 1,
+         features, 1e-5f, 1.0f)
         .whole();
     CHECK(f.y.sameBits(beta));
     for (int64_t j = 0; j < features; j++) CHECK(f.runningMean[j] == 0.25f && f.runningVariance[j] == 2);
@@ -198,14 +236,14 @@ TEST(batchNormKeepsPrecision) {
   for (int64_t j = 0; j < features; j++) ones[j] = 1;
   for (const KernelSet* set : kernelSets()) {
     Forward f(rows, features);
-    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, ones, ones, rows,
-         features, 0.0f, 0.0f)
+    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, ones, ones,
+         rows, features, 0.0f, 0.0f)
         .whole();
     constexpr int64_t parts = 3;
     Buffer<float> means(parts * features), rests(parts * features), squares(parts * features), variance(features);
     Call(*set, Kernel::batchNormParts, means, rests, squares, x, rows, 1, features, parts).split();
-    Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means, rests,
-         squares, rows, 1, features, parts, 0.0f, 1.0f)
+    Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means,
+         rests, squares, rows, 1, features, parts, 0.0f, 1.0f)
         .whole();
     for (int64_t j = 0; j < features; j++) {
       CHECK_NEAR(f.mean[j], 1000, 1e-7, 0, "mean");

@@ -38,7 +38,8 @@ void checkSteps(const char* name, MakeCall makeCall, Reference reference) {
         }
         CHECK(p.sameBits(pParts) && first.sameBits(firstParts) && second.sameBits(secondParts));
       }
-      CHECK(p.intact() && first.intact() && second.intact() && pParts.intact() && firstParts.intact() && secondParts.intact());
+      CHECK(p.intact() && first.intact() && second.intact() && pParts.intact() && firstParts.intact() &&
+            secondParts.intact());
     }
   }
 }
@@ -124,8 +125,8 @@ TEST(adam) {
       checkSteps(
           decoupled ? "adamW" : "adam",
           [=](const KernelSet& set, F& p, F& m, F& v, F& g, int64_t n, int t) {
-            return Call(set, decoupled ? Kernel::adamW : Kernel::adam, p, m, v, g, n, stepSize(t), correction(t), beta1, beta2,
-                        epsilon, epsilonInside, decay);
+            return Call(set, decoupled ? Kernel::adamW : Kernel::adam, p, m, v, g, n, stepSize(t), correction(t), beta1,
+                        beta2, epsilon, epsilonInside, decay);
           },
           [=](State& s, int t) {
             const double g = decoupled ? s.g : s.g + decay * s.p;
@@ -146,11 +147,13 @@ TEST(amsGrad) {
       Buffer<float> p(n, random, -1, 1), m(n), v(n), vMax(n), g(n);
       for (int64_t i = 0; i < n; i++) m[i] = v[i] = vMax[i] = 0;
       Buffer<float> pParts = p, mParts = m, vParts = v, vMaxParts = vMax;
-      std::vector<double> parameters(p.data(), p.data() + n), first(static_cast<size_t>(n)), second(first), largest(first);
+      std::vector<double> parameters(p.data(), p.data() + n), first(static_cast<size_t>(n)), second(first),
+          largest(first);
       for (int step = 1; step <= 5; step++) {
         const double correction = 1 / (1 - std::pow(beta2, step)), epsilon = 1e-7, epsilonInside = 1e-8;
         for (int64_t i = 0; i < n; i++) g[i] = random.uniform(-0.5, 0.5) / static_cast<float>(step);  // so that v falls
-        Call(*set, Kernel::amsGrad, p, m, v, vMax, g, n, rate, correction, beta1, beta2, epsilon, epsilonInside, decay).whole();
+        Call(*set, Kernel::amsGrad, p, m, v, vMax, g, n, rate, correction, beta1, beta2, epsilon, epsilonInside, decay)
+            .whole();
         Call(*set, Kernel::amsGrad, pParts, mParts, vParts, vMaxParts, g, n, rate, correction, beta1, beta2, epsilon,
              epsilonInside, decay)
             .split();
@@ -169,6 +172,131 @@ TEST(amsGrad) {
         CHECK(p.sameBits(pParts) && m.sameBits(mParts) && v.sameBits(vParts) && vMax.sameBits(vMaxParts));
       }
       CHECK(p.intact() && m.intact() && v.intact() && vMax.intact());
+    }
+  }
+}
+
+TEST(adaDelta) {
+  checkSteps(
+      "adaDelta",
+      [=](const KernelSet& set, F& p, F& average, F& steps, F& g, int64_t n, int) {
+        return Call(set, Kernel::adaDelta, p, average, steps, g, n, rate, 0.75, 1e-3, decay);
+      },
+      [=](State& s, int) {
+        const double g = s.g + decay * s.p;
+        s.first = 0.75 * s.first + 0.25 * g * g;
+        const double step = std::sqrt((s.second + 1e-3) / (s.first + 1e-3)) * g;
+        s.second = 0.75 * s.second + 0.25 * step * step;
+        s.p -= rate * step;
+      });
+}
+
+TEST(adamax) {
+  for (const double epsilon : {0.0, 1e-3}) {
+    checkSteps(
+        "adamax",
+        [=](const KernelSet& set, F& p, F& m, F& u, F& g, int64_t n, int) {
+          return Call(set, Kernel::adamax, p, m, u, g, n, rate, 0.9, 0.75, epsilon, 0.0);
+        },
+        [=](State& s, int) {
+          s.first = 0.9 * s.first + (1 - 0.9) * s.g;
+          s.second = std::fmax(0.75 * s.second, std::fabs(s.g));
+          s.p -= rate * quotient(s.first, s.second + epsilon);
+        });
+  }
+}
+
+TEST(nadam) {
+  const auto correction = [](int t) { return 1 / (1 - std::pow(0.99, t)); };
+  checkSteps(
+      "nadam",
+      [=](const KernelSet& set, F& p, F& m, F& v, F& g, int64_t n, int t) {
+        return Call(set, Kernel::nadam, p, m, v, g, n, rate / 4, rate, correction(t), 0.9, 0.99, 1e-3, decay);
+      },
+      [=](State& s, int t) {
+        const double g = s.g + decay * s.p;
+        s.first = 0.9 * s.first + (1 - 0.9) * g;
+        s.second = 0.99 * s.second + (1 - 0.99) * g * g;
+        s.p -= rate * quotient(g / 4 + s.first, std::sqrt(s.second * correction(t)) + 1e-3);
+      });
+}
+
+TEST(lion) {
+  checkSteps(
+      "lion",
+      [=](const KernelSet& set, F& p, F& m, F&, F& g, int64_t n, int) {
+        return Call(set, Kernel::lion, p, m, g, n, rate, 0.75, 0.5, decay);
+      },
+      [=](State& s, int) {
+        const double direction = 0.75 * s.first + 0.25 * s.g;
+        s.p = s.p * (1 - decay) - rate * (direction > 0 ? 1 : direction < 0 ? -1 : 0);
+        s.first = 0.5 * s.first + 0.5 * s.g;
+      });
+}
+
+TEST(muonMomentum) {
+  for (const bool nesterov : {false, true}) {
+    checkSteps(
+        "muonMomentum",
+        [=](const KernelSet& set, F& u, F& velocity, F&, F& g, int64_t n, int) {
+          return Call(set, Kernel::muonMomentum, u, velocity, g, n, 0.75, nesterov);
+        },
+        [=](State& s, int) {
+          s.first = 0.75 * s.first + s.g;
+          s.p = nesterov ? s.g + 0.75 * s.first : s.first;
+        });
+  }
+}
+
+TEST(averageWeights) {
+  for (const double intake : {1.0, 0.25}) {
+    checkSteps(
+        "averageWeights",
+        [=](const KernelSet& set, F& average, F&, F&, F& p, int64_t n, int) {
+          return Call(set, Kernel::averageWeights, average, p, n, intake);
+        },
+        [=](State& s, int) { s.p += intake * (s.g - s.p); });
+  }
+}
+
+TEST(accumulate) {
+  Random random(20);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t n : sizes) {
+      F mean(n), meanParts(n);
+      // An intake of 1 forgets what was there.
+      for (int64_t i = 0; i < n; i++) mean[i] = meanParts[i] = i % 2 == 0 ? INFINITY : std::nanf("");
+      std::vector<double> expected(static_cast<size_t>(n));
+      for (const double intake : {1.0, 0.25, 1.0 / 3}) {
+        F g(n, random, -1, 1), gParts = g;
+        for (int64_t i = 0; i < n; i++) {
+          const size_t at = static_cast<size_t>(i);
+          expected[at] += intake * (g[i] - expected[at]);
+        }
+        Call(*set, Kernel::accumulate, g, mean, n, intake).whole();
+        Call(*set, Kernel::accumulate, gParts, meanParts, n, intake).split();
+        for (int64_t i = 0; i < n; i++) CHECK_NEAR(mean[i], expected[static_cast<size_t>(i)], 2e-6, 1e-6, "accumulate");
+        CHECK(g.sameBits(mean) && mean.sameBits(meanParts) && g.sameBits(gParts) && g.intact() && mean.intact());
+      }
+    }
+  }
+}
+
+TEST(normalize) {
+  Random random(19);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t n : sizes) {
+      Buffer<float> x(n, random, -1, 1);
+      Buffer<double> squares(1);
+      for (const double square : {0.0, 1e60, 7.0}) {
+        squares[0] = square;
+        Buffer<float> whole = x, inParts = x;
+        Call(*set, Kernel::normalize, whole, squares, n, 0.0).whole();
+        Call(*set, Kernel::normalize, inParts, squares, n, 0.0).split();
+        for (int64_t i = 0; i < n; i++)
+          CHECK_NEAR(whole[i], quotient(x[i], std::sqrt(square)), 2e-7, 1e-45, "normalize");
+        CHECK(whole.sameBits(inParts) && whole.intact());
+      }
     }
   }
 }

@@ -28,7 +28,14 @@ bool refused(const Words& words, const char* part) {
   return false;
 }
 
-Words reluProgram(const Words& y, const Words& x, const Words& n) { return program(8, 0, {reluCall(y, x, n)}); }
+// Feeds, by their places in the table: rows of eight floats to read and to write, of as many floats and labels to pick
+// from, and the order.
+enum Place : uint8_t { batch, output, source, labels, order };
+const std::vector<Words> table = {entry(FeedRole::batch, Element::f32, 8), entry(FeedRole::output, Element::f32, 8),
+                                  entry(FeedRole::source, Element::f32, 8), entry(FeedRole::source, Element::i32, 1),
+                                  entry(FeedRole::order, Element::i32, 1)};
+
+Words reluProgram(const Words& y, const Words& x, const Words& n) { return program(8, 0, {reluCall(y, x, n)}, table); }
 
 const Words out = buffer(Segment::work, 0, 64), in = buffer(Segment::work, 256, 64);
 
@@ -37,7 +44,7 @@ TEST(planTakesWhatIsWell) {
   CHECK(decodes(reluProgram(out, in, rows(8))));
   CHECK(decodes(reluProgram(out, in, number(64))));
   CHECK(decodes(reluProgram(out, out, rows(8))));  // relu may work in place
-  CHECK(decodes(reluProgram(feed(Feed::output, 4), feed(Feed::features, 4), rows(4))));
+  CHECK(decodes(reluProgram(feed(output), feed(batch), rows(4))));
 }
 
 TEST(planRefusesAMalformedHeader) {
@@ -48,7 +55,7 @@ TEST(planRefusesAMalformedHeader) {
   Words longer = good;
   longer.push_back(0);
   CHECK(refused(longer, "words after the last instruction"));
-  for (size_t at = 0; at < 5; at++) {
+  for (size_t at = 0; at < 8; at++) {
     for (const double bad : {-1.0, 0.5, 1e300, std::nan(""), std::numeric_limits<double>::infinity()}) {
       Words changed = good;
       changed[at] = bad;
@@ -58,6 +65,36 @@ TEST(planRefusesAMalformedHeader) {
   Words none = good;
   none[2] = 0;
   CHECK(refused(none, "malformed header"));
+  const auto with = [&](size_t at, double value) {
+    Words changed = good;
+    changed[at] = value;
+    return changed;
+  };
+  CHECK(refused(with(5, maxFeeds + 1), "malformed header"));
+  CHECK(refused(with(5, maxFeeds), "it ends within its feeds"));
+  const double metrics = 1 << 13;
+  CHECK(decodes(with(6, metrics - 1)) && decodes(with(7, metrics)));
+  CHECK(refused(with(6, metrics), "metric block is too short") &&
+        refused(with(7, metrics + 1), "metric block is too short"));
+}
+
+TEST(planRefusesAMalformedTableOfFeeds) {
+  const auto with = [](const Words& feed) { return program(8, 0, {}, {feed}); };
+  const auto roles = static_cast<double>(FeedRole::count);
+  CHECK(decodes(with({0, 0, 8})) && decodes(with({0, 3, 0})));
+  for (const double bad : {-1.0, 0.5, 1e300, std::nan("")}) {
+    CHECK(refused(with({bad, 0, 8}), "malformed feed"));
+    CHECK(refused(with({0, bad, 8}), "malformed feed"));
+    CHECK(refused(with({0, 0, bad}), "malformed feed"));
+  }
+  CHECK(refused(with({roles, 0, 8}), "malformed feed"));
+  CHECK(refused(with({0, 4, 8}), "malformed feed"));
+  CHECK(refused(with({0, 0, 2147483648.0}), "malformed feed"));
+  // The executor draws an order of one int32 a row.
+  CHECK(decodes(with(entry(FeedRole::order, Element::i32, 1))));
+  CHECK(refused(with(entry(FeedRole::order, Element::f32, 1)), "malformed feed"));
+  for (const double perRow : {0.0, 2.0})
+    CHECK(refused(with(entry(FeedRole::order, Element::i32, perRow)), "malformed feed"));
 }
 
 TEST(planRefusesBlocksThatAreNotAligned) {
@@ -75,20 +112,33 @@ TEST(planRefusesBlocksThatAreNotAligned) {
 }
 
 TEST(planRefusesUnknownThings) {
-  const Words good = reluProgram(out, in, rows(8));
+  const Words good = program(8, 0, {reluCall(out, in, rows(8))});
   const auto with = [&](size_t at, double value) {
     Words changed = good;
-    changed[at] = value;
+    changed[at + 4] = value;  // the header is of nine words
     return changed;
   };
   for (const double kernel : {-1.0, 0.5, static_cast<double>(kernelCount), 1e9})
     CHECK(refused(with(5, kernel), "unknown kernel"));
-  for (const double flags : {-1.0, 8.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
+  for (const double flags : {-1.0, 16.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
   for (const double grain : {-1.0, 0.5, 16.0 * INT32_MAX + 1}) CHECK(refused(with(7, grain), "grain: out of range"));
-  for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0}) CHECK(refused(with(8, count), "wrong number"));
-  for (const double tag : {-1.0, 10.0, 2.5}) CHECK(refused(with(9, tag), "unknown kind"));
-  CHECK(refused(with(10, segmentCount), "malformed buffer"));
-  CHECK(refused(with(11, 3), "leaves its block"));  // not a whole element
+  for (const double axis : {-1.0, 0.5, 1.0, 2.0}) CHECK(refused(with(8, axis), "axis: out of range"));
+  for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0}) CHECK(refused(with(9, count), "wrong number"));
+  for (const double tag : {-1.0, 10.0, 2.5}) CHECK(refused(with(10, tag), "unknown kind"));
+  CHECK(refused(with(11, segmentCount), "malformed buffer"));
+  CHECK(refused(with(12, 3), "leaves its block"));  // not a whole element
+}
+
+TEST(planRefusesConditionsThatDoNotFit) {
+  const auto conditional = [](int flags, double slots, double condition) {
+    return program(8, static_cast<int64_t>(slots), {call(Kernel::relu, flags, {out, in, rows(8)})}, {}, condition);
+  };
+  CHECK(decodes(conditional(conditionalFlag, 2, 1)));
+  CHECK(decodes(conditional(conditionalFlag, 2, 2)));
+  CHECK(decodes(conditional(0, 2, 2)));
+  CHECK(refused(conditional(conditionalFlag, 2, 0), "condition"));
+  CHECK(refused(conditional(conditionalFlag | guardFlag, 2, 1), "condition"));
+  for (const double condition : {-1.0, 0.5, 3.0}) CHECK(refused(conditional(0, 2, condition), "malformed header"));
 }
 
 TEST(planRefusesArgumentsThatDoNotFit) {
@@ -104,7 +154,9 @@ TEST(planRefusesArgumentsThatDoNotFit) {
   CHECK(refused(reluProgram(out, in, rows(0)), "multiple of rows"));
   CHECK(refused(reluProgram(out, in, rows(INT32_MAX)), "too large"));
   CHECK(refused(reluProgram(out, in, sourceRows()), "source's rows"));
-  const auto slope = [&](const Words& value) { return program(8, 1, {call(Kernel::leakyRelu, 0, {out, in, rows(8), value})}); };
+  const auto slope = [&](const Words& value) {
+    return program(8, 1, {call(Kernel::leakyRelu, 0, {out, in, rows(8), value})});
+  };
   CHECK(decodes(slope(scalar(0))));
   CHECK(refused(slope(scalar(1)), "unknown scalar"));
   CHECK(refused(slope(number(std::nan(""))), "out of range"));
@@ -121,9 +173,9 @@ TEST(planRefusesBuffersThatAreTooShort) {
   CHECK(refused(reluProgram(out, buffer(Segment::work, 9e15, 64), rows(8)), "leaves its block"));
   CHECK(refused(reluProgram(out, buffer(Segment::work, 256, 9e15), rows(8)), "leaves its block"));
   // A product of sizes beyond 64 bits is no length.
-  const Words huge =
-      call(Kernel::gemm, 0,
-           {out, in, in, number(INT32_MAX), number(INT32_MAX), number(INT32_MAX), number(0), number(0), number(1), number(0)});
+  const Words huge = call(Kernel::gemm, 0,
+                          {out, in, in, number(INT32_MAX), number(INT32_MAX), number(INT32_MAX), number(0), number(0),
+                           number(1), number(0)});
   CHECK(refused(program(8, 0, {huge}), "too short"));
 }
 
@@ -135,51 +187,91 @@ TEST(planRefusesOverlaps) {
 }
 
 TEST(planRefusesFeedsBeyondTheirRows) {
-  CHECK(refused(reluProgram(out, feed(Feed::features, 7), rows(8)), "more elements than a batch"));
-  CHECK(refused(reluProgram(feed(Feed::output, 7), in, rows(8)), "more elements than a batch"));
+  const char* const beyond = "more elements than the feed's rows have";
+  const Words wide = buffer(Segment::work, 1024, 128);
+  CHECK(decodes(reluProgram(wide, feed(batch), rows(8))) && decodes(reluProgram(feed(output), wide, rows(8))));
+  CHECK(refused(reluProgram(wide, feed(batch), rows(9)), beyond));
+  CHECK(refused(reluProgram(feed(output), wide, rows(9)), beyond));
   // Enough for a whole batch, but a short one would be left behind.
-  CHECK(refused(reluProgram(out, feed(Feed::features, 8), number(64)), "more elements than a batch"));
-  CHECK(refused(reluProgram(feed(Feed::output, 8), in, number(64)), "more elements than a batch"));
-  CHECK(decodes(reluProgram(out, feed(Feed::features, 8), number(8))));
-  CHECK(refused(reluProgram(feed(Feed::features, 8), in, rows(8)), "does not fit here"));  // not for writing
-  CHECK(refused(reluProgram(feed(Feed::output, 0), in, rows(8)), "does not fit here"));
-  CHECK(refused(reluProgram(out, feed(Feed::labels, 8), rows(8)), "does not fit here"));  // int32
-  const auto labels = [&](const Words& order) {
-    return program(
-        8, 0, {call(Kernel::gatherLabels, 0, {buffer(Segment::work, 0, 8), feed(Feed::labels, 0), order, rows(), sourceRows()})});
+  CHECK(refused(reluProgram(out, feed(batch), number(64)), beyond));
+  CHECK(refused(reluProgram(feed(output), in, number(64)), beyond));
+  CHECK(decodes(reluProgram(out, feed(batch), number(8))));
+  // Of all rows there may be but one.
+  CHECK(decodes(reluProgram(out, feed(source), number(8))));
+  CHECK(refused(reluProgram(out, feed(source), number(9)), beyond));
+  CHECK(refused(reluProgram(out, feed(source), rows(8)), beyond));
+  for (const Place place : {batch, source, order}) {
+    CHECK(refused(reluProgram(feed(place), in, rows(1)), "does not fit here"));  // not for writing
+  }
+  CHECK(refused(reluProgram(out, feed(labels), rows(8)), "does not fit here"));  // int32
+  CHECK(refused(reluProgram(out, feed(5), rows(8)), "unknown feed"));
+  for (const double bad : {-1.0, 0.5, 1e300, std::nan("")})
+    CHECK(refused(reluProgram(out, feed(bad), rows(8)), "unknown feed"));
+  const auto gatherLabels = [&](const Words& from, const Words& by) {
+    return program(8, 0, {call(Kernel::gatherLabels, 0, {buffer(Segment::work, 0, 8), from, by, rows(), sourceRows()})},
+                   table);
   };
-  CHECK(decodes(labels(feed(Feed::order, 1))));
-  CHECK(refused(labels(feed(Feed::order, 0)), "does not fit here"));
-  CHECK(refused(labels(feed(Feed::order, 2)), "does not fit here"));
+  CHECK(decodes(gatherLabels(feed(labels), feed(order))));
+  CHECK(refused(gatherLabels(feed(order), feed(order)), beyond));
+  CHECK(refused(gatherLabels(feed(batch), feed(order)), "does not fit here"));
+  const auto gather = [&](const Words& from, double features, const Words& scale, const Words& offset) {
+    return program(8, 0,
+                   {call(Kernel::gatherFloats, 0,
+                         {wide, from, feed(order), rows(), number(features), sourceRows(), scale, offset})},
+                   table);
+  };
+  const Words scale = word(ArgumentTag::scale, source), offset = word(ArgumentTag::offset, source);
+  CHECK(decodes(gather(feed(source), 8, scale, offset)));
+  CHECK(refused(gather(feed(source), 9, scale, offset), beyond));
+  CHECK(refused(gather(feed(batch), 8, scale, offset), beyond));
+  CHECK(refused(gather(feed(source), 8, word(ArgumentTag::scale, 5), offset), "unknown feed"));
+  CHECK(refused(gather(feed(source), 8, scale, word(ArgumentTag::offset, 5)), "unknown feed"));
+  // As many elements as the square of the rows: one row has enough.
+  const Words zero = number(0),
+              square = call(Kernel::gemm, 0,
+                            {wide, in, feed(source), zero, sourceRows(), sourceRows(), zero, zero, zero, zero});
+  CHECK(refused(program(8, 0, {square}, table), beyond));
 }
 
-TEST(planRefusesAGuardOutsideAMeeting) {
+TEST(planRefusesSerialInstructionsOutOfPlace) {
   const Words total = buffer(Segment::metric, 0, 1);
   const auto sum = [&](int flags) { return call(Kernel::squareSum, flags, {total, none(), in, number(64)}); };
   const Words relu = reluCall(out, in, rows(8));
-  CHECK(decodes(program(8, 0, {sum(barrierFlag | guardFlag), relu})));
-  CHECK(decodes(program(8, 0, {relu, sum(barrierFlag), sum(guardFlag), sum(0), relu})));
-  CHECK(refused(program(8, 0, {sum(guardFlag), relu}), "a guard outside a meeting"));
-  CHECK(refused(program(8, 0, {sum(barrierFlag), relu, sum(guardFlag)}), "a guard outside a meeting"));
-  CHECK(refused(program(8, 0, {sum(barrierFlag | guardFlag), sum(guardFlag)}), "a guard outside a meeting"));
-  CHECK(refused(program(8, 0, {call(Kernel::relu, barrierFlag | guardFlag, {out, in, rows(8)})}), "a guard outside a meeting"));
+  constexpr int first = barrierFlag | serialFlag, last = guardFlag | serialFlag;
+  CHECK(decodes(program(8, 0, {sum(first | last), relu})));
+  CHECK(decodes(program(8, 0, {relu, sum(first), sum(last), sum(0), relu, sum(first), sum(serialFlag)})));
+  CHECK(decodes(program(8, 0, {relu, sum(barrierFlag), sum(0), relu})));  // by the first thread alone
+  for (const auto& calls : std::vector<std::vector<Words>>{{sum(last), relu},
+                                                           {sum(serialFlag), relu},
+                                                           {sum(first), relu, sum(last)},
+                                                           {sum(first), sum(0), sum(serialFlag)},
+                                                           {sum(first | last), sum(last)},
+                                                           {sum(first | last), sum(serialFlag)},
+                                                           {call(Kernel::relu, first, {out, in, rows(8)})},
+                                                           {call(Kernel::relu, first | last, {out, in, rows(8)})}}) {
+    CHECK(refused(program(8, 0, calls), "a serial instruction"));
+  }
+  CHECK(refused(program(8, 0, {sum(barrierFlag | guardFlag), relu}), "a guard that is not serial"));
+  CHECK(refused(program(8, 0, {sum(first), sum(guardFlag)}), "a guard that is not serial"));
 }
 
 // Words changed at random: decoding says yes or no, and reads nothing else.
 TEST(planSurvivesRandomWords) {
   Random random(7);
-  const Words good =
-      program(8, 2,
-              {call(Kernel::gatherFloats, 0,
-                    {out, feed(Feed::features, 0), feed(Feed::order, 1), rows(), number(8), sourceRows(),
-                     word(ArgumentTag::scale), word(ArgumentTag::offset)}),
-               call(Kernel::denseForward, barrierFlag,
-                    {in, out, buffer(Segment::parameter, 0, 64), none(), rows(), number(8), number(8), number(1), number(0)}),
-               call(Kernel::squareSum, barrierFlag | guardFlag, {buffer(Segment::metric, 0, 1), none(), out, number(64)}),
-               call(Kernel::sgd, 0,
-                    {buffer(Segment::parameter, 0, 64), none(), buffer(Segment::gradient, 0, 64), number(64), scalar(0),
-                     number(0), number(0), number(0), scalar(1)},
-                    32)});
+  const Words good = program(
+      8, 2,
+      {call(Kernel::gatherFloats, 0,
+            {out, feed(source), feed(order), rows(), number(8), sourceRows(), word(ArgumentTag::scale, source),
+             word(ArgumentTag::offset, source)}),
+       call(Kernel::denseForward, barrierFlag,
+            {in, out, buffer(Segment::parameter, 0, 64), none(), rows(), number(8), number(8), number(1), number(0)}),
+       call(Kernel::squareSum, barrierFlag | guardFlag | serialFlag,
+            {buffer(Segment::metric, 0, 1), none(), out, number(64)}),
+       call(Kernel::sgd, 0,
+            {buffer(Segment::parameter, 0, 64), none(), buffer(Segment::gradient, 0, 64), number(64), scalar(0),
+             number(0), number(0), number(0), scalar(1)},
+            32)},
+      table);
   CHECK(decodes(good));
   constexpr double values[] = {-1, 0,  0.5, 1,   2,   3,   4,          5,          7,          8,    9,
                                63, 64, 65,  255, 256, 1e6, 2147483647, 2147483648, 4294967296, 9e15, 1e300};
@@ -187,7 +279,8 @@ TEST(planSurvivesRandomWords) {
   for (int i = 0; i < 20000; i++) {
     Words words = good;
     for (uint32_t changes = 1 + random.word() % 3; changes > 0; changes--) {
-      words[random.word() % words.size()] = random.word() % 20 == 0 ? std::nan("") : values[random.word() % std::size(values)];
+      words[random.word() % words.size()] =
+          random.word() % 20 == 0 ? std::nan("") : values[random.word() % std::size(values)];
     }
     if (random.word() % 8 == 0) words.resize(random.word() % words.size());
     if (decodes(words)) accepted++;
@@ -199,14 +292,14 @@ TEST(planRefusesRequestsThatDoNotFit) {
   Memory memory;
   Plan plan;
   std::string error;
-  const Words words = program(8, 1, {reluCall(feed(Feed::output, 4), feed(Feed::features, 4), rows(4))});
+  const Words words = program(8, 1, {reluCall(feed(0), feed(1), rows(4))},
+                              {entry(FeedRole::output, Element::f32, 4), entry(FeedRole::batch, Element::f32, 4)});
   CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
   std::vector<float> x(40), y(40);
   std::vector<double> scalars(10), report(20);
   const auto good = [&] {
     RunRequest request = requestOf(10, 8, 2, 1);
-    request.feeds[static_cast<int>(Feed::features)] = {x.data(), x.size() * sizeof(float)};
-    request.feeds[static_cast<int>(Feed::output)] = {y.data(), y.size() * sizeof(float)};
+    request.feeds = {bound(y), bound(x)};
     request.scalars = scalars.data();
     request.scalarLength = 4;
     request.report = report.data();
@@ -227,16 +320,36 @@ TEST(planRefusesRequestsThatDoNotFit) {
   CHECK(fails("batch size", [](RunRequest& r) { r.batchSize = 0; }));
   CHECK(fails("epochs", [](RunRequest& r) { r.epochs = -1; }));
   CHECK(fails("epochs", [](RunRequest& r) { r.epochs = INT64_MAX; }));
+  // Ten rows in one batch are too many for the program, three batches of eight rows are too many for ten.
+  CHECK(fails("batches", [](RunRequest& r) { r.batches = 1; }));
+  CHECK(fails("batches", [](RunRequest& r) { r.batches = 3; }));
+  CHECK(fails("out of range", [](RunRequest& r) { r.batches = -1; }));
+  CHECK(fails("out of range", [](RunRequest& r) { r.batches = INT64_MAX; }));
+  CHECK(fails("every row once", [](RunRequest& r) { r.drawn = 11; }));
+  CHECK(fails("every row once", [](RunRequest& r) { r.drawn = 9; }));
+  CHECK(fails("every row once", [](RunRequest& r) { r.drawn = 11, r.batches = 2; }));
   CHECK(fails("scalars", [](RunRequest& r) { r.scalarLength = 3; }));
   CHECK(fails("report", [](RunRequest& r) { r.reportLength = 7; }));
-  for (const int threads : {0, -1, maxThreads + 1}) CHECK(fails("threads", [=](RunRequest& r) { r.threads = threads; }));
+  for (const int threads : {0, -1, maxThreads + 1})
+    CHECK(fails("threads", [=](RunRequest& r) { r.threads = threads; }));
   CHECK(fails("not aligned", [](RunRequest& r) {
-    Block& features = r.feeds[static_cast<int>(Feed::features)];
-    features.data = static_cast<char*>(features.data) + 1;
+    Block& block = r.feeds[1].block;
+    block.data = static_cast<char*>(block.data) + 1;
   }));
   CHECK(fails("too short", [](RunRequest& r) { r.rows = r.drawn = 11; }));
-  CHECK(fails("too short", [](RunRequest& r) { r.feeds[static_cast<int>(Feed::features)].bytes--; }));
-  CHECK(fails("too short", [](RunRequest& r) { r.feeds[static_cast<int>(Feed::output)] = {}; }));
+  CHECK(fails("feed 1: what the run brings is too short", [](RunRequest& r) { r.feeds[1].block.bytes--; }));
+  CHECK(fails("feed 0: what the run brings is too short", [](RunRequest& r) { r.feeds[0] = {}; }));
+  CHECK(fails("of another type", [](RunRequest& r) { r.feeds[0].element = Element::i32; }));
+  CHECK(fails("wrong number of feeds", [](RunRequest& r) { r.feeds.pop_back(); }));
+  CHECK(fails("wrong number of feeds", [](RunRequest& r) { r.feeds.emplace_back(); }));
+
+  // Seven rows in two batches of three: the last takes the one that is left.
+  RunRequest joined = good();
+  joined.drawn = 7;
+  joined.batchSize = 3;
+  joined.batches = 2;
+  CHECK(plan.checkRequest(joined, error) && joined.stepsPerEpoch() == 2 && joined.steps() == 4);
+  CHECK(joined.batchRows(0) == 3 && joined.batchRows(1) == 4 && joined.batchRows(2) == 3 && joined.batchRows(3) == 4);
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ void checkMax(const Images& s, const Buffer<float>& x, const Buffer<float>& dy) 
       run(imagesCall(*set, Kernel::maxPool2dBackward, std::tuple(&dx, &dy, &winner), s));
       check(winner.sameBits(positions), __FILE__, __LINE__, "winners, " + s.text());
       for (int64_t i = 0; i < n; i++) CHECK_NEAR(y[i], expected[i], 0, 0, "largest, " + s.text());
-      for (int64_t i = 0; i < dx.size(); i++) CHECK_NEAR(dx[i], gradient[static_cast<size_t>(i)], 1e-6, 1e-6, "dx, " + s.text());
+      for (int64_t i = 0; i < dx.size(); i++)
+        CHECK_NEAR(dx[i], gradient[static_cast<size_t>(i)], 1e-6, 1e-6, "dx, " + s.text());
       CHECK(y.intact() && winner.intact() && dx.intact());
     }
   }
@@ -73,7 +74,8 @@ void checkAverage(const Images& s, const Buffer<float>& x, const Buffer<float>& 
       run(imagesCall(*set, Kernel::avgPool2dForward, std::tuple(&y, &x), s));
       run(imagesCall(*set, Kernel::avgPool2dBackward, std::tuple(&dx, &dy), s));
       for (int64_t i = 0; i < n; i++) CHECK_NEAR(y[i], mean[static_cast<size_t>(i)], 1e-6, 1e-6, "mean, " + s.text());
-      for (int64_t i = 0; i < dx.size(); i++) CHECK_NEAR(dx[i], gradient[static_cast<size_t>(i)], 1e-6, 1e-6, "dx, " + s.text());
+      for (int64_t i = 0; i < dx.size(); i++)
+        CHECK_NEAR(dx[i], gradient[static_cast<size_t>(i)], 1e-6, 1e-6, "dx, " + s.text());
       CHECK(y.intact() && dx.intact());
     }
   }
@@ -115,8 +117,8 @@ TEST(poolsOfStrangeShapes) {
   checkPools({2, 4, 4, 3, 3, 3, 2, 2, INT32_MAX, INT32_MAX, 0, 0}, random);
 }
 
-// A group of channels that reaches beyond its pixel stays inside the storage, and inside the images of its range: others may be
-// in the hands of another thread.
+// A group of channels that reaches beyond its pixel stays inside the storage, and inside the images of its range:
+// others may be in the hands of another thread.
 TEST(poolsStayInTheirImages) {
   for (const KernelSet* set : kernelSets()) {
     for (int64_t channels = 1; channels <= 17; channels++) {
@@ -129,12 +131,12 @@ TEST(poolsStayInTheirImages) {
         std::vector<Argument> arguments = {{.pointer = y.data() - outSize}};
         if (largest) arguments.push_back({.pointer = winner.data() - outSize});
         arguments.push_back({.pointer = const_cast<float*>(x.data()) - size});
-        for (const int64_t value : {s.rows, s.height, s.width, s.channels, s.outHeight, s.outWidth, s.windowHeight, s.windowWidth,
-                                    s.strideHeight, s.strideWidth, s.padTop, s.padLeft}) {
+        for (const int64_t value : {s.rows, s.height, s.width, s.channels, s.outHeight, s.outWidth, s.windowHeight,
+                                    s.windowWidth, s.strideHeight, s.strideWidth, s.padTop, s.padLeft}) {
           arguments.push_back({.integer = value});
         }
         const Kernel kernel = largest ? Kernel::maxPool2dForward : Kernel::avgPool2dForward;
-        set->functions[static_cast<int>(kernel)](arguments.data(), 1, 2);
+        set->functions[static_cast<int>(kernel)](arguments.data(), 0, 1, 2);
         for (const float value : y) CHECK(value == 1);
       }
     }
@@ -153,7 +155,8 @@ TEST(maxPoolBackwardIgnoresWinnersOutside) {
   }
   for (const KernelSet* set : kernelSets()) {
     imagesCall(*set, Kernel::maxPool2dBackward, std::tuple(&dx, &dy, &winner), s).whole();
-    for (int64_t i = 0; i < dx.size(); i++) CHECK(dx[i] == (i % imageSize == imageSize - 1 ? static_cast<float>(n / 4) : 0.0f));
+    for (int64_t i = 0; i < dx.size(); i++)
+      CHECK(dx[i] == (i % imageSize == imageSize - 1 ? static_cast<float>(n / 4) : 0.0f));
     CHECK(dx.intact());
   }
 }

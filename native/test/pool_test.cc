@@ -7,7 +7,12 @@
 #include <thread>
 #include <vector>
 
+#include "../executor/spinning.h"
 #include "test.h"
+
+#if defined(__linux__)
+#include <sys/resource.h>
+#endif
 
 namespace blasnet::test {
 namespace {
@@ -133,6 +138,30 @@ TEST(callersTakeTurns) {
   CHECK(total == regions * (2 + 3 + 4 + 5));
 }
 
+TEST(turnsAreRefusedToTheImpatientWhileOneIsHeld) {
+  Pool pool;
+  {
+    const Pool::Turn turn(pool, false);
+    CHECK(turn.held());
+    const Pool::Turn other(pool, false);
+    CHECK(!other.held());
+  }
+  const Pool::Turn next(pool);
+  CHECK(next.held());
+}
+
+TEST(spinsLastAsLongAsAsked) {
+  using Clock = std::chrono::steady_clock;
+  double shortest = 1;
+  for (int i = 0; i < 20; i++) {
+    const Clock::time_point begin = Clock::now();
+    for (int64_t spins = spinsIn(200e-6); spins > 0; spins--) relax();
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    if (seconds < shortest) shortest = seconds;
+  }
+  CHECK(shortest > 100e-6 && shortest < 400e-6);
+}
+
 TEST(turnsAreInOrder) {
   Pool pool;
   std::vector<int> order;
@@ -160,9 +189,34 @@ TEST(poolEndsWhileItsThreadsWait) {
     const Pool::Turn turn(pool);
     pool.run(count, &counts, 2 + i % 7);
     if (i % 3 == 2) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // asleep rather than spinning
+    CHECK(std::accumulate(counts.calls.begin(), counts.calls.end(), int64_t{0}) == 2 + i % 7);
   }
-  CHECK(true);
 }
+
+#if defined(__linux__)
+TEST(poolLetsThreadsSleepThatHaveNoPart) {
+  Pool pool;
+  Counts counts;
+  constexpr int regions = 40;
+  const auto run = [&](int threads) {
+    const Pool::Turn turn(pool);
+    pool.run(count, &counts, threads);
+  };
+  const auto switches = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nvcsw;
+  };
+  run(maxThreads);
+  const auto before = switches();
+  for (int i = 0; i < regions; i++) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(4));
+    run(2);
+  }
+  // Each of the seven workers goes to sleep again, and so would those that a region woke for nothing.
+  CHECK(switches() - before < 4 * regions);
+}
+#endif
 
 TEST(poolWakesThreadsThatSleep) {
   Pool pool;

@@ -23,9 +23,13 @@ TEST(localResponseNorm) {
           Buffer<float> x(n, random, -2, 2), dy(n, random, -1, 1), y(n), scale(n), dx(n);
           Buffer<float> yParts(n), scaleParts(n), dxParts(n);
           Call(*set, Kernel::localResponseNorm, y, scale, x, rows, channels, s.radius, s.bias, s.alpha, s.beta).whole();
-          Call(*set, Kernel::localResponseNorm, yParts, scaleParts, x, rows, channels, s.radius, s.bias, s.alpha, s.beta).split();
-          Call(*set, Kernel::localResponseNormBackward, dx, dy, x, y, scale, rows, channels, s.radius, s.alpha, s.beta).whole();
-          Call(*set, Kernel::localResponseNormBackward, dxParts, dy, x, y, scale, rows, channels, s.radius, s.alpha, s.beta)
+          Call(*set, Kernel::localResponseNorm, yParts, scaleParts, x, rows, channels, s.radius, s.bias, s.alpha,
+               s.beta)
+              .split();
+          Call(*set, Kernel::localResponseNormBackward, dx, dy, x, y, scale, rows, channels, s.radius, s.alpha, s.beta)
+              .whole();
+          Call(*set, Kernel::localResponseNormBackward, dxParts, dy, x, y, scale, rows, channels, s.radius, s.alpha,
+               s.beta)
               .split();
           CHECK(y.sameBits(yParts) && scale.sameBits(scaleParts) && dx.sameBits(dxParts));
           CHECK(y.intact() && scale.intact() && dx.intact());
@@ -44,8 +48,8 @@ TEST(localResponseNorm) {
             CHECK_NEAR(y[i], x[i] * std::pow(scale[i], -s.beta), 3e-6, 0, "y");
             const double direct = dy[i] * std::pow(scale[i], -s.beta);
             const double factor = 2.0 * s.alpha * s.beta * x[i];
-            CHECK_NEAR(dx[i], direct - factor * products, 0, 3e-6 * (std::fabs(direct) + std::fabs(factor) * magnitude) + 1e-12,
-                       "dx");
+            CHECK_NEAR(dx[i], direct - factor * products, 0,
+                       3e-6 * (std::fabs(direct) + std::fabs(factor) * magnitude) + 1e-12, "dx");
           }
         }
       }

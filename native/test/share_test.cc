@@ -1,4 +1,5 @@
-// How work is shared out (native/kernels/share.h): nothing is left out, nothing done twice, and no share is much larger.
+// How work is shared out (native/kernels/share.h): nothing is left out, nothing done twice, and no share is much
+// larger.
 #include "../kernels/share.h"
 
 #include <algorithm>

@@ -31,13 +31,14 @@ std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)
 
 #define CHECK(condition) ::blasnet::test::check((condition), __FILE__, __LINE__, #condition)
 // The message is made only when the check fails.
-#define CHECK_NEAR(actual, expected, relative, absolute, ...)                                                           \
-  do {                                                                                                                  \
-    const double actual_ = (actual), expected_ = (expected);                                                            \
-    const bool near_ = ::blasnet::test::near(actual_, expected_, (relative), (absolute));                               \
-    ::blasnet::test::check(                                                                                             \
-        near_, __FILE__, __LINE__,                                                                                      \
-        near_ ? std::string() : ::blasnet::test::format("%.9g instead of %.9g: ", actual_, expected_) + (__VA_ARGS__)); \
+#define CHECK_NEAR(actual, expected, relative, absolute, ...)                                           \
+  do {                                                                                                  \
+    const double actual_ = (actual), expected_ = (expected);                                            \
+    const bool near_ = ::blasnet::test::near(actual_, expected_, (relative), (absolute));               \
+    ::blasnet::test::check(                                                                             \
+        near_, __FILE__, __LINE__,                                                                      \
+        near_ ? std::string()                                                                           \
+              : ::blasnet::test::format("%.9g instead of %.9g: ", actual_, expected_) + (__VA_ARGS__)); \
   } while (0)
 
 // Equal within a tolerance; NaN equals NaN, an infinity itself.
@@ -53,6 +54,22 @@ inline void setVariable(const char* name, const char* value) {
   } else {
     unsetenv(name);
   }
+#endif
+}
+
+// Whether an emulator runs this, as BLASNET_TEST_EMULATED=1 says: products of seconds take minutes there.
+inline bool emulated() {
+  const char* value = std::getenv("BLASNET_TEST_EMULATED");
+  return value != nullptr && value[0] == '1';
+}
+
+// Whether this run is many times slower than usual, under a sanitizer or an emulator. The largest of many similar cases
+// are left out then; plain builds run all of them.
+inline bool slowRun() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return true;
+#else
+  return emulated();
 #endif
 }
 
@@ -121,6 +138,13 @@ class Buffer {
   int64_t size_;
 };
 
+// The kernels of the activations, by their codes.
+constexpr Kernel activationKernels[] = {
+#define BLASNET_ACTIVATION(name) Kernel::name,
+#include "../kernels/signatures.inc"
+#undef BLASNET_ACTIVATION
+};
+
 inline Argument argument(std::nullptr_t) { return {.pointer = nullptr}; }
 template <typename T>
 Argument argument(const Buffer<T>& buffer) {
@@ -142,12 +166,21 @@ class Call {
   Call(const KernelSet& set, Kernel kernel, const A&... arguments)
       : function_(set.functions[static_cast<int>(kernel)]), arguments_{argument(arguments)...} {
     const Signature& signature = signatures[static_cast<int>(kernel)];
-    check(static_cast<int>(sizeof...(A)) == signature.count, __FILE__, __LINE__, std::string("arguments of ") + signature.name);
-    units_ = signature.axis >= 0 ? arguments_[static_cast<size_t>(signature.axis)].integer : 0;
+    check(static_cast<int>(sizeof...(A)) == signature.count, __FILE__, __LINE__,
+          std::string("arguments of ") + signature.name);
+    axes_ = signature.axes;
+    along(0);
+  }
+
+  // Another one of the kernel's axes.
+  Call& along(int place) {
+    place_ = place;
+    units_ = axes_[place] >= 0 ? arguments_[static_cast<size_t>(axes_[place])].integer : 0;
+    return *this;
   }
 
   void whole() const { range(0, units_); }
-  void range(int64_t begin, int64_t end) const { function_(arguments_.data(), begin, end); }
+  void range(int64_t begin, int64_t end) const { function_(arguments_.data(), place_, begin, end); }
   void split() const {
     const int64_t first = units_ / 5, second = units_ / 5 + (units_ - units_ / 5) / 2;
     range(second, units_);
@@ -158,7 +191,9 @@ class Call {
  private:
   KernelFunction function_;
   std::vector<Argument> arguments_;
-  int64_t units_;
+  const int8_t* axes_;
+  int place_ = 0;
+  int64_t units_ = 0;
 };
 
 }  // namespace blasnet::test

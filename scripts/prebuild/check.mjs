@@ -1,7 +1,8 @@
-// Run by the tests of the prebuilt binaries, with the binary in BLASNET_BINARY: computes products and trains a small network,
-// compares with float64 and with the TypeScript backend, and prints what it ran on. Fails at the first difference.
+// Run by the tests of the prebuilt binaries, with the binary in BLASNET_BINARY: computes products and trains a small
+// network, compares with float64 and with the TypeScript backend, and prints the environment used. Fails at the first
+// difference.
 //   node check.mjs                     prints the TypeScript backend's losses, as JSON
-//   node check.mjs <losses> [small]    with the losses to reach; small products where the processor is emulated
+//   node check.mjs <losses> [small]    with the expected losses; small products if the processor is emulated
 import assert from 'node:assert/strict';
 import {
   backendInfo,
@@ -25,7 +26,7 @@ const random = () => {
 };
 const vector = (length, make = random) => Float32Array.from({ length }, make);
 
-// Small integers: every sum is exact in float32, in any order.
+// Small integers, so that every sum is exact in float32, in any order.
 const integer = () => Math.round(4 * random());
 
 function product(m, n, k, transA, transB) {
@@ -36,7 +37,11 @@ function product(m, n, k, transA, transB) {
     for (let j = 0; j < n; j++) {
       let sum = 0;
       for (let l = 0; l < k; l++) sum += a[transA ? l * m + i : i * k + l] * b[transB ? j * k + l : l * n + j];
-      assert.equal(c[i * n + j], sum, `gemm ${m} × ${n} × ${k}, transA ${transA}, transB ${transB}: element ${i}, ${j}`);
+      assert.equal(
+        c[i * n + j],
+        sum,
+        `gemm ${m} × ${n} × ${k}, transA ${transA}, transB ${transB}: element ${i}, ${j}`,
+      );
     }
   }
 }

@@ -1,5 +1,5 @@
-// OpenBLAS for the prebuilt binaries: Debian's source package, built with what blasnet calls: single precision, sequential,
-// without LAPACK, a table of kernels for each CPU worth one. docs/packaging.md tells why these settings.
+// OpenBLAS for the prebuilt binaries: Debian's source package, built with only what blasnet calls: single precision,
+// sequential, without LAPACK, with kernel tables for the CPUs that benefit. docs/packaging.md explains these settings.
 import { mkdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
@@ -13,9 +13,15 @@ const sources = {
   'openblas_0.3.29+ds-3.debian.tar.xz': '2f5d0b3a5c06209a737d1f0064d94583989504bc4a07019f78f46337b09e2e79',
 };
 
-// A variable set to 0 counts as set in OpenBLAS's makefiles: what is not wanted (BUILD_DOUBLE) must not be named.
+/**
+ * Maximum number of threads that multiply at the same time. OpenBLAS has two buffers for each; its default is the
+ * processor count of the build machine.
+ */
+export const openBlasThreads = 256;
+
+// For every system. OpenBLAS's makefiles treat a variable set to 0 as set, so unwanted ones (BUILD_DOUBLE) must not be
+// named.
 const settings = [
-  'DYNAMIC_ARCH=1',
   'BUILD_SINGLE=1',
   'NO_LAPACK=1',
   'NO_LAPACKE=1',
@@ -23,14 +29,26 @@ const settings = [
   'USE_OPENMP=0',
   'USE_THREAD=0',
   'USE_LOCKING=1',
-  'NO_AFFINITY=1',
+  `NUM_THREADS=${openBlasThreads}`,
   'NO_WARMUP=1',
+];
+
+// For the systems that Linux compiles for.
+const crossSettings = [
+  'DYNAMIC_ARCH=1',
+  'NO_AFFINITY=1',
   'CFLAGS=-fPIC -fvisibility=hidden -ffunction-sections -fdata-sections',
 ];
 
-// All of OpenBLAS's settings come through getenv: native/kernels/blas_environment.cc answers in its place. The others are names
-// that glibc's headers give to functions of the C standard, which musl and older versions of glibc have by their own names only.
-const renamed = ['getenv=blasnet_getenv', '__isoc23_strtol=strtol', '__isoc23_strtoul=strtoul', '__isoc23_sscanf=sscanf'];
+// OpenBLAS reads all its settings through getenv, so native/kernels/blas_environment.cc replaces it. The others are
+// glibc headers' names for C standard functions, which musl and older versions of glibc have only under their own
+// names.
+const renamed = [
+  'getenv=blasnet_getenv',
+  '__isoc23_strtol=strtol',
+  '__isoc23_strtoul=strtoul',
+  '__isoc23_sscanf=sscanf',
+];
 
 export function unpack() {
   const directory = `${work}/openblas-source`;
@@ -42,7 +60,7 @@ export function unpack() {
     for (const [file, sum] of Object.entries(sources)) {
       download(`pool/main/o/openblas/${file}`, sum, join(root, directory, file));
     }
-    // It applies Debian's patches. The sums above stand in for the signature.
+    // This applies Debian's patches. The checksums above replace the signature check.
     const description = join(root, directory, Object.keys(sources)[0]);
     logged('openblas-source', 'dpkg-source', ['--no-check', '-x', description, unpacked]);
     writeWhole(`${directory}/unpacked`, version);
@@ -50,27 +68,36 @@ export function unpack() {
   return unpacked;
 }
 
-/** Builds the library for a target's architecture when it is not there; returns the archive's path, its headers lie in ../include. */
+/** Compiles OpenBLAS in a directory with its source, and installs it to `prefix`. */
+export function makeOpenBlas(log, { cwd, env, prefix }, variables) {
+  const all = [...variables, ...settings];
+  logged(log, 'make', [`-j${os.availableParallelism()}`, 'libs', ...all], { cwd, env });
+  const install = ['-f', 'Makefile.install', 'install', `PREFIX=${prefix}`, 'NO_SHARED=1', ...all];
+  logged(`${log}-install`, 'make', install, { cwd, env });
+}
+
+/**
+ * Builds the library for a target's architecture if it is missing; returns the archive's path. Its headers are in
+ * ../include.
+ */
 export function buildOpenBlas({ arch, triple, openblas }) {
   const compiler = run(`${triple}-gcc`, ['--version']).output.split('\n')[0];
   const tools = [`CC=${triple}-gcc`, `AR=${triple}-ar`, `RANLIB=${triple}-ranlib`, 'HOSTCC=gcc'];
   if (arch !== process.arch) tools.push('CROSS=1');
-  const variables = [...tools, ...openblas, ...settings];
-  const identity = hashInputs([], [version, compiler, ...variables, ...renamed]);
+  const variables = [...tools, ...openblas, ...crossSettings];
+  const identity = hashInputs([], [version, compiler, ...variables, ...settings, ...renamed]);
   const name = `${work}/openblas-${arch}`;
   const archive = join(root, name, 'lib/libopenblas.a');
   if (readIfPresent(`${name}/identity`) === identity) return archive;
   const source = unpack();
   timed(`building OpenBLAS for ${arch}`, () => {
-    // What steers a running OpenBLAS must not steer the build.
+    // Run-time settings of OpenBLAS must not affect the build.
     const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(OPENBLAS|MAKE|MFLAGS)/.test(key)));
     const build = join(root, `${name}-build`);
     const installed = join(root, `${name}-new`);
     for (const path of [build, installed, join(root, name)]) rmSync(path, { recursive: true, force: true });
     logged(`openblas-${arch}-copy`, 'cp', ['-r', source, build]);
-    logged(`openblas-${arch}`, 'make', [`-j${os.availableParallelism()}`, 'libs', ...variables], { cwd: build, env });
-    const install = ['-f', 'Makefile.install', 'install', `PREFIX=${installed}`, 'NO_SHARED=1', ...variables];
-    logged(`openblas-${arch}-install`, 'make', install, { cwd: build, env });
+    makeOpenBlas(`openblas-${arch}`, { cwd: build, env, prefix: installed }, variables);
     const library = realpathSync(join(installed, 'lib/libopenblas.a'));
     const renames = renamed.flatMap((pair) => ['--redefine-sym', pair]);
     logged(`openblas-${arch}-rename`, `${triple}-objcopy`, [...renames, library]);

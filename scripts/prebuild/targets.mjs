@@ -1,11 +1,12 @@
-// What the package carries binaries for. Each is one file, prebuilds/linux-<arch>/node.<libc>.node.
+// The targets of the package's prebuilt binaries. Each is one file, prebuilds/linux-<arch>/node.<libc>.node.
 
 import { run } from '../support.mjs';
 
-/** The oldest glibc that the binaries run on: the one that Node.js's own binaries need. */
+/** The oldest glibc that the binaries support: the one that Node.js's own binaries need. */
 export const oldestGlibc = '2.28';
 
-// `triple` names GNU's tools for the architecture, `cores` are the tables of OpenBLAS beside the one that always is there.
+// `triple` names the architecture's GNU tools; `cores` are OpenBLAS's kernel tables besides the one that is always
+// included.
 const architectures = {
   x64: {
     triple: 'x86_64-linux-gnu',
@@ -31,7 +32,10 @@ export const targets = Object.entries(architectures).flatMap(([arch, { triple, o
   })),
 );
 
-/** Asking for CPU features (__builtin_cpu_supports) takes a piece of g++'s library, which zig's has not: that library, to link. */
+/**
+ * Querying CPU features (__builtin_cpu_supports) needs a part of g++'s runtime library that zig's lacks: the library to
+ * link.
+ */
 export function libgcc({ arch, triple }) {
   return arch === 'x64' ? [run(`${triple}-gcc`, ['-print-libgcc-file-name']).output.trim()] : [];
 }

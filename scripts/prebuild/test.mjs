@@ -1,32 +1,25 @@
-// Tests the binaries: what their files say, then computing with them on this CPU, on older and other ones under qemu, and under musl.
-// One line for each check, the last line is `N passed, N failed`.
+// Tests the binaries: their files' properties, then computing with them on this CPU, on older and other ones under
+// qemu, and under musl. One line for each check, the last line is `N passed, N failed`.
 import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { listFiles, root, run, writeWhole } from '../support.mjs';
+import {
+  check,
+  cleanEnvironment,
+  expectEntryPoints,
+  expectEqual,
+  expectedLosses,
+  expectPassed,
+  finishChecks,
+  hasFeature,
+  script,
+  words,
+  x64Cores,
+  x64Sets,
+} from './checks.mjs';
 import { libgcc, oldestGlibc } from './targets.mjs';
 import { download, installFromNpm, installPackages, logged, needsProgram, work } from './tools.mjs';
-
-let passed = 0;
-let failed = 0;
-
-/** Counts a check; `action` returns a few words on what it found, or throws. */
-function check(target, what, action) {
-  const start = performance.now();
-  const seconds = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  try {
-    const found = action();
-    passed++;
-    console.log(`ok     ${target.name}: ${what}${found ? `: ${found}` : ''} (${seconds()})`);
-  } catch (error) {
-    failed++;
-    console.log(`FAILED ${target.name}: ${what} (${seconds()})\n${error.message.replace(/^/gm, '    ')}`);
-  }
-}
-
-function expectEqual(found, expected) {
-  if (found !== expected) throw new Error(`expected ${expected}\ngot ${found}`);
-}
 
 const skip = (target, what, why) => console.log(`--     ${target.name}: ${what}: not run, ${why}`);
 
@@ -53,8 +46,7 @@ function checkFile(target) {
     const exported = symbols.filter(
       ([, , , , bind, , section, name]) => /GLOBAL|WEAK|UNIQUE/.test(bind) && section !== 'UND' && name,
     );
-    const names = exported.map((symbol) => symbol[7].split('@')[0]).sort();
-    expectEqual(names.join(' '), 'napi_register_module_v1 node_api_module_get_api_version_v1');
+    expectEntryPoints(exported.map((symbol) => symbol[7].split('@')[0]));
   });
   check(target, 'stays loaded, is bound at once, and its relocations become read-only', () => {
     const dynamic = read('-d');
@@ -65,7 +57,8 @@ function checkFile(target) {
   if (target.arch === 'arm64') {
     check(target, 'loads where pages are of 64 KiB', () => {
       const alignments = [...read('-l').matchAll(/^ *LOAD .* (0x[0-9a-f]+)$/gm)].map((match) => Number(match[1]));
-      if (alignments.length === 0 || Math.min(...alignments) < 65536) throw new Error(`alignments: ${alignments.join(', ')}`);
+      if (alignments.length === 0 || Math.min(...alignments) < 65536)
+        throw new Error(`alignments: ${alignments.join(', ')}`);
     });
   }
   check(target, 'carries no symbols for debuggers', () => {
@@ -93,18 +86,13 @@ function checkFile(target) {
 
 // ---- computing in Node.js ----
 
-const script = join(root, 'scripts/prebuild/check.mjs');
-let expectedLosses; // of the TypeScript backend on this CPU
-
-/** Runs check.mjs with the binary, by the command that starts Node.js; returns what it reports. */
+/** Runs check.mjs with the binary and the given Node.js command; returns its report. */
 function compute(target, node, variables = {}) {
-  expectedLosses ??= logged('losses', process.execPath, [script]).trim();
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(BLASNET|OPENBLAS|GOTO|OMP|NODE_OPTIONS)/.test(name));
   const binary = join(root, target.file);
-  const env = { ...Object.fromEntries(inherited), BLASNET_BINARY: binary, BLASNET_THREADS: '2', ...variables };
-  const [command, ...args] = [...node, script, expectedLosses, ...(node.length > 1 ? ['small'] : [])];
+  const env = cleanEnvironment({ BLASNET_BINARY: binary, BLASNET_THREADS: '2', ...variables });
+  const [command, ...args] = [...node, script, expectedLosses(), ...(node.length > 1 ? ['small'] : [])];
   const { ok, output } = run(command, args, { env, timeout: 300e3 });
-  // qemu warns of processor features that it lacks.
+  // qemu warns about processor features that it lacks.
   const report = output.split('\n').find((line) => line.startsWith('{'));
   if (!ok || !report) throw new Error(output.trimEnd().split('\n').slice(-15).join('\n'));
   const found = JSON.parse(report);
@@ -112,8 +100,6 @@ function compute(target, node, variables = {}) {
   expectEqual(found.threads, 1);
   return found;
 }
-
-const words = ({ set, core }) => `kernels ${set}, BLAS ${core}`;
 
 function checkNode(target, what, node, { variables, set, core } = {}) {
   check(target, what, () => {
@@ -124,18 +110,7 @@ function checkNode(target, what, node, { variables, set, core } = {}) {
   });
 }
 
-// OpenBLAS's tables, and the CPU feature that each needs. Prescott's bears the name of the oldest CPU that it serves.
-const x64Cores = {
-  Katmai: 'pni',
-  Nehalem: 'sse4_2',
-  Sandybridge: 'avx',
-  Haswell: 'avx2',
-  Zen: 'avx2',
-  SkylakeX: 'avx512vl',
-  Cooperlake: 'avx512_bf16',
-};
-
-// qemu's models, and the kernels and the table that each must get.
+// qemu's CPU models, and the kernel set and OpenBLAS table that each must select.
 const x64Models = {
   qemu64: ['baseline', 'Katmai'],
   core2duo: ['baseline', 'Katmai'],
@@ -153,7 +128,11 @@ const arm64Models = { 'cortex-a53': 'CortexA53', 'neoverse-n1': 'NeoverseN1', ma
 function checkSettings(target, node, other) {
   check(target, "other programs' settings of OpenBLAS don't steer it", () => {
     const own = compute(target, node);
-    const steered = compute(target, node, { OPENBLAS_CORETYPE: other, OPENBLAS_NUM_THREADS: '7', OPENBLAS_VERBOSE: '5' });
+    const steered = compute(target, node, {
+      OPENBLAS_CORETYPE: other,
+      OPENBLAS_NUM_THREADS: '7',
+      OPENBLAS_VERBOSE: '5',
+    });
     expectEqual(steered.core, own.core);
     return words(own);
   });
@@ -161,28 +140,20 @@ function checkSettings(target, node, other) {
 
 function checkX64(target) {
   const node = [process.execPath];
-  const features =
-    readFileSync('/proc/cpuinfo', 'utf8')
-      .match(/^flags.*$/m)?.[0]
-      .split(/\s+/) ?? [];
+  const checkWith = (what, feature, expected) => {
+    if (hasFeature(feature)) checkNode(target, what, node, expected);
+    else skip(target, what, `this CPU has no ${feature}`);
+  };
   for (const [core, feature] of Object.entries(x64Cores)) {
-    if (features.includes(feature)) checkNode(target, `on ${core}`, node, { variables: { BLASNET_CORETYPE: core }, core });
-    else skip(target, `on ${core}`, `this CPU has no ${feature}`);
+    checkWith(`on ${core}`, feature, { variables: { BLASNET_CORETYPE: core }, core });
   }
-  for (const [set, feature] of [
-    ['baseline', 'pni'],
-    ['avx2', 'avx2'],
-    ['avx512', 'avx512vl'],
-  ]) {
-    if (features.includes(feature)) checkNode(target, `with the kernels ${set}`, node, { variables: { BLASNET_SIMD: set }, set });
-    else skip(target, `with the kernels ${set}`, `this CPU has no ${feature}`);
+  for (const [set, feature] of Object.entries(x64Sets)) {
+    checkWith(`with the kernels ${set}`, feature, { variables: { BLASNET_SIMD: set }, set });
   }
   checkSettings(target, node, 'Nehalem');
   for (const [model, [set, core]] of Object.entries(x64Models)) {
-    checkNode(target, `under qemu as ${model}`, ['qemu-x86_64-static', '-cpu', model, process.execPath, '--jitless'], {
-      set,
-      core,
-    });
+    const emulated = ['qemu-x86_64-static', '-cpu', model, process.execPath, '--jitless'];
+    checkNode(target, `under qemu as ${model}`, emulated, { set, core });
   }
 }
 
@@ -200,8 +171,8 @@ function checkArm64(target) {
 
 // ---- under musl ----
 
-// npm has no Node.js for musl. A host that has Node-API's functions by name loads the binary; the tests of kernels and executor,
-// linked from the very objects of the binary, compute.
+// npm has no Node.js for musl. Instead, a host that exports Node-API's functions loads the binary, and the tests of
+// kernels and executor, linked from the binary's own objects, do the computing.
 const musl = {
   x64: {
     file: 'musl_1.2.3-1_amd64.deb',
@@ -217,7 +188,7 @@ const musl = {
   },
 };
 
-// musl's C library is its program loader too: both in one file.
+// musl's C library is also its program loader: both in one file.
 function installMusl(target) {
   const { file, sum, loader } = musl[target.arch];
   const directory = join(root, work, `musl-${target.arch}`);
@@ -256,7 +227,9 @@ function checkMusl(target, { zig, env }) {
     logged(`${target.name}-${program}`, zig, [compiler, ...common, ...args], { env: { ...process.env, ...env } });
   };
   const start = (program, ...args) =>
-    logged(`${target.name}-${program}-run`, command, [...before, join(root, directory, program), ...args]);
+    logged(`${target.name}-${program}-run`, command, [...before, join(root, directory, program), ...args], {
+      env: { ...process.env, BLASNET_TEST_EMULATED: musl[target.arch].emulator.length > 0 ? '1' : '0' },
+    });
 
   check(target, 'a host under musl loads it', () => {
     writeWhole(`${directory}/host.c`, hostSource(target));
@@ -268,17 +241,17 @@ function checkMusl(target, { zig, env }) {
     const objects = listFiles(`${directory}/native/build/Release/obj.target`).filter(
       (file) => file.endsWith('.o') && !file.includes('/binding/'),
     );
-    // Not those of waiting threads, which take minutes on a busy machine; runs on several threads are among the others.
-    const sources = listFiles('native/test').filter((file) => file.endsWith('.cc') && !/(pool|governor)_test/.test(file));
+    // Skips the tests of waiting threads, which take minutes on a busy machine; others cover runs on several threads.
+    const sources = listFiles('native/test').filter(
+      (file) => file.endsWith('.cc') && !/(pool|governor)_test/.test(file),
+    );
     const library = join(work, `openblas-${target.arch}`, 'lib/libopenblas.a');
     compile('tests', 'c++', [...flags, ...sources, ...objects, library, ...libgcc(target)]);
-    const last = start('tests').trimEnd().split('\n').at(-1);
-    if (!/^[1-9]\d* passed, 0 failed$/.test(last)) throw new Error(last);
-    return last;
+    return expectPassed(start('tests'));
   });
 }
 
-/** Tests binaries that were built; returns whether all checks passed. */
+/** Tests existing binaries; returns whether all checks passed. */
 export function testTargets(targets, zig) {
   installPackages([
     needsProgram('readelf', 'binutils'),
@@ -286,12 +259,12 @@ export function testTargets(targets, zig) {
     needsProgram('qemu-aarch64-static', 'qemu-user-static'),
   ]);
   for (const target of targets) {
-    if (!existsSync(join(root, target.file))) throw new Error(`${target.file} is missing: run \`npm run prebuild\` first`);
+    if (!existsSync(join(root, target.file)))
+      throw new Error(`${target.file} is missing: run \`npm run prebuild\` first`);
     checkFile(target);
     if (target.libc === 'musl') checkMusl(target, zig);
     else if (target.arch === 'x64') checkX64(target);
     else checkArm64(target);
   }
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed === 0;
+  return finishChecks();
 }

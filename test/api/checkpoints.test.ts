@@ -32,7 +32,7 @@ const newFolder = () => mkdtempSync(join(folder, `${folders++}-`));
 const data = classData(40);
 
 onBackends('checkpoint', (backend) => {
-  it.each<[string, Partial<CheckpointOptions>, string[]]>([
+  it.each<[string, Pick<CheckpointOptions, 'every' | 'keep'>, string[]]>([
     ['{epoch}.safetensors', {}, ['0', '1', '2', '3', '4']],
     ['{epoch}.safetensors', { every: 2 }, ['1', '3']],
     ['{epoch}.safetensors', { keep: 2 }, ['3', '4']],
@@ -93,7 +93,11 @@ onBackends('the handle of a training', (backend) => {
       },
     });
     const path = join(newFolder(), 'file');
-    await expectRejection(() => (handle as TrainingHandle).save(path), 'NETWORK_BUSY', /^save: possible only in onEpochEnd/);
+    await expectRejection(
+      () => (handle as TrainingHandle).save(path),
+      'NETWORK_BUSY',
+      /^save: possible only in onEpochEnd/,
+    );
     expectError(() => handle?.copyWeights(), 'NETWORK_BUSY', /^copyWeights/);
     expectError(() => restore?.(), 'NETWORK_BUSY', /^copyWeights/);
   });

@@ -13,11 +13,15 @@ import {
   elu,
   exponential,
   flatten,
+  gaussianNoise,
+  groupNorm,
   huber,
+  instanceNorm,
   inverseTime,
   l1,
   l1l2,
   l2,
+  layerNorm,
   leakyRelu,
   Network,
   type NetworkOptions,
@@ -28,6 +32,7 @@ import {
   Sgd,
   softmax,
   softmaxCrossEntropy,
+  spatialDropout2d,
   stepDecay,
   uniform,
 } from '../../lib/index.js';
@@ -44,7 +49,11 @@ describe('what the constructor refuses', () => {
   });
 
   it('an unknown option, naming the known ones', () => {
-    expectError(() => new Network(withOption({ optimiser: 1 })), 'UNKNOWN_OPTION', /Network: unknown option "optimiser".*layers/);
+    expectError(
+      () => new Network(withOption({ optimiser: 1 })),
+      'UNKNOWN_OPTION',
+      /Network: unknown option "optimiser".*layers/,
+    );
   });
 
   it.each([[undefined], [[]], [[0]], [[-1]], [[1.5]], ['4'], [4], [[2 ** 16, 2 ** 16]], [[Number.NaN]], [[4, null]]])(
@@ -59,7 +68,11 @@ describe('what the constructor refuses', () => {
   });
 
   it.each([[undefined], [null], ['relu'], [{ type: 'dens' }], [relu], [{}]])('a layer: %s', (layer) => {
-    expectError(() => new Network(withOption({ layers: [dense(3), layer] })), 'INVALID_ARGUMENT', /^layers\[1\]: expected/);
+    expectError(
+      () => new Network(withOption({ layers: [dense(3), layer] })),
+      'INVALID_ARGUMENT',
+      /^layers\[1\]: expected/,
+    );
   });
 
   it('a layer whose function was not called, by its name', () => {
@@ -70,7 +83,11 @@ describe('what the constructor refuses', () => {
     const make = (layer: unknown) => () => new Network(withOption({ layers: [layer] }));
     expectError(make({ type: 'dense' }), 'INVALID_ARGUMENT', /^layers\[0\]: dense: units: expected an integer/);
     expectError(make({ type: 'relu', slope: 1 }), 'UNKNOWN_OPTION', /^layers\[0\]: relu: unknown option "slope"/);
-    expectError(make({ ...dense(3), units: 1.5 }), 'INVALID_ARGUMENT', /^layers\[0\]: dense: units: expected an integer/);
+    expectError(
+      make({ ...dense(3), units: 1.5 }),
+      'INVALID_ARGUMENT',
+      /^layers\[0\]: dense: units: expected an integer/,
+    );
     const copy = new Network({ ...good, layers: [{ ...dense(3, { biasInitializer: 2 }), name: 'copied' }] });
     expect([...copy.parameter('copied.bias').value]).toEqual([2, 2, 2]);
   });
@@ -105,7 +122,11 @@ describe('what the constructor refuses', () => {
       /^layers\[0\]: dense: input: expected samples of the shape \[features\].*flatten.*\[28, 28\]/,
     );
     const layers = [relu(), softmax()];
-    expectError(() => new Network({ ...good, input: [2, 3], layers }), 'SHAPE_MISMATCH', /^layers\[1\]: softmax: input/);
+    expectError(
+      () => new Network({ ...good, input: [2, 3], layers }),
+      'SHAPE_MISMATCH',
+      /^layers\[1\]: softmax: input/,
+    );
   });
 
   it('two layers of one name', () => {
@@ -130,9 +151,19 @@ describe('what the parts of a network refuse', () => {
   it.each<[string, () => unknown, 'INVALID_ARGUMENT' | 'UNKNOWN_OPTION', RegExp]>([
     ['dense units', () => dense(0), 'INVALID_ARGUMENT', /^dense: units/],
     ['dense units as text', () => dense(any('3')), 'INVALID_ARGUMENT', /^dense: units/],
-    ['dense option', () => dense(3, any({ activation: 'relu' })), 'UNKNOWN_OPTION', /^dense: unknown option "activation"/],
+    [
+      'dense option',
+      () => dense(3, any({ activation: 'relu' })),
+      'UNKNOWN_OPTION',
+      /^dense: unknown option "activation"/,
+    ],
     ['dense bias', () => dense(3, { bias: any(1) }), 'INVALID_ARGUMENT', /^dense: bias: expected true or false/],
-    ['dense initializer', () => dense(3, { weightInitializer: any('he') }), 'INVALID_ARGUMENT', /weightInitializer.*heNormal/],
+    [
+      'dense initializer',
+      () => dense(3, { weightInitializer: any('he') }),
+      'INVALID_ARGUMENT',
+      /weightInitializer.*heNormal/,
+    ],
     ['dense regularizer', () => dense(3, { regularizer: any(1e-3) }), 'INVALID_ARGUMENT', /^dense: regularizer/],
     ['layer name with a dot', () => relu({ name: 'a.b' }), 'INVALID_ARGUMENT', /^relu: name/],
     ['layer name that is a number', () => relu({ name: '3' }), 'INVALID_ARGUMENT', /^relu: name/],
@@ -143,10 +174,26 @@ describe('what the parts of a network refuse', () => {
     ['dropout 1', () => dropout(1), 'INVALID_ARGUMENT', /^dropout: rate/],
     ['dropout −0.1', () => dropout(-0.1), 'INVALID_ARGUMENT', /^dropout: rate/],
     ['dropout without a rate', () => dropout(any(undefined)), 'INVALID_ARGUMENT', /^dropout: rate/],
+    ['spatialDropout2d 1', () => spatialDropout2d(1), 'INVALID_ARGUMENT', /^spatialDropout2d: rate/],
+    ['gaussianNoise −0.1', () => gaussianNoise(-0.1), 'INVALID_ARGUMENT', /^gaussianNoise: deviation/],
+    ['groupNorm of no groups', () => groupNorm(0), 'INVALID_ARGUMENT', /^groupNorm: groups/],
+    ['groupNorm epsilon', () => groupNorm(2, { epsilon: 0 }), 'INVALID_ARGUMENT', /^groupNorm: epsilon/],
+    ['layerNorm affine', () => layerNorm({ affine: any(1) }), 'INVALID_ARGUMENT', /^layerNorm: affine/],
+    [
+      'instanceNorm momentum',
+      () => instanceNorm(any({ momentum: 0.9 })),
+      'UNKNOWN_OPTION',
+      /^instanceNorm: .*momentum/,
+    ],
     ['batchNorm momentum', () => batchNorm({ momentum: 1.1 }), 'INVALID_ARGUMENT', /^batchNorm: momentum/],
     ['batchNorm epsilon', () => batchNorm({ epsilon: 0 }), 'INVALID_ARGUMENT', /^batchNorm: epsilon/],
     ['batchNorm variance', () => batchNorm({ initialVariance: -1 }), 'INVALID_ARGUMENT', /^batchNorm: initialVariance/],
-    ['batchNorm evaluation', () => batchNorm({ evaluation: any('none') }), 'INVALID_ARGUMENT', /^batchNorm: evaluation/],
+    [
+      'batchNorm evaluation',
+      () => batchNorm({ evaluation: any('none') }),
+      'INVALID_ARGUMENT',
+      /^batchNorm: evaluation/,
+    ],
     ['flatten option', () => flatten(any({ order: 'C' })), 'UNKNOWN_OPTION', /^flatten/],
     ['cross-entropy smoothing', () => softmaxCrossEntropy({ labelSmoothing: 1 }), 'INVALID_ARGUMENT', /labelSmoothing/],
     ['cross-entropy option', () => softmaxCrossEntropy(any({ smoothing: 0 })), 'UNKNOWN_OPTION', /smoothing/],
@@ -169,7 +216,12 @@ describe('what the parts of a network refuse', () => {
     ['Sgd rate', () => new Sgd({ learningRate: -1 }), 'INVALID_ARGUMENT', /^Sgd: learningRate/],
     ['Sgd rate as text', () => new Sgd({ learningRate: any('0.1') }), 'INVALID_ARGUMENT', /^Sgd: learningRate/],
     ['Adam beta1', () => new Adam({ beta1: 1 }), 'INVALID_ARGUMENT', /^Adam: beta1/],
-    ['Adam epsilonPlacement', () => new Adam({ epsilonPlacement: any('under') }), 'INVALID_ARGUMENT', /^Adam: epsilonPlacement/],
+    [
+      'Adam epsilonPlacement',
+      () => new Adam({ epsilonPlacement: any('under') }),
+      'INVALID_ARGUMENT',
+      /^Adam: epsilonPlacement/,
+    ],
     [
       'Adam rawRoot without correction',
       () => new Adam({ epsilonPlacement: 'rawRoot', biasCorrection: false }),
@@ -178,7 +230,12 @@ describe('what the parts of a network refuse', () => {
     ],
     ['AdamW weightDecay', () => new AdamW({ weightDecay: -1 }), 'INVALID_ARGUMENT', /^AdamW: weightDecay/],
     ['RmsProp decay', () => new RmsProp({ decay: 2 }), 'INVALID_ARGUMENT', /^RmsProp: decay/],
-    ['AdaGrad accumulator', () => new AdaGrad({ initialAccumulator: -1 }), 'INVALID_ARGUMENT', /^AdaGrad: initialAccumulator/],
+    [
+      'AdaGrad accumulator',
+      () => new AdaGrad({ initialAccumulator: -1 }),
+      'INVALID_ARGUMENT',
+      /^AdaGrad: initialAccumulator/,
+    ],
   ])('%s', (_, run, code, message) => expectError(run, code, message));
 
   it('an optimizer without moments says so, and its step count must be a whole number', () => {
@@ -208,11 +265,17 @@ onBackends('a network', (backend) => {
     expect(network.parameterCount).toBe(50);
     expect(network.output).toEqual([3]);
     expect(network.parameter('head.weight')).toBe(network.parameters[4]);
-    expectError(() => network.parameter('1.gamma'), 'INVALID_ARGUMENT', /^name: expected one of 0\.weight.*got "1\.gamma"/);
+    expectError(
+      () => network.parameter('1.gamma'),
+      'INVALID_ARGUMENT',
+      /^name: expected one of 0\.weight.*got "1\.gamma"/,
+    );
   });
 
   it('starts state and special parameters where the layer says', () => {
-    const layers = [batchNorm({ gammaInitializer: 2, betaInitializer: constant(-1), initialMean: 3, initialVariance: 4 })];
+    const layers = [
+      batchNorm({ gammaInitializer: 2, betaInitializer: constant(-1), initialMean: 3, initialVariance: 4 }),
+    ];
     const network = new Network({ input: [2], layers, loss: binaryCrossEntropy(), backend });
     expect([...network.parameters, ...network.state].map(({ value }) => [...value])).toEqual([
       [2, 2],
@@ -237,7 +300,8 @@ onBackends('a network', (backend) => {
 
   it('keeps blocks apart: padding between parameters belongs to none of them', () => {
     const network = classifier(backend);
-    for (const { value } of network.parameters) expect((value.byteOffset - network.parameters[0].value.byteOffset) % 64).toBe(0);
+    for (const { value } of network.parameters)
+      expect((value.byteOffset - network.parameters[0].value.byteOffset) % 64).toBe(0);
     for (const { value } of network.parameters) expect(value.buffer).toBeInstanceOf(SharedArrayBuffer);
   });
 

@@ -9,7 +9,11 @@ onBackends('what a call must not spoil', (backend) => {
     const overlapping = () => network.predict(memory.subarray(0, 60), memory.subarray(50, 80));
     expectError(overlapping, 'ALIASED_BUFFERS', /out: it overlaps x/);
     const bias = network.parameters[1];
-    expectError(() => network.predict(new Float32Array(6 * 1), bias.value.subarray(0, 3)), 'ALIASED_BUFFERS', /parameters/);
+    expectError(
+      () => network.predict(new Float32Array(6 * 1), bias.value.subarray(0, 3)),
+      'ALIASED_BUFFERS',
+      /parameters/,
+    );
   });
 
   it('a refused epoch number leaves the network and its shuffle as they were', async () => {
@@ -47,7 +51,11 @@ onBackends('what a call must not spoil', (backend) => {
     const stream = [classData(8)];
     await expectRejection(() => network.fit(stream, { batchSize: 4 }), 'INVALID_ARGUMENT', /fit: batchSize/);
     await expectRejection(() => network.fit(stream, { shuffle: true }), 'INVALID_ARGUMENT', /fit: shuffle/);
-    await expectRejection(() => network.evaluate(classData(8), { signal: {} as never }), 'INVALID_ARGUMENT', /evaluate: signal/);
+    await expectRejection(
+      () => network.evaluate(classData(8), { signal: {} as never }),
+      'INVALID_ARGUMENT',
+      /evaluate: signal/,
+    );
     const optimizer = new Adam({ learningRate: () => -1 });
     await expectRejection(() => network.fit(classData(8), { optimizer }), 'INVALID_ARGUMENT', /finite rate ≥ 0/);
   });

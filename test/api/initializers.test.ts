@@ -1,6 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { dense, type Initializer, type InitializerName, Network, normal, softmaxCrossEntropy, uniform } from '../../lib/index.js';
+import {
+  dense,
+  type Initializer,
+  type InitializerName,
+  Network,
+  normal,
+  softmaxCrossEntropy,
+  uniform,
+} from '../../lib/index.js';
 import { builtLibrary, environment } from '../lifecycle/child.js';
 import { describeNative } from './support.js';
 
@@ -9,7 +17,8 @@ const FAN_OUT = 200;
 
 function drawn(weightInitializer: Initializer | InitializerName | number, seed = 5): Float32Array {
   const layers = [dense(FAN_OUT, { weightInitializer })];
-  return new Network({ input: [FAN_IN], layers, loss: softmaxCrossEntropy(), seed, backend: 'typescript' }).parameters[0].value;
+  return new Network({ input: [FAN_IN], layers, loss: softmaxCrossEntropy(), seed, backend: 'typescript' })
+    .parameters[0].value;
 }
 
 function moments(values: Float32Array) {
@@ -23,13 +32,13 @@ describe('the distributions of initial weights', () => {
   const n = FAN_IN * FAN_OUT;
   const stds: [InitializerName, number][] = [
     ['glorotNormal', Math.sqrt(2 / (FAN_IN + FAN_OUT))],
-    ['xavierNormal', Math.sqrt(1 / FAN_IN)],
+    ['xavierNormal', Math.sqrt(2 / (FAN_IN + FAN_OUT))],
     ['heNormal', Math.sqrt(2 / FAN_IN)],
     ['lecunNormal', Math.sqrt(1 / FAN_IN)],
   ];
   const limits: [InitializerName, number][] = [
     ['glorotUniform', Math.sqrt(6 / (FAN_IN + FAN_OUT))],
-    ['xavierUniform', Math.sqrt(3 / FAN_IN)],
+    ['xavierUniform', Math.sqrt(6 / (FAN_IN + FAN_OUT))],
     ['heUniform', Math.sqrt(6 / FAN_IN)],
     ['lecunUniform', Math.sqrt(3 / FAN_IN)],
   ];

@@ -77,12 +77,15 @@ it.each<[string, Parameters<typeof reduceOnPlateau>[0], number[], number[]]>([
     sequence.forEach((value, epoch) => {
       const validation = { loss: value, accuracy: value };
       const training: Partial<TrainingHandle> = { stop() {}, scaleLearningRate: () => epochs.push(epoch) };
-      callbacks.onEpochEnd?.({ epoch, loss: -epoch, learningRate: 1, validation } as EpochLog, training as TrainingHandle);
+      callbacks.onEpochEnd?.(
+        { epoch, loss: -epoch, learningRate: 1, validation } as EpochLog,
+        training as TrainingHandle,
+      );
     });
     return epochs;
   };
   expect(run()).toEqual(lowered);
-  expect(run(), 'a second fit begins anew').toEqual(lowered);
+  expect(run(), 'a second fit begins again').toEqual(lowered);
 });
 
 it.each([

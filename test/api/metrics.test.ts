@@ -41,8 +41,17 @@ describe('metrics: accuracy and top k', () => {
 
   it('agrees with evaluate', async () => {
     const data = classData(100);
-    const network = new Network({ input: [6], layers: [dense(3)], loss: softmaxCrossEntropy(), seed: 1, backend: 'typescript' });
-    expect(metrics.accuracy(network.predict(data), data)).toBeCloseTo((await network.evaluate(data)).accuracy as number, 12);
+    const network = new Network({
+      input: [6],
+      layers: [dense(3)],
+      loss: softmaxCrossEntropy(),
+      seed: 1,
+      backend: 'typescript',
+    });
+    expect(metrics.accuracy(network.predict(data), data)).toBeCloseTo(
+      (await network.evaluate(data)).accuracy as number,
+      12,
+    );
   });
 
   it('refuses what does not fit', () => {
@@ -62,7 +71,11 @@ describe('metrics: accuracy and top k', () => {
       'LABEL_OUT_OF_RANGE',
       /truth: row 3: expected a class from 0 to 2, got 3/,
     );
-    expectError(() => metrics.accuracy(outputs, [0, 1, 2, -1]), 'INVALID_ARGUMENT', /truth\[3\]: expected an integer ≥ 0/);
+    expectError(
+      () => metrics.accuracy(outputs, [0, 1, 2, -1]),
+      'INVALID_ARGUMENT',
+      /truth\[3\]: expected an integer ≥ 0/,
+    );
     expectError(() => metrics.accuracy([0.5], [1]), 'INVALID_ARGUMENT', /predictions\[0\]: expected an integer/);
     expectError(() => metrics.accuracy([], []), 'EMPTY_DATA', /at least one row/);
     expectError(() => metrics.accuracy(new Float32Array(0), []), 'EMPTY_DATA', /at least one row/);
@@ -71,7 +84,11 @@ describe('metrics: accuracy and top k', () => {
       'INVALID_ARGUMENT',
       /predictions: row 0, output 1: expected a number, got NaN/,
     );
-    expectError(() => metrics.accuracy('01' as never, [0]), 'INVALID_ARGUMENT', /predictions: expected integers/);
+    expectError(
+      () => metrics.accuracy('01' as never, [0]),
+      'INVALID_ARGUMENT',
+      /predictions: expected a typed array of numbers/,
+    );
     expectError(() => metrics.accuracy(outputs, truth, { classes: 3 } as never), 'UNKNOWN_OPTION', /"classes"/);
     expectError(
       () => metrics.accuracy(outputs, new Dataset({ features: [[1]] })),
@@ -79,7 +96,11 @@ describe('metrics: accuracy and top k', () => {
       /a dataset with labels or targets/,
     );
     expectError(() => metrics.topK(outputs, truth, 4), 'INVALID_ARGUMENT', /k: expected an integer ≥ 1 and ≤ 3, got 4/);
-    expectError(() => metrics.topK([0, 1] as never, [0, 1], 1), 'INVALID_ARGUMENT', /predictions: expected a Float32Array/);
+    expectError(
+      () => metrics.topK([0, 1] as never, [0, 1], 1),
+      'INVALID_ARGUMENT',
+      /predictions: expected a Float32Array/,
+    );
     expectError(() => metrics.topK(Float32Array.of(0.2), [1], 1), 'INVALID_ARGUMENT', /two outputs or more/);
   });
 });
@@ -156,7 +177,7 @@ describe('metrics: confusion matrix', () => {
     expectError(() => new metrics.ConfusionMatrix([1, 2, 3]), 'SHAPE_MISMATCH', /classes × classes/);
     expectError(() => new metrics.ConfusionMatrix([-1]), 'INVALID_ARGUMENT', /counts\[0\]/);
     expectError(() => matrix.at(4, 0), 'INVALID_ARGUMENT', /truth/);
-    expectError(() => matrix.f1('weighted' as never), 'INVALID_ARGUMENT', /'macro', 'micro'/);
+    expectError(() => matrix.f1('samples' as never), 'INVALID_ARGUMENT', /'macro', 'micro', 'weighted'/);
   });
 });
 
@@ -208,7 +229,11 @@ describe('metrics: ROC AUC', () => {
     expectError(() => metrics.rocAuc([1, 2], [1, 1]), 'INVALID_ARGUMENT', /rows of class 0 and of class 1/);
     expectError(() => metrics.rocAuc([1, 2], [0, 2]), 'LABEL_OUT_OF_RANGE', /from 0 to 1, got 2/);
     expectError(() => metrics.rocAuc([1, NaN], [0, 1]), 'INVALID_ARGUMENT', /scores: row 1: expected a number/);
-    expectError(() => metrics.rocAuc([1, 2, 3], [0, 1]), 'SHAPE_MISMATCH', /one or two numbers for each of 2 rows, got 3/);
+    expectError(
+      () => metrics.rocAuc([1, 2, 3], [0, 1]),
+      'SHAPE_MISMATCH',
+      /one or two numbers for each of 2 rows, got 3/,
+    );
     expectError(() => metrics.rocAuc([], []), 'EMPTY_DATA', /at least one row/);
   });
 });
@@ -244,12 +269,12 @@ describe('metrics: regression', () => {
     expectError(() => metrics.r2([1, 2], [1]), 'SHAPE_MISMATCH', /expected 1 numbers, as many as the truth, got 2/);
     expectError(() => metrics.r2([1, 2, 3], [1, 2, 3], { outputs: 2 }), 'SHAPE_MISMATCH', /multiple of 2/);
     expectError(() => metrics.meanAbsoluteError([], []), 'EMPTY_DATA', /at least one row/);
-    expectError(() => metrics.meanAbsoluteError(['1'] as never, [1]), 'INVALID_ARGUMENT', /predictions\[0\]: expected a number/);
     expectError(
-      () => metrics.meanAbsoluteError(Int32Array.of(1) as never, [1]),
+      () => metrics.meanAbsoluteError(['1'] as never, [1]),
       'INVALID_ARGUMENT',
-      /predictions: expected a Float32Array/,
+      /predictions\[0\]: expected a number/,
     );
+    expect(metrics.meanAbsoluteError(Int32Array.of(1), [3])).toBe(2);
     const labelled = new Dataset({ features: [[1]], labels: [0] });
     expectError(() => metrics.rootMeanSquaredError([1], labelled), 'INVALID_ARGUMENT', /a dataset with targets/);
   });
@@ -266,11 +291,14 @@ describe('metrics: the order of the rows does not matter', () => {
     const movedLabels = Int32Array.from(order, (row) => labels[row]);
     expect(metrics.accuracy(moved, movedLabels)).toBe(metrics.accuracy(scores, labels));
     expect(metrics.topK(moved, movedLabels, 2)).toBe(metrics.topK(scores, labels, 2));
-    expect(metrics.confusionMatrix(moved, movedLabels)).toEqual(metrics.confusionMatrix(scores, labels));
+    expect(metrics.confusionMatrix(moved, movedLabels).counts).toEqual(metrics.confusionMatrix(scores, labels).counts);
     const goals = randomFloats(rows * 3, seed + 10);
     const movedGoals = Float32Array.from(order.flatMap((row) => [...goals.subarray(3 * row, 3 * row + 3)]));
     expect(metrics.r2(moved, movedGoals, { outputs: 3 })).toBeCloseTo(metrics.r2(scores, goals, { outputs: 3 }), 12);
-    expect(metrics.rootMeanSquaredError(moved, movedGoals)).toBeCloseTo(metrics.rootMeanSquaredError(scores, goals), 12);
+    expect(metrics.rootMeanSquaredError(moved, movedGoals)).toBeCloseTo(
+      metrics.rootMeanSquaredError(scores, goals),
+      12,
+    );
     const binary = labels.map((label) => Math.min(label, 1));
     const first = scores.filter((_, i) => i % 3 === 0);
     const movedFirst = Float32Array.from(order, (row) => first[row]);

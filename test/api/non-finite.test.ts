@@ -1,6 +1,16 @@
 import { expect, it } from 'vitest';
 import { Dataset } from '../../lib/data/index.js';
-import { Adam, BlasnetError, batchNorm, dense, meanSquaredError, type Network, relu, Sgd } from '../../lib/index.js';
+import {
+  Adam,
+  BlasnetError,
+  batchNorm,
+  dense,
+  earlyStopping,
+  meanSquaredError,
+  type Network,
+  relu,
+  Sgd,
+} from '../../lib/index.js';
 import {
   classData,
   classifier,
@@ -52,7 +62,9 @@ onBackends('numbers that are not finite', (backend) => {
       const before = weights(network);
       const data = spoilt(20, 13, 4, value);
       const details = { where: 'features', row: 13, column: 4, value };
-      const message = new RegExp(`^features: row 13, column 4: expected a finite number, got ${value} \\(epoch 0, step 0\\)`);
+      const message = new RegExp(
+        `^features: row 13, column 4: expected a finite number, got ${value} \\(epoch 0, step 0\\)`,
+      );
       await expectNonFinite(() => network.fit(data, { batchSize: 20 }), message, details);
       expectSameBits(weights(network), before);
       const local = { ...details, row: 3 };
@@ -62,7 +74,11 @@ onBackends('numbers that are not finite', (backend) => {
         /^features: row 3, column 4/,
         local,
       );
-      await expectNonFinite(() => network.gradients(data.slice(10), any(undefined)), /^features: row 3, column 4/, local);
+      await expectNonFinite(
+        () => network.gradients(data.slice(10), any(undefined)),
+        /^features: row 3, column 4/,
+        local,
+      );
       expectSameBits(weights(network), before);
       expect(optimizer.steps).toBe(0);
       expect((await network.fit(classData(20))).epochs.length, 'the network is usable').toBe(1);
@@ -124,7 +140,11 @@ onBackends('numbers that are not finite', (backend) => {
     const batches = [0, 5, 10, 15].map((row) => data.slice(row, row + 5));
     const details = { where: 'features', row: 3, column: 4, value: Number.NaN };
     const optimizer = new Adam();
-    await expectNonFinite(() => network.fit(batches, { optimizer }), /^features: row 3, column 4.*\(epoch 0, batch 2\)/, details);
+    await expectNonFinite(
+      () => network.fit(batches, { optimizer }),
+      /^features: row 3, column 4.*\(epoch 0, batch 2\)/,
+      details,
+    );
     expect(optimizer.steps).toBe(2);
     expectFinite(network);
   });
@@ -152,7 +172,8 @@ onBackends('numbers that are not finite', (backend) => {
     const network = regressor(backend, [dense(8), dense(2)], meanSquaredError());
     const before = weights(network);
     const data = valueData(20);
-    for (const block of [data.features, data.targets as Float32Array]) block.forEach((value, i) => (block[i] = 100 * value));
+    for (const block of [data.features, data.targets as Float32Array])
+      block.forEach((value, i) => (block[i] = 100 * value));
     const optimizer = new Sgd({ learningRate: 3e38, momentum: 0.9 });
     const run = () => network.fit(data, { batchSize: 20, optimizer, callbacks: any(callbacks) });
     await expectRejection(run, 'NON_FINITE', /^parameters: an update in epoch 0/);
@@ -169,7 +190,11 @@ onBackends('numbers that are not finite', (backend) => {
     const optimizer = new Sgd({ learningRate: ({ step }) => (step < 10 ? 0.01 : 3e38), momentum: 0.9 });
     for (const epochs of [1, 4]) await network.fit(data, { epochs, batchSize: 10, optimizer });
     const before = [weights(network), ...optimizer.moments.values()].flat().map((block) => block.slice());
-    await expectRejection(() => network.fit(data, { batchSize: 20, optimizer }), 'NON_FINITE', /^parameters: an update/);
+    await expectRejection(
+      () => network.fit(data, { batchSize: 20, optimizer }),
+      'NON_FINITE',
+      /^parameters: an update/,
+    );
     expectSameBits([weights(network), ...optimizer.moments.values()].flat(), before);
     expect(optimizer.steps).toBe(10);
   });
@@ -189,9 +214,13 @@ onBackends('numbers that are not finite', (backend) => {
     const overflowing = classifier(backend, { layers: [batchNorm(), dense(3)] });
     const before = weights(overflowing);
     const huge = classData(20).features.map((feature) => feature * 1e30) as Float32Array;
-    await expectNonFinite(() => overflowing.forward(huge, { training: true }), /^state: a running statistic would overflow/, {
-      where: 'state',
-    });
+    await expectNonFinite(
+      () => overflowing.forward(huge, { training: true }),
+      /^state: a running statistic would overflow/,
+      {
+        where: 'state',
+      },
+    );
     expectSameBits(weights(overflowing), before);
   });
 
@@ -212,7 +241,11 @@ onBackends('numbers that are not finite', (backend) => {
       const run = () => network.fit(data, { batchSize: 4, shuffle: false, optimizer });
       await expectNonFinite(run, /^features: row 13, column 1.*\(epoch 0, step 3\)/, at(13));
       await expectNonFinite(() => network.fit([data], { optimizer }), /^features: row 13, column 1/, at(13));
-      await expectNonFinite(() => network.trainBatch(data, undefined, optimizer), /^features: row 13, column 1/, at(13));
+      await expectNonFinite(
+        () => network.trainBatch(data, undefined, optimizer),
+        /^features: row 13, column 1/,
+        at(13),
+      );
       expectSameBits(weights(network), before);
     }
   });
@@ -221,5 +254,65 @@ onBackends('numbers that are not finite', (backend) => {
     const network = classifier(backend);
     network.parameters[0].value[0] = Number.NaN;
     await expectRejection(() => network.fit(classData(10)), 'NON_FINITE', /^loss: it became NaN/);
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('%d in data that are evaluated is named', async (value) => {
+    const data = spoilt(20, 13, 4, value);
+    const details = { where: 'features', row: 13, column: 4, value };
+    const message = (name: string) =>
+      new RegExp(`^features: row 13, column 4: expected a finite number, got ${value} \\(in ${name}\\)`);
+    const network = classifier(backend);
+    await expectNonFinite(() => network.evaluate(data, { batchSize: 8 }), message('evaluate: data'), details);
+    await expectNonFinite(() => network.evaluate([data]), message('evaluate: data'), details);
+    for (const callbacks of [[], [earlyStopping()]]) {
+      const fit = network.fit(classData(10), { validation: data, callbacks, epochs: 3 });
+      await expectNonFinite(() => fit, message('fit: validation'), details);
+    }
+    network.parameters[0].value[0] = Number.NaN;
+    await expectNonFinite(() => network.evaluate(classData(10)), /^loss: it became NaN in evaluate: data/, {
+      where: 'loss',
+      value: Number.NaN,
+    });
+  });
+
+  const optimizers = [
+    ['Sgd', () => new Sgd({ momentum: 0.9 })],
+    ['Adam, clipped', () => new Adam({ clipNorm: 1, clipValue: 0.5 })],
+  ] as const;
+
+  it.each(optimizers)('applyGradients refuses a gradient and changes nothing (%s)', async (_, make) => {
+    const network = classifier(backend);
+    const optimizer = make();
+    const data = classData(10);
+    network.trainBatch(data, undefined, optimizer);
+    network.gradients(data);
+    for (const [name, at] of [
+      ['0.weight', 5],
+      ['2.bias', 2],
+    ] as const) {
+      for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const { gradient } = network.parameter(name);
+        const kept = gradient[at];
+        gradient[at] = value;
+        const [before, moments] = [weights(network), optimizer.save()];
+        const message = new RegExp(`^gradients: ${name}: element ${at}: expected a finite number, got ${value}`);
+        const details = { where: 'gradients', parameter: name, column: at, value };
+        await expectNonFinite(() => network.applyGradients(optimizer), message, details);
+        expectSameBits(weights(network), before);
+        expect(optimizer.save()).toEqual(moments);
+        gradient[at] = kept;
+      }
+    }
+    network.parameter('0.weight').gradient[0] = 3e38;
+    network.applyGradients(optimizer);
+    expect(optimizer.steps).toBe(2);
+  });
+
+  it('applyGradients does not look at the gradients of frozen parameters', () => {
+    const network = classifier(backend);
+    network.gradients(classData(10));
+    network.parameter('0.weight').gradient[3] = Number.NaN;
+    network.applyGradients(new Sgd({ groups: [{ match: '0.weight', frozen: true }] }));
+    expectFinite(network);
   });
 });

@@ -23,33 +23,36 @@ onBackends("an optimizer's state", (backend) => {
     return copy;
   }
 
-  it.each(forms)('%s: a run goes on from its middle with the same bits, restored before or after the first use', (_, make) => {
-    const [of, optimizer] = [classifier(backend), make(options)];
-    train(of, optimizer, 0, 10);
-    optimizer.rateFactor = 0.5;
-    const saved = optimizer.save();
-    const [early, late, byHand] = [copyOf(of), copyOf(of), copyOf(of)];
-    const copies = [make(options), make(options), make(options)];
-    copies[0].restore(saved);
-    train(late, copies[1], 3, 6);
-    copies[1].restore(saved);
-    for (const [i, { value }] of of.parameters.entries()) late.parameters[i].value.set(value);
-    train(byHand, copies[2], 3, 6);
-    for (const [name, moment] of copies[2].moments) moment.set(optimizer.moments.get(name) as Float32Array);
-    copies[2].steps = optimizer.steps;
-    copies[2].rateFactor = optimizer.rateFactor;
-    for (const [i, { value }] of of.parameters.entries()) byHand.parameters[i].value.set(value);
+  it.each(forms)(
+    '%s: a run goes on from its middle with the same bits, restored before or after the first use',
+    (_, make) => {
+      const [of, optimizer] = [classifier(backend), make(options)];
+      train(of, optimizer, 0, 10);
+      optimizer.rateFactor = 0.5;
+      const saved = optimizer.save();
+      const [early, late, byHand] = [copyOf(of), copyOf(of), copyOf(of)];
+      const copies = [make(options), make(options), make(options)];
+      copies[0].restore(saved);
+      train(late, copies[1], 3, 6);
+      copies[1].restore(saved);
+      for (const [i, { value }] of of.parameters.entries()) late.parameters[i].value.set(value);
+      train(byHand, copies[2], 3, 6);
+      for (const [name, moment] of copies[2].moments) moment.set(optimizer.moments.get(name) as Float32Array);
+      copies[2].steps = optimizer.steps;
+      copies[2].rateFactor = optimizer.rateFactor;
+      for (const [i, { value }] of of.parameters.entries()) byHand.parameters[i].value.set(value);
 
-    train(of, optimizer, 10, 20);
-    [early, late, byHand].forEach((copy, i) => {
-      train(copy, copies[i], 10, 20);
-      expectSameBits(values(copy), values(of));
-      expectSameBits([...copies[i].moments.values()], [...optimizer.moments.values()]);
-      expect(copies[i].steps).toBe(20);
-    });
-  });
+      train(of, optimizer, 10, 20);
+      [early, late, byHand].forEach((copy, i) => {
+        train(copy, copies[i], 10, 20);
+        expectSameBits(values(copy), values(of));
+        expectSameBits([...copies[i].moments.values()], [...optimizer.moments.values()]);
+        expect(copies[i].steps).toBe(20);
+      });
+    },
+  );
 
-  it('a saved state is a copy, and one from before the first use starts anew', () => {
+  it('a saved state is a copy, and one from before the first use starts again', () => {
     const [of, optimizer] = [classifier(backend), new Adam(options)];
     const fresh = optimizer.save();
     expect(fresh).toEqual({ steps: 0, rateFactor: 1 });
@@ -92,7 +95,11 @@ onBackends("an optimizer's state", (backend) => {
       expectError(() => new Adam().restore(any(state)), 'INVALID_ARGUMENT', message);
     }
     const short = { ...saved, steps: 7, moments: { m: moments.m, v: moments.v.slice(1) } };
-    expectError(() => optimizer.restore(short), 'SHAPE_MISMATCH', /^restore: moments: v: expected \d+ elements, got \d+/);
+    expectError(
+      () => optimizer.restore(short),
+      'SHAPE_MISMATCH',
+      /^restore: moments: v: expected \d+ elements, got \d+/,
+    );
     expect(optimizer.save()).toEqual(saved);
     const later = new Adam();
     later.restore(short);

@@ -1,10 +1,15 @@
 import type { BackendName } from '../../lib/backend/backend.js';
 import {
+  AdaDelta,
   AdaGrad,
   Adam,
+  Adamax,
   AdamW,
   dense,
   halfSquaredError,
+  Lion,
+  Muon,
+  Nadam,
   Network,
   type Optimizer,
   type OptimizerOptions,
@@ -21,7 +26,9 @@ export function twoLayers(backend: BackendName): Network {
 }
 
 export function setGradients(of: Network, seed: number, scale = 1): void {
-  of.parameters.forEach(({ gradient }, i) => gradient.set(randomFloats(gradient.length, 10 * seed + i).map((g) => scale * g)));
+  of.parameters.forEach(({ gradient }, i) =>
+    gradient.set(randomFloats(gradient.length, 10 * seed + i).map((g) => scale * g)),
+  );
 }
 
 export const values = (of: Network) => of.parameters.map(({ value }) => value.slice());
@@ -37,4 +44,16 @@ export const forms: [string, (options: OptimizerOptions) => Optimizer][] = [
   ['Adam', (options) => new Adam(options)],
   ['AMSGrad', (options) => new Adam({ ...options, amsGrad: true })],
   ['AdamW', (options) => new AdamW(options)],
+  ['AdaDelta', (options) => new AdaDelta(options)],
+  ['Adamax', (options) => new Adamax(options)],
+  ['Nadam', (options) => new Nadam(options)],
+  ['Lion', (options) => new Lion(options)],
+  [
+    'Muon',
+    ({ learningRate, weightDecay, ...options }) => {
+      const settings = { ...(learningRate !== undefined && { learningRate }), ...(weightDecay && { weightDecay }) };
+      return new Muon({ ...options, ...settings, adamW: settings });
+    },
+  ],
+  ['Adam with an average of weights', (options) => new Adam({ ...options, averageWeights: { decay: 0.9 } })],
 ];

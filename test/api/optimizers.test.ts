@@ -32,7 +32,14 @@ const any = (value: unknown) => value as never;
 onBackends('AMSGrad', (backend) => {
   /** Reddi, Kale and Kumar 2018 in double, with Adam's corrections and the places for epsilon. */
   function oracle(options: AdamOptions, gradients: readonly number[][], start: readonly number[]): number[] {
-    const { learningRate = 0.001, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0, biasCorrection = true } = options;
+    const {
+      learningRate = 0.001,
+      beta1 = 0.9,
+      beta2 = 0.999,
+      epsilon = 1e-8,
+      weightDecay = 0,
+      biasCorrection = true,
+    } = options;
     const rate = Math.fround(learningRate as number);
     return start.map((first, i) => {
       let [p, m, v, vMax] = [first, 0, 0, 0];
@@ -42,7 +49,8 @@ onBackends('AMSGrad', (backend) => {
         v = beta2 * v + (1 - beta2) * gradient ** 2;
         vMax = Math.max(vMax, v);
         const [first, second] = biasCorrection ? [1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1)] : [1, 1];
-        if (options.epsilonPlacement === 'rawRoot') p -= (rate * (Math.sqrt(second) / first) * m) / (Math.sqrt(vMax) + epsilon);
+        if (options.epsilonPlacement === 'rawRoot')
+          p -= (rate * (Math.sqrt(second) / first) * m) / (Math.sqrt(vMax) + epsilon);
         else if (options.epsilonPlacement === 'inside') p -= (rate * m) / first / Math.sqrt(vMax / second + epsilon);
         else p -= (rate * m) / first / (Math.sqrt(vMax / second) + epsilon);
       });
@@ -67,7 +75,9 @@ onBackends('AMSGrad', (backend) => {
       of.applyGradients(optimizer);
       return given;
     });
-    expect(distance([Float32Array.from(flat(values(of)))], [any(oracle(options, gradients, start))])).toBeLessThan(3e-6);
+    expect(distance([Float32Array.from(flat(values(of)))], [any(oracle(options, gradients, start))])).toBeLessThan(
+      3e-6,
+    );
     const [v, vMax] = ['v', 'vMax'].map((name) => optimizer.moments.get(name) as Float32Array);
     expect(vMax.every((largest, i) => largest >= v[i])).toBe(true);
     const differs = options.beta2 === 0.6;
@@ -161,14 +171,17 @@ onBackends('parameter groups', (backend) => {
     expectSameBits(after.slice(0, 2), before.slice(0, 2));
     expect(distance(after.slice(2), before.slice(2))).toBeGreaterThan(0.01);
     const length = before[0].length;
-    for (const moment of optimizer.moments.values()) expect(moment.subarray(0, length).every((value) => value === 0)).toBe(true);
+    for (const moment of optimizer.moments.values())
+      expect(moment.subarray(0, length).every((value) => value === 0)).toBe(true);
   });
 
   it('the whole block is one call without groups, and stays one when a group matches all', () => {
     const updates = (groups?: ParameterGroup[]) => {
       const of = classifier(backend);
       of.trainBatch(classData(4), any(undefined), new Adam({ ...(groups && { groups }) }));
-      return of.program.instructions.filter(({ kernel }) => kernel === 'adam').map(({ buffers }) => buffers.split(' ')[0]);
+      return of.program.instructions
+        .filter(({ kernel }) => kernel === 'adam')
+        .map(({ buffers }) => buffers.split(' ')[0]);
     };
     expect(updates()).toHaveLength(1);
     expect(updates([{ match: /./, learningRate: 0.1 }])).toHaveLength(1);
@@ -193,6 +206,17 @@ onBackends('parameter groups', (backend) => {
     await expectRejection(() => of.fit([{ x: [1, 2, 3], y: [[1, 2]] }], { optimizer }), 'INVALID_ARGUMENT', message);
     expectSameBits(weights(of), before);
     expect(of.trainBatch([1, 2, 3], [[1, 2]], new Adam()).loss).toBeGreaterThan(0);
+  });
+
+  it.each<[string, RegExp | ((name: string) => boolean), string]>([
+    ['a pattern', /encoder/, '/encoder/'],
+    ['a function', () => false, 'function'],
+  ])('%s that matches no parameter throws at the first use', async (_, match, shown) => {
+    const of = twoLayers(backend);
+    const optimizer = new Adam({ groups: [{ match: 'a' }, { match, frozen: true }] });
+    const message = new RegExp(`^Adam: groups\\[1\\]: match: expected what matches one of a.weight, .*got "?${shown}`);
+    expectError(() => of.trainBatch([1, 2, 3], [[1, 2]], optimizer), 'INVALID_ARGUMENT', message);
+    await expectRejection(() => of.fit([{ x: [1, 2, 3], y: [[1, 2]] }], { optimizer }), 'INVALID_ARGUMENT', message);
   });
 
   it.each<[string, unknown, RegExp]>([
@@ -233,7 +257,11 @@ onBackends('gradient clipping', (backend) => {
     const before = values(of);
     const given = of.parameters.map(({ gradient }) => gradient.slice());
     of.applyGradients(new Sgd({ learningRate: 1, ...options }));
-    return { given, moved: of.parameters.map(({ value }, i) => [...value].map((after, j) => before[i][j] - after)), of };
+    return {
+      given,
+      moved: of.parameters.map(({ value }, i) => [...value].map((after, j) => before[i][j] - after)),
+      of,
+    };
   }
   const near = (moved: number[][], expected: number[][]) =>
     expect(
@@ -310,7 +338,8 @@ onBackends('gradient clipping', (backend) => {
     const options = { learningRate: 0.1, clipNorm: 0.1, clipValue: 0.2 };
     const [byHand, batch, fitted] = [twoLayers(backend), twoLayers(backend), twoLayers(backend)];
     byHand.gradients(data, any(undefined));
-    for (const { gradient } of byHand.parameters) gradient.forEach((g, i) => (gradient[i] = Math.max(-0.2, Math.min(0.2, g))));
+    for (const { gradient } of byHand.parameters)
+      gradient.forEach((g, i) => (gradient[i] = Math.max(-0.2, Math.min(0.2, g))));
     const share = 0.1 / norm(byHand.parameters.map(({ gradient }) => gradient));
     expect(share).toBeLessThan(1);
     for (const { gradient } of byHand.parameters) gradient.forEach((g, i) => (gradient[i] = g * share));
@@ -333,7 +362,11 @@ onBackends('gradient clipping', (backend) => {
     });
     of.trainBatch([1, 2, 3], [[1, 2]], optimizer);
     const before = [...weights(of), ...[...optimizer.moments.values()].map((moment) => moment.slice())];
-    expectError(() => of.trainBatch([1, Number.NaN, 3], [[1, 2]], optimizer), 'NON_FINITE', /^features: row 0, column 1/);
+    expectError(
+      () => of.trainBatch([1, Number.NaN, 3], [[1, 2]], optimizer),
+      'NON_FINITE',
+      /^features: row 0, column 1/,
+    );
     await expectRejection(
       () => of.fit([{ x: [1, Number.NaN, 3], y: [[1, 2]] }], { optimizer }),
       'NON_FINITE',

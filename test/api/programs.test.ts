@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { selectBackend } from '../../lib/backend/select.js';
 import { Adam, dense, meanSquaredError, Sgd } from '../../lib/index.js';
 import { buildModel } from '../../lib/program/model.js';
-import { Engine } from '../../lib/training/engine.js';
+import { Engine } from '../../lib/runtime/engine.js';
 import { onBackends } from './support.js';
 
 onBackends('compiled programs', (name) => {
@@ -14,10 +14,16 @@ onBackends('compiled programs', (name) => {
       return backend.load(...args);
     };
     const counting = { ...backend, load };
-    const model = buildModel({ input: [2], layers: [dense(2)], loss: meanSquaredError(), regularizer: undefined, seed: 1 });
+    const model = buildModel({
+      input: [2],
+      layers: [dense(2)],
+      loss: meanSquaredError(),
+      regularizer: undefined,
+      seed: 1,
+    });
     const engine = new Engine(model, counting);
-    const [features, targets] = [new Float32Array(4), new Float32Array(4)];
-    const source = { rows: 2, features, targets, target: 'targets', scale: 1, offset: 0 } as const;
+    const feeds = { features: { values: new Float32Array(4) }, targets: { values: new Float32Array(4) } };
+    const source = { rows: 2, feeds, goals: [{ target: 'targets', weighted: false }] } as const;
     const train = (optimizer: Adam | Sgd) => {
       engine.attach(optimizer);
       const scalars = new Float64Array(optimizer.scalarCount);

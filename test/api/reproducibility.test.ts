@@ -21,7 +21,7 @@ import {
 } from '../../lib/index.js';
 import { elements } from '../../lib/program/instructions.js';
 import { buildModel } from '../../lib/program/model.js';
-import { Engine } from '../../lib/training/engine.js';
+import { Engine } from '../../lib/runtime/engine.js';
 import { reportOf, runFixture } from '../lifecycle/child.js';
 import {
   classData,
@@ -48,7 +48,16 @@ const convolutions = (): LayerSpec[] => [
 ];
 
 /** Wide enough for the native backend to share the work among threads. */
-const wide = (): LayerSpec[] => [dense(192), batchNorm(), relu(), dropout(0.3), dense(160), gelu(), dropout(0.1), dense(3)];
+const wide = (): LayerSpec[] => [
+  dense(192),
+  batchNorm(),
+  relu(),
+  dropout(0.3),
+  dense(160),
+  gelu(),
+  dropout(0.1),
+  dense(3),
+];
 
 async function trained(backend: BackendName, layers: LayerSpec[], rows = 300, epochs = 3): Promise<Network> {
   const network = new Network({ input: [6], layers, loss: softmaxCrossEntropy(), seed: 99, backend });
@@ -73,7 +82,11 @@ onBackends('training again from the same seed', (backend) => {
         const result = runFixture('train-digest', { args: [backend], env: { BLASNET_THREADS: threads } });
         return reportOf<{ digest: string; backend: string; threads: number }>(result);
       });
-      expect(digests[0]).toEqual({ digest: expect.stringMatching(/^[0-9a-f]{64}$/), backend, threads: Number(threads) });
+      expect(digests[0]).toEqual({
+        digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+        backend,
+        threads: Number(threads),
+      });
       expect(digests[1]).toEqual(digests[0]);
     },
   );
@@ -101,7 +114,10 @@ onBackends('training again from the same seed', (backend) => {
   });
 
   it('gives the same bits in one fit and in several', async () => {
-    const [once, thrice] = [classifier(backend, { layers: mixedLayers() }), classifier(backend, { layers: mixedLayers() })];
+    const [once, thrice] = [
+      classifier(backend, { layers: mixedLayers() }),
+      classifier(backend, { layers: mixedLayers() }),
+    ];
     const data = classData(40);
     await once.fit(data, { epochs: 6, optimizer: new Sgd({ momentum: 0.9 }) });
     const optimizer = new Sgd({ momentum: 0.9 });
@@ -122,7 +138,9 @@ onBackends('results that must not depend on how they are computed', (backend) =>
       expect(accuracy).toBe(reference.accuracy);
     }
     for (const row of [0, 511, 512, 1299]) {
-      expect(distance([network.predict(data.slice(row, row + 1))], [all.subarray(3 * row, 3 * row + 3)])).toBeLessThan(1e-5);
+      expect(distance([network.predict(data.slice(row, row + 1))], [all.subarray(3 * row, 3 * row + 3)])).toBeLessThan(
+        1e-5,
+      );
     }
   });
 
@@ -142,7 +160,11 @@ onBackends('results that must not depend on how they are computed', (backend) =>
       [4],
       () => [dense(9), relu(), dense(8), leakyRelu(), dense(7), tanh(), dense(6), sigmoid(), dense(2)],
     ],
-    ['activations that are not fused', [4], () => [dense(9), gelu(), dense(8), batchNorm(), relu(), dropout(0.2), dense(2)]],
+    [
+      'activations that are not fused',
+      [4],
+      () => [dense(9), gelu(), dense(8), batchNorm(), relu(), dropout(0.2), dense(2)],
+    ],
     ['wide layers', [4], () => [dense(200), relu(), dense(200), tanh(), dense(2)]],
     ['input gradients of convolutions', [6, 5, 2], convolutions],
   ];
@@ -154,18 +176,24 @@ onBackends('results that must not depend on how they are computed', (backend) =>
       const optimizer = new Sgd({ learningRate: 0.05 });
       const source = {
         rows: 120,
-        features: data.features,
-        scale: 1,
-        offset: 0,
-        target: 'targets' as const,
-        targets: data.targets as Float32Array,
+        feeds: { features: { values: data.features }, targets: { values: data.targets as Float32Array } },
+        goals: [{ target: 'targets', weighted: false }] as const,
       };
       const scalars = new Float64Array(4 * 5).fill(0.05);
       const report = new Float64Array(2 * 4 * 5);
       engine.attach(optimizer);
-      engine.runSync({ kind: 'train', source, batchSize: 32, epochs: 5, sampling: 'shuffle', optimizer, scalars, report });
+      engine.runSync({
+        kind: 'train',
+        source,
+        batchSize: 32,
+        epochs: 5,
+        sampling: 'shuffle',
+        optimizer,
+        scalars,
+        report,
+      });
       const output = new Float32Array(240);
-      engine.runSync({ kind: 'predict', source: { ...source, target: 'none' }, batchSize: 50, output });
+      engine.runSync({ kind: 'predict', source: { ...source, goals: [] }, batchSize: 50, results: { output } });
       return [engine.parameters, engine.state, Float32Array.from(report), output];
     };
     expect(distance(await run(true), await run(false))).toBeLessThan(backend === 'native' ? 2e-5 : 1e-6);
@@ -175,7 +203,11 @@ onBackends('results that must not depend on how they are computed', (backend) =>
 describeNative('the backends agree', () => {
   const first = async (backend: BackendName, layers: LayerSpec[]) => {
     const network = new Network({ input: [6], layers, loss: softmaxCrossEntropy(), seed: 99, backend });
-    const history = await network.fit(classData(500), { epochs: 1, batchSize: 50, optimizer: new Sgd({ learningRate: 0 }) });
+    const history = await network.fit(classData(500), {
+      epochs: 1,
+      batchSize: 50,
+      optimizer: new Sgd({ learningRate: 0 }),
+    });
     return [Float32Array.from(history.epochs[0].batchLosses)];
   };
 
@@ -189,8 +221,17 @@ describeNative('the backends agree', () => {
 
   it('on dropped elements, one by one', () => {
     const forward = (backend: BackendName) => {
-      const network = new Network({ input: [100], layers: [dropout(0.37)], loss: meanSquaredError(), seed: 5, backend });
-      return [network.forward(randomFloats(3700), { training: true }), network.forward(randomFloats(3700), { training: true })];
+      const network = new Network({
+        input: [100],
+        layers: [dropout(0.37)],
+        loss: meanSquaredError(),
+        seed: 5,
+        backend,
+      });
+      return [
+        network.forward(randomFloats(3700), { training: true }),
+        network.forward(randomFloats(3700), { training: true }),
+      ];
     };
     const [native, typescript] = [forward('native'), forward('typescript')];
     expectSameBits(native, typescript);
@@ -216,7 +257,13 @@ describeNative('the backends agree', () => {
 
   it('on predictions of a trained network', async () => {
     const native = await trained('native', wide());
-    const typescript = new Network({ input: [6], layers: wide(), loss: softmaxCrossEntropy(), seed: 1, backend: 'typescript' });
+    const typescript = new Network({
+      input: [6],
+      layers: wide(),
+      loss: softmaxCrossEntropy(),
+      seed: 1,
+      backend: 'typescript',
+    });
     [...typescript.parameters, ...typescript.state].forEach(({ value }, i) => value.set(weights(native)[i]));
     const data = classData(700, 6, 3, 8);
     expect(distance([native.predict(data)], [typescript.predict(data)])).toBeLessThan(1e-5);

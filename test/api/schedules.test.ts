@@ -52,9 +52,17 @@ describe('schedules', () => {
 
   it('cosine: half a turn, then the final rate', () => {
     const half = Math.SQRT1_2;
-    near(at(cosine({ initial: 0.4, epochs: 4 }), 'epoch', [0, 1, 2, 3]), [0.4, 0.2 * (1 + half), 0.2, 0.2 * (1 - half)]);
+    near(at(cosine({ initial: 0.4, epochs: 4 }), 'epoch', [0, 1, 2, 3]), [
+      0.4,
+      0.2 * (1 + half),
+      0.2,
+      0.2 * (1 - half),
+    ]);
     expect(at(cosine({ initial: 0.4, epochs: 4 }), 'epoch', [4, 5, 1000])).toEqual([0, 0, 0]);
-    near(at(cosine({ initial: 0.4, final: 0.1, steps: 6 }), 'step', [0, 2, 3, 4, 6, 7]), [0.4, 0.325, 0.25, 0.175, 0.1, 0.1]);
+    near(
+      at(cosine({ initial: 0.4, final: 0.1, steps: 6 }), 'step', [0, 2, 3, 4, 6, 7]),
+      [0.4, 0.325, 0.25, 0.175, 0.1, 0.1],
+    );
     expect(at(cosine({ initial: 0.4, steps: 6 }), 'epoch', [0, 6])).toEqual([0.4, 0.4]);
   });
 
@@ -100,7 +108,11 @@ describe('schedules', () => {
       () => piecewise({ boundaries: [3], values: [1] }),
       /^piecewise: values: expected a list of 2 rates/,
     ],
-    ['piecewise with a negative rate', () => piecewise({ boundaries: [3], values: [1, -1] }), /^piecewise: values\[1\]/],
+    [
+      'piecewise with a negative rate',
+      () => piecewise({ boundaries: [3], values: [1, -1] }),
+      /^piecewise: values\[1\]/,
+    ],
     [
       'piecewise by minutes',
       () => piecewise({ boundaries: [3], values: [1, 2], by: any('minute') }),
@@ -123,7 +135,11 @@ describe('schedules', () => {
 
   it('unknown options are refused', () => {
     expectError(() => cosine(any({ initial: 1, epoch: 5 })), 'UNKNOWN_OPTION', /^cosine: unknown option "epoch"/);
-    expectError(() => oneCycle(any({ max: 1, steps: 5, momentum: 1 })), 'UNKNOWN_OPTION', /^oneCycle: unknown option "momentum"/);
+    expectError(
+      () => oneCycle(any({ max: 1, steps: 5, momentum: 1 })),
+      'UNKNOWN_OPTION',
+      /^oneCycle: unknown option "momentum"/,
+    );
   });
 });
 
@@ -144,7 +160,12 @@ onBackends('a schedule in training', (backend) => {
     const schedule = cosine({ initial: 0.2, epochs: 4 });
     const [scheduled, byHand] = [classifier(backend), classifier(backend)];
     const data = classData(12);
-    await scheduled.fit(data, { batchSize: 12, epochs: 4, shuffle: false, optimizer: new Adam({ learningRate: schedule }) });
+    await scheduled.fit(data, {
+      batchSize: 12,
+      epochs: 4,
+      shuffle: false,
+      optimizer: new Adam({ learningRate: schedule }),
+    });
     const optimizer = new Adam({ learningRate: 1 });
     for (let epoch = 0; epoch < 4; epoch++) {
       optimizer.rateFactor = 0.1 * (1 + Math.cos((Math.PI * epoch) / 4));

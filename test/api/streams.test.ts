@@ -16,7 +16,7 @@ const any = (value: unknown) => value as never;
 onBackends('fit with a stream', (backend) => {
   const data = classData(50);
   const parts = [0, 16, 32, 48].map((row) => data.slice(row, Math.min(row + 16, 50)));
-  /** An iterable that starts anew each epoch. */
+  /** An iterable that starts again each epoch. */
   const again = { [Symbol.asyncIterator]: () => generate() };
 
   async function* generate(): AsyncGenerator<StreamBatch> {
@@ -96,16 +96,21 @@ onBackends('fit with a stream', (backend) => {
   it('refuses a stream without batches', async () => {
     const network = classifier(backend);
     await expectRejection(() => network.fit([]), 'EMPTY_DATA', /^fit: data: the stream gave no batch in epoch 0$/);
-    await expectRejection(() => network.fit([classData(0)]), 'EMPTY_DATA', /^batch: expected at least one row/);
+    await expectRejection(
+      () => network.fit([classData(0)]),
+      'EMPTY_DATA',
+      /^fit: data: the stream gave no batch in epoch 0$/,
+    );
   });
 
-  it.each<[string, unknown, 'INVALID_ARGUMENT' | 'SHAPE_MISMATCH' | 'LABEL_OUT_OF_RANGE', RegExp]>([
+  it.each<[string, unknown, 'INVALID_ARGUMENT' | 'SHAPE_MISMATCH' | 'LABEL_OUT_OF_RANGE' | 'UNKNOWN_OPTION', RegExp]>([
     ['nothing', undefined, 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* got undefined/],
     ['a number', 5, 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* got 5/],
     ['an array', new Float32Array(6), 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* Float32Array/],
     ['no targets', { x: [1, 2, 3, 4, 5, 6] }, 'INVALID_ARGUMENT', /^y: expected/],
     ['a row too short', { x: [1, 2, 3], y: [0] }, 'SHAPE_MISMATCH', /^x: expected a multiple of 6/],
     ['labels of no class', { x: [1, 2, 3, 4, 5, 6], y: [7] }, 'LABEL_OUT_OF_RANGE', /^y: row 0/],
+    ['weights', { x: [1, 2, 3, 4, 5, 6], y: [1], weight: [2] }, 'UNKNOWN_OPTION', /stream: unknown option "weight"/],
   ])('refuses a batch that is %s, and closes the stream', async (_, batch, code, message) => {
     let closed = false;
     async function* stream() {
@@ -123,6 +128,116 @@ onBackends('fit with a stream', (backend) => {
     expect(closed).toBe(true);
     expect(optimizer.steps).toBe(1);
     expect((await network.fit(parts)).epochs.length).toBe(1);
+  });
+
+  const closings: [string, () => unknown][] = [
+    ['hangs', () => new Promise(() => {})],
+    ['throws', () => expect.fail('closing failed')],
+    ['fails', () => Promise.reject(new Error('closing failed'))],
+    ['gives nothing', () => undefined],
+  ];
+
+  it.each(closings)('throws the error of a bad batch soon, whatever the closing does: it %s', async (_, close) => {
+    let closed = 0;
+    const stream = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: false, value: any({ x: [1], y: [0] }) }),
+        return: () => {
+          closed++;
+          return any(close());
+        },
+      }),
+    };
+    const network = classifier(backend);
+    await expectRejection(() => network.fit(stream), 'SHAPE_MISMATCH', /^x: expected a multiple of 6/);
+    await expectRejection(() => network.evaluate(stream), 'SHAPE_MISMATCH', /^x: expected a multiple of 6/);
+    await expectRejection(
+      () => network.fit(data, { validation: stream }),
+      'SHAPE_MISMATCH',
+      /^x: expected a multiple of 6/,
+    );
+    expect(closed).toBe(3);
+    expect((await network.fit(parts)).epochs.length).toBe(1);
+  });
+
+  it('an abort ends the waiting for a closing at once', async () => {
+    const controller = new AbortController();
+    const closing = () => {
+      setTimeout(() => controller.abort(new Error('enough')), 5);
+      return new Promise<never>(() => {});
+    };
+    const stream = {
+      [Symbol.asyncIterator]: () => ({ next: async () => ({ done: false, value: any(5) }), return: closing }),
+    };
+    const begin = performance.now();
+    await rejection(classifier(backend).fit(stream, { signal: controller.signal }));
+    expect(performance.now() - begin).toBeLessThan(400);
+  });
+
+  it('passes over batches without rows', async () => {
+    const [network, expected] = [classifier(backend), classifier(backend)];
+    const nothing = [classData(0), any({ x: [], y: [] }), { x: new Float32Array(0), y: new Int32Array(0) }];
+    const optimizer = new Sgd();
+    const history = await network.fit([nothing[0], parts[0], nothing[1], parts[1], nothing[2]], { optimizer });
+    await expected.fit([parts[0], parts[1]], { optimizer: new Sgd() });
+    expectSameBits(weights(network), weights(expected));
+    expect(history.epochs[0].batchLosses.length).toBe(2);
+    expect(optimizer.steps).toBe(2);
+    expect(await network.evaluate([nothing[1], data])).toEqual(await network.evaluate(data));
+    for (const call of [() => network.fit(nothing), () => network.evaluate(nothing)]) {
+      await expectRejection(call, 'EMPTY_DATA', /: data: the stream gave no batch/);
+    }
+    await expectRejection(() => network.fit([any({ x: [], y: [1] })]), 'EMPTY_DATA', /^x: expected at least one row/);
+  });
+
+  it('evaluates streams as the dataset itself', async () => {
+    const network = classifier(backend, { layers: mixedLayers() });
+    const expected = await network.evaluate(data);
+    for (const stream of [again, parts, [data], generate()]) {
+      for (const options of [{}, { batchSize: 7 }]) {
+        if (stream !== again && options.batchSize === 7) continue;
+        const evaluation = await network.evaluate(stream, options);
+        expect(evaluation.loss).toBeCloseTo(expected.loss, 6);
+        expect(evaluation.accuracy).toBeCloseTo(expected.accuracy as number, 12);
+      }
+    }
+    await expectRejection(
+      () => network.evaluate(any(5)),
+      'INVALID_ARGUMENT',
+      /^evaluate: data: expected a Dataset or an async/,
+    );
+    await expectRejection(
+      () => network.evaluate([any(5)]),
+      'INVALID_ARGUMENT',
+      /^evaluate: data: expected a Dataset or an async/,
+    );
+  });
+
+  it('evaluation of a stream ends when it is aborted or the network disposed', async () => {
+    async function* stalls() {
+      yield data;
+      await new Promise(() => {});
+    }
+    const controller = new AbortController();
+    const network = classifier(backend);
+    const aborted = rejection(network.evaluate(stalls(), { signal: controller.signal }));
+    setTimeout(() => controller.abort(new Error('enough')), 15);
+    expect(await aborted).toMatchObject({ message: 'enough' });
+    const disposed = rejection(network.evaluate(stalls()));
+    setTimeout(() => network.dispose(), 15);
+    expect(await disposed).toMatchObject({ code: 'NETWORK_DISPOSED' });
+  });
+
+  it('validates with a stream, one pass an epoch', async () => {
+    const network = classifier(backend);
+    const history = await network.fit(data, { epochs: 2, validation: again });
+    expect(history.validationLoss[1]).toBeCloseTo((await network.evaluate(data)).loss, 6);
+    expect(history.validationAccuracy[1]).toBeCloseTo((await network.evaluate(data)).accuracy as number, 12);
+    await expectRejection(
+      () => network.fit(data, { epochs: 2, validation: generate() }),
+      'EMPTY_DATA',
+      /^fit: validation: the stream gave no batch \(an iterator can be read only once/,
+    );
   });
 
   it('passes on the error of a stream', async () => {

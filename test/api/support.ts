@@ -23,9 +23,13 @@ export function nativeMissing(): string | undefined {
   return 'error' in result ? result.error.message : undefined;
 }
 
-/** Runs `suite` for each backend: the native one is skipped with a reason where it is absent, unless it is required. */
+/**
+ * Runs `suite` for each backend: the native one is skipped with a reason where it is absent, unless it is required.
+ * BLASNET_TEST_TYPESCRIPT=0 skips the TypeScript one, in runs that are about native code or about the default backend.
+ */
 export function onBackends(name: string, suite: (backend: BackendName) => void): void {
-  describe(`${name} (typescript)`, () => suite('typescript'));
+  const skipped = process.env.BLASNET_TEST_TYPESCRIPT === '0';
+  describe.skipIf(skipped)(`${name} (typescript)`, () => suite('typescript'));
   describeNative(name, () => suite('native'));
 }
 

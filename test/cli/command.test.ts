@@ -9,7 +9,10 @@ const { version, bin } = JSON.parse(readFileSync(projectFile('package.json'), 'u
 function blasnet(args: string[], env: Record<string, string> = {}) {
   const program = projectFile(bin.blasnet);
   if (!existsSync(program)) throw new Error(`${program} is missing: run \`node scripts/setup.mjs\` first`);
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], { env: environment(env), encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
+    env: environment(env),
+    encoding: 'utf8',
+  });
   return { status, stdout, stderr };
 }
 
@@ -18,7 +21,9 @@ describe('blasnet info', () => {
     const { BLASNET_BINARY = '' } = process.env;
     const { status, stdout, stderr } = blasnet(['info'], { BLASNET_BINARY });
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toContain(`blasnet:     ${version}, Node.js ${process.versions.node}, ${process.platform}-${process.arch}\n`);
+    expect(stdout).toContain(
+      `blasnet:     ${version}, Node.js ${process.versions.node}, ${process.platform}-${process.arch}\n`,
+    );
     const info = backendInfo();
     expect(stdout).toMatch(new RegExp(`^backend: +${info.backend}`, 'm'));
     expect(stdout).toContain(`${info.blas.name}, ${info.blas.core}, threads: ${info.blas.threads}`);
@@ -39,7 +44,8 @@ describe('the blasnet command', () => {
     expect(blasnet(['--version'])).toEqual({ status: 0, stdout: `${version}\n`, stderr: '' });
     const { status, stdout, stderr } = blasnet(['--help']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    for (const word of ['info', 'build', '--force', '--openblas', '--help', '--version']) expect(stdout).toContain(word);
+    for (const word of ['info', 'build', '--force', '--openblas', '--help', '--version'])
+      expect(stdout).toContain(word);
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { describe, it } from 'vitest';
-import { native, typescript } from '../../lib/kernels.js';
-import { kernelNames } from '../../lib/program/signatures.js';
+import { native, typescript } from '../../lib/kernels/index.js';
+import { kernelNames } from '../../lib/kernels/table.js';
 import { compare, describeSample, run } from './call.js';
 import { cases } from './cases/index.js';
 import type { Placement } from './memory.js';

@@ -1,4 +1,5 @@
-import { type BufferParameter, isBuffer, type KernelName, type Parameter, signatureOf } from '../../lib/program/signatures.js';
+import { type BufferParameter, isBuffer, type Parameter } from '../../lib/kernels/signature.js';
+import { type KernelName, signatureOf } from '../../lib/kernels/table.js';
 import { type Block, type BlockRequest, describePlacement, type Placement, place, type TypedArray } from './memory.js';
 import { type Tolerance, toleranceOf } from './tolerances.js';
 import type { Arguments, Backend, KernelCases, Results, Sample, Vector } from './types.js';
@@ -95,8 +96,16 @@ function agrees(got: number, want: number, tolerance: Tolerance, slack: number):
 }
 
 /** Throws at the first element that lies outside the tolerance. */
-export function compare(where: string, name: string, got: TypedArray, want: Vector, tolerance: Tolerance, slack = 1): void {
-  if (got.length !== want.length) throw new Error(`${where}: ${name}: ${want.length} elements expected, got ${got.length}`);
+export function compare(
+  where: string,
+  name: string,
+  got: TypedArray,
+  want: Vector,
+  tolerance: Tolerance,
+  slack = 1,
+): void {
+  if (got.length !== want.length)
+    throw new Error(`${where}: ${name}: ${want.length} elements expected, got ${got.length}`);
   for (let i = 0; i < got.length; i++) {
     // A float32 output can hold no more than the rounded reference.
     const wanted = got instanceof Float32Array ? Math.fround(want[i]) : want[i];
@@ -129,7 +138,8 @@ export function asStored(kernel: KernelName, sample: Sample): Arguments {
   const stored: Record<string, Arguments[string]> = { ...sample.arguments };
   for (const { name, type } of buffersOf(kernel)) {
     const given = stored[name];
-    if (type === 'f32' && typeof given === 'object' && given !== null) stored[name] = Float64Array.from(Float32Array.from(given));
+    if (type === 'f32' && typeof given === 'object' && given !== null)
+      stored[name] = Float64Array.from(Float32Array.from(given));
   }
   return stored;
 }

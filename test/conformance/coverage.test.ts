@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type KernelName, kernelNames } from '../../lib/program/signatures.js';
+import { type KernelName, kernelNames } from '../../lib/kernels/table.js';
 import { asStored, lengthOf, outputsOf, parametersOf } from './call.js';
 import { cases } from './cases/index.js';
 import { checkReferenceGradients } from './gradients.js';

@@ -1,4 +1,4 @@
-import type { KernelName } from '../../lib/program/signatures.js';
+import type { KernelName } from '../../lib/kernels/table.js';
 import { compare, describeSample, run } from './call.js';
 import { gradientTolerance, referenceGradientTolerance, type Tolerance } from './tolerances.js';
 import type { Backend, GradientCase, KernelCases, Results, Vector } from './types.js';
@@ -34,7 +34,12 @@ function expectedOf(gradient: GradientCase): Results {
   return expected;
 }
 
-function compareGradients(where: string, got: (output: string) => Vector, gradient: GradientCase, tolerance: Tolerance): void {
+function compareGradients(
+  where: string,
+  got: (output: string) => Vector,
+  gradient: GradientCase,
+  tolerance: Tolerance,
+): void {
   for (const [output, want] of Object.entries(expectedOf(gradient))) {
     compare(where, output, Float64Array.from(got(output)), want, tolerance);
   }
@@ -45,7 +50,12 @@ export function checkGradients(backend: Backend, kernel: KernelName, { gradients
   for (const gradient of gradients) {
     const sample = { note: `gradient, ${gradient.note}`, arguments: gradient.arguments };
     const results = run(backend, kernel, sample, { offset: 0, storage: 'ordinary' });
-    compareGradients(describeSample(kernel, sample), (output) => results.get(output) ?? [], gradient, gradientTolerance);
+    compareGradients(
+      describeSample(kernel, sample),
+      (output) => results.get(output) ?? [],
+      gradient,
+      gradientTolerance,
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BufferParameter, ElementType } from '../../lib/program/signatures.js';
+import type { BufferParameter, ElementType } from '../../lib/kernels/signature.js';
 import type { Vector } from './types.js';
 
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
@@ -53,7 +53,13 @@ export class Block {
   readonly #start: number;
 
   /** `around` is the block's storage with its guards; `start` is where the array begins in it. */
-  constructor(parameter: BufferParameter, length: number, contents: Vector | undefined, around: Uint8Array, start: number) {
+  constructor(
+    parameter: BufferParameter,
+    length: number,
+    contents: Vector | undefined,
+    around: Uint8Array,
+    start: number,
+  ) {
     this.array = view(parameter.type, around.buffer, around.byteOffset + start, length);
     this.#around = around;
     this.#start = start;
@@ -63,7 +69,12 @@ export class Block {
     this.#before = around.slice();
   }
 
-  static allocate(parameter: BufferParameter, length: number, contents: Vector | undefined, placement: Placement): Block {
+  static allocate(
+    parameter: BufferParameter,
+    length: number,
+    contents: Vector | undefined,
+    placement: Placement,
+  ): Block {
     const { BYTES_PER_ELEMENT: size } = arrayTypes[parameter.type];
     const start = GUARD_BYTES + placement.offset * size;
     const buffer = allocate(start + length * size + GUARD_BYTES, placement.storage);
@@ -98,7 +109,10 @@ export interface BlockRequest {
   readonly contents: Vector | undefined;
 }
 
-/** Each block begins where the one before it ends (rounded up to its own element size); only the first and last have a guard. */
+/**
+ * Each block begins where the one before it ends (rounded up to its own element size); only the first and last have a
+ * guard.
+ */
 function pack(requests: readonly BlockRequest[], storage: Placement['storage']): Block[] {
   const starts: number[] = [];
   let end = GUARD_BYTES;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { native } from '../../lib/kernels.js';
+import { native } from '../../lib/kernels/index.js';
 import { conformance } from './suite.js';
 
 const required = process.env.BLASNET_REQUIRE_NATIVE === '1';

@@ -1,5 +1,6 @@
 import { BlasnetError, type ErrorCode } from '../../lib/errors.js';
-import { type BufferParameter, isBuffer, type KernelName, type Parameter } from '../../lib/program/signatures.js';
+import { type BufferParameter, isBuffer, type ValueKind, type ValueParameter } from '../../lib/kernels/signature.js';
+import type { KernelName } from '../../lib/kernels/table.js';
 import { buffersOf, invoke, parametersOf, prepare } from './call.js';
 import { arrayTypes, type TypedArray, view } from './memory.js';
 import type { Backend, KernelCases, Sample } from './types.js';
@@ -65,7 +66,9 @@ function badBuffers(parameter: BufferParameter, i: number): BadCall[] {
   });
   const others = (Object.keys(arrayTypes) as BufferParameter['type'][]).filter((other) => other !== type);
   const bad = [
-    ...others.map((other) => replaced(`of type ${other}`, 'INVALID_ARGUMENT', (good) => new arrayTypes[other](good.length))),
+    ...others.map((other) =>
+      replaced(`of type ${other}`, 'INVALID_ARGUMENT', (good) => new arrayTypes[other](good.length)),
+    ),
     replaced('of type Int16Array', 'INVALID_ARGUMENT', (good) => new Int16Array(good.length)),
     replaced('as an array of numbers', 'INVALID_ARGUMENT', (good) => Array.from(good)),
     replaced('as an ArrayBuffer', 'INVALID_ARGUMENT', (good) => new ArrayBuffer(good.byteLength)),
@@ -85,18 +88,19 @@ function badBuffers(parameter: BufferParameter, i: number): BadCall[] {
   return parameter.optional ? bad : [...bad, replaced('null', 'INVALID_ARGUMENT', () => null)];
 }
 
-const wrongValues: Record<Exclude<Parameter['kind'], BufferParameter['kind']>, readonly unknown[]> = {
+const wrongValues: Record<ValueKind, readonly unknown[]> = {
   size: [-1, 1.5, Number.NaN, Infinity, 2 ** 53, '3', 3n, null, undefined, true],
   float: [Number.NaN, Infinity, -Infinity, '0.5', null, undefined, 1n],
   word: [-1, 2 ** 32, 0.5, Number.NaN, '1', null, undefined],
   flag: [2, -1, 0.5, Number.NaN, 'true', null, undefined],
-  code: [-1, 8, 0.5, Number.NaN, 'relu', null, undefined],
+  code: [-1, 0.5, Number.NaN, 'relu', null, undefined],
 };
 
-function badValues(kernel: KernelName, { name, kind }: Parameter & { kind: keyof typeof wrongValues }, i: number): BadCall[] {
+function badValues(kernel: KernelName, { name, kind, codes }: ValueParameter, i: number): BadCall[] {
   const text = (value: unknown) =>
     typeof value === 'string' ? `'${value}'` : `${String(value)}${typeof value === 'bigint' ? 'n' : ''}`;
-  const bad = wrongValues[kind].map(
+  const tooLarge = codes === undefined ? [] : [codes.length];
+  const bad = [...wrongValues[kind], ...tooLarge].map(
     (value): BadCall => ({
       what: `${name} = ${text(value)}`,
       code: 'INVALID_ARGUMENT',
@@ -124,8 +128,16 @@ function badValues(kernel: KernelName, { name, kind }: Parameter & { kind: keyof
   ];
 }
 
-/** Puts arguments `i` and `j` into one buffer, `j` starting `shift` bytes after `i` (or before it); `j` keeps its contents. */
-function overlap(args: unknown[], first: [number, BufferParameter], second: [number, BufferParameter], shift: number): void {
+/**
+ * Puts arguments `i` and `j` into one buffer, `j` starting `shift` bytes after `i` (or before it); `j` keeps its
+ * contents.
+ */
+function overlap(
+  args: unknown[],
+  first: [number, BufferParameter],
+  second: [number, BufferParameter],
+  shift: number,
+): void {
   const [i, p] = first;
   const [j, q] = second;
   const mine = args[i] as TypedArray;
@@ -198,7 +210,12 @@ const snapshot = (args: readonly unknown[]) =>
     .filter((v): v is TypedArray => ArrayBuffer.isView(v) && !(v instanceof DataView) && v.byteLength > 0)
     .map((array) => ({ array, before: bytesOf(array) }));
 
-function check(backend: Backend, kernel: KernelName, sample: Sample, { what, code, names = kernel, spoil }: BadCall): void {
+function check(
+  backend: Backend,
+  kernel: KernelName,
+  sample: Sample,
+  { what, code, names = kernel, spoil }: BadCall,
+): void {
   const where = `${kernel}, ${what}`;
   const { args: good } = prepare(kernel, sample, { offset: 0, storage: 'ordinary' });
   const args = [...good];

@@ -1,4 +1,4 @@
-import type { KernelName } from '../../lib/program/signatures.js';
+import type { KernelName } from '../../lib/kernels/table.js';
 
 /** What the suite needs of a backend; `native` and `typescript` of blasnet/kernels have this shape. */
 export interface Backend {
@@ -50,7 +50,9 @@ export interface KernelCases<A = Arguments> {
 }
 
 /** Checks samples, gradients and reference against one argument type, then forgets it. */
-export function defineCases<A extends { readonly [K in keyof A]: Value | undefined }>(cases: KernelCases<A>): KernelCases {
+export function defineCases<A extends { readonly [K in keyof A]: Value | undefined }>(
+  cases: KernelCases<A>,
+): KernelCases {
   return cases as unknown as KernelCases;
 }
 

@@ -1,4 +1,4 @@
-import { typescript } from '../../lib/kernels.js';
+import { typescript } from '../../lib/kernels/index.js';
 import { conformance } from './suite.js';
 
 conformance(typescript);

@@ -13,10 +13,18 @@ describe('Dataset: errors', () => {
   it.each<[string, object | undefined, RegExp]>([
     ['no options', undefined, /options: expected an object with features, got undefined/],
     ['no features', {}, /features: expected a typed array/],
-    ['features of big integers', { features: new BigInt64Array(2), shape: [1] }, /features: expected a typed array of numbers/],
+    [
+      'features of big integers',
+      { features: new BigInt64Array(2), shape: [1] },
+      /features: expected a typed array of numbers/,
+    ],
     ['a DataView', { features: new DataView(new ArrayBuffer(8)), shape: [1] }, /features: expected/],
     ['strings among the numbers', { features: [[1, 'a']] }, /features\[0\]\[1\]: expected a number, got "a"/],
-    ['a number among the rows', { features: [[1], 2] }, /features\[1\]: expected 1 entries, as its siblings have, got 2/],
+    [
+      'a number among the rows',
+      { features: [[1], 2] },
+      /features\[1\]: expected 1 entries, as its siblings have, got 2/,
+    ],
     ['flat features that nothing divides', { features: [1, 2, 3] }, /shape: expected the shape of one row/],
     ['a bad shape', { features, shape: [0] }, /shape: expected a non-empty list of positive integers/],
     ['a null shape', { features, shape: null }, /shape: expected/],
@@ -40,14 +48,34 @@ describe('Dataset: errors', () => {
     ['features no multiple of the shape', { features: [1, 2, 3], shape: [2] }, /features: expected rows of 2 numbers/],
     ['nested rows against the shape', { features, shape: [3] }, /features: expected rows of 3 numbers/],
     ['ragged rows', { features: [[1, 2], [3]] }, /features\[1\]: expected 2 entries, as its siblings have, got 1/],
-    ['features no multiple of the labels', { features: [1, 2, 3], labels: [0, 1] }, /features: expected a multiple of 2 numbers/],
+    [
+      'features no multiple of the labels',
+      { features: [1, 2, 3], labels: [0, 1] },
+      /features: expected a multiple of 2 numbers/,
+    ],
     ['features but none for the labels', { features: [], labels: [0, 1] }, /features: expected a multiple of 2/],
     ['too few labels', { features, labels: [0, 1] }, /labels: expected one for each of the 3 rows of features, got 2/],
-    ['too few targets', { features, targets: [[1], [2]] }, /targets: expected one for each of the 3 rows of features, got 2/],
-    ['targets no multiple of their shape', { features, targets: [1, 2, 3], targetShape: [2] }, /targets: expected rows of 2/],
+    [
+      'too few targets',
+      { features, targets: [[1], [2]] },
+      /targets: expected one for each of the 3 rows of features, got 2/,
+    ],
+    [
+      'targets no multiple of their shape',
+      { features, targets: [1, 2, 3], targetShape: [2] },
+      /targets: expected rows of 2/,
+    ],
     ['targets no multiple of the rows', { features, targets: [1, 2] }, /targets: expected a multiple of 3 numbers/],
-    ['classes unlike the targets', { features, targets: [[1], [2], [3]], classes: 2 }, /classes: expected the 1 numbers/],
-    ['label names unlike the classes', { features, labels: [0, 1, 1], classes: 2, labelNames: ['a'] }, /labelNames: expected/],
+    [
+      'classes unlike the targets',
+      { features, targets: [[1], [2], [3]], classes: 2 },
+      /classes: expected the 1 numbers/,
+    ],
+    [
+      'label names unlike the classes',
+      { features, labels: [0, 1, 1], classes: 2, labelNames: ['a'] },
+      /labelNames: expected/,
+    ],
   ])('SHAPE_MISMATCH: %s', (_, options, message) => {
     expectError(() => new Dataset(options as DatasetOptions), 'SHAPE_MISMATCH', message);
   });
@@ -63,8 +91,16 @@ describe('Dataset: errors', () => {
       'LABEL_OUT_OF_RANGE',
       /row 1: expected 0 to 8, got 9/,
     );
-    expectError(() => new Dataset({ features, labels: [0, 2, 1], labelNames: ['a', 'b'] }), 'LABEL_OUT_OF_RANGE', /row 1/);
-    expectError(() => new Dataset({ features, labels: new Uint32Array([0, 2 ** 31, 1]) }), 'LABEL_OUT_OF_RANGE', /row 1/);
+    expectError(
+      () => new Dataset({ features, labels: [0, 2, 1], labelNames: ['a', 'b'] }),
+      'LABEL_OUT_OF_RANGE',
+      /row 1/,
+    );
+    expectError(
+      () => new Dataset({ features, labels: new Uint32Array([0, 2 ** 31, 1]) }),
+      'LABEL_OUT_OF_RANGE',
+      /row 1/,
+    );
     const labels = new Int32Array(shared(12)).fill(-1);
     expectError(() => new Dataset({ features, labels }), 'LABEL_OUT_OF_RANGE', /row 0/);
   });
@@ -87,7 +123,11 @@ describe('Dataset: errors', () => {
     // The library's types of ES2022 do not know the option.
     const Growable = SharedArrayBuffer as unknown as new (length: number, options: object) => SharedArrayBuffer;
     const growable = new Growable(12, { maxByteLength: 24 });
-    expectError(() => new Dataset({ features: new Float32Array(growable), shape: [1] }), 'RESIZABLE_BUFFER', /features/);
+    expectError(
+      () => new Dataset({ features: new Float32Array(growable), shape: [1] }),
+      'RESIZABLE_BUFFER',
+      /features/,
+    );
     expectError(() => new Dataset({ features, labels: new Int32Array(growable) }), 'RESIZABLE_BUFFER', /labels/);
   });
 
@@ -99,7 +139,7 @@ describe('Dataset: errors', () => {
     expectError(() => data.slice(4), 'INVALID_ARGUMENT', /begin/);
     expectError(() => data.take(4), 'INVALID_ARGUMENT', /count/);
     expectError(() => data.subset([0, 3]), 'INVALID_ARGUMENT', /indices\[1\]: expected an integer ≥ 0 and < 3, got 3/);
-    expectError(() => data.subset(2 as unknown as number[]), 'INVALID_ARGUMENT', /indices: expected a list/);
+    expectError(() => data.subset(2 as unknown as number[]), 'INVALID_ARGUMENT', /indices: expected a typed array/);
     expectError(() => data.withScale(Infinity), 'INVALID_ARGUMENT', /scale/);
     const unlabelled = new Dataset({ features });
     expectError(() => unlabelled.classCounts(), 'INVALID_ARGUMENT', /classCounts: expected a dataset with labels/);
@@ -251,7 +291,14 @@ describe('Dataset: methods', () => {
 
   it('slice and take: the same storage', () => {
     const tail = data.slice(1);
-    expect(tail).toMatchObject({ length: 2, scale: 1 / 255, offset: -0.5, name: 'six', classes: 2, labelNames: ['a', 'b'] });
+    expect(tail).toMatchObject({
+      length: 2,
+      scale: 1 / 255,
+      offset: -0.5,
+      name: 'six',
+      classes: 2,
+      labelNames: ['a', 'b'],
+    });
     expect(tail.features.buffer).toBe(data.features.buffer);
     expect(tail.labels?.buffer).toBe(data.labels?.buffer);
     expect([...tail.features]).toEqual([102, 153, 204, 255]);
@@ -314,6 +361,12 @@ describe('oneHot and fromOneHot', () => {
       /got shape \[2, 3\]/,
     );
     expectError(() => fromOneHot([0, NaN], 2), 'INVALID_ARGUMENT', /row 0, column 1/);
+    expectError(
+      () => fromOneHot([1, 0, 1, 1], 2),
+      'INVALID_ARGUMENT',
+      /targets: row 1: expected a single 1, .* got "2 of them"/,
+    );
+    expectError(() => fromOneHot([0, 0], 2), 'INVALID_ARGUMENT', /row 0: expected a single 1, .* got "0 of them"/);
   });
 
   it('are each other’s inverse', () => {

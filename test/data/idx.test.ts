@@ -43,9 +43,17 @@ const corrupt: [string, Uint8Array, RegExp][] = [
     idx(0x08, [2 ** 32 - 1], [1]),
     /byte 9: the file ends here, but the shape \[4294967295\] needs 4294967303 bytes/,
   ],
-  ['sizes beyond exact integers', idx(0x0e, Array(8).fill(2 ** 32 - 1), [1]), /byte 8: the shape .* is beyond any file's size/],
+  [
+    'sizes beyond exact integers',
+    idx(0x0e, Array(8).fill(2 ** 32 - 1), [1]),
+    /byte 8: the shape .* is beyond any file's size/,
+  ],
   ['sizes whose product is 2^64', idx(0x08, [2 ** 31, 2 ** 31, 4], []), /byte 8: .* beyond any file's size/],
-  ['trailing bytes', new Uint8Array([...good, 0]), /byte 18: expected the end, as the shape \[2, 3\] tells, but 1 bytes follow/],
+  [
+    'trailing bytes',
+    new Uint8Array([...good, 0]),
+    /byte 18: expected the end, as the shape \[2, 3\] tells, but 1 bytes follow/,
+  ],
   ['trailing bytes after an empty array', idx(0x08, [0, 5], [1]), /byte 12: expected the end/],
 ];
 
@@ -55,10 +63,18 @@ const corruptGzip: [string, Uint8Array, RegExp][] = [
   ['cut gzip data', gzipSync(good).subarray(0, -9), /broken gzip data: unexpected end of file/],
   ['a changed checksum', changed(gzipSync(good), -8), /broken gzip data: incorrect data check/],
   ['zeros after the gzip data', new Uint8Array([...gzipSync(good), 0, 0, 0]), /byte \d+: 3 bytes follow the gzip data/],
-  ['other bytes after the gzip data', new Uint8Array([...gzipSync(good), 1, 2, 3]), /broken gzip data: incorrect header check/],
+  [
+    'other bytes after the gzip data',
+    new Uint8Array([...gzipSync(good), 1, 2, 3]),
+    /broken gzip data: incorrect header check/,
+  ],
   ['a bad magic number', gzipSync(changed(good, 0)), /inflated\): byte 0: expected two zero bytes/],
   ['a cut header', gzipSync(good.slice(0, 9)), /inflated\): byte 9: expected 2 sizes/],
-  ['cut data', gzipSync(good.slice(0, -1)), /byte 17 of the inflated content: it ends here, but its header tells 18 bytes/],
+  [
+    'cut data',
+    gzipSync(good.slice(0, -1)),
+    /byte 17 of the inflated content: it ends here, but its header tells 18 bytes/,
+  ],
   ['trailing bytes', gzipSync(new Uint8Array([...good, 0])), /byte 18 of the inflated content: expected the end/],
   [
     'a second member',
@@ -105,7 +121,11 @@ describe('IDX: errors', () => {
     const path = write(good);
     const sha256 = createHash('sha256').update(good).digest('hex');
     expect((await readIdx(path, { sha256 })).shape).toEqual([2, 3]);
-    await expectRejection(() => readIdx(path, { sha256: sha256.replace(/./, 'x') }), 'FILE_CORRUPT', /expected SHA-256 x.*, got/);
+    await expectRejection(
+      () => readIdx(path, { sha256: sha256.replace(/./, 'x') }),
+      'FILE_CORRUPT',
+      /expected SHA-256 x.*, got/,
+    );
   });
 
   it('FILE_NOT_FOUND', async () => {
@@ -115,10 +135,22 @@ describe('IDX: errors', () => {
   });
 
   it('INVALID_ARGUMENT and UNKNOWN_OPTION', async () => {
-    expectError(() => parseIdx([0, 0, 8, 1] as unknown as Uint8Array), 'INVALID_ARGUMENT', /bytes: expected a Uint8Array/);
-    await expectRejection(() => readIdx(3 as unknown as string), 'INVALID_ARGUMENT', /path: expected a string/);
+    expectError(
+      () => parseIdx([0, 0, 8, 1] as unknown as Uint8Array),
+      'INVALID_ARGUMENT',
+      /bytes: expected a Uint8Array/,
+    );
+    await expectRejection(
+      () => readIdx(3 as unknown as string),
+      'INVALID_ARGUMENT',
+      /path: expected a path or a file: URL, got 3/,
+    );
     await expectRejection(() => readIdx('x', { md5: '' } as object), 'UNKNOWN_OPTION', /"md5"/);
-    await expectRejection(() => readIdxDataset({ image: 'x' } as unknown as IdxDatasetOptions), 'UNKNOWN_OPTION', /"image"/);
+    await expectRejection(
+      () => readIdxDataset({ image: 'x' } as unknown as IdxDatasetOptions),
+      'UNKNOWN_OPTION',
+      /"image"/,
+    );
   });
 
   it('readIdxDataset: files that do not fit each other', async () => {
@@ -131,7 +163,11 @@ describe('IDX: errors', () => {
     );
     await expectRejection(() => readIdxDataset({ images, labels: images }), 'SHAPE_MISMATCH', /got \[2, 2\]/);
     await expectRejection(() => readIdxDataset({ images, shape: [3] }), 'SHAPE_MISMATCH', /rows of 3/);
-    await expectRejection(() => readIdxDataset({ images: write(idx(0x08, [2, 0], [])) }), 'SHAPE_MISMATCH', /got shape \[2, 0\]/);
+    await expectRejection(
+      () => readIdxDataset({ images: write(idx(0x08, [2, 0], [])) }),
+      'SHAPE_MISMATCH',
+      /got shape \[2, 0\]/,
+    );
     const bad = write(idx(0x08, [2], [0, 10]));
     await expectRejection(
       () => readIdxDataset({ images, labels: bad, classes: 10 }),

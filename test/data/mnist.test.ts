@@ -47,7 +47,11 @@ describe('mnist with a directory', () => {
 
   it('FILE_CORRUPT names the file', async () => {
     put('train-images-idx3-ubyte', images(3).subarray(0, 100));
-    await expectRejection(() => mnist(directory), 'FILE_CORRUPT', /train-images-idx3-ubyte: byte 100: the file ends here/);
+    await expectRejection(
+      () => mnist(directory),
+      'FILE_CORRUPT',
+      /train-images-idx3-ubyte: byte 100: the file ends here/,
+    );
   });
 
   it('SHAPE_MISMATCH for other images, or labels that differ in number', async () => {
@@ -99,7 +103,14 @@ describe('mnist with a directory', () => {
     rmSync(join(directory, 't10k-labels-idx1-ubyte'));
     put('t10k-labels.idx1-ubyte', labels([1, 2]));
     const { train, test } = await mnist(directory, { shape: [28, 28, 1], scale: 2, offset: -1 });
-    expect(train).toMatchObject({ length: 3, shape: [28, 28, 1], classes: 10, scale: 2, offset: -1, name: 'MNIST train' });
+    expect(train).toMatchObject({
+      length: 3,
+      shape: [28, 28, 1],
+      classes: 10,
+      scale: 2,
+      offset: -1,
+      name: 'MNIST train',
+    });
     expect(test).toMatchObject({ length: 2, classes: 10, name: 'MNIST test' });
     expect([...(train.labels as Int32Array)]).toEqual([7, 0, 9]);
     expect(train.row(2)[783]).toBe(17);

@@ -28,7 +28,11 @@ describe('split: errors', () => {
   });
 
   it('INVALID_ARGUMENT: fractions of no rows', () => {
-    expectError(() => split(data.take(0), { test: 0.5, validation: 0.5 }), 'INVALID_ARGUMENT', /leave rows to train on/);
+    expectError(
+      () => split(data.take(0), { test: 0.5, validation: 0.5 }),
+      'INVALID_ARGUMENT',
+      /leave rows to train on/,
+    );
   });
 
   it('INVALID_ARGUMENT: no Dataset, no labels', () => {

@@ -6,7 +6,8 @@ const makers = { twoMoons, circles, spirals, blobs };
 
 /** Calls back with x, y and label of each row. */
 function each(data: Dataset, callback: (x: number, y: number, label: number) => void): void {
-  for (let i = 0; i < data.length; i++) callback(data.features[2 * i], data.features[2 * i + 1], data.labels?.[i] as number);
+  for (let i = 0; i < data.length; i++)
+    callback(data.features[2 * i], data.features[2 * i + 1], data.labels?.[i] as number);
 }
 
 describe.each(Object.entries(makers))('%s', (name, make: (options?: SyntheticOptions) => Dataset) => {
@@ -14,7 +15,11 @@ describe.each(Object.entries(makers))('%s', (name, make: (options?: SyntheticOpt
     expectError(() => make({ samples: 1.5 }), 'INVALID_ARGUMENT', /samples/);
     expectError(() => make({ noise: -1 }), 'INVALID_ARGUMENT', /noise/);
     expectError(() => make({ seed: -1 }), 'INVALID_ARGUMENT', /seed/);
-    expectError(() => make({ rows: 1 } as SyntheticOptions), 'UNKNOWN_OPTION', new RegExp(`${name}: unknown option "rows"`));
+    expectError(
+      () => make({ rows: 1 } as SyntheticOptions),
+      'UNKNOWN_OPTION',
+      new RegExp(`${name}: unknown option "rows"`),
+    );
   });
 
   it('makes points of alternating classes in shared memory', () => {
@@ -54,7 +59,9 @@ describe('the curves', () => {
 
   it('circles: radius 1 and factor', () => {
     expectError(() => circles({ factor: 1 }), 'INVALID_ARGUMENT', /factor/);
-    each(circles({ noise: 0, factor: 0.25 }), (x, y, label) => expect(Math.hypot(x, y)).toBeCloseTo(label === 0 ? 1 : 0.25, 5));
+    each(circles({ noise: 0, factor: 0.25 }), (x, y, label) =>
+      expect(Math.hypot(x, y)).toBeCloseTo(label === 0 ? 1 : 0.25, 5),
+    );
   });
 
   it('spirals: the angle grows with the radius', () => {

@@ -19,10 +19,18 @@ function saveUntilKilled(file: string, first: number, milliseconds: number): Pro
   return new Promise((resolve) => child.on('close', (_, signal) => resolve(signal)));
 }
 
-it('a process killed while it saves leaves the old file or the new one, whole', { timeout: 20_000 + 2000 * rounds }, async () => {
+it('a process killed while it saves leaves the old file or the new one, whole', {
+  timeout: 20_000 + 2000 * rounds,
+}, async () => {
   const file = join(folder, 'network.safetensors');
   const random = new RandomStream(1, 1);
-  const start = new Network({ input: [500], layers: [dense(500)], loss: meanSquaredError(), seed: 1, backend: 'typescript' });
+  const start = new Network({
+    input: [500],
+    layers: [dense(500)],
+    loss: meanSquaredError(),
+    seed: 1,
+    backend: 'typescript',
+  });
   for (const { value } of start.parameters) value.fill(0);
   await start.save(file);
   let last = 0;

@@ -113,7 +113,13 @@ it.each(['EIO', 'ENOSPC', 'EDQUOT'].flatMap((code) => saving.map((step) => [code
 );
 
 it('a load goes on where a read ended early, and tells an error of the disk', async () => {
-  const network = new Network({ input: [3], layers: [dense(2)], loss: meanSquaredError(), seed: 1, backend: 'typescript' });
+  const network = new Network({
+    input: [3],
+    layers: [dense(2)],
+    loss: meanSquaredError(),
+    seed: 1,
+    backend: 'typescript',
+  });
   await network.save(path);
   const load = async () => (await Network.load(path, { backend: 'typescript' })).parameters[0].value;
   short = true;

@@ -2,14 +2,27 @@ import { expect, it } from 'vitest';
 import { BlasnetError } from '../../lib/errors.js';
 import { decodeNetwork } from '../../lib/formats/network-file.js';
 import { makeOptimizer } from '../../lib/formats/optimizer-state.js';
-import { Adam, batchNorm, conv2d, cosine, dense, flatten, maxPool2d, Network, softmaxCrossEntropy } from '../../lib/index.js';
+import {
+  Adam,
+  batchNorm,
+  conv2d,
+  cosine,
+  dense,
+  flatten,
+  maxPool2d,
+  Network,
+  softmaxCrossEntropy,
+} from '../../lib/index.js';
 import { RandomStream } from '../../lib/random.js';
 import { fileOf, partsOf } from './support.js';
 
 const rounds = 3000;
 const layers = [conv2d(2), batchNorm(), maxPool2d(), flatten(), dense(3, { name: 'out' })];
 const network = new Network({ input: [6, 6, 1], layers, loss: softmaxCrossEntropy(), seed: 5, backend: 'typescript' });
-const optimizer = new Adam({ learningRate: cosine({ initial: 0.1, epochs: 3 }), groups: [{ match: 'out', weightDecay: 0.1 }] });
+const optimizer = new Adam({
+  learningRate: cosine({ initial: 0.1, epochs: 3 }),
+  groups: [{ match: 'out', weightDecay: 0.1 }],
+});
 const valid = network.toBytes({ optimizer });
 
 type Draw = (below: number) => number;
@@ -56,7 +69,8 @@ function mutateValue(value: unknown, draw: Draw): unknown {
     return value.map((entry, i) => (i === at ? mutateValue(entry, draw) : entry));
   }
   const entries = Object.entries(value);
-  if (entries.length === 0 || draw(10) === 0) return { ...value, [String(oddities[draw(14)])]: oddities[draw(oddities.length)] };
+  if (entries.length === 0 || draw(10) === 0)
+    return { ...value, [String(oddities[draw(14)])]: oddities[draw(oddities.length)] };
   const at = draw(entries.length);
   if (draw(6) === 0) return Object.fromEntries(entries.filter((_, i) => i !== at));
   return Object.fromEntries(entries.map(([key, entry], i) => [key, i === at ? mutateValue(entry, draw) : entry]));
@@ -88,25 +102,29 @@ const mutations: Record<string, (draw: Draw) => Uint8Array> = {
   },
 };
 
-it.each(Object.keys(mutations))('a file with a change in %s is refused, or is a network', { timeout: 120_000 }, (name) => {
-  const random = new RandomStream(7, Object.keys(mutations).indexOf(name));
-  const draw: Draw = (below) => Math.floor(below * random.uniform());
-  let refused = 0;
-  for (let round = 0; round < rounds; round++) {
-    const bytes = mutations[name](draw);
-    try {
-      const loaded = Network.fromBytes(bytes, { backend: 'typescript', optimizer: new Adam() });
-      const { optimizer } = decodeNetwork(bytes, 'bytes', undefined);
-      if (optimizer !== undefined) makeOptimizer('bytes', optimizer);
-      expect(loaded.toBytes().length).toBeLessThan(2 * valid.length);
-    } catch (error) {
-      refused++;
-      expect(error, `round ${round}: ${(error as Error).stack}`).toBeInstanceOf(BlasnetError);
-      const { code, message } = error as BlasnetError;
-      // A file of another network's optimizer, or with a loss of somebody's own, is no corrupt one.
-      expect(['FILE_CORRUPT', 'INVALID_ARGUMENT'], message).toContain(code);
-      if (code === 'INVALID_ARGUMENT') expect(message).toMatch(/^bytes: (it has|its (loss|optimizer))/);
+it.each(Object.keys(mutations))(
+  'a file with a change in %s is refused, or is a network',
+  { timeout: 120_000 },
+  (name) => {
+    const random = new RandomStream(7, Object.keys(mutations).indexOf(name));
+    const draw: Draw = (below) => Math.floor(below * random.uniform());
+    let refused = 0;
+    for (let round = 0; round < rounds; round++) {
+      const bytes = mutations[name](draw);
+      try {
+        const loaded = Network.fromBytes(bytes, { backend: 'typescript', optimizer: new Adam() });
+        const { optimizer } = decodeNetwork(bytes, 'bytes', undefined);
+        if (optimizer !== undefined) makeOptimizer('bytes', optimizer);
+        expect(loaded.toBytes().length).toBeLessThan(2 * valid.length);
+      } catch (error) {
+        refused++;
+        expect(error, `round ${round}: ${(error as Error).stack}`).toBeInstanceOf(BlasnetError);
+        const { code, message } = error as BlasnetError;
+        // A file of another network's optimizer, or with a loss of somebody's own, is no corrupt one.
+        expect(['FILE_CORRUPT', 'INVALID_ARGUMENT'], message).toContain(code);
+        if (code === 'INVALID_ARGUMENT') expect(message).toMatch(/^bytes: (it has|its (loss|optimizer))/);
+      }
     }
-  }
-  expect(refused).toBeGreaterThan(rounds / 10);
-});
+    expect(refused).toBeGreaterThan(rounds / 10);
+  },
+);

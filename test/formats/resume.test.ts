@@ -12,7 +12,7 @@ function resume(backend: string, threads: number): void {
   const report = reportOf(
     runFixture('resume', { args: [backend, folder], env: { BLASNET_THREADS: String(threads) }, timeout: 60 }),
   );
-  const all = { adam: true, momentum: true };
+  const all = { adam: true, momentum: true, nadam: true, lion: true, muon: true };
   expect(report).toEqual({ threads, same: all, changed: all });
 }
 
@@ -22,5 +22,7 @@ it('a training that goes on from a file has the bits of one that was not interru
 });
 
 describeNative('a training that goes on from a file', () => {
-  it.each([1, 2])('has the bits of one that was not interrupted, on %i threads', (threads) => resume('native', threads));
+  it.each([1, 2])('has the bits of one that was not interrupted, on %i threads', (threads) =>
+    resume('native', threads),
+  );
 });

@@ -45,7 +45,11 @@ describe('files that break a rule', () => {
     ['empty', new Uint8Array(0), /byte 0: expected 8 bytes/],
     ['an empty header', fileOf(''), /byte 8: the header must begin with '\{'/],
     ['a header beyond the end', fileOf('{}', 0, 3n), /byte 0: a header of 3 bytes reaches beyond the file's 10/],
-    ['a header above the limit', fileOf('{}', 0, 100_000_001n), /byte 0: a header of 100000001 bytes is longer than/],
+    [
+      'a header above the limit',
+      fileOf('{}', 0, 8_388_609n),
+      /byte 0: a header of 8388609 bytes is longer than 8388608/,
+    ],
     ['a length that wraps around', fileOf('{}', 0, 2n ** 64n - 1n), /byte 0: a header of 18446744073709551615 bytes/],
     ['a length that wraps to a valid one', fileOf('{}', 0, 2n ** 64n - 8n), /byte 0: a header of/],
     ['space before the header', fileOf(' {}'), /byte 8: the header must begin/],
@@ -53,9 +57,17 @@ describe('files that break a rule', () => {
     ['a list', fileOf('[]'), /byte 8: the header must begin/],
     ['not JSON', fileOf('{"a":}'), /byte 8: the header must be JSON/],
     ['something behind the JSON', fileOf('{}{}'), /byte 8: the header must be JSON/],
-    ['not UTF-8', fileOf('{"a\xff":1}').map((byte, i) => (i === 10 + 1 ? 0xff : byte)), /byte 8: the header must be UTF-8/],
+    [
+      'not UTF-8',
+      fileOf('{"a\xff":1}').map((byte, i) => (i === 10 + 1 ? 0xff : byte)),
+      /byte 8: the header must be UTF-8/,
+    ],
     ['a name twice', fileOf(`{"a":${text(tensor)},"a":${text(tensor)}}`, 8), /byte 62: .*the key "a" stands twice/],
-    ['a name twice, spelt differently', fileOf(`{"a":${text(tensor)},"\\u0061" :${text(tensor)}}`, 8), /"a" stands twice/],
+    [
+      'a name twice, spelt differently',
+      fileOf(`{"a":${text(tensor)},"\\u0061" :${text(tensor)}}`, 8),
+      /"a" stands twice/,
+    ],
     [
       'a key of a tensor twice',
       fileOf('{"a":{"dtype":"F32","dtype":"F32","shape":[],"data_offsets":[0,4]}}', 4),
@@ -71,19 +83,31 @@ describe('files that break a rule', () => {
     ['a tensor without shape', fileOf({ a: { dtype: 'F32', data_offsets: [0, 0] } }), /tensor "a": expected an object/],
     ['a tensor with something more', fileOf({ a: { ...tensor, more: 1 } }, 8), /tensor "a": expected an object/],
     ['an unknown dtype', fileOf({ a: { ...tensor, dtype: 'F31' } }, 8), /the dtype must be one of/],
-    ['a dtype that every object has', fileOf({ a: { ...tensor, dtype: 'constructor' } }, 8), /the dtype must be one of/],
+    [
+      'a dtype that every object has',
+      fileOf({ a: { ...tensor, dtype: 'constructor' } }, 8),
+      /the dtype must be one of/,
+    ],
     ['a dtype that is a number', fileOf({ a: { ...tensor, dtype: 32 } }, 8), /the dtype must be one of/],
     ['a shape that is a number', fileOf({ a: f32(2, 0, 8) }, 8), /the shape must be a list/],
     ['a negative size', fileOf({ a: f32([-2], 0, 8) }, 8), /the shape must be a list/],
     ['a size that is not whole', fileOf({ a: f32([0.5, 4], 0, 8) }, 8), /the shape must be a list/],
-    ['a size above 2^53', fileOf(`{"a":{"dtype":"F32","shape":[1e300],"data_offsets":[0,8]}}`, 8), /the shape must be a list/],
+    [
+      'a size above 2^53',
+      fileOf(`{"a":{"dtype":"F32","shape":[1e300],"data_offsets":[0,8]}}`, 8),
+      /the shape must be a list/,
+    ],
     ['a product above 2^53', fileOf({ a: f32([2 ** 32, 2 ** 32], 0, 8) }, 8), /the product of its shape is too large/],
     [
       'a product that wraps to 0 in 64 bits',
       fileOf({ a: f32([2 ** 31, 2 ** 31, 4], 0, 0) }),
       /the product of its shape is too large/,
     ],
-    ['a product above 2^53, then 0', fileOf({ a: f32([2 ** 32, 2 ** 32, 0], 0, 0) }), /the product of its shape is too large/],
+    [
+      'a product above 2^53, then 0',
+      fileOf({ a: f32([2 ** 32, 2 ** 32, 0], 0, 0) }),
+      /the product of its shape is too large/,
+    ],
     ['one offset', fileOf({ a: { ...tensor, data_offsets: [8] } }, 8), /data_offsets must be two/],
     ['three offsets', fileOf({ a: { ...tensor, data_offsets: [0, 8, 8] } }, 8), /data_offsets must be two/],
     ['a negative offset', fileOf({ a: f32([2], -8, 0) }, 8), /data_offsets must be two/],
@@ -91,7 +115,7 @@ describe('files that break a rule', () => {
     ['an end before the begin', fileOf({ a: f32([0], 8, 0) }, 8), /it ends \(0\) before it begins \(8\)/],
     ['fewer bytes than the shape', fileOf({ a: f32([3], 0, 8) }, 8), /its shape takes 12 bytes, its offsets 8/],
     ['more bytes than the shape', fileOf({ a: f32([1], 0, 8) }, 8), /its shape takes 4 bytes, its offsets 8/],
-    ['a hole at the begin', fileOf({ a: f32([1], 4, 8) }, 8), /leaves a hole behind the one before it, which ends at 0/],
+    ['a hole at the begin', fileOf({ a: f32([1], 4, 8) }, 8), /leaves a hole after the one before it, which ends at 0/],
     ['a hole', fileOf({ a: f32([1], 0, 4), b: f32([1], 8, 12) }, 12), /tensor "b" leaves a hole/],
     ['two at one place', fileOf({ a: tensor, b: tensor }, 8), /tensor "b" overlaps/],
     ['an overlap', fileOf({ a: tensor, b: f32([2], 4, 12) }, 12), /tensor "b" overlaps/],
@@ -106,6 +130,9 @@ describe('files that break a rule', () => {
 });
 
 describe('parseJson', () => {
+  const limits = { objects: 100, members: 100 };
+  const parse = (text: string) => parseJson(text, limits);
+
   it('knows keys from other strings, and escapes', () => {
     const valid = [
       '{"a":"a","b":["a","a",{"a":1}],"c":"\\\\"}',
@@ -115,21 +142,38 @@ describe('parseJson', () => {
       ' {"a" \n: 1 } ',
       '3',
     ];
-    for (const json of valid) expect(parseJson(json)).toEqual(JSON.parse(json));
+    for (const json of valid) expect(parse(json)).toEqual(JSON.parse(json));
     for (const json of [
       '{"a":1,"b":{},"a":2}',
       `{"a":1,"a"${' '.repeat(1000)}:2}`,
       '[{"x\\n":1,"x\\u000a":1}]',
       '{"\\\\":1,"\\\\":1}',
     ]) {
-      expect(() => parseJson(json), json).toThrow(/stands twice/);
+      expect(() => parse(json), json).toThrow(/stands twice/);
     }
   });
 
   it('refuses deep nesting without running out of stack', () => {
-    expect(() => parseJson('['.repeat(200_000) + ']'.repeat(200_000))).toThrow(JsonError);
-    expect(() => parseJson(`${'{"a":'.repeat(65)}1${'}'.repeat(65)}`)).toThrow(/nested deeper/);
-    expect(parseJson(`"${'a\\n'.repeat(1_000_000)}"`)).toHaveLength(2_000_000);
+    expect(() => parse('['.repeat(200_000) + ']'.repeat(200_000))).toThrow(JsonError);
+    expect(() => parse(`${'{"a":'.repeat(65)}1${'}'.repeat(65)}`)).toThrow(/nested deeper/);
+    expect(parse(`"${'a\\n'.repeat(1_000_000)}"`)).toHaveLength(2_000_000);
+  });
+
+  it('counts what would be made before it makes it', () => {
+    const objects = (count: number) =>
+      `[${Array(count - 1)
+        .fill('{}')
+        .join()}]`;
+    const members = (count: number) => `{${Array.from({ length: count }, (_, i) => `"k${i}": "{:[,"`).join()}}`;
+    expect(parse(objects(100))).toHaveLength(99);
+    expect(() => parse(objects(101))).toThrow(/more than 100 objects and lists/);
+    expect(Object.keys(parse(members(100)) as object)).toHaveLength(100);
+    expect(() => parse(members(101))).toThrow(/more than 100 members of objects/);
+    expect(parse(`[${Array(500_001).fill('0').join()}]`)).toHaveLength(500_001);
+    expect(() => parse(`[${Array(500_002).fill('0').join()}]`)).toThrow(/more than 500000 entries/);
+    expect(() => parse('{"a":1,"__proto__":2}')).toThrow(/"__proto__" is not allowed/);
+    for (const text of ['{"a":', '"', '"\\', '}{', '', '[1,]', '{"a":1,"a":2'])
+      expect(() => parse(text)).toThrow(JsonError);
   });
 });
 
@@ -156,7 +200,9 @@ it('what is written is read again, for any tensors', () => {
 it('random bytes are refused, or are a valid file', () => {
   const random = new RandomStream(2, 2);
   for (let round = 0; round < 20_000; round++) {
-    const bytes = Uint8Array.from({ length: Math.floor(60 * random.uniform()) }, () => Math.floor(256 * random.uniform()));
+    const bytes = Uint8Array.from({ length: Math.floor(60 * random.uniform()) }, () =>
+      Math.floor(256 * random.uniform()),
+    );
     // Mostly with a length that fits, so that what follows is looked at.
     if (bytes.length > 8 && round % 4 > 0)
       bytes.set([Math.floor(random.uniform() * (bytes.length - 7)), 0, 0, 0, 0, 0, 0, 0, 0x7b]);

@@ -97,18 +97,30 @@ it('an optimizer that does not fit is refused', async () => {
   const [network, other, path] = [tinyNetwork(), tinyNetwork(), newFile()];
   const [own, foreign] = [new Adam(), new Adam()];
   other.applyGradients(foreign);
-  await expectRejection(() => network.save(path, { optimizer: foreign }), 'INVALID_ARGUMENT', /belongs to another network/);
+  await expectRejection(
+    () => network.save(path, { optimizer: foreign }),
+    'INVALID_ARGUMENT',
+    /belongs to another network/,
+  );
   await network.save(path);
   await expectRejection(() => Network.loadCheckpoint(path), 'INVALID_ARGUMENT', /has no optimizer/);
   await expectRejection(() => Network.load(path, { optimizer: new Adam() }), 'INVALID_ARGUMENT', /has no optimizer/);
   await network.save(path, { optimizer: own });
-  await expectRejection(() => Network.load(path, { optimizer: new Sgd() }), 'INVALID_ARGUMENT', /kind "adam", not "sgd"/);
+  await expectRejection(
+    () => Network.load(path, { optimizer: new Sgd() }),
+    'INVALID_ARGUMENT',
+    /kind "adam", not "sgd"/,
+  );
   await expectRejection(
     () => Network.load(path, { optimizer: new Adam({ amsGrad: true }) }),
     'INVALID_ARGUMENT',
     /moments m, v, expected m, v, vMax/,
   );
-  await expectRejection(() => Network.load(path, { optimizer: foreign }), 'INVALID_ARGUMENT', /belongs to another network/);
+  await expectRejection(
+    () => Network.load(path, { optimizer: foreign }),
+    'INVALID_ARGUMENT',
+    /belongs to another network/,
+  );
   expect(foreign.steps).toBe(1);
 });
 

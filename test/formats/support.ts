@@ -23,7 +23,11 @@ export function tinyNetwork(): Network {
 }
 
 /** A network's bytes with a section of its metadata, JSON within the JSON, changed. */
-export function withSection(bytes: Uint8Array, name: string, change: (section: Record<string, unknown>) => unknown): Uint8Array {
+export function withSection(
+  bytes: Uint8Array,
+  name: string,
+  change: (section: Record<string, unknown>) => unknown,
+): Uint8Array {
   const { header, data } = partsOf(bytes);
   const metadata = header.__metadata__ as Record<string, string>;
   const section = JSON.parse(metadata[name]);

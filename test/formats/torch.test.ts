@@ -19,8 +19,8 @@ import {
 import { expectRejection, randomFloats, weights } from '../api/support.js';
 import { partsOf } from './support.js';
 
-// The files are made by hand in PyTorch's layout, and a plain computation in that layout is what the network must agree with;
-// test/torch has files that PyTorch has made.
+// The files are made by hand in PyTorch's layout, and a plain computation in that layout is what the network must agree
+// with; test/torch has files that PyTorch has made.
 
 const folder = mkdtempSync(join(tmpdir(), 'blasnet-torch-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -42,7 +42,10 @@ const batchNormOf = (name: string, size: number) => [
   { name: `${name}.num_batches_tracked`, shape: [], value: BigInt64Array.of(17n) },
 ];
 
-/** Sequential(Conv2d(2, 3, (3, 2)), BatchNorm2d(3), PReLU(), Flatten(), BatchNorm1d, Linear, ReLU, Dropout, Linear), in the order of names. */
+/**
+ * Sequential(Conv2d(2, 3, (3, 2)), BatchNorm2d(3), PReLU(), Flatten(), BatchNorm1d, Linear, ReLU, Dropout, Linear), in
+ * the order of names.
+ */
 const state: NewTensor[] = [
   tensor('10.weight', [2, 6]),
   tensor('10.bias', [2]),
@@ -65,7 +68,13 @@ const layers = (): LayerSpec[] => [
   dense(2),
 ];
 const networkOf = (specs: LayerSpec[]) =>
-  new Network({ input: [height, width, channels], layers: specs, loss: meanSquaredError(), seed: 1, backend: 'typescript' });
+  new Network({
+    input: [height, width, channels],
+    layers: specs,
+    loss: meanSquaredError(),
+    seed: 1,
+    backend: 'typescript',
+  });
 const write = (tensors: readonly NewTensor[]) => writeFileSync(path, encodeSafetensors(tensors, { format: 'pt' }));
 const values = (name: string) => Array.from(state.find((entry) => entry.name === name)?.value as Float32Array);
 
@@ -95,7 +104,9 @@ function sequential(x: (channel: number, row: number, column: number) => number)
   }
   flat = flat.map((value, i) => normalize('5', value, i));
   const linear = (name: string, input: number[], outputs: number) =>
-    Array.from({ length: outputs }, (_, o) => input.reduce((sum, v, i) => sum + v * values(name)[o * input.length + i], 0));
+    Array.from({ length: outputs }, (_, o) =>
+      input.reduce((sum, v, i) => sum + v * values(name)[o * input.length + i], 0),
+    );
   const hidden = linear('6.weight', flat, 6).map((value) => Math.max(0, value));
   return linear('10.weight', hidden, 2).map((value, o) => value + values('10.bias')[o]);
 }
@@ -145,14 +156,22 @@ it.each<[string, (tensors: NewTensor[]) => NewTensor[], RegExp]>([
     (all) => all.filter(({ name }) => !name.startsWith('10')),
     /has 5 modules with parameters, the network 6 such layers/,
   ],
-  ['a tensor missing', (all) => all.filter(({ name }) => name !== '10.bias'), /layer 8 \(dense\): there is no tensor 10\.bias/],
+  [
+    'a tensor missing',
+    (all) => all.filter(({ name }) => name !== '10.bias'),
+    /layer 8 \(dense\): there is no tensor 10\.bias/,
+  ],
   ['a tensor too many', (all) => [...all, tensor('6.bias', [6])], /no place for the tensor 6\.bias/],
   [
     'another shape',
     (all) => [tensor('10.weight', [6, 2]), ...all.slice(1)],
     /10\.weight: expected F32 \[2, 6\], got F32 \[6, 2\]/,
   ],
-  ['another dtype', (all) => [{ name: '10.weight', shape: [2, 6], value: new BigInt64Array(12) }, ...all.slice(1)], /got I64/],
+  [
+    'another dtype',
+    (all) => [{ name: '10.weight', shape: [2, 6], value: new BigInt64Array(12) }, ...all.slice(1)],
+    /got I64/,
+  ],
   [
     'names of another model',
     (all) => [tensor('fc.weight', [2, 6]), ...all.slice(1)],

@@ -1,8 +1,9 @@
-// Feeds changed files to the readers, guided by which parts of them have run: an input that reaches something new is kept and
-// changed further. A reader must refuse with a BlasnetError or give what agrees with the file; quickly, and without allocating much.
+// Feeds changed files to the readers, guided by which parts of them have run: an input that reaches something new is
+// kept and changed further. A reader must refuse with a BlasnetError or give what agrees with the file; quickly, and
+// without allocating much.
 //   node test/fuzz/readers.mjs safetensors|idx [--seconds 60] [--seed 1] [--save <directory>]
-// Starts from test/fuzz/corpus; `--save` writes there what reached something new. A failing input goes to build/fuzz, and is run
-// alone with `--input <file>`.
+// Starts from test/fuzz/corpus; `--save` writes there what reached something new. A failing input goes to build/fuzz,
+// and is run alone with `--input <file>`.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { join } from 'node:path';
@@ -72,7 +73,8 @@ function checkSafetensors(bytes, { tensors, metadata }) {
     at += content.length;
   }
   agree(at === bytes.length, 'the end of the data');
-  // A key that stands twice is gone when the header is written again. Escapes and unusual numbers can be written in many ways.
+  // A key that stands twice is gone when the header is written again. Escapes and unusual numbers can be written in
+  // many ways.
   if (/\\|\d[.eE]|-0/.test(text)) return;
   const letters = (json) => [...json.replace(/\s/g, '')].sort().join('');
   agree(letters(JSON.stringify(JSON.parse(text))) === letters(text), 'the keys of the header');
@@ -118,7 +120,10 @@ function writeNumber(bytes) {
   const width = pick([1, 2, 4, 8]);
   if (bytes.length < width) return bytes;
   const copy = bytes.slice();
-  const value = BigInt.asUintN(64, BigInt(Math.trunc(pick(oddNumbers))) + BigInt(below(3) - 1) - (below(4) === 0 ? 8n : 0n));
+  const value = BigInt.asUintN(
+    64,
+    BigInt(Math.trunc(pick(oddNumbers))) + BigInt(below(3) - 1) - (below(4) === 0 ? 8n : 0n),
+  );
   const number = Buffer.alloc(8);
   number.writeBigUInt64LE(value);
   const part = number.subarray(0, width);
@@ -164,12 +169,16 @@ const words = [
   '[0,8]',
 ];
 
-/** Changes the header of a safetensors file as JSON: replaces, doubles, swaps or removes tokens, members and numbers. */
+/**
+ * Changes the header of a safetensors file as JSON: replaces, doubles, swaps or removes tokens, members and numbers.
+ */
 function changeHeader(bytes, other) {
   if (bytes.length < 8) return bytes;
   const length = Math.min(bytes.length - 8, bytes.readUInt32LE(0));
   let text = bytes.toString('utf8', 8, 8 + length);
-  const matches = [...text.matchAll(pick([/-?\d+/g, /"[^"]*"/g, /"[^"]*":(\{[^{}]*\}|\[[^\]]*\]|"[^"]*"),?/g, /\{[^{}]*\}/g]))];
+  const matches = [
+    ...text.matchAll(pick([/-?\d+/g, /"[^"]*"/g, /"[^"]*":(\{[^{}]*\}|\[[^\]]*\]|"[^"]*"),?/g, /\{[^{}]*\}/g])),
+  ];
   if (matches.length > 0) {
     const { index, 0: found } = pick(matches);
     const replacement = pick([
@@ -216,7 +225,10 @@ const targets = {
       }
     },
   },
-  idx: { changes: [changeBytes, changeBytes, changeInflated], run: (bytes) => checkIdx(bytes, parseIdx(bytes, 'input')) },
+  idx: {
+    changes: [changeBytes, changeBytes, changeInflated],
+    run: (bytes) => checkIdx(bytes, parseIdx(bytes, 'input')),
+  },
 };
 
 /** Runs a reader; throws when it does what no reader may do. Returns whether it took the input. */
@@ -293,7 +305,8 @@ async function fuzz(name, seconds, save) {
   };
   const change = () => {
     let bytes = pick(corpus);
-    for (let changes = 1 + below(4); changes > 0; changes--) bytes = pick(target.changes)(Buffer.from(bytes), pick(corpus));
+    for (let changes = 1 + below(4); changes > 0; changes--)
+      bytes = pick(target.changes)(Buffer.from(bytes), pick(corpus));
     return bytes.subarray(0, LONGEST);
   };
   profiler('enable');
@@ -305,7 +318,8 @@ async function fuzz(name, seconds, save) {
   const known = corpus.length;
   const end = performance.now() + 1000 * seconds;
   while (performance.now() < end) {
-    // Asking what has run takes longer than a reader: the inputs of a batch are run one by one where it reached something new.
+    // Asking what has run takes longer than a reader: the inputs of a batch are run one by one where it reached
+    // something new.
     const batch = Array.from({ length: BATCH }, change);
     for (const bytes of batch) execute(bytes);
     if (blocksRun().some((block) => !seen.has(block))) corpus.push(...batch.filter(reachesNew));
@@ -317,7 +331,9 @@ async function fuzz(name, seconds, save) {
     mkdirSync(save, { recursive: true });
     for (const [i, bytes] of found.entries()) writeFileSync(join(save, `${options.seed}-${i}`), bytes);
   }
-  console.log(`${name}: seed ${options.seed}, ${runs} inputs, ${taken} taken, ${seen.size} blocks, ${found.length} new inputs`);
+  console.log(
+    `${name}: seed ${options.seed}, ${runs} inputs, ${taken} taken, ${seen.size} blocks, ${found.length} new inputs`,
+  );
 }
 
 const [name] = positionals;

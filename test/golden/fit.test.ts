@@ -1,8 +1,17 @@
 /** What `fit` does against golden values: batches, learning rates, and trajectories on given orders of the rows. */
 import { expect, it } from 'vitest';
 import { Dataset } from '../../lib/data/index.js';
-import { Adam, dense, inverseTime, meanAbsoluteError, Network, type Optimizer, type Schedule, Sgd } from '../../lib/index.js';
-import type { KernelBackend } from '../../lib/kernels.js';
+import {
+  Adam,
+  dense,
+  inverseTime,
+  meanAbsoluteError,
+  Network,
+  type Optimizer,
+  type Schedule,
+  Sgd,
+} from '../../lib/index.js';
+import type { KernelBackend } from '../../lib/kernels/index.js';
 import { eachBackend } from './backends.js';
 import type { GoldenName } from './files.js';
 import { Golden } from './golden.js';
@@ -19,7 +28,9 @@ async function minibatches(backend: KernelBackend): Promise<void> {
   const features = new Float32Array(rows * width);
   for (let row = 0; row < rows; row++) features[row * width + row] = 1;
   const targets = new Float32Array(rows).fill(-1000);
-  const data = new Dataset({ features, shape: [width], targets, targetShape: [1] }).subset(golden.numbers('inputs.permutation'));
+  const data = new Dataset({ features, shape: [width], targets, targetShape: [1] }).subset(
+    golden.numbers('inputs.permutation'),
+  );
   const layers = [dense(1, { name: 'last', bias: false, weightInitializer: 0 })];
   const network = new Network({ input: [width], layers, loss: meanAbsoluteError(), backend: backend.name });
   const optimizer = new Sgd({ learningRate: ({ step }) => 1 + step });
@@ -33,7 +44,9 @@ async function minibatches(backend: KernelBackend): Promise<void> {
   for (let batch = 0; batch < batchCount; batch++) {
     const want = golden.numbers(`expected.batches.${batch}`);
     const size = want.length;
-    const members = [...weights.keys()].filter((row) => weights[row] === Math.fround(-(batch + 1) * Math.fround(1 / size)));
+    const members = [...weights.keys()].filter(
+      (row) => weights[row] === Math.fround(-(batch + 1) * Math.fround(1 / size)),
+    );
     expect(members).toEqual(want.toSorted((a, b) => a - b));
     sizes.push(members.length);
   }
@@ -90,7 +103,8 @@ async function fittedRates(backend: KernelBackend): Promise<void> {
     return rates;
   };
   const decay = inverseTime({ initial: golden.number('inputs.runs.inverse_lr0'), rate: 1 });
-  for (const calls of [[6], [1, 2, 3]]) golden.double('seed_lr_used_in_epochs_0_to_5', await fitted(lagged(decay), calls));
+  for (const calls of [[6], [1, 2, 3]])
+    golden.double('seed_lr_used_in_epochs_0_to_5', await fitted(lagged(decay), calls));
   golden.double('seed003_lr_of_epochs', await fitted(inverseTime({ initial: 0.01, rate: 1 }), [3]));
 }
 

@@ -59,7 +59,10 @@ export class Golden {
     return this.#find(path) !== undefined;
   }
 
-  /** Compares with `expected.<path>` within the file's tolerance for float32; `looser` takes its wider bound where there is one. */
+  /**
+   * Compares with `expected.<path>` within the file's tolerance for float32; `looser` takes its wider bound where there
+   * is one.
+   */
   near(path: string, got: Numbers, looser = false): void {
     const tolerance =
       (looser ? this.#tolerance('float32_atol_if_cancelled_biases_are_trained', path) : undefined) ??
@@ -125,7 +128,8 @@ export class Golden {
 
   #find(path: string): Json | undefined {
     return path.split('.').reduce<Json | undefined>((value, key) => {
-      const inner: unknown = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
+      const inner: unknown =
+        typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined;
       return inner as Json | undefined;
     }, this.#root);
   }

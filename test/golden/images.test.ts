@@ -1,7 +1,9 @@
-/** Convolution, pooling and local response normalisation against golden values, which have channels and filters first. */
+/**
+ * Convolution, pooling and local response normalisation against golden values, which have channels and filters first.
+ */
 import { expect, it } from 'vitest';
 import { conv2d, halfSquaredError, type LayerSpec, localResponseNorm, maxPool2d, Network } from '../../lib/index.js';
-import type { KernelBackend } from '../../lib/kernels.js';
+import type { KernelBackend } from '../../lib/kernels/index.js';
 import { elements } from '../../lib/program/instructions.js';
 import { eachBackend } from './backends.js';
 import { Golden } from './golden.js';
@@ -21,7 +23,8 @@ function permute(values: ArrayLike<number>, shape: readonly number[], order: rea
 
 /** Images [n, c, h, w] as [n, h, w, c], and back. */
 const channelsLast = (values: ArrayLike<number>, [n, c, h, w]: number[]) => permute(values, [n, c, h, w], [0, 2, 3, 1]);
-const channelsFirst = (values: ArrayLike<number>, [n, c, h, w]: number[]) => permute(values, [n, h, w, c], [0, 3, 1, 2]);
+const channelsFirst = (values: ArrayLike<number>, [n, c, h, w]: number[]) =>
+  permute(values, [n, h, w, c], [0, 3, 1, 2]);
 /** Filters [f, c, h, w] as [h, w, c, f], and back. */
 const filtersLast = (values: ArrayLike<number>, [f, c, h, w]: number[]) => permute(values, [f, c, h, w], [2, 3, 1, 0]);
 const filtersFirst = (values: ArrayLike<number>, [f, c, h, w]: number[]) => permute(values, [h, w, c, f], [3, 2, 0, 1]);
@@ -85,7 +88,9 @@ function poolingAndNorm(backend: KernelBackend): void {
   };
   const [size, stride] = ['size', 'stride'].map((name) => golden.number(`hyperparameters.pool.${name}`));
   compare(maxPool2d(size, { stride }), 'x', 'dy', 'pool', [2, 3, 7, 7]);
-  const [n, bias, alpha, beta] = ['n', 'k', 'alpha', 'beta'].map((name) => golden.number(`hyperparameters.lrn.${name}`));
+  const [n, bias, alpha, beta] = ['n', 'k', 'alpha', 'beta'].map((name) =>
+    golden.number(`hyperparameters.lrn.${name}`),
+  );
   compare(localResponseNorm({ radius: (n - 1) / 2, bias, alpha, beta }), 'x_lrn', 'dy_lrn', 'lrn', [2, 8, 3, 3]);
   golden.complete();
 }
@@ -99,13 +104,15 @@ it('sizes and parameters of AlexNet, and four convolutions of digits', () => {
   const golden = new Golden('001_conv_sizes');
   const side = golden.number('inputs.input');
   const model = modelOf([side, side, 3], alexNet());
-  const windows = alexNet().flatMap(({ type }, i) => (type === 'conv2d' || type === 'maxPool2d' ? [model.layers[i].output] : []));
+  const windows = alexNet().flatMap(({ type }, i) =>
+    type === 'conv2d' || type === 'maxPool2d' ? [model.nodes[i].operation.output] : [],
+  );
   expect(windows.every(([height, width]) => height === width)).toBe(true);
   golden.exact(
     'alexnet_sizes',
     windows.map(([height]) => height),
   );
-  const counts = model.layers.flatMap(({ parameters }) =>
+  const counts = model.nodes.flatMap(({ operation: { parameters } }) =>
     parameters.length === 0 ? [] : [parameters.reduce((sum, { shape }) => sum + elements(shape), 0)],
   );
   golden.exact('alexnet_conv_parameters', counts.slice(0, 5));
@@ -117,7 +124,7 @@ it('sizes and parameters of AlexNet, and four convolutions of digits', () => {
   golden.exact('alexnet_fc_input', elements(windows[windows.length - 1]));
   const digits = golden.keys('inputs.mnist_cases').map((index) => {
     const [size, window, stride, padding] = golden.numbers(`inputs.mnist_cases.${index}`);
-    return modelOf([size, size, 1], [conv2d(1, { window, stride, padding })]).output[0];
+    return modelOf([size, size, 1], [conv2d(1, { window, stride, padding })]).outputs[0].shape[0];
   });
   golden.exact('mnist_examples', digits);
   golden.complete();

@@ -1,7 +1,7 @@
 /** Single layers against golden values: dense, ReLU, batch norm, dropout, softmax with cross-entropy. */
 import { expect, it } from 'vitest';
 import { batchNorm, dropout, halfSquaredError, Network } from '../../lib/index.js';
-import type { KernelBackend } from '../../lib/kernels.js';
+import type { KernelBackend } from '../../lib/kernels/index.js';
 import { eachBackend } from './backends.js';
 import { Golden } from './golden.js';
 import { stateOf } from './models.js';
@@ -54,7 +54,20 @@ function normPasses({ kernels }: KernelBackend, golden: Golden, x: Float32Array,
     ...Array.from({ length: 4 }, () => zeros(features)),
   ];
   // With momentum 0 the running statistics become the batch's.
-  kernels.batchNormForward(y, mean, inverseStd, runningMean, runningVariance, x, gamma, beta, rows, features, epsilon, 0);
+  kernels.batchNormForward(
+    y,
+    mean,
+    inverseStd,
+    runningMean,
+    runningVariance,
+    x,
+    gamma,
+    beta,
+    rows,
+    features,
+    epsilon,
+    0,
+  );
   const [dx, dgamma, dbeta] = [zeros(x.length), zeros(features), zeros(features)];
   kernels.batchNormBackward(dx, dgamma, dbeta, dy, x, mean, inverseStd, gamma, rows, features);
   const xhat = zeros(x.length);
@@ -77,7 +90,9 @@ function normKernels(
   golden.complete();
 }
 
-/** Two training batches, then inference on the first; running variance from 1, and from 0 where a user asks for that. */
+/**
+ * Two training batches, then inference on the first; running variance from 1, and from 0 where a user asks for that.
+ */
 function normRunning(backend: KernelBackend): void {
   const golden = new Golden('001_batchnorm');
   const epsilon = golden.number('hyperparameters.epsilon');

@@ -21,12 +21,14 @@ interface GivenMaskSpec extends LayerSpec {
   readonly rows: number;
 }
 
-/** Dropout whose mask the test writes, into the state `mask`: batch × features factors, so that it fixes the batch size. */
+/**
+ * Dropout whose mask the test writes, into the state `mask`: batch × features factors, so that it fixes the batch size.
+ */
 export function givenMask(name: string, rows: number): LayerSpec {
   return { type: 'givenMask', name, rows } as GivenMaskSpec;
 }
 
-registerLayer<GivenMaskSpec>('givenMask', (layer, input) => ({
+registerLayer<GivenMaskSpec>('givenMask', undefined, (layer, input) => ({
   output: input,
   parameters: [],
   state: [{ name: 'mask', shape: [layer.rows, ...input], initial: 1 }],
@@ -64,7 +66,10 @@ const layers: Record<string, [layer: string, parameter: string]> = {
   beta: ['norm', 'beta'],
 };
 
-/** A parameter by its golden name: `W1` is `dense1.weight`, `beta2` is `norm2.beta`. Undefined where the network has none. */
+/**
+ * A parameter by its golden name: `W1` is `dense1.weight`, `beta2` is `norm2.beta`. Undefined where the network has
+ * none.
+ */
 export function findParameter(network: Network, name: string): ParameterView | undefined {
   const [, kind, number] = /^([A-Za-z]+)(\d+)$/.exec(name) ?? [];
   const [layer, parameter] = layers[kind];
@@ -88,7 +93,12 @@ export function setParameters(network: Network, golden: Golden): void {
 }
 
 /** Compares the values or gradients of the parameters that `expected.<group>` names. */
-export function checkParameters(golden: Golden, group: string, network: Network, what: 'value' | 'gradient' = 'value'): void {
+export function checkParameters(
+  golden: Golden,
+  group: string,
+  network: Network,
+  what: 'value' | 'gradient' = 'value',
+): void {
   for (const name of golden.keys(`expected.${group}`)) golden.near(`${group}.${name}`, parameter(network, name)[what]);
 }
 

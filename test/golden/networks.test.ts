@@ -15,7 +15,7 @@ import {
   Sgd,
   softmaxCrossEntropy,
 } from '../../lib/index.js';
-import type { KernelBackend } from '../../lib/kernels.js';
+import type { KernelBackend } from '../../lib/kernels/index.js';
 import { eachBackend } from './backends.js';
 import { Golden } from './golden.js';
 import { checkParameters, givenMask, parameter, setMask, setParameters } from './models.js';
@@ -108,7 +108,9 @@ function batchNormDescent(backend: KernelBackend): void {
   golden.near('right.first_gamma1_grad', parameter(network, 'gamma1').gradient);
   golden.near('right.first_beta1_grad', parameter(network, 'beta1').gradient);
   const optimizer = new Sgd({ learningRate: golden.number('hyperparameters.learning_rate') });
-  const steps = Array.from({ length: golden.number('hyperparameters.steps') }, () => network.trainBatch(x, labels, optimizer));
+  const steps = Array.from({ length: golden.number('hyperparameters.steps') }, () =>
+    network.trainBatch(x, labels, optimizer),
+  );
   golden.near(
     'right.losses',
     steps.map((step) => step.loss),

@@ -1,4 +1,6 @@
-/** NumPy's legacy generator: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and what NumPy draws from it. */
+/**
+ * NumPy's legacy generator: the Mersenne Twister MT19937 (Matsumoto and Nishimura 1998) and what NumPy draws from it.
+ */
 export class NumpyRandom {
   readonly #state = new Uint32Array(624);
   #at = 624;
@@ -8,7 +10,7 @@ export class NumpyRandom {
     this.seed(seed);
   }
 
-  /** Starts anew from a 32-bit seed. */
+  /** Starts again from a 32-bit seed. */
   seed(seed: number): void {
     const state = this.#state;
     state[0] = seed;

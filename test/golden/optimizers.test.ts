@@ -12,7 +12,7 @@ import {
   Sgd,
   softmaxCrossEntropy,
 } from '../../lib/index.js';
-import type { KernelBackend } from '../../lib/kernels.js';
+import type { KernelBackend } from '../../lib/kernels/index.js';
 import { eachBackend } from './backends.js';
 import { Golden } from './golden.js';
 import { checkParameters, givenMask, parameter, setMask, setParameters } from './models.js';
@@ -59,7 +59,9 @@ function fiveSteps(backend: KernelBackend): void {
   };
   for (const [rule, optimizer] of Object.entries(optimizers)) {
     const network = vectorNetwork(backend, golden.floats('inputs.w'));
-    const steps = golden.keys('inputs.grads').map((step) => applyTo(network, golden.floats(`inputs.grads.${step}`), optimizer));
+    const steps = golden
+      .keys('inputs.grads')
+      .map((step) => applyTo(network, golden.floats(`inputs.grads.${step}`), optimizer));
     golden.near(
       rule,
       steps.flatMap((vector) => [...vector]),
@@ -101,7 +103,9 @@ function averagingMomentumStep(backend: KernelBackend): void {
 
 function adamStep(backend: KernelBackend): void {
   const golden = new Golden('002_adam_step');
-  const settings = ['learning_rate', 'beta1', 'beta2', 'epsilon', 't'].map((name) => golden.number(`hyperparameters.${name}`));
+  const settings = ['learning_rate', 'beta1', 'beta2', 'epsilon', 't'].map((name) =>
+    golden.number(`hyperparameters.${name}`),
+  );
   const [learningRate, beta1, beta2, epsilon, t] = settings;
   const create = () => {
     const optimizer = new Adam({ learningRate, beta1, beta2, epsilon });
@@ -138,9 +142,18 @@ function sgdTwoUpdates(backend: KernelBackend): void {
 
 function adamTwoUpdates(backend: KernelBackend): void {
   const golden = new Golden('003_adam_two_updates');
-  const settings = ['learning_rate', 'beta1', 'beta2', 'epsilon'].map((name) => golden.number(`hyperparameters.${name}`));
+  const settings = ['learning_rate', 'beta1', 'beta2', 'epsilon'].map((name) =>
+    golden.number(`hyperparameters.${name}`),
+  );
   const [learningRate, beta1, beta2, epsilon] = settings;
-  const optimizer = new Adam({ learningRate, beta1, beta2, epsilon, biasCorrection: false, epsilonPlacement: 'inside' });
+  const optimizer = new Adam({
+    learningRate,
+    beta1,
+    beta2,
+    epsilon,
+    biasCorrection: false,
+    epsilonPlacement: 'inside',
+  });
   const network = twoUpdates(backend, golden, 4, optimizer);
   // Moments lie in the layout of the parameters.
   const start = network.parameters[0].value.byteOffset;

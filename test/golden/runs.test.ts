@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { Dataset } from '../../lib/data/index.js';
 import { Adam, type Evaluation, inverseTime, type Optimizer, type Schedule, Sgd } from '../../lib/index.js';
-import type { KernelBackend } from '../../lib/kernels.js';
+import type { KernelBackend } from '../../lib/kernels/index.js';
 import { eachBackend } from './backends.js';
 import { Golden } from './golden.js';
 import { setParameters } from './models.js';
@@ -88,14 +88,17 @@ function check(golden: Golden, run: Run, { costs, end }: Outcome, tighter = { co
 }
 
 /**
- * A replay differs by float32 rounding alone: measured 2e-6 at most, but 9e-5 in the run of Adam that is still descending at its
- * constant rate. The bounds are ten times that, and two rows of 900 that may lie on the boundary.
+ * A replay differs by float32 rounding alone: measured 2e-6 at most, but 9e-5 in the run of Adam that is still
+ * descending at its constant rate. The bounds are ten times that, and two rows of 900 that may lie on the boundary.
  */
 function replayBounds(run: Run) {
   return { cost: run === 'adam' ? 1e-3 : 2e-5, accuracy: 2.5 / 900 };
 }
 
-const shuffledHere: Record<KernelBackend['name'], readonly Run[]> = { native: runs, typescript: ['momentum_step', 'adam_step'] };
+const shuffledHere: Record<KernelBackend['name'], readonly Run[]> = {
+  native: runs,
+  typescript: ['momentum_step', 'adam_step'],
+};
 
 eachBackend((backend) => {
   it.each(runs)('%s, on the rows in the given orders', async (run) => {

@@ -1,4 +1,6 @@
-/** Trajectories of training on given batches and masks against golden values: losses, parameters, statistics, outputs. */
+/**
+ * Trajectories of training on given batches and masks against golden values: losses, parameters, statistics, outputs.
+ */
 import { describe, expect, it } from 'vitest';
 import { Dataset } from '../../lib/data/index.js';
 import {
@@ -19,7 +21,7 @@ import {
   sigmoid,
   softmaxCrossEntropy,
 } from '../../lib/index.js';
-import type { KernelBackend } from '../../lib/kernels.js';
+import type { KernelBackend } from '../../lib/kernels/index.js';
 import { eachBackend } from './backends.js';
 import { Golden } from './golden.js';
 import {
@@ -105,10 +107,17 @@ function optimizerFor(golden: Golden, rule: string): Optimizer {
   const learningRate = setting('learning_rate');
   if (rule === 'sgd') return new Sgd({ learningRate });
   if (rule === 'momentum') return new Sgd({ learningRate, momentum: setting('momentum') });
-  if (rule === 'adagrad') return new AdaGrad({ learningRate, initialAccumulator: setting('initial_accumulator'), epsilon: 0 });
+  if (rule === 'adagrad')
+    return new AdaGrad({ learningRate, initialAccumulator: setting('initial_accumulator'), epsilon: 0 });
   const epsilon = setting('eps');
   if (rule === 'rmsprop') return new RmsProp({ learningRate, decay: setting('decay'), epsilon });
-  return new Adam({ learningRate, beta1: setting('beta1'), beta2: setting('beta2'), epsilon, epsilonPlacement: 'rawRoot' });
+  return new Adam({
+    learningRate,
+    beta1: setting('beta1'),
+    beta2: setting('beta2'),
+    epsilon,
+    epsilonPlacement: 'rawRoot',
+  });
 }
 
 async function fiveOptimizers(backend: KernelBackend, biases: boolean): Promise<void> {
@@ -196,7 +205,10 @@ async function batchStatistics(backend: KernelBackend, name: BatchStatisticsCase
     epsilonPlacement: 'inside',
   } as const;
   if (masked) {
-    const optimizer = new Adam({ ...adam, learningRate: ({ step }) => decay({ step, epoch: Math.floor(step / steps) }) });
+    const optimizer = new Adam({
+      ...adam,
+      learningRate: ({ step }) => decay({ step, epoch: Math.floor(step / steps) }),
+    });
     const losses = Array.from({ length: epochs * steps }, (_, step) => {
       setMasks(network, step);
       const begin = (step % steps) * batch;
@@ -285,7 +297,8 @@ eachBackend((backend) => {
     it('half squared error, L2 and dropout', () => halfSquaredErrorRun(backend, biases));
     it('five optimizers', () => fiveOptimizers(backend, biases));
     it('statistics of the evaluated set', () => batchStatistics(backend, '003_traj_bn_adam', biases));
-    it('statistics of the evaluated set, with dropout', () => batchStatistics(backend, '003_traj_bn_adam_dropout', biases));
+    it('statistics of the evaluated set, with dropout', () =>
+      batchStatistics(backend, '003_traj_bn_adam_dropout', biases));
     it('regression', () => regression(backend, '004_traj_batchnorm', biases));
   });
 });

@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { Adam, BlasnetError, Network, Sgd } from '../../lib/index.js';
-import { classData, classifier, describeNative, expectSameBits, mixedLayers, onBackends, weights } from '../api/support.js';
+import {
+  classData,
+  classifier,
+  describeNative,
+  expectSameBits,
+  mixedLayers,
+  onBackends,
+  weights,
+} from '../api/support.js';
 import { addonFile, instrumented, projectFile, reportOf, runFixture } from './child.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'blasnet-allocations-'));
@@ -51,6 +59,7 @@ onBackends('an allocation that V8 refuses', (backend) => {
     ['gradients', (network) => network.gradients(data)],
     ['forward', (network) => network.forward(data, { training: true })],
     ['predict', (network) => network.predict(data)],
+    ['predictAsync', (network) => network.predictAsync(features as Float32Array)],
     ['fit', (network) => network.fit(data, { validation: data })],
     ['fit with a stream', (network) => network.fit(batches, { optimizer: new Sgd({ momentum: 0.9 }) })],
     ['evaluate', (network) => network.evaluate(data)],
@@ -62,7 +71,8 @@ onBackends('an allocation that V8 refuses', (backend) => {
     const saved = classifier(backend, { layers: mixedLayers() });
     await saved.save(path);
     const file = readFileSync(path);
-    // An epoch that was trained before its log could be written counts: weights are those from before or those of whole epochs.
+    // An epoch that was trained before its log could be written counts: weights are those from before or those of whole
+    // epochs.
     const twin = classifier(backend, { layers: mixedLayers() });
     await operation(twin);
     const after = name.startsWith('fit') ? weights(twin) : undefined;
@@ -91,9 +101,62 @@ onBackends('an allocation that V8 refuses', (backend) => {
   });
 });
 
+// OpenBLAS would ask again for ever for the 128 MB that it wants for each thread.
+describeNative('a process without room for the buffers of BLAS', () => {
+  interface Outcomes {
+    fit: string;
+    unchanged: boolean;
+    trainBatch: string;
+    predict: string;
+    aborted: string | number;
+  }
+  // A core whose products all need a buffer, where this machine has it.
+  const env = { BLASNET_THREADS: '2', ...(process.arch === 'x64' && { BLASNET_CORETYPE: 'Haswell' }) };
+
+  it.skipIf(process.platform !== 'linux' || instrumented)(
+    'is told so: OUT_OF_MEMORY, nothing is changed, the process can end',
+    () => {
+      // How much Node.js itself takes depends on its version: from too little for any buffer to enough for all.
+      const seen = new Set<string>();
+      for (let megabytes = 900; megabytes <= 3300 && !seen.has('done'); megabytes += 150) {
+        const result = runFixture('little-memory', {
+          args: ['native'],
+          env,
+          addressSpace: megabytes * 1024,
+          timeout: 20,
+        });
+        expect(result.error, `${megabytes} MB: ${result.stderr}`).toBeUndefined();
+        // Too little to load the addon, or for V8's own heap, which ends the process.
+        if (result.status !== 0) {
+          expect(result.signal, result.stderr).not.toBe('SIGSEGV');
+          expect(result.stderr, `${megabytes} MB`).toMatch(
+            /out of memory|BACKEND_UNAVAILABLE|Fatal|RangeError: Array buffer/i,
+          );
+          continue;
+        }
+        const outcomes = reportOf<Outcomes>(result);
+        seen.add(outcomes.fit);
+        expect(outcomes.unchanged).toBe(outcomes.fit !== 'done');
+        for (const outcome of Object.values(outcomes)) {
+          expect(['done', 'OUT_OF_MEMORY', 'RangeError: Array buffer allocation failed', true, false, 23]).toContain(
+            outcome,
+          );
+        }
+        if (outcomes.fit === 'done')
+          expect(outcomes).toEqual({ fit: 'done', unchanged: false, trainBatch: 'done', predict: 'done', aborted: 23 });
+      }
+      expect(seen).toContain('OUT_OF_MEMORY');
+      expect(seen).toContain('done');
+    },
+    120_000,
+  );
+});
+
 describeNative('an allocation that the addon is refused', () => {
   const canInject =
-    process.platform === 'linux' && !instrumented && ['cc', 'nm'].every((tool) => spawnSync(tool, ['--version']).status === 0);
+    process.platform === 'linux' &&
+    !instrumented &&
+    ['cc', 'nm'].every((tool) => spawnSync(tool, ['--version']).status === 0);
 
   it.runIf(canInject)(
     'is an error with a code; nothing is lost, nothing leaks, and a second try works',
@@ -109,10 +172,17 @@ describeNative('an allocation that the addon is refused', () => {
       expect(begin, 'operator new in the addon').toBeDefined();
       const orders = join(folder, 'orders');
       writeFileSync(orders, new Uint8Array(12));
-      const env = { LD_PRELOAD: library, FAIL_MALLOC_FILE: orders, FAIL_MALLOC_FROM: `${begin} ${size}`, BLASNET_THREADS: '2' };
+      const env = {
+        LD_PRELOAD: library,
+        FAIL_MALLOC_FILE: orders,
+        FAIL_MALLOC_FROM: `${begin} ${size}`,
+        BLASNET_THREADS: '2',
+      };
       const result = runFixture('native-memory', { args: [orders, rounds], env, timeout: 120 * Number(rounds) });
       const { growth, ...counts } = reportOf<Record<string, number>>(result);
-      console.log(`allocations that failed in turn: ${JSON.stringify(counts)}; growth in ${rounds} rounds: ${growth} kB`);
+      console.log(
+        `allocations that failed in turn: ${JSON.stringify(counts)}; growth in ${rounds} rounds: ${growth} kB`,
+      );
       for (const name of ['load the addon in a worker', 'call a kernel', 'trainBatch', 'fit', 'evaluate', 'predict']) {
         expect(counts[name], name).toBeGreaterThan(3);
       }

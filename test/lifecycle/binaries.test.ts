@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadAddon } from '../../lib/backend/native/addon.js';
 import { candidates, libcOf, prebuiltFile, unavailable } from '../../lib/backend/native/binaries.js';
-import { kernelNames } from '../../lib/program/signatures.js';
+import { tableHash } from '../../lib/kernels/table.js';
 import { describeNative } from '../api/support.js';
 import { addonFile, instrumented } from './child.js';
 
@@ -55,23 +55,26 @@ describe('the files to try', () => {
 });
 
 describeNative('the addon that is loaded', () => {
-  it.skipIf(instrumented)('comes with what is preferred to it and broken; a place where nothing was built is not told of', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'blasnet-'));
-    const [built, prebuilt] = candidates(folder, '');
-    for (const file of [built, prebuilt]) mkdirSync(dirname(file), { recursive: true });
-    try {
-      copyFileSync(addonFile, prebuilt);
-      expect(loadAddon(kernelNames, folder)).toMatchObject({ path: prebuilt, failures: [] });
-      writeFileSync(built, 'not a library');
-      const { path, failures } = loadAddon(kernelNames, folder);
-      expect(path).toBe(prebuilt);
-      expect(failures).toEqual([expect.stringContaining(`${built}: `)]);
-      rmSync(prebuilt);
-      expect(() => loadAddon(kernelNames, folder)).toThrow(`${prebuilt}: no such file`);
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
+  it.skipIf(instrumented)(
+    'comes with what is preferred to it and broken; a place where nothing was built is not told of',
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'blasnet-'));
+      const [built, prebuilt] = candidates(folder, '');
+      for (const file of [built, prebuilt]) mkdirSync(dirname(file), { recursive: true });
+      try {
+        copyFileSync(addonFile, prebuilt);
+        expect(loadAddon(tableHash, folder)).toMatchObject({ path: prebuilt, failures: [] });
+        writeFileSync(built, 'not a library');
+        const { path, failures } = loadAddon(tableHash, folder);
+        expect(path).toBe(prebuilt);
+        expect(failures).toEqual([expect.stringContaining(`${built}: `)]);
+        rmSync(prebuilt);
+        expect(() => loadAddon(tableHash, folder)).toThrow(`${prebuilt}: no such file`);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 });
 
 describe('the error', () => {
@@ -83,7 +86,9 @@ describe('the error', () => {
       expect(installed).toContain('`npx blasnet build`');
       expect(installed).toContain('apt-get install');
       expect(unavailable(root, [], 'darwin')).toMatch(/`npx blasnet build`; .*brew install openblas/);
-      expect(unavailable(root, ['a.node: broken'], 'win32')).toMatch(/\(a\.node: broken\)\. On Windows it is not built/);
+      expect(unavailable(root, ['a.node: broken'], 'win32')).toMatch(
+        /\(a\.node: broken\)\. On Windows it is not built/,
+      );
       mkdirSync(join(root, 'lib'));
       expect(unavailable(root, [], 'linux')).toContain(`\`npm run build:addon\` in ${root}`);
     } finally {

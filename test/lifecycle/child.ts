@@ -28,7 +28,9 @@ export const nodeProgram = process.env.BLASNET_NODE ?? process.execPath;
 /** Whether that is a build of another kind, such as one under sanitizers: what memory takes is not told by it. */
 export const instrumented = chosen !== undefined;
 
-/** This process's environment without what would steer the library, except to the addon under test, and with `changes`. */
+/**
+ * This process's environment without what would steer the library, except to the addon under test, and with `changes`.
+ */
 export function environment(changes: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(BLASNET|OPENBLAS|GOTO|OMP|NODE_OPTIONS)/.test(name));
   return { ...Object.fromEntries(kept), ...(chosen !== undefined && { BLASNET_BINARY: chosen }), ...changes };
@@ -37,14 +39,23 @@ export function environment(changes: Readonly<Record<string, string>> = {}): Nod
 export interface FixtureOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Of Node.js. */
+  readonly flags?: readonly string[];
+  /** Kilobytes of address space that the process may have; needs a shell. */
+  readonly addressSpace?: number;
   /** Seconds; default 30. */
   readonly timeout?: number;
 }
 
 /** Runs a script of test/lifecycle/fixtures in a process of its own, to its end. */
-export function runFixture(name: string, { args = [], env, timeout = 30 }: FixtureOptions = {}): SpawnSyncReturns<string> {
+export function runFixture(
+  name: string,
+  { args = [], flags = [], addressSpace, env, timeout = 30 }: FixtureOptions = {},
+): SpawnSyncReturns<string> {
   const script = projectFile(`test/lifecycle/fixtures/${name}.mjs`);
-  return spawnSync(nodeProgram, [script, builtLibrary(), ...args], {
+  const command = [nodeProgram, ...flags, script, builtLibrary(), ...args];
+  if (addressSpace !== undefined) command.unshift('sh', '-c', `ulimit -v ${addressSpace} && exec "$@"`, 'sh');
+  return spawnSync(command[0], command.slice(1), {
     env: environment(env),
     encoding: 'utf8',
     timeout: timeout * 1000,

@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { cpuQuota } from '../../lib/backend/native/cpu-quota.js';
 import { type BackendInfo, backendInfo } from '../../lib/index.js';
-import { describeNative } from '../api/support.js';
-import { addonFile, reportOf, runFixture } from './child.js';
+import { describeNative, nativeMissing } from '../api/support.js';
+import { addonFile, projectFile, reportOf, runFixture } from './child.js';
 
 interface Report {
   readonly losses?: number[];
@@ -15,7 +16,8 @@ interface Report {
   readonly warnings: { name: string; code?: string; message: string }[];
 }
 
-const report = (env: Record<string, string>, backend = 'auto') => reportOf<Report>(runFixture('info', { args: [backend], env }));
+const report = (env: Record<string, string>, backend = 'auto') =>
+  reportOf<Report>(runFixture('info', { args: [backend], env }));
 
 describe('BLASNET_BINARY', () => {
   it('none: TypeScript, with one warning that says why', () => {
@@ -36,8 +38,17 @@ describe('BLASNET_BINARY', () => {
   it('none: no warning for who asks for TypeScript, an error for who asks for native', () => {
     expect(report({ BLASNET_BINARY: 'none' }, 'typescript')).toMatchObject({ used: 'typescript', warnings: [] });
     const { error, warnings } = report({ BLASNET_BINARY: 'none' }, 'native');
-    expect(error).toMatchObject({ code: 'BACKEND_UNAVAILABLE', message: expect.stringContaining('BLASNET_BINARY=none') });
+    expect(error).toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: expect.stringContaining('BLASNET_BINARY=none'),
+    });
     expect(warnings).toEqual([]);
+  });
+
+  it.skipIf(nativeMissing() !== undefined)('a path is one from the current directory', () => {
+    const { used, info } = report({ BLASNET_BINARY: relative(process.cwd(), addonFile) });
+    expect(used).toBe('native');
+    expect(resolve(info.addon as string)).toBe(addonFile);
   });
 
   it('a file that is not there or is no addon: it is named, with what to do', () => {
@@ -46,25 +57,57 @@ describe('BLASNET_BINARY', () => {
       expect(error?.code).toBe('BACKEND_UNAVAILABLE');
       expect(error?.message).toContain(path);
       expect(error?.message).toContain('npm run build:addon');
-      expect(report({ BLASNET_BINARY: path })).toMatchObject({ used: 'typescript', warnings: [{ name: 'BlasnetWarning' }] });
+      expect(report({ BLASNET_BINARY: path })).toMatchObject({
+        used: 'typescript',
+        warnings: [{ name: 'BlasnetWarning' }],
+      });
     }
   });
 });
 
 describeNative('BLASNET_THREADS', () => {
   it.each([1, 2, 7])('%d', (threads) => {
-    expect(report({ BLASNET_THREADS: String(threads) })).toMatchObject({ used: 'native', info: { threads }, warnings: [] });
+    expect(report({ BLASNET_THREADS: String(threads) })).toMatchObject({
+      used: 'native',
+      info: { threads },
+      warnings: [],
+    });
   });
 
-  it('not set or empty: what the machine offers', () => {
-    expect(report({}).info.threads).toBe(availableParallelism());
-    expect(report({ BLASNET_THREADS: '' }).info.threads).toBe(availableParallelism());
+  it('not set or empty: what the machine and the container offer', () => {
+    const offered = Math.min(availableParallelism(), Math.ceil(cpuQuota()?.cpus ?? 256));
+    expect(report({}).info.threads).toBe(offered);
+    expect(report({ BLASNET_THREADS: '' }).info.threads).toBe(offered);
+    expect(report({}).info.threadsReason).toMatch(/as many as this process may run|CPU quota/);
+    expect(report({ BLASNET_THREADS: '1' }).info.threadsReason).toMatch(/BLASNET_THREADS/);
   });
 
-  it.each(['0', '-1', '1.5', 'two', '257', 'NaN'])('%s: refused by name', (threads) => {
+  it('more threads than OpenBLAS may have been built for, in one run and in many workers: the results of fewer', () => {
+    // A core whose products all need a buffer, where this machine has it.
+    const env = { BLASNET_THREADS: '16', ...(process.arch === 'x64' && { BLASNET_CORETYPE: 'Haswell' }) };
+    const digests = (workers: number, changes: Record<string, string> = {}) => {
+      const result = runFixture('many-threads', {
+        args: [String(workers), '2'],
+        env: { ...env, ...changes },
+        timeout: 100,
+      });
+      expect(result.stderr).toBe('');
+      return reportOf<string[]>(result);
+    };
+    const alone = digests(0);
+    expect(alone.length).toBe(1);
+    expect(digests(16)).toEqual(alone);
+    expect(digests(0, { BLASNET_THREADS: '250' }).length).toBe(1);
+  }, 120_000);
+
+  it.each(['0', '-1', '1.5', 'two', 'auto', '257', 'NaN'])('%s: refused by name', (threads) => {
     const { error } = report({ BLASNET_THREADS: threads }, 'native');
+    expect(error?.code).toBe('BACKEND_UNAVAILABLE');
     expect(error?.message).toMatch(/^BLASNET_THREADS: expected an integer/);
-    expect(report({ BLASNET_THREADS: threads })).toMatchObject({ used: 'typescript', warnings: [{ name: 'BlasnetWarning' }] });
+    expect(report({ BLASNET_THREADS: threads })).toMatchObject({
+      used: 'typescript',
+      warnings: [{ name: 'BlasnetWarning' }],
+    });
   });
 });
 
@@ -85,6 +128,70 @@ describeNative('BLASNET_SIMD', () => {
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringMatching(/BLASNET_SIMD: .*no kernel set 'nonsense'/),
     });
+  });
+});
+
+describeNative('switches', () => {
+  const names = ['BLASNET_SKIP_ZEROS', 'BLASNET_GEMM_TILES'];
+
+  it.each(names)('%s: 0, 1 or nothing', (name) => {
+    for (const value of ['0', '1', ''])
+      expect(report({ [name]: value })).toMatchObject({ used: 'native', warnings: [] });
+    const { error } = report({ [name]: 'yes' }, 'native');
+    expect(error).toEqual({ code: 'BACKEND_UNAVAILABLE', message: `${name}: expected 0 or 1, got "yes"` });
+    const fallback = report({ [name]: 'yes' });
+    expect(fallback.used).toBe('typescript');
+    expect(fallback.warnings).toEqual([
+      { name: 'BlasnetWarning', code: 'BLASNET_TYPESCRIPT_FALLBACK', message: expect.stringContaining(name) },
+    ]);
+  });
+
+  it('BLASNET_CORETYPE: a core that OpenBLAS does not have gives a warning with the one that it uses', () => {
+    const { used, warnings, info } = report({ BLASNET_CORETYPE: 'nonsense' });
+    expect(used).toBe('native');
+    expect(warnings).toEqual([
+      {
+        name: 'BlasnetWarning',
+        code: 'BLASNET_CORETYPE',
+        message: `BLASNET_CORETYPE: asked for "nonsense", OpenBLAS uses its kernels for ${info.blas.core}`,
+      },
+    ]);
+    expect(report({ BLASNET_CORETYPE: info.blas.core.toUpperCase() }).warnings).toEqual([]);
+  });
+});
+
+describe("Node's permission model", () => {
+  const flag = Number(process.versions.node.split('.')[0]) < 23 ? '--experimental-permission' : '--permission';
+  const [dist, fixtures] = ['dist', 'test/lifecycle/fixtures'].map(projectFile);
+  const library = [
+    `--allow-fs-read=${dist}`,
+    `--allow-fs-read=${fixtures}`,
+    `--allow-fs-read=${projectFile('package.json')}`,
+  ];
+  const run = (flags: string[], backend = 'auto') =>
+    reportOf<Report>(runFixture('info', { args: [backend], flags: ['--no-warnings', flag, ...flags] }));
+
+  it.each<[string, string[]]>([
+    ['no addons, its own files alone', library],
+    ['no addons', ['--allow-fs-read=*']],
+    ['addons, but not to read them', ['--allow-addons', ...library]],
+  ])('%s: the TypeScript backend with one warning, an error for who asks for native', (_, flags) => {
+    const { used, warnings } = run(flags);
+    expect(used).toBe('typescript');
+    expect(warnings).toEqual([
+      {
+        name: 'BlasnetWarning',
+        code: 'BLASNET_TYPESCRIPT_FALLBACK',
+        message: expect.stringMatching(/--allow-addons and --allow-fs-read=.*TypeScript backend/),
+      },
+    ]);
+    expect(run(flags, 'native').error?.code).toBe('BACKEND_UNAVAILABLE');
+  });
+
+  it.skipIf(nativeMissing() !== undefined)('addons, and to read them: the native backend', () => {
+    const { used, warnings } = run(['--allow-addons', ...library, `--allow-fs-read=${addonFile}`]);
+    expect(warnings.filter(({ name }) => name === 'BlasnetWarning')).toEqual([]);
+    expect(used).toBe('native');
   });
 });
 

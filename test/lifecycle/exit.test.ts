@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { describeNative, onBackends } from '../api/support.js';
-import { builtLibrary, environment, nodeProgram, projectFile, reportOf, runFixture } from './child.js';
+import { builtLibrary, environment, instrumented, nodeProgram, projectFile, reportOf, runFixture } from './child.js';
 
 interface Ending {
   readonly code: number | null;
@@ -50,6 +50,30 @@ onBackends('a process that ends while a network trains', (backend) => {
     expect(ending, ending.output).toMatchObject(expected);
     expect(ending.milliseconds, ending.output).toBeLessThan(1000);
     expect(ending.output).not.toMatch(/terminate called|core dumped|Segmentation|FATAL/);
+  });
+});
+
+// Steps of a training that take seconds each, of which nobody needs the rest.
+describeNative('a long step', () => {
+  const env = { BLASNET_THREADS: '2' };
+
+  it.skipIf(instrumented)('does not hold up process.exit', () => {
+    let milliseconds = Number.NaN;
+    for (let attempt = 0; attempt < 2 && !(milliseconds < 1000); attempt++) {
+      const { status, stdout, stderr } = runFixture('long-step', { args: ['dense', 'main'], env });
+      const ended = Date.now();
+      expect(status, stderr).toBe(7);
+      milliseconds = ended - Number(/ending (\d+)/.exec(stdout)?.[1]);
+    }
+    expect(milliseconds).toBeLessThan(1000);
+  });
+
+  it.skipIf(instrumented)('does not hold up worker.terminate', () => {
+    const terminate = () =>
+      reportOf<{ milliseconds: number }>(runFixture('long-step', { args: ['dense', 'worker'], env }));
+    let { milliseconds } = terminate();
+    if (milliseconds >= 1000) milliseconds = terminate().milliseconds;
+    expect(milliseconds).toBeLessThan(1000);
   });
 });
 

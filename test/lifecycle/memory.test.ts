@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { describeNative, onBackends } from '../api/support.js';
 import { instrumented, reportOf, runFixture } from './child.js';
 
-// V8 collects in such a loop because the addon tells it of the bytes of shared memory (`adopt`), which it does not count itself.
+// V8 collects in such a loop because the addon tells it of the bytes of shared memory (`adopt`), which it does not
+// count itself.
 describeNative('memory of a loop that never turns to the event loop', () => {
   // 60 networks of 16 MB, or 100 optimizers of 8 MB: without collection a gigabyte.
   for (const what of ['networks, disposed', 'networks', 'optimizers']) {
@@ -37,5 +38,37 @@ onBackends('memory of objects that are made, used and dropped', (backend) => {
         expect(grown[kind], `${name}: ${kind}: kB after ${grown.count} times`).toBeLessThan(limit[kind]);
       }
     }
+  });
+});
+
+// Copies in shared memory, which V8 would not count by itself: each call makes new ones, or uses the last one's again.
+onBackends('memory of what is copied for a call', (backend) => {
+  const calls = Number(process.env.BLASNET_COPIES ?? 60);
+  const full = calls >= 300;
+  const megabytes = { evaluate: full ? 40 : 12, bytes: 10, datasets: 10, growing: 10 };
+
+  it.skipIf(instrumented).each(Object.entries(megabytes))(
+    '%s: does not grow with the number of calls',
+    { timeout: 400_000 },
+    (what, size) => {
+      const args = [backend, what, String(calls), String(size)];
+      const result = runFixture('copies', { args, timeout: 390 });
+      const { before, after, buffers } = reportOf<{ before: number; after: number; buffers: number }>(result);
+      if (full) console.log(`${backend}, ${what}: ${before} MB after 20 calls, ${after} MB after ${calls}`);
+      // Few calls end anywhere between two collections: what all of them have copied would be 600 MB.
+      expect(after).toBeLessThan(full && what !== 'growing' ? 1.5 * before : 400);
+      expect(buffers).toBeLessThan(400);
+    },
+  );
+});
+
+// A block that was made before the addon was loaded counts from then on, too, as does one that was never part of a
+// network.
+describeNative('memory of datasets', () => {
+  it.skipIf(instrumented)('does not grow with their number, before a network is made and after', () => {
+    const { before, after } = reportOf<{ before: number; after: number }>(runFixture('datasets'));
+    // Held, each hundred would take 1600 MB.
+    expect(before).toBeLessThan(800);
+    expect(after).toBeLessThan(800);
   });
 });

@@ -11,10 +11,11 @@ import {
   Sgd,
   softmaxCrossEntropy,
 } from '../../lib/index.js';
+import { isBuffer } from '../../lib/kernels/signature.js';
+import { signatureOf } from '../../lib/kernels/table.js';
 import type { ProgramKind } from '../../lib/program/compile.js';
 import { isTensor } from '../../lib/program/instructions.js';
 import { Listing } from '../../lib/program/listing.js';
-import { isBuffer, signatureOf } from '../../lib/program/signatures.js';
 import { argumentOf, kernelsOf, kinds, model, program, randomProgram, tensorOf } from './support.js';
 
 const layers = () => [dense(5), batchNorm(), relu(), dropout(0.5), dense(3)];
@@ -25,6 +26,8 @@ describe('programs of every kind', () => {
   const inference = ['denseForward', 'batchNormInference', 'relu', 'denseForward'];
   const loss = ['gatherLabels', 'softmaxCrossEntropy', 'accuracyLabels'];
   const totals = ['penalty', 'penalty', 'batchTotals'];
+  // Whether running statistics are finite.
+  const state = 'penalty';
   const weights = ['denseBackwardWeight', 'denseBackwardBias'];
   const chain = ['denseBackwardInput', 'multiply', 'reluBackward', 'batchNormBackward'];
   const expected: Record<ProgramKind, string[]> = {
@@ -37,6 +40,7 @@ describe('programs of every kind', () => {
       ...weights,
       'penaltyGradient',
       'penaltyGradient',
+      state,
       ...totals,
       'sgd',
     ],
@@ -51,13 +55,24 @@ describe('programs of every kind', () => {
       'identity',
       'penaltyGradient',
       'penaltyGradient',
+      state,
       ...totals,
+    ],
+    backward: [
+      'gatherFloats',
+      ...forward,
+      'identity',
+      ...chain,
+      'denseBackwardInput',
+      ...weights,
+      ...weights,
+      'identity',
     ],
     evaluate: ['gatherFloats', ...inference, ...loss, ...totals],
     predict: ['gatherFloats', ...inference, 'softmax'],
     forward: ['gatherFloats', ...inference, 'identity'],
     forwardTraining: ['gatherFloats', ...forward, 'identity'],
-    update: ['sgd'],
+    update: ['squareSum', 'sgd'],
   };
   it.each(kinds)('%s', (kind) => {
     const sorted = (list: readonly string[]) => [...list].sort();
@@ -70,11 +85,17 @@ describe('programs of every kind', () => {
   it('read features in place where they may', () => {
     const direct = program(of, 'evaluate', 8, { direct: true }).instructions;
     expect(kernelsOf(direct).some((kernel) => kernel.startsWith('gather'))).toBe(false);
-    expect(tensorOf(direct[0], 'x')).toMatchObject({ storage: 'feed', feed: 'features', perRow: 4 });
-    expect(kernelsOf(program(of, 'train', 8, { features: 'u8' }).instructions)[0]).toBe('gatherBytes');
+    expect(tensorOf(direct[0], 'x')).toMatchObject({
+      storage: 'feed',
+      feed: { name: 'features', role: 'batch' },
+      perRow: 4,
+    });
+    expect(kernelsOf(program(of, 'train', 8, { features: ['u8'] }).instructions)[0]).toBe('gatherBytes');
     const values = model([4], [dense(2)], meanSquaredError());
     expect(
-      kernelsOf(program(values, 'train', 8, { target: 'targets' }).instructions).filter((k) => k === 'gatherFloats').length,
+      kernelsOf(program(values, 'train', 8, { goals: [{ target: 'targets', weighted: false }] }).instructions).filter(
+        (k) => k === 'gatherFloats',
+      ).length,
     ).toBe(2);
   });
 
@@ -97,7 +118,8 @@ describe('programs of every kind', () => {
   it("update the whole parameter block at once, with the optimizer's numbers as scalars", () => {
     const { instructions, scalarCount } = program(of, 'update', 1, {}, new Adam());
     expect(scalarCount).toBe(2);
-    const [adam] = instructions;
+    const [check, adam] = instructions;
+    expect([check.kernel, argumentOf(check, 'n')]).toEqual(['squareSum', of.parameterLength]);
     expect(argumentOf(adam, 'n')).toBe(of.parameterLength);
     expect(tensorOf(adam, 'v').offset - tensorOf(adam, 'm').offset).toBe(of.parameterLength);
     expect([argumentOf(adam, 'stepSize'), argumentOf(adam, 'correction')]).toEqual([
@@ -117,7 +139,10 @@ describe('programs of every kind', () => {
             expect(isTensor(argument) || argument === null, `${instruction.kernel}: ${parameter.name}`).toBe(false);
           else if (argument === null) expect(parameter.optional, `${instruction.kernel}: ${parameter.name}`).toBe(true);
           else
-            expect(isTensor(argument) && argument.type === parameter.type, `${instruction.kernel}: ${parameter.name}`).toBe(true);
+            expect(
+              isTensor(argument) && argument.type === parameter.type,
+              `${instruction.kernel}: ${parameter.name}`,
+            ).toBe(true);
         });
       }
     }
@@ -128,7 +153,7 @@ describe('a listing', () => {
   const plain = () => [dense(100), relu(), dense(10)];
 
   it('shows kernels, shapes, bytes and operations', () => {
-    const listing = new Listing(program(model([784], plain()), 'train', 64, { features: 'u8' }), 1000);
+    const listing = new Listing(program(model([784], plain()), 'train', 64, { features: ['u8'] }), 1000);
     expect(listing.instructions.map(({ kernel, buffers }) => `${kernel} ${buffers}`)).toEqual([
       'gatherBytes x[64×784] features[*×784] order[64]',
       'denseForward 1.y[64×100] x[64×784] 0.weight[784×100] 0.bias[100]',
@@ -166,13 +191,19 @@ describe('a listing', () => {
         '  denseForward  1.y[8×100] x[8×4] 0.weight[4×100] 0.bias[100]      5.3k   6.4k',
         '  denseForward  2.y[8×10] 1.y[8×100] 2.weight[100×10] 2.bias[10]   7.6k  16.0k',
         '  softmax       output[8×10] 2.y[8×10]                              640     80',
-        '| all threads meet before this instruction',
+        '| barrier: all threads wait before this instruction',
       ].join('\n'),
     );
   });
 
   it('of a network is that of its latest training', () => {
-    const network = new Network({ input: [4], layers: layers(), loss: softmaxCrossEntropy(), seed: 1, backend: 'typescript' });
+    const network = new Network({
+      input: [4],
+      layers: layers(),
+      loss: softmaxCrossEntropy(),
+      seed: 1,
+      backend: 'typescript',
+    });
     expect(network.program).toMatchObject({ kind: 'gradients', batchSize: 32 });
     const sgd = new Sgd({ momentum: 0.9 });
     network.trainBatch(

@@ -1,33 +1,42 @@
 import { describe, expect, it } from 'vitest';
+import { threading } from '../../lib/backend/native/threading.js';
 import {
   Adam,
   batchNorm,
   conv2d,
   dense,
+  depthwiseConv2d,
   dropout,
   elu,
   flatten,
   gelu,
+  groupNorm,
+  hardSigmoid,
   type LayerSpec,
   l2,
+  layerNorm,
   leakyRelu,
   type Optimizer,
   type Regularizer,
   relu,
+  relu6,
   Sgd,
   selu,
   sigmoid,
   silu,
   softmax,
   softplus,
+  softsign,
   tanh,
 } from '../../lib/index.js';
+import { fusedActivations, type KernelName } from '../../lib/kernels/table.js';
 import type { ProgramKind } from '../../lib/program/compile.js';
 import { type Argument, type Instruction, rows, type Tensor } from '../../lib/program/instructions.js';
-import { rewrite } from '../../lib/program/rewrite.js';
-import { fusedActivations, type KernelName } from '../../lib/program/signatures.js';
+import { rewrite as applied, rules } from '../../lib/program/rewrite.js';
 import { argumentOf, kernelsOf, kinds, model, program, tensorOf } from './support.js';
 
+const rewrite = (list: Instruction[], capacity: number, threads = 1) =>
+  applied(list, [...rules, ...threading.rules], capacity, threads);
 const compiled = (layers: LayerSpec[], kind: ProgramKind, rewrite = true) =>
   program(model([6], layers), kind, 8, { rewrite }).instructions;
 
@@ -48,6 +57,9 @@ describe('an activation goes into the dense kernel', () => {
     ['sigmoid', sigmoid(), 0],
     ['tanh', tanh(), 0],
     ['softplus', softplus(), 0],
+    ['relu6', relu6(), 0],
+    ['hardSigmoid', hardSigmoid(), 0],
+    ['softsign', softsign(), 0],
   ];
   it.each(fused)('%s, in training and inference', (name, layer, slope) => {
     for (const kind of ['train', 'gradients', 'evaluate', 'predict', 'forward'] as const) {
@@ -139,7 +151,7 @@ describe('the input gradient of a convolution', () => {
       8,
     );
     const reverse = of.instructions.findIndex(({ kernel }) => kernel === 'conv2dReverseWeights');
-    // The totals come between them: they use the meeting before the convolution.
+    // The totals come between them: they use the barrier before the convolution.
     const [before, totals, gradient] = of.instructions.slice(reverse);
     expect([totals.kernel, totals.barrier]).toEqual(['batchTotals', true]);
     expect(gradient.kernel).toBe('conv2dForward');
@@ -164,8 +176,12 @@ describe('the input gradient of a convolution', () => {
 });
 
 describe('the update is shared out like the gradients', () => {
-  const trained = (threads: number, optimizer: Optimizer, regularizer?: Regularizer, layers = [dense(50), relu(), dense(9)]) =>
-    program(model([700], layers, undefined, regularizer), 'train', 64, { threads }, optimizer).instructions;
+  const trained = (
+    threads: number,
+    optimizer: Optimizer,
+    regularizer?: Regularizer,
+    layers = [dense(50), relu(), dense(9)],
+  ) => program(model([700], layers, undefined, regularizer), 'train', 64, { threads }, optimizer).instructions;
   const pieces = (instructions: readonly Instruction[], kernel: KernelName, buffer: string) =>
     instructions
       .filter((instruction) => instruction.kernel === kernel)
@@ -176,7 +192,7 @@ describe('the update is shared out like the gradients', () => {
       })
       .sort((a, b) => a[1] - b[1]);
 
-  it('parameter by parameter, in runs of as many rows, without a meeting', () => {
+  it('parameter by parameter, in runs of as many rows, without a barrier', () => {
     const expected = (block: string, start: number) => [
       [`${block} of 0.weight`, start, 35000, 16 * 50, false],
       [`${block} of 0.bias`, start + 35008, 50, 16, false],
@@ -249,6 +265,15 @@ describe('weight gradients of convolutions are shared out by images', () => {
     expect(list.indexOf('sumParts')).toBeGreaterThan(list.lastIndexOf('conv2dBackwardParts'));
   });
 
+  it('those of grouped, dilated and depthwise ones whatever their sizes, and only on several threads', () => {
+    const layers = [depthwiseConv2d(), conv2d(4, { groups: 2, bias: false }), conv2d(64, { window: 2, dilation: 7 })];
+    const list = kernels(256, 3, layers);
+    expect(count(list, 'groupedConv2dBackwardParts')).toBe(3);
+    expect(count(list, 'sumParts')).toBe(5);
+    expect(count(kernels(256, 1, layers), 'groupedConv2dBackwardParts')).toBe(3);
+    expect(kernels(256, 1, layers)).not.toContain('sumParts');
+  });
+
   it('but not on one thread, nor where all weights together are more than the outputs', () => {
     expect(kernels(64, 1, [conv2d(16)])).toContain('conv2dBackwardWeight');
     // Patches of 200 numbers, 9 outputs an image.
@@ -259,11 +284,15 @@ describe('weight gradients of convolutions are shared out by images', () => {
   });
 });
 
+/** Kernels, with the axis of those that are not split along their first. */
+const splits = (instructions: readonly Instruction[]) =>
+  instructions.map(({ kernel, axis }) => (axis === undefined ? kernel : `${kernel} by ${axis}`));
+
 describe('the first layer is shared out by inputs', () => {
   const first = (batch: number, threads: number, layers: LayerSpec[], features: 'u8' | 'f32' = 'u8') =>
-    kernelsOf(program(model([784], layers), 'train', batch, { features, threads }).instructions).slice(0, 3);
+    splits(program(model([784], layers), 'train', batch, { features: [features], threads }).instructions).slice(0, 3);
   const plain = [dense(100), relu(), dense(100), relu(), dense(10)];
-  const split = ['gatherBytesColumns', 'denseForwardParts', 'denseForwardSum'];
+  const split = ['gatherBytes by features', 'denseForwardParts', 'denseForwardSum'];
 
   it('where threads train it and its products are small beside the weights', () => {
     expect(first(64, 2, plain)).toEqual(split);
@@ -280,7 +309,7 @@ describe('the first layer is shared out by inputs', () => {
   it('but not of floats, nor where another layer comes first, nor without training', () => {
     expect(first(64, 2, plain, 'f32')[0]).toBe('gatherFloats');
     expect(first(64, 2, [dropout(0.5), ...plain])[0]).toBe('gatherBytes');
-    const evaluation = program(model([784], plain), 'evaluate', 64, { features: 'u8', threads: 2 });
+    const evaluation = program(model([784], plain), 'evaluate', 64, { features: ['u8'], threads: 2 });
     expect(kernelsOf(evaluation.instructions)[0]).toBe('gatherBytes');
   });
 });
@@ -288,16 +317,17 @@ describe('the first layer is shared out by inputs', () => {
 describe('dense products are shared out by columns', () => {
   it('where the weights are 1.5 times as large as the batch or more', () => {
     const kernels = (batch: number) =>
-      kernelsOf(program(model([96], [dense(96), relu(), dense(96), relu(), dense(4)]), 'train', batch).instructions);
-    const products = (batch: number) => kernels(batch).filter((kernel) => /denseForward|denseBackwardInput/.test(kernel));
+      splits(program(model([96], [dense(96), relu(), dense(96), relu(), dense(4)]), 'train', batch).instructions);
+    const products = (batch: number) =>
+      kernels(batch).filter((kernel) => /denseForward|denseBackwardInput/.test(kernel));
     const rows = ['denseForward', 'denseForward', 'denseForward', 'denseBackwardInput', 'denseBackwardInput'];
     expect(products(33)).toEqual(rows);
     expect(products(32)).toEqual([
-      'denseForwardColumns',
-      'denseForwardColumns',
+      'denseForward by out',
+      'denseForward by out',
       'denseForward',
       'denseBackwardInput',
-      'denseBackwardInputColumns',
+      'denseBackwardInput by in',
     ]);
   });
 });
@@ -305,7 +335,8 @@ describe('dense products are shared out by columns', () => {
 describe('batch norm is shared out by rows', () => {
   const normed = (layers: LayerSpec[], threads: number, kind: ProgramKind = 'train', input = [512]) =>
     program(model(input, layers), kind, 64, { threads }).instructions;
-  const norms = (instructions: readonly Instruction[]) => kernelsOf(instructions).filter((kernel) => /batchNorm/.test(kernel));
+  const norms = (instructions: readonly Instruction[]) =>
+    kernelsOf(instructions).filter((kernel) => /batchNorm/.test(kernel));
   const forward = ['batchNormParts', 'batchNormStatistics', 'batchNormInference'];
   const backward = ['batchNormBackwardParts', 'batchNormBackwardInput'];
 
@@ -345,7 +376,7 @@ describe('batch norm is shared out by rows', () => {
     const layers = [dense(64), batchNorm(), relu(), dense(4)];
     expect(norms(normed(layers, 1))).toEqual(['batchNormForward', 'batchNormBackward']);
     const wide = normed([dense(512), batchNorm(), relu(), dense(4)], 2);
-    expect(kernelsOf(wide)).toContain('denseForwardColumns');
+    expect(splits(wide)).toContain('denseForward by out');
     expect(norms(wide)).toEqual(['batchNormForward', 'batchNormBackward']);
   });
 });
@@ -354,7 +385,47 @@ describe('the rules', () => {
   it('keep every kernel but the fused activations', () => {
     for (const kind of kinds) {
       const layers = [dense(5), gelu(), dense(4), dropout(0.2), dense(3)];
-      expect([...kernelsOf(compiled(layers, kind))].sort()).toEqual([...kernelsOf(compiled(layers, kind, false))].sort());
+      expect([...kernelsOf(compiled(layers, kind))].sort()).toEqual(
+        [...kernelsOf(compiled(layers, kind, false))].sort(),
+      );
     }
+  });
+});
+
+describe('the gradients of group norm', () => {
+  const layers = [conv2d(6, { padding: 1 }), groupNorm(2), relu(), flatten(), dense(4), layerNorm()];
+  const norms = (threads: number) =>
+    program(model([10, 12, 2], layers), 'train', 64, { threads }).instructions.filter(({ kernel }) =>
+      /^groupNorm|^sumParts/.test(kernel),
+    );
+
+  it('are sums of the shares of several threads', () => {
+    const instructions = norms(2);
+    const shares = instructions.filter(({ kernel }) => kernel === 'groupNormBackwardParts');
+    expect(shares.map((instruction) => argumentOf(instruction, 'parts'))).toEqual([2, 2]);
+    const names = ['rows', 'positions', 'pixels', 'groups', 'width'];
+    expect(shares.map((instruction) => names.map((name) => argumentOf(instruction, name)))).toEqual([
+      [rows(), 1, 1, 1, 4],
+      [rows(), 1, 120, 2, 3],
+    ]);
+    for (const instruction of shares) {
+      for (const name of ['dgammaParts', 'dbetaParts']) {
+        const terms = argumentOf(instruction, name);
+        const sum = instructions.find((other) => argumentOf(other, 'terms') === terms) as Instruction;
+        expect(tensorOf(sum, 'y').storage).toBe('gradient');
+        expect(argumentOf(sum, 'parts')).toBe(2);
+      }
+    }
+  });
+
+  it('are those of the one share on one thread', () => {
+    const shares = norms(1).filter(({ kernel }) => kernel === 'groupNormBackwardParts');
+    expect(shares.map((instruction) => argumentOf(instruction, 'parts'))).toEqual([1, 1]);
+    expect(shares.map((instruction) => tensorOf(instruction, 'dgammaParts').name)).toEqual(['5.gamma', '1.gamma']);
+  });
+
+  it('are not computed without gamma and beta', () => {
+    const plain = model([8], [dense(6), layerNorm({ affine: false }), dense(3)]);
+    expect(kernelsOf(program(plain, 'train', 8).instructions)).not.toContain('groupNormBackwardParts');
   });
 });

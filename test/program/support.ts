@@ -1,14 +1,20 @@
+import { threading } from '../../lib/backend/native/threading.js';
 import {
   AdaGrad,
   Adam,
   batchNorm,
   conv2d,
   dense,
+  depthwiseConv2d,
   dropout,
   flatten,
+  gaussianNoise,
   gelu,
+  groupNorm,
   type LayerSpec,
   type Loss,
+  layerNorm,
+  Muon,
   maxPool2d,
   meanSquaredError,
   type Optimizer,
@@ -21,10 +27,11 @@ import {
   softmaxCrossEntropy,
   tanh,
 } from '../../lib/index.js';
+import type { Parameter } from '../../lib/kernels/signature.js';
+import { signatureOf } from '../../lib/kernels/table.js';
 import { compile, type Program, type ProgramKind, type ProgramRequest } from '../../lib/program/compile.js';
 import { type Argument, type Instruction, isTensor, type Tensor } from '../../lib/program/instructions.js';
 import { buildModel, type Model } from '../../lib/program/model.js';
-import { type Parameter, signatureOf } from '../../lib/program/signatures.js';
 import { RandomStream } from '../../lib/random.js';
 import { l1l2, type Regularizer } from '../../lib/regularizers.js';
 
@@ -35,6 +42,7 @@ export const kinds: readonly ProgramKind[] = [
   'forward',
   'forwardTraining',
   'gradients',
+  'backward',
   'update',
 ];
 
@@ -47,9 +55,14 @@ export function model(
   return buildModel({ input, layers, loss, regularizer, seed: 1 });
 }
 
+/** Whether programs of this kind compute the losses, and thus read targets. */
+export function hasLoss(kind: ProgramKind): boolean {
+  return kind === 'train' || kind === 'evaluate' || kind === 'gradients';
+}
+
 export function request(kind: ProgramKind, capacity: number, changes: Partial<ProgramRequest> = {}): ProgramRequest {
-  const target = kind === 'train' || kind === 'evaluate' || kind === 'gradients' ? 'labels' : 'none';
-  return { kind, features: 'f32', direct: false, target, capacity, threads: 1, rewrite: true, ...changes };
+  const goals = hasLoss(kind) ? [{ target: 'labels', weighted: false } as const] : [];
+  return { kind, features: ['f32'], direct: false, goals, capacity, threads: 1, threading, rewrite: true, ...changes };
 }
 
 export function program(
@@ -63,7 +76,8 @@ export function program(
   return compile(of, request(kind, capacity, changes), updates ? (optimizer ?? new Sgd()) : undefined);
 }
 
-export const kernelsOf = (instructions: readonly Instruction[]) => instructions.map((instruction) => instruction.kernel);
+export const kernelsOf = (instructions: readonly Instruction[]) =>
+  instructions.map((instruction) => instruction.kernel);
 
 export function argumentOf(instruction: Instruction, name: string): Argument {
   const { parameters } = signatureOf(instruction.kernel);
@@ -92,6 +106,7 @@ export function randomProgram(seed: number, scale = 1): Program {
       sigmoid,
       softmax,
       batchNorm,
+      () => gaussianNoise(0.1),
       () => dropout(0.5),
       () => dropout(0),
     ]);
@@ -101,32 +116,50 @@ export function randomProgram(seed: number, scale = 1): Program {
   const regularizer = random.below(3) === 0 ? l1l2({ l1: 0.1, l2: 0.1 }) : undefined;
   const of = model([2, 1 + random.below(20)], layers, labels ? softmaxCrossEntropy() : meanSquaredError(), regularizer);
   const kind = pick(kinds);
-  const target = request(kind, 1).target === 'none' ? 'none' : labels ? 'labels' : 'targets';
-  const changes = {
-    features: pick(['u8', 'f32'] as const),
-    target,
+  const features = pick(['u8', 'f32'] as const);
+  const changes: Partial<ProgramRequest> = {
+    features: [features],
+    goals: hasLoss(kind) ? [{ target: labels ? 'labels' : 'targets', weighted: false }] : [],
     threads: 1 + random.below(3),
     rewrite: random.below(4) > 0,
-  } as const;
+  };
   const direct =
-    changes.features === 'f32' && (kind === 'evaluate' || kind === 'predict' || kind === 'forward') && random.below(2) === 0;
-  return program(of, kind, 1 + random.below(50 * scale), { ...changes, direct }, pick([new Sgd({ momentum: 0.9 }), new Adam()]));
+    features === 'f32' && (kind === 'evaluate' || kind === 'predict' || kind === 'forward') && random.below(2) === 0;
+  return program(
+    of,
+    kind,
+    1 + random.below(50 * scale),
+    { ...changes, direct },
+    pick([new Sgd({ momentum: 0.9 }), new Adam()]),
+  );
 }
 
-/** Trainings that are large enough for two or three threads: of dense networks and of image networks, updated in all ways. */
+/**
+ * Trainings that are large enough for two or three threads: of dense networks and of image networks, updated in all
+ * ways.
+ */
 export function randomTrainings(count: number): Program[] {
   return Array.from({ length: count }, (_, seed) => {
     const random = new RandomStream(seed, 815);
     const pick = <T>(list: readonly T[]): T => list[random.below(list.length)];
     const threads = 2 + random.below(2);
-    const between = () => pick<LayerSpec[]>([[], [batchNorm()], [dropout(0.5)], [prelu()], [gelu()]]);
+    const between = () =>
+      pick<LayerSpec[]>([[], [batchNorm()], [dropout(0.5)], [prelu()], [gelu()], [layerNorm()], [groupNorm(1)]]);
     const units = () => 16 + random.below(200);
     const dense1 = () => [dense(units(), { bias: random.below(3) > 0 }), ...between(), relu()];
     const filters = () => 3 + random.below(14);
-    const convolution = () => [conv2d(filters(), { padding: 1 }), ...between(), relu()];
+    const depthwise = () => (random.below(2) === 0 ? [depthwiseConv2d({ padding: 1 })] : []);
+    const convolution = () => [conv2d(filters(), { padding: 1 }), ...between(), relu(), ...depthwise()];
     const images = random.below(2) === 0;
     const layers = images
-      ? [...convolution(), maxPool2d(), ...convolution(), ...(random.below(2) === 0 ? convolution() : []), flatten(), dense(10)]
+      ? [
+          ...convolution(),
+          maxPool2d(),
+          ...convolution(),
+          ...(random.below(2) === 0 ? convolution() : []),
+          flatten(),
+          dense(10),
+        ]
       : [...dense1(), ...dense1(), ...(random.below(2) === 0 ? dense1() : []), dense(10)];
     const optimizer = pick<Optimizer>([
       new Sgd({ momentum: 0.9 }),
@@ -135,9 +168,15 @@ export function randomTrainings(count: number): Program[] {
       new Adam({ amsGrad: true }),
       new RmsProp({ groups: [{ match: '0.weight', frozen: true }] }),
       new AdaGrad(),
+      new Muon({ averageWeights: {} }),
     ]);
-    const of = model(images ? [16, 16, 3] : [800], layers, softmaxCrossEntropy(), pick([undefined, l1l2({ l1: 0.1, l2: 0.1 })]));
-    const capacity = images ? 24 + random.below(20) : pick([20, 60, 500]);
-    return program(of, 'train', capacity, { features: 'u8', threads }, optimizer);
+    const of = model(
+      images ? [16, 16, 3] : [800],
+      layers,
+      softmaxCrossEntropy(),
+      pick([undefined, l1l2({ l1: 0.1, l2: 0.1 })]),
+    );
+    const capacity = images ? 24 + random.below(20) : pick([32, 60, 500]);
+    return program(of, 'train', capacity, { features: ['u8'], threads, accumulate: random.below(3) === 0 }, optimizer);
   });
 }

@@ -1,35 +1,46 @@
+import { type BufferParameter, isBuffer } from '../../lib/kernels/signature.js';
+import { signatureOf } from '../../lib/kernels/table.js';
 import type { Program } from '../../lib/program/compile.js';
-import { type Argument, type Instruction, isTensor, type Tensor } from '../../lib/program/instructions.js';
-import { type BufferParameter, isBuffer, signatureOf } from '../../lib/program/signatures.js';
+import { type Argument, axisOf, type Instruction, isTensor, type Tensor } from '../../lib/program/instructions.js';
 
 /**
  * What each thread touches, element by element, worked out on its own from the kernel table and from how the executor
- * divides the work: rows of the batch evenly, units of a constant axis in runs of the instruction's grain or the kernel's. What has
- * no axis behind a barrier, one thread does while all wait.
+ * divides the work: rows of the batch evenly, units of a constant axis in runs of the instruction's grain or the
+ * kernel's. What is serial, one thread does while all wait at the barrier before it.
  */
 
-/** Bytes [begin, end). */
-type Span = readonly [begin: number, end: number];
+/** `count` pieces of `length` bytes, the first from `begin` on, each `stride` after the one before it. */
+interface Pieces {
+  readonly begin: number;
+  readonly length: number;
+  readonly stride: number;
+  readonly count: number;
+}
 
-/** What a thread touches of a block: spans in ascending order. */
+/** What a thread touches of a block. */
 interface Touch {
   readonly block: string;
-  readonly spans: readonly Span[];
+  readonly pieces: Pieces;
   readonly write: boolean;
 }
 
-function overlap(a: readonly Span[], b: readonly Span[]): boolean {
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    if (a[i][1] <= b[j][0]) i++;
-    else if (b[j][1] <= a[i][0]) j++;
-    else return true;
+function overlap(a: Pieces, b: Pieces): boolean {
+  if (a.count > 1 && b.count > 1 && a.stride !== b.stride) {
+    return Array.from({ length: a.count }, (_, i) => ({ ...a, begin: a.begin + i * a.stride, count: 1 })).some(
+      (piece) => overlap(piece, b),
+    );
   }
-  return false;
+  // Piece j of b lies `distance + (j − i) · stride` bytes after piece i of a.
+  const stride = a.count > 1 ? a.stride : b.stride;
+  const distance = b.begin - a.begin;
+  const least = Math.floor((-b.length - distance) / stride) + 1;
+  const most = Math.ceil((a.length - distance) / stride) - 1;
+  return Math.max(least, 1 - a.count) <= Math.min(most, b.count - 1);
 }
 
 /** One touches what the other writes. */
 function clash(a: Touch, b: Touch): boolean {
-  return (a.write || b.write) && a.block === b.block && overlap(a.spans, b.spans);
+  return (a.write || b.write) && a.block === b.block && overlap(a.pieces, b.pieces);
 }
 
 const bytes = { f32: 4, f64: 8, i32: 4, u8: 1 } as const;
@@ -41,10 +52,12 @@ function value(argument: Argument, rows: number): number {
   return SOURCE_ROWS;
 }
 
-function share(units: number, grain: number, part: number, parts: number): [number, number] {
+/** Units [begin, end) of a share: docs/decisions/0004. Written apart from the library's, which it tests. */
+export function share(units: number, grain: number, part: number, parts: number): [number, number] {
   const grains = Math.ceil(units / grain);
   // Larger shares come first, unless the last grain is a short one.
-  const at = (i: number) => Math.min(units, Math.floor((grains * i + (units % grain === 0 ? parts - 1 : 0)) / parts) * grain);
+  const at = (i: number) =>
+    Math.min(units, Math.floor((grains * i + (units % grain === 0 ? parts - 1 : 0)) / parts) * grain);
   return [at(part), at(part + 1)];
 }
 
@@ -54,54 +67,64 @@ function base(tensor: Tensor, begin: number): number {
 }
 
 function touches(instruction: Instruction, part: number, parts: number, rows: number, begin: number): Touch[] {
-  const { axis, grain, parameters } = signatureOf(instruction.kernel);
+  const { grain, parameters } = signatureOf(instruction.kernel);
+  const axis = axisOf(instruction);
   const named = (name: string) => instruction.arguments[parameters.findIndex((p) => p.name === name)];
   const size = (name: string) => value(named(name), rows);
-  const rangeOf = (dimension: string, runs: number): [number, number] => {
+  const rangeOf = (dimension: string, runs: number, part: number, parts: number): [number, number] => {
     const argument = named(dimension);
     const times =
-      argument !== null && typeof argument === 'object' && !isTensor(argument) && argument.symbol === 'rows' ? argument.times : 0;
+      argument !== null && typeof argument === 'object' && !isTensor(argument) && argument.symbol === 'rows'
+        ? argument.times
+        : 0;
     if (times === 0) return share(size(dimension), runs, part, parts);
     const [from, to] = share(rows, 1, part, parts);
     return [from * times, to * times];
   };
-  const range: [number, number] = axis === undefined ? [0, part === 0 ? 1 : 0] : rangeOf(axis, instruction.grain ?? grain);
+  const range: [number, number] =
+    axis === undefined ? [0, part === 0 ? 1 : 0] : rangeOf(axis, instruction.grain ?? grain, part, parts);
   if (range[0] >= range[1]) return [];
   return parameters.flatMap((parameter, i): Touch[] => {
     const tensor = instruction.arguments[i];
     if (!isBuffer(parameter) || !isTensor(tensor)) return [];
-    const block = tensor.feed ?? tensor.storage;
-    const width = bytes[tensor.type];
-    const start = base(tensor, begin);
+    const block = tensor.feed?.name ?? tensor.storage;
+    const at = { width: bytes[tensor.type], begin: base(tensor, begin) };
     const write = parameter.kind !== 'in';
     const divided = parameter.along ?? axis;
-    const mine = parameter.along === undefined ? range : rangeOf(parameter.along, 16);
-    const spans = pieces(parameter, size, divided, mine).map(([from, to]): Span => [start + from * width, start + to * width]);
-    return [{ block, spans, write }];
+    // The kernel divides it into as many shares as the axis has units, of which this thread may have none or several.
+    const along = (unit: number) => rangeOf(parameter.along as string, 16, unit, size(axis as string));
+    const mine: [number, number] = parameter.along === undefined ? range : [along(range[0])[0], along(range[1] - 1)[1]];
+    return [{ block, pieces: piecesOf(parameter, size, divided, mine, at), write }];
   });
 }
 
-/** Element ranges of a buffer that a range of the axis touches. */
-function pieces(
+/** What a range of the axis touches of a buffer, whose elements are `width` bytes wide. */
+function piecesOf(
   { length, whole }: BufferParameter,
   size: (name: string) => number,
   axis: string | undefined,
   [from, to]: [number, number],
-): [number, number][] {
+  { width, begin }: { width: number; begin: number },
+): Pieces {
   const dimensions = length.map(size);
   const total = dimensions.reduce((product, dimension) => product * dimension, 1);
   const position = axis === undefined || whole ? -1 : length.indexOf(axis);
-  if (position < 0) return [[0, total]];
+  if (position < 0) return { begin, length: total * width, stride: total * width, count: 1 };
   // One piece for each index of the dimensions before the axis.
   const outer = dimensions.slice(0, position).reduce((product, dimension) => product * dimension, 1);
   const inner = total / outer;
   const unit = inner / dimensions[position];
-  return Array.from({ length: outer }, (_, i): [number, number] => [i * inner + from * unit, i * inner + to * unit]);
+  return {
+    begin: begin + from * unit * width,
+    length: (to - from) * unit * width,
+    stride: inner * width,
+    count: outer,
+  };
 }
 
 /**
- * Runs of instructions between barriers over two steps in a row, and the first pair of instructions in one run where a thread
- * touches what another one writes; undefined where there is none. `barriers` replaces the program's own.
+ * Runs of instructions between barriers over two steps in a row, and the first pair of instructions in one run where a
+ * thread touches what another one writes; undefined where there is none. `barriers` replaces the program's own.
  */
 export function findRace(
   program: Program,
@@ -113,55 +136,35 @@ export function findRace(
   let begin = 0;
   let previous: number | undefined;
   for (const rows of batches) {
-    // The executor lets all threads meet where the size of the batch changes.
+    // The executor has a barrier where the size of the batch changes.
     if (previous !== undefined && previous !== rows) open.length = 0;
     previous = rows;
-    let meeting = false;
+    let waiting = false;
     for (const [index, instruction] of program.instructions.entries()) {
       if (barriers?.[index] ?? instruction.barrier) {
         open.length = 0;
-        meeting = true;
-      }
-      meeting &&= signatureOf(instruction.kernel).axis === undefined;
-      if (instruction.guard && !meeting) return `${index} ${instruction.kernel}: its guard is no meeting`;
-      if (meeting) {
-        meeting = !instruction.guard;
-        continue;
+        waiting = true;
       }
       const name = `${index} ${instruction.kernel}`;
+      const { serial, guard } = instruction;
+      waiting &&= serial === true;
+      if ((serial || guard) && !waiting) return `${name}: the others do not wait for it`;
+      if (waiting) {
+        if (axisOf(instruction) !== undefined) return `${name}: it is serial but has an axis`;
+        waiting = !guard;
+        continue;
+      }
       for (let part = 0; part < parts; part++) {
         const mine = touches(instruction, part, parts, rows, begin);
         for (const touch of mine) {
           const other = open.find((candidate) => candidate.part !== part && clash(candidate.touch, touch));
-          if (other !== undefined) return `${other.name} (thread ${other.part}) and ${name} (thread ${part}) in ${touch.block}`;
+          if (other !== undefined)
+            return `${other.name} (thread ${other.part}) and ${name} (thread ${part}) in ${touch.block}`;
         }
         open.push(...mine.map((touch) => ({ name, part, touch })));
       }
     }
     begin += rows;
-  }
-  return undefined;
-}
-
-/**
- * The first pair of instructions of one phase that belong to different groups, which threads may run in any order, although one touches
- * what the other writes; undefined where there is none.
- */
-export function findRelatedGroups(program: Program): string | undefined {
-  const rows = program.request.capacity;
-  let open: { name: string; group: number; touch: Touch }[] = [];
-  let group = 0;
-  for (const [index, instruction] of program.instructions.entries()) {
-    if (instruction.barrier) open = [];
-    if (instruction.turn) group++;
-    // In the meeting, before all groups.
-    if (signatureOf(instruction.kernel).axis === undefined) continue;
-    const name = `${index} ${instruction.kernel}`;
-    for (const touch of touches(instruction, 0, 1, rows, 0)) {
-      const other = open.find((candidate) => candidate.group !== group && clash(candidate.touch, touch));
-      if (other !== undefined) return `${other.name} and ${name} in ${touch.block}`;
-      open.push({ name, group, touch });
-    }
   }
   return undefined;
 }

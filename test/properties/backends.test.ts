@@ -7,8 +7,8 @@ import type { LayerSpec, Loss, Regularizer } from '../../lib/index.js';
 import { elements } from '../../lib/program/instructions.js';
 import { buildModel } from '../../lib/program/model.js';
 import { RandomStream } from '../../lib/random.js';
-import { Engine } from '../../lib/training/engine.js';
-import { fromDataset } from '../../lib/training/inputs.js';
+import { Engine } from '../../lib/runtime/engine.js';
+import { fromDataset } from '../../lib/runtime/inputs.js';
 import { describeNative, expectSameBits } from '../api/support.js';
 import { holds } from './checking.js';
 import { Call, makeOptimizer, type NetworkRecipe, network, optimizer } from './recipes.js';
@@ -23,7 +23,10 @@ interface Example {
   readonly epochs: number;
 }
 
-/** The backend with work that is one thread's split into so many shares; what is compiled for several has its own number. */
+/**
+ * The backend with work that is one thread's split into so many shares; what is compiled for several has its own
+ * number.
+ */
 function inShares(backend: Backend, threads: number): Backend {
   return {
     ...backend,
@@ -50,7 +53,9 @@ function jitter(block: Float32Array, random: RandomStream): void {
 
 type Results = Readonly<Record<string, Float32Array>>;
 
-/** All that a network computes, and what training makes of it. `shaken`: number of a variant with other rounding errors. */
+/**
+ * All that a network computes, and what training makes of it. `shaken`: number of a variant with other rounding errors.
+ */
 function computed({ recipe, by, rows, size, epochs }: Example, backend: Backend, shaken = 0): Results {
   const model = buildModel({
     input: recipe.input,
@@ -60,31 +65,30 @@ function computed({ recipe, by, rows, size, epochs }: Example, backend: Backend,
     seed: recipe.seed,
   });
   const engine = new Engine(model, backend);
-  const data: Dataset = makeSamples(rows, model, recipe.loss);
+  const [input, output] = [model.inputs[0].shape, model.outputs[0].shape];
+  const data: Dataset = makeSamples(rows, { input, output }, recipe.loss);
   if (shaken > 0) {
     const random = new RandomStream(shaken, 79);
     for (const block of [engine.parameters, engine.state, data.features])
       if (block instanceof Float32Array) jitter(block, random);
   }
   const source = fromDataset('data', model, data, true);
-  const outputs = rows.rows * elements(model.output);
-  const output = () => new Float32Array(outputs);
   const results: Record<string, Float32Array> = {};
   for (const kind of ['forward', 'predict'] as const) {
-    results[kind] = output();
-    engine.runSync({ kind, source: { ...source, target: 'none' }, batchSize: size, output: results[kind] });
+    results[kind] = new Float32Array(rows.rows * elements(output));
+    engine.runSync({ kind, source: { ...source, goals: [] }, batchSize: size, results: { output: results[kind] } });
   }
   engine.runSync({ kind: 'evaluate', source, batchSize: size });
   results['evaluation loss'] = Float32Array.of(engine.metric[0]);
   const before = engine.state.slice();
-  const inputGradient = new Float32Array(rows.rows * elements(model.input));
-  engine.runSync({ kind: 'gradients', source, batchSize: rows.rows, inputGradient });
+  const inputGradient = new Float32Array(rows.rows * elements(input));
+  engine.runSync({ kind: 'gradients', source, batchSize: rows.rows, results: { inputGradient } });
   Object.assign(results, { 'training loss': Float32Array.of(engine.metric[0]), 'input gradient': inputGradient });
   for (const [name, { tensor }] of model.parameters) {
     results[`gradient of ${name}`] = engine.gradients.slice(tensor.offset, tensor.offset + tensor.fixed);
   }
   engine.state.set(before);
-  const trainer = makeOptimizer(by);
+  const trainer = makeOptimizer(by, [...engine.model.parameters.keys(), '']);
   engine.attach(trainer);
   const perEpoch = Math.ceil(rows.rows / size);
   const scalars = new Float64Array(epochs * perEpoch * trainer.scalarCount);
@@ -132,17 +136,26 @@ function expectClose(example: Example, reference: Results, candidates: Readonly<
 function spreadOf(example: Example, reference: Results): Record<string, number> {
   const variants = Array.from({ length: VARIANTS }, (_, i) => computed(example, typescript(), i + 1));
   return Object.fromEntries(
-    Object.keys(reference).map((what) => [what, Math.max(...variants.map((variant) => apart(variant[what], reference[what])))]),
+    Object.keys(reference).map((what) => [
+      what,
+      Math.max(...variants.map((variant) => apart(variant[what], reference[what]))),
+    ]),
   );
 }
 
 /**
- * Adaptive rules divide a gradient by its own size, and batch norm a feature by its deviation: what is nothing but rounding errors
- * would come out as large as anything else. A larger epsilon keeps it small.
+ * Adaptive rules divide a gradient by its own size, and batch norm a feature by its deviation: what is nothing but
+ * rounding errors would come out as large as anything else. A larger epsilon keeps it small.
  */
 function steadied(call: Call): Call {
-  if (!['batchNorm', 'AdaGrad', 'RmsProp', 'Adam', 'AdamW'].includes(call.name)) return call;
   const [options] = call.args as [Record<string, unknown>];
+  // What these take from a gradient is a direction, that of rounding errors too: their steps are as small as those.
+  if (['Lion', 'Muon'].includes(call.name)) {
+    const adamW = call.name === 'Muon' ? { adamW: { learningRate: 1e-3, epsilon: 0.1 } } : {};
+    return new Call(call.name, [{ ...options, learningRate: 1e-7, groups: [], ...adamW }]);
+  }
+  const adaptive = ['AdaDelta', 'AdaGrad', 'RmsProp', 'Adam', 'Adamax', 'AdamW', 'Nadam'];
+  if (call.name !== 'batchNorm' && !adaptive.includes(call.name)) return call;
   return new Call(call.name, [{ ...options, epsilon: 0.1 }]);
 }
 
@@ -174,7 +187,12 @@ function agrees(name: string, runs: number, counts: readonly number[], examples:
 }
 
 describeNative('the native backend', () => {
-  agrees('computes and learns what the TypeScript backend does, with the same bits each time', 120, [1], examples(1, 3));
+  agrees(
+    'computes and learns what the TypeScript backend does, with the same bits each time',
+    120,
+    [1],
+    examples(1, 3),
+  );
   // Few steps: threads that wait for each other take long where other processes have the cores.
   agrees('does so when threads share the work', 10, [2, 3], examples(7, 1));
 });

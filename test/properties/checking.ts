@@ -10,7 +10,11 @@ const factor = Number(process.env.BLASNET_PROPERTY_RUNS || 1);
 const seed = Number(process.env.BLASNET_PROPERTY_SEED || (factor === 1 ? 1 : Date.now()));
 
 /** A test of a property, on `runs` examples. */
-export function holds<T>(name: string, runs: number, property: fc.IAsyncPropertyWithHooks<T> | fc.IPropertyWithHooks<T>): void {
+export function holds<T>(
+  name: string,
+  runs: number,
+  property: fc.IAsyncPropertyWithHooks<T> | fc.IPropertyWithHooks<T>,
+): void {
   it(name, { timeout: 60_000 * factor }, async () => {
     // What is left of the time is for the smallest example that fails.
     const options = { seed, numRuns: Math.ceil(runs * factor), interruptAfterTimeLimit: 50_000 * factor };
@@ -18,7 +22,9 @@ export function holds<T>(name: string, runs: number, property: fc.IAsyncProperty
   });
 }
 
-/** What a call gives, or the error with which it refuses, which must be one of the library's own and not of its inside. */
+/**
+ * What a call gives, or the error with which it refuses, which must be one of the library's own and not of its inside.
+ */
 export async function given<T>(run: () => T | Promise<T>): Promise<{ value: T } | { error: BlasnetError }> {
   try {
     return { value: await run() };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import { Dataset, split } from '../../lib/data/index.js';
-import { native, typescript } from '../../lib/kernels.js';
+import { native, typescript } from '../../lib/kernels/index.js';
 import { given, holds } from './checking.js';
 
 const share = fc.integer({ min: 0, max: 10 }).map((tenths) => tenths / 10);
@@ -24,7 +24,9 @@ holds(
       const result = await given(() => split(data, { test, validation, seed, stratify }));
       if ('error' in result) {
         expect(result.error.code).toBe('INVALID_ARGUMENT');
-        expect(test + validation > 0.9 || rows - Math.round(test * rows) - Math.round(validation * rows) <= 0).toBe(true);
+        expect(test + validation > 0.9 || rows - Math.round(test * rows) - Math.round(validation * rows) <= 0).toBe(
+          true,
+        );
         return;
       }
       const parts = [result.value.train, result.value.validation, result.value.test];

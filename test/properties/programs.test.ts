@@ -4,7 +4,7 @@ import type { LayerSpec, Loss, Regularizer } from '../../lib/index.js';
 import { compile, type Program, type ProgramKind } from '../../lib/program/compile.js';
 import { buildModel } from '../../lib/program/model.js';
 import { lifetimes, sharing } from '../program/lifetimes.js';
-import { kernelsOf, kinds, request } from '../program/support.js';
+import { hasLoss, kernelsOf, kinds, request } from '../program/support.js';
 import { findRace } from '../program/threads.js';
 import { holds } from './checking.js';
 import { Call, makeOptimizer, type NetworkRecipe, network, optimizer } from './recipes.js';
@@ -24,16 +24,22 @@ function compiled(
     regularizer: recipe.regularizer?.make<Regularizer>(),
     seed: recipe.seed,
   });
-  const target = request(kind, 1).target === 'none' ? 'none' : loss.targets[0];
+  const goals = hasLoss(kind) ? [{ target: loss.targets[0], weighted: false }] : [];
   const updates = kind === 'train' || kind === 'update';
-  const changes = { features: bytes ? 'u8' : 'f32', target, rewrite, threads } as const;
+  const changes = { features: [bytes ? 'u8' : 'f32'], goals, rewrite, threads } as const;
   return compile(model, request(kind, capacity, changes), updates ? makeOptimizer(by) : undefined);
 }
 
 /** As many threads as a program is made for; any number where it is made for one. */
 const threadsOf = (of: Program, others: number) => (of.threads > 1 ? of.threads : others);
 
-const program = { recipe: network(), by: optimizer, kind: fc.constantFrom(...kinds), bytes: fc.boolean(), rewrite: fc.boolean() };
+const program = {
+  recipe: network(),
+  by: optimizer,
+  kind: fc.constantFrom(...kinds),
+  bytes: fc.boolean(),
+  rewrite: fc.boolean(),
+};
 
 holds(
   'no two tensors of a program that are alive at once share memory, and all lie in its work memory',
@@ -56,7 +62,7 @@ holds(
 );
 
 holds(
-  'no thread touches what another one writes before they meet',
+  'no thread touches what another one writes before a barrier',
   120,
   fc.property(
     fc.record(program),

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { BackendName } from '../../lib/backend/backend.js';
 import type { Dataset } from '../../lib/data/index.js';
 import { Network, type Optimizer } from '../../lib/index.js';
 import { expectSameBits, onBackends } from '../api/support.js';
 import { given, holds, nonFinite } from './checking.js';
-import { type Call, makeNetwork, makeOptimizer, type NetworkRecipe, network, optimizer } from './recipes.js';
+import { type Call, makeNetwork, makeOptimizer, type NetworkRecipe, namesOf, network, optimizer } from './recipes.js';
 import { makeSamples, type SamplesRecipe, samples } from './samples.js';
 
 /** All that training changes. */
@@ -15,8 +14,9 @@ function everything(of: Network, by: Optimizer): Float32Array[] {
 }
 
 /** What `Network.fromBytes` makes of a saved training, with an optimizer of the same options. */
-function reloaded(bytes: Uint8Array, by: Call, backend: BackendName): [Network, Optimizer] {
-  const restored = makeOptimizer(by);
+function reloaded(bytes: Uint8Array, by: Call, saved: Network): [Network, Optimizer] {
+  const { backend } = saved;
+  const restored = makeOptimizer(by, namesOf(saved));
   return [Network.fromBytes(bytes, { backend, optimizer: restored }), restored];
 }
 
@@ -39,14 +39,14 @@ onBackends('a network in a file', (backend) => {
     60,
     fc.asyncProperty(fc.record(training), before, async ({ recipe, by, rows, size }, steps) => {
       using first = makeNetwork(recipe, backend);
-      const trainer = makeOptimizer(by);
+      const trainer = makeOptimizer(by, namesOf(first));
       const data = makeSamples(rows, first, recipe.loss);
       const trained = await given(() => loop(first, trainer, data, size, 0, steps));
       if ('error' in trained) nonFinite(trained.error);
       for (const options of [{}, { optimizer: trainer }]) {
         const bytes = first.toBytes(options);
         const [second, restored] =
-          'optimizer' in options ? reloaded(bytes, by, backend) : [Network.fromBytes(bytes, { backend }), undefined];
+          'optimizer' in options ? reloaded(bytes, by, first) : [Network.fromBytes(bytes, { backend }), undefined];
         expect(Buffer.compare(second.toBytes(restored && { optimizer: restored }), bytes)).toBe(0);
         expect([...second.parameters, ...second.state].map(({ name, shape }) => [name, shape])).toEqual(
           [...first.parameters, ...first.state].map(({ name, shape }) => [name, shape]),
@@ -67,15 +67,15 @@ onBackends('a network in a file', (backend) => {
     halves: readonly ((of: Network, by: Optimizer, data: Dataset) => unknown)[],
   ) => {
     using first = makeNetwork(recipe, backend);
-    const trainer = makeOptimizer(by);
+    const trainer = makeOptimizer(by, namesOf(first));
     const data = makeSamples(rows, first, recipe.loss);
     const expected = await given(() => whole(first, trainer, data));
     if ('error' in expected) return nonFinite(expected.error);
-    let [second, restored] = [makeNetwork(recipe, backend), makeOptimizer(by)];
+    let [second, restored] = [makeNetwork(recipe, backend), makeOptimizer(by, namesOf(first))];
     const losses: unknown[] = [];
     for (const half of halves) {
       losses.push(await half(second, restored, data));
-      [second, restored] = reloaded(second.toBytes({ optimizer: restored }), by, backend);
+      [second, restored] = reloaded(second.toBytes({ optimizer: restored }), by, second);
     }
     expect(losses.flat()).toEqual(expected.value);
     expectSameBits(everything(second, restored), everything(first, trainer));

@@ -72,7 +72,10 @@ describe('learningCurves', () => {
   });
 
   it('escapes text', async () => {
-    const svg = await learningCurves({ '<b> & "c"': history(3) }, { title: '</text><script>alert("x")</script> & more' });
+    const svg = await learningCurves(
+      { '<b> & "c"': history(3) },
+      { title: '</text><script>alert("x")</script> & more' },
+    );
     await expectSvg(svg.replaceAll('&lt;script', ''));
     expect(svg).toContain('&lt;b&gt; &amp; ');
     expect(svg).not.toContain('<b>');
@@ -87,7 +90,11 @@ describe('learningCurves', () => {
   });
 
   it('is the same each time, and ids of different pictures differ', async () => {
-    const [a, b, c] = [await learningCurves(history(5)), await learningCurves(history(5)), await learningCurves(history(6))];
+    const [a, b, c] = [
+      await learningCurves(history(5)),
+      await learningCurves(history(5)),
+      await learningCurves(history(6)),
+    ];
     expect(b).toBe(a);
     const ids = (svg: string) => [...svg.matchAll(/ id="([^"]+)"/g)].map((match) => match[1]);
     expect(ids(a).length).toBeGreaterThan(0);
@@ -98,7 +105,11 @@ describe('learningCurves', () => {
 
   it('refuses what it cannot draw', async () => {
     await expectRejection(() => learningCurves([] as never), 'INVALID_ARGUMENT', /histories: expected a history/);
-    await expectRejection(() => learningCurves({ a: 1 } as never), 'INVALID_ARGUMENT', /histories\.a: expected a history/);
+    await expectRejection(
+      () => learningCurves({ a: 1 } as never),
+      'INVALID_ARGUMENT',
+      /histories\.a: expected a history/,
+    );
     await expectRejection(() => learningCurves({}), 'EMPTY_DATA', /at least one/);
     await expectRejection(() => learningCurves({ epochs: [] }), 'EMPTY_DATA', /at least one finite number/);
     await expectRejection(
@@ -125,7 +136,13 @@ describe('panelGrid', () => {
   const panels = Array.from({ length: 12 }, (_, i) => ({ title: `run ${i}`, curves: two }));
 
   it('draws twelve panels with common axes and one legend', async () => {
-    const svg = await panelGrid(panels, { columns: 4, title: 'Twelve', xTitle: 'epoch', yTitle: 'accuracy', yRange: [0, 1] });
+    const svg = await panelGrid(panels, {
+      columns: 4,
+      title: 'Twelve',
+      xTitle: 'epoch',
+      yTitle: 'accuracy',
+      yRange: [0, 1],
+    });
     const { width } = await expectSvg(svg);
     expect(width).toBeGreaterThan(740);
     expect(width).toBeLessThan(820);
@@ -152,7 +169,9 @@ describe('panelGrid', () => {
     ]);
     expect(count(svg, /mark-line role-mark[^>]*><path[^>]*stroke="#0072B2"/)).toBe(1);
     expect(count(svg, /mark-line role-mark[^>]*><path[^>]*stroke="#D55E00"/)).toBe(2);
-    const many = await panelGrid([{ title: 'many', curves: named(Array.from({ length: 12 }, (_, i) => `curve ${i}`)) }]);
+    const many = await panelGrid([
+      { title: 'many', curves: named(Array.from({ length: 12 }, (_, i) => `curve ${i}`)) },
+    ]);
     await expectSvg(many);
     expect(count(many, 'stroke-dasharray="8,4"')).toBe(4);
   });
@@ -176,8 +195,16 @@ describe('panelGrid', () => {
       'INVALID_ARGUMENT',
       /x\[0\]: expected a finite number/,
     );
-    await expectRejection(() => panelGrid([{ title: 'a', curves: [{ name: 'b', y: [NaN] }] }]), 'EMPTY_DATA', /finite number/);
-    await expectRejection(() => panelGrid(panels, { yRange: [1, 0] }), 'INVALID_ARGUMENT', /yRange: expected two numbers/);
+    await expectRejection(
+      () => panelGrid([{ title: 'a', curves: [{ name: 'b', y: [NaN] }] }]),
+      'EMPTY_DATA',
+      /finite number/,
+    );
+    await expectRejection(
+      () => panelGrid(panels, { yRange: [1, 0] }),
+      'INVALID_ARGUMENT',
+      /yRange: expected two numbers/,
+    );
   });
 });
 
@@ -200,7 +227,11 @@ describe('fittedCurve', () => {
   });
 
   it('refuses what it cannot draw', async () => {
-    await expectRejection(() => fittedCurve({ x: [1], y: [1, 2] }, []), 'SHAPE_MISMATCH', /points\.x: expected 2 numbers/);
+    await expectRejection(
+      () => fittedCurve({ x: [1], y: [1, 2] }, []),
+      'SHAPE_MISMATCH',
+      /points\.x: expected 2 numbers/,
+    );
     await expectRejection(
       () => fittedCurve({ x: [1], y: [NaN] }, []),
       'INVALID_ARGUMENT',
@@ -208,6 +239,10 @@ describe('fittedCurve', () => {
     );
     await expectRejection(() => fittedCurve(null as never, []), 'INVALID_ARGUMENT', /points/);
     await expectRejection(() => fittedCurve({ x: [], y: [] }, []), 'EMPTY_DATA', /finite number/);
-    await expectRejection(() => fittedCurve(points, {} as never), 'INVALID_ARGUMENT', /curves: expected a list of curves/);
+    await expectRejection(
+      () => fittedCurve(points, {} as never),
+      'INVALID_ARGUMENT',
+      /curves: expected a list of curves/,
+    );
   });
 });

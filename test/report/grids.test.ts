@@ -28,7 +28,12 @@ describe('encodePng', () => {
 
 describe('imageGrid', () => {
   const features = Uint8Array.from({ length: 6 * 4 }, (_, i) => i * 10);
-  const data = new Dataset({ features, shape: [2, 2, 1], labels: [0, 1, 2, 0, 1, 2], labelNames: ['ant', 'bee', 'cat'] });
+  const data = new Dataset({
+    features,
+    shape: [2, 2, 1],
+    labels: [0, 1, 2, 0, 1, 2],
+    labelNames: ['ant', 'bee', 'cat'],
+  });
 
   it('shows each image with its class', async () => {
     const svg = await imageGrid(data, { columns: 3, title: 'Six' });
@@ -47,13 +52,17 @@ describe('imageGrid', () => {
     const svg = await imageGrid(data, { predictions: [0, 2, 2, 0, 1, 2] });
     expect(texts(svg)).toEqual(['ant', '✗ cat (bee)', 'cat', 'ant', 'bee', 'cat']);
     expect(count(svg, 'font-weight="bold"')).toBe(1);
-    expect(texts(await imageGrid(data, { indices: [1, 0], predictions: [0, 2, 2, 0, 1, 2] }))).toEqual(['✗ cat (bee)', 'ant']);
-    expect(texts(await imageGrid(data, { indices: [1, 0], predictions: [1, 0], labelNames: ['x', 'y', 'z'] }))).toEqual([
-      'y',
-      'x',
+    expect(texts(await imageGrid(data, { indices: [1, 0], predictions: [0, 2, 2, 0, 1, 2] }))).toEqual([
+      '✗ cat (bee)',
+      'ant',
     ]);
+    expect(texts(await imageGrid(data, { indices: [1, 0], predictions: [1, 0], labelNames: ['x', 'y', 'z'] }))).toEqual(
+      ['y', 'x'],
+    );
     expect(texts(await imageGrid(data, { labels: false }))).toEqual([]);
-    expect(texts(await imageGrid(data, { labels: false, predictions: [0, 1, 2, 0, 1, 2], indices: [2] }))).toEqual(['cat']);
+    expect(texts(await imageGrid(data, { labels: false, predictions: [0, 1, 2, 0, 1, 2], indices: [2] }))).toEqual([
+      'cat',
+    ]);
   });
 
   it('takes flat squares, colours and floats', async () => {
@@ -84,7 +93,11 @@ describe('imageGrid', () => {
     await expectRejection(() => imageGrid(data, { indices: [] }), 'EMPTY_DATA', /at least one image/);
     await expectRejection(() => imageGrid(data, { predictions: [1] }), 'SHAPE_MISMATCH', /expected 6 .* got 1/);
     await expectRejection(() => imageGrid(new Dataset({ features: [[1, 2, 3]] })), 'SHAPE_MISMATCH', /got \[3\]/);
-    await expectRejection(() => imageGrid(new Dataset({ features: [[1]] }), { labels: true }), 'INVALID_ARGUMENT', /labels/);
+    await expectRejection(
+      () => imageGrid(new Dataset({ features: [[1]] }), { labels: true }),
+      'INVALID_ARGUMENT',
+      /labels/,
+    );
     await expectRejection(() => imageGrid(new Dataset({ features: [[NaN]] })), 'INVALID_ARGUMENT', /finite numbers/);
   });
 });
@@ -103,7 +116,9 @@ describe('confusionMatrixPlot', () => {
   });
 
   it('writes percent, and draws classes without rows', async () => {
-    const svg = await confusionMatrixPlot(metrics.confusionMatrix([0, 0, 1], [0, 0, 0], { classes: 3 }), { percent: true });
+    const svg = await confusionMatrixPlot(metrics.confusionMatrix([0, 0, 1], [0, 0, 0], { classes: 3 }), {
+      percent: true,
+    });
     await expectSvg(svg);
     expect(texts(svg)).toEqual(expect.arrayContaining(['66.7', '33.3', '0']));
   });
@@ -117,6 +132,10 @@ describe('confusionMatrixPlot', () => {
 
   it('refuses what it cannot draw', async () => {
     await expectRejection(() => confusionMatrixPlot([1] as never), 'INVALID_ARGUMENT', /a ConfusionMatrix/);
-    await expectRejection(() => confusionMatrixPlot(matrix, { labelNames: ['a'] }), 'SHAPE_MISMATCH', /3 classes, got 1/);
+    await expectRejection(
+      () => confusionMatrixPlot(matrix, { labelNames: ['a'] }),
+      'SHAPE_MISMATCH',
+      /3 classes, got 1/,
+    );
   });
 });

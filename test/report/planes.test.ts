@@ -6,7 +6,8 @@ import { expectRejection } from '../data/expect-error.js';
 import { count, expectSvg, lineCount, texts } from './support.js';
 
 /** Probability of class 1: x above 0. */
-const half = (x: Float32Array) => Float32Array.from({ length: x.length / 2 }, (_, i) => 1 / (1 + Math.exp(-4 * x[2 * i])));
+const half = (x: Float32Array) =>
+  Float32Array.from({ length: x.length / 2 }, (_, i) => 1 / (1 + Math.exp(-4 * x[2 * i])));
 
 /** The x of all corners of the path of a region, in pixels of the plot. */
 function regionXs(svg: string, colour: string): number[] {
@@ -37,7 +38,13 @@ describe('decisionRegions', () => {
 
   it('takes networks and more than two classes', async () => {
     const data = blobs({ samples: 90, classes: 4, seed: 2 });
-    const network = new Network({ input: [2], layers: [dense(4)], loss: softmaxCrossEntropy(), seed: 1, backend: 'typescript' });
+    const network = new Network({
+      input: [2],
+      layers: [dense(4)],
+      loss: softmaxCrossEntropy(),
+      seed: 1,
+      backend: 'typescript',
+    });
     const svg = await decisionRegions(network, data, { resolution: 30, width: 500, height: 400 });
     expect(await expectSvg(svg)).toEqual({ width: 500, height: 400 });
     expect(count(svg, 'fill-opacity="0.28"')).toBe(4);
@@ -45,7 +52,8 @@ describe('decisionRegions', () => {
   });
 
   it('refuses what it cannot draw', async () => {
-    const labelled = (labels: number[]) => new Dataset({ features: new Float32Array(labels.length * 2), shape: [2], labels });
+    const labelled = (labels: number[]) =>
+      new Dataset({ features: new Float32Array(labels.length * 2), shape: [2], labels });
     await expectRejection(
       () => decisionRegions({} as never, moons),
       'INVALID_ARGUMENT',
@@ -54,7 +62,11 @@ describe('decisionRegions', () => {
     await expectRejection(() => decisionRegions(half, [] as never), 'INVALID_ARGUMENT', /points: expected a Dataset/);
     await expectRejection(() => decisionRegions(half, labelled([0, 2])), 'LABEL_OUT_OF_RANGE', /labels from 0 to 1/);
     await expectRejection(() => decisionRegions(half, labelled([])), 'EMPTY_DATA', /at least one row/);
-    await expectRejection(() => decisionRegions(() => [1], labelled([0])), 'SHAPE_MISMATCH', /the same number for each of/);
+    await expectRejection(
+      () => decisionRegions(() => [1], labelled([0])),
+      'SHAPE_MISMATCH',
+      /the same number for each of/,
+    );
     await expectRejection(
       () => decisionRegions((x) => half(x).fill(NaN), moons),
       'NON_FINITE',
@@ -70,7 +82,11 @@ describe('decisionRegions', () => {
       'INVALID_ARGUMENT',
       /a dataset with labels/,
     );
-    await expectRejection(() => decisionRegions(half, moons, { labelNames: ['a'] }), 'SHAPE_MISMATCH', /each of the 2 classes/);
+    await expectRejection(
+      () => decisionRegions(half, moons, { labelNames: ['a'] }),
+      'SHAPE_MISMATCH',
+      /each of the 2 classes/,
+    );
     await expectRejection(
       () => decisionRegions(half, moons, { labelNames: ['a', 'a'] }),
       'INVALID_ARGUMENT',
@@ -109,8 +125,16 @@ describe('lossSurface', () => {
   it('refuses what it cannot draw', async () => {
     await expectRejection(() => lossSurface(bowl), 'EMPTY_DATA', /paths: x/);
     await expectRejection(() => lossSurface(1 as never, [path]), 'INVALID_ARGUMENT', /surface: expected a function/);
-    await expectRejection(() => lossSurface(() => Infinity, [path]), 'NON_FINITE', /surface: expected a finite number at/);
-    await expectRejection(() => lossSurface(() => 'a' as never, [path]), 'INVALID_ARGUMENT', /surface\[0\]: expected a number/);
+    await expectRejection(
+      () => lossSurface(() => Infinity, [path]),
+      'NON_FINITE',
+      /surface: expected a finite number at/,
+    );
+    await expectRejection(
+      () => lossSurface(() => 'a' as never, [path]),
+      'INVALID_ARGUMENT',
+      /surface\[0\]: expected a number/,
+    );
     await expectRejection(
       () => lossSurface(bowl, [path], { levels: [1, 1] }),
       'INVALID_ARGUMENT',

@@ -2,8 +2,8 @@ import sharp from 'sharp';
 import { expect } from 'vitest';
 
 /**
- * Expects well-formed SVG that a renderer draws (librsvg reads it as XML), with no number that is none and no reference out
- * of the document; gives its size.
+ * Expects well-formed SVG that a renderer draws (librsvg reads it as XML), with no number that is none and no reference
+ * out of the document; gives its size.
  */
 export async function expectSvg(svg: string): Promise<{ width: number; height: number }> {
   expect(svg.startsWith('<svg')).toBe(true);
@@ -19,9 +19,16 @@ export function count(svg: string, pattern: string | RegExp): number {
   return svg.match(new RegExp(pattern, 'g'))?.length ?? 0;
 }
 
-/** The contents of all text elements. */
+/** The contents of all text elements as they are shown: without the titles of names that were cut. */
 export function texts(svg: string): string[] {
-  return [...svg.matchAll(/<text[^>]*>([\s\S]*?)<\/text>/g)].map((match) => match[1].replace(/<[^>]*>/g, ''));
+  return [...svg.matchAll(/<text[^>]*>([\s\S]*?)<\/text>/g)].map((match) =>
+    match[1].replace(/<title>[^<]*<\/title>/g, '').replace(/<[^>]*>/g, ''),
+  );
+}
+
+/** The full names of those that were cut. */
+export function titles(svg: string): string[] {
+  return [...svg.matchAll(/<title>([^<]*)<\/title>/g)].map((match) => match[1]);
 }
 
 /** The lines that show data: each is a mark of its own. */

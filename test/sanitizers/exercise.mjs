@@ -1,16 +1,41 @@
-// Everything that takes and gives back memory or threads, in plain Node, for the checkers that see no leaks, races or reads inside
-// OpenBLAS under the test runner. Argument: rounds.
+// Everything that takes and gives back memory or threads, in plain Node, for the checkers that see no leaks, races or
+// reads inside OpenBLAS under the test runner. Argument: rounds.
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
 import * as blasnet from '../../dist/index.js';
-import { native } from '../../dist/kernels.js';
+import { native } from '../../dist/kernels/index.js';
 
-const { Adam, Network, Sgd, batchNorm, conv2d, dense, dropout, flatten, maxPool2d, relu, softmaxCrossEntropy } = blasnet;
+const {
+  AdaGrad,
+  Adam,
+  Network,
+  RmsProp,
+  Sgd,
+  batchNorm,
+  conv2d,
+  dense,
+  dropout,
+  flatten,
+  gelu,
+  l2,
+  leakyRelu,
+  maxPool2d,
+  relu,
+  softmaxCrossEntropy,
+  gaussianNoise,
+  groupNorm,
+  hardSwish,
+  instanceNorm,
+  layerNorm,
+  logSoftmax,
+  mish,
+  spatialDropout2d,
+} = blasnet;
 
-const cores = availableParallelism();
+const { threads } = blasnet.backendInfo('native');
 const rows = 70;
 const features = Float32Array.from({ length: rows * 64 }, (_, i) => Math.sin(i));
 const labels = Int32Array.from({ length: rows }, (_, i) => i % 3);
@@ -31,6 +56,7 @@ async function exerciseNetwork(round) {
   network.gradients(features.subarray(0, 4 * 64), labels.subarray(0, 4));
   await network.evaluate(data);
   network.predict(features);
+  await network.predictAsync(features);
   const file = join(tmpdir(), `blasnet-exercise-${process.pid}.safetensors`);
   try {
     await network.save(file, { optimizer });
@@ -59,26 +85,54 @@ async function exerciseThreads() {
     offset: 0,
   };
   for (let i = 0; i < images.features.length; i++) images.features[i] = (i * 7) % 256;
-  const layers = [dense(96), relu(), dense(64), batchNorm(), relu(), dense(3)];
+  const layers = [dense(96), relu(), gaussianNoise(0.1), dense(64), batchNorm(), mish(), layerNorm(), dense(3)];
   const network = new Network({ input: [512], layers, loss: softmaxCrossEntropy(), seed: 1, backend: 'native' });
   await network.fit(images, { epochs: 3, batchSize: 32, optimizer: new Adam({ learningRate: 1e-3 }) });
   await network.fit(images, { epochs: 2, batchSize: 32, optimizer: new Sgd({ clipNorm: 1 }), profile: true });
-  for (const kernel of ['denseForwardParts', 'batchNormParts', 'batchNormBackwardParts']) {
-    if (cores > 1 && !String(network.program).includes(kernel)) throw new Error(`expected a program with ${kernel}`);
+  for (const kernel of ['denseForwardParts', 'batchNormParts', 'batchNormBackwardParts', 'groupNormBackwardParts']) {
+    if (threads > 1 && !String(network.program).includes(kernel)) throw new Error(`expected a program with ${kernel}`);
   }
   network.dispose();
 
   const convolution = new Network({
     input: [16, 32, 1],
-    layers: [conv2d(6), relu(), maxPool2d(), conv2d(16), relu(), flatten(), dense(3)],
+    layers: [
+      ...[conv2d(6), instanceNorm(), relu(), maxPool2d(), conv2d(16), groupNorm(4), hardSwish()],
+      ...[spatialDropout2d(0.2), flatten(), dense(3), logSoftmax()],
+    ],
     loss: softmaxCrossEntropy(),
     seed: 1,
     backend: 'native',
   });
   await convolution.fit({ ...images, shape: [16, 32, 1] }, { epochs: 2, batchSize: 32, optimizer: new Adam() });
-  if (cores > 1 && !String(convolution.program).includes('conv2dBackwardParts'))
+  if (threads > 1 && !String(convolution.program).includes('conv2dBackwardParts'))
     throw new Error('expected a convolution for several threads');
   convolution.dispose();
+
+  // Weights larger than the batch, with penalties, are shared out by columns and updated piece by piece. A whole batch
+  // and a short one are enough.
+  const few = {
+    ...images,
+    length: 40,
+    features: images.features.subarray(0, 40 * 512),
+    labels: images.labels.subarray(0, 40),
+  };
+  const wide = new Network({
+    input: [512],
+    layers: [dense(1024), leakyRelu(), dropout(0.2), dense(1600), gelu(), dense(3)],
+    loss: softmaxCrossEntropy(),
+    regularizer: l2(1e-4),
+    seed: 1,
+    backend: 'native',
+  });
+  const optimizers = [
+    new Adam({ amsGrad: true }),
+    new Sgd({ clipNorm: 1, nesterov: true, momentum: 0.9 }),
+    new RmsProp(),
+    new AdaGrad(),
+  ];
+  for (const optimizer of optimizers) await wide.fit(few, { epochs: 1, batchSize: 32, optimizer, validation: few });
+  wide.dispose();
 }
 
 /** Products on arrays that end where the last operand does, so that a step beyond leaves them. */

@@ -45,6 +45,14 @@ def read_safetensors(path):
     return tensors
 
 
+class Separable(nn.Sequential):
+    """A depthwise convolution and a pointwise one, which are one layer in blasnet."""
+
+    def __init__(self, channels, filters, multiplier, **options):
+        between = channels * multiplier
+        super().__init__(nn.Conv2d(channels, between, groups=channels, bias=False, **options), nn.Conv2d(between, filters, 1))
+
+
 # The networks of models.ts, under the same names: a sample's shape and the modules.
 MODELS = {
     "mlp": (
@@ -91,6 +99,25 @@ MODELS = {
             nn.Sequential(nn.Flatten(), nn.Linear(32, 5), nn.Softplus(), nn.Linear(5, 2)),
         ),
     ),
+    "grouped": (
+        (4, 9, 10),
+        lambda: nn.Sequential(
+            nn.Conv2d(4, 6, (3, 2), groups=2, dilation=(2, 1), padding=(2, 1)),
+            nn.Tanh(),
+            nn.Conv2d(6, 18, 3, groups=6, stride=(2, 1), padding=1),
+            nn.ReLU(),
+            nn.Conv2d(18, 5, 2, dilation=(1, 3), bias=False),
+            nn.BatchNorm2d(5),
+            nn.ConvTranspose2d(5, 4, (3, 4), stride=(2, 3), padding=(0, 1), output_padding=(1, 2)),
+            nn.Tanh(),
+            Separable(4, 6, 2, kernel_size=3, stride=2, padding=1, dilation=(1, 2)),
+            nn.ReLU(),
+            nn.Conv2d(6, 6, 1, groups=6),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(6, 3),
+        ),
+    ),
     "pooled": (
         (1, 8, 5),
         lambda: nn.Sequential(
@@ -102,6 +129,35 @@ MODELS = {
             nn.AdaptiveAvgPool2d(1),
             nn.Flatten(),
             nn.Linear(4, 3),
+        ),
+    ),
+    "norms": (
+        (2, 6, 5),
+        lambda: nn.Sequential(
+            nn.Conv2d(2, 6, 3, padding=1),
+            nn.GroupNorm(3, 6),
+            nn.Hardswish(),
+            nn.Dropout2d(0.2),
+            nn.InstanceNorm2d(6),
+            nn.Conv2d(6, 4, 2),
+            nn.InstanceNorm2d(4, eps=1e-3, affine=True),
+            nn.ReLU6(),
+            nn.Flatten(),
+            nn.LayerNorm(80),
+            nn.Linear(80, 5),
+            nn.Mish(),
+            nn.LayerNorm(5, elementwise_affine=False),
+            nn.Linear(5, 4),
+            nn.Hardsigmoid(),
+            nn.Softsign(),
+            nn.Linear(4, 3),
+            nn.LogSoftmax(dim=1),
+        ),
+    ),
+    "maxima": (
+        (1, 8, 5),
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.GroupNorm(1, 4, eps=1e-2), nn.Mish(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 3)
         ),
     ),
 }
@@ -159,6 +215,57 @@ def training_convnet():
     )
 
 
+class Lion(torch.optim.Optimizer):
+    """Algorithm 2 of "Symbolic Discovery of Optimization Algorithms" (Chen et al. 2023), line by line."""
+
+    def __init__(self, params, lr, beta1=0.9, beta2=0.99, decay=0.0):
+        super().__init__(params, {"lr": lr, "beta1": beta1, "beta2": beta2, "decay": decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["beta1"], group["beta2"]
+            for theta in group["params"]:
+                g, m = theta.grad, self.state[theta].setdefault("m", torch.zeros_like(theta))
+                c = beta1 * m + (1 - beta1) * g
+                theta -= group["lr"] * (torch.sign(c) + group["decay"] * theta)
+                m.copy_(beta2 * m + (1 - beta2) * g)
+
+
+def newton_schulz(m):
+    """The odd polynomial 3.4445 s - 4.775 s^3 + 2.0315 s^5, five times, of the singular values s of m / |m|."""
+    u, s, vh = torch.linalg.svd(m.double() / (m.double().norm() + 1e-7), full_matrices=False)
+    for _ in range(5):
+        s = 3.4445 * s - 4.775 * s**3 + 2.0315 * s**5
+    return (u @ torch.diag(s) @ vh).to(m.dtype)
+
+
+class Muon(torch.optim.Optimizer):
+    """From "Muon: an optimizer for hidden layers" (Jordan 2024); AdamW for the rest. By singular values, in double."""
+
+    def __init__(self, params, lr, momentum=0.95, nesterov=True, decay=0.0, adamw={}):
+        params = list(params)
+        super().__init__([p for p in params if p.ndim > 1], {"lr": lr, "momentum": momentum, "nesterov": nesterov, "decay": decay})
+        self.others = torch.optim.AdamW([p for p in params if p.ndim < 2], **adamw)
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for w in group["params"]:
+                g, v = w.grad, self.state[w].setdefault("velocity", torch.zeros_like(w))
+                v.copy_(group["momentum"] * v + g)
+                update = g + group["momentum"] * v if group["nesterov"] else v
+                matrix = update.reshape(len(update), -1)
+                scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
+                w *= 1 - group["lr"] * group["decay"]
+                w -= group["lr"] * scale * newton_schulz(matrix).reshape(w.shape)
+        self.others.step()
+
+    def zero_grad(self):
+        super().zero_grad()
+        self.others.zero_grad()
+
+
 # By the names that training.test.ts uses: the optimizer, what is done to the gradients before a step, the schedule.
 OPTIMIZERS = {
     "sgd": lambda p: (torch.optim.SGD(p, lr=0.2), None, None),
@@ -170,6 +277,16 @@ OPTIMIZERS = {
     "rmsprop": lambda p: (torch.optim.RMSprop(p, lr=0.01, alpha=0.9, eps=1e-6), None, None),
     "rmsprop-momentum": lambda p: (torch.optim.RMSprop(p, lr=0.005, alpha=0.95, momentum=0.7, weight_decay=0.01), None, None),
     "adagrad": lambda p: (torch.optim.Adagrad(p, lr=0.1, initial_accumulator_value=0.1, eps=1e-6), None, None),
+    "adadelta": lambda p: (torch.optim.Adadelta(p, lr=1.0, rho=0.9, eps=1e-3, weight_decay=0.01), None, None),
+    "adamax": lambda p: (torch.optim.Adamax(p, lr=0.02, betas=(0.8, 0.99), weight_decay=0.01), None, None),
+    # Without foreach PyTorch 1.13 has one momentum too many in the product of the next step, against its documentation.
+    "nadam": lambda p: (
+        torch.optim.NAdam(p, lr=0.02, betas=(0.9, 0.99), weight_decay=0.01, momentum_decay=0.02, foreach=True),
+        None,
+        None,
+    ),
+    "lion": lambda p: (Lion(p, lr=0.01, decay=0.1), None, None),
+    "muon": lambda p: (Muon(p, 0.05, decay=0.1, adamw={"lr": 0.02, "betas": (0.9, 0.95), "weight_decay": 0.0}), None, None),
     "clip-value": lambda p: (torch.optim.SGD(p, lr=0.2), lambda ps: nn.utils.clip_grad_value_(ps, 0.05), None),
     "clip-norm": lambda p: (torch.optim.SGD(p, lr=0.2, momentum=0.5), lambda ps: nn.utils.clip_grad_norm_(ps, 0.1), None),
     "one-cycle": lambda p: with_schedule(
@@ -197,12 +314,103 @@ def make_trainings(folder):
         write_safetensors(folder / f"training.{name}.safetensors", model.state_dict())
     write_safetensors(folder / "training.data.safetensors", data)
 
+    make_convolution(folder, "convolution", lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9))
+    # Filters with more inputs than outputs; epsilon, because the gradient of a bias before batch norm is all rounding.
+    make_convolution(folder, "muon-convolution", lambda p: Muon(p, 0.02, momentum=0.9, nesterov=False, adamw={"lr": 0.003, "eps": 0.01}))
+
+
+def make_convolution(folder, name, optimizer):
+    torch.manual_seed(4)
     x, labels = torch.randn(ROWS, 2, 4, 6), torch.randint(0, 3, (ROWS,))
     model = training_convnet()
-    write_safetensors(folder / "convolution.safetensors", model.state_dict())
-    losses = train(model, x, labels, torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9))
-    write_safetensors(folder / "convolution.after.safetensors", model.state_dict())
-    write_safetensors(folder / "convolution.data.safetensors", {"x": x, "labels": labels, "losses": losses})
+    write_safetensors(folder / f"{name}.safetensors", model.state_dict())
+    losses = train(model, x, labels, optimizer(model.parameters()))
+    write_safetensors(folder / f"{name}.after.safetensors", model.state_dict())
+    write_safetensors(folder / f"{name}.data.safetensors", {"x": x, "labels": labels, "losses": losses})
+
+
+# By the names that convolutions.test.ts uses: the shape of a sample, the layer.
+CONVOLUTIONS = {
+    "grouped": ((6, 7, 6), lambda: nn.Conv2d(6, 4, 3, groups=2, padding=1)),
+    "dilated": ((3, 9, 8), lambda: nn.Conv2d(3, 4, (3, 2), dilation=(2, 3), stride=(1, 2), padding=(2, 1))),
+    "grouped and dilated": ((4, 8, 8), lambda: nn.Conv2d(4, 8, 3, groups=4, dilation=2, padding=2, bias=False)),
+    "depthwise": ((17, 7, 7), lambda: nn.Conv2d(17, 17, 3, groups=17, padding=1)),
+    "depthwise, wide": ((32, 8, 5), lambda: nn.Conv2d(32, 32, (5, 3), groups=32, padding=(2, 1))),
+    "depthwise, strided": ((5, 8, 9), lambda: nn.Conv2d(5, 15, 3, groups=5, stride=2, padding=1)),
+    "depthwise, dilated": ((16, 8, 9), lambda: nn.Conv2d(16, 16, 3, groups=16, dilation=(3, 2), padding=(3, 1))),
+    "depthwise, window larger than the image": ((4, 2, 3), lambda: nn.Conv2d(4, 4, 5, groups=4, padding=2)),
+    "depthwise, stride larger than the window": ((4, 9, 9), lambda: nn.Conv2d(4, 4, 2, groups=4, stride=4)),
+    "separable": ((5, 7, 6), lambda: Separable(5, 4, 2, kernel_size=3, padding=1)),
+    "transposed": ((3, 4, 5), lambda: nn.ConvTranspose2d(3, 4, 3)),
+    "transposed, strided": ((3, 4, 5), lambda: nn.ConvTranspose2d(3, 4, (3, 4), stride=(2, 3), padding=1, output_padding=(1, 2))),
+    "transposed, stride larger than the window": ((2, 3, 3), lambda: nn.ConvTranspose2d(2, 3, 2, stride=3, bias=False)),
+    "transposed, many channels": ((20, 5, 6), lambda: nn.ConvTranspose2d(20, 18, 3, padding=1)),
+}
+
+
+def make_convolutions(folder):
+    """For each layer: its state, what it computes, the gradients of the mean squared error, and five steps."""
+    data = {}
+    for name, (shape, make) in CONVOLUTIONS.items():
+        torch.manual_seed(4)
+        layer = nn.Sequential(make())
+        start = {f"start.{key}": value.clone() for key, value in layer.state_dict().items()}
+        x = torch.randn(2, *shape, requires_grad=True)
+        output = layer(x)
+        target = torch.randn_like(output)
+        nn.functional.mse_loss(output, target).backward()
+        gradients = {f"gradient.{key}": value.grad.clone() for key, value in layer.named_parameters()}
+        optimizer, losses = torch.optim.SGD(layer.parameters(), lr=0.5, momentum=0.5), []
+        for _ in range(5):
+            loss = nn.functional.mse_loss(layer(x.detach()), target)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+        after = {f"after.{key}": value for key, value in layer.state_dict().items()}
+        values = {"x": x, "target": target, "output": output, "dx": x.grad, "losses": torch.stack(losses)}
+        data.update({f"{name}: {key}": value for key, value in {**start, **gradients, **after, **values}.items()})
+    write_safetensors(folder / "convolutions.safetensors", data)
+
+
+# By the names that layers.test.ts uses: a layer, and the shape of a sample.
+LAYERS = {
+    "relu6": (nn.ReLU6, (9,)),
+    "hardSigmoid": (nn.Hardsigmoid, (9,)),
+    "hardSwish": (nn.Hardswish, (9,)),
+    "mish": (nn.Mish, (9,)),
+    "softsign": (nn.Softsign, (9,)),
+    "logSoftmax": (lambda: nn.LogSoftmax(dim=-1), (9,)),
+    "logSoftmax of positions": (lambda: nn.LogSoftmax(dim=-1), (4, 5)),
+    "layerNorm": (lambda: nn.LayerNorm(9), (9,)),
+    "layerNorm of positions": (lambda: nn.LayerNorm(7, eps=1e-3), (4, 7)),
+    "layerNorm without gamma and beta": (lambda: nn.LayerNorm(7, elementwise_affine=False), (4, 7)),
+    "groupNorm": (lambda: nn.GroupNorm(3, 6), (6, 4, 5)),
+    "groupNorm of one group": (lambda: nn.GroupNorm(1, 6, eps=1e-3), (6, 3, 2)),
+    "groupNorm of flat samples": (lambda: nn.GroupNorm(2, 6), (6,)),
+    "groupNorm without gamma and beta": (lambda: nn.GroupNorm(2, 6, affine=False), (6, 3, 2)),
+    "instanceNorm": (lambda: nn.InstanceNorm2d(5, affine=True), (5, 4, 3)),
+    "instanceNorm without gamma and beta": (lambda: nn.InstanceNorm2d(5), (5, 4, 3)),
+    "globalMaxPool2d": (lambda: nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten()), (5, 4, 3)),
+}
+
+
+def make_layers(folder):
+    """What layers compute, and the gradients of the mean squared error."""
+    torch.manual_seed(4)
+    data = {}
+    for name, (make, shape) in LAYERS.items():
+        layer = make()
+        for parameter in layer.parameters():
+            parameter.data = torch.randn(parameter.shape)
+        x = (2.5 * torch.randn(6, *shape) + 0.5).requires_grad_()
+        y = layer(x)
+        target = torch.randn(y.shape)
+        nn.functional.mse_loss(y, target).backward()
+        data |= {f"{name}: x": x, f"{name}: y": y, f"{name}: target": target, f"{name}: dx": x.grad}
+        for own, parameter in layer.named_parameters():
+            data |= {f"{name}: {own}": parameter, f"{name}: d{own}": parameter.grad}
+    write_safetensors(folder / "layers.safetensors", data)
 
 
 # By the names that losses.test.ts uses: the loss, and which targets it takes.
@@ -236,11 +444,17 @@ def make_losses(folder):
 def as_exported(model):
     """The Sequential that an exported state is of: no others inside, a PReLU with a slope for each channel."""
     modules, channels = [], None
-    for module in model.modules():
-        if isinstance(module, nn.Sequential):
-            continue
-        channels = getattr(module, "out_channels", getattr(module, "out_features", channels))
-        modules.append(nn.PReLU(channels) if isinstance(module, nn.PReLU) else module)
+
+    def add(sequential):
+        nonlocal channels
+        for module in sequential:
+            if isinstance(module, nn.Sequential) and not isinstance(module, Separable):
+                add(module)
+                continue
+            channels = getattr(module, "out_channels", getattr(module, "out_features", channels))
+            modules.append(nn.PReLU(channels) if isinstance(module, nn.PReLU) else module)
+
+    add(model)
     return nn.Sequential(*modules)
 
 
@@ -267,3 +481,5 @@ if __name__ == "__main__":
     make_states(folder)
     make_trainings(folder)
     make_losses(folder)
+    make_convolutions(folder)
+    make_layers(folder)

@@ -33,7 +33,8 @@ onBackends("a Sequential's state from PyTorch", (backend) => {
 
 const python = process.env.BLASNET_TORCH_PYTHON;
 
-const unavailable = python === undefined ? ' (not available here: `npm run test:long -- torch` names a Python with PyTorch)' : '';
+const unavailable =
+  python === undefined ? ' (not available here: `npm run test:long -- torch` names a Python with PyTorch)' : '';
 
 describe.skipIf(python === undefined)(`a network's state in PyTorch${unavailable}`, () => {
   it('computes there what it computes here', async () => {

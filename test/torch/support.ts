@@ -7,25 +7,39 @@ import {
   avgPool2d,
   batchNorm,
   conv2d,
+  convTranspose2d,
   dense,
+  depthwiseConv2d,
   dropout,
   elu,
   flatten,
   gelu,
   globalAvgPool2d,
+  globalMaxPool2d,
+  groupNorm,
+  hardSigmoid,
+  hardSwish,
+  instanceNorm,
   type LayerSpec,
+  layerNorm,
   leakyRelu,
   localResponseNorm,
+  logSoftmax,
   maxPool2d,
   meanSquaredError,
+  mish,
   Network,
   prelu,
   relu,
+  relu6,
   selu,
+  separableConv2d,
   sigmoid,
   silu,
   softmax,
   softplus,
+  softsign,
+  spatialDropout2d,
   tanh,
 } from '../../lib/index.js';
 import { elements } from '../../lib/program/instructions.js';
@@ -34,7 +48,9 @@ import { elements } from '../../lib/program/instructions.js';
 export const fixtures = fileURLToPath(new URL('fixtures', import.meta.url));
 
 /** The Sequentials of sequentials.py, under the same names. */
-export const models: Readonly<Record<string, { readonly input: readonly number[]; readonly layers: readonly LayerSpec[] }>> = {
+export const models: Readonly<
+  Record<string, { readonly input: readonly number[]; readonly layers: readonly LayerSpec[] }>
+> = {
   mlp: {
     input: [5],
     layers: [dense(7), tanh(), dense(6, { bias: false }), gelu(), dense(6), softmax(), dense(3)],
@@ -84,6 +100,25 @@ export const models: Readonly<Record<string, { readonly input: readonly number[]
       dense(2),
     ],
   },
+  grouped: {
+    input: [9, 10, 4],
+    layers: [
+      conv2d(6, { window: [3, 2], groups: 2, dilation: [2, 1], padding: [2, 1] }),
+      tanh(),
+      depthwiseConv2d({ stride: [2, 1], padding: 1, multiplier: 3 }),
+      relu(),
+      conv2d(5, { window: 2, dilation: [1, 3], bias: false }),
+      batchNorm(),
+      convTranspose2d(4, { window: [3, 4], stride: [2, 3], padding: [0, 1], outputPadding: [1, 2] }),
+      tanh(),
+      separableConv2d(6, { window: 3, stride: 2, padding: 1, multiplier: 2, dilation: [1, 2] }),
+      relu(),
+      conv2d(6, { window: 1, groups: 6 }),
+      globalAvgPool2d(),
+      flatten(),
+      dense(3),
+    ],
+  },
   pooled: {
     input: [8, 5, 1],
     layers: [
@@ -97,6 +132,33 @@ export const models: Readonly<Record<string, { readonly input: readonly number[]
       flatten(),
       dense(3),
     ],
+  },
+  norms: {
+    input: [6, 5, 2],
+    layers: [
+      conv2d(6, { window: 3, padding: 1 }),
+      groupNorm(3),
+      hardSwish(),
+      spatialDropout2d(0.2),
+      instanceNorm({ affine: false }),
+      conv2d(4, { window: 2 }),
+      instanceNorm({ epsilon: 1e-3 }),
+      relu6(),
+      flatten(),
+      layerNorm(),
+      dense(5),
+      mish(),
+      layerNorm({ affine: false }),
+      dense(4),
+      hardSigmoid(),
+      softsign(),
+      dense(3),
+      logSoftmax(),
+    ],
+  },
+  maxima: {
+    input: [8, 5, 1],
+    layers: [conv2d(4, { window: 3 }), groupNorm(1, { epsilon: 1e-2 }), mish(), globalMaxPool2d(), flatten(), dense(3)],
   },
 };
 
@@ -119,8 +181,8 @@ export function floats(tensors: ReadonlyMap<string, StoredTensor>, name: string)
   return new Float32Array(tensor(tensors, name, 'F32').bytes.slice().buffer);
 }
 
-export function labels(tensors: ReadonlyMap<string, StoredTensor>): Int32Array {
-  return Int32Array.from(new BigInt64Array(tensor(tensors, 'labels', 'I64').bytes.slice().buffer), Number);
+export function labels(tensors: ReadonlyMap<string, StoredTensor>, name = 'labels'): Int32Array {
+  return Int32Array.from(new BigInt64Array(tensor(tensors, name, 'I64').bytes.slice().buffer), Number);
 }
 
 /** Each sample as a matrix of so many columns, transposed. */
@@ -145,6 +207,8 @@ export function channelsFirst(x: Float32Array, input: readonly number[]): Float3
 export function expectNear(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
   const gaps = Array.from(actual, (value, i) => Math.abs(value - expected[i]) / Math.max(1, Math.abs(expected[i])));
   if (actual.length !== expected.length || !(Math.max(...gaps) <= tolerance)) {
-    throw new Error(`expected ${expected.length} numbers within ${tolerance}, got ${actual.length} within ${Math.max(...gaps)}`);
+    throw new Error(
+      `expected ${expected.length} numbers within ${tolerance}, got ${actual.length} within ${Math.max(...gaps)}`,
+    );
   }
 }

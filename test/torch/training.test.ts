@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { Dataset } from '../../lib/data/index.js';
 import {
+  AdaDelta,
   AdaGrad,
   Adam,
+  Adamax,
   AdamW,
   batchNorm,
   binaryCrossEntropy,
@@ -13,10 +15,13 @@ import {
   flatten,
   huber,
   identity,
+  Lion,
   type Loss,
+  Muon,
   maxPool2d,
   meanAbsoluteError,
   meanSquaredError,
+  Nadam,
   Network,
   type Optimizer,
   oneCycle,
@@ -40,8 +45,14 @@ const optimizers: Readonly<Record<string, () => Optimizer>> = {
   amsgrad: () => new Adam({ learningRate: 0.05, beta1: 0.5, beta2: 0.6, amsGrad: true }),
   adamw: () => new AdamW({ learningRate: 0.02, weightDecay: 0.1 }),
   rmsprop: () => new RmsProp({ learningRate: 0.01, decay: 0.9, epsilon: 1e-6 }),
-  'rmsprop-momentum': () => new RmsProp({ learningRate: 0.005, decay: 0.95, epsilon: 1e-8, momentum: 0.7, weightDecay: 0.01 }),
+  'rmsprop-momentum': () =>
+    new RmsProp({ learningRate: 0.005, decay: 0.95, epsilon: 1e-8, momentum: 0.7, weightDecay: 0.01 }),
   adagrad: () => new AdaGrad({ learningRate: 0.1, initialAccumulator: 0.1, epsilon: 1e-6 }),
+  adadelta: () => new AdaDelta({ decay: 0.9, epsilon: 1e-3, weightDecay: 0.01 }),
+  adamax: () => new Adamax({ learningRate: 0.02, beta1: 0.8, beta2: 0.99, weightDecay: 0.01 }),
+  nadam: () => new Nadam({ learningRate: 0.02, beta2: 0.99, weightDecay: 0.01, momentumDecay: 0.02 }),
+  lion: () => new Lion({ learningRate: 0.01, weightDecay: 0.1 }),
+  muon: () => new Muon({ learningRate: 0.05, weightDecay: 0.1, adamW: { learningRate: 0.02, epsilon: 1e-8 } }),
   'clip-value': () => new Sgd({ learningRate: 0.2, clipValue: 0.05 }),
   'clip-norm': () => new Sgd({ learningRate: 0.2, momentum: 0.5, clipNorm: 0.1 }),
   'one-cycle': () => new Sgd({ learningRate: oneCycle({ max: 0.5, steps: STEPS + 1 }) }),
@@ -80,36 +91,51 @@ onBackends('training as PyTorch trains', (backend) => {
     for (const { name, value } of network.parameters) expectNear(value, after.parameter(name).value, 1e-5);
   });
 
-  it('convolution, pooling and batch norm: the same losses, weights and means; variances but for the bias', async () => {
-    const layers = [
-      conv2d(3, { padding: 1 }),
-      batchNorm(),
-      relu(),
-      maxPool2d(2),
-      flatten(),
-      dense(6),
-      batchNorm(),
-      sigmoid(),
-      dense(3),
-    ];
-    const make = () => new Network({ input: [4, 6, 2], layers, loss: softmaxCrossEntropy(), seed: 1, backend });
-    const [network, after] = [make(), make()];
-    await network.loadTorchState(join(fixtures, 'convolution.safetensors'));
-    await after.loadTorchState(join(fixtures, 'convolution.after.safetensors'));
-    const data = read('convolution.data.safetensors');
-    const features = channelsLast(floats(data, 'x'), network.input);
-    const set = new Dataset({ features, shape: network.input, labels: labels(data), classes: 3 });
-    expectNear(train(network, set, new Sgd({ learningRate: 0.05, momentum: 0.9 })), floats(data, 'losses'), 1e-5);
-    for (const { name, value } of network.parameters) expectNear(value, after.parameter(name).value, 1e-5);
-    // PyTorch's running variance is that of n − 1; the share of the start value, 1, is the same in both.
-    const start = 0.9 ** STEPS;
-    for (const { name, value } of network.state) {
-      const expected = after.state.find((state) => state.name === name)?.value as Float32Array;
-      const n = name.startsWith('1.') ? BATCH * 4 * 6 : BATCH;
-      const unbiased = (v: number) => start + ((v - start) * n) / (n - 1);
-      expectNear(name.endsWith('Variance') ? value.map(unbiased) : value, expected, 1e-5);
-    }
-  });
+  it.each<[string, () => Optimizer]>([
+    ['convolution', () => new Sgd({ learningRate: 0.05, momentum: 0.9 })],
+    [
+      'muon-convolution',
+      () =>
+        new Muon({
+          learningRate: 0.02,
+          momentum: 0.9,
+          nesterov: false,
+          adamW: { learningRate: 0.003, beta2: 0.999, epsilon: 0.01, weightDecay: 0.01 },
+        }),
+    ],
+  ])(
+    '%s, pooling and batch norm: the same losses, weights and means; variances but for the bias',
+    async (name, make) => {
+      const layers = [
+        conv2d(3, { padding: 1 }),
+        batchNorm(),
+        relu(),
+        maxPool2d(2),
+        flatten(),
+        dense(6),
+        batchNorm(),
+        sigmoid(),
+        dense(3),
+      ];
+      const create = () => new Network({ input: [4, 6, 2], layers, loss: softmaxCrossEntropy(), seed: 1, backend });
+      const [network, after] = [create(), create()];
+      await network.loadTorchState(join(fixtures, `${name}.safetensors`));
+      await after.loadTorchState(join(fixtures, `${name}.after.safetensors`));
+      const data = read(`${name}.data.safetensors`);
+      const features = channelsLast(floats(data, 'x'), network.input);
+      const set = new Dataset({ features, shape: network.input, labels: labels(data), classes: 3 });
+      expectNear(train(network, set, make()), floats(data, 'losses'), 1e-5);
+      for (const { name, value } of network.parameters) expectNear(value, after.parameter(name).value, 1e-5);
+      // PyTorch's running variance is that of n − 1; the share of the start value, 1, is the same in both.
+      const start = 0.9 ** STEPS;
+      for (const { name, value } of network.state) {
+        const expected = after.state.find((state) => state.name === name)?.value as Float32Array;
+        const n = name.startsWith('1.') ? BATCH * 4 * 6 : BATCH;
+        const unbiased = (v: number) => start + ((v - start) * n) / (n - 1);
+        expectNear(name.endsWith('Variance') ? value.map(unbiased) : value, expected, 1e-5);
+      }
+    },
+  );
 
   it.each(losses)('%s: the same value and gradient', (name, loss, kind) => {
     const data = read('losses.safetensors');

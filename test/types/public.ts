@@ -1,40 +1,72 @@
-// Compiled by `npm run typecheck`, never run: what the public types accept, and, by the lines marked as errors, what they refuse.
-import { Dataset, type DatasetOptions, mnist } from '../../lib/data/index.js';
+// Compiled by `npm run typecheck`, never run: what the public types accept, and, by the lines marked as errors, what
+// they refuse.
+import {
+  Dataset,
+  type DatasetOptions,
+  type Fold,
+  kFold,
+  mnist,
+  Scaler,
+  split,
+  standardize,
+} from '../../lib/data/index.js';
 import {
   Adam,
   AdamW,
+  type Augmentation,
+  add,
+  argmax,
+  augmentBatch,
   BlasnetError,
   type backendInfo,
   batchNorm,
+  binaryCrossEntropy,
   type Callbacks,
   type Checkpoint,
   checkpoint,
+  concat,
+  customLoss,
+  cutout,
   dense,
   dropout,
   type EpochLog,
   type ErrorCode,
   type Evaluation,
   earlyStopping,
+  type Figures,
   type FitOptions,
   type History,
   type Initializer,
+  input,
+  type LayerSpec,
   type LoadOptions,
   l2,
   leakyRelu,
+  mean,
+  metrics,
+  mixUp,
   Network,
   type NetworkOptions,
+  type Node,
   type ParameterView,
   progressBar,
+  randomCrop,
+  randomFlip,
+  randomRotation,
+  randomShift,
   relu,
   type SampleSource,
   Sgd,
   type Shape,
   type StateView,
   type StreamBatch,
+  shared,
   softmaxCrossEntropy,
+  square,
   stepDecay,
+  subtract,
 } from '../../lib/index.js';
-import { type KernelBackend, type Kernels, native, typescript } from '../../lib/kernels.js';
+import { type KernelBackend, type Kernels, native, typescript } from '../../lib/kernels/index.js';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function expectType<T extends true>(..._proof: T[]): void {}
@@ -57,6 +89,27 @@ export async function theReadme(): Promise<void> {
   expectType<Equal<typeof history, History>>();
   expectType<Equal<typeof loss, number>>();
   expectType<Equal<typeof accuracy, number | undefined>>();
+}
+
+export async function augmented(): Promise<void> {
+  const { train } = await mnist({ shape: [28, 28, 1] });
+  const augment: readonly Augmentation[] = [
+    randomShift(2),
+    randomShift([0, 3], { fill: -1 }),
+    randomFlip(),
+    randomCrop({ padding: 4 }),
+    randomRotation(10),
+    cutout(8),
+    mixUp({ alpha: 0.2 }),
+  ];
+  const network = new Network({ input: [784], layers: [dense(10)], loss: softmaxCrossEntropy() });
+  await network.fit(train, { augment });
+  const seen = augmentBatch(augment, train.take(8), { seed: 1, step: 5, backend: 'typescript' });
+  expectType<Equal<typeof seen, Float32Array>>();
+  // @ts-expect-error a crop needs its padding
+  randomCrop({});
+  // @ts-expect-error no such direction
+  randomFlip({ direction: 'both' });
 }
 
 export function networks(): void {
@@ -88,10 +141,50 @@ export function networks(): void {
   new Network();
 }
 
+export async function graphs(data: Dataset): Promise<void> {
+  const x: Node = input([4], { name: 'x' });
+  const outputs = { kind: add(x, 1).pipe(shared(dense(4)), dense(3)), code: concat(x, x).pipe((node) => node) };
+  const network = new Network({ outputs, losses: { kind: softmaxCrossEntropy() }, lossWeights: { kind: 2 } });
+  expectType<Equal<typeof network, Network<'kind' | 'code'>>>();
+  const predicted = network.predict({ x: [1, 2, 3, 4] });
+  expectType<Equal<typeof predicted, Readonly<Record<'kind' | 'code', Float32Array>>>>();
+  const later = await network.predictAsync(data);
+  expectType<Equal<typeof later, typeof predicted>>();
+  network.gradients(data, { outputGradient: (raw) => ({ kind: raw.kind, code: raw.code }) });
+  // @ts-expect-error a gradient of each output
+  network.gradients(data, { outputGradient: { kind: new Float32Array(3) } });
+  const { outputs: figures } = await network.evaluate(data);
+  expectType<Equal<typeof figures, Readonly<Record<string, Figures>> | undefined>>();
+  const one = new Network({ output: x.pipe(dense(1)), loss: customLoss((y, t) => mean(square(subtract(y, t)))) });
+  expectType<Equal<typeof one, Network>>();
+  const part = Network.from(network, { output: network.node('dense_1'), loss: softmaxCrossEntropy() });
+  expectType<Equal<typeof part, Network>>();
+  expectType<Equal<ReturnType<typeof network.copyParameters>, string[]>>();
+  one.copyParameters(network, (name) => (name === 'a' ? undefined : name));
+  network.metadata = { labels: ['a', 'b'], scaler: { mean: [1] } };
+  // @ts-expect-error JSON has no functions
+  network.metadata = { read: () => 1 };
+  // @ts-expect-error there is no such output
+  new Network({ outputs: { kind: x }, losses: { other: softmaxCrossEntropy() } });
+  // @ts-expect-error losses are needed
+  new Network({ outputs: { kind: x } });
+  // @ts-expect-error a node is made by input and pipe
+  new Network({ output: dense(3), loss: softmaxCrossEntropy() });
+  // @ts-expect-error nodes are not changed
+  x.inputs.push(x);
+  // @ts-expect-error sums have two or more terms
+  add(x);
+}
+
 export async function files(network: Network): Promise<void> {
   await network.save('file', { optimizer: new Adam() });
   expectType<Equal<ReturnType<typeof network.toBytes>, Uint8Array>>();
-  expectType<Equal<typeof Network.load, (path: string, options?: LoadOptions) => Promise<Network>>>();
+  const loaded = await Network.load('file', { backend: 'native' } satisfies LoadOptions);
+  expectType<Equal<typeof loaded, Network>>();
+  const several = await Network.load<'digit' | 'code'>('file');
+  expectType<Equal<typeof several, Network<'digit' | 'code'>>>();
+  // @ts-expect-error a path is needed
+  await Network.load();
   const checkpointed = await Network.loadCheckpoint('file', { backend: 'native', loss: softmaxCrossEntropy() });
   expectType<Equal<typeof checkpointed, Checkpoint>>();
   const callbacks: Callbacks[] = [
@@ -102,10 +195,9 @@ export async function files(network: Network): Promise<void> {
   expectType<Equal<typeof callbacks.length, number>>();
   // @ts-expect-error a path is needed
   checkpoint({ every: 2 });
-  // @ts-expect-error no such figure
-  earlyStopping({ monitor: 'cost' });
-  // @ts-expect-error a path is a string
-  network.save(new URL('file:///file'));
+  await network.save(new URL('file:///file'));
+  // @ts-expect-error a path is a string or a URL
+  network.save(Buffer.from('file'));
 }
 
 export function parts(): void {
@@ -129,6 +221,14 @@ export function parts(): void {
   relu({ slope: 1 });
   // @ts-expect-error a rate is needed
   dropout();
+  const settable = new Adam();
+  settable.learningRate = 0.01;
+  settable.learningRate = stepDecay({ initial: 0.1, factor: 0.5, interval: 10 });
+  // @ts-expect-error all but the rate is read-only
+  settable.beta1 = 0.5;
+  binaryCrossEntropy({ fromLogits: false });
+  // @ts-expect-error there is no such option
+  binaryCrossEntropy({ posWeight: 6 });
   new Sgd({ learningRate: stepDecay({ initial: 0.1, factor: 0.5, interval: 10 }), momentum: 0.9, nesterov: true });
   new AdamW({ learningRate: ({ step, epoch }) => 0.1 / (1 + step + epoch) });
   // @ts-expect-error an interval is needed
@@ -153,7 +253,11 @@ export async function training(network: Network, data: Dataset): Promise<void> {
     },
     onProgress: ({ step, steps = 0 }) => void (step / steps),
   };
-  const options: FitOptions = { callbacks: [callbacks, progressBar()], signal: AbortSignal.timeout(1000), initialEpoch: 3 };
+  const options: FitOptions = {
+    callbacks: [callbacks, progressBar()],
+    signal: AbortSignal.timeout(1000),
+    initialEpoch: 3,
+  };
   await network.fit(data, options);
   await network.fit([{ x: new Float32Array(4), y: [1] }, data]);
   async function* stream(): AsyncGenerator<StreamBatch> {
@@ -176,8 +280,8 @@ export async function training(network: Network, data: Dataset): Promise<void> {
 }
 
 export async function calls(network: Network, data: Dataset): Promise<void> {
-  expectType<Equal<ReturnType<typeof network.predict>, Float32Array>>();
-  network.predict(data);
+  const predicted = network.predict(data);
+  expectType<Equal<typeof predicted, Float32Array>>();
   network.predict(
     [
       [1, 2],
@@ -185,7 +289,18 @@ export async function calls(network: Network, data: Dataset): Promise<void> {
     ],
     new Float32Array(4),
   );
+  network.predict(data, { out: new Float32Array(4), batchSize: 2 });
+  const { signal } = new AbortController();
+  const later = network.predictAsync(data, { out: new Float32Array(4), batchSize: 2, signal });
+  expectType<Equal<typeof later, Promise<Float32Array>>>();
+  const hidden = network.predict(data, { outputs: ['a', 'b'] });
+  expectType<Equal<typeof hidden, Readonly<Record<'a' | 'b', Float32Array>>>>();
+  // @ts-expect-error the values of nodes go into new arrays
+  network.predict(data, { outputs: ['a'], out: new Float32Array(4) });
+  // @ts-expect-error the array goes into the options
+  await network.predictAsync(data, new Float32Array(4));
   network.forward([1, 2], { training: true });
+  network.forward([1, 2], { batchSize: 2 });
   const { loss, inputGradient } = network.gradients(new Float32Array(2), [1]);
   expectType<Equal<typeof loss, number>>();
   expectType<Equal<typeof inputGradient, Float32Array>>();
@@ -193,8 +308,9 @@ export async function calls(network: Network, data: Dataset): Promise<void> {
   evaluation.accuracy?.toFixed(2);
   // @ts-expect-error accuracy may be absent
   evaluation.accuracy.toFixed(2);
-  // @ts-expect-error features are floats
   network.predict(new Float64Array(2));
+  // @ts-expect-error features are numbers
+  network.predict(new BigInt64Array(2));
   // @ts-expect-error an optimizer is needed
   network.trainBatch([1, 2], [1]);
   await network.evaluate(data, { batchSize: 100 });
@@ -214,6 +330,54 @@ export function data(): void {
   // @ts-expect-error features are needed
   new Dataset({ labels: [0, 1] });
   void source;
+}
+
+export function figures(network: Network, data: Dataset): void {
+  const outputs = network.predict(data);
+  expectType<Equal<ReturnType<typeof metrics.accuracy>, number>>();
+  metrics.accuracy([[0.1, 0.9]], Uint8Array.of(1), { threshold: 0.4, multiLabel: false });
+  const macro = metrics.f1(outputs, data, { average: 'macro' });
+  const none = metrics.f1(outputs, data, { average: 'none', multiLabel: true });
+  const matrix = metrics.confusionMatrix(outputs, data);
+  const matrices = metrics.confusionMatrix(outputs, data, { multiLabel: true });
+  const perClass = matrix.recall('none');
+  const curve = metrics.rocCurve(outputs, data, { label: 1 });
+  const areas = metrics.rocAuc(outputs, data, { average: 'none' });
+  const [one, rows] = [argmax(outputs), argmax(outputs, 10)];
+  expectType<Equal<typeof macro, number>>();
+  expectType<Equal<typeof none, number[]>>();
+  expectType<Equal<typeof matrix, metrics.ConfusionMatrix>>();
+  expectType<Equal<typeof matrices, metrics.ConfusionMatrix[]>>();
+  expectType<Equal<typeof perClass, number[]>>();
+  expectType<Equal<typeof curve, metrics.RocCurve>>();
+  expectType<Equal<typeof areas, number[]>>();
+  expectType<Equal<typeof one, number>>();
+  expectType<Equal<typeof rows, Int32Array>>();
+  expectType<Equal<typeof network.layers, readonly LayerSpec[]>>();
+  expectType<Equal<ReturnType<typeof network.summary>, string>>();
+  // @ts-expect-error no such average
+  metrics.f1(outputs, data, { average: 'samples' });
+  // @ts-expect-error curves have no threshold
+  metrics.rocCurve(outputs, data, { threshold: 0.5 });
+  // @ts-expect-error the layers are fixed
+  network.layers.push(relu());
+}
+
+export function partsOfData(data: Dataset): void {
+  const folds = kFold(data, { folds: 3, stratify: true, seed: 1 });
+  expectType<Equal<typeof folds, Fold[]>>();
+  for (const { train, validation, indices } of folds) void [train.length, validation.length, indices.train[0]];
+  const { indices } = split(data);
+  expectType<Equal<typeof indices.test, Int32Array>>();
+  const { scaler } = standardize(data, { of: 'targets' });
+  const numbers = scaler.invert(new Float32Array(3));
+  const dataset = Scaler.fromJSON(scaler.toJSON()).apply(data);
+  expectType<Equal<typeof numbers, Float32Array>>();
+  expectType<Equal<typeof dataset, Dataset>>();
+  // @ts-expect-error no such part
+  standardize(data, { of: 'labels' });
+  // @ts-expect-error folds are a number
+  kFold(data, 5);
 }
 
 export function errors(error: unknown): string | undefined {

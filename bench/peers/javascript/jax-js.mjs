@@ -1,5 +1,5 @@
-// jax-js has neither layers nor optimizers: the step is a function of arrays, compiled, with Adam or momentum written out.
-// Arrays are counted references: `.ref` keeps one that an operation would otherwise consume.
+// jax-js has neither layers nor optimizers: the step is a compiled function of arrays, with Adam or momentum
+// implemented here. Arrays are reference-counted: `.ref` keeps one that an operation would otherwise consume.
 import { CLASSES, gather, heNormal, oneHot, PIXELS, shuffled } from './support.mjs';
 
 export async function load(packages) {
@@ -129,7 +129,7 @@ function createModel(jax, workload, compiled) {
     async train({ images, labels }, batchSize) {
       const step = once('step', () => compileStep(jax, workload));
       const order = shuffled(labels.length);
-      // What is compiled has one size: a last, smaller batch is left out.
+      // Compiled code has a fixed batch size, so a smaller last batch is skipped.
       for (let begin = 0; begin + batchSize <= order.length; begin += batchSize) {
         const indices = order.subarray(begin, begin + batchSize);
         steps++;
@@ -138,7 +138,7 @@ function createModel(jax, workload, compiled) {
         const y = np.array(oneHot(labels, indices)).reshape([batchSize, CLASSES]);
         let value;
         [parameters, means, squares, value] = step(parameters, means, squares, np.array(rate), x, y);
-        // Without this, work piles up: it takes gigabytes, and thirty times as long.
+        // Without this, pending work accumulates: it takes gigabytes, and thirty times as long.
         await value.data();
       }
     },

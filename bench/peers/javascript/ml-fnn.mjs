@@ -1,6 +1,6 @@
 import { CLASSES, imageAt, shuffled } from './support.mjs';
 
-/** Samples of a pass of full-batch descent: the library keeps several matrices of as many rows. */
+/** Samples per pass of full-batch descent: the library keeps several matrices with this many rows. */
 const ROWS = 2_000;
 
 export async function load(packages) {
@@ -8,7 +8,12 @@ export async function load(packages) {
   const FeedForwardNeuralNetworks = loaded.FeedForwardNeuralNetworks ?? loaded.default ?? loaded;
   return ({ widths }) => {
     const hiddenLayers = widths.slice(1, -1);
-    const network = new FeedForwardNeuralNetworks({ hiddenLayers, iterations: 1, learningRate: 0.01, activation: 'tanh' });
+    const network = new FeedForwardNeuralNetworks({
+      hiddenLayers,
+      iterations: 1,
+      learningRate: 0.01,
+      activation: 'tanh',
+    });
     return {
       train({ images, labels }) {
         const order = shuffled(labels.length);
@@ -21,7 +26,7 @@ export async function load(packages) {
         }
       },
       outputs(images, rows) {
-        // It tells labels only.
+        // It predicts only labels.
         const labels = network.predict(Array.from({ length: rows }, (_, i) => Array.from(imageAt(images, i))));
         const outputs = new Float32Array(rows * CLASSES);
         labels.forEach((label, i) => {

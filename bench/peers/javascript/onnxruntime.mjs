@@ -1,5 +1,5 @@
-// Inference alone: it is handed the network as a model file, which is written here in Protocol Buffers' wire format. The
-// weights are random; what they are makes no difference to the speed.
+// Inference only: it gets the network as a model file, written here in Protocol Buffers' wire format. The weights are
+// random, which makes no difference to the speed.
 import { heNormal } from './support.mjs';
 
 function varint(value) {
@@ -25,7 +25,11 @@ function initializer(name, shape, values) {
 }
 
 function node(operator, inputs, outputs) {
-  return message(1, [...inputs.map((name) => bytes(1, name)), ...outputs.map((name) => bytes(2, name)), bytes(4, operator)]);
+  return message(1, [
+    ...inputs.map((name) => bytes(1, name)),
+    ...outputs.map((name) => bytes(2, name)),
+    bytes(4, operator),
+  ]);
 }
 
 /** A matrix of `width` columns and any number of rows. */

@@ -1,6 +1,6 @@
-// What the adapters share. Each adapter exports `load(packages, options)`, which gives a function that makes a model for a
-// workload: `train({ images, labels }, batchSize)` passes once over the samples in an order drawn anew, `outputs(images,
-// rows)` gives ten numbers for each image; either may return a promise.
+// Shared by the adapters. Each adapter exports `load(packages, options)`, which returns a function that creates a model
+// for a workload: `train({ images, labels }, batchSize)` passes once over the samples in a new random order,
+// `outputs(images, rows)` returns ten numbers for each image; both may return a promise.
 
 export const PIXELS = 784;
 export const CLASSES = 10;
@@ -19,26 +19,28 @@ export function imageAt(images, i) {
   return images.subarray(i * PIXELS, (i + 1) * PIXELS);
 }
 
-/** The images at `indices`, one after the other. */
+/** The images at `indices`, concatenated. */
 export function gather(images, indices) {
   const rows = new Float32Array(indices.length * PIXELS);
   for (let i = 0; i < indices.length; i++) rows.set(imageAt(images, indices[i]), i * PIXELS);
   return rows;
 }
 
-/** The labels at `indices`, as rows with a one. */
+/** The labels at `indices`, as one-hot rows. */
 export function oneHot(labels, indices) {
   const rows = new Float32Array(indices.length * CLASSES);
   for (let i = 0; i < indices.length; i++) rows[i * CLASSES + labels[indices[i]]] = 1;
   return rows;
 }
 
-/** One row for each class, with a one. */
+/** The one-hot row of each class. */
 export function unitRows() {
-  return Array.from({ length: CLASSES }, (_, label) => Float32Array.from({ length: CLASSES }, (_, i) => (i === label ? 1 : 0)));
+  return Array.from({ length: CLASSES }, (_, label) =>
+    Float32Array.from({ length: CLASSES }, (_, i) => (i === label ? 1 : 0)),
+  );
 }
 
-/** The outputs of a network that takes one image at a time. */
+/** The outputs of a network that takes one image per call. */
 export function outputsOneByOne(images, rows, run) {
   const outputs = new Float32Array(rows * CLASSES);
   for (let i = 0; i < rows; i++) outputs.set(run(imageAt(images, i)), i * CLASSES);

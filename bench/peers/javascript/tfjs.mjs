@@ -1,5 +1,5 @@
-// TensorFlow.js, on the backend that `options.backend` names. Two styles of training: `fit`, as its tutorials do, and
-// `loop`, with the optimizer called for each batch. Both on tensors that hold all images.
+// TensorFlow.js, on the backend `options.backend`. Two styles of training: `fit`, as in its tutorials, and `loop`,
+// which calls the optimizer for each batch. Both use tensors that hold all images.
 import { CLASSES, PIXELS, shuffled } from './support.mjs';
 
 export async function load(packages, { backend, style }) {
@@ -16,7 +16,7 @@ export async function load(packages, { backend, style }) {
   return (workload) => createModel(tf, workload, style, hold);
 }
 
-/** Of all images behind those given, which are the first of them. */
+/** Tensors of the full image array, of which the given images are the first. */
 function tensorsOf(tf, { images, labels }) {
   const x = tf.tensor2d(new Float32Array(images.buffer), [images.buffer.byteLength / 4 / PIXELS, PIXELS]);
   const y = tf.tidy(() => tf.oneHot(tf.tensor1d(new Int32Array(labels.buffer), 'int32'), CLASSES).toFloat());

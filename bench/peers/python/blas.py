@@ -1,9 +1,9 @@
-"""Which OpenBLAS the process has loaded, the core that it chose and its threads."""
+"""The OpenBLAS that the process has loaded, its core and its threads."""
 import ctypes
 import os
 import re
 
-# The names under which wheels export OpenBLAS's functions.
+# Prefixes and suffixes of OpenBLAS's functions in wheels.
 _AFFIXES = [("", ""), ("", "64_"), ("scipy_", ""), ("scipy_", "64_")]
 
 
@@ -13,7 +13,7 @@ def _loaded():
             paths = {line.split()[-1] for line in maps if re.search(r"/\S*(openblas|libblas)\S*$", line)}
     except OSError:
         return []
-    # libblas.so.3 may be OpenBLAS by another name.
+    # libblas.so.3 may be a link to OpenBLAS.
     return sorted({os.path.realpath(path) for path in paths})
 
 
@@ -29,7 +29,7 @@ def _function(library, name, result):
 
 
 def describe():
-    """Such as "OpenBLAS SkylakeX, 2 threads"; None without OpenBLAS."""
+    """For example "OpenBLAS SkylakeX, 2 threads"; None without OpenBLAS."""
     found = []
     for path in _loaded():
         library = ctypes.CDLL(path)

@@ -1,6 +1,6 @@
-"""A Python peer's process: takes a request as JSON in its argument, answers with JSON on the last line of its output.
+"""A Python peer's process: takes a request as JSON in its argument, replies with JSON on the last line of its output.
 
-The counterpart of ../contender.ts: the measurement is that of ../../measure.ts, the tasks are those of ../../trainer.ts.
+The counterpart of ../contender.ts: it measures like ../../measure.ts, with the tasks of ../../trainer.ts.
 """
 import importlib
 import json
@@ -15,7 +15,7 @@ import blas
 import data
 
 WARM_UP_SHARE = 0.3
-# Training before a prediction is timed.
+# Samples of training before a prediction is timed.
 PREPARATION = 6400
 EVALUATION_BATCH = 1000
 
@@ -40,7 +40,7 @@ def planned_samples(rate, seconds, pass_samples, batch):
 
 
 def measure(begin, seconds, pass_samples, batch):
-    """The speed over about `seconds`: a warm-up that doubles, then a fresh start, timed after two batches."""
+    """The speed over about `seconds`: a doubling warm-up, then a new start, timed after two batches."""
     work = begin()
     samples = 2 * batch
     last = timed(work, samples)
@@ -93,7 +93,7 @@ def prediction(create, workload, train, test):
 
 
 def learn(create, workload, samples, train, test):
-    """Loss and accuracy on the test data after one pass over so many samples."""
+    """Loss and accuracy on the test data after one pass over the given number of samples."""
     model = create()
     model.train(train[0][:samples], train[1][:samples], workload["batchSize"])
     loss = hits = 0
@@ -107,7 +107,7 @@ def learn(create, workload, samples, train, test):
 
 
 def trial(load, seconds, candidates, prepare):
-    """For each of several options the speed, or why there is none."""
+    """The speed with each of several options, or why it failed."""
     results = []
     for options in candidates:
         try:
@@ -120,7 +120,7 @@ def trial(load, seconds, candidates, prepare):
 
 def main():
     request = json.loads(sys.argv[1])
-    workload, task = request["workload"], request["task"]
+    workload, job = request["workload"], request["job"]
     train = data.load(request["data"], "train")
     test = data.load(request["data"], "t10k")
     adapter = importlib.import_module(request["adapter"])
@@ -133,20 +133,20 @@ def main():
             return training(create, workload, train), len(train[1]), workload["batchSize"]
         return prediction(create, workload, train, test), len(test[1]), workload["batchSize"]
 
-    if task["kind"] == "trial":
-        reply = trial(load, task["seconds"], task["candidates"], prepare)
-    elif task["kind"] == "learn":
-        reply = {"kind": "learn", "learned": learn(load(request["options"]), workload, task["samples"], train, test)}
+    if job["kind"] == "trial":
+        reply = trial(load, job["seconds"], job["candidates"], prepare)
+    elif job["kind"] == "learn":
+        reply = learn(load(request["options"]), workload, job["samples"], train, test)
     else:
         begin, pass_samples, batch = prepare(load(request["options"]))
-        measurement = measure(begin, task["seconds"], pass_samples, batch)
+        measurement = measure(begin, job["seconds"], pass_samples, batch)
         equipment = {"threads": request["threads"]}
         library = adapter.blas() or blas.describe()
         if library is not None:
             equipment["blas"] = library
-        reply = {"kind": "speed", "measurement": measurement, "equipment": equipment}
+        reply = {"measurement": measurement, "equipment": equipment}
     print(json.dumps(reply), flush=True)
-    # Some libraries' threads hold up an orderly end.
+    # Some libraries' threads block a normal exit.
     os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""JAX: many steps in one compiled scan, with Adam written out; networks of dense layers only.
+"""JAX: many steps in one compiled scan, with its own Adam; only networks of dense layers.
 
 Option: `unroll`, how many steps of a scan are compiled as one. XLA's own settings come from the environment.
 """
@@ -8,7 +8,7 @@ import numpy as np
 
 jax = jnp = None
 
-# Steps of a scan. What is compiled has one size; the steps that are left over run in scans of one.
+# Steps of a scan. Compiled code has a fixed number of steps; the remaining steps run in scans of one.
 STEPS = 32
 
 
@@ -70,7 +70,7 @@ class Model:
         return jnp.array(images)
 
     def train(self, images, labels, batch):
-        # A last, smaller batch is left out, for the same reason.
+        # A smaller last batch is skipped for the same reason.
         steps = len(labels) // batch
         order = np.random.permutation(len(labels))[: steps * batch].reshape(steps, batch)
         at = 0
@@ -90,7 +90,7 @@ class Model:
 
 def load(workload, threads, options, train):
     global jax, jnp
-    # XLA takes as many threads as the process may use processors.
+    # XLA uses as many threads as the process may use processors.
     if threads == 1 and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     import jax as library

@@ -1,8 +1,8 @@
 """PyTorch, eager, on tensors that hold all images.
 
-Options: `optimizer` is "single" (as it comes), "fused" (PyTorch 2.4 and later), "flat" or "flatfused": all parameters are
-views of one tensor, and so are the gradients, so that the optimizer makes one pass. `layout` is "nchw" or "nhwc". The
-threads of OpenMP and of the BLAS come from the environment.
+Options: `optimizer` is "single" (PyTorch's default), "fused" (PyTorch 2.4 and later), "flat" or "flatfused": all
+parameters are views of one tensor, and so are the gradients, so that the optimizer makes one pass. `layout` is "nchw"
+or "nhwc". The threads of OpenMP and of the BLAS come from the environment.
 """
 import re
 
@@ -36,7 +36,7 @@ def build_network(workload):
 
 
 def flatten_parameters(network):
-    """One parameter behind all of the network's."""
+    """Replaces the network's parameters by views of one flat parameter, and returns it."""
     parameters = list(network.parameters())
     flat = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in parameters]))
     flat.grad = torch.zeros_like(flat)
@@ -78,7 +78,7 @@ class Model:
             self.optimizer.step()
 
     def predictor(self, batch):
-        """The products and activations alone, without the modules' own costs; networks of dense layers only."""
+        """Only the products and activations, without the modules' overhead; only networks of dense layers."""
         layers = [(m.weight.detach().t(), m.bias.detach()) for m in self.network if isinstance(m, nn.Linear)]
         last = len(layers) - 1
 

@@ -1,21 +1,20 @@
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { resolve, toNamespacedPath } from 'node:path';
 import { BlasnetError } from '../../errors.js';
+import { packageFolder } from '../../packages.js';
+import type { Counter } from '../../shared-memory.js';
 import type { Control, FeedArray, KernelArguments, RunResult } from '../backend.js';
-import { candidates, unavailable } from './binaries.js';
+import { candidates, unavailable, unreadable } from './binaries.js';
 
-/** What the addon says of itself. */
+/** The addon's information about itself. */
 export interface AddonInfo {
   readonly cpuFeatures: string[];
   readonly simd: { readonly set: string; readonly available: string[]; readonly reason: string };
   readonly blas: { readonly name: string; readonly core: string; readonly config: string; readonly threads: number };
 }
 
-/** A program that the addon has checked, with the memory it works on. */
+/** A program checked by the addon, with the memory that it uses. */
 export interface AddonPlan {
-  /** Returns the place of the status in `statuses`; steps and seconds take the place of the first two numbers. */
+  /** Returns the status as an index into `statuses`; overwrites the first two numbers with steps and seconds. */
   runSync(
     feeds: (FeedArray | null)[],
     numbers: Float64Array,
@@ -34,47 +33,57 @@ export interface AddonPlan {
   ): void;
 }
 
-export interface Addon {
+export interface Addon extends Counter {
   readonly Plan: new (words: Float64Array, segments: (Float32Array | Float64Array)[]) => AddonPlan;
-  callKernel(kernel: number, args: KernelArguments): void;
-  /** Makes all calls in turn, `times` times over; returns the seconds. */
+  /** With a share: only for the units [begin, end) of that axis of the kernel. */
+  callKernel(kernel: number, args: KernelArguments, ...share: [] | [axis: number, begin: number, end: number]): void;
+  /** Makes all calls in order, `times` times; returns the seconds. */
   repeatKernels(calls: (readonly [kernel: number, args: KernelArguments])[], times: number): number;
-  /** Counts the bytes of `buffer`, seen whole by `view`, as external memory as long as it lives; returns those before the next 64-byte boundary. */
-  adopt(buffer: SharedArrayBuffer, view: Uint8Array): number;
+  /**
+   * Requests large pages for a block, given a view of all of it; returns the bytes before its first 64-byte boundary.
+   */
+  adopt(view: Uint8Array): number;
   info(): AddonInfo;
-  /** Stops all runs of this environment and waits for their threads. */
+  /** Ends all runs of this environment immediately, in the middle of a step, and waits for their threads. */
   stop(): void;
 }
 
 interface AddonModule {
-  /** The addon for this environment, on the kernel set of that name ('' for the widest that the CPU runs). */
-  initialize(simd: string, kernelNames: readonly string[]): Addon;
+  /**
+   * The addon for this environment with the named kernel set ('' for the widest that the CPU supports). Throws if the
+   * kernel table's hash differs.
+   */
+  initialize(simd: string, tableHash: string): Addon;
 }
 
-/** The package's root, seen from dist/backend/native and lib/backend/native alike. */
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+/** Loads an addon like `require`, in a way that bundlers don't try to handle. */
+function open(path: string): AddonModule {
+  const module = { exports: {} };
+  process.dlopen(module, toNamespacedPath(resolve(path)));
+  return module.exports as AddonModule;
+}
 
 /**
- * Loads the addon of the package in `folder`, with the files preferred to it that failed to load; throws `BACKEND_UNAVAILABLE`
- * with every place tried and why it failed.
+ * Loads the addon of the package in `folder` (undefined in a bundle outside the package). Also returns the files with
+ * higher priority that failed to load. Throws `BACKEND_UNAVAILABLE` with every path tried and why it failed.
  */
 export function loadAddon(
-  kernelNames: readonly string[],
-  folder = root,
+  tableHash: string,
+  folder = packageFolder(),
 ): { addon: Addon; path: string; failures: readonly string[] } {
-  const require = createRequire(import.meta.url);
   if (process.env.BLASNET_BINARY === 'none') {
     throw new BlasnetError('BACKEND_UNAVAILABLE', 'the native backend is switched off by BLASNET_BINARY=none');
   }
   const tried: string[] = [];
   const failures: string[] = [];
   for (const path of candidates(folder)) {
-    if (!existsSync(path)) {
-      tried.push(`${path}: no such file`);
+    const problem = unreadable(path);
+    if (problem !== undefined) {
+      tried.push(`${path}: ${problem}`);
       continue;
     }
     try {
-      const addon = (require(path) as AddonModule).initialize(process.env.BLASNET_SIMD ?? '', kernelNames);
+      const addon = open(path).initialize(process.env.BLASNET_SIMD ?? '', tableHash);
       return { addon, path, failures };
     } catch (error) {
       failures.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,42 +1,68 @@
+import { type ElementType, elementBytes } from '../../kernels/signature.js';
+import { kernelNames, signatureOf } from '../../kernels/table.js';
 import type { Program } from '../../program/compile.js';
-import { type Argument, feeds, isTensor, type Tensor } from '../../program/instructions.js';
-import { elementBytes, kernelNames } from '../../program/signatures.js';
+import { type Argument, type FeedEntry, feedRoles, isTensor } from '../../program/instructions.js';
 import { Stream } from '../../random.js';
 
 /**
- * A program as numbers, for the addon: a header, then each instruction as kernel number, flags, grain (0: the kernel's own) and
- * arguments of four numbers. native/executor/plan.cc reads this format and checks all of it.
+ * Encodes a program as numbers for the addon: a header; then each feed as role, element type and elements per row; then
+ * each instruction as kernel number, flags, grain (0: the kernel's own), index of its axis among the kernel's, and
+ * arguments of four numbers each. native/executor/plan.cc decodes and checks this format.
  */
 
-const VERSION = 2;
-const tag = { none: 0, buffer: 1, feed: 2, number: 3, rows: 4, sourceRows: 5, scale: 6, offset: 7, scalar: 8, step: 9 } as const;
-const flag = { barrier: 1, guard: 2, turn: 4 } as const;
-/** Blocks of memory in the order in which they are handed over. */
-export const segments = ['parameter', 'gradient', 'state', 'moment', 'work', 'metric'] as const;
+const VERSION = 6;
+const tag = {
+  none: 0,
+  buffer: 1,
+  feed: 2,
+  number: 3,
+  rows: 4,
+  sourceRows: 5,
+  scale: 6,
+  offset: 7,
+  scalar: 8,
+  step: 9,
+} as const;
+/** Flag bits of an instruction, from the lowest. */
+const flags = ['barrier', 'guard', 'serial', 'conditional'] as const;
+/** Element types, numbered by position. */
+const types = Object.keys(elementBytes) as ElementType[];
+/** Blocks of memory in the order in which they are passed to the addon. */
+export const segments = ['parameter', 'gradient', 'state', 'moment', 'work', 'metric', 'accumulated'] as const;
 
-function encodeTensor(tensor: Tensor, capacity: number): number[] {
-  if (tensor.storage === 'feed') return [tag.feed, feeds.indexOf(tensor.feed as (typeof feeds)[number]), tensor.perRow, 0];
-  const elements = tensor.perRow * capacity + tensor.fixed;
-  return [tag.buffer, segments.indexOf(tensor.storage), tensor.offset * elementBytes[tensor.type], elements];
-}
-
-function encodeArgument(argument: Argument, capacity: number): number[] {
+function encodeArgument(argument: Argument, { feeds, request: { capacity } }: Program): number[] {
   if (argument === null) return [tag.none, 0, 0, 0];
   if (typeof argument === 'number') return [tag.number, argument, 0, 0];
-  if (isTensor(argument)) return encodeTensor(argument, capacity);
+  if (isTensor(argument)) {
+    const { storage, feed, type, offset, perRow, fixed } = argument;
+    if (storage === 'feed') return [tag.feed, feeds.indexOf(feed as FeedEntry), 0, 0];
+    return [tag.buffer, segments.indexOf(storage), offset * elementBytes[type], perRow * capacity + fixed];
+  }
   if (argument.symbol === 'rows') return [tag.rows, argument.times, 0, 0];
   if (argument.symbol === 'scalar') return [tag.scalar, argument.slot, 0, 0];
-  return [tag[argument.symbol], 0, 0, 0];
+  return [tag[argument.symbol], 'feed' in argument ? feeds.indexOf(argument.feed) : 0, 0, 0];
 }
 
 export function encode(program: Program): Float64Array {
-  const { capacity } = program.request;
-  const words = [VERSION, program.instructions.length, capacity, program.scalarCount, Stream.shuffle];
-  for (const instruction of program.instructions) {
-    const flags =
-      (instruction.barrier ? flag.barrier : 0) | (instruction.guard ? flag.guard : 0) | (instruction.turn ? flag.turn : 0);
-    words.push(kernelNames.indexOf(instruction.kernel), flags, instruction.grain ?? 0, instruction.arguments.length);
-    for (const argument of instruction.arguments) words.push(...encodeArgument(argument, capacity));
+  const { instructions, request, scalarCount, feeds, loss, reported, condition } = program;
+  const words = [
+    VERSION,
+    instructions.length,
+    request.capacity,
+    scalarCount,
+    Stream.shuffle,
+    feeds.length,
+    loss,
+    reported,
+    condition === undefined ? 0 : condition + 1,
+  ];
+  for (const { role, type, perRow } of feeds) words.push(feedRoles.indexOf(role), types.indexOf(type), perRow);
+  for (const instruction of instructions) {
+    const bits = flags.reduce((sum, flag, i) => sum + (instruction[flag] ? 1 << i : 0), 0);
+    const { kernel, grain = 0, axis, arguments: list } = instruction;
+    const axisPlace = axis === undefined ? 0 : signatureOf(kernel).axes.indexOf(axis);
+    words.push(kernelNames.indexOf(kernel), bits, grain, axisPlace, list.length);
+    for (const argument of list) words.push(...encodeArgument(argument, program));
   }
   return Float64Array.from(words);
 }

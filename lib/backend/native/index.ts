@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { checkInteger } from '../../checks.js';
 import { BlasnetError } from '../../errors.js';
+import { kernelNames, tableHash } from '../../kernels/table.js';
 import type { Program } from '../../program/compile.js';
-import { feeds } from '../../program/instructions.js';
-import { kernelNames } from '../../program/signatures.js';
+import type { FeedEntry } from '../../program/instructions.js';
+import { countWith } from '../../shared-memory.js';
 import {
   type Backend,
   type Control,
@@ -15,20 +15,26 @@ import {
   statuses,
 } from '../backend.js';
 import { type AddonPlan, loadAddon } from './addon.js';
+import { cpuQuota } from './cpu-quota.js';
 import { encode, segments } from './encode.js';
+import { checkCore, checkSwitches, chosenThreads, MOST_THREADS } from './settings.js';
+import { threading } from './threading.js';
 
-/** Threads for a run: BLASNET_THREADS, or what the machine offers. */
-function threadLimit(): number {
-  const chosen = process.env.BLASNET_THREADS;
-  if (chosen === undefined || chosen === '') return availableParallelism();
-  const threads = /^\d+$/.test(chosen) ? Number(chosen) : chosen;
-  return checkInteger('BLASNET_THREADS', threads, { min: 1, max: 256 });
+/** Threads for a run, and why: BLASNET_THREADS, or what the machine and the container offer. */
+function threadLimit(): { threads: number; threadsReason: string } {
+  const chosen = chosenThreads();
+  if (chosen !== undefined) return { threads: chosen, threadsReason: 'asked for by BLASNET_THREADS' };
+  const available = Math.min(availableParallelism(), MOST_THREADS);
+  const quota = cpuQuota();
+  if (quota !== undefined && Math.ceil(quota.cpus) < available) {
+    const cpus = Number(quota.cpus.toFixed(2));
+    return { threads: Math.ceil(quota.cpus), threadsReason: `the CPU quota of ${cpus}, as ${quota.file} says` };
+  }
+  return { threads: available, threadsReason: 'as many as this process may run at the same time' };
 }
 
-/** Read by the addon before it returns, so that all calls can use the same one. */
-const numbers = new Float64Array(11);
-
-function numbersOf(request: RunRequest): Float64Array {
+/** Writes the numbers of a run, followed by scale and offset of each feed. */
+function writeNumbers(numbers: Float64Array, request: RunRequest, feeds: readonly FeedEntry[]): void {
   numbers[0] = request.rows;
   numbers[1] = request.drawn;
   numbers[2] = request.batchSize;
@@ -37,20 +43,21 @@ function numbersOf(request: RunRequest): Float64Array {
   numbers[5] = request.seed;
   numbers[6] = request.epoch;
   numbers[7] = request.step;
-  numbers[8] = request.scale;
-  numbers[9] = request.offset;
-  numbers[10] = request.threads;
-  return numbers;
+  numbers[8] = request.threads;
+  numbers[9] = request.batches ?? 0;
+  feeds.forEach(({ name }, i) => {
+    numbers[10 + 2 * i] = request.feeds[name]?.scale ?? 1;
+    numbers[11 + 2 * i] = request.feeds[name]?.offset ?? 0;
+  });
 }
 
-function bound(request: RunRequest) {
-  return feeds.map((feed) => request.feeds[feed] ?? null);
-}
-
-/** An error of the addon as one of the library. Those for want of memory or of a thread are the ones that have no code. */
+/**
+ * Converts an error of the addon to one of the library. Only a lack of memory or threads causes errors without a code.
+ */
 function typed(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
-  if ((error as { code?: unknown }).code === 'INTERNAL') return new BlasnetError('INTERNAL', error.message, { cause: error });
+  if ((error as { code?: unknown }).code === 'INTERNAL')
+    return new BlasnetError('INTERNAL', error.message, { cause: error });
   const message = `the native backend: memory or a thread could not be had (${error.message})`;
   return new BlasnetError('OUT_OF_MEMORY', message, { cause: error });
 }
@@ -65,15 +72,26 @@ function calling<T>(call: () => T): T {
 
 class NativeExecutable implements Executable {
   readonly #plan: AddonPlan;
+  readonly #feeds: readonly FeedEntry[];
+  /** The addon reads it before it returns, so all calls can share it. */
+  readonly #numbers: Float64Array;
 
-  constructor(plan: AddonPlan) {
+  constructor(plan: AddonPlan, { feeds }: Program) {
     this.#plan = plan;
+    this.#feeds = feeds;
+    this.#numbers = new Float64Array(10 + 2 * feeds.length);
+  }
+
+  /** Converts a request to the first arguments of the addon's functions. */
+  #arguments(request: RunRequest) {
+    writeNumbers(this.#numbers, request, this.#feeds);
+    const feeds = this.#feeds.map(({ name }) => request.feeds[name]?.values ?? null);
+    return [feeds, this.#numbers, request.scalars, request.report] as const;
   }
 
   runSync(request: RunRequest): RunResult {
-    const { scalars, report, profile } = request;
-    const status = calling(() => this.#plan.runSync(bound(request), numbersOf(request), scalars, report, profile));
-    return { status: statuses[status], steps: numbers[0], seconds: numbers[1] };
+    const status = calling(() => this.#plan.runSync(...this.#arguments(request), request.profile));
+    return { status: statuses[status], steps: this.#numbers[0], seconds: this.#numbers[1] };
   }
 
   run(request: RunRequest, control: Control): Promise<RunResult> {
@@ -82,24 +100,29 @@ class NativeExecutable implements Executable {
         if (result === undefined) reject(typed(error));
         else resolve(result);
       };
-      calling(() =>
-        this.#plan.run(bound(request), numbersOf(request), request.scalars, request.report, control, done, request.profile),
-      );
+      calling(() => this.#plan.run(...this.#arguments(request), control, done, request.profile));
     });
   }
 }
 
-/** Loads the addon; throws `BACKEND_UNAVAILABLE` when there is none for this machine. */
+/** Loads the addon; throws `BACKEND_UNAVAILABLE` if there is none for this machine. */
 export function createNativeBackend(): Backend {
-  const threads = threadLimit();
-  const { addon, path, failures } = loadAddon(kernelNames);
-  // Threads of a run must be gone before the process tears down what they use.
+  const limit = threadLimit();
+  checkSwitches();
+  const { addon, path, failures } = loadAddon(tableHash);
+  countWith(addon);
+  checkCore(calling(() => addon.info()).blas.core);
+  // Run threads must end before the process destroys what they use.
   process.on('exit', () => addon.stop());
   return {
     name: 'native',
+    threading,
     load(program: Program, memory: Memory): Executable {
       const blocks = segments.map((name) => memory[name]);
-      return new NativeExecutable(calling(() => new addon.Plan(encode(program), blocks)));
+      return new NativeExecutable(
+        calling(() => new addon.Plan(encode(program), blocks)),
+        program,
+      );
     },
     callKernel(kernel, args) {
       calling(() => addon.callKernel(kernelNames.indexOf(kernel), args));
@@ -108,7 +131,7 @@ export function createNativeBackend(): Backend {
       const list = calls.map(([kernel, args]) => [kernelNames.indexOf(kernel), args] as const);
       return calling(() => addon.repeatKernels(list, times));
     },
-    adopt: (buffer) => calling(() => addon.adopt(buffer, new Uint8Array(buffer))),
-    info: () => ({ backend: 'native', threads, ...calling(() => addon.info()), addon: path, passedOver: failures }),
+    adopt: (buffer) => calling(() => addon.adopt(new Uint8Array(buffer))),
+    info: () => ({ backend: 'native', ...limit, ...calling(() => addon.info()), addon: path, passedOver: failures }),
   };
 }

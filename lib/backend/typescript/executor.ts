@@ -1,7 +1,15 @@
 import { BlasnetError } from '../../errors.js';
+import type { ElementType } from '../../kernels/signature.js';
+import { signatureOf } from '../../kernels/table.js';
 import type { Program } from '../../program/compile.js';
-import { type Argument, type Instruction, isTensor, metrics, type Symbolic, type Tensor } from '../../program/instructions.js';
-import { type ElementType, signatureOf } from '../../program/signatures.js';
+import {
+  type Argument,
+  type FeedEntry,
+  type Instruction,
+  isTensor,
+  type Symbolic,
+  type Tensor,
+} from '../../program/instructions.js';
 import { Stream } from '../../random.js';
 import {
   type Control,
@@ -17,10 +25,13 @@ import { kernels } from './kernels/index.js';
 type Operand = FeedArray | Float64Array | number | null;
 type KernelFunction = (...operands: Operand[]) => void;
 
-/** Milliseconds that a run keeps the event loop to itself. */
+/** Milliseconds that a run blocks the event loop at a time. */
 const SLICE = 8;
 
-type ViewConstructor = { new (buffer: ArrayBufferLike, offset: number, length: number): Operand; BYTES_PER_ELEMENT: number };
+type ViewConstructor = {
+  new (buffer: ArrayBufferLike, offset: number, length: number): Operand;
+  BYTES_PER_ELEMENT: number;
+};
 const constructors: Record<ElementType, ViewConstructor> = {
   f32: Float32Array,
   f64: Float64Array,
@@ -28,22 +39,23 @@ const constructors: Record<ElementType, ViewConstructor> = {
   u8: Uint8Array,
 };
 
-/** A kernel call with its operands; `late` are those that only a run or a step can tell. */
+/** A kernel call with its operands; `late` lists those that are known only in a run or a step. */
 interface Call {
   readonly run: KernelFunction;
   readonly operands: Operand[];
   readonly guard: boolean;
+  readonly conditional: boolean;
   readonly late: readonly { readonly at: number; readonly argument: Tensor | Symbolic }[];
 }
 
-/** What the operands of a step depend on. */
+/** The values that a step's operands depend on. */
 interface Step {
   readonly request: RunRequest;
   readonly order: Int32Array;
-  /** First row of the batch in the order, and its rows. */
+  /** First row of the batch in the order, and its number of rows. */
   readonly begin: number;
   readonly rows: number;
-  /** Steps since the run began. */
+  /** Index of the step within the run. */
   readonly index: number;
   readonly scalarCount: number;
 }
@@ -59,19 +71,23 @@ function bind(instruction: Instruction, memory: Memory, capacity: number): Call 
   instruction.arguments.forEach((argument: Argument, at) => {
     if (argument === null || typeof argument === 'number') operands.push(argument);
     else if (isTensor(argument) && argument.storage !== 'feed') {
-      operands.push(view(argument.type, memory[argument.storage], argument.offset, argument.perRow * capacity + argument.fixed));
+      operands.push(
+        view(argument.type, memory[argument.storage], argument.offset, argument.perRow * capacity + argument.fixed),
+      );
     } else {
       operands.push(null);
       late.push({ at, argument });
     }
   });
-  return { run: kernels[instruction.kernel] as unknown as KernelFunction, operands, guard: instruction.guard, late };
+  const { kernel, guard, conditional = false } = instruction;
+  return { run: kernels[kernel] as unknown as KernelFunction, operands, guard, conditional, late };
 }
 
 function resolve(argument: Tensor | Symbolic, { request, order, begin, rows, index, scalarCount }: Step): Operand {
   if ('storage' in argument) {
-    const source = argument.feed === 'order' ? order : request.feeds[argument.feed as keyof typeof request.feeds];
-    if (source === undefined) throw new BlasnetError('INTERNAL', `nothing is bound to the feed ${argument.feed}`);
+    const { name, role } = argument.feed as FeedEntry;
+    const source = role === 'order' ? order : request.feeds[name]?.values;
+    if (source === undefined) throw new BlasnetError('INTERNAL', `nothing is bound to the feed ${name}`);
     return argument.perRow === 0 ? source : source.subarray(begin * argument.perRow, (begin + rows) * argument.perRow);
   }
   switch (argument.symbol) {
@@ -83,16 +99,18 @@ function resolve(argument: Tensor | Symbolic, { request, order, begin, rows, ind
       return request.scalars[index * scalarCount + argument.slot];
     case 'step':
       return (request.step + index) >>> 0;
-    default:
-      return request[argument.symbol];
+    case 'scale':
+      return request.feeds[argument.feed.name]?.scale ?? 1;
+    case 'offset':
+      return request.feeds[argument.feed.name]?.offset ?? 0;
   }
 }
 
-/** Runs a program with the TypeScript kernels, on the thread that asks. */
+/** Runs a program with the TypeScript kernels on the calling thread. */
 export class TypeScriptExecutable implements Executable {
   readonly #calls: readonly Call[];
   readonly #memory: Memory;
-  readonly #scalarCount: number;
+  readonly #program: Program;
 
   constructor(program: Program, memory: Memory) {
     for (const { kernel, arguments: list } of program.instructions) {
@@ -101,7 +119,7 @@ export class TypeScriptExecutable implements Executable {
     }
     this.#calls = program.instructions.map((instruction) => bind(instruction, memory, program.request.capacity));
     this.#memory = memory;
-    this.#scalarCount = program.scalarCount;
+    this.#program = program;
   }
 
   runSync(request: RunRequest): RunResult {
@@ -122,7 +140,7 @@ export class TypeScriptExecutable implements Executable {
   }
 
   #start(request: RunRequest): Run {
-    return new Run(request, this.#calls, this.#memory.metric, this.#scalarCount);
+    return new Run(request, this.#calls, this.#memory.metric, this.#program);
   }
 }
 
@@ -131,7 +149,7 @@ class Run {
   readonly #request: RunRequest;
   readonly #calls: readonly Call[];
   readonly #metric: Float64Array;
-  readonly #scalarCount: number;
+  readonly #program: Program;
   readonly #order: Int32Array;
   readonly #stepsPerEpoch: number;
   readonly #totalSteps: number;
@@ -140,14 +158,15 @@ class Run {
   steps = 0;
   finished: boolean;
 
-  constructor(request: RunRequest, calls: readonly Call[], metric: Float64Array, scalarCount: number) {
+  constructor(request: RunRequest, calls: readonly Call[], metric: Float64Array, program: Program) {
     this.#request = request;
     this.#calls = calls;
     this.#metric = metric;
-    this.#scalarCount = scalarCount;
-    this.#order = new Int32Array(request.drawn);
+    this.#program = program;
+    // An epoch uses the first rows of a permutation of all rows.
+    this.#order = new Int32Array(request.sampling === 'shuffle' ? request.rows : request.drawn);
     for (let i = 0; i < this.#order.length; i++) this.#order[i] = i;
-    this.#stepsPerEpoch = Math.ceil(request.drawn / request.batchSize);
+    this.#stepsPerEpoch = request.batches ?? Math.ceil(request.drawn / request.batchSize);
     this.#totalSteps = this.#stepsPerEpoch * request.epochs;
     this.finished = this.#totalSteps === 0;
   }
@@ -161,7 +180,7 @@ class Run {
     return { status: this.#status, steps: this.steps, seconds: this.#milliseconds / 1000 };
   }
 
-  /** Makes steps until `budget` milliseconds have passed or the run is over. */
+  /** Runs steps until `budget` milliseconds have passed or the run ends. */
   advance(budget: number): void {
     const start = performance.now();
     let now = start;
@@ -174,13 +193,14 @@ class Run {
 
   #beginEpoch(index: number): void {
     const { rows, drawn, sampling, seed, epoch } = this.#request;
-    if (sampling === 'shuffle') kernels.permutation(this.#order, drawn, seed, Stream.shuffle, epoch + index);
+    if (sampling === 'shuffle') kernels.permutation(this.#order, rows, seed, Stream.shuffle, epoch + index);
     else if (sampling === 'withReplacement')
       kernels.drawWithReplacement(this.#order, drawn, rows, seed, Stream.shuffle, epoch + index);
   }
 
   #step(): void {
     const { drawn, batchSize, report, profile = null } = this.#request;
+    const { scalarCount, condition, loss, reported } = this.#program;
     const inEpoch = this.steps % this.#stepsPerEpoch;
     if (inEpoch === 0) this.#beginEpoch(this.steps / this.#stepsPerEpoch);
     const begin = inEpoch * batchSize;
@@ -188,11 +208,13 @@ class Run {
       request: this.#request,
       order: this.#order,
       begin,
-      rows: Math.min(batchSize, drawn - begin),
+      rows: inEpoch === this.#stepsPerEpoch - 1 ? drawn - begin : batchSize,
       index: this.steps,
-      scalarCount: this.#scalarCount,
+      scalarCount,
     };
+    const complete = condition === undefined || this.#request.scalars[this.steps * scalarCount + condition] !== 0;
     for (const [i, call] of this.#calls.entries()) {
+      if (call.conditional && !complete) continue;
       for (const { at, argument } of call.late) call.operands[at] = resolve(argument, step);
       if (profile === null) call.run(...call.operands);
       else {
@@ -200,16 +222,13 @@ class Run {
         call.run(...call.operands);
         profile[2 * i] += (performance.now() - begin) / 1000;
       }
-      if (call.guard && !Number.isFinite(this.#metric[metrics.meanLoss])) {
+      if (call.guard && !Number.isFinite(this.#metric[loss])) {
         this.#status = 'nonFinite';
         this.finished = true;
         return;
       }
     }
-    if (report !== null) {
-      report[2 * this.steps] = this.#metric[metrics.meanLoss];
-      report[2 * this.steps + 1] = this.#metric[metrics.hitCount];
-    }
+    report?.set(this.#metric.subarray(0, reported), reported * this.steps);
     this.steps++;
     this.finished = this.steps === this.#totalSteps;
   }

@@ -2,7 +2,7 @@ import type { Backend } from '../backend.js';
 import { TypeScriptExecutable } from './executor.js';
 import { kernels } from './kernels/index.js';
 
-/** The backend in plain TypeScript: runs everywhere, on one thread. */
+/** The backend in plain TypeScript: works everywhere, on one thread. */
 export const typescriptBackend: Backend = {
   name: 'typescript',
   load: (program, memory) => new TypeScriptExecutable(program, memory),
@@ -20,6 +20,7 @@ export const typescriptBackend: Backend = {
   info: () => ({
     backend: 'typescript',
     threads: 1,
+    threadsReason: 'this backend runs on the thread that calls it',
     cpuFeatures: [],
     simd: { set: 'none', available: ['none'], reason: 'JavaScript engines offer no vector instructions' },
     blas: { name: 'blasnet TypeScript', core: 'generic', config: 'blocked loops over typed arrays', threads: 1 },

@@ -1,6 +1,6 @@
-// Bugs on purpose, to show that the checks for them can fail. Only builds with BLASNET_PLANT hold this file: there every call of
-// cblas_sgemm comes through here (linked with -Wl,--wrap=cblas_sgemm), and makes the mistake that the environment variable
-// BLASNET_PLANT names before it goes on.
+// Bugs on purpose, to show that the checks for them can fail. Only builds with BLASNET_PLANT hold this file: there
+// every call of cblas_sgemm comes through here (linked with -Wl,--wrap=cblas_sgemm), and makes the mistake that the
+// environment variable BLASNET_PLANT names before it goes on.
 #include <climits>
 #include <cstdlib>
 #include <cstring>

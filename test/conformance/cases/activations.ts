@@ -4,16 +4,28 @@ import {
   activation,
   derivativeFromInput,
   derivativeFromOutput,
+  logSoftmax,
+  logSoftmaxBackward,
   map,
   softmax,
   softmaxBackward,
 } from '../reference/activations.js';
-import { type CaseTable, defineCases, type GradientCase, type KernelCases, type Sample, type Vector } from '../types.js';
+import {
+  type CaseTable,
+  defineCases,
+  type GradientCase,
+  type KernelCases,
+  type Sample,
+  type Vector,
+} from '../types.js';
 import { backwardSpecials, forwardSpecials } from './activationSpecials.js';
 
 /** The setting of leakyRelu (slope) and elu (alpha); the other activations have none. */
 const parameterNames: Partial<Record<ActivationName, 'slope' | 'alpha'>> = { leakyRelu: 'slope', elu: 'alpha' };
-const parameterValues: Partial<Record<ActivationName, readonly number[]>> = { leakyRelu: [0.01, 0, 0.3], elu: [1, 0.5, 0] };
+const parameterValues: Partial<Record<ActivationName, readonly number[]>> = {
+  leakyRelu: [0.01, 0, 0.3],
+  elu: [1, 0.5, 0],
+};
 
 interface Setting {
   readonly value: number;
@@ -43,7 +55,9 @@ function forward(name: ActivationName): KernelCases {
   const settings = settingsOf(name);
   const points = grid();
   const samples: Sample<ForwardArguments>[] = [
-    ...lengths.map((n, i) => ({ arguments: { x: new Data(i).normal(n, 2), n, ...settings[i % settings.length].arguments } })),
+    ...lengths.map((n, i) => ({
+      arguments: { x: new Data(i).normal(n, 2), n, ...settings[i % settings.length].arguments },
+    })),
     ...settings.map((setting) => ({ note: 'grid', arguments: { x: points, n: points.length, ...setting.arguments } })),
   ];
   const pairs = forwardSpecials[name];
@@ -71,7 +85,12 @@ function backward(name: ActivationName, source: 'x' | 'y'): KernelCases {
   const samples: Sample<BackwardArguments>[] = lengths.map((n, i) => {
     const setting = settings[i % settings.length];
     return {
-      arguments: { dy: new Data(50 + i).normal(n), ...given(new Data(i).normal(n, 2), setting), n, ...setting.arguments },
+      arguments: {
+        dy: new Data(50 + i).normal(n),
+        ...given(new Data(i).normal(n, 2), setting),
+        n,
+        ...setting.arguments,
+      },
     };
   });
   const points = grid();
@@ -119,7 +138,9 @@ type SoftmaxBackwardArguments = { dy: Vector; y: Vector; rows: number; cols: num
 
 function softmaxSamples(): Sample<SoftmaxArguments>[] {
   return [
-    ...matricesAndEmpty.map(([rows, cols], i) => ({ arguments: { x: new Data(i).normal(rows * cols, 3), rows, cols } })),
+    ...matricesAndEmpty.map(([rows, cols], i) => ({
+      arguments: { x: new Data(i).normal(rows * cols, 3), rows, cols },
+    })),
     { note: 'no columns', arguments: { x: [], rows: 3, cols: 0 } },
     { note: '5003 columns', arguments: { x: new Data(40).normal(3 * 5003, 2), rows: 3, cols: 5003 } },
     {
@@ -146,7 +167,35 @@ function softmaxSamples(): Sample<SoftmaxArguments>[] {
   ];
 }
 
-function softmaxGradients(): GradientCase<SoftmaxBackwardArguments>[] {
+function logSoftmaxSamples(): Sample<SoftmaxArguments>[] {
+  return [
+    ...matricesAndEmpty.map(([rows, cols], i) => ({
+      arguments: { x: new Data(i).normal(rows * cols, 3), rows, cols },
+    })),
+    { note: 'no columns', arguments: { x: [], rows: 3, cols: 0 } },
+    { note: '5003 columns', arguments: { x: new Data(40).normal(3 * 5003, 2), rows: 3, cols: 5003 } },
+    {
+      note: 'large logits',
+      arguments: { x: [1e4, -1e4, 0, -1e4, -1e4, -1e4, 3e38, 3e38, 0], rows: 3, cols: 3 },
+      expected: {
+        y: [0, -2e4, -1e4, -Math.log(3), -Math.log(3), -Math.log(3), -Math.LN2, -Math.LN2, -3e38],
+      },
+    },
+    {
+      note: 'minus infinity',
+      arguments: { x: [-Infinity, 0, 0, 2, -Infinity, -Infinity], rows: 2, cols: 3 },
+      expected: { y: [-Infinity, -Math.LN2, -Math.LN2, 0, -Infinity, -Infinity] },
+    },
+    ...[0, 4, 17].map((column) => {
+      const x = new Data(41).normal(3 * 18);
+      x[18 + column] = Number.NaN;
+      return { note: `NaN in row 1, column ${column}`, arguments: { x, rows: 3, cols: 18 } };
+    }),
+  ];
+}
+
+/** Gradients of a function of rows, softmax or its logarithm. */
+function rowGradients(f: typeof softmax): GradientCase<SoftmaxBackwardArguments>[] {
   return [
     [1, 1],
     [4, 3],
@@ -158,8 +207,8 @@ function softmaxGradients(): GradientCase<SoftmaxBackwardArguments>[] {
     return {
       note: `${rows}×${cols}`,
       variables: { x },
-      value: (v) => softmax(v.x, rows, cols).reduce((sum, y, j) => sum + y * dy[j], 0),
-      arguments: { dy, y: softmax(x, rows, cols), rows, cols },
+      value: (v) => f(v.x, rows, cols).reduce((sum, y, j) => sum + y * dy[j], 0),
+      arguments: { dy, y: f(x, rows, cols), rows, cols },
       gradients: { dx: 'x' },
     };
   });
@@ -176,6 +225,11 @@ export const activationCases = {
   sigmoid: forward('sigmoid'),
   tanh: forward('tanh'),
   softplus: forward('softplus'),
+  relu6: forward('relu6'),
+  hardSigmoid: forward('hardSigmoid'),
+  hardSwish: forward('hardSwish'),
+  mish: forward('mish'),
+  softsign: forward('softsign'),
   identityBackward: backward('identity', 'y'),
   reluBackward: backward('relu', 'y'),
   leakyReluBackward: backward('leakyRelu', 'y'),
@@ -186,6 +240,11 @@ export const activationCases = {
   sigmoidBackward: backward('sigmoid', 'y'),
   tanhBackward: backward('tanh', 'y'),
   softplusBackward: backward('softplus', 'y'),
+  relu6Backward: backward('relu6', 'y'),
+  hardSigmoidBackward: backward('hardSigmoid', 'y'),
+  hardSwishBackward: backward('hardSwish', 'x'),
+  mishBackward: backward('mish', 'x'),
+  softsignBackward: backward('softsign', 'y'),
 
   softmax: defineCases<SoftmaxArguments>({
     samples: softmaxSamples(),
@@ -196,7 +255,9 @@ export const activationCases = {
     samples: [
       ...matricesAndEmpty.map(([rows, cols], i) => {
         const data = new Data(100 + i);
-        return { arguments: { dy: data.normal(rows * cols), y: softmax(data.normal(rows * cols, 2), rows, cols), rows, cols } };
+        return {
+          arguments: { dy: data.normal(rows * cols), y: softmax(data.normal(rows * cols, 2), rows, cols), rows, cols },
+        };
       }),
       {
         note: 'NaN in one gradient',
@@ -205,6 +266,39 @@ export const activationCases = {
       },
     ],
     reference: ({ dy, y, rows, cols }) => ({ dx: softmaxBackward(dy, y, rows, cols) }),
-    gradients: softmaxGradients(),
+    gradients: rowGradients(softmax),
+  }),
+
+  logSoftmax: defineCases<SoftmaxArguments>({
+    samples: logSoftmaxSamples(),
+    reference: ({ x, rows, cols }) => ({ y: logSoftmax(x, rows, cols) }),
+  }),
+
+  logSoftmaxBackward: defineCases<SoftmaxBackwardArguments>({
+    samples: [
+      ...matricesAndEmpty.map(([rows, cols], i) => {
+        const data = new Data(130 + i);
+        return {
+          arguments: {
+            dy: data.normal(rows * cols),
+            y: logSoftmax(data.normal(rows * cols, 2), rows, cols),
+            rows,
+            cols,
+          },
+        };
+      }),
+      {
+        note: 'NaN in one gradient, and a probability of 0',
+        arguments: { dy: [1, Number.NaN, 2, 1, 3], y: [-1, -1, -1, 0, -Infinity], rows: 1, cols: 5 },
+        expected: { dx: new Float64Array(5).fill(Number.NaN) },
+      },
+      {
+        note: 'a probability of 0',
+        arguments: { dy: [1, 3], y: [0, -Infinity], rows: 1, cols: 2 },
+        expected: { dx: [-3, 3] },
+      },
+    ],
+    reference: ({ dy, y, rows, cols }) => ({ dx: logSoftmaxBackward(dy, y, rows, cols) }),
+    gradients: rowGradients(logSoftmax),
   }),
 } satisfies CaseTable;

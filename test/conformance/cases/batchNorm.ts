@@ -5,6 +5,7 @@ import {
   type BatchNormBackwardPartsArguments,
   type BatchNormForwardArguments,
   type BatchNormInferenceArguments,
+  type BatchNormInferenceBackwardArguments,
   type BatchNormPartsArguments,
   type BatchNormStatisticsArguments,
   batchNormBackward,
@@ -12,6 +13,7 @@ import {
   batchNormBackwardParts,
   batchNormForward,
   batchNormInference,
+  batchNormInferenceBackward,
   batchNormParts,
   batchNormStatistics,
 } from '../reference/batchNorm.js';
@@ -61,6 +63,10 @@ function forwardSamples(): Sample<Forward>[] {
       arguments: forwardArguments(46, 257, 5, { x: new Data(47).normal(257 * 5, 0.5, 100) }),
       slack: 30,
     },
+    {
+      note: 'a deviation of what float32 resolves so far from 0',
+      arguments: forwardArguments(47, 64, 5, { x: new Data(49).normal(64 * 5, 1e-3, 1e4), epsilon: 1e-9 }),
+    },
     { note: 'sums over 4099 rows', arguments: forwardArguments(48, 4099, 3) },
   ];
 }
@@ -75,10 +81,19 @@ function inferenceSamples(): Sample<BatchNormInferenceArguments>[] {
     x: [1, Number.NaN, 3, 4, 5, 6, Infinity, 8, 9, 10, 11, -Infinity],
   });
   const { momentum: __, ...zero } = forwardArguments(151, 3, 4, { runningVariance: [0, 0, 0, 0], epsilon: 0.25 });
-  return [...samples, { note: 'NaN and infinities', arguments: a }, { note: 'variance 0: epsilon alone', arguments: zero }];
+  return [
+    ...samples,
+    { note: 'NaN and infinities', arguments: a },
+    { note: 'variance 0: epsilon alone', arguments: zero },
+  ];
 }
 
-function backwardArguments(seed: number, rows: number, features: number, dy?: ArrayLike<number>): BatchNormBackwardArguments {
+function backwardArguments(
+  seed: number,
+  rows: number,
+  features: number,
+  dy?: ArrayLike<number>,
+): BatchNormBackwardArguments {
   const forward = forwardArguments(seed, rows, features, { epsilon: 1e-3 });
   const { mean, inverseStd } = batchNormForward({ ...forward, x: rounded(Float64Array.from(forward.x)) });
   const { x, gamma } = forward;
@@ -114,8 +129,34 @@ function gradients(): GradientCase<BatchNormBackwardArguments>[] {
     return {
       note: `${rows}×${features}`,
       variables: { x, gamma, beta },
-      value: (v) => batchNormForward({ ...a, x: v.x, gamma: v.gamma, beta: v.beta }).y.reduce((sum, y, j) => sum + y * dy[j], 0),
+      value: (v) =>
+        batchNormForward({ ...a, x: v.x, gamma: v.gamma, beta: v.beta }).y.reduce((sum, y, j) => sum + y * dy[j], 0),
       arguments: { dy, x, mean, inverseStd, gamma, rows, features },
+      gradients: { dx: 'x', dgamma: 'gamma', dbeta: 'beta' },
+    };
+  });
+}
+
+function inferenceBackwardArguments(seed: number, rows: number, features: number): BatchNormInferenceBackwardArguments {
+  const { momentum: _, beta: __, ...a } = forwardArguments(seed, rows, features, { epsilon: 1e-3 });
+  return { ...a, dy: new Data(seed + 500).normal(rows * features) };
+}
+
+function inferenceGradients(): GradientCase<BatchNormInferenceBackwardArguments>[] {
+  return [
+    [1, 3],
+    [8, 5],
+    [17, 4],
+  ].map(([rows, features], i) => {
+    const a = inferenceBackwardArguments(600 + i, rows, features);
+    const [x, gamma, dy] = [rounded(a.x), rounded(a.gamma), rounded(a.dy)];
+    const beta = rounded(new Data(610 + i).normal(features));
+    return {
+      note: `${rows}×${features}`,
+      variables: { x, gamma, beta },
+      value: (v) =>
+        batchNormInference({ ...a, x: v.x, gamma: v.gamma, beta: v.beta }).y.reduce((sum, y, j) => sum + y * dy[j], 0),
+      arguments: { ...a, x, gamma, dy },
       gradients: { dx: 'x', dgamma: 'gamma', dbeta: 'beta' },
     };
   });
@@ -143,7 +184,16 @@ function statisticsArguments(seed: number, sizes: Shared, momentum = 0.9): Batch
   const { means, rests, squares } = batchNormParts({ x, ...rest });
   const data = new Data(seed + 1);
   const runningVariance = data.uniform(rest.features, 0.5, 2);
-  return { runningMean: data.normal(rest.features), runningVariance, means, rests, squares, ...rest, epsilon: 1e-3, momentum };
+  return {
+    runningMean: data.normal(rest.features),
+    runningVariance,
+    means,
+    rests,
+    squares,
+    ...rest,
+    epsilon: 1e-3,
+    momentum,
+  };
 }
 
 function backwardPartsArguments(seed: number, sizes: Shared): BatchNormBackwardPartsArguments {
@@ -213,7 +263,21 @@ export const batchNormCases = {
     })),
   }),
   batchNormForward: defineCases<Forward>({ samples: forwardSamples(), reference: batchNormForward }),
-  batchNormInference: defineCases<BatchNormInferenceArguments>({ samples: inferenceSamples(), reference: batchNormInference }),
+  batchNormInference: defineCases<BatchNormInferenceArguments>({
+    samples: inferenceSamples(),
+    reference: batchNormInference,
+  }),
+  batchNormInferenceBackward: defineCases<BatchNormInferenceBackwardArguments>({
+    samples: [
+      ...([[0, 3], ...matrices] as const).map(([rows, features], i) => ({
+        arguments: inferenceBackwardArguments(520 + i, rows, features),
+      })),
+      { note: 'NaN in one feature only', arguments: { ...inferenceBackwardArguments(550, 12, 5), dy: oneNaN(60) } },
+      { note: 'sums over 4099 rows', arguments: inferenceBackwardArguments(551, 4099, 3), slack: 10 },
+    ],
+    reference: batchNormInferenceBackward,
+    gradients: inferenceGradients(),
+  }),
   batchNormBackward: defineCases<BatchNormBackwardArguments>({
     samples: backwardSamples(),
     reference: batchNormBackward,

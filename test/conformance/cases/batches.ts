@@ -2,11 +2,17 @@ import { Data, lengths, matricesAndEmpty, repeated } from '../data.js';
 import {
   type DrawArguments,
   type DropoutArguments,
+  type DropoutMaskArguments,
   drawWithReplacement,
   dropoutForward,
+  dropoutMask,
   type GatherArguments,
   gatherBytes,
   gatherFloats,
+  gaussianNoise,
+  type MultiplyChannelsArguments,
+  multiplyChannels,
+  type NoiseArguments,
   type PermutationArguments,
   permutation,
 } from '../reference/batches.js';
@@ -52,6 +58,51 @@ function dropoutSamples(): Sample<DropoutArguments>[] {
   ];
 }
 
+function channelSamples(): Sample<MultiplyChannelsArguments>[] {
+  const shapes = [
+    [0, 3, 2],
+    [1, 1, 1],
+    [3, 1, 5],
+    [2, 9, 3],
+    [5, 4, 17],
+    [2, 3, 130],
+    [33, 2, 4],
+  ] as const;
+  const special = [NAN, Infinity, -Infinity, 0, -0, -1, 2 ** -149, 3e38];
+  return [
+    ...shapes.map(([rows, pixels, channels], i) => {
+      const data = new Data(60 + i);
+      const x = data.normal(rows * pixels * channels);
+      return { arguments: { x, factors: data.normal(rows * channels), rows, pixels, channels } };
+    }),
+    {
+      note: 'special values',
+      arguments: { x: special, factors: [0, 2, -1, 0.5], rows: 2, pixels: 2, channels: 2 },
+      expected: { y: [NAN, Infinity, -0 * Infinity, 0, 0, -0.5, -(2 ** -149), 1.5e38] },
+    },
+  ];
+}
+
+function noiseSamples(): Sample<NoiseArguments>[] {
+  const special = repeated([NAN, Infinity, -Infinity, 3e38]);
+  return [
+    ...[...lengths, 64, 1009].map((n, i) => ({
+      arguments: { x: new Data(i).normal(n), n, ...keys[i % 4], deviation: [1, 0.1, 3][i % 3] },
+    })),
+    { note: 'the noise alone', arguments: { x: new Float64Array(20011), n: 20011, ...keys[3], deviation: 1 } },
+    {
+      note: 'deviation 0',
+      arguments: { x: new Data(50).normal(40), n: 40, ...keys[0], deviation: 0 },
+      expected: { y: new Data(50).normal(40) },
+    },
+    {
+      note: 'special values',
+      arguments: { x: special, n: special.length, ...keys[2], deviation: 1 },
+      expected: { y: special },
+    },
+  ];
+}
+
 const scalings = [
   { scale: 1, offset: 0 },
   { scale: 1 / 255, offset: 0 },
@@ -61,7 +112,14 @@ const scalings = [
 
 function gatherArguments(seed: number, rows: number, features: number, source: Float64Array): GatherArguments {
   const sourceRows = features === 0 ? 0 : source.length / features;
-  return { source, order: new Data(seed).integers(rows, sourceRows), rows, features, sourceRows, ...scalings[seed % 4] };
+  return {
+    source,
+    order: new Data(seed).integers(rows, sourceRows),
+    rows,
+    features,
+    sourceRows,
+    ...scalings[seed % 4],
+  };
 }
 
 const sourceRowsOf = (rows: number) => Math.max(1, Math.floor(rows * 1.5));
@@ -76,6 +134,7 @@ const everyByte: GatherArguments = {
   offset: 0,
 };
 
+type OneHotArguments = { labels: Vector; rows: number; classes: number };
 type LabelArguments = { source: Vector; order: Vector; rows: number; sourceRows: number };
 type MultiplyArguments = { a: Vector; b: Vector; n: number };
 type SumArguments = { terms: Vector; n: number; parts: number };
@@ -121,9 +180,17 @@ export const batchCases = {
   }),
 
   dropoutForward: defineCases<DropoutArguments>({ samples: dropoutSamples(), reference: dropoutForward }),
+  dropoutMask: defineCases<DropoutMaskArguments>({
+    samples: dropoutSamples().map(({ note, arguments: { x: _, ...rest } }) => ({
+      ...(note !== undefined && { note }),
+      arguments: rest,
+    })),
+    reference: dropoutMask,
+  }),
+  multiplyChannels: defineCases<MultiplyChannelsArguments>({ samples: channelSamples(), reference: multiplyChannels }),
+  gaussianNoise: defineCases<NoiseArguments>({ samples: noiseSamples(), reference: gaussianNoise }),
 
   gatherBytes: byteCases,
-  gatherBytesColumns: byteCases,
 
   gatherFloats: defineCases<GatherArguments>({
     samples: [
@@ -171,7 +238,12 @@ export const batchCases = {
         const sourceRows = sourceRowsOf(rows);
         const data = new Data(i);
         return {
-          arguments: { source: data.integers(sourceRows, 1000), order: data.integers(rows, sourceRows), rows, sourceRows },
+          arguments: {
+            source: data.integers(sourceRows, 1000),
+            order: data.integers(rows, sourceRows),
+            rows,
+            sourceRows,
+          },
         };
       }),
       {
@@ -180,7 +252,20 @@ export const batchCases = {
         expected: { labels: [-1, 2 ** 31 - 1, -(2 ** 31), -(2 ** 31)] },
       },
     ],
-    reference: ({ source, order, rows }) => ({ labels: Float64Array.from({ length: rows }, (_, i) => source[order[i]]) }),
+    reference: ({ source, order, rows }) => ({
+      labels: Float64Array.from({ length: rows }, (_, i) => source[order[i]]),
+    }),
+  }),
+
+  oneHot: defineCases<OneHotArguments>({
+    samples: matricesAndEmpty.map(([rows, classes], i) => ({
+      arguments: { labels: new Data(i).integers(rows, classes), rows, classes },
+    })),
+    reference: ({ labels, rows, classes }) => ({
+      y: Float64Array.from({ length: rows * classes }, (_, i) =>
+        Number(labels[Math.floor(i / classes)] === i % classes),
+      ),
+    }),
   }),
 
   permutation: defineCases<PermutationArguments>({
@@ -194,7 +279,9 @@ export const batchCases = {
   drawWithReplacement: defineCases<DrawArguments>({
     samples: [...lengths, 2, 1000].flatMap((n, i) => {
       const { step, ...key } = keys[i % 4];
-      return [1, 3, 10, 60000, 2 ** 31 - 1].map((sourceRows) => ({ arguments: { n, sourceRows, ...key, epoch: step } }));
+      return [1, 3, 10, 60000, 2 ** 31 - 1].map((sourceRows) => ({
+        arguments: { n, sourceRows, ...key, epoch: step },
+      }));
     }),
     reference: drawWithReplacement,
   }),

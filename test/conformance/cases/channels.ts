@@ -77,7 +77,11 @@ function preluGradientSamples(): Sample<PreluGradientArguments>[] {
     },
     {
       note: 'zeros, NaN and large numbers',
-      arguments: { ...specials, x: [0, -0, NAN, 1, 1e30, -1e30, -1, 2, -3, 1e-40, -1e-40, 5], dy: new Float64Array(12).fill(2) },
+      arguments: {
+        ...specials,
+        x: [0, -0, NAN, 1, 1e30, -1e30, -1, 2, -3, 1e-40, -1e-40, 5],
+        dy: new Float64Array(12).fill(2),
+      },
       expected: { dx: [0.5, -1, NAN, 2, 2, 0, 0.5, 2, 0, 2, -1, 2] },
     },
   ];

@@ -43,7 +43,11 @@ export const clippingCases = {
         return { arguments: { g, squares, n, limit: limits[i % limits.length] } };
       }),
       { note: 'at the limit', arguments: { g: [3, -4], squares: [25], n: 2, limit: 5 }, expected: { g: [3, -4] } },
-      { note: 'above it', arguments: { g: [3, -4, NAN], squares: [25], n: 3, limit: 1 }, expected: { g: [0.6, -0.8, NAN] } },
+      {
+        note: 'above it',
+        arguments: { g: [3, -4, NAN], squares: [25], n: 3, limit: 1 },
+        expected: { g: [0.6, -0.8, NAN] },
+      },
       {
         note: 'infinite norm',
         arguments: { g: [3, Infinity], squares: [Infinity], n: 2, limit: 1 },

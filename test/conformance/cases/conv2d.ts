@@ -1,4 +1,4 @@
-import { fusedActivations } from '../../../lib/program/signatures.js';
+import { fusedActivations } from '../../../lib/kernels/table.js';
 import { Data, rounded } from '../data.js';
 import {
   describeGeometry,
@@ -44,7 +44,11 @@ function forwardSamples(): Sample<ConvolutionArguments>[] {
   const slopes = [0.01, 1, 0.3];
   const [ordinary] = geometries;
   const swept = geometries.map((geometry, i) => ({
-    arguments: convolution(i, geometry, { activation: i % 8, slope: slopes[i % 3], ...(i % 4 === 3 ? { b: null } : {}) }),
+    arguments: convolution(i, geometry, {
+      activation: i % 8,
+      slope: slopes[i % 3],
+      ...(i % 4 === 3 ? { b: null } : {}),
+    }),
   }));
   const fused = fusedActivations.map((name, activation) => ({
     note: name,

@@ -1,6 +1,7 @@
-import { fusedActivations } from '../../../lib/program/signatures.js';
+import { fusedActivations } from '../../../lib/kernels/table.js';
 import { Data, matricesAndEmpty, rounded } from '../data.js';
 import {
+  type BatchArguments,
   type DenseArguments,
   denseBackwardBias,
   denseBackwardInput,
@@ -10,6 +11,7 @@ import {
   denseForwardSum,
   type GemmArguments,
   gemm,
+  matmulBatch,
   type PartsArguments,
   type SumArguments,
 } from '../reference/dense.js';
@@ -38,7 +40,13 @@ const products: readonly (readonly [number, number, number])[] = [
   [3, 4, 0],
 ];
 
-function gemmSample(seed: number, m: number, n: number, k: number, settings: Partial<GemmArguments> = {}): Sample<GemmArguments> {
+function gemmSample(
+  seed: number,
+  m: number,
+  n: number,
+  k: number,
+  settings: Partial<GemmArguments> = {},
+): Sample<GemmArguments> {
   const data = new Data(seed);
   return {
     arguments: {
@@ -82,7 +90,11 @@ function gemmSamples(): Sample<GemmArguments>[] {
   return [
     ...samples,
     { ...gemmSample(92, 9, 10, 7, { c: notRead, alpha: 2 }), note: 'beta = 0 over NaN' },
-    { ...gemmSample(93, 9, 10, 0, { c: notRead }), note: 'beta = 0 over NaN, k = 0', expected: { c: new Float64Array(90) } },
+    {
+      ...gemmSample(93, 9, 10, 0, { c: notRead }),
+      note: 'beta = 0 over NaN, k = 0',
+      expected: { c: new Float64Array(90) },
+    },
     { ...gemmSample(94, 9, 10, 7, { a: oneNaN, beta: 1 }), note: 'NaN in row 3 of a' },
     { ...gemmSample(95, 9, 10, 7, { transA: 1, transB: 0, beta: 1 }), note: 'flags as numbers' },
     { ...gemmSample(96, 3, 5, 4001), note: 'long sums, of magnitude √k', slack: 8 },
@@ -174,21 +186,28 @@ function denseGradients<A>(
     [3, 9, 10],
     [7, 2, 17],
   ].map(([rows, inputs, outputs], i) => {
-    const { x, w, b } = denseArguments(300 + i, rows, inputs, outputs) as DenseArguments & Record<'x' | 'w' | 'b', Float64Array>;
+    const { x, w, b } = denseArguments(300 + i, rows, inputs, outputs) as DenseArguments &
+      Record<'x' | 'w' | 'b', Float64Array>;
     const shape = { rows, in: inputs, out: outputs };
     const dy = rounded(new Data(310 + i).normal(rows * outputs));
     return {
       note: `${rows}×${inputs} by ${inputs}×${outputs}`,
       variables: { x: rounded(x), w: rounded(w), b: rounded(b) },
       value: (v) =>
-        denseForward({ x: v.x, w: v.w, b: v.b, ...shape, activation: 0, slope: 0 }).reduce((sum, y, j) => sum + y * dy[j], 0),
+        denseForward({ x: v.x, w: v.w, b: v.b, ...shape, activation: 0, slope: 0 }).reduce(
+          (sum, y, j) => sum + y * dy[j],
+          0,
+        ),
       arguments: backward(dy, rounded(x), rounded(w), shape),
       gradients,
     };
   });
 }
 
-const forwardCases = defineCases<DenseArguments>({ samples: denseSamples(), reference: (a) => ({ y: denseForward(a) }) });
+const forwardCases = defineCases<DenseArguments>({
+  samples: denseSamples(),
+  reference: (a) => ({ y: denseForward(a) }),
+});
 
 const inputGradientCases = defineCases<{ dy: Vector; w: Vector } & DenseShape>({
   samples: shapes().map((shape, i) => {
@@ -199,11 +218,22 @@ const inputGradientCases = defineCases<{ dy: Vector; w: Vector } & DenseShape>({
   gradients: denseGradients((dy, _x, w, shape) => ({ dy, w, ...shape }), { dx: 'x' }),
 });
 
+function batchSamples(): Sample<BatchArguments>[] {
+  return [[3, 3, 4, 5], [0, 3, 4, 5], ...products.map((sizes, i) => [1 + (i % 4), ...sizes])].flatMap((sizes, i) => {
+    const [rows, m, n, k] = sizes;
+    const data = new Data(600 + i);
+    const [a, b] = [data.normal(rows * m * k), data.normal(rows * k * n)];
+    return [0, 1, 2, 3].map((flags) => ({
+      arguments: { a, b, rows, m, n, k, transA: flags & 1, transB: flags >> 1 },
+    }));
+  });
+}
+
 export const denseCases = {
+  matmulBatch: defineCases<BatchArguments>({ samples: batchSamples(), reference: (a) => ({ c: matmulBatch(a) }) }),
   gemm: defineCases<GemmArguments>({ samples: gemmSamples(), reference: (a) => ({ c: gemm(a) }) }),
 
   denseForward: forwardCases,
-  denseForwardColumns: forwardCases,
 
   denseForwardParts: defineCases<PartsArguments>({
     samples: [...shapes(), { rows: 5, in: 784, out: 9 }, { rows: 3, in: 47, out: 20 }].flatMap((shape, i) =>
@@ -234,12 +264,13 @@ export const denseCases = {
   }),
 
   denseBackwardInput: inputGradientCases,
-  denseBackwardInputColumns: inputGradientCases,
 
   denseBackwardWeight: defineCases<{ x: Vector; dy: Vector } & DenseShape>({
     samples: shapes().map((shape, i) => {
       const data = new Data(500 + i);
-      return { arguments: { x: data.normal(shape.rows * shape.in), dy: data.normal(shape.rows * shape.out), ...shape } };
+      return {
+        arguments: { x: data.normal(shape.rows * shape.in), dy: data.normal(shape.rows * shape.out), ...shape },
+      };
     }),
     reference: (a) => ({ dw: denseBackwardWeight(a.x, a.dy, a.rows, a.in, a.out) }),
     gradients: denseGradients((dy, x, _w, shape) => ({ x, dy, ...shape }), { dw: 'w' }),
@@ -251,7 +282,10 @@ export const denseCases = {
         arguments: { dy: new Data(600 + i).normal(rows * out), rows, out },
         ...(rows === 0 ? { expected: { db: new Float64Array(out) } } : {}),
       })),
-      { note: 'sum of 20011 numbers near 1', arguments: { dy: new Data(650).uniform(20011 * 3, 0.5, 1.5), rows: 20011, out: 3 } },
+      {
+        note: 'sum of 20011 numbers near 1',
+        arguments: { dy: new Data(650).uniform(20011 * 3, 0.5, 1.5), rows: 20011, out: 3 },
+      },
       {
         note: 'NaN and infinity in one column each',
         arguments: { dy: [1, Number.NaN, 3, 4, 5, Infinity], rows: 2, out: 3 },

@@ -1,7 +1,23 @@
-import { Data, matricesAndEmpty, rounded, wandering } from '../data.js';
-import type { LabelLossArguments, LossResults, ProbabilityLossArguments, RegressionArguments } from '../reference/losses.js';
+import { Data, lengths, matricesAndEmpty, rounded, wandering } from '../data.js';
+import type {
+  AddTotalArguments,
+  LabelLossArguments,
+  LossResults,
+  MeanGradientArguments,
+  ProbabilityLossArguments,
+  RegressionArguments,
+  SumWeightsArguments,
+  WeighRowsArguments,
+} from '../reference/losses.js';
 import * as reference from '../reference/losses.js';
-import { type CaseTable, defineCases, type GradientCase, type KernelCases, type Results, type Sample } from '../types.js';
+import {
+  type CaseTable,
+  defineCases,
+  type GradientCase,
+  type KernelCases,
+  type Results,
+  type Sample,
+} from '../types.js';
 
 const NAN = Number.NaN;
 const smoothings = [0, 0.1, 0.5];
@@ -35,12 +51,24 @@ const labelSamples: Sample<LabelLossArguments>[] = [
   })),
   {
     note: 'logits of ±1e4',
-    arguments: { logits: [1e4, -1e4, 0, 1e4, -1e4, 0, 1e4, -1e4, 0], labels: [0, 1, 2], rows: 3, classes: 3, smoothing: 0 },
+    arguments: {
+      logits: [1e4, -1e4, 0, 1e4, -1e4, 0, 1e4, -1e4, 0],
+      labels: [0, 1, 2],
+      rows: 3,
+      classes: 3,
+      smoothing: 0,
+    },
     expected: { loss: [0, 2e4, 1e4], dprediction: [0, 0, 0, 1 / 3, -1 / 3, 0, 1 / 3, 0, -1 / 3] },
   },
   {
     note: 'each column in turn far above the others',
-    arguments: { logits: wandering(67, 0, 1e4), labels: ofLength(67, (i) => (i + 1) % 67), rows: 67, classes: 67, smoothing: 0 },
+    arguments: {
+      logits: wandering(67, 0, 1e4),
+      labels: ofLength(67, (i) => (i + 1) % 67),
+      rows: 67,
+      classes: 67,
+      smoothing: 0,
+    },
     expected: { loss: ofLength(67, () => 1e4) },
   },
   {
@@ -60,9 +88,20 @@ const labelSamples: Sample<LabelLossArguments>[] = [
   { note: '5003 classes', arguments: labelArguments(40, 3, 5003, 0.1) },
 ];
 
-function probabilityArguments(seed: number, rows: number, classes: number, smoothing: number): ProbabilityLossArguments {
+function probabilityArguments(
+  seed: number,
+  rows: number,
+  classes: number,
+  smoothing: number,
+): ProbabilityLossArguments {
   const data = new Data(seed);
-  return { logits: data.normal(rows * classes, 3), target: data.probabilities(rows, classes), rows, classes, smoothing };
+  return {
+    logits: data.normal(rows * classes, 3),
+    target: data.probabilities(rows, classes),
+    rows,
+    classes,
+    smoothing,
+  };
 }
 
 const probabilitySamples: Sample<ProbabilityLossArguments>[] = [
@@ -84,8 +123,14 @@ const probabilitySamples: Sample<ProbabilityLossArguments>[] = [
     arguments: { logits: [0, 0, 1, 2], target: [0.5, 1.5, 0, 0], rows: 2, classes: 2, smoothing: 0 },
     expected: { loss: [2 * Math.LN2, 0], dprediction: [0.25, -0.25, 0, 0] },
   },
-  { note: 'NaN target', arguments: { logits: [0, 1, 1, 2], target: [NAN, 1, 0, 1], rows: 2, classes: 2, smoothing: 0 } },
-  { note: 'NaN logit', arguments: { logits: [0, NAN, 1, 2], target: [0.5, 0.5, 0, 1], rows: 2, classes: 2, smoothing: 0 } },
+  {
+    note: 'NaN target',
+    arguments: { logits: [0, 1, 1, 2], target: [NAN, 1, 0, 1], rows: 2, classes: 2, smoothing: 0 },
+  },
+  {
+    note: 'NaN logit',
+    arguments: { logits: [0, NAN, 1, 2], target: [0.5, 0.5, 0, 1], rows: 2, classes: 2, smoothing: 0 },
+  },
   { note: '5003 classes', arguments: probabilityArguments(90, 3, 5003, 0.1) },
 ];
 
@@ -129,7 +174,9 @@ function regression(loss: (a: RegressionArguments) => LossResults, options: Regr
   };
   return defineCases<RegressionArguments>({
     samples: [
-      ...matricesAndEmpty.map(([rows, outputs], i) => ({ arguments: { ...at(200, i, rows, outputs), ...withoutGradient(i) } })),
+      ...matricesAndEmpty.map(([rows, outputs], i) => ({
+        arguments: { ...at(200, i, rows, outputs), ...withoutGradient(i) },
+      })),
       ...options.specials,
       { note: '5003 outputs', arguments: at(240, 0, 3, 5003) },
     ],
@@ -150,9 +197,33 @@ function regression(loss: (a: RegressionArguments) => LossResults, options: Regr
 
 /** One row of two outputs with a NaN on either side, in two samples. */
 const nanRows = (setting: object): Sample<RegressionArguments>[] => [
-  { note: 'NaN prediction', arguments: { prediction: [NAN, 1, 2, 3], target: [1, 0, 1, 0], rows: 2, outputs: 2, ...setting } },
-  { note: 'NaN target', arguments: { prediction: [1, 1, 2, 3], target: [0, NAN, 1, 0], rows: 2, outputs: 2, ...setting } },
+  {
+    note: 'NaN prediction',
+    arguments: { prediction: [NAN, 1, 2, 3], target: [1, 0, 1, 0], rows: 2, outputs: 2, ...setting },
+  },
+  {
+    note: 'NaN target',
+    arguments: { prediction: [1, 1, 2, 3], target: [0, NAN, 1, 0], rows: 2, outputs: 2, ...setting },
+  },
 ];
+
+const sum = (v: Float64Array) => v.reduce((s, value) => s + value, 0);
+
+/** Rows with and without weights, and with and without their sum. */
+const weighed = matricesAndEmpty.map(([rows, cols], i): Sample<WeighRowsArguments> => {
+  const data = new Data(300 + i);
+  const weights = rounded(data.uniform(rows, 0, 2));
+  return {
+    arguments: {
+      x: data.normal(rows * cols, 2),
+      weights: i % 4 === 1 ? null : weights,
+      total: i % 4 === 2 ? null : [sum(weights)],
+      rows,
+      cols,
+      scale: [1, 0.3, 2, 1][i % 4],
+    },
+  };
+});
 
 export const lossCases = {
   softmaxCrossEntropy: defineCases<LabelLossArguments>({
@@ -212,5 +283,71 @@ export const lossCases = {
       },
       ...nanRows({ delta: 1 }),
     ],
+  }),
+
+  meanGradient: defineCases<MeanGradientArguments>({
+    samples: lengths.map((rows) => ({ arguments: { rows } })),
+    reference: reference.meanGradient,
+  }),
+
+  sumWeights: defineCases<SumWeightsArguments>({
+    samples: [
+      ...[...lengths, 20011].map((rows, i) => ({
+        arguments: { weights: new Data(330 + i).uniform(rows, 0, 2), rows },
+      })),
+      { note: 'NaN', arguments: { weights: [1, NAN, 2], rows: 3 }, expected: { total: [NAN] } },
+      {
+        note: 'a small weight beside large ones',
+        arguments: { weights: [2 ** 40, 1, 2 ** 40], rows: 3 },
+        expected: { total: [2 ** 41 + 1] },
+      },
+    ],
+    reference: reference.sumWeights,
+  }),
+
+  weighRows: defineCases<WeighRowsArguments>({
+    samples: [
+      ...weighed,
+      {
+        note: 'rows of weight 0 count as 0, whatever they hold',
+        arguments: {
+          x: [1, 2, NAN, Infinity, 3, 4, -1, -2],
+          weights: [1, 0, 2, 1],
+          total: [4],
+          rows: 4,
+          cols: 2,
+          scale: 0.5,
+        },
+        expected: { y: [0.5, 1, 0, 0, 3, 4, -0.5, -1] },
+      },
+      {
+        note: 'all weights 0',
+        arguments: { x: [1, NAN, -3], weights: [0, 0, 0], total: [0], rows: 3, cols: 1, scale: 1 },
+        expected: { y: [0, 0, 0] },
+      },
+      {
+        note: 'the factor 0',
+        arguments: { x: [1, NAN, -3], weights: null, total: null, rows: 3, cols: 1, scale: 0 },
+        expected: { y: [0, 0, 0] },
+      },
+      {
+        note: 'NaN in a row, in a weight and in the sum',
+        arguments: { x: [1, NAN, 3], weights: [1, 1, NAN], total: [NAN], rows: 3, cols: 1, scale: 1 },
+        expected: { y: [NAN, NAN, NAN] },
+      },
+    ],
+    reference: reference.weighRows,
+  }),
+
+  addTotal: defineCases<AddTotalArguments>({
+    samples: [
+      ...[1, 0, 0.5, -2, 1e-3, 3].map((factor, i) => ({
+        arguments: { carry: i % 3 === 1 ? null : [1.25 * i], x: [0.1 + i], factor },
+      })),
+      { note: 'NaN', arguments: { carry: [1], x: [NAN], factor: 0 }, expected: { total: [NAN] } },
+      { note: 'NaN before', arguments: { carry: [NAN], x: [1], factor: 1 }, expected: { total: [NAN] } },
+      { note: 'beyond float32', arguments: { carry: [1e300], x: [1e299], factor: 10 }, expected: { total: [2e300] } },
+    ],
+    reference: reference.addTotal,
   }),
 } satisfies CaseTable;

@@ -54,7 +54,11 @@ function batchTotalsSamples(): Sample<BatchTotalsArguments>[] {
         },
       };
     }),
-    { note: 'no rows', arguments: { loss: [], hits: null, penalty: [1], rows: 0 }, expected: { meanLoss: [NAN], hitCount: [0] } },
+    {
+      note: 'no rows',
+      arguments: { loss: [], hits: null, penalty: [1], rows: 0 },
+      expected: { meanLoss: [NAN], hitCount: [0] },
+    },
     {
       note: 'sums that float32 cannot hold',
       arguments: { loss: [2 ** 25, 1, 1, 2], hits: null, penalty: null, rows: 4 },
@@ -83,7 +87,9 @@ function penaltySamples(): Sample<PenaltyArguments>[] {
   return [
     ...[...lengths, 100003].map((n, i) => {
       const data = new Data(i);
-      return { arguments: { carry: i % 3 === 1 ? null : data.uniform(1, 0, 3), w: data.normal(n), n, ...rates[i % 3] } };
+      return {
+        arguments: { carry: i % 3 === 1 ? null : data.uniform(1, 0, 3), w: data.normal(n), n, ...rates[i % 3] },
+      };
     }),
     { note: 'large and small weights', arguments: { carry: null, w: [3e19, 1e-30, -3e19, 1], n: 4, l1: 0.5, l2: 2 } },
     { note: 'NaN weight', arguments: { carry: [1], w: [1, NAN, 2], n: 3, l1: 0.5, l2: 0 }, expected: { total: [NAN] } },
@@ -114,8 +120,15 @@ export const metricCases = {
   argmax: defineCases<{ x: Vector; rows: number; cols: number }>({
     samples: [
       ...matricesAndEmpty.map(([rows, cols], i) => ({ arguments: { x: new Data(i).normal(rows * cols), rows, cols } })),
-      ...matricesAndEmpty.map(([rows, cols], i) => ({ note: 'ties', arguments: { x: withTies(i, rows * cols), rows, cols } })),
-      { note: 'ties, NaN, infinities', arguments: { x: hard, rows: hardRows.length, cols: 3 }, expected: { index: hardIndices } },
+      ...matricesAndEmpty.map(([rows, cols], i) => ({
+        note: 'ties',
+        arguments: { x: withTies(i, rows * cols), rows, cols },
+      })),
+      {
+        note: 'ties, NaN, infinities',
+        arguments: { x: hard, rows: hardRows.length, cols: 3 },
+        expected: { index: hardIndices },
+      },
       {
         note: 'each column in turn',
         arguments: { x: wandering(67, -1, 1), rows: 67, cols: 67 },
@@ -148,7 +161,12 @@ export const metricCases = {
   accuracyProbabilities: defineCases<ProbabilityArguments>({
     samples: [
       ...matricesAndEmpty.map(([rows, classes], i) => ({
-        arguments: { x: withTies(i, rows * classes), target: new Data(50 + i).probabilities(rows, classes), rows, classes },
+        arguments: {
+          x: withTies(i, rows * classes),
+          target: new Data(50 + i).probabilities(rows, classes),
+          rows,
+          classes,
+        },
       })),
       {
         note: 'ties, NaN, infinities on both sides',
@@ -156,7 +174,9 @@ export const metricCases = {
         expected: { hits: hardRows.map(() => 1) },
       },
     ],
-    reference: ({ x, target, rows, classes }) => ({ hits: ofEqual(argmax(x, rows, classes), argmax(target, rows, classes)) }),
+    reference: ({ x, target, rows, classes }) => ({
+      hits: ofEqual(argmax(x, rows, classes), argmax(target, rows, classes)),
+    }),
   }),
 
   accuracyBinary: defineCases<BinaryArguments>({

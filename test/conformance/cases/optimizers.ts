@@ -1,13 +1,29 @@
 import { Data, lengths } from '../data.js';
 import {
+  type AccumulateArguments,
+  type AdaDeltaArguments,
   type AdaGradArguments,
   type AdamArguments,
+  type AdamaxArguments,
   type AdamWArguments,
   type AmsGradArguments,
+  type AverageWeightsArguments,
+  accumulate,
+  adaDelta,
   adaGrad,
   adam,
+  adamax,
   adamW,
   amsGrad,
+  averageWeights,
+  type LionArguments,
+  lion,
+  type MuonMomentumArguments,
+  muonMomentum,
+  type NadamArguments,
+  type NormalizeArguments,
+  nadam,
+  normalize,
   type RmsPropArguments,
   rmsProp,
   type SgdArguments,
@@ -18,12 +34,19 @@ import { type CaseTable, defineCases, type Sample, type Vector } from '../types.
 const NAN = Number.NaN;
 
 /** One sample a length, its settings taken in turn. */
-function swept<A extends { n: number }>(settings: readonly ((data: Data, n: number) => Omit<A, 'p' | 'g' | 'n'>)[]): Sample<A>[] {
+function swept<A extends { n: number }>(
+  settings: readonly ((data: Data, n: number) => Omit<A, 'p' | 'g' | 'n'>)[],
+): Sample<A>[] {
   const sizes = [...lengths, ...settings.map(() => 37), 1009];
   return sizes.map((n, i) => {
     const data = new Data(i);
     return {
-      arguments: { p: data.normal(n), g: data.normal(n, 0.3), n, ...settings[i % settings.length](data, n) } as unknown as A,
+      arguments: {
+        p: data.normal(n),
+        g: data.normal(n, 0.3),
+        n,
+        ...settings[i % settings.length](data, n),
+      } as unknown as A,
     };
   });
 }
@@ -101,6 +124,51 @@ const amsGradSettings = (settings: Partial<AmsGradArguments>) => (data: Data, n:
   ...settings,
 });
 
+type AdaDeltaSettings = Omit<AdaDeltaArguments, 'p' | 'g' | 'n'>;
+const adaDeltaSettings =
+  (settings: Partial<AdaDeltaSettings>) =>
+  (data: Data, n: number): AdaDeltaSettings => ({
+    average: data.uniform(n, 0, 0.5),
+    steps: data.uniform(n, 0, 0.1),
+    learningRate: 1,
+    decay: 0.9,
+    epsilon: 1e-6,
+    weightDecay: 0,
+    ...settings,
+  });
+
+type AdamaxSettings = Omit<AdamaxArguments, 'p' | 'g' | 'n'>;
+const adamaxSettings =
+  (settings: Partial<AdamaxSettings>) =>
+  (data: Data, n: number): AdamaxSettings => ({
+    m: data.normal(n, 0.2),
+    // Above the magnitudes in about half of the elements.
+    u: data.uniform(n, 0, 0.4),
+    stepSize: 0.002,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    weightDecay: 0,
+    ...settings,
+  });
+
+const nadamSettings = (settings: Partial<NadamArguments>) => (data: Data, n: number) => {
+  const { epsilonInside: _, ...common } = moments(data, n);
+  return { ...common, gradientSize: 0.001, weightDecay: 0, ...settings };
+};
+
+type LionSettings = Omit<LionArguments, 'p' | 'g' | 'n'>;
+const lionSettings =
+  (settings: Partial<LionSettings>) =>
+  (data: Data, n: number): LionSettings => ({
+    m: data.normal(n, 0.2),
+    learningRate: 0.001,
+    beta1: 0.9,
+    beta2: 0.99,
+    shrink: 0,
+    ...settings,
+  });
+
 /** Their squares are still normal in float32. */
 const tinyGradients = [1e-10, -1e-8, 1e-12, 1e-15, -1e-6];
 
@@ -125,7 +193,15 @@ function adamSpecials<T extends { weightDecay: number } | { shrink: number }>(ow
     },
     {
       note: 'epsilon inside the root against one outside',
-      arguments: { ...common, p, m: zeros(5), v: zeros(5), g: [1e-4, -1e-3, 0, 1e-2, 1e-5], epsilon: 0, epsilonInside: 1e-5 },
+      arguments: {
+        ...common,
+        p,
+        m: zeros(5),
+        v: zeros(5),
+        g: [1e-4, -1e-3, 0, 1e-2, 1e-5],
+        epsilon: 0,
+        epsilonInside: 1e-5,
+      },
     },
   ];
 }
@@ -199,7 +275,15 @@ export const optimizerCases = {
       },
       {
         note: 'denominator 0 leaves p alone; NaN reaches p',
-        arguments: { p: [1, 2, 3], accumulator: [0, 4, 1], g: [0, 0, NAN], n: 3, learningRate: 0.1, epsilon: 0, weightDecay: 0 },
+        arguments: {
+          p: [1, 2, 3],
+          accumulator: [0, 4, 1],
+          g: [0, 0, NAN],
+          n: 3,
+          learningRate: 0.1,
+          epsilon: 0,
+          weightDecay: 0,
+        },
         expected: { p: [1, 2, NAN], accumulator: [0, 4, NAN] },
       },
     ],
@@ -331,5 +415,197 @@ export const optimizerCases = {
       },
     ],
     reference: amsGrad,
+  }),
+
+  adaDelta: defineCases<AdaDeltaArguments>({
+    samples: [
+      ...swept<AdaDeltaArguments>([
+        adaDeltaSettings({}),
+        adaDeltaSettings({ weightDecay: 0.02, learningRate: 0.5 }),
+        adaDeltaSettings({ epsilon: 1e-3, decay: 0.999 }),
+        (data, n) => adaDeltaSettings({ average: zeros(n), steps: zeros(n) })(data, n),
+      ]),
+      {
+        note: 'denominator 0 gives no step; NaN reaches p',
+        arguments: {
+          p: [1, 2, 3],
+          average: [0, 4, 1],
+          steps: [1, 1, 1],
+          g: [0, 0, NAN],
+          n: 3,
+          learningRate: 1,
+          decay: 0.75,
+          epsilon: 0,
+          weightDecay: 0,
+        },
+        expected: { p: [1, 2, NAN], average: [0, 3, NAN], steps: [0.75, 0.75, NAN] },
+      },
+    ],
+    reference: adaDelta,
+  }),
+
+  adamax: defineCases<AdamaxArguments>({
+    samples: [
+      ...swept<AdamaxArguments>([
+        adamaxSettings({}),
+        adamaxSettings({ weightDecay: 0.03, beta2: 0.5 }),
+        adamaxSettings({ epsilon: 0.1 }),
+        (data, n) => adamaxSettings({ m: zeros(n), u: zeros(n), stepSize: 0.02 })(data, n),
+      ]),
+      {
+        note: 'the largest magnitude counts; a denominator of 0 leaves p alone; NaN reaches all',
+        arguments: {
+          p: [1, 1, 3, 1],
+          m: zeros(4),
+          u: [4, 0, 0, 1],
+          g: [1, -1, 0, NAN],
+          n: 4,
+          stepSize: 1,
+          beta1: 0.5,
+          beta2: 0.5,
+          epsilon: 0,
+          weightDecay: 0,
+        },
+        expected: { p: [0.75, 1.5, 3, NAN], m: [0.5, -0.5, 0, NAN], u: [2, 1, 0, NAN] },
+      },
+    ],
+    reference: adamax,
+  }),
+
+  nadam: defineCases<NadamArguments>({
+    samples: [
+      ...swept<NadamArguments>([
+        nadamSettings({}),
+        (data, n) => nadamSettings(firstStep(n))(data, n),
+        nadamSettings({ weightDecay: 0.03, beta2: 0.99, epsilon: 1e-2 }),
+      ]),
+      {
+        note: 'denominator 0 leaves p alone; NaN reaches p',
+        arguments: {
+          p: [1, 2],
+          m: zeros(2),
+          v: zeros(2),
+          g: [0, NAN],
+          n: 2,
+          gradientSize: 0.5,
+          stepSize: 1,
+          correction: 1,
+          beta1: 0.9,
+          beta2: 0.999,
+          epsilon: 0,
+          weightDecay: 0,
+        },
+        expected: { p: [1, NAN], m: [0, NAN], v: [0, NAN] },
+      },
+    ],
+    reference: nadam,
+  }),
+
+  lion: defineCases<LionArguments>({
+    samples: [
+      ...swept<LionArguments>([
+        lionSettings({}),
+        lionSettings({ shrink: 0.02 }),
+        (data, n) => lionSettings({ m: zeros(n), beta2: 0.5 })(data, n),
+      ]),
+      {
+        note: 'no direction gives no step; NaN reaches p; the sign forgets the size',
+        arguments: {
+          p: [1, 1, 1, 1],
+          m: [0, 0, 1, 0],
+          g: [0, NAN, -1e30, 1e-30],
+          n: 4,
+          learningRate: 0.25,
+          beta1: 0.5,
+          beta2: 0.5,
+          shrink: 0,
+        },
+        expected: { p: [1, NAN, 1.25, 0.75] },
+      },
+    ],
+    reference: lion,
+  }),
+
+  muonMomentum: defineCases<MuonMomentumArguments>({
+    samples: [...lengths, 37, 1009].map((n, i): Sample<MuonMomentumArguments> => {
+      const data = new Data(i);
+      const [velocity, g] = [data.normal(n), data.normal(n, 0.3)];
+      return {
+        arguments: { velocity, g, n, momentum: i % 3 === 0 ? 0 : 0.95, nesterov: i % 2 === 0 },
+      };
+    }),
+    reference: muonMomentum,
+  }),
+
+  normalize: defineCases<NormalizeArguments>({
+    samples: [
+      ...[...lengths, 37, 1009].map((n, i): Sample<NormalizeArguments> => {
+        const data = new Data(i);
+        return {
+          arguments: {
+            x: data.normal(n),
+            squares: [i === 0 ? 1e80 : 0.3 * i * n],
+            n,
+            epsilon: i % 2 === 0 ? 1e-7 : 0.5,
+          },
+        };
+      }),
+      {
+        note: 'of norm 0',
+        arguments: { x: [0, 0], squares: [0], n: 2, epsilon: 1e-7 },
+        expected: { x: [0, 0] },
+      },
+      {
+        note: 'of norm 0 without epsilon',
+        arguments: { x: [0, 0], squares: [0], n: 2, epsilon: 0 },
+        expected: { x: [0, 0] },
+      },
+      {
+        note: 'a norm that is not finite',
+        arguments: { x: [1, NAN], squares: [NAN], n: 2, epsilon: 1e-7 },
+        expected: { x: [NAN, NAN] },
+      },
+    ],
+    reference: normalize,
+  }),
+
+  averageWeights: defineCases<AverageWeightsArguments>({
+    samples: [
+      ...[...lengths, 37, 1009].map((n, i): Sample<AverageWeightsArguments> => {
+        const data = new Data(i);
+        return { arguments: { average: data.normal(n), p: data.normal(n), n, intake: [0.001, 0.5, 0.9, 1][i % 4] } };
+      }),
+      {
+        note: 'what is equal stays equal',
+        arguments: { average: [0.1, 1e-30], p: [0.1, 1e-30], n: 2, intake: 0.3 },
+        expected: { average: [0.1, 1e-30] },
+      },
+      {
+        note: 'an intake of 1 forgets the average',
+        arguments: { average: [NAN, Infinity, 1e30], p: [1, 2, 0.1], n: 3, intake: 1 },
+        expected: { average: [1, 2, 0.1] },
+      },
+    ],
+    reference: averageWeights,
+  }),
+
+  accumulate: defineCases<AccumulateArguments>({
+    samples: [
+      ...[...lengths, 37, 1009].map((n, i): Sample<AccumulateArguments> => {
+        const data = new Data(i);
+        return { arguments: { g: data.normal(n), mean: data.normal(n), n, intake: [1 / 3, 0.5, 0.01, 1][i % 4] } };
+      }),
+      {
+        note: 'an intake of 1 forgets the mean; NaN in the gradient stays',
+        arguments: { g: [1, 2, NAN], mean: [NAN, Infinity, 1], n: 3, intake: 1 },
+        expected: { g: [1, 2, NAN], mean: [1, 2, NAN] },
+      },
+      {
+        note: 'infinity in the gradient reaches the mean',
+        arguments: { g: [Infinity, NAN], mean: [1, 1], n: 2, intake: 0.5 },
+        expected: { g: [Infinity, NAN], mean: [Infinity, NAN] },
+      },
+    ],
+    reference: accumulate,
   }),
 } satisfies CaseTable;

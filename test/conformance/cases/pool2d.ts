@@ -1,5 +1,13 @@
 import { Data, rounded } from '../data.js';
-import { describeGeometry, geometries, inputLength, largeGeometries, outputLength, pooling, smallGeometries } from '../images.js';
+import {
+  describeGeometry,
+  geometries,
+  inputLength,
+  largeGeometries,
+  outputLength,
+  pooling,
+  smallGeometries,
+} from '../images.js';
 import type { Geometry } from '../reference/conv2d.js';
 import {
   type AvgPoolGradientArguments,
@@ -84,7 +92,10 @@ function maxGradientSamples(): Sample<MaxPoolGradientArguments>[] {
 }
 
 export const poolingCases = {
-  maxPool2dForward: defineCases<PoolArguments>({ samples: [...samples(700), ...choices()], reference: maxPool2dForward }),
+  maxPool2dForward: defineCases<PoolArguments>({
+    samples: [...samples(700), ...choices()],
+    reference: maxPool2dForward,
+  }),
 
   maxPool2dBackward: defineCases<MaxPoolGradientArguments>({
     samples: maxGradientSamples(),
@@ -98,7 +109,9 @@ export const poolingCases = {
   avgPool2dForward: defineCases<PoolArguments>({ samples: samples(900), reference: avgPool2dForward }),
 
   avgPool2dBackward: defineCases<AvgPoolGradientArguments>({
-    samples: all.map((geometry, i) => ({ arguments: { dy: new Data(950 + i).normal(outputs(geometry)), ...geometry } })),
+    samples: all.map((geometry, i) => ({
+      arguments: { dy: new Data(950 + i).normal(outputs(geometry)), ...geometry },
+    })),
     reference: avgPool2dBackward,
     gradients: gradients(
       (a) => avgPool2dForward(a).y,

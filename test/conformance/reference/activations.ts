@@ -5,6 +5,9 @@ const LAMBDA = 1.0507009873554805;
 const ALPHA = 1.6732632423543772;
 
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+/** relu6(x + 3) / 6. */
+const hardGate = (x: number) => (x < -3 ? 0 : x > 3 ? 6 : x + 3) / 6;
 
 /** y = f(x); `parameter` is the slope of leakyRelu and the alpha of elu. */
 export const activation = {
@@ -17,7 +20,12 @@ export const activation = {
   silu: (x: number) => x * sigmoid(x),
   sigmoid,
   tanh: Math.tanh,
-  softplus: (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  softplus,
+  relu6: (x: number) => (x < 0 ? 0 : x > 6 ? 6 : x),
+  hardSigmoid: hardGate,
+  hardSwish: (x: number) => (x <= -3 ? 0 : x * hardGate(x)),
+  mish: (x: number) => x * Math.tanh(softplus(x)),
+  softsign: (x: number) => (Math.abs(x) === Infinity ? Math.sign(x) : x / (1 + Math.abs(x))),
 } satisfies Record<string, (x: number, parameter: number) => number>;
 
 export type ActivationName = keyof typeof activation;
@@ -35,12 +43,17 @@ export const derivativeFromOutput = {
   sigmoid: (y: number) => y * (1 - y),
   tanh: (y: number) => 1 - y * y,
   softplus: (y: number) => -Math.expm1(-y),
+  relu6: (y: number) => gate(y, 0) * gate(6 - y, 0),
+  hardSigmoid: (y: number) => (gate(y, 0) * gate(1 - y, 0)) / 6,
+  softsign: (y: number) => (1 - Math.abs(y)) ** 2,
 } satisfies Record<string, (y: number, parameter: number) => number>;
 
 /** Derivatives that need the input x. */
 export const derivativeFromInput = {
   gelu: (x: number) => normalCdf(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
   silu: (x: number) => sigmoid(x) * (1 + x * (1 - sigmoid(x))),
+  hardSwish: (x: number) => (x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5),
+  mish: (x: number) => Math.tanh(softplus(x)) + (x * sigmoid(x)) / Math.cosh(softplus(x)) ** 2,
 };
 
 export function map(x: Vector, n: number, f: (value: number, i: number) => number): Float64Array {
@@ -67,6 +80,27 @@ export function softmaxBackward(dy: Vector, y: Vector, rows: number, cols: numbe
     let dot = 0;
     for (let j = 0; j < cols; j++) dot += dy[i * cols + j] * y[i * cols + j];
     for (let j = 0; j < cols; j++) dx[i * cols + j] = y[i * cols + j] * (dy[i * cols + j] - dot);
+  }
+  return dx;
+}
+
+export function logSoftmax(x: Vector, rows: number, cols: number): Float64Array {
+  const y = new Float64Array(rows * cols);
+  for (let i = 0; i < rows; i++) {
+    const row = Array.from({ length: cols }, (_, j) => x[i * cols + j]);
+    const max = row.reduce((most, value) => Math.max(most, value), -Infinity);
+    const logSum = Math.log(row.reduce((sum, value) => sum + Math.exp(value - max), 0));
+    for (let j = 0; j < cols; j++) y[i * cols + j] = row[j] - max - logSum;
+  }
+  return y;
+}
+
+export function logSoftmaxBackward(dy: Vector, y: Vector, rows: number, cols: number): Float64Array {
+  const dx = new Float64Array(rows * cols);
+  for (let i = 0; i < rows; i++) {
+    let total = 0;
+    for (let j = 0; j < cols; j++) total += dy[i * cols + j];
+    for (let j = 0; j < cols; j++) dx[i * cols + j] = dy[i * cols + j] - total * Math.exp(y[i * cols + j]);
   }
   return dx;
 }

@@ -24,7 +24,8 @@ export function batchNormForward(a: BatchNormForwardArguments) {
     let variance = 0;
     for (let i = 0; i < rows; i++) variance += (x[i * features + j] - mean[j]) ** 2 / rows;
     inverseStd[j] = 1 / Math.sqrt(variance + epsilon);
-    for (let i = 0; i < rows; i++) y[i * features + j] = (x[i * features + j] - mean[j]) * inverseStd[j] * gamma[j] + beta[j];
+    for (let i = 0; i < rows; i++)
+      y[i * features + j] = (x[i * features + j] - mean[j]) * inverseStd[j] * gamma[j] + beta[j];
     runningMean[j] = momentum * a.runningMean[j] + (1 - momentum) * mean[j];
     runningVariance[j] = momentum * a.runningVariance[j] + (1 - momentum) * variance;
   }
@@ -42,7 +43,7 @@ export type BatchNormInferenceArguments = {
   epsilon: number;
 };
 
-export function batchNormInference(a: BatchNormInferenceArguments): Results {
+export function batchNormInference(a: BatchNormInferenceArguments) {
   const { x, gamma, beta, runningMean, runningVariance, rows, features, epsilon } = a;
   const y = new Float64Array(rows * features);
   for (let i = 0; i < rows; i++) {
@@ -52,6 +53,24 @@ export function batchNormInference(a: BatchNormInferenceArguments): Results {
     }
   }
   return { y };
+}
+
+export type BatchNormInferenceBackwardArguments = Omit<BatchNormInferenceArguments, 'beta'> & { dy: Vector };
+
+export function batchNormInferenceBackward(a: BatchNormInferenceBackwardArguments): Results {
+  const { dy, x, gamma, runningMean, runningVariance, rows, features, epsilon } = a;
+  const dx = new Float64Array(rows * features);
+  const dgamma = new Float64Array(features);
+  const dbeta = new Float64Array(features);
+  for (let j = 0; j < features; j++) {
+    const deviation = Math.sqrt(runningVariance[j] + epsilon);
+    for (let i = j; i < rows * features; i += features) {
+      dbeta[j] += dy[i];
+      dgamma[j] += (dy[i] * (x[i] - runningMean[j])) / deviation;
+      dx[i] = (dy[i] * gamma[j]) / deviation;
+    }
+  }
+  return { dx, dgamma, dbeta };
 }
 
 export type BatchNormBackwardArguments = {
@@ -64,7 +83,15 @@ export type BatchNormBackwardArguments = {
   features: number;
 };
 
-export function batchNormBackward({ dy, x, mean, inverseStd, gamma, rows, features }: BatchNormBackwardArguments): Results {
+export function batchNormBackward({
+  dy,
+  x,
+  mean,
+  inverseStd,
+  gamma,
+  rows,
+  features,
+}: BatchNormBackwardArguments): Results {
   const dx = new Float64Array(rows * features);
   const dgamma = new Float64Array(features);
   const dbeta = new Float64Array(features);
@@ -147,7 +174,11 @@ export function batchNormStatistics(a: BatchNormStatisticsArguments): Results {
   };
 }
 
-export type BatchNormBackwardPartsArguments = BatchNormPartsArguments & { dy: Vector; mean: Vector; inverseStd: Vector };
+export type BatchNormBackwardPartsArguments = BatchNormPartsArguments & {
+  dy: Vector;
+  mean: Vector;
+  inverseStd: Vector;
+};
 
 export function batchNormBackwardParts(a: BatchNormBackwardPartsArguments) {
   const { dy, x, mean, inverseStd, rows, pixels, features, parts } = a;

@@ -11,7 +11,7 @@ export type DropoutArguments = {
   step: number;
 };
 
-export function dropoutForward({ x, n, threshold, scale, seed, stream, step }: DropoutArguments): Results {
+export function dropoutForward({ x, n, threshold, scale, seed, stream, step }: DropoutArguments) {
   const y = new Float64Array(n);
   const mask = new Float64Array(n);
   for (let i = 0; i < n; i++) {
@@ -22,6 +22,45 @@ export function dropoutForward({ x, n, threshold, scale, seed, stream, step }: D
     y[i] = x[i] * mask[i];
   }
   return { y, mask };
+}
+
+export type DropoutMaskArguments = Omit<DropoutArguments, 'x'>;
+
+export function dropoutMask(a: DropoutMaskArguments): Results {
+  const { mask } = dropoutForward({ ...a, x: new Float64Array(a.n) });
+  return { mask };
+}
+
+export type MultiplyChannelsArguments = {
+  x: Vector;
+  factors: Vector;
+  rows: number;
+  pixels: number;
+  channels: number;
+};
+
+export function multiplyChannels({ x, factors, pixels, channels }: MultiplyChannelsArguments): Results {
+  const factor = (i: number) => factors[Math.floor(i / (pixels * channels)) * channels + (i % channels)];
+  return { y: Float64Array.from(x, (value, i) => value * factor(i)) };
+}
+
+export type NoiseArguments = {
+  x: Vector;
+  n: number;
+  deviation: number;
+  seed: number;
+  stream: number;
+  step: number;
+};
+
+export function gaussianNoise({ x, n, deviation, seed, stream, step }: NoiseArguments): Results {
+  const y = Float64Array.from({ length: n }, (_, i) => {
+    const [first, second] = threefry2x32([seed, stream], [(i >> 5) * 16 + (i & 15), step]);
+    const radius = Math.sqrt(-2 * Math.log((Math.floor(first / 2 ** 9) + 0.5) / 2 ** 23));
+    const angle = (2 * Math.PI * Math.floor(second / 2 ** 6)) / 2 ** 26;
+    return x[i] + deviation * radius * ((i & 16) === 0 ? Math.cos(angle) : Math.sin(angle));
+  });
+  return { y };
 }
 
 export type GatherArguments = {
@@ -46,7 +85,8 @@ export function gatherFloats(a: GatherArguments): Results {
   const x = Float64Array.from(gatherBytes(a).x);
   for (let i = 0; i < a.rows; i++) {
     for (let j = 0; j < a.features; j++) {
-      if (!Number.isFinite(a.source[a.order[i] * a.features + j])) x.fill(Number.NaN, i * a.features, (i + 1) * a.features);
+      if (!Number.isFinite(a.source[a.order[i] * a.features + j]))
+        x.fill(Number.NaN, i * a.features, (i + 1) * a.features);
     }
   }
   return { x };

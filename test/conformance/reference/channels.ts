@@ -45,7 +45,9 @@ export function localResponseNormBackward(a: ResponseNormGradientArguments): Res
 export type PreluArguments = Sizes & { x: Vector; slope: Vector };
 
 export function prelu({ x, slope, rows, channels }: PreluArguments) {
-  return { y: Float64Array.from({ length: rows * channels }, (_, i) => (x[i] < 0 ? slope[i % channels] * x[i] : x[i])) };
+  return {
+    y: Float64Array.from({ length: rows * channels }, (_, i) => (x[i] < 0 ? slope[i % channels] * x[i] : x[i])),
+  };
 }
 
 export type PreluGradientArguments = PreluArguments & { dy: Vector };

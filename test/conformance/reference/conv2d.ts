@@ -1,4 +1,4 @@
-import { fusedActivations } from '../../../lib/program/signatures.js';
+import { fusedActivations } from '../../../lib/kernels/table.js';
 import type { Results, Vector } from '../types.js';
 import { activation } from './activations.js';
 
@@ -30,7 +30,11 @@ export function eachPixel(g: Geometry, visit: (output: number, input: number, wi
             const iy = oy * g.strideHeight + ky - g.padTop;
             const ix = ox * g.strideWidth + kx - g.padLeft;
             if (iy < 0 || iy >= g.height || ix < 0 || ix >= g.width) continue;
-            visit((i * g.outHeight + oy) * g.outWidth + ox, (i * g.height + iy) * g.width + ix, ky * g.windowWidth + kx);
+            visit(
+              (i * g.outHeight + oy) * g.outWidth + ox,
+              (i * g.height + iy) * g.width + ix,
+              ky * g.windowWidth + kx,
+            );
           }
         }
       }
@@ -58,7 +62,10 @@ export type ConvolutionArguments = ConvolutionGeometry & {
 };
 
 export function conv2dForward(a: ConvolutionArguments) {
-  const y = Float64Array.from({ length: a.rows * a.outHeight * a.outWidth * a.filters }, (_, i) => a.b?.[i % a.filters] ?? 0);
+  const y = Float64Array.from(
+    { length: a.rows * a.outHeight * a.outWidth * a.filters },
+    (_, i) => a.b?.[i % a.filters] ?? 0,
+  );
   eachProduct(a, (i, j, k) => {
     y[i] += a.x[j] * a.w[k];
   });
@@ -76,7 +83,13 @@ export function conv2dBackwardInput(a: InputGradientArguments): Results {
   return { dx };
 }
 
-export type ReverseArguments = { w: Vector; windowHeight: number; windowWidth: number; channels: number; filters: number };
+export type ReverseArguments = {
+  w: Vector;
+  windowHeight: number;
+  windowWidth: number;
+  channels: number;
+  filters: number;
+};
 
 export function conv2dReverseWeights({ w, windowHeight, windowWidth, channels, filters }: ReverseArguments) {
   const reversed = new Float64Array(windowHeight * windowWidth * channels * filters);

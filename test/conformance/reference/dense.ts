@@ -1,4 +1,4 @@
-import { fusedActivations } from '../../../lib/program/signatures.js';
+import { fusedActivations } from '../../../lib/kernels/table.js';
 import type { Vector } from '../types.js';
 import { activation } from './activations.js';
 
@@ -20,11 +20,24 @@ export function gemm({ c, a, b, m, n, k, transA, transB, alpha, beta }: GemmArgu
   for (let i = 0; i < m; i++) {
     for (let j = 0; j < n; j++) {
       let sum = 0;
-      for (let l = 0; l < k; l++) sum += (transA ? a[l * m + i] : a[i * k + l]) * (transB ? b[j * k + l] : b[l * n + j]);
+      for (let l = 0; l < k; l++)
+        sum += (transA ? a[l * m + i] : a[i * k + l]) * (transB ? b[j * k + l] : b[l * n + j]);
       result[i * n + j] = alpha * sum + (beta === 0 ? 0 : beta * c[i * n + j]);
     }
   }
   return result;
+}
+
+export type BatchArguments = Omit<GemmArguments, 'c' | 'alpha' | 'beta'> & { rows: number };
+
+export function matmulBatch({ a, b, rows, ...sizes }: BatchArguments): Float64Array {
+  const { m, n, k } = sizes;
+  const part = (x: Vector, row: number, length: number) => Float64Array.from({ length }, (_, i) => x[row * length + i]);
+  const products = Array.from({ length: rows }, (_, row) => {
+    const operands = { c: [], a: part(a, row, m * k), b: part(b, row, k * n) };
+    return [...gemm({ ...operands, ...sizes, alpha: 1, beta: 0 })];
+  });
+  return Float64Array.from(products.flat());
 }
 
 export type DenseArguments = {
@@ -38,7 +51,16 @@ export type DenseArguments = {
   slope: number;
 };
 
-export function denseForward({ x, w, b, rows, in: inputs, out: outputs, activation: code, slope }: DenseArguments): Float64Array {
+export function denseForward({
+  x,
+  w,
+  b,
+  rows,
+  in: inputs,
+  out: outputs,
+  activation: code,
+  slope,
+}: DenseArguments): Float64Array {
   const f = activation[fusedActivations[code]];
   const y = new Float64Array(rows * outputs);
   for (let i = 0; i < rows; i++) {
@@ -71,7 +93,8 @@ export function denseForwardParts({ x, w, rows, in: inputs, out: outputs, parts 
     const [from, to] = inputsOf(part, parts, inputs);
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < outputs; j++) {
-        for (let l = from; l < to; l++) products[(part * rows + i) * outputs + j] += x[i * inputs + l] * w[l * outputs + j];
+        for (let l = from; l < to; l++)
+          products[(part * rows + i) * outputs + j] += x[i * inputs + l] * w[l * outputs + j];
       }
     }
   }
@@ -88,7 +111,15 @@ export type SumArguments = {
   slope: number;
 };
 
-export function denseForwardSum({ products, b, rows, out, parts, activation: code, slope }: SumArguments): Float64Array {
+export function denseForwardSum({
+  products,
+  b,
+  rows,
+  out,
+  parts,
+  activation: code,
+  slope,
+}: SumArguments): Float64Array {
   const f = activation[fusedActivations[code]];
   return Float64Array.from({ length: rows * out }, (_, i) => {
     let sum = b === null ? 0 : b[i % out];
@@ -107,7 +138,13 @@ export function denseBackwardInput(dy: Vector, w: Vector, rows: number, inputs: 
   return dx;
 }
 
-export function denseBackwardWeight(x: Vector, dy: Vector, rows: number, inputs: number, outputs: number): Float64Array {
+export function denseBackwardWeight(
+  x: Vector,
+  dy: Vector,
+  rows: number,
+  inputs: number,
+  outputs: number,
+): Float64Array {
   const dw = new Float64Array(inputs * outputs);
   for (let l = 0; l < inputs; l++) {
     for (let j = 0; j < outputs; j++) {

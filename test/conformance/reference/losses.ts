@@ -1,4 +1,4 @@
-import type { Vector } from '../types.js';
+import type { Results, Vector } from '../types.js';
 
 export interface LossResults {
   readonly loss: Float64Array;
@@ -83,7 +83,9 @@ export type RegressionArguments = {
 function pointwise(point: (y: number, t: number, a: RegressionArguments) => [number, number]) {
   return (a: RegressionArguments): LossResults =>
     perRow(a.rows, a.outputs, (start) => {
-      const points = Array.from({ length: a.outputs }, (_, j) => point(a.prediction[start + j], a.target[start + j], a));
+      const points = Array.from({ length: a.outputs }, (_, j) =>
+        point(a.prediction[start + j], a.target[start + j], a),
+      );
       return [total(points.map(([value]) => value)), points.map(([, derivative]) => derivative)];
     });
 }
@@ -104,3 +106,42 @@ export const huber = pointwise((y, t, { outputs, delta = Number.NaN }) => {
     Math.min(Math.max(d, -delta), delta) / outputs,
   ];
 });
+
+export type MeanGradientArguments = { rows: number };
+
+export function meanGradient({ rows }: MeanGradientArguments): Results {
+  return { dloss: Array.from({ length: rows }, () => 1 / rows) };
+}
+
+export type SumWeightsArguments = { weights: Vector; rows: number };
+
+export function sumWeights({ weights, rows }: SumWeightsArguments): Results {
+  return { total: [total(slice(weights, 0, rows))] };
+}
+
+export type WeighRowsArguments = {
+  x: Vector;
+  weights: Vector | null;
+  total: Vector | null;
+  rows: number;
+  cols: number;
+  scale: number;
+};
+
+/** A row's share of a weighted mean, as a multiple of 1/rows: w · rows / Σ w, and 0 if the weights sum to 0. */
+export function weighRows({ x, weights, total: sum, rows, cols, scale }: WeighRowsArguments): Results {
+  const y = new Float64Array(rows * cols);
+  for (let i = 0; i < rows; i++) {
+    const own = weights === null ? 1 : weights[i];
+    const share = sum === null ? own : sum[0] === 0 ? 0 : (own * rows) / sum[0];
+    const weight = share * scale;
+    for (let j = 0; j < cols; j++) y[i * cols + j] = weight === 0 ? 0 : x[i * cols + j] * weight;
+  }
+  return { y };
+}
+
+export type AddTotalArguments = { carry: Vector | null; x: Vector; factor: number };
+
+export function addTotal({ carry, x, factor }: AddTotalArguments): Results {
+  return { total: [(carry === null ? 0 : carry[0]) + factor * x[0]] };
+}

@@ -1,6 +1,6 @@
 /**
- * Activations, elementwise, and softmax over rows. y may be x, dx may be dy. A backward kernel takes the forward
- * pass's output y where the gradient follows from it, else its input x.
+ * Elementwise activations, and softmax over rows. y may be x, dx may be dy. A backward kernel takes the forward pass's
+ * output y if the gradient can be computed from it, otherwise its input x.
  */
 import { doubles } from './scratch.js';
 import { normalCdf } from './special.js';
@@ -17,7 +17,7 @@ export function identityBackward(dx: Float32Array, dy: Float32Array, _y: Float32
   for (let i = 0; i < n; i++) dx[i] = dy[i];
 }
 
-/** 1 above 0, `below` at 0 and under it; a NaN stays one. */
+/** 1 above 0, otherwise `below`; NaN stays NaN. */
 function gate(y: number, below: number): number {
   return y > 0 ? 1 : y <= 0 ? below : NaN;
 }
@@ -137,6 +137,84 @@ export function softplusBackward(dx: Float32Array, dy: Float32Array, y: Float32A
   for (let i = 0; i < n; i++) dx[i] = dy[i] * -Math.expm1(-y[i]);
 }
 
+/** 1 between 0 and `high`, 0 outside and at both; NaN stays NaN. */
+function inside(y: number, high: number): number {
+  return y > 0 && y < high ? 1 : y <= 0 || y >= high ? 0 : NaN;
+}
+
+export function relu6(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    y[i] = xi < 0 ? 0 : xi > 6 ? 6 : xi;
+  }
+}
+
+export function relu6Backward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) dx[i] = dy[i] * inside(y[i], 6);
+}
+
+/** min(max(x + 3, 0), 6) / 6. */
+function hardGate(x: number): number {
+  return x <= -3 ? 0 : x >= 3 ? 1 : (x + 3) / 6;
+}
+
+export function hardSigmoid(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) y[i] = hardGate(x[i]);
+}
+
+export function hardSigmoidBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) dx[i] = (dy[i] * inside(y[i], 1)) / 6;
+}
+
+export function hardSwish(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    // Not x · 0: the limit at −∞ is 0.
+    y[i] = xi <= -3 ? 0 : xi * hardGate(xi);
+  }
+}
+
+export function hardSwishBackward(dx: Float32Array, dy: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    dx[i] = dy[i] * (xi <= -3 ? 0 : xi >= 3 ? 1 : (2 * xi + 3) / 6);
+  }
+}
+
+/** tanh(log(1 + eˣ)), where e is e^(−|x|): (v² − 1) / (v² + 1) with v = 1 + eˣ, without cancellation. */
+function mishGate(x: number, e: number): number {
+  return x < 0 ? (e * (e + 2)) / (e * (e + 2) + 2) : (1 + 2 * e) / (1 + 2 * e + 2 * e * e);
+}
+
+export function mish(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    y[i] = xi * mishGate(xi, Math.exp(-Math.abs(xi)));
+  }
+}
+
+export function mishBackward(dx: Float32Array, dy: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const xi = x[i];
+    const e = Math.exp(-Math.abs(xi));
+    const gated = mishGate(xi, e);
+    const rest = xi < 0 ? 2 / (e * (e + 2) + 2) : (2 * e * e) / (1 + 2 * e + 2 * e * e);
+    const sigmoid = (xi < 0 ? e : 1) / (1 + e);
+    dx[i] = dy[i] * (gated + xi * sigmoid * rest * (1 + gated));
+  }
+}
+
+export function softsign(y: Float32Array, x: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) {
+    const size = Math.abs(x[i]);
+    y[i] = size === Infinity ? Math.sign(x[i]) : x[i] / (1 + size);
+  }
+}
+
+export function softsignBackward(dx: Float32Array, dy: Float32Array, y: Float32Array, n: number): void {
+  for (let i = 0; i < n; i++) dx[i] = dy[i] * (1 - Math.abs(y[i])) ** 2;
+}
+
 export function softmax(y: Float32Array, x: Float32Array, rows: number, cols: number): void {
   const powers = doubles(cols);
   for (let i = 0, row = 0; i < rows; i++, row += cols) {
@@ -157,5 +235,31 @@ export function softmaxBackward(dx: Float32Array, dy: Float32Array, y: Float32Ar
     let dot = 0;
     for (let j = 0; j < cols; j++) dot += dy[row + j] * y[row + j];
     for (let j = 0; j < cols; j++) dx[row + j] = y[row + j] * (dy[row + j] - dot);
+  }
+}
+
+/** y = x − log Σ eˣ; the largest x is subtracted first. */
+export function logSoftmax(y: Float32Array, x: Float32Array, rows: number, cols: number): void {
+  for (let i = 0, row = 0; i < rows; i++, row += cols) {
+    let max = -Infinity;
+    for (let j = 0; j < cols; j++) if (x[row + j] > max) max = x[row + j];
+    let sum = 0;
+    for (let j = 0; j < cols; j++) sum += Math.exp(x[row + j] - max);
+    const logarithm = Math.log(sum);
+    for (let j = 0; j < cols; j++) y[row + j] = x[row + j] - max - logarithm;
+  }
+}
+
+export function logSoftmaxBackward(
+  dx: Float32Array,
+  dy: Float32Array,
+  y: Float32Array,
+  rows: number,
+  cols: number,
+): void {
+  for (let i = 0, row = 0; i < rows; i++, row += cols) {
+    let sum = 0;
+    for (let j = 0; j < cols; j++) sum += dy[row + j];
+    for (let j = 0; j < cols; j++) dx[row + j] = dy[row + j] - Math.exp(y[row + j]) * sum;
   }
 }

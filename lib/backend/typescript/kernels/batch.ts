@@ -24,10 +24,9 @@ export function gatherBytes(
   }
 }
 
-/** One thread has nothing to share out. */
-export { gatherBytes as gatherBytesColumns };
+/** This backend has one thread, so parts make no difference. */
 
-/** As gatherBytes; a row that holds NaN or an infinity becomes NaN throughout. */
+/** Like gatherBytes; if a row contains NaN or an infinity, all of it becomes NaN. */
 export function gatherFloats(
   x: Float32Array,
   source: Float32Array,
@@ -40,7 +39,7 @@ export function gatherFloats(
 ): void {
   for (let i = 0, row = 0; i < rows; i++, row += features) {
     const index = order[i];
-    // Becomes NaN with the first value that is not finite, as infinity minus infinity is NaN.
+    // Becomes NaN at the first non-finite value, because infinity minus infinity is NaN.
     let poison = index < 0 || index >= sourceRows ? NaN : 0;
     if (poison === 0) {
       const start = index * features;
@@ -54,7 +53,13 @@ export function gatherFloats(
   }
 }
 
-export function gatherLabels(labels: Int32Array, source: Int32Array, order: Int32Array, rows: number, sourceRows: number): void {
+export function gatherLabels(
+  labels: Int32Array,
+  source: Int32Array,
+  order: Int32Array,
+  rows: number,
+  sourceRows: number,
+): void {
   for (let i = 0; i < rows; i++) {
     const index = order[i];
     labels[i] = index < 0 || index >= sourceRows ? -1 : source[index];
@@ -63,13 +68,16 @@ export function gatherLabels(labels: Int32Array, source: Int32Array, order: Int3
 
 const words = new Uint32Array(2);
 
-/** Number q of the random sequence of an epoch, scaled to 0 … bound − 1. Called with q = 0, 1, 2, …, as two words come at a time. */
+/**
+ * Number q of an epoch's random sequence, scaled to 0 … bound − 1. Must be called with q = 0, 1, 2, …, because two
+ * words are generated at a time.
+ */
 function randomBelow(bound: number, q: number, seed: number, stream: number, epoch: number): number {
   if ((q & 1) === 0) threefry(words, 0, seed | 0, stream | 0, q >> 1, epoch | 0);
   return multiplyHigh(words[q & 1], bound);
 }
 
-/** Fisher and Yates's shuffle of 0 … n−1, with one random word a swap. */
+/** Fisher-Yates shuffle of 0 … n−1, with one random word per swap. */
 export function permutation(order: Int32Array, n: number, seed: number, stream: number, epoch: number): void {
   for (let i = 0; i < n; i++) order[i] = i;
   for (let i = n - 1, q = 0; i > 0; i--, q++) {
@@ -80,7 +88,7 @@ export function permutation(order: Int32Array, n: number, seed: number, stream: 
   }
 }
 
-/** n rows of a source, each drawn from all of them. */
+/** Draws n rows of a source, with replacement. */
 export function drawWithReplacement(
   order: Int32Array,
   n: number,
@@ -90,4 +98,14 @@ export function drawWithReplacement(
   epoch: number,
 ): void {
   for (let i = 0; i < n; i++) order[i] = randomBelow(sourceRows, i, seed, stream, epoch);
+}
+
+/** y_rj = 1 where j is the label of row r, else 0; NaN for a label that is no class. */
+export function oneHot(y: Float32Array, labels: Int32Array, rows: number, classes: number): void {
+  for (let row = 0; row < rows; row++) {
+    const label = labels[row];
+    const known = label >= 0 && label < classes;
+    y.fill(known ? 0 : NaN, row * classes, (row + 1) * classes);
+    if (known) y[row * classes + label] = 1;
+  }
 }

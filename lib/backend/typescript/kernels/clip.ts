@@ -1,6 +1,6 @@
 /** Gradient clipping over a flat block of n gradients g. */
 
-/** g ← clamp(g, −limit, limit); a NaN stays one. */
+/** g ← clamp(g, −limit, limit); NaN stays NaN. */
 export function clipValue(g: Float32Array, n: number, limit: number): void {
   for (let i = 0; i < n; i++) g[i] = Math.min(Math.max(g[i], -limit), limit);
 }
@@ -12,7 +12,7 @@ export function squareSum(total: Float64Array, carry: Float64Array | null, g: Fl
   total[0] = (carry === null ? 0 : carry[0]) + sum;
 }
 
-/** g ← g · limit / norm where norm, the root of `squares`, is finite and above the limit. */
+/** g ← g · limit / norm if norm, the root of `squares`, is finite and above the limit. */
 export function clipNorm(g: Float32Array, squares: Float64Array, n: number, limit: number): void {
   const norm = Math.sqrt(squares[0]);
   if (!(norm > limit) || norm === Infinity) return;

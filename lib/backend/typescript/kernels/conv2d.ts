@@ -1,7 +1,8 @@
 /**
- * The convolution and its gradients, as matrix products over patches: each output pixel's window, windowHeight ×
- * windowWidth × channels numbers, is a row of a matrix that is written block by block. Images are channels last.
+ * The convolution and its gradients, as matrix products over patches. Each output pixel's window of windowHeight ×
+ * windowWidth × channels numbers is a row of a matrix that is written block by block. Images are channels last.
  */
+import { share } from '../../../kernels/share.js';
 import { denseBackwardBias } from './dense.js';
 import { gemm } from './gemm.js';
 import { floats, moreDoubles } from './scratch.js';
@@ -21,12 +22,12 @@ interface Geometry {
   readonly padLeft: number;
 }
 
-/** A block of patches of about this many elements stays in the second-level cache. */
+/** A block of about this many patch elements stays in the L2 cache. */
 const BLOCK = 1 << 16;
-/** Output pixels below which a block would not repay the packing of the weights. */
+/** With fewer output pixels, packing the weights costs more than a block saves. */
 const FEWEST = 128;
 
-/** Output pixels of a block: as many as fit, at least FEWEST unless these take 16 times the memory of a block. */
+/** Output pixels per block: as many as fit, but at least FEWEST, unless these need 16 times a block's memory. */
 function pixelsPerBlock(patch: number): number {
   const elements = Math.max(BLOCK, Math.min(FEWEST * patch, 16 * BLOCK));
   return Math.max(1, Math.floor(elements / Math.max(1, patch)));
@@ -79,7 +80,7 @@ export function conv2dForward(
   biasAndActivation(y, b, pixels, filters, activation, slope);
 }
 
-/** dx: each patch's gradient, dy · wᵀ, added where the patch came from. */
+/** dx: each patch's gradient, dy · wᵀ, added to the patch's source pixels. */
 export function conv2dBackwardInput(
   dx: Float32Array,
   dy: Float32Array,
@@ -126,7 +127,18 @@ export function conv2dBackwardInput(
     for (let from = 0; from < outPixels; from += block) {
       const to = Math.min(outPixels, from + block);
       const start = row * outPixels;
-      gemm(patches, dy.subarray((start + from) * filters, (start + to) * filters), w, to - from, patch, filters, 0, 1, 1, 0);
+      gemm(
+        patches,
+        dy.subarray((start + from) * filters, (start + to) * filters),
+        w,
+        to - from,
+        patch,
+        filters,
+        0,
+        1,
+        1,
+        0,
+      );
       scatter(sums, patches, from, to, geometry);
     }
     for (let i = 0, o = row * size; i < size; i++, o++) dx[o] = sums[i];
@@ -194,7 +206,7 @@ export function conv2dBackwardWeight(
   }
 }
 
-/** Of each of `parts` shares of the images: dw as {@link conv2dBackwardWeight}, and db as `denseBackwardBias`. */
+/** For each of `parts` shares of the images: dw as in {@link conv2dBackwardWeight}, db as in `denseBackwardBias`. */
 export function conv2dBackwardParts(
   dwParts: Float32Array,
   dbParts: Float32Array | null,
@@ -218,7 +230,7 @@ export function conv2dBackwardParts(
 ): void {
   const [image, pixels] = [height * width * channels, outHeight * outWidth];
   for (let part = 0; part < parts; part++) {
-    const [from, to] = [Math.ceil((rows * part) / parts), Math.ceil((rows * (part + 1)) / parts)];
+    const [from, to] = share(rows, 1, part, parts);
     const dw = dwParts.subarray(part * patch * filters, (part + 1) * patch * filters);
     const gradient = dy.subarray(from * pixels * filters, to * pixels * filters);
     conv2dBackwardWeight(
@@ -245,7 +257,7 @@ export function conv2dBackwardParts(
   }
 }
 
-/** Writes the patches of output pixels [from, to), counted over all images, with zeros outside the image. */
+/** Writes the patches of output pixels [from, to), counted over all images; zeros outside the image. */
 function gather(patches: Float32Array, x: Float32Array, from: number, to: number, geometry: Geometry): void {
   const { height, width, channels, outHeight, outWidth, windowHeight, windowWidth } = geometry;
   const { strideHeight, strideWidth, padTop, padLeft } = geometry;
@@ -257,7 +269,7 @@ function gather(patches: Float32Array, x: Float32Array, from: number, to: number
     const oy = line % outHeight;
     const image = (line - oy) / outHeight;
     const left = ox * strideWidth - padLeft;
-    // Elements of the window's row that lie inside the image's.
+    // Elements of the window's row inside the image.
     const begin = Math.min(run, Math.max(0, -left) * channels);
     const end = Math.max(begin, Math.min(windowWidth, width - left) * channels);
     for (let ky = 0, iy = oy * strideHeight - padTop; ky < windowHeight; ky++, iy++) {
@@ -277,7 +289,7 @@ function gather(patches: Float32Array, x: Float32Array, from: number, to: number
   }
 }
 
-/** Adds the patches of output pixels [from, to) of one image to where `gather` reads them. */
+/** Adds the patches of output pixels [from, to) of one image to the positions that `gather` reads. */
 function scatter(sums: Float64Array, patches: Float32Array, from: number, to: number, geometry: Geometry): void {
   const { height, width, channels, outWidth, windowHeight, windowWidth } = geometry;
   const { strideHeight, strideWidth, padTop, padLeft } = geometry;

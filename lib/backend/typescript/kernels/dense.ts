@@ -1,4 +1,7 @@
 /** The dense layer, y = f(x · w + b), and its gradients: x is rows × inputs, w inputs × outputs. */
+
+import { share } from '../../../kernels/share.js';
+import { GRAIN } from '../../../kernels/signature.js';
 import { gemm } from './gemm.js';
 import { doubles, floats } from './scratch.js';
 import { biasAndActivation } from './tail.js';
@@ -30,10 +33,9 @@ export function denseBackwardInput(
   gemm(dx, dy, w, rows, inputs, outputs, 0, 1, 1, 0);
 }
 
-/** One thread has nothing to share out. */
-export { denseBackwardInput as denseBackwardInputColumns, denseForward as denseForwardColumns };
+/** This backend has one thread, so parts make no difference. */
 
-/** products_p = x · w over the inputs of share p, of `parts` of runs of 16 inputs. */
+/** products_p = x · w over the inputs of share p of `parts`; shares are multiples of GRAIN inputs. */
 export function denseForwardParts(
   products: Float32Array,
   x: Float32Array,
@@ -43,10 +45,8 @@ export function denseForwardParts(
   outputs: number,
   parts: number,
 ): void {
-  const round = inputs % 16 === 0 ? Math.ceil : Math.floor;
-  const start = (part: number) => Math.min(inputs, round((Math.ceil(inputs / 16) * part) / parts) * 16);
   for (let part = 0; part < parts; part++) {
-    const [from, to] = [start(part), start(part + 1)];
+    const [from, to] = share(inputs, GRAIN, part, parts);
     const columns = floats(rows * (to - from));
     for (let i = 0, o = 0; i < rows; i++) for (let k = from; k < to; k++, o++) columns[o] = x[i * inputs + k];
     const product = products.subarray(part * rows * outputs, (part + 1) * rows * outputs);
@@ -92,4 +92,21 @@ export function denseBackwardBias(db: Float32Array, dy: Float32Array, rows: numb
   for (let j = 0; j < outputs; j++) sums[j] = 0;
   for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < outputs; j++, o++) sums[j] += dy[o];
   for (let j = 0; j < outputs; j++) db[j] = sums[j];
+}
+
+/** c_r = op(a_r) · op(b_r) for each row r of the batch. */
+export function matmulBatch(
+  c: Float32Array,
+  a: Float32Array,
+  b: Float32Array,
+  rows: number,
+  m: number,
+  n: number,
+  k: number,
+  transA: number,
+  transB: number,
+): void {
+  const of = (matrix: Float32Array, row: number, length: number) => matrix.subarray(row * length, (row + 1) * length);
+  for (let row = 0; row < rows; row++)
+    gemm(of(c, row, m * n), of(a, row, m * k), of(b, row, k * n), m, n, k, transA, transB, 1, 0);
 }

@@ -1,11 +1,13 @@
+import { threefry } from '../../../random.js';
+
 const PARITY = 0x1bd11bda;
 
 /**
- * y = x · mask, with mask 0 where the element's random word is below `threshold`, else `scale`; y may be x.
- * Element i takes a word of counter (i >> 5) · 16 + (i & 15): the first where i & 16 is 0, the second elsewhere.
+ * y = x · mask, where mask is 0 if the element's random word is below `threshold`, else `scale`; y may be x. Element i
+ * uses a word of counter (i >> 5) · 16 + (i & 15): the first if i & 16 is 0, otherwise the second.
  *
- * Threefry is written out here, as in lib/random.ts: with both words in local variables this is four times as fast
- * as a call that writes them to an array.
+ * Threefry is inlined here, as in lib/random.ts: with both words in local variables it is four times as fast as a call
+ * that writes them to an array.
  */
 export function dropoutForward(
   y: Float32Array,
@@ -26,7 +28,7 @@ export function dropoutForward(
   for (let start = 0; start < n; start += 32) {
     const counter = (start / 2) | 0;
     const end = Math.min(start + 16, n);
-    // biome-ignore format: one round a line
+    // biome-ignore format: one round per line
     for (let i = start; i < end; i++) {
       let x0 = (k0 + counter + (i & 15)) | 0;
       let x1 = second;
@@ -67,4 +69,57 @@ export function dropoutForward(
       }
     }
   }
+}
+
+const words = new Uint32Array(2);
+
+/** Calls visit(i, first, second) with the words of elements i and i + 16, for each i < n in a block's lower half. */
+function forEachPair(
+  n: number,
+  seed: number,
+  stream: number,
+  step: number,
+  visit: (i: number, first: number, second: number) => void,
+): void {
+  for (let start = 0; start < n; start += 32) {
+    for (let i = start; i < Math.min(start + 16, n); i++) {
+      threefry(words, 0, seed | 0, stream | 0, start / 2 + (i & 15), step | 0);
+      visit(i, words[0], words[1]);
+    }
+  }
+}
+
+/** The mask of `dropoutForward`. */
+export function dropoutMask(
+  mask: Float32Array,
+  n: number,
+  threshold: number,
+  scale: number,
+  seed: number,
+  stream: number,
+  step: number,
+): void {
+  forEachPair(n, seed, stream, step, (i, first, second) => {
+    mask[i] = first < threshold ? 0 : scale;
+    if (i + 16 < n) mask[i + 16] = second < threshold ? 0 : scale;
+  });
+}
+
+/** y = x + deviation · normal numbers, two of each counter (Box and Muller 1958); y may be x. */
+export function gaussianNoise(
+  y: Float32Array,
+  x: Float32Array,
+  n: number,
+  deviation: number,
+  seed: number,
+  stream: number,
+  step: number,
+): void {
+  forEachPair(n, seed, stream, step, (i, first, second) => {
+    // As many bits as float32 holds exactly.
+    const radius = deviation * Math.sqrt(-2 * Math.log(((first >>> 9) + 0.5) * 2 ** -23));
+    const angle = 2 * Math.PI * ((second >>> 6) * 2 ** -26);
+    y[i] = x[i] + radius * Math.cos(angle);
+    if (i + 16 < n) y[i + 16] = x[i + 16] + radius * Math.sin(angle);
+  });
 }

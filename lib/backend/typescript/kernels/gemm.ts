@@ -14,7 +14,7 @@ import { doubles } from './scratch.js';
 const MR = 3;
 const NR = 2;
 
-/** Largest depth of a block: a panel of a and one of b of this depth stay in the first-level cache. */
+/** Largest depth of a block: a panel of a and one of b of this depth stay in the L1 cache. */
 const KC = 1024;
 /** Length of a packed array, which limits the rows or columns of a block. */
 const PLANE = 32768;
@@ -26,7 +26,7 @@ const a2 = new Float64Array(PLANE);
 const b0 = new Float64Array(PLANE);
 const b1 = new Float64Array(PLANE);
 
-/** Takes the tiles that overhang c. */
+/** Receives tiles that extend beyond c. */
 const overhang = new Float32Array(MR * NR);
 
 /**
@@ -65,7 +65,7 @@ export function gemm(
       packB(b, j * bColumn + p * bStep, bColumn, bStep, columns, depth);
       for (let i = 0; i < m; i += mc) {
         const rows = Math.min(mc, m - i);
-        // A packed a that holds all rows serves all blocks of columns.
+        // If packed a holds all rows, it serves all blocks of columns.
         if (j === 0 || mc < m) packA(a, i * aRow + p * aStep, aRow, aStep, rows, depth, alpha);
         multiplyBlock(c, i * n + j, n, rows, columns, depth, block === 0 ? beta : 1);
       }
@@ -73,14 +73,14 @@ export function gemm(
   }
 }
 
-/** The size of equal blocks of `total` rows or columns, a multiple of `unit`, whose packed form of depth kc fits. */
+/** The size of equal blocks of `total` rows or columns: a multiple of `unit` that fits when packed with depth kc. */
 function blockSize(total: number, unit: number, kc: number): number {
   const largest = unit * Math.floor(PLANE / Math.max(1, kc));
   const blocks = Math.max(1, Math.ceil(total / largest));
   return unit * Math.max(1, Math.ceil(total / (unit * blocks)));
 }
 
-/** Rows beyond the last repeat the first of their panel: what they give is thrown away. */
+/** Rows beyond the last repeat the first row of their panel; their results are discarded. */
 function packA(
   a: Float32Array,
   start: number,
@@ -105,7 +105,14 @@ function packA(
   }
 }
 
-function packB(b: Float32Array, start: number, columnStride: number, step: number, columns: number, depth: number): void {
+function packB(
+  b: Float32Array,
+  start: number,
+  columnStride: number,
+  step: number,
+  columns: number,
+  depth: number,
+): void {
   for (let j = 0, o = 0; j < columns; j += NR) {
     let s0 = start + j * columnStride;
     let s1 = j + 1 < columns ? s0 + columnStride : s0;
@@ -118,7 +125,7 @@ function packB(b: Float32Array, start: number, columnStride: number, step: numbe
   }
 }
 
-/** The block of c that starts at `start`, from the packed operands. */
+/** Computes the block of c that starts at `start`, from the packed operands. */
 function multiplyBlock(
   c: Float32Array,
   start: number,
@@ -190,7 +197,7 @@ function tile(c: Float32Array, o: number, n: number, p: number, q: number, depth
   c[o2 + 1] = c21;
 }
 
-/** The product with fewer rows than a tile, for which packing b would cost more than the product. */
+/** The product for fewer rows than a tile, where packing b would cost more than the product. */
 function fewRows(
   c: Float32Array,
   a: Float32Array,
@@ -212,7 +219,7 @@ function fewRows(
   }
 }
 
-/** sums ← x · op(b), where x_p is a[start + p · step]; four columns at a time. */
+/** sums ← x · op(b), where x_p is a[start + p · step]; processes four columns at a time. */
 function rowTimesMatrix(
   sums: Float64Array,
   a: Float32Array,

@@ -1,13 +1,17 @@
-/** The kernel table of the TypeScript backend: every kernel of lib/program/signatures.ts under its name. */
-import type { KernelName } from '../../../program/signatures.js';
+/** The kernel table of the TypeScript backend: every kernel of lib/kernels/table.ts under its name. */
+import type { KernelName } from '../../../kernels/table.js';
 import * as activation from './activation.js';
-import { multiply, sumParts } from './arithmetic.js';
+import * as arithmetic from './arithmetic.js';
+import * as augment from './augment.js';
 import * as batch from './batch.js';
 import * as clip from './clip.js';
 import * as conv2d from './conv2d.js';
 import * as dense from './dense.js';
-import { dropoutForward } from './dropout.js';
+import * as dropout from './dropout.js';
+import * as elementwise from './elementwise.js';
 import { gemm } from './gemm.js';
+import * as groupNorm from './group-norm.js';
+import * as groupedConv2d from './grouped-conv2d.js';
 import * as loss from './loss.js';
 import * as metric from './metric.js';
 import * as norm from './norm.js';
@@ -16,23 +20,28 @@ import * as pool2d from './pool2d.js';
 import * as prelu from './prelu.js';
 import * as regularizer from './regularizer.js';
 import * as responseNorm from './response-norm.js';
+import * as shape from './shape.js';
 
 export const kernels = {
   gemm,
   ...dense,
   ...activation,
-  multiply,
-  sumParts,
+  ...arithmetic,
   ...conv2d,
+  ...groupedConv2d,
   ...pool2d,
   ...responseNorm,
   ...prelu,
   ...norm,
-  dropoutForward,
+  ...groupNorm,
+  ...dropout,
   ...loss,
   ...metric,
   ...regularizer,
   ...optimizer,
   ...clip,
   ...batch,
+  ...elementwise,
+  ...shape,
+  ...augment,
 } satisfies Record<KernelName, (...args: never[]) => void>;

@@ -1,10 +1,10 @@
 /**
- * Losses: one value a row into `loss`, and into `dprediction`, when it is not null, the gradient of the mean over
- * the rows. Predictions and targets are rows × outputs.
+ * Losses: write one value per row to `loss` and, if it is not null, the gradient of the mean over the rows to
+ * `dprediction`. Predictions and targets are rows × outputs.
  */
 import { doubles } from './scratch.js';
 
-/** The largest element of the row of n that starts at `row`; a NaN is passed over. */
+/** The largest element of the row of n that starts at `row`; ignores NaN. */
 function rowMax(z: Float32Array, row: number, n: number): number {
   let max = -Infinity;
   for (let j = 0; j < n; j++) if (z[row + j] > max) max = z[row + j];
@@ -174,4 +174,35 @@ export function huber(
     }
     loss[i] = sum / outputs;
   }
+}
+
+export function meanGradient(dloss: Float32Array, rows: number): void {
+  for (let i = 0; i < rows; i++) dloss[i] = 1 / rows;
+}
+
+export function sumWeights(total: Float64Array, weights: Float32Array, rows: number): void {
+  let sum = 0;
+  for (let i = 0; i < rows; i++) sum += weights[i];
+  total[0] = sum;
+}
+
+export function weighRows(
+  y: Float32Array,
+  x: Float32Array,
+  weights: Float32Array | null,
+  total: Float64Array | null,
+  rows: number,
+  cols: number,
+  scale: number,
+): void {
+  // Without any weight, no row counts.
+  const factor = total === null ? scale : total[0] === 0 ? 0 : (scale * rows) / total[0];
+  for (let i = 0, at = 0; i < rows; i++) {
+    const weight = weights === null ? factor : weights[i] * factor;
+    for (const end = at + cols; at < end; at++) y[at] = weight === 0 ? 0 : x[at] * weight;
+  }
+}
+
+export function addTotal(total: Float64Array, carry: Float64Array | null, x: Float64Array, factor: number): void {
+  total[0] = (carry === null ? 0 : carry[0]) + factor * x[0];
 }

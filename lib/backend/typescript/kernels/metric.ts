@@ -1,6 +1,6 @@
-/** Metrics: one value a row, and the totals of a batch. */
+/** Metrics: one value per row, and the totals of a batch. */
 
-/** Index, within the row that starts at `row`, of the first largest element; a NaN never wins; 0 when all are NaN. */
+/** Index, within the row that starts at `row`, of the first largest element. Ignores NaN; 0 if all are NaN. */
 function rowArgmax(x: Float32Array, row: number, cols: number): number {
   let best = 0;
   let max = x[row];
@@ -19,7 +19,13 @@ export function argmax(index: Int32Array, x: Float32Array, rows: number, cols: n
   for (let i = 0; i < rows; i++) index[i] = rowArgmax(x, i * cols, cols);
 }
 
-export function accuracyLabels(hits: Float32Array, x: Float32Array, labels: Int32Array, rows: number, classes: number): void {
+export function accuracyLabels(
+  hits: Float32Array,
+  x: Float32Array,
+  labels: Int32Array,
+  rows: number,
+  classes: number,
+): void {
   for (let i = 0; i < rows; i++) hits[i] = rowArgmax(x, i * classes, classes) === labels[i] ? 1 : 0;
 }
 

@@ -1,7 +1,8 @@
 /**
- * Batch normalisation over features; x and y are rows × features. Sums run down the rows of all features at
- * once, in doubles, so that memory is read in order.
+ * Batch normalisation over features; x and y are rows × features. Sums, in doubles, cover all features at once, row by
+ * row, so that memory is read in order.
  */
+import { share } from '../../../kernels/share.js';
 import { doubles, moreDoubles } from './scratch.js';
 
 export function batchNormForward(
@@ -37,7 +38,7 @@ export function batchNormForward(
     const inverse = 1 / Math.sqrt(variance + epsilon);
     mean[j] = center[j];
     inverseStd[j] = inverse;
-    // With momentum 1 nothing is taken in, not even a NaN.
+    // With momentum 1 nothing is added, not even a NaN.
     if (momentum !== 1) {
       runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center[j];
       runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * variance;
@@ -49,12 +50,16 @@ export function batchNormForward(
   }
 }
 
-/** The first row of share `part`, in rows of the batch. */
-function firstRow(part: number, rows: number, parts: number): number {
-  return Math.ceil((rows * part) / parts);
+/** Share `part` of the batch's rows, in pixels. */
+function pixelsOf(part: number, rows: number, parts: number, pixels: number): readonly [from: number, to: number] {
+  const [begin, end] = share(rows, 1, part, parts);
+  return [begin * pixels, end * pixels];
 }
 
-/** Of each of `parts` shares of the rows: the means of its features (means + rests), and the sums of the squares of the distances from them. */
+/**
+ * For each of `parts` shares of the rows: the means of its features (means + rests), and the sums of the squared
+ * deviations from them.
+ */
 export function batchNormParts(
   means: Float32Array,
   rests: Float32Array,
@@ -67,7 +72,7 @@ export function batchNormParts(
 ): void {
   const [mean, sum] = [doubles(features), moreDoubles(features)];
   for (let part = 0; part < parts; part++) {
-    const [from, to] = [firstRow(part, rows, parts) * pixels, firstRow(part + 1, rows, parts) * pixels];
+    const [from, to] = pixelsOf(part, rows, parts, pixels);
     mean.fill(0, 0, features);
     sum.fill(0, 0, features);
     for (let i = from, o = from * features; i < to; i++) for (let j = 0; j < features; j++, o++) mean[j] += x[o];
@@ -86,7 +91,7 @@ export function batchNormParts(
   }
 }
 
-/** Mean and (biased) variance of all rows from those of shares (Chan, Golub and LeVeque 1979). */
+/** Mean and (biased) variance of all rows, from those of the shares (Chan, Golub and LeVeque 1979). */
 export function batchNormStatistics(
   mean: Float32Array,
   variance: Float32Array,
@@ -108,11 +113,13 @@ export function batchNormStatistics(
     let center = 0;
     let spread = 0;
     for (let part = 0, o = j; part < parts; part++, o += features) {
-      const count = (firstRow(part + 1, rows, parts) - firstRow(part, rows, parts)) * pixels;
+      const [from, to] = pixelsOf(part, rows, parts, pixels);
+      const count = to - from;
       center += (means[o] + rests[o]) * (count / all);
     }
     for (let part = 0, o = j; part < parts; part++, o += features) {
-      const count = (firstRow(part + 1, rows, parts) - firstRow(part, rows, parts)) * pixels;
+      const [from, to] = pixelsOf(part, rows, parts, pixels);
+      const count = to - from;
       spread += squares[o] / all + (means[o] + rests[o] - center) ** 2 * (count / all);
     }
     mean[j] = center;
@@ -145,6 +152,41 @@ export function batchNormInference(
 }
 
 /** dx may be dy. */
+export function batchNormInferenceBackward(
+  dx: Float32Array,
+  dgamma: Float32Array,
+  dbeta: Float32Array,
+  dy: Float32Array,
+  x: Float32Array,
+  gamma: Float32Array,
+  runningMean: Float32Array,
+  runningVariance: Float32Array,
+  rows: number,
+  features: number,
+  epsilon: number,
+): void {
+  const sum = doubles(features);
+  const product = moreDoubles(features);
+  for (let j = 0; j < features; j++) {
+    sum[j] = 0;
+    product[j] = 0;
+  }
+  for (let i = 0, o = 0; i < rows; i++) {
+    for (let j = 0; j < features; j++, o++) {
+      sum[j] += dy[o];
+      product[j] += dy[o] * (x[o] - runningMean[j]);
+    }
+  }
+  for (let j = 0; j < features; j++) {
+    const inverse = 1 / Math.sqrt(runningVariance[j] + epsilon);
+    dbeta[j] = sum[j];
+    dgamma[j] = product[j] * inverse;
+    product[j] = gamma[j] * inverse;
+  }
+  for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < features; j++, o++) dx[o] = dy[o] * product[j];
+}
+
+/** dx may be dy. */
 export function batchNormBackward(
   dx: Float32Array,
   dgamma: Float32Array,
@@ -172,7 +214,7 @@ export function batchNormBackward(
   for (let j = 0; j < features; j++) {
     dbeta[j] = sum[j];
     dgamma[j] = product[j] * inverseStd[j];
-    // From here on: the mean of dy, and the factor of (x − mean) inside dx.
+    // From here on, these hold the mean of dy and the factor of (x − mean) in dx.
     sum[j] /= rows;
     product[j] *= (inverseStd[j] * inverseStd[j]) / rows;
   }
@@ -183,7 +225,7 @@ export function batchNormBackward(
   }
 }
 
-/** Of each of `parts` shares of the rows: Σ dy · x̂ and Σ dy, where x̂ = (x − mean) · inverseStd. */
+/** For each of `parts` shares of the rows: Σ dy · x̂ and Σ dy, where x̂ = (x − mean) · inverseStd. */
 export function batchNormBackwardParts(
   dgammaParts: Float32Array,
   dbetaParts: Float32Array,
@@ -198,7 +240,7 @@ export function batchNormBackwardParts(
 ): void {
   const [sum, product] = [doubles(features), moreDoubles(features)];
   for (let part = 0; part < parts; part++) {
-    const [from, to] = [firstRow(part, rows, parts) * pixels, firstRow(part + 1, rows, parts) * pixels];
+    const [from, to] = pixelsOf(part, rows, parts, pixels);
     sum.fill(0, 0, features);
     product.fill(0, 0, features);
     for (let i = from, o = from * features; i < to; i++) {
@@ -214,7 +256,7 @@ export function batchNormBackwardParts(
   }
 }
 
-/** dx from the sums of the shares; dx may be dy. */
+/** dx from the shares' sums; dx may be dy. */
 export function batchNormBackwardInput(
   dx: Float32Array,
   dy: Float32Array,

@@ -163,3 +163,143 @@ export function amsGrad(
     if (denominator !== 0) p[i] = pi - (stepSize * mi) / denominator;
   }
 }
+
+export function adaDelta(
+  p: Float32Array,
+  average: Float32Array,
+  steps: Float32Array,
+  g: Float32Array,
+  n: number,
+  learningRate: number,
+  decay: number,
+  epsilon: number,
+  weightDecay: number,
+): void {
+  const intake = 1 - decay;
+  for (let i = 0; i < n; i++) {
+    const pi = p[i];
+    const gi = g[i] + weightDecay * pi;
+    const ai = decay * average[i] + intake * gi * gi;
+    average[i] = ai;
+    const denominator = Math.sqrt(ai + epsilon);
+    const step = denominator === 0 ? 0 : (Math.sqrt(steps[i] + epsilon) / denominator) * gi;
+    steps[i] = decay * steps[i] + intake * step * step;
+    p[i] = pi - learningRate * step;
+  }
+}
+
+export function adamax(
+  p: Float32Array,
+  m: Float32Array,
+  u: Float32Array,
+  g: Float32Array,
+  n: number,
+  stepSize: number,
+  beta1: number,
+  beta2: number,
+  epsilon: number,
+  weightDecay: number,
+): void {
+  const intake1 = 1 - beta1;
+  for (let i = 0; i < n; i++) {
+    const pi = p[i];
+    const gi = g[i] + weightDecay * pi;
+    const mi = beta1 * m[i] + intake1 * gi;
+    const ui = Math.max(beta2 * u[i], Math.abs(gi));
+    m[i] = mi;
+    u[i] = ui;
+    const denominator = ui + epsilon;
+    if (denominator !== 0) p[i] = pi - (stepSize * mi) / denominator;
+  }
+}
+
+export function nadam(
+  p: Float32Array,
+  m: Float32Array,
+  v: Float32Array,
+  g: Float32Array,
+  n: number,
+  gradientSize: number,
+  stepSize: number,
+  correction: number,
+  beta1: number,
+  beta2: number,
+  epsilon: number,
+  weightDecay: number,
+): void {
+  const intake1 = 1 - beta1;
+  const intake2 = 1 - beta2;
+  for (let i = 0; i < n; i++) {
+    const pi = p[i];
+    const gi = g[i] + weightDecay * pi;
+    const mi = beta1 * m[i] + intake1 * gi;
+    const vi = beta2 * v[i] + intake2 * gi * gi;
+    m[i] = mi;
+    v[i] = vi;
+    const denominator = Math.sqrt(vi * correction) + epsilon;
+    if (denominator !== 0) p[i] = pi - (gradientSize * gi + stepSize * mi) / denominator;
+  }
+}
+
+export function lion(
+  p: Float32Array,
+  m: Float32Array,
+  g: Float32Array,
+  n: number,
+  learningRate: number,
+  beta1: number,
+  beta2: number,
+  shrink: number,
+): void {
+  const intake1 = 1 - beta1;
+  const intake2 = 1 - beta2;
+  const keep = 1 - shrink;
+  for (let i = 0; i < n; i++) {
+    const mi = m[i];
+    const gi = g[i];
+    p[i] = keep * p[i] - learningRate * Math.sign(beta1 * mi + intake1 * gi);
+    m[i] = beta2 * mi + intake2 * gi;
+  }
+}
+
+/** The direction of momentum, u, which Muon makes orthogonal. */
+export function muonMomentum(
+  u: Float32Array,
+  velocity: Float32Array,
+  g: Float32Array,
+  n: number,
+  momentum: number,
+  nesterov: number,
+): void {
+  for (let i = 0; i < n; i++) {
+    const gi = g[i];
+    const vi = momentum * velocity[i] + gi;
+    velocity[i] = vi;
+    u[i] = nesterov ? gi + momentum * vi : vi;
+  }
+}
+
+/** x ← x / (√squares + epsilon), or 0 if that is 0. */
+export function normalize(x: Float32Array, squares: Float64Array, n: number, epsilon: number): void {
+  const norm = Math.sqrt(squares[0]) + epsilon;
+  const factor = norm === 0 ? 0 : 1 / norm;
+  for (let i = 0; i < n; i++) x[i] *= factor;
+}
+
+/** average ← average + intake · (p − average): exactly p where they are equal. */
+export function averageWeights(average: Float32Array, p: Float32Array, n: number, intake: number): void {
+  if (intake === 1) average.set(p.subarray(0, n));
+  else for (let i = 0; i < n; i++) average[i] += intake * (p[i] - average[i]);
+}
+
+/** mean ← (1 − intake) · mean + intake · g, and g ← mean. An intake of 1 starts anew, whatever the mean was. */
+export function accumulate(g: Float32Array, mean: Float32Array, n: number, intake: number): void {
+  if (intake === 1) mean.set(g.subarray(0, n));
+  else {
+    const keep = 1 - intake;
+    for (let i = 0; i < n; i++) {
+      mean[i] = keep * mean[i] + intake * g[i];
+      g[i] = mean[i];
+    }
+  }
+}

@@ -1,9 +1,9 @@
 /**
- * Pooling over windows of images, channels last. Pixels outside the image don't take part. Loops run over channels
- * innermost, where memory is contiguous.
+ * Pooling over windows of images, channels last. Pixels outside the image are ignored. The innermost loops run over
+ * channels, where memory is contiguous.
  */
 
-/** The largest pixel of each window and its position in the image: the first of equals, or the first NaN. */
+/** The largest pixel of each window and its position in the image: the first of equal pixels, or the first NaN. */
 export function maxPool2dForward(
   y: Float32Array,
   winner: Int32Array,
@@ -37,7 +37,7 @@ export function maxPool2dForward(
             let position = (iy * width + left) * channels + c;
             for (let ix = left; ix < right; ix++, position += channels) {
               const value = x[row * size + position];
-              // A NaN takes the place of any number, and no number takes its.
+              // A NaN replaces any number, and no number replaces a NaN.
               if (value > best || (value !== value && best === best)) {
                 best = value;
                 at = position;
@@ -52,7 +52,7 @@ export function maxPool2dForward(
   }
 }
 
-/** dy added at the winners. */
+/** Adds dy at the positions of the maxima. */
 export function maxPool2dBackward(
   dx: Float32Array,
   dy: Float32Array,
@@ -81,7 +81,7 @@ export function maxPool2dBackward(
   }
 }
 
-/** The mean of each window's pixels. */
+/** The mean of the pixels of each window. */
 export function avgPool2dForward(
   y: Float32Array,
   x: Float32Array,
@@ -120,7 +120,7 @@ export function avgPool2dForward(
   }
 }
 
-/** dy shared equally among the pixels of its window. */
+/** Distributes dy equally among the pixels of its window. */
 export function avgPool2dBackward(
   dx: Float32Array,
   dy: Float32Array,

@@ -1,4 +1,4 @@
-/** The parametric rectifier, with one slope a channel; x and y are rows × channels, one row a pixel. */
+/** Parametric ReLU with one slope per channel; x and y are rows × channels, one row per pixel. */
 import { doubles } from './scratch.js';
 
 export function prelu(y: Float32Array, x: Float32Array, slope: Float32Array, rows: number, channels: number): void {

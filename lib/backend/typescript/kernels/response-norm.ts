@@ -1,4 +1,4 @@
-/** Local response normalisation over neighbouring channels; x and y are rows × channels, one row a pixel. */
+/** Local response normalisation over neighbouring channels; x and y are rows × channels, one row per pixel. */
 import { doubles, moreDoubles } from './scratch.js';
 
 /** scale^(−beta); AlexNet's beta of 3/4 needs no power. */

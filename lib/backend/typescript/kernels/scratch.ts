@@ -1,4 +1,4 @@
-/** Working memory of one kernel call, kept between calls; it grows to the largest size asked for and stays. */
+/** Scratch memory for one kernel call. It is kept between calls and only ever grows. */
 let first = new Float64Array(1024);
 let second = new Float64Array(1024);
 let single = new Float32Array(1024);
@@ -9,13 +9,13 @@ export function doubles(n: number): Float64Array {
   return first;
 }
 
-/** As `doubles`, for a kernel that needs two. */
+/** Like `doubles`, for kernels that need a second block. */
 export function moreDoubles(n: number): Float64Array {
   if (second.length < n) second = new Float64Array(n);
   return second;
 }
 
-/** As `doubles`, in single precision: an operand of a matrix product, which takes scratch of its own. */
+/** Like `doubles`, in single precision, for an operand of a matrix product, which uses scratch memory itself. */
 export function floats(n: number): Float32Array {
   if (single.length < n) single = new Float32Array(n);
   return single;

@@ -1,6 +1,6 @@
 /**
- * The error function, its complement and the normal distribution function in double precision, to about 1e-15
- * relative error. The coefficients are Chebyshev fits, computed in 40 digits, highest power first.
+ * The error function, its complement and the normal distribution function in double precision, with a relative error of
+ * about 1e-15. The coefficients are Chebyshev fits computed with 40 digits, highest power first.
  */
 
 /** erf(x) / x in powers of x², for |x| ≤ 1; error 1e-19. */

@@ -1,6 +1,10 @@
-/** What follows the product in a layer's kernel: the bias, and an activation that needs no input of its own. */
-import { fusedActivations } from '../../../program/signatures.js';
-import { elu, leakyRelu, relu, selu, sigmoid, softplus, tanh } from './activation.js';
+/** The part of a layer's kernel after the product: the bias, and an activation that needs no input of its own. */
+import { fusedActivations } from '../../../kernels/table.js';
+import * as activations from './activation.js';
+
+type Activation = (y: Float32Array, x: Float32Array, n: number, slope: number) => void;
+/** Only some activations use the slope. */
+const functions: Record<(typeof fusedActivations)[number], Activation> = { ...activations };
 
 /** y ← f(y + b), where y is rows × outputs and f the activation of this code. */
 export function biasAndActivation(
@@ -12,30 +16,8 @@ export function biasAndActivation(
   slope: number,
 ): void {
   if (b !== null) addBias(y, b, rows, outputs);
-  const n = rows * outputs;
-  switch (fusedActivations[activation]) {
-    case 'relu':
-      relu(y, y, n);
-      break;
-    case 'leakyRelu':
-      leakyRelu(y, y, n, slope);
-      break;
-    case 'elu':
-      elu(y, y, n, slope);
-      break;
-    case 'selu':
-      selu(y, y, n);
-      break;
-    case 'sigmoid':
-      sigmoid(y, y, n);
-      break;
-    case 'tanh':
-      tanh(y, y, n);
-      break;
-    case 'softplus':
-      softplus(y, y, n);
-      break;
-  }
+  const name = fusedActivations[activation];
+  if (name !== 'identity') functions[name](y, y, rows * outputs, slope);
 }
 
 function addBias(y: Float32Array, b: Float32Array, rows: number, outputs: number): void {

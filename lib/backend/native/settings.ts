@@ -1,0 +1,48 @@
+import { checkInteger, describe } from '../../checks.js';
+import { BlasnetError } from '../../errors.js';
+
+/**
+ * Environment variables of the native backend. An invalid value makes the backend unavailable, with an error that names
+ * the variable. An empty value counts as unset. The addon checks `BLASNET_SIMD`, because it knows the sets.
+ */
+
+export const MOST_THREADS = 256;
+
+function switchedBy(name: string): void {
+  const value = process.env[name];
+  if (value !== undefined && value !== '' && value !== '0' && value !== '1') {
+    throw new BlasnetError('BACKEND_UNAVAILABLE', `${name}: expected 0 or 1, got ${describe(value)}`);
+  }
+}
+
+/** Checks the switches that the addon's kernels read themselves. */
+export function checkSwitches(): void {
+  for (const name of ['BLASNET_SKIP_ZEROS', 'BLASNET_GEMM_TILES']) switchedBy(name);
+}
+
+/**
+ * Warns if OpenBLAS does not use the kernels that `BLASNET_CORETYPE` requests; it may report a different name for the
+ * same kernels.
+ */
+export function checkCore(used: string): void {
+  const wanted = process.env.BLASNET_CORETYPE;
+  if (wanted === undefined || wanted === '' || wanted.toLowerCase() === used.toLowerCase()) return;
+  process.emitWarning(`BLASNET_CORETYPE: asked for ${describe(wanted)}, OpenBLAS uses its kernels for ${used}`, {
+    type: 'BlasnetWarning',
+    code: 'BLASNET_CORETYPE',
+  });
+}
+
+/** The thread count from `BLASNET_THREADS`, if set; throws `BACKEND_UNAVAILABLE`. */
+export function chosenThreads(): number | undefined {
+  const chosen = process.env.BLASNET_THREADS;
+  if (chosen === undefined || chosen === '') return undefined;
+  try {
+    return checkInteger('BLASNET_THREADS', /^\d+$/.test(chosen) ? Number(chosen) : chosen, {
+      min: 1,
+      max: MOST_THREADS,
+    });
+  } catch (cause) {
+    throw new BlasnetError('BACKEND_UNAVAILABLE', (cause as Error).message, { cause });
+  }
+}

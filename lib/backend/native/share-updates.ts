@@ -1,0 +1,91 @@
+import { isBuffer } from '../../kernels/signature.js';
+import { signatureOf } from '../../kernels/table.js';
+import { argument, withArguments } from '../../program/edit.js';
+import { axisOf, type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
+import { BLOCK } from '../../program/model.js';
+
+/** A gradient, and how the kernel that computes it is split: in multiples of `grain` elements. */
+interface SharedGradient {
+  readonly tensor: Tensor;
+  readonly grain: number;
+}
+
+/** The gradients that an instruction computes, split along a constant axis. */
+function sharedGradients(instruction: Instruction): SharedGradient[] {
+  const { grain, parameters } = signatureOf(instruction.kernel);
+  const axis = axisOf(instruction);
+  return parameters.flatMap((parameter, i) => {
+    const tensor = instruction.arguments[i];
+    if (!isBuffer(parameter) || parameter.kind === 'in' || axis === undefined || parameter.length[0] !== axis)
+      return [];
+    if (tensor === null || !isTensor(tensor) || tensor.storage !== 'gradient') return [];
+    const units = argument(instruction, axis);
+    return typeof units === 'number' ? [{ tensor, grain: (grain * tensor.fixed) / units }] : [];
+  });
+}
+
+/** The tensors of an instruction that works elementwise on parameter-related memory; empty for any other. */
+function elementwiseTensors(instruction: Instruction): Tensor[] {
+  const { parameters } = signatureOf(instruction.kernel);
+  const tensors: Tensor[] = [];
+  for (const [i, parameter] of parameters.entries()) {
+    const tensor = instruction.arguments[i];
+    if (!isBuffer(parameter) || tensor === null || !isTensor(tensor) || parameter.length.length === 0) continue;
+    if (parameter.length.join() !== 'n' || tensor.storage === 'work' || tensor.storage === 'feed') return [];
+    tensors.push(tensor);
+  }
+  return axisOf(instruction) === 'n' ? tensors : [];
+}
+
+/** Whether tensors cover a block from `begin` to `end`, except for padding. */
+function fill(tensors: readonly Tensor[], begin: number, end: number): boolean {
+  let at = begin;
+  for (const { offset, fixed } of tensors) {
+    if (offset < at || offset - at >= BLOCK) return false;
+    at = offset + fixed;
+  }
+  return at <= end && end - at < BLOCK;
+}
+
+/**
+ * Splits elementwise work on gradients, mainly the update, by parameters, and each of these in the same way as its
+ * gradient. No thread then has to wait for or fetch another's part. If the first layer is split by inputs, each thread
+ * reads weights that it has updated itself.
+ */
+export function shareUpdates(instructions: Instruction[], _capacity: number, threads: number): Instruction[] {
+  if (threads < 2) return instructions;
+  const known: SharedGradient[] = [];
+  return instructions.flatMap((instruction) => {
+    const tensors = elementwiseTensors(instruction);
+    const gradient = tensors.find(({ storage }) => storage === 'gradient');
+    if (gradient === undefined) {
+      known.push(
+        ...sharedGradients(instruction).filter(({ tensor }) =>
+          known.every((other) => other.tensor.offset !== tensor.offset),
+        ),
+      );
+      return [instruction];
+    }
+    const end = gradient.offset + gradient.fixed;
+    const inside = known
+      .filter(({ tensor: { offset } }) => offset >= gradient.offset && offset < end)
+      .sort((a, b) => a.tensor.offset - b.tensor.offset);
+    if (
+      inside.length === 0 ||
+      !fill(
+        inside.map(({ tensor }) => tensor),
+        gradient.offset,
+        end,
+      )
+    )
+      return [instruction];
+    return inside.map(({ tensor: { name, offset, fixed }, grain }) => {
+      const pieces = instruction.arguments.map((old) => {
+        if (old === null || !isTensor(old) || !tensors.includes(old)) return old;
+        const label = old.fixed === fixed ? old.name : `${old.name.split(' of ')[0]} of ${name}`;
+        return { ...old, name: label, offset: old.offset + offset - gradient.offset, fixed };
+      });
+      return { ...withArguments({ ...instruction, arguments: pieces }, { n: fixed }), grain };
+    });
+  });
+}

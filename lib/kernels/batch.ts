@@ -1,0 +1,58 @@
+import { float, input, kernel, out, size, word } from './signature.js';
+
+export const batchKernels = {
+  gatherBytes: kernel(
+    ['rows', 'features'],
+    out('x', ['rows', 'features']),
+    input('source', ['sourceRows', 'features'], { type: 'u8' }),
+    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
+    size('rows'),
+    size('features'),
+    size('sourceRows'),
+    float('scale'),
+    float('offset'),
+  ),
+  gatherFloats: kernel(
+    'rows',
+    out('x', ['rows', 'features']),
+    input('source', ['sourceRows', 'features']),
+    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
+    size('rows'),
+    size('features'),
+    size('sourceRows'),
+    float('scale'),
+    float('offset'),
+  ),
+  gatherLabels: kernel(
+    'rows',
+    out('labels', ['rows'], { type: 'i32' }),
+    input('source', ['sourceRows'], { type: 'i32' }),
+    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
+    size('rows'),
+    size('sourceRows'),
+  ),
+  oneHot: kernel(
+    'rows',
+    out('y', ['rows', 'classes']),
+    input('labels', ['rows'], { type: 'i32', below: 'classes' }),
+    size('rows'),
+    size('classes'),
+  ),
+  permutation: kernel(
+    undefined,
+    out('order', ['n'], { type: 'i32' }),
+    size('n'),
+    word('seed'),
+    word('stream'),
+    word('epoch'),
+  ),
+  drawWithReplacement: kernel(
+    undefined,
+    out('order', ['n'], { type: 'i32' }),
+    size('n'),
+    size('sourceRows'),
+    word('seed'),
+    word('stream'),
+    word('epoch'),
+  ),
+} as const;

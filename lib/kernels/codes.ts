@@ -1,0 +1,38 @@
+/**
+ * What `code` arguments select, by list: a code is an index into its list. C++ gets the lists through
+ * native/kernels/signatures.inc, as enumerations.
+ */
+export const codes = {
+  /**
+   * Activations that a kernel can apply to its result. The gradients of all can be computed from the output.
+   */
+  activation: [
+    'identity',
+    'relu',
+    'leakyRelu',
+    'elu',
+    'selu',
+    'sigmoid',
+    'tanh',
+    'softplus',
+    'relu6',
+    'hardSigmoid',
+    'softsign',
+  ],
+  /** Of two numbers. */
+  binary: ['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum'],
+  /** Of one number; `power`, `clip` and `scale` have settings. */
+  unary: ['exp', 'log', 'sqrt', 'square', 'abs', 'power', 'clip', 'scale'],
+  /** Of the numbers along an axis. */
+  reduction: ['sum', 'mean', 'max', 'logSumExp'],
+} as const;
+
+export type CodeList = keyof typeof codes;
+export type BinaryOperation = (typeof codes.binary)[number];
+export type UnaryOperation = (typeof codes.unary)[number];
+export type Reduction = (typeof codes.reduction)[number];
+
+/** The code of an operation. */
+export function codeOf<L extends CodeList>(list: L, name: (typeof codes)[L][number]): number {
+  return (codes[list] as readonly string[]).indexOf(name);
+}

@@ -1,0 +1,87 @@
+import { code, flag, float, inout, input, kernel, out, partial, size } from './signature.js';
+
+/** The matrix product and the dense layer. */
+export const denseKernels = {
+  gemm: kernel(
+    'm',
+    inout('c', ['m', 'n']),
+    input('a', ['m', 'k'], { whole: true }),
+    input('b', ['k', 'n']),
+    size('m'),
+    size('n'),
+    size('k'),
+    flag('transA'),
+    flag('transB'),
+    float('alpha'),
+    float('beta'),
+  ),
+  // A product for each row of the batch.
+  matmulBatch: kernel(
+    'rows',
+    out('c', ['rows', 'm', 'n']),
+    input('a', ['rows', 'm', 'k']),
+    input('b', ['rows', 'k', 'n']),
+    size('rows'),
+    size('m'),
+    size('n'),
+    size('k'),
+    flag('transA'),
+    flag('transB'),
+  ),
+
+  // Dense layer. Split by columns of the result if weights are larger than batches, so each thread reads only its part
+  // of them.
+  denseForward: kernel(
+    ['rows', 'out'],
+    out('y', ['rows', 'out']),
+    input('x', ['rows', 'in']),
+    input('w', ['in', 'out']),
+    input('b', ['out'], { optional: true }),
+    size('rows'),
+    size('in'),
+    size('out'),
+    code('activation', 'activation'),
+    float('slope'),
+  ),
+  denseBackwardInput: kernel(
+    ['rows', 'in'],
+    out('dx', ['rows', 'in']),
+    input('dy', ['rows', 'out']),
+    input('w', ['in', 'out']),
+    size('rows'),
+    size('in'),
+    size('out'),
+  ),
+  // A forward pass split by inputs, with the same shares as `denseBackwardWeight` and the update: each share multiplies
+  // its columns of x by its rows of w; the sum is computed afterwards.
+  denseForwardParts: partial(
+    out('products', ['parts', 'rows', 'out']),
+    input('x', ['rows', 'in'], { along: 'in' }),
+    input('w', ['in', 'out'], { along: 'in' }),
+    size('rows'),
+    size('in'),
+    size('out'),
+    size('parts'),
+  ),
+  denseForwardSum: kernel(
+    'rows',
+    out('y', ['rows', 'out']),
+    input('products', ['parts', 'rows', 'out']),
+    input('b', ['out'], { optional: true }),
+    size('rows'),
+    size('out'),
+    size('parts'),
+    code('activation', 'activation'),
+    float('slope'),
+  ),
+  denseBackwardWeight: kernel(
+    'in',
+    out('dw', ['in', 'out']),
+    input('x', ['rows', 'in']),
+    input('dy', ['rows', 'out']),
+    size('rows'),
+    size('in'),
+    size('out'),
+  ),
+  denseBackwardBias: kernel('out', out('db', ['out']), input('dy', ['rows', 'out']), size('rows'), size('out')),
+} as const;

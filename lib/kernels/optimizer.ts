@@ -1,0 +1,173 @@
+import { flag, float, inout, input, kernel, out, precise, size } from './signature.js';
+
+/** Of all forms of Adam, before how they decay the weights. */
+const adamSettings = () =>
+  [
+    size('n'),
+    float('stepSize'),
+    float('correction'),
+    precise('beta1'),
+    precise('beta2'),
+    float('epsilon'),
+    float('epsilonInside'),
+  ] as const;
+
+export const optimizerKernels = {
+  // Regularisers.
+  penalty: kernel(
+    undefined,
+    out('total', [], { type: 'f64', alias: ['carry'] }),
+    input('carry', [], { type: 'f64', optional: true }),
+    input('w', ['n']),
+    size('n'),
+    precise('l1'),
+    precise('l2'),
+  ),
+  penaltyGradient: kernel('n', inout('dw', ['n']), input('w', ['n']), size('n'), float('l1'), float('l2')),
+
+  // Optimizer steps.
+  sgd: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('velocity', ['n'], { optional: true }),
+    input('g', ['n']),
+    size('n'),
+    float('learningRate'),
+    float('momentum'),
+    precise('dampening'),
+    flag('nesterov'),
+    float('weightDecay'),
+  ),
+  adaGrad: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('accumulator', ['n']),
+    input('g', ['n']),
+    size('n'),
+    float('learningRate'),
+    float('epsilon'),
+    float('weightDecay'),
+  ),
+  rmsProp: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('average', ['n']),
+    inout('velocity', ['n'], { optional: true }),
+    input('g', ['n']),
+    size('n'),
+    float('learningRate'),
+    precise('decay'),
+    float('epsilon'),
+    float('epsilonInside'),
+    float('momentum'),
+    float('weightDecay'),
+  ),
+  adam: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('m', ['n']),
+    inout('v', ['n']),
+    input('g', ['n']),
+    ...adamSettings(),
+    float('weightDecay'),
+  ),
+  adamW: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('m', ['n']),
+    inout('v', ['n']),
+    input('g', ['n']),
+    ...adamSettings(),
+    float('shrink'),
+  ),
+
+  amsGrad: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('m', ['n']),
+    inout('v', ['n']),
+    inout('vMax', ['n']),
+    input('g', ['n']),
+    ...adamSettings(),
+    float('weightDecay'),
+  ),
+
+  adaDelta: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('average', ['n']),
+    inout('steps', ['n']),
+    input('g', ['n']),
+    size('n'),
+    float('learningRate'),
+    precise('decay'),
+    float('epsilon'),
+    float('weightDecay'),
+  ),
+  adamax: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('m', ['n']),
+    inout('u', ['n']),
+    input('g', ['n']),
+    size('n'),
+    float('stepSize'),
+    precise('beta1'),
+    float('beta2'),
+    float('epsilon'),
+    float('weightDecay'),
+  ),
+  nadam: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('m', ['n']),
+    inout('v', ['n']),
+    input('g', ['n']),
+    size('n'),
+    float('gradientSize'),
+    float('stepSize'),
+    float('correction'),
+    precise('beta1'),
+    precise('beta2'),
+    float('epsilon'),
+    float('weightDecay'),
+  ),
+  lion: kernel(
+    'n',
+    inout('p', ['n']),
+    inout('m', ['n']),
+    input('g', ['n']),
+    size('n'),
+    float('learningRate'),
+    precise('beta1'),
+    precise('beta2'),
+    float('shrink'),
+  ),
+
+  // Muon's step before the orthogonalisation, whose products are those of `gemm`.
+  muonMomentum: kernel(
+    'n',
+    out('u', ['n']),
+    inout('velocity', ['n']),
+    input('g', ['n']),
+    size('n'),
+    float('momentum'),
+    flag('nesterov'),
+  ),
+  normalize: kernel('n', inout('x', ['n']), input('squares', [], { type: 'f64' }), size('n'), precise('epsilon')),
+
+  // The moving average of weights, and the mean of the gradients of several batches.
+  averageWeights: kernel('n', inout('average', ['n']), input('p', ['n']), size('n'), float('intake')),
+  accumulate: kernel('n', inout('g', ['n']), inout('mean', ['n']), size('n'), precise('intake')),
+
+  // Gradient clipping.
+  clipValue: kernel('n', inout('g', ['n']), size('n'), float('limit')),
+  squareSum: kernel(
+    undefined,
+    out('total', [], { type: 'f64', alias: ['carry'] }),
+    input('carry', [], { type: 'f64', optional: true }),
+    input('g', ['n']),
+    size('n'),
+  ),
+  clipNorm: kernel('n', inout('g', ['n']), input('squares', [], { type: 'f64' }), size('n'), precise('limit')),
+} as const;

@@ -1,0 +1,125 @@
+import { type CodeList, codes } from './codes.js';
+
+/**
+ * Types of the kernel table. Argument order: outputs, inputs, sizes, settings. Gradients are called d<name>.
+ * docs/numerics.md describes what each kernel computes.
+ */
+
+export type ElementType = 'f32' | 'f64' | 'i32' | 'u8';
+
+export const elementBytes: Readonly<Record<ElementType, number>> = { f32: 4, f64: 8, i32: 4, u8: 1 };
+
+export interface BufferParameter<N extends string = string> {
+  readonly name: N;
+  readonly kind: 'out' | 'inout' | 'in';
+  readonly type: ElementType;
+  /** Length in elements: the product of these size parameters; an empty list means one element. */
+  readonly length: readonly string[];
+  /** May be null. */
+  readonly optional: boolean;
+  /** For outputs: inputs that may share the same storage exactly. No other overlap is allowed. */
+  readonly alias: readonly string[];
+  /** For i32 inputs: every element must be at least 0 and below this size. */
+  readonly below: string | undefined;
+  /** Every thread reads the whole buffer, even though the kernel's axis is one of its dimensions. */
+  readonly whole: boolean;
+  /**
+   * Each thread accesses only its share of this dimension (rows of the batch or runs of GRAIN) if as many
+   * threads run as the axis has units.
+   */
+  readonly along: string | undefined;
+}
+
+/**
+ * Usual multiple of units for shares of a constant axis. If a unit is one number, it keeps threads off each other's
+ * cache lines.
+ */
+export const GRAIN = 16;
+
+/** size: integer ≥ 0; float: finite number; word: unsigned 32-bit integer; flag: 0 or 1; code: an index into `codes`. */
+export type ValueKind = 'size' | 'float' | 'word' | 'flag' | 'code';
+
+export interface ValueParameter<N extends string = string, K extends ValueKind = ValueKind> {
+  readonly name: N;
+  readonly kind: K;
+  /**
+   * A float that the kernel takes as float64, because it computes 1 − value, for example, where float32 would lose
+   * digits.
+   */
+  readonly precise?: boolean;
+  /** What the codes stand for. */
+  readonly codes?: readonly string[];
+}
+
+export type Parameter<N extends string = string> = BufferParameter<N> | ValueParameter<N>;
+
+export interface Signature<P extends readonly Parameter[] = readonly Parameter[]> {
+  /**
+   * Size parameters along which threads can split the work, one at a time. In a buffer with that dimension, a thread
+   * touches only its share. An instruction names its axis or uses the first. None: a single thread does all the work.
+   */
+  readonly axes: readonly string[];
+  /** Shares of a constant axis are multiples of this many units. */
+  readonly grain: number;
+  readonly parameters: P;
+}
+
+interface BufferOptions {
+  type?: ElementType;
+  optional?: boolean;
+  alias?: readonly string[];
+  below?: string;
+  whole?: boolean;
+  along?: string;
+}
+
+function buffer<N extends string>(
+  kind: BufferParameter['kind'],
+  name: N,
+  length: string[],
+  options: BufferOptions,
+): BufferParameter<N> {
+  const { type = 'f32', optional = false, alias = [], below, whole = false, along } = options;
+  return { name, kind, type, length, optional, alias, below, whole, along };
+}
+export const out = <N extends string>(name: N, length: string[], options: BufferOptions = {}) =>
+  buffer('out', name, length, options);
+export const inout = <N extends string>(name: N, length: string[], options: BufferOptions = {}) =>
+  buffer('inout', name, length, options);
+export const input = <N extends string>(name: N, length: string[], options: BufferOptions = {}) =>
+  buffer('in', name, length, options);
+const value =
+  <K extends ValueKind>(kind: K) =>
+  <N extends string>(name: N): ValueParameter<N, K> => ({ name, kind });
+export const size = value('size');
+export const float = value('float');
+export const precise = <N extends string>(name: N): ValueParameter<N, 'float'> => ({
+  name,
+  kind: 'float',
+  precise: true,
+});
+export const word = value('word');
+export const flag = value('flag');
+export const code = <N extends string>(name: N, list: CodeList): ValueParameter<N, 'code'> => ({
+  name,
+  kind: 'code',
+  codes: codes[list],
+});
+
+export function kernel<const P extends readonly Parameter[]>(
+  axis: string | readonly string[] | undefined,
+  ...parameters: P
+): Signature<P> {
+  const axes = typeof axis === 'string' ? [axis] : (axis ?? []);
+  return { axes, grain: GRAIN, parameters };
+}
+
+/** A kernel in which every share computes its own part: the size `parts` is the number of shares. */
+export const partial = <const P extends readonly Parameter[]>(...parameters: P): Signature<P> => ({
+  ...kernel('parts', ...parameters),
+  grain: 1,
+});
+
+export function isBuffer(parameter: Parameter): parameter is BufferParameter {
+  return parameter.kind === 'out' || parameter.kind === 'inout' || parameter.kind === 'in';
+}

@@ -1,0 +1,205 @@
+import { BlasnetError } from '../errors.js';
+import type { Loss, TargetKind } from '../losses/loss.js';
+import { type Augment, writeTargetAugment } from './augment.js';
+import type { ProgramBuilder } from './builder.js';
+import { elements, type FeedEntry, rows, type Tensor, tensor } from './instructions.js';
+import { frozenLayer, goalsOf, type Model, type ModelOutput } from './model.js';
+import { penalised } from './update.js';
+
+/** What a run brings for an output with a loss. */
+export interface Goal {
+  readonly target: TargetKind;
+  /** Whether each row has a weight. */
+  readonly weighted: boolean;
+}
+
+/** The data that a program reads, and what it gives. */
+export interface Use {
+  /** Element type of each input's feed. */
+  readonly features: readonly ('u8' | 'f32')[];
+  /** Kernels read all inputs in place: unshuffled float rows with scale 1 and offset 0. */
+  readonly direct: boolean;
+  /** For each output with a loss; empty if the program has no losses. */
+  readonly goals: readonly Goal[];
+  /** Random changes of each input's batch before the first layer. */
+  readonly augment?: readonly (Augment | undefined)[] | undefined;
+  /** Names of the nodes whose values are given; default: the network's outputs. */
+  readonly outputs?: readonly string[];
+}
+
+/** The name of a feed: that of an only input or output without a name is the role alone. */
+export function feedName(role: string, name: string | undefined): string {
+  return name === undefined ? role : `${role}.${name}`;
+}
+
+/** Whether the total is a single loss as it is, besides penalties. */
+export function isOnlyLoss(outputs: readonly { readonly weight: number }[]): boolean {
+  return outputs.length === 1 && outputs[0].weight === 1;
+}
+
+/**
+ * Names of the totals that each step reports, in order. One loss of weight 1: the mean loss, penalties included, the hits, and the
+ * sum of the weights if there are any. Several: the total, then these three of each.
+ */
+export function reportedTotals(model: Model, { goals }: Pick<Use, 'goals'>): string[] {
+  const outputs = goalsOf(model);
+  const single = isOnlyLoss(outputs);
+  const names = outputs.flatMap(({ name }, i) => {
+    const tag = (total: string) => (single ? total : feedName(total, name));
+    return [tag('meanLoss'), tag('hitCount'), ...(goals[i]?.weighted ? [tag('weight')] : [])];
+  });
+  return single ? names : ['meanLoss', ...names];
+}
+
+/** Writes the gather of an input's rows of the batch. */
+export function writeGather(builder: ProgramBuilder, { direct, features }: Use, model: Model, index: number): Tensor {
+  const { name, shape } = model.inputs[index];
+  const count = elements(shape);
+  if (direct) return builder.feed(feedName('features', name), 'batch', 'f32', count);
+  const x = tensor(feedName('x', name), 'work', { perRow: count });
+  const source = builder.feed(feedName('features', name), 'source', features[index], count);
+  const feed = source.feed as FeedEntry;
+  builder.emit(features[index] === 'u8' ? 'gatherBytes' : 'gatherFloats', {
+    x,
+    source,
+    order: builder.feed('order', 'order', 'i32', 1),
+    rows: rows(),
+    features: count,
+    sourceRows: { symbol: 'sourceRows' },
+    scale: { symbol: 'scale', feed },
+    offset: { symbol: 'offset', feed },
+  });
+  return x;
+}
+
+/** Writes the gather of a column of floats: targets or weights. */
+function writeColumn(builder: ProgramBuilder, direct: boolean, feed: string, name: string, count: number): Tensor {
+  const source = builder.feed(feed, direct ? 'batch' : 'source', 'f32', count);
+  if (direct) return source;
+  const x = builder.perRow(name, count);
+  const order = builder.feed('order', 'order', 'i32', 1);
+  const sizes = { rows: rows(), features: count, sourceRows: { symbol: 'sourceRows' } } as const;
+  builder.emit('gatherFloats', { x, source, order, ...sizes, scale: 1, offset: 0 });
+  return x;
+}
+
+/** Writes the gather of a batch's labels or targets. */
+function writeTarget(
+  builder: ProgramBuilder,
+  direct: boolean,
+  kind: TargetKind,
+  name: string | undefined,
+  count: number,
+): Tensor {
+  if (kind === 'targets') return writeColumn(builder, direct, feedName('targets', name), 'target', count);
+  const source = builder.feed(feedName('labels', name), direct ? 'batch' : 'source', 'i32', 1);
+  if (direct) return source;
+  const labels = builder.perRow('labels', 1, 'i32');
+  const order = builder.feed('order', 'order', 'i32', 1);
+  builder.emit('gatherLabels', { labels, source, order, rows: rows(), sourceRows: { symbol: 'sourceRows' } });
+  return labels;
+}
+
+/** What the loss of an output wrote. */
+export interface LossPart {
+  /** Place of the predictions. */
+  readonly place: number;
+  readonly loss: Tensor;
+  readonly hits: Tensor | null;
+  readonly dprediction: Tensor | null;
+}
+
+/** Writes the losses of all outputs and, for training, their gradients. */
+export function writeLosses(
+  builder: ProgramBuilder,
+  model: Model,
+  use: Use,
+  values: readonly (Tensor | undefined)[],
+  training: boolean,
+): LossPart[] {
+  const outputs = goalsOf(model);
+  return outputs.map((output, i) => {
+    const goal = use.goals[i];
+    if (goal === undefined) throw new BlasnetError('INTERNAL', 'a program with a loss needs targets');
+    const prediction = values[output.logits] as Tensor;
+    const write = () => writeLoss(builder, output, goal, use, prediction, training);
+    const part = outputs.length === 1 ? write() : builder.within(output.name as string, write);
+    return { ...part, place: output.logits };
+  });
+}
+
+function writeLoss(
+  builder: ProgramBuilder,
+  { name, shape, loss: rule, weight: factor }: ModelOutput & { readonly loss: Loss },
+  { target: given, weighted }: Goal,
+  { direct, augment }: Use,
+  prediction: Tensor,
+  training: boolean,
+): Omit<LossPart, 'place'> {
+  const outputs = elements(shape);
+  const gathered = writeTarget(builder, direct, given, name, outputs);
+  const mixing = augment?.[0];
+  const { kind, target } =
+    mixing === undefined
+      ? { kind: given, target: gathered }
+      : writeTargetAugment(builder, mixing, given, gathered, outputs);
+  const loss = builder.perRow('loss', 1);
+  const dprediction = training ? builder.perRow('dprediction', outputs) : null;
+  rule.write(builder, kind, { loss, dprediction, prediction, target, outputs, shape });
+  let hits: Tensor | null = null;
+  if (rule.writeHits !== undefined) {
+    hits = builder.perRow('hits', 1);
+    rule.writeHits(builder, kind, hits, prediction, target, outputs);
+  }
+  if (!weighted && factor === 1) return { loss, hits, dprediction };
+  const weights = weighted ? writeColumn(builder, direct, feedName('weights', name), 'weights', 1) : null;
+  const total = weighted ? builder.total(feedName('weight', name)) : null;
+  if (weights !== null && total !== null) builder.emit('sumWeights', { total, weights, rows: rows() });
+  const weigh = (y: Tensor, cols: number, scale: number) =>
+    builder.emit('weighRows', { y, x: y, weights, total, rows: rows(), cols, scale });
+  if (weighted) weigh(loss, 1, 1);
+  if (dprediction !== null) weigh(dprediction, outputs, factor);
+  return { loss, hits, dprediction };
+}
+
+/** Writes the step's totals, including regularization penalties. */
+export function writeTotals(
+  builder: ProgramBuilder,
+  model: Model,
+  parts: readonly LossPart[],
+  training: boolean,
+): void {
+  const sum = builder.total('penalty');
+  let penalty: Tensor | null = null;
+  if (training && movesState(model, builder)) {
+    // Adds zero if the statistics are finite. Otherwise the loss becomes NaN and the guard ends the step.
+    const state = tensor('state', 'state', { fixed: model.stateLength, offset: 0 });
+    builder.emit('penalty', { total: sum, carry: penalty, w: state, n: model.stateLength, l1: 0, l2: 0 });
+    penalty = sum;
+  }
+  for (const { w, regularizer } of penalised(model)) {
+    builder.emit('penalty', { total: sum, carry: penalty, w, n: w.fixed, ...regularizer });
+    penalty = sum;
+  }
+  const outputs = goalsOf(model);
+  const single = isOnlyLoss(outputs);
+  const total = builder.total('meanLoss');
+  for (const [i, { loss, hits }] of parts.entries()) {
+    const tag = (name: string) => builder.total(single ? name : feedName(name, outputs[i].name));
+    const row = { loss, hits, penalty: single ? penalty : null, rows: rows() };
+    builder.emit('batchTotals', { meanLoss: tag('meanLoss'), hitCount: tag('hitCount'), ...row });
+  }
+  if (single) return;
+  let carry = penalty;
+  for (const { name, weight: factor } of outputs) {
+    builder.emit('addTotal', { total, carry, x: builder.total(feedName('meanLoss', name)), factor });
+    carry = total;
+  }
+}
+
+/** Whether a training step changes running statistics. */
+function movesState(model: Model, { optimizer }: ProgramBuilder): boolean {
+  return model.nodes.some(
+    ({ operation }, i) => operation.batchStatistics !== undefined && frozenLayer(model, i, optimizer) === false,
+  );
+}

@@ -1,0 +1,49 @@
+// Creates the package's files beside the compiler's output, from package.json's `exports`:
+// - the CommonJS build (`require`): the bundled entry points, for Node.js versions that can't `require` ES modules;
+// - the declarations of the ES modules: they re-export those of CommonJS, so that each type exists only once;
+// - the header files of node-addon-api, which an installed package needs to build its addon.
+import { existsSync, rmSync } from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path/posix';
+import { rolldown } from 'rolldown';
+import { copyHeaders } from './build-addon.mjs';
+import { readIfPresent, root, writeWhole } from './support.mjs';
+
+const { exports } = JSON.parse(readIfPresent('package.json'));
+const entries = Object.values(exports).filter((conditions) => conditions.require);
+
+async function buildCommonJs() {
+  const directory = dirname(entries[0].require);
+  const input = Object.fromEntries(
+    entries.map((entry) => [basename(entry.require, '.cjs'), join(root, entry.default)]),
+  );
+  // Its logs would name local directories; a non-Node import is an error.
+  const bundle = await rolldown({
+    input,
+    cwd: root,
+    platform: 'node',
+    onLog(level, log) {
+      if (level !== 'info') throw new Error(log.message);
+    },
+  });
+  rmSync(join(root, directory), { recursive: true, force: true });
+  await bundle.write({
+    dir: join(root, directory),
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: 'shared-[hash].cjs',
+    comments: { legal: true, annotation: true, jsdoc: false },
+  });
+}
+
+function writeDeclarations() {
+  for (const { types } of entries) {
+    if (!existsSync(join(root, types.require))) throw new Error(`${types.require} is missing`);
+    const target = relative(dirname(types.default), types.require).replace(/\.d\.ts$/, '.js');
+    writeWhole(types.default, `export * from '${target.startsWith('.') ? target : `./${target}`}';\n`);
+  }
+  writeWhole(join(dirname(entries[0].types.require), 'package.json'), '{ "type": "commonjs" }\n');
+}
+
+writeDeclarations();
+copyHeaders();
+await buildCommonJs();
