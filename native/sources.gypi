@@ -57,6 +57,7 @@
     "compile_flags": [
       "-std=c++20",
       "-O3",
+      "--param=max-completely-peeled-insns=50",
       "-fPIC",
       "-fno-math-errno",
       "-fno-trapping-math",

@@ -12,44 +12,61 @@ import { kernelNames, signatures } from '../../dist/kernels/table.js';
 import { compile } from '../../dist/program/compile.js';
 import { buildModel } from '../../dist/program/model.js';
 
-const { Adam, Sgd, avgPool2d, batchNorm, conv2d, dense, dropout, flatten, l2, maxPool2d, prelu, relu } = blasnet;
+const { Adam, Sgd, add, avgPool2d, batchNorm, conv2d, dense, dropout, flatten, input, l2, maxPool2d, prelu, relu } =
+  blasnet;
 const { binaryCrossEntropy, localResponseNorm, softmaxCrossEntropy } = blasnet;
 
+function sumOfTwo() {
+  const [left, right] = [input([6], { name: 'left' }), input([4], { name: 'right' })];
+  const hidden = add(left.pipe(dense(5)), right.pipe(dense(5), relu()));
+  return [{ name: undefined, node: add(hidden, hidden.pipe(dense(5))).pipe(dense(1)), loss: binaryCrossEntropy() }];
+}
+
+/** Models, their optimizers, and what a run brings: inputs, targets, weights of rows. */
 const models = {
-  dense: { input: [6], layers: [dense(8), batchNorm(), relu(), dropout(0.5), dense(3)], loss: softmaxCrossEntropy() },
+  dense: {
+    spec: { input: [6], layers: [dense(8), batchNorm(), relu(), dropout(0.5), dense(3)], loss: softmaxCrossEntropy() },
+    optimizer: () => new Adam({ clipNorm: 1 }),
+    goal: { target: 'labels', weighted: false },
+  },
   images: {
-    input: [10, 10, 2],
-    layers: [conv2d(3), prelu(), localResponseNorm(), maxPool2d(), conv2d(2), avgPool2d(), flatten(), dense(1)],
-    loss: binaryCrossEntropy(),
+    spec: {
+      input: [10, 10, 2],
+      layers: [conv2d(3), prelu(), localResponseNorm(), maxPool2d(), conv2d(2), avgPool2d(), flatten(), dense(1)],
+      loss: binaryCrossEntropy(),
+    },
+    optimizer: () => new Sgd({ momentum: 0.9 }),
+    goal: { target: 'targets', weighted: false },
+  },
+  graph: {
+    spec: { outputs: sumOfTwo() },
+    optimizer: () => new Sgd({ momentum: 0.9 }),
+    goal: { target: 'targets', weighted: true },
   },
 };
 const rows = 5;
 const capacity = 3;
-const optimizers = { adam: () => new Adam({ clipNorm: 1 }), sgd: () => new Sgd({ momentum: 0.9 }) };
 /** As in native/fuzz/plan.cc, and Element in native/kernels/signatures.h. */
 const mostFeeds = 4;
 const types = Object.keys(elementBytes);
 const uses = ['train', 'evaluate', 'predict', 'gradients', 'forwardTraining', 'update'];
 
 function writePlans(directory) {
-  for (const [name, layers] of Object.entries(models)) {
-    const model = buildModel({ regularizer: l2(0.1), seed: 1, ...layers });
+  for (const [name, { spec, optimizer, goal }] of Object.entries(models)) {
+    const model = buildModel({ regularizer: l2(0.1), seed: 1, ...spec });
     for (const kind of uses) {
-      const optimizer = optimizers[name === 'dense' ? 'adam' : 'sgd']();
-      const target =
-        kind === 'predict' || kind === 'forwardTraining' ? 'none' : name === 'dense' ? 'labels' : 'targets';
       const request = {
         kind,
-        features: kind === 'evaluate' ? 'u8' : 'f32',
+        features: model.inputs.map(() => (kind === 'evaluate' ? 'u8' : 'f32')),
         direct: false,
-        target,
+        goals: kind === 'predict' || kind === 'forwardTraining' ? [] : [goal],
         capacity,
         threads: 1,
         threading,
         rewrite: true,
         accumulate: kind === 'train',
       };
-      const program = compile(model, request, kind === 'train' || kind === 'update' ? optimizer : undefined);
+      const program = compile(model, request, kind === 'train' || kind === 'update' ? optimizer() : undefined);
       const parameterBytes = 4 * model.parameterLength;
       const blocks = [
         parameterBytes,

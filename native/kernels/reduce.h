@@ -1,5 +1,6 @@
 // Sums and maxima. Long sums run in blocks: float accumulators within a block, block totals in double. This keeps the
-// relative error near 1e-7 for any length.
+// relative error near 1e-7 for any length. They are not inlined: copies in every kernel and instruction set would be a
+// tenth of the addon.
 #pragma once
 
 #include "math.h"
@@ -14,7 +15,7 @@ BLASNET_INLINE int64_t rowsFor(int64_t cols, int64_t elements) {
 
 // The sum of term(0) ... term(n - 1).
 template <typename Term>
-BLASNET_INLINE double sumOf(int64_t n, Term term) {
+__attribute__((noinline)) double sumOf(int64_t n, Term term) {
   constexpr int64_t lanes = 16;
   constexpr int64_t block = 64 * lanes;
   if (n < 2 * lanes) {
@@ -72,7 +73,7 @@ constexpr int64_t columnBlock = 128;
 // total[j] = the sum over the rows of term(row, j), for j < width <= columnBlock. Eight rows are summed before each
 // addition to an accumulator, so that its load and store cost little.
 template <typename Term>
-BLASNET_INLINE void columnSums(double* total, int64_t rows, int64_t width, Term term) {
+__attribute__((noinline)) void columnSums(double* total, int64_t rows, int64_t width, Term term) {
   constexpr int64_t rowBlock = 256;
   for (int64_t j = 0; j < width; j++) total[j] = 0;
   for (int64_t first = 0; first < rows; first += rowBlock) {

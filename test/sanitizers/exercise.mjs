@@ -11,6 +11,7 @@ import { native } from '../../dist/kernels/index.js';
 const {
   AdaGrad,
   Adam,
+  Muon,
   Network,
   RmsProp,
   Sgd,
@@ -89,6 +90,8 @@ async function exerciseThreads() {
   const network = new Network({ input: [512], layers, loss: softmaxCrossEntropy(), seed: 1, backend: 'native' });
   await network.fit(images, { epochs: 3, batchSize: 32, optimizer: new Adam({ learningRate: 1e-3 }) });
   await network.fit(images, { epochs: 2, batchSize: 32, optimizer: new Sgd({ clipNorm: 1 }), profile: true });
+  const muon = new Muon({ clipNorm: 1, averageWeights: {} });
+  await network.fit(images, { epochs: 2, batchSize: 32, accumulate: 2, optimizer: muon });
   for (const kernel of ['denseForwardParts', 'batchNormParts', 'batchNormBackwardParts', 'groupNormBackwardParts']) {
     if (threads > 1 && !String(network.program).includes(kernel)) throw new Error(`expected a program with ${kernel}`);
   }
