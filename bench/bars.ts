@@ -47,7 +47,7 @@ const javaScript = {
 
 /** Bars of `npm run bench:peers`. */
 export const peerBars: readonly Bar[] = [
-  ...each(pytorch, { M1: 2.8, M1bn: 2.5, M2: 1.25, M2L: 1.1, M3: 2, M4: 1.1 }),
+  ...each(pytorch, { M1: 2.8, M1bn: 2.5, M2: 1.25, M2L: 1.1, M3: 2, M4: 1.1, M5: 1.3, M6: 1 }),
   ...each(jaxOnOne, { M1: 1.25, M1bn: 1.25, M2: 1.05, M2L: 1.15 }),
   ...each(jaxOnAll, { M1: 1.6, M1bn: 1.6, M2: 1.25, M2L: 1.15 }),
   ...each(javaScript, { M1: 12, M2: 5, M3: 8 }),

@@ -1,34 +1,61 @@
 import {
   Adam,
+  add,
   type BackendName,
   batchNorm,
   conv2d,
   dense,
+  depthwiseConv2d,
   flatten,
+  globalAvgPool2d,
+  input,
   maxPool2d,
   Network,
+  type Node,
   relu,
   Sgd,
   softmaxCrossEntropy,
 } from 'blasnet';
 import type { Model } from './trainer.js';
-import { IMAGE_SIDE, type Workload } from './workloads.js';
+import { IMAGE_SIDE, type ImageLayer, type Workload } from './workloads.js';
+
+/** A convolution with batch norm, which has the bias. */
+const normalised =
+  (filters: number, window: number, stride: number) =>
+  (x: Node): Node =>
+    x.pipe(conv2d(filters, { window, stride, padding: (window - 1) / 2, bias: false }), batchNorm());
+
+function residual(x: Node, filters: number, stride: number): Node {
+  const same = stride === 1 && x.shape[2] === filters;
+  const branch = x.pipe(normalised(filters, 3, stride), relu(), normalised(filters, 3, 1));
+  return add(same ? x : normalised(filters, 1, stride)(x), branch).pipe(relu());
+}
+
+function separable(x: Node, filters: number, stride: number): Node {
+  const depthwise = depthwiseConv2d({ window: 3, stride, padding: 1, bias: false });
+  return x.pipe(depthwise, batchNorm(), relu(), normalised(filters, 1, 1), relu());
+}
+
+function imageNode(x: Node, layer: ImageLayer): Node {
+  if (layer.kind === 'residual') return residual(x, layer.filters, layer.stride);
+  if (layer.kind === 'separable') return separable(x, layer.filters, layer.stride);
+  const { filters, window, pad, pool } = layer;
+  return x.pipe(conv2d(filters, { window, padding: pad }), relu(), ...(pool ? [maxPool2d()] : []));
+}
 
 /** blasnet's network for a workload, on one of the backends. */
 export function createBlasnetModel(workload: Workload, backend: BackendName): Model {
-  const { convolutions, widths, batchSize } = workload;
+  const { images, channelMeans, widths, batchSize } = workload;
   const outputs = widths[widths.length - 1];
-  const convolved = convolutions.flatMap(({ filters, window, pad, pool }) => [
-    conv2d(filters, { window, padding: pad }),
-    relu(),
-    ...(pool ? [maxPool2d()] : []),
-  ]);
   const hidden = widths
     .slice(1, -1)
     .flatMap((units) => (workload.batchNorm ? [dense(units), batchNorm(), relu()] : [dense(units), relu()]));
+  const features =
+    images.length === 0
+      ? input([widths[0]])
+      : images.reduce(imageNode, input([IMAGE_SIDE, IMAGE_SIDE, 1])).pipe(channelMeans ? globalAvgPool2d() : flatten());
   const network = new Network({
-    input: convolved.length === 0 ? [widths[0]] : [IMAGE_SIDE, IMAGE_SIDE, 1],
-    layers: [...convolved, ...(convolved.length === 0 ? [] : [flatten()]), ...hidden, dense(outputs)],
+    output: features.pipe(...hidden, dense(outputs)),
     loss: softmaxCrossEntropy(),
     seed: 1,
     backend,

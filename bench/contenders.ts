@@ -15,13 +15,13 @@ export interface Contender {
   readonly cores?: number;
   /** Another process keeps a core busy meanwhile. */
   readonly contended?: boolean;
-  /** Only for networks without convolutions. */
+  /** Only for networks of dense layers. */
   readonly denseOnly?: boolean;
   /** Runs in one process per core, all at once; their rates are added. */
   readonly everyCore?: boolean;
 }
 
-const floor = { kind: 'floor', threads: 1, denseOnly: true } as const;
+const floor = { kind: 'floor', threads: 1 } as const;
 const zerosMultiplied = { kind: 'native', denseOnly: true, environment: { BLASNET_SKIP_ZEROS: '0' } } as const;
 
 /** In the order in which they run within each round. */
@@ -55,7 +55,7 @@ export function takesPart(
   workload: Workload,
   machine: { readonly cores: number; readonly native: boolean },
 ): boolean {
-  if (machine.cores < cores || (denseOnly && workload.convolutions.length > 0)) return false;
+  if (machine.cores < cores || (denseOnly && workload.images.length > 0)) return false;
   return kind === 'floor' || kind === 'native' ? machine.native : flopsPerSample(workload) <= MOST_FLOPS;
 }
 

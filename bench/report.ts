@@ -78,7 +78,8 @@ export const peerColumns: OwnColumns = (find) => ({
       title: 'blasnet/peer',
       cell: (result) => {
         if (result.id.startsWith('native')) return undefined;
-        return ratioOf(find(result.id.endsWith('-1') ? 'native-1' : 'native'), result);
+        const onOneThread = result.id === 'floor' || result.id.endsWith('-1');
+        return ratioOf(find(onOneThread ? 'native-1' : 'native'), result);
       },
     },
   ],

@@ -38,13 +38,14 @@ async function prepareAll({ peers, pythons }: Options): Promise<{ present: Prese
 
 function blasnetEntrant(id: string, workload: Workload): Entrant {
   const contender = findContender(id);
-  return { id, title: contender.title, ask: (job) => askContender(contender, workload, job) };
+  const { title, kind } = contender;
+  return { id, title, learnsNothing: kind === 'floor', ask: (job) => askContender(contender, workload, job) };
 }
 
 /** Measures one workload: tries the peers' settings, then runs blasnet and the peers in turn. */
 async function measureWorkload(id: string, peers: readonly PresentPeer[], settings: Settings): Promise<WorkloadResult> {
   const workload = findWorkload(id);
-  const entrants = ['native-1', 'native'].map((contender) => blasnetEntrant(contender, workload));
+  const entrants = ['floor', 'native-1', 'native'].map((contender) => blasnetEntrant(contender, workload));
   const failed: Failure[] = [];
   for (const present of peers.filter(({ peer }) => peer.workloads.includes(id))) {
     const { peer } = present;
@@ -70,7 +71,8 @@ warm-up, then a fresh network, after its first two batches, for about ${settings
 with the least and the most; blasnet/peer is the median of the rounds’ ratios on the same number of threads. Of a peer’s
 settings the fastest in a trial takes part; what the environment sets for BLAS, OpenMP and XLA is kept from the peers.
 Where fewer cores were busy than a contender has threads, other programs held it up, or it does not use them. blasnet
-leaves out columns of a batch that are all zero, which no peer looks for.
+leaves out columns of a batch that are all zero, which no peer looks for. The floor is the matrix products of a step alone,
+on OpenBLAS and one thread.
 ${describeLearning(settings)}`;
 }
 

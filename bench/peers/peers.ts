@@ -82,11 +82,11 @@ function torchSetting([openmp, blas]: [number, number], optimizer: string, layou
   return { name: words.join(', '), environment, options: { openmp, layout, optimizer: optimizer || 'single' } };
 }
 
-function torchSettings({ task, convolutions }: Workload, threads: number): Setting[] {
+function torchSettings({ task, images }: Workload, threads: number): Setting[] {
   if (task === 'predict') return torchThreads(threads).map((split) => torchSetting(split, '', 'nchw'));
   // In versions before 2.4 the fused ones fail and are omitted.
   const optimizers = ['single', 'fused', 'flat', 'flatfused'];
-  const layouts = convolutions.length > 0 ? ['nchw', 'nhwc'] : ['nchw'];
+  const layouts = images.length > 0 ? ['nchw', 'nhwc'] : ['nchw'];
   return torchThreads(threads).flatMap((split) =>
     layouts.flatMap((layout) =>
       optimizers
@@ -131,7 +131,7 @@ export const peers: readonly Peer[] = [
     adapter: 'pytorch',
     module: 'torch',
     installation: 'apt-get install python3-torch python3-numpy',
-    workloads: everything,
+    workloads: [...everything, 'M5', 'M6'],
     groups: ['one', 'all'],
     settings: torchSettings,
   },

@@ -1,11 +1,11 @@
 import { imageAt, outputsOneByOne, shuffled } from './support.mjs';
 
-function layersOf({ convolutions, widths }) {
-  const flat = convolutions.length === 0;
+function layersOf({ images, widths }) {
+  const flat = images.length === 0;
   const [side, depth] = flat ? [1, widths[0]] : [28, 1];
   return [
     { type: 'input', out_sx: side, out_sy: side, out_depth: depth },
-    ...convolutions.flatMap(({ filters, window, pad, pool }) => [
+    ...images.flatMap(({ filters, window, pad, pool }) => [
       { type: 'conv', sx: window, filters, stride: 1, pad, activation: 'relu' },
       ...(pool ? [{ type: 'pool', sx: 2, stride: 2 }] : []),
     ]),
@@ -19,7 +19,7 @@ export async function load(packages) {
   return (workload) => {
     const network = new Net();
     network.makeLayers(layersOf(workload));
-    const volume = workload.convolutions.length === 0 ? new Vol(1, 1, workload.widths[0], 0) : new Vol(28, 28, 1, 0);
+    const volume = workload.images.length === 0 ? new Vol(1, 1, workload.widths[0], 0) : new Vol(28, 28, 1, 0);
     const fill = (image) => {
       for (let i = 0; i < image.length; i++) volume.w[i] = image[i];
       return volume;

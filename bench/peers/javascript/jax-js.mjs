@@ -10,7 +10,7 @@ export async function load(packages) {
   return (workload) => createModel(jax, workload, compiled);
 }
 
-function initialParameters({ numpy: np }, { convolutions, widths, batchNorm }) {
+function initialParameters({ numpy: np }, { images: layers, widths, batchNorm }) {
   const parameters = [];
   const add = (shape, values) => {
     parameters.push(np.array(values).reshape(shape));
@@ -24,7 +24,7 @@ function initialParameters({ numpy: np }, { convolutions, widths, batchNorm }) {
       ),
     );
   let channels = 1;
-  for (const { filters, window } of convolutions) {
+  for (const { filters, window } of layers) {
     weights([filters, channels, window, window], channels * window * window);
     add([filters, 1, 1], new Float32Array(filters));
     channels = filters;
@@ -45,13 +45,13 @@ function maxPool(np, x, rows, channels, side) {
   return np.max(np.max(x.reshape([rows, channels, half, 2, half, 2]), 5), 3);
 }
 
-function forward({ numpy: np, nn, lax }, { convolutions, widths, batchNorm }, parameters, images, rows) {
+function forward({ numpy: np, nn, lax }, { images: layers, widths, batchNorm }, parameters, images, rows) {
   let next = 0;
   const take = () => parameters[next++];
   let x = images;
   let side = 28;
-  if (convolutions.length > 0) x = x.reshape([rows, 1, side, side]);
-  for (const { filters, window, pad, pool } of convolutions) {
+  if (layers.length > 0) x = x.reshape([rows, 1, side, side]);
+  for (const { filters, window, pad, pool } of layers) {
     const padding = [
       [pad, pad],
       [pad, pad],
@@ -63,7 +63,7 @@ function forward({ numpy: np, nn, lax }, { convolutions, widths, batchNorm }, pa
       side = Math.floor(side / 2);
     }
   }
-  if (convolutions.length > 0) x = x.reshape([rows, widths[0]]);
+  if (layers.length > 0) x = x.reshape([rows, widths[0]]);
   for (let i = 1; i < widths.length; i++) {
     x = np.matmul(x, take()).add(take());
     if (i === widths.length - 1) break;

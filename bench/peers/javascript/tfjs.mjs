@@ -23,17 +23,17 @@ function tensorsOf(tf, { images, labels }) {
   return { x, y };
 }
 
-function buildNetwork(tf, { convolutions, widths, batchNorm }) {
+function buildNetwork(tf, { images, widths, batchNorm }) {
   const { layers } = tf;
   const network = tf.sequential();
-  network.add(layers.inputLayer({ inputShape: convolutions.length === 0 ? [PIXELS] : [28, 28, 1] }));
-  for (const { filters, window, pad, pool } of convolutions) {
+  network.add(layers.inputLayer({ inputShape: images.length === 0 ? [PIXELS] : [28, 28, 1] }));
+  for (const { filters, window, pad, pool } of images) {
     const padding = pad === 0 ? 'valid' : 'same';
     const kernelInitializer = 'heNormal';
     network.add(layers.conv2d({ filters, kernelSize: window, padding, activation: 'relu', kernelInitializer }));
     if (pool) network.add(layers.maxPooling2d({ poolSize: 2, strides: 2 }));
   }
-  if (convolutions.length > 0) network.add(layers.flatten());
+  if (images.length > 0) network.add(layers.flatten());
   for (const units of widths.slice(1, -1)) {
     network.add(layers.dense({ units, kernelInitializer: 'heNormal' }));
     if (batchNorm) network.add(layers.batchNormalization());
@@ -48,7 +48,7 @@ function createModel(tf, workload, style, hold) {
   const optimizer = workload.optimizer === 'adam' ? tf.train.adam(1e-3) : tf.train.momentum(0.01, 0.9);
   const loss = (targets, logits) => tf.losses.softmaxCrossEntropy(targets, logits);
   network.compile({ optimizer, loss });
-  const shape = (rows) => (workload.convolutions.length === 0 ? [rows, PIXELS] : [rows, 28, 28, 1]);
+  const shape = (rows) => (workload.images.length === 0 ? [rows, PIXELS] : [rows, 28, 28, 1]);
 
   async function loop(samples, batchSize) {
     const { x, y } = hold(samples);

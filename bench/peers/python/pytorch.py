@@ -16,17 +16,44 @@ def blas():
     return "MKL " + mkl.group(1) if mkl and torch.backends.mkl.is_available() else None
 
 
+def normalised(channels, filters, window, stride, groups=1):
+    padding = (window - 1) // 2
+    convolution = nn.Conv2d(channels, filters, window, stride, padding, groups=groups, bias=False)
+    return [convolution, nn.BatchNorm2d(filters)]
+
+
+class Residual(nn.Module):
+    def __init__(self, channels, filters, stride):
+        super().__init__()
+        same = stride == 1 and channels == filters
+        self.shortcut = nn.Identity() if same else nn.Sequential(*normalised(channels, filters, 1, stride))
+        first, second = normalised(channels, filters, 3, stride), normalised(filters, filters, 3, 1)
+        self.branch = nn.Sequential(*first, nn.ReLU(inplace=True), *second)
+
+    def forward(self, x):
+        return functional.relu_(self.branch(x) + self.shortcut(x))
+
+
+def image_layers(channels, layer):
+    filters = layer["filters"]
+    if layer["kind"] == "residual":
+        return [Residual(channels, filters, layer["stride"])]
+    if layer["kind"] == "separable":
+        depthwise = normalised(channels, channels, 3, layer["stride"], groups=channels)
+        return [*depthwise, nn.ReLU(inplace=True), *normalised(channels, filters, 1, 1), nn.ReLU(inplace=True)]
+    layers = [nn.Conv2d(channels, filters, layer["window"], padding=layer["pad"]), nn.ReLU()]
+    return layers + [nn.MaxPool2d(2)] if layer["pool"] else layers
+
+
 def build_network(workload):
     layers = []
-    convolutions, widths = workload["convolutions"], workload["widths"]
+    widths = workload["widths"]
     channels = 1
-    for convolution in convolutions:
-        filters = convolution["filters"]
-        layers += [nn.Conv2d(channels, filters, convolution["window"], padding=convolution["pad"]), nn.ReLU()]
-        if convolution["pool"]:
-            layers.append(nn.MaxPool2d(2))
-        channels = filters
-    if convolutions:
+    for layer in workload["images"]:
+        layers += image_layers(channels, layer)
+        channels = layer["filters"]
+    if workload["images"]:
+        layers += [nn.AdaptiveAvgPool2d(1)] if workload.get("channelMeans") else []
         layers.append(nn.Flatten())
     for i in range(len(widths) - 1):
         layers.append(nn.Linear(widths[i], widths[i + 1]))
@@ -50,7 +77,7 @@ def flatten_parameters(network):
 
 class Model:
     def __init__(self, workload, options):
-        self.images = bool(workload["convolutions"])
+        self.images = bool(workload["images"])
         self.network = build_network(workload)
         if options["layout"] == "nhwc":
             self.network = self.network.to(memory_format=torch.channels_last)
