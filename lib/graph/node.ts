@@ -161,6 +161,7 @@ export function checkNode(name: string, node: unknown): Node {
 
 /** A node of several nodes. Throws if one is not a node, or their shapes don't fit. */
 export function merge(layer: LayerSpec, nodes: readonly unknown[]): Node {
+  checkArity('merge', arguments, 2);
   const checked = Array.from(nodes, (node, i) => checkNode(`${layer.type}: argument ${i}`, node));
   return makeNode(resolveLayer(layer, layer.type), checked, {});
 }

@@ -1,3 +1,5 @@
+import { checkArity } from '../checks.js';
+
 /**
  * What `code` arguments select, by list: a code is an index into its list. C++ gets the lists through
  * native/kernels/signatures.inc, as enumerations.
@@ -34,5 +36,6 @@ export type Reduction = (typeof codes.reduction)[number];
 
 /** The code of an operation. */
 export function codeOf<L extends CodeList>(list: L, name: (typeof codes)[L][number]): number {
+  checkArity('codeOf', arguments, 2);
   return (codes[list] as readonly string[]).indexOf(name);
 }

@@ -1,4 +1,4 @@
-import { checkOptions, invalid } from '../checks.js';
+import { checkArity, checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Fans, Initializer } from '../initializers.js';
 import {
@@ -162,6 +162,7 @@ export function layerOptions<T extends { name?: string }>(
   options: T | undefined,
   known: readonly string[],
 ): Partial<T> {
+  checkArity('layerOptions', arguments, 3);
   const given = checkOptions(type, options, ['name', ...known]);
   if (given.name !== undefined) checkName(`${type}: name`, given.name);
   return given;
@@ -182,6 +183,7 @@ function freezeList(value: unknown): void {
 
 /** A frozen spec with checked options; `name` is omitted if undefined. */
 export function spec<S extends LayerSpec>(fields: Omit<S, 'name'> & { name: string | undefined }): S {
+  checkArity('spec', arguments, 1);
   const { name, ...rest } = fields;
   const made = Object.freeze(name === undefined ? rest : { ...rest, name });
   Object.values(made).forEach(freezeList);

@@ -1,3 +1,4 @@
+import { checkArity } from '../checks.js';
 import type { Node } from '../graph/node.js';
 import type { Builder, Shape, Tensor } from '../program/instructions.js';
 
@@ -62,6 +63,7 @@ export interface Loss {
 
 /** Freezes a loss; `fromLogits` is included only if it is not the default. */
 export function freeze(loss: Loss): Loss {
+  checkArity('makeLoss', arguments, 1);
   const { fromLogits = true, options } = loss;
   const saved = fromLogits ? options : { ...options, fromLogits };
   return Object.freeze({ ...loss, ...(saved && { options: Object.freeze(saved) }) });

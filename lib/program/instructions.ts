@@ -1,3 +1,4 @@
+import { checkArity } from '../checks.js';
 import type { ElementType } from '../kernels/signature.js';
 import { type KernelName, type ParameterName, signatureOf, type signatures } from '../kernels/table.js';
 
@@ -5,6 +6,7 @@ import { type KernelName, type ParameterName, signatureOf, type signatures } fro
 export type Shape = readonly number[];
 
 export function elements(shape: Shape): number {
+  checkArity('elements', arguments, 1);
   return shape.reduce((product, dimension) => product * dimension, 1);
 }
 
@@ -66,6 +68,7 @@ export type Value = number | Symbolic;
 export type Argument = Tensor | Value | null;
 
 export function rows(times = 1): Symbolic {
+  checkArity('rows', arguments, 1);
   return { symbol: 'rows', times };
 }
 

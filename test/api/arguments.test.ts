@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import * as data from '../../lib/data/index.js';
+import * as extend from '../../lib/extend.js';
 import * as main from '../../lib/index.js';
 import * as kernels from '../../lib/kernels/index.js';
 import * as report from '../../lib/report/index.js';
@@ -60,7 +61,7 @@ function add(name: string, value: unknown): void {
     for (const key of Object.keys(value)) add(`${name}.${key}`, (value as Record<string, unknown>)[key]);
   }
 }
-for (const exports of [main, data, report, kernels]) {
+for (const exports of [main, data, extend, report, kernels]) {
   for (const [name, value] of Object.entries(exports)) add(name, value);
 }
 for (const name of exempt) callables.delete(name);
@@ -337,6 +338,8 @@ const before: Record<string, readonly unknown[]> = {
   'Optimizer.restore': [],
 };
 const withoutOptions = new Set([
+  ...['merge', 'codeOf', 'layerOptions', 'spec', 'makeLoss', 'elements', 'rows'],
+  ...['registerLayer', 'registerMerge', 'registerLoss', 'registerOptimizer'],
   ...[
     'zeros',
     'ones',
