@@ -97,7 +97,8 @@ no_shared_inlines() {
 start_learns() {
   local log="$logs/start.txt" accuracy
   timeout 600 npm start -- --epochs 1 | tee "$log" || return 1
-  accuracy=$(tail -n 1 "$log" | sed -nE 's/^test accuracy: ([0-9.]+).*$/\1/p')
+  accuracy=$(sed -nE 's/^test accuracy: ([0-9.]+).*$/\1/p' "$log")
+  tail -n 1 "$log" | grep -q '^report: .*report\.html$' || return 1
   [ -n "$accuracy" ] && awk -v a="$accuracy" 'BEGIN { exit !(a >= 0.95 && a <= 1) }'
 }
 

@@ -1,9 +1,7 @@
-/** What the examples share: options, output folder, reports and checks. */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
+/** What the examples share: options, reports and checks. */
 import { parseArgs } from 'node:util';
-import { htmlReport, type Report, type ReportTable } from 'blasnet/report';
+
+export { outputFolder, present } from './present.js';
 
 const { values } = parseArgs({
   options: {
@@ -19,43 +17,6 @@ export const quick = values.quick;
 export const resume = values.resume;
 /** `--seed <number>`: the seed of everything random; 1 by default. */
 export const seed = Number(values.seed);
-
-/** The folder that an example writes to: build/examples/<name>, created if it is missing. */
-export function outputFolder(name: string): string {
-  const folder = fileURLToPath(new URL(`../../examples/${name}`, import.meta.url));
-  mkdirSync(folder, { recursive: true });
-  return folder;
-}
-
-/** Prints a table in aligned columns. */
-export function printTable({ columns, rows }: ReportTable): void {
-  const cells = [columns, ...rows].map((row) => row.map(String));
-  const widths = columns.map((_, column) => Math.max(...cells.map((row) => row[column].length)));
-  for (const row of cells)
-    console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '));
-}
-
-/** Prints the tables of a report. Writes its pictures, each named after its section, and report.html with all of it. */
-export function present(name: string, report: Report): void {
-  const files: Record<string, string> = { 'report.html': htmlReport(report) };
-  for (const { heading, table, svg = [] } of report.sections) {
-    if (table !== undefined) {
-      console.log(`\n${heading}`);
-      printTable(table);
-    }
-    const slug = heading
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, ' ')
-      .trim()
-      .replaceAll(' ', '-');
-    const pictures = typeof svg === 'string' ? [svg] : svg;
-    for (const [i, picture] of pictures.entries())
-      files[pictures.length === 1 ? `${slug}.svg` : `${slug}-${i + 1}.svg`] = picture;
-  }
-  const folder = outputFolder(name);
-  for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
-  console.log(`\nwrote ${Object.keys(files).join(', ')} to ${relative(process.cwd(), folder)}`);
-}
 
 /** Prints whether a claim holds; when it does not, the process ends with status 1. */
 export function check(claim: string, holds: boolean): void {

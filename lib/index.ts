@@ -78,15 +78,17 @@ export {
 } from './schedules.js';
 export type { NetworkNode } from './summary.js';
 export { argmax } from './training/argmax.js';
-export type { Callbacks, Progress, TrainingHandle } from './training/callbacks.js';
+export type { Callbacks, Progress, TrainingHandle, TrainingSettings, TrainingStart } from './training/callbacks.js';
 export { type CheckpointOptions, checkpoint } from './training/checkpoint.js';
 export { type EarlyStoppingOptions, earlyStopping } from './training/early-stopping.js';
 export type { FitOptions } from './training/fit.js';
 export type { EpochLog, History } from './training/history.js';
+export { jsonLog } from './training/json-log.js';
 export * as metrics from './training/metrics.js';
 export type { Monitor, MonitorOptions } from './training/monitor.js';
 export type { MetricFunction, Metrics } from './training/own-metrics.js';
 export { type ProgressBarOptions, progressBar } from './training/progress-bar.js';
 export { type ReduceOnPlateauOptions, reduceOnPlateau } from './training/reduce-on-plateau.js';
 export type { SamplingOptions } from './training/sampling.js';
+export { type TensorBoardOptions, tensorBoard } from './training/tensor-board.js';
 export type { FeatureColumn, SampleSource, TargetColumn } from './types.js';

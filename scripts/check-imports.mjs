@@ -42,6 +42,8 @@ const modules = [
     files: /^lib\/(training|report|kernels)\/|^lib\/[^/]+\.ts$/,
     imports: [...runtime, 'runtime', 'data', 'formats'],
   },
+  // A user of callbacks and pictures; nothing imports it.
+  { name: 'dashboard', files: /^lib\/dashboard\//, imports: ['base', 'networks'] },
   { name: 'examples', files: /^examples\//, imports: ['entry points'] },
   { name: 'bench', files: /^bench\//, imports: ['entry points'] },
   { name: 'kernels', files: /^native\/kernels\//, imports: [] },
@@ -58,6 +60,7 @@ const reserved = [
 ];
 const entryPoints = new Set([
   'blasnet',
+  'blasnet/dashboard',
   'blasnet/data',
   'blasnet/extend',
   'blasnet/kernels',

@@ -30,6 +30,11 @@ it.each(names)(
     const { status, output } = await node(`build/tools/examples/${name}/main.js`, '--quick');
     expect(status, output).toBe(0);
     expect(output).toMatch(/holds: |test accuracy: /);
+    const report = /^report: (.+report\.html)$/.exec(output.trimEnd().split('\n').at(-1) ?? '')?.[1] ?? '';
+    const page = readFileSync(`${root}/${report}`, 'utf8');
+    expect(page).toMatch(/^<!DOCTYPE html>/);
+    // Nothing is loaded from elsewhere, and pictures are in the page.
+    expect(page).not.toMatch(/\b(?:src|href)="(?!data:)/);
   },
   240_000,
 );

@@ -15,7 +15,7 @@ import {
   Sgd,
   softmaxCrossEntropy,
 } from 'blasnet';
-import { check, printTable, quick, seed } from '../support.js';
+import { check, present, quick, seed } from '../support.js';
 
 const start = { weightInitializer: normal({ std: 0.01 }) };
 const pool = () => maxPool2d(3, { stride: 2 });
@@ -54,7 +54,6 @@ for (let count = 1; count <= stages.length; count++) {
   features = network.output.reduce((product, size) => product * size);
   convolutional = network.parameterCount;
 }
-printTable({ columns: ['stage', 'output', 'parameters so far'], rows });
 check('the sizes are 55, 27, 27, 13, 13, 13, 13, 6', sizes.join() === '55,27,27,13,13,13,13,6');
 check('9216 numbers go into the dense part', features === 9216);
 check('the convolutions have 3,747,200 parameters', convolutional === 3_747_200);
@@ -66,7 +65,6 @@ using network = new Network({
   loss: softmaxCrossEntropy(),
   seed,
 });
-console.log(`${network.parameterCount.toLocaleString('en-US')} parameters`);
 if (!quick) check('the parameters are 62,378,344', network.parameterCount === 62_378_344);
 
 // Two images of noise: all that matters here is that the network runs.
@@ -76,18 +74,34 @@ const probabilities = network.predict(images);
 const between = performance.now();
 const { loss } = network.trainBatch(images, [3, 7], new Sgd({ learningRate: 0.01, momentum: 0.9 }));
 const end = performance.now();
-console.log(String(network.program));
-console.log(
-  `loss ${loss.toFixed(3)}; forward ${(between - begin).toFixed(0)} ms, training step ${(end - between).toFixed(0)} ms`,
-);
 check('the probabilities of the two images sum to 2', Math.abs(probabilities.reduce((sum, p) => sum + p) - 2) < 1e-4);
 check('the first loss is that of guessing, ln 1000', Math.abs(loss - Math.log(1000)) < 0.2);
 
 const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)} MB`;
 const { modelBytes, workBytes } = network.program;
 const resident = 1024 * process.resourceUsage().maxRSS;
-console.log(
-  `parameters, gradients and velocity ${megabytes(modelBytes)}, work ${megabytes(workBytes)}; peak RSS ${megabytes(resident)}`,
-);
+present('alexnet', {
+  title: 'AlexNet',
+  network,
+  sections: [
+    { heading: 'Sizes', table: { columns: ['stage', 'output', 'parameters so far'], rows } },
+    {
+      heading: 'A training step on two images',
+      table: {
+        columns: ['', 'measured'],
+        rows: [
+          ['parameters', network.parameterCount.toLocaleString('en-US')],
+          ['loss', loss.toFixed(3)],
+          ['forward', `${(between - begin).toFixed(0)} ms`],
+          ['training step', `${(end - between).toFixed(0)} ms`],
+          ['parameters, gradients and velocity', megabytes(modelBytes)],
+          ['work', megabytes(workBytes)],
+          ['peak RSS', megabytes(resident)],
+        ],
+      },
+      preformatted: String(network.program),
+    },
+  ],
+});
 if (!quick)
   check('the peak RSS is at most 1.2 times that + 150 MB', resident <= 1.2 * (modelBytes + workBytes) + 150e6);

@@ -2,18 +2,21 @@
 //   npm run example lenet [-- --quick]
 import {
   Adam,
+  argmax,
   conv2d,
   dense,
   exponential,
   flatten,
   maxPool2d,
+  metrics,
   Network,
   progressBar,
   relu,
   softmaxCrossEntropy,
 } from 'blasnet';
 import { mnist } from 'blasnet/data';
-import { check, quick, seed } from '../support.js';
+import { imageGrid, metricCurves } from 'blasnet/report';
+import { check, present, quick, seed } from '../support.js';
 
 const data = await mnist({ shape: [28, 28, 1] });
 const [train, test] = quick ? [data.train.take(1500), data.test.take(500)] : [data.train, data.test];
@@ -50,7 +53,22 @@ console.log(
   `trained for ${history.seconds.toFixed(2)} s, ${Math.round((train.length * history.epochs.length) / history.seconds)} images/s`,
 );
 
-const { accuracy = 0 } = await network.evaluate(test);
+const outputs = network.predict(test);
+const predictions = argmax(outputs, 10);
+const accuracy = metrics.accuracy(outputs, test);
+const wrong = Array.from(predictions.keys()).filter((row) => predictions[row] !== test.labels?.[row]);
+present('lenet', {
+  title: 'LeNet on MNIST',
+  network,
+  sections: [
+    { heading: 'Training', svg: await metricCurves(history) },
+    {
+      heading: 'Mistakes',
+      text: 'The first test images that the network misreads, and in parentheses what they are.',
+      svg: await imageGrid(test, { indices: wrong.slice(0, 40), predictions, columns: 10 }),
+    },
+  ],
+});
 console.log(`test accuracy: ${accuracy.toFixed(4)}`);
 const bound = quick ? 0.75 : 0.988;
 check(`the test accuracy is at least ${bound}`, accuracy >= bound);

@@ -210,7 +210,7 @@ function describeLoss({ kind, options, graph }: Loss, shape: Shape) {
 }
 
 /** A network's architecture as plain data: the layers of a chain, or the nodes of a graph. */
-function describeModel({ inputs, nodes, outputs, chain, regularizer, seed }: Model) {
+export function describeModel({ inputs, nodes, outputs, chain, regularizer, seed }: Model) {
   if (chain) {
     const [{ loss }] = outputs;
     const layers = nodes.map(({ spec }) => spec);

@@ -27,6 +27,33 @@ export interface Progress {
   readonly secondsLeft: number | undefined;
 }
 
+/** What `onTrainBegin` receives. */
+export interface TrainingStart {
+  /** Epochs to train; Infinity if training is unlimited. */
+  readonly epochs: number;
+  readonly initialEpoch: number;
+  /** Rows of the training data; undefined for a stream. */
+  readonly samples: number | undefined;
+  /** What is trained and how, as plain data for logs: network, optimizer, batch size and the other options of `fit`. */
+  readonly settings: TrainingSettings;
+}
+
+/** The settings of a training, as JSON can hold them; functions are `{ function: true }`. */
+export interface TrainingSettings {
+  /** Layers or graph, losses and seed, as in a network's file. */
+  readonly network: unknown;
+  /** Number of trainable parameters. */
+  readonly parameters: number;
+  readonly backend: string;
+  readonly optimizer: { readonly kind: string; readonly options: unknown };
+  /** Undefined for a stream. */
+  readonly batchSize: number | undefined;
+  readonly sampling: string;
+  readonly accumulate: number;
+  /** Augmentations of each input; undefined without. */
+  readonly augment: unknown;
+}
+
 /** Controls for callbacks. */
 export interface TrainingHandle {
   /** Ends training after this epoch; `fit` then resolves as usual. */
@@ -95,7 +122,7 @@ export class Training {
  * `toBytes`) but not changed.
  */
 export interface Callbacks {
-  onTrainBegin?(start: { epochs: number; initialEpoch: number; samples: number | undefined }): void | Promise<void>;
+  onTrainBegin?(start: TrainingStart): void | Promise<void>;
   onEpochBegin?(epoch: number): void | Promise<void>;
   /**
    * Called about ten times per second during training, on the event loop. The only hook training does not wait for. An

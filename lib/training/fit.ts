@@ -2,7 +2,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { Augmentation } from '../augmentations.js';
 import { checkBoolean, checkInteger, checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import type { Kept } from '../formats/network-file.js';
+import { describeModel, type Kept } from '../formats/network-file.js';
+import { describeOptimizer } from '../formats/optimizer-state.js';
+import { toPlain } from '../formats/plain.js';
 import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { type Augment, checkAugment } from '../program/augment.js';
@@ -20,7 +22,7 @@ import { reportWidth, Tally } from '../runtime/tally.js';
 import { bounded, stoppable } from '../runtime/waiting.js';
 import type { SampleSource } from '../types.js';
 import { Accumulation } from './accumulation.js';
-import { type Callbacks, callbackList, Training } from './callbacks.js';
+import { type Callbacks, callbackList, Training, type TrainingSettings } from './callbacks.js';
 import { type EpochLog, History } from './history.js';
 import { checkMetrics, computeMetrics, type MetricFunction, type Metrics } from './own-metrics.js';
 import { ProgressReporter } from './progress.js';
@@ -267,9 +269,24 @@ export async function fit(
   return engine.hold(task, true);
 }
 
+function settingsOf({ engine, optimizer, batches, rowChoice, accumulate, augment }: Plan): TrainingSettings {
+  const { kind, options } = describeOptimizer(optimizer);
+  return {
+    network: toPlain(describeModel(engine.model)),
+    parameters: Array.from(engine.model.parameters.values()).reduce((sum, { tensor }) => sum + tensor.fixed, 0),
+    backend: engine.backend.name,
+    optimizer: { kind, options },
+    batchSize: batches?.size,
+    sampling: batches === undefined ? 'inOrder' : rowChoice.sampling,
+    accumulate,
+    augment: augment && toPlain(augment.map((each) => each?.list)),
+  };
+}
+
 async function train(plan: Plan, samples: number | undefined): Promise<void> {
   const { engine, callbacks, epochs, firstEpoch, history, batches } = plan;
-  await notify(plan, 'onTrainBegin', { epochs, initialEpoch: firstEpoch, samples });
+  if (callbacks.some((each) => each.onTrainBegin !== undefined))
+    await notify(plan, 'onTrainBegin', { epochs, initialEpoch: firstEpoch, samples, settings: settingsOf(plan) });
   const progress = new ProgressReporter(callbacks, engine.model, firstEpoch, epochs);
   const trainer = new Trainer(plan, progress);
   // Epochs can run together if nothing happens between them.

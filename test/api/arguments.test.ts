@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import * as board from '../../lib/dashboard/index.js';
 import * as data from '../../lib/data/index.js';
 import * as extend from '../../lib/extend.js';
 import * as main from '../../lib/index.js';
@@ -61,7 +62,7 @@ function add(name: string, value: unknown): void {
     for (const key of Object.keys(value)) add(`${name}.${key}`, (value as Record<string, unknown>)[key]);
   }
 }
-for (const exports of [main, data, extend, report, kernels]) {
+for (const exports of [main, board, data, extend, report, kernels]) {
   for (const [name, value] of Object.entries(exports)) add(name, value);
 }
 for (const name of exempt) callables.delete(name);
@@ -215,6 +216,8 @@ const before: Record<string, readonly unknown[]> = {
       'reduceOnPlateau',
       'progressBar',
       'checkpoint',
+      'tensorBoard',
+      'dashboard',
       'inverseTime',
       'exponential',
       'stepDecay',
@@ -350,6 +353,7 @@ const withoutOptions = new Set([
     'xavierUniform',
     'heNormal',
     'heUniform',
+    'jsonLog',
   ],
   ...[
     'lecunNormal',

@@ -9,6 +9,7 @@ import {
   type ScheduleTime,
   Sgd,
   stepDecay,
+  type TrainingStart,
 } from '../../lib/index.js';
 import { classData, classifier, distance, expectFinite, expectSameBits, onBackends, weights } from './support.js';
 
@@ -26,7 +27,7 @@ onBackends('callbacks of fit', (backend) => {
       active--;
     };
     const recorder = (name: string): Callbacks => ({
-      onTrainBegin: (start) => record(`${name} begin ${JSON.stringify(start)}`),
+      onTrainBegin: ({ settings, ...start }) => record(`${name} begin ${JSON.stringify(start)}`),
       onEpochBegin: (epoch) => record(`${name} epoch ${epoch}`),
       onEpochEnd: (log) => record(`${name} end ${log.epoch} ${log.validation !== undefined}`),
       onTrainEnd: (history) => record(`${name} done ${history.epochs.length}`),
@@ -48,6 +49,31 @@ onBackends('callbacks of fit', (backend) => {
       ...both('end 4 true'),
       ...both('done 2'),
     ]);
+  });
+
+  it('are told the settings, as plain data', async () => {
+    const seen: TrainingStart[] = [];
+    const network = classifier(backend);
+    await network.fit(classData(10), {
+      optimizer: new Sgd({ learningRate: exponential({ initial: 0.1, factor: 0.5 }) }),
+      batchSize: 4,
+      shuffle: false,
+      callbacks: { onTrainBegin: (start) => void seen.push(start) },
+    });
+    const [{ settings }] = seen;
+    expect(JSON.parse(JSON.stringify(settings))).toEqual(settings);
+    expect(settings).toMatchObject({
+      network: { input: [6], layers: network.layers.map(({ type }) => ({ type })), seed: network.seed },
+      parameters: network.parameterCount,
+      backend,
+      optimizer: {
+        kind: 'sgd',
+        options: { learningRate: { schedule: { kind: 'exponential', argument: { initial: 0.1, factor: 0.5 } } } },
+      },
+      batchSize: 4,
+      sampling: 'inOrder',
+      accumulate: 1,
+    });
   });
 
   it('can stop training after an epoch', async () => {

@@ -108,7 +108,7 @@ async function stopped(options: EarlyStoppingOptions, figures: readonly number[]
   let live = -1;
   let ended = figures.length;
   const callbacks = earlyStopping(options);
-  await callbacks.onTrainBegin?.({ epochs: figures.length, initialEpoch: 0, samples: 1 });
+  await callbacks.onTrainBegin?.({ epochs: figures.length, initialEpoch: 0, samples: 1, settings: {} as never });
   for (const [epoch, figure] of figures.entries()) {
     live = epoch;
     const training: Partial<TrainingHandle> = {

@@ -73,7 +73,7 @@ it.each<[string, Parameters<typeof reduceOnPlateau>[0], number[], number[]]>([
   const callbacks = reduceOnPlateau({ monitor: 'validationLoss', ...options });
   const run = () => {
     const epochs: number[] = [];
-    callbacks.onTrainBegin?.({ epochs: sequence.length, initialEpoch: 0, samples: 1 });
+    callbacks.onTrainBegin?.({ epochs: sequence.length, initialEpoch: 0, samples: 1, settings: {} as never });
     sequence.forEach((value, epoch) => {
       const validation = { loss: value, accuracy: value };
       const training: Partial<TrainingHandle> = { stop() {}, scaleLearningRate: () => epochs.push(epoch) };

@@ -1,0 +1,127 @@
+import { invalid } from '../checks.js';
+import { BlasnetError } from '../errors.js';
+import { bytesOf, imageShape } from '../report/pixels.js';
+import { encodePng } from '../report/png.js';
+import { countNumbers } from '../training/histogram.js';
+import type { SampleSource } from '../types.js';
+
+/** A network whose inside is shown; satisfied by `Network`. */
+export interface Inspected {
+  readonly inputs: readonly { readonly name: string | undefined }[];
+  readonly outputs: readonly { readonly name: string | undefined; readonly shape: readonly number[] }[];
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly shape: readonly number[];
+    readonly value: Float32Array;
+    readonly gradient: Float32Array;
+  }[];
+  predict(x: SampleSource): unknown;
+}
+
+/** Labelled images; satisfied by `Dataset`. */
+export interface LabelledImages extends SampleSource {
+  readonly labelNames?: readonly string[] | undefined;
+  take(rows: number): SampleSource;
+}
+
+interface Bars {
+  readonly min: number;
+  readonly max: number;
+  readonly counts: readonly number[];
+}
+
+export interface Inside {
+  readonly parameters: readonly { name: string; shape: readonly number[]; weights: Bars; gradient: Bars }[];
+  /** How many parameters have no histogram, because there are too many. */
+  readonly more: number;
+  readonly misread?: {
+    readonly count: number;
+    readonly of: number;
+    readonly images: readonly { row: number; url: string; predicted: string; actual: string }[];
+  };
+}
+
+const BINS = 24;
+/** Numbers of each parameter that are counted, and parameters that are shown. */
+const MOST_NUMBERS = 65536;
+const MOST_PARAMETERS = 60;
+/** Rows that are predicted: one batch of inference. Misread images that are shown, and their longest side in pixels. */
+const ROWS = 500;
+const IMAGES = 24;
+const SIDE = 64;
+
+/** Checks the options `network` and `samples`; returns a function that looks inside. */
+export function inspector(network: Inspected | undefined, samples: LabelledImages | undefined) {
+  if (network !== undefined && !Array.isArray(network?.parameters))
+    throw invalid('dashboard: network', 'a Network', network);
+  if (samples === undefined) return network && (() => describe(network, undefined));
+  if (network === undefined) throw invalid('dashboard: samples', 'none without network', samples);
+  if (!ArrayBuffer.isView(samples?.labels) || typeof samples.take !== 'function')
+    throw invalid('dashboard: samples', 'a Dataset with labels', samples);
+  imageShape(samples.shape);
+  const { inputs, outputs } = network;
+  if (inputs.length !== 1 || outputs.length !== 1 || outputs[0].name !== undefined || outputs[0].shape.length !== 1) {
+    const text = 'dashboard: samples: expected a network with one input and one output, of one number a class';
+    throw new BlasnetError('INVALID_ARGUMENT', text);
+  }
+  const rows = samples.take(Math.min(ROWS, samples.length));
+  return () => describe(network, misread(network, rows, samples.labelNames));
+}
+
+function describe({ parameters }: Inspected, found: Inside['misread']): Inside {
+  const shown = parameters.slice(0, MOST_PARAMETERS);
+  return {
+    parameters: shown.map(({ name, shape, value, gradient }) => {
+      return { name, shape, weights: bars(value), gradient: bars(gradient) };
+    }),
+    more: parameters.length - shown.length,
+    ...(found && { misread: found }),
+  };
+}
+
+function bars(values: Float32Array): Bars {
+  const { min, max, counts } = countNumbers(values, BINS, MOST_NUMBERS);
+  return { min, max, counts };
+}
+
+/** The rows that are predicted wrong, the surest first. */
+function misread(network: Inspected, rows: SampleSource, names: readonly string[] | undefined): Inside['misread'] {
+  const outputs = network.predict(rows) as Float32Array;
+  const classes = outputs.length / rows.length;
+  const labels = rows.labels as Int32Array;
+  const wrong: { row: number; predicted: number; sure: number }[] = [];
+  for (let row = 0; row < rows.length; row++) {
+    const own = outputs.subarray(row * classes, (row + 1) * classes);
+    // A single output is the probability of class 1.
+    const scores = classes === 1 ? [1 - own[0], own[0]] : own;
+    let best = 0;
+    for (let i = 1; i < scores.length; i++) if (scores[i] > scores[best]) best = i;
+    if (best !== labels[row]) wrong.push({ row, predicted: best, sure: scores[best] });
+  }
+  wrong.sort((a, b) => b.sure - a.sure);
+  const shown = wrong.slice(0, IMAGES);
+  const nameOf = (label: number) => names?.[label] ?? String(label);
+  const pixels = bytesOf(
+    rows,
+    shown.map(({ row }) => row),
+  );
+  const images = shown.map(({ row, predicted }, i) => {
+    return { row, url: urlOf(pixels[i], rows), predicted: nameOf(predicted), actual: nameOf(labels[row]) };
+  });
+  return { count: wrong.length, of: rows.length, images };
+}
+
+/** A PNG as a data: URL; of a large image every second, third, … pixel. */
+function urlOf(pixels: Uint8Array, { shape }: SampleSource): string {
+  const { height, width, channels } = imageShape(shape);
+  const step = Math.max(1, Math.ceil(Math.max(height, width) / SIDE));
+  const [rows, columns] = [Math.ceil(height / step), Math.ceil(width / step)];
+  const small = new Uint8Array(rows * columns * channels);
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      const from = (y * step * width + x * step) * channels;
+      small.set(pixels.subarray(from, from + channels), (y * columns + x) * channels);
+    }
+  }
+  return `data:image/png;base64,${encodePng(small, rows, columns, channels).toString('base64')}`;
+}
