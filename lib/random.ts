@@ -6,9 +6,11 @@
 
 /**
  * Purposes of random streams. Streams from 0x10000 belong to layers, by position. Those from 0x40000 belong to the
- * augmentations of a training, by position.
+ * augmentations of a training, by position, and those from 0x80000000 to the trials of a search, by number.
  */
-export const Stream = { shuffle: 1, data: 2, initializer: 0x10000, dropout: 0x20000, noise: 0x30000, augment: 0x40000 } as const;
+export const Stream = {
+  shuffle: 1, data: 2, initializer: 0x10000, dropout: 0x20000, noise: 0x30000, augment: 0x40000, search: 0x80000000,
+} as const;
 
 
 const PARITY = 0x1bd11bda;

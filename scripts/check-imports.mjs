@@ -44,6 +44,11 @@ const modules = [
   },
   // A user of callbacks and pictures; nothing imports it.
   { name: 'dashboard', files: /^lib\/dashboard\//, imports: ['base', 'networks'] },
+  {
+    name: 'search',
+    files: /^lib\/search\//,
+    imports: ['base', 'data', 'formats', 'runtime', 'networks'],
+  },
   { name: 'examples', files: /^examples\//, imports: ['entry points'] },
   { name: 'bench', files: /^bench\//, imports: ['entry points'] },
   { name: 'kernels', files: /^native\/kernels\//, imports: [] },
@@ -65,6 +70,7 @@ const entryPoints = new Set([
   'blasnet/extend',
   'blasnet/kernels',
   'blasnet/report',
+  'blasnet/search',
   'blasnet/package.json',
 ]);
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -114,8 +114,9 @@ export class Scaler {
       throw new BlasnetError('SHAPE_MISMATCH', `dataset: expected ${what} of ${count} ${unit}, got ${columns.count}`);
     }
     const out = map(columns.values, sharedFloats(columns.values.length), columns);
-    const { features, scale, offset, shape, labels, targets, targetShape, classes, name, labelNames } = data;
-    const rest = { shape, labels, targetShape, classes, name, labelNames };
+    const { features, scale, offset, shape, labels, targets, targetShape, sampleWeights, classes, name, labelNames } =
+      data;
+    const rest = { shape, labels, targetShape, sampleWeights, classes, name, labelNames };
     return this.of === 'features'
       ? new Dataset({ ...rest, features: out, targets })
       : new Dataset({ ...rest, features, scale, offset, targets: out });
@@ -207,6 +208,12 @@ interface Columns {
 }
 
 function columnsOf(dataset: Dataset, of: ScaledPart): Columns & { values: Float32Array | Uint8Array } {
+  if (dataset.inputs !== undefined || dataset.goals !== undefined)
+    throw invalid(
+      'dataset',
+      'a dataset with one input and one output; scale the arrays of several',
+      'one with several',
+    );
   if (of === 'features') {
     const { features, featureCount, scale, offset } = dataset;
     return { values: features, count: featureCount, scale, offset };

@@ -5,6 +5,7 @@ import * as extend from '../../lib/extend.js';
 import * as main from '../../lib/index.js';
 import * as kernels from '../../lib/kernels/index.js';
 import * as report from '../../lib/report/index.js';
+import * as search from '../../lib/search/index.js';
 import { classData, classifier } from './support.js';
 
 type Callable = (...args: unknown[]) => unknown;
@@ -65,6 +66,8 @@ function add(name: string, value: unknown): void {
 for (const exports of [main, board, data, extend, report, kernels]) {
   for (const [name, value] of Object.entries(exports)) add(name, value);
 }
+// Under its own name, as `uniform` is also an initializer.
+add('search', search);
 for (const name of exempt) callables.delete(name);
 
 async function failure(call: () => unknown): Promise<{ code?: string; message?: string }> {
@@ -234,6 +237,8 @@ const before: Record<string, readonly unknown[]> = {
       'mnist',
       'fashionMnist',
       'htmlReport',
+      'search.search',
+      'search.crossValidate',
       'new Network',
       'new Dataset',
       'new Scaler',
@@ -376,6 +381,7 @@ const withoutOptions = new Set([
     'native.repeat',
     'typescript.repeat',
   ],
+  ...['search.uniform', 'search.logUniform', 'search.integer', 'search.choice'],
   ...['metrics.meanAbsoluteError', 'metrics.rootMeanSquaredError', 'new metrics.ConfusionMatrix'],
   ...['at', 'cells', 'perClass', 'precision', 'recall', 'f1'].map((method) => `metrics.ConfusionMatrix.${method}`),
   ...['row', 'slice', 'take', 'subset', 'withScale', 'classCounts', 'oneHot'].map((method) => `Dataset.${method}`),

@@ -8,6 +8,7 @@ import { BlasnetError } from '../../lib/errors.js';
 import * as blasnet from '../../lib/index.js';
 import * as kernels from '../../lib/kernels/index.js';
 import * as report from '../../lib/report/index.js';
+import * as search from '../../lib/search/index.js';
 import { cut, listed, quote } from '../../lib/text.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'blasnet-messages-'));
@@ -77,7 +78,7 @@ const make = (name: string, Class: unknown) => [
 type Call = (...given: never[]) => unknown;
 const isClass = (value: unknown) =>
   typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
-const exported = [blasnet, blasnet.metrics, data, report, kernels].flatMap((module) =>
+const exported = [blasnet, blasnet.metrics, data, report, kernels, search].flatMap((module) =>
   Object.entries(module)
     .filter(([, value]) => typeof value === 'function' && value !== BlasnetError)
     .map(([name, value]) => (isClass(value) ? make(name, value) : [name, value])),

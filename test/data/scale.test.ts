@@ -67,6 +67,25 @@ describe('scaling: errors', () => {
 });
 
 describe('scaling: behaviour', () => {
+  it('keeps the weights of the rows', () => {
+    const weighed = new Dataset({ features: [[1], [3]], targets: [[5], [7]], sampleWeights: [1, 2] });
+    for (const of of ['features', 'targets'] as const)
+      expect([...(standardize(weighed, { of }).dataset.sampleWeights as Float32Array)]).toEqual([1, 2]);
+  });
+
+  it('refuses several inputs or outputs, of which it would lose some', () => {
+    const several = [
+      new Dataset({ features: { a: [[1], [2]], b: [[3], [4]] }, labels: [0, 1] }),
+      new Dataset({ features: [[1], [2]], targets: { c: Int32Array.of(0, 1) } }),
+    ];
+    for (const data of several) {
+      expectError(() => standardize(data), 'INVALID_ARGUMENT', /dataset: expected a dataset with one input/);
+      expectError(() => minMaxScale(data), 'INVALID_ARGUMENT', /dataset: expected a dataset with one input/);
+      const scaler = new Scaler({ center: [0], spread: [1] });
+      expectError(() => scaler.apply(data), 'INVALID_ARGUMENT', /dataset: expected a dataset with one input/);
+    }
+  });
+
   it('standardize: mean 0 and deviation 1, constants to 0', () => {
     const { dataset, scaler } = standardize(data);
     expect([...scaler.center]).toEqual([3, 30, Math.fround(0.1)]);

@@ -43,6 +43,7 @@ import {
   l2,
   leakyRelu,
   mean,
+  meanSquaredError,
   metrics,
   mixUp,
   Network,
@@ -67,6 +68,7 @@ import {
   subtract,
 } from '../../lib/index.js';
 import { type KernelBackend, type Kernels, native, typescript } from '../../lib/kernels/index.js';
+import { choice, crossValidate, logUniform, search } from '../../lib/search/index.js';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function expectType<T extends true>(..._proof: T[]): void {}
@@ -378,6 +380,31 @@ export function partsOfData(data: Dataset): void {
   standardize(data, { of: 'labels' });
   // @ts-expect-error folds are a number
   kFold(data, 5);
+}
+
+export async function searches(data: Dataset): Promise<void> {
+  const { best, network, trials } = await search({
+    space: { rate: logUniform(1e-4, 1), layers: choice([[8], [8, 4]]), kind: choice(['relu', 'tanh']) },
+    trials: 2,
+    data,
+    build: ({ rate, layers, kind }, { seed, validation }) => {
+      expectType<Equal<typeof rate, number>>();
+      expectType<Equal<typeof kind, 'relu' | 'tanh'>>();
+      const hidden: readonly number[] = layers;
+      expectType<Equal<typeof validation, Dataset | undefined>>();
+      const made = new Network({ input: [2], layers: [dense(hidden[0])], loss: meanSquaredError(), seed });
+      return { network: made, optimizer: new Adam({ learningRate: rate }) };
+    },
+    onTrial: ({ params }) => expectType<Equal<typeof params.kind, 'relu' | 'tanh'>>(),
+  });
+  expectType<Equal<typeof network, Network | undefined>>();
+  expectType<Equal<typeof best.value, number | undefined>>();
+  expectType<Equal<(typeof trials)[0]['params']['rate'], number>>();
+  const build = () => ({ network: new Network({ input: [2], layers: [dense(1)], loss: meanSquaredError() }) });
+  // @ts-expect-error the search sets the epochs
+  await search({ space: {}, trials: 1, data, build: () => ({ ...build(), epochs: 3 }) });
+  const { values } = await crossValidate({ data, build, metric: (made) => made.parameterCount });
+  expectType<Equal<typeof values, readonly number[]>>();
 }
 
 export function errors(error: unknown): string | undefined {

@@ -3,6 +3,7 @@ import { Adam, dense, type History, Network, relu, softmaxCrossEntropy } from 'b
 import { mnist } from 'blasnet/data';
 import { native } from 'blasnet/kernels';
 import { learningCurves } from 'blasnet/report';
+import { search } from 'blasnet/search';
 
 const network = new Network({ input: [784], layers: [dense(10), relu()], loss: softmaxCrossEntropy() });
 const { train } = await mnist();
@@ -10,5 +11,6 @@ export const history: History = await network.fit(train, { optimizer: new Adam()
 export const value: Float32Array | undefined = network.parameters[0]?.value;
 export const available: boolean = native.available;
 export const draw = learningCurves;
+export const find = search;
 // @ts-expect-error an option that there is not
 new Network({ input: [784], layers: [], loss: softmaxCrossEntropy(), optimiser: 1 });

@@ -1,0 +1,76 @@
+import { checkArity, checkInteger, checkOptions, invalid } from '../checks.js';
+import { Dataset } from '../data/dataset.js';
+import { kFold } from '../data/split.js';
+import { checkSignal } from '../runtime/evaluate.js';
+import {
+  type AnyNetwork,
+  type Built,
+  controlled,
+  inParallel,
+  type MetricOptions,
+  readMetric,
+  type Task,
+  trainAndMeasure,
+} from './training.js';
+
+/** For {@link crossValidate}. */
+export interface CrossValidateOptions<N extends AnyNetwork = AnyNetwork> extends MetricOptions<N> {
+  /** All rows; stratified by their labels if they have some. */
+  data: Dataset;
+  /** Makes a new network for each fold and says how to train it. */
+  build: (task: Task) => Built<N> | Promise<Built<N>>;
+  /** From 2 to the number of rows; at most 1000 with labels. Default 5. */
+  folds?: number;
+  /** Epochs of each training; default 1. */
+  epochs?: number;
+  /** 32-bit unsigned integer, default 0: of the division into folds, and the task's `seed` of every fold. */
+  seed?: number;
+  /** How many networks are trained at the same time; default 1. Doesn't change the values. */
+  concurrency?: number;
+  /** Stops the running trainings; the call rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** What {@link crossValidate} resolves to. */
+export interface CrossValidation {
+  /** The metric of each fold's network on the rows that it did not see. */
+  readonly values: readonly number[];
+  readonly mean: number;
+  /** Standard deviation of `values`, with n − 1. */
+  readonly deviation: number;
+}
+
+const known = ['data', 'build', 'folds', 'epochs', 'seed', 'metric', 'mode', 'concurrency', 'signal'];
+
+/**
+ * k-fold cross-validation: for each fold of {@link kFold} it trains a new network on all other rows and measures it on
+ * the fold. Errors of `build`, `fit` and the metric end it. Rejects also with `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
+ */
+export async function crossValidate<N extends AnyNetwork = AnyNetwork>(
+  options: CrossValidateOptions<N>,
+): Promise<CrossValidation> {
+  checkArity('crossValidate', arguments, 1);
+  const given = checkOptions('crossValidate', options, known);
+  const { data, build, folds = 5, epochs = 1, seed = 0, concurrency = 1, signal } = given;
+  if (!(data instanceof Dataset)) throw invalid('crossValidate: data', 'a Dataset', data);
+  if (typeof build !== 'function') throw invalid('crossValidate: build', 'a function', build);
+  checkInteger('crossValidate: epochs', epochs, { min: 1 });
+  checkInteger('crossValidate: concurrency', concurrency, { min: 1 });
+  checkSignal('crossValidate: signal', signal);
+  const metric = readMetric('crossValidate', given, false);
+  const divisions = kFold(data, { folds, seed, stratify: data.labels !== undefined });
+  const values = new Array<number>(divisions.length).fill(Number.NaN);
+  await controlled(signal, (controller) =>
+    inParallel([...divisions.keys()], concurrency, controller, async (fold) => {
+      const { value } = await trainAndMeasure(build, divisions[fold], { seed, epochs }, metric, controller.signal);
+      values[fold] = value;
+    }),
+  );
+  const mean = average(values);
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);
+  return Object.freeze({ values: Object.freeze(values), mean, deviation: Math.sqrt(variance) });
+}
+
+export function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -1,0 +1,183 @@
+import { checkChoice, invalid, isPlain } from '../checks.js';
+import { Dataset } from '../data/dataset.js';
+import { BlasnetError } from '../errors.js';
+import { Network } from '../network.js';
+import type { FitOptions } from '../training/fit.js';
+
+/** Any network, whatever its outputs are called. */
+export type AnyNetwork = Network<string> | Network;
+
+/** What a training is for. */
+export interface Task {
+  /** For the network: the same for the same trial. */
+  readonly seed: number;
+  /** Epochs that it will be trained for, for schedules. */
+  readonly epochs: number;
+  /** What it will be trained on. */
+  readonly train: Dataset;
+  /** What it will be measured on; undefined when the best is refitted on all data. */
+  readonly validation: Dataset | undefined;
+}
+
+/** A new network, and how to train it: the options of its `fit`. */
+export interface Built<N extends AnyNetwork = AnyNetwork>
+  extends Omit<FitOptions, 'epochs' | 'initialEpoch' | 'signal' | 'validation'> {
+  network: N;
+  /** The task has them. */
+  epochs?: never;
+  initialEpoch?: never;
+  signal?: never;
+  /** Trained on instead of the task's, for example after scaling. Default: the task's `train`. */
+  train?: Dataset;
+  /**
+   * Measured on instead of the task's `validation`, and evaluated after each epoch, too. Default: the task's is measured
+   * on at the end.
+   */
+  validation?: Dataset | undefined;
+}
+
+/** A user's measure of a trained network on held-out data. */
+export type MetricFunction<N extends AnyNetwork = AnyNetwork> = (
+  network: N,
+  validation: Dataset,
+) => number | Promise<number>;
+
+/** What networks are compared by. */
+export interface MetricOptions<N extends AnyNetwork = AnyNetwork> {
+  /**
+   * Measured on held-out data when `fit` has ended: 'loss' (the default, with penalties) or 'accuracy', as `evaluate`
+   * gives them, or a function of the network and the data.
+   */
+  metric?: 'loss' | 'accuracy' | MetricFunction<N>;
+  /** Whether smaller ('min') or larger ('max') is better. Default: 'min' for the loss, 'max' for the accuracy. */
+  mode?: 'min' | 'max';
+}
+
+/** A checked metric. */
+export interface Metric {
+  readonly name: 'loss' | 'accuracy' | 'function';
+  readonly mode: 'min' | 'max';
+  measure(network: AnyNetwork, validation: Dataset, signal: AbortSignal): Promise<number>;
+}
+
+export function readMetric<N extends AnyNetwork>(
+  caller: string,
+  { metric = 'loss', mode }: MetricOptions<N>,
+  needMode = true,
+): Metric {
+  if (mode !== undefined) checkChoice(`${caller}: mode`, mode, ['min', 'max']);
+  if (typeof metric === 'function') {
+    if (mode === undefined && needMode)
+      throw invalid(`${caller}: mode`, "'min' or 'max' for a metric of one's own", mode);
+    const measure = async (network: AnyNetwork, validation: Dataset) => metric(network as N, validation);
+    return { name: 'function', mode: mode ?? 'min', measure };
+  }
+  checkChoice(`${caller}: metric`, metric, ['loss', 'accuracy']);
+  const measure = async (network: AnyNetwork, validation: Dataset, signal: AbortSignal) => {
+    const value = (await network.evaluate(validation, { signal }))[metric];
+    if (value === undefined)
+      throw new BlasnetError('INVALID_ARGUMENT', `metric: the network has no ${metric}; use a function`);
+    return value;
+  };
+  return { name: metric, mode: mode ?? (metric === 'loss' ? 'min' : 'max'), measure };
+}
+
+/** Refuses what a user's `build` must not return; `fit` checks the rest. */
+function checkBuilt(value: unknown): asserts value is Built {
+  if (!isPlain(value)) throw invalid('build: its result', 'an object with a network', value);
+  const built = value as Record<string, unknown>;
+  if (!(built.network instanceof Network)) throw invalid('build: its result: network', 'a Network', built.network);
+  for (const option of ['epochs', 'initialEpoch', 'signal'])
+    if (built[option] !== undefined) throw invalid(`build: its result: ${option}`, 'none', built[option]);
+  for (const option of ['train', 'validation'])
+    if (built[option] !== undefined && !(built[option] instanceof Dataset))
+      throw invalid(`build: its result: ${option}`, 'a Dataset', built[option]);
+}
+
+/** A trained network and the number of epochs that its `fit` took. */
+export interface Trained {
+  readonly network: AnyNetwork;
+  readonly epochs: number;
+  /** What it is to be measured on. */
+  readonly validation: Dataset | undefined;
+}
+
+/** Builds and trains a network for a task. */
+export async function train(build: (task: Task) => unknown, task: Task, signal: AbortSignal): Promise<Trained> {
+  const built: unknown = await build(Object.freeze({ ...task }));
+  checkBuilt(built);
+  const { network, train: own = task.train, validation, ...options } = built;
+  const given = { ...options, ...(validation && { validation }), epochs: task.epochs, signal };
+  try {
+    const { epochs } = await network.fit(own, given);
+    return { network, epochs: (epochs.at(-1)?.epoch ?? -1) + 1, validation: validation ?? task.validation };
+  } catch (error) {
+    network.dispose();
+    throw error;
+  }
+}
+
+/** A division of the data. */
+export interface Division {
+  readonly train: Dataset;
+  readonly validation: Dataset;
+}
+
+/** Trains a network for one division of the data and measures it; the network is disposed. */
+export async function trainAndMeasure(
+  build: (task: Task) => unknown,
+  division: Division,
+  settings: { readonly seed: number; readonly epochs: number },
+  metric: Metric,
+  signal: AbortSignal,
+): Promise<{ value: number; epochs: number }> {
+  const { train: rows, validation } = division;
+  const trained = await train(build, { ...settings, train: rows, validation }, signal);
+  const { network, epochs } = trained;
+  try {
+    const value: unknown = await metric.measure(network, trained.validation ?? validation, signal);
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      throw invalid('metric: its result', 'a finite number', value);
+    return { value, epochs };
+  } finally {
+    network.dispose();
+  }
+}
+
+/**
+ * Runs `task` for each item, in order and at most `limit` at a time. The first failure aborts `controller` and is
+ * thrown when all that were running have ended.
+ */
+export async function inParallel<T>(
+  items: readonly T[],
+  limit: number,
+  controller: AbortController,
+  task: (item: T) => Promise<void>,
+): Promise<void> {
+  const { signal } = controller;
+  let next = 0;
+  const lane = async () => {
+    while (next < items.length && !signal.aborted) {
+      await task(items[next++]).catch((error: unknown) => controller.abort(error));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  signal.throwIfAborted();
+}
+
+/** Runs `task` with a controller that the caller's signal aborts too, with the same reason. */
+export async function controlled<T>(
+  signal: AbortSignal | undefined,
+  task: (controller: AbortController) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const forward = () => controller.abort(signal?.reason);
+  if (signal?.aborted) forward();
+  signal?.addEventListener('abort', forward);
+  try {
+    controller.signal.throwIfAborted();
+    return await task(controller);
+  } finally {
+    signal?.removeEventListener('abort', forward);
+  }
+}
