@@ -15,7 +15,7 @@ import {
   lock,
 } from './checks.js';
 import { BlasnetError } from './errors.js';
-import { checkMetadata, type Kept, type Metadata } from './formats/network-file.js';
+import { checkMetadata, type Kept, type Metadata, type NetworkMemory } from './formats/network-file.js';
 import {
   fromBytes,
   type LoadOptions,
@@ -303,6 +303,9 @@ function specified(spec: ModelSpec, backend: 'auto' | BackendName | undefined): 
   return options;
 }
 
+/** A network's model and memory, for other formats. */
+export let memoryOf: (network: Network<string> | Network) => NetworkMemory;
+
 /**
  * A feed-forward network: a list of layers or a graph of nodes. `K` are the names of its outputs, if they have any. It
  * is idle, busy (while `fit`, `evaluate` or `predictAsync` run) or disposed. Calls throw `NETWORK_BUSY` while it is busy
@@ -371,6 +374,10 @@ export class Network<K extends string = ''> {
       ),
     );
     lock(this, new.target !== Network);
+  }
+
+  static {
+    memoryOf = (network) => network.#engine;
   }
 
   /** Number of trainable parameters. */

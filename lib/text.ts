@@ -25,6 +25,6 @@ export function listed(entries: readonly unknown[], most = 10): string {
 }
 
 /** A shape, as in `[28, 28, 1]`. */
-export function shapeText(shape: readonly number[]): string {
+export function shapeText(shape: readonly (number | string)[]): string {
   return `[${listed(shape, 16)}]`;
 }

@@ -38,6 +38,11 @@ const modules = [
   { name: 'formats', files: /^lib\/formats\//, imports: [...program, 'backend interface', 'data'] },
   { name: 'runtime', files: /^lib\/runtime\//, imports: runtime },
   {
+    name: 'interop',
+    files: /^lib\/interop\//,
+    imports: [...program, 'formats', 'data', 'networks'],
+  },
+  {
     name: 'networks',
     files: /^lib\/(training|report|kernels)\/|^lib\/[^/]+\.ts$/,
     imports: [...runtime, 'runtime', 'data', 'formats'],
@@ -69,6 +74,7 @@ const entryPoints = new Set([
   'blasnet/data',
   'blasnet/extend',
   'blasnet/kernels',
+  'blasnet/onnx',
   'blasnet/report',
   'blasnet/search',
   'blasnet/package.json',

@@ -17,10 +17,10 @@ const sanitizers = [node, 'scripts/sanitizers.mjs'];
 const jobs = [
   { name: 'suite-one-thread', command: vitest, env: { BLASNET_THREADS: '1' } },
   { name: 'properties', command: [...vitest, 'test/properties'], env: { BLASNET_PROPERTY_RUNS: '20' } },
-  // Needs PyTorch; Debian's package python3-torch is for its own Python.
+  // Needs PyTorch and onnx; Debian's packages python3-torch and python3-onnx are for its own Python.
   {
     name: 'torch',
-    command: [...vitest, 'test/torch'],
+    command: [...vitest, 'test/torch', 'test/interop/onnx'],
     env: { BLASNET_TORCH_PYTHON: process.env.BLASNET_TORCH_PYTHON ?? '/usr/bin/python3' },
   },
   ...nodeVersions.map((version) => ({

@@ -7,7 +7,7 @@ import { expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-it('compiles and runs the code of docs/extending.md and docs/graphs.md with the packed package alone', () => {
+it('compiles and runs the code of docs/extending.md, docs/graphs.md and docs/onnx.md with the packed package alone', () => {
   const folder = mkdtempSync(join(tmpdir(), 'blasnet-pages-'));
   try {
     const contents = join(folder, 'contents');

@@ -1,5 +1,5 @@
-// Compiles and runs the code of docs/extending.md and docs/graphs.md, as the package has them, with nothing but the
-// package:
+// Compiles and runs the code of docs/extending.md, docs/graphs.md and docs/onnx.md, as the package has them, with nothing
+// but the package:
 //   node .ci/package/pages.mjs <folder with the package's files> <file of the TypeScript compiler>
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -31,7 +31,7 @@ const givens = {
     const [x, target, optimizer] = [new Float32Array(8), new Float32Array(12), new Sgd({ learningRate: 0.1 })];`,
 };
 
-/** Blocks that are no module of their own, in the order of the pages: what comes before and after each. */
+/** By page: blocks that are no module of their own, in the order of the pages: what comes before and after each. */
 const fragments = {
   'graphs.md': [
     [givens.image, 'return features.shape;'],
@@ -44,6 +44,7 @@ const fragments = {
     ['', 'return new Network({ input: [2], layers: [dense(2)], loss: asymmetric, seed: 1 }).summary();'],
     [givens.trained, 'return inputGradient.length;'],
   ],
+  'onnx.md': [],
 };
 
 const blocksOf = (page) =>

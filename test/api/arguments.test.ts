@@ -3,6 +3,7 @@ import * as board from '../../lib/dashboard/index.js';
 import * as data from '../../lib/data/index.js';
 import * as extend from '../../lib/extend.js';
 import * as main from '../../lib/index.js';
+import * as onnx from '../../lib/interop/onnx/index.js';
 import * as kernels from '../../lib/kernels/index.js';
 import * as report from '../../lib/report/index.js';
 import * as search from '../../lib/search/index.js';
@@ -63,7 +64,7 @@ function add(name: string, value: unknown): void {
     for (const key of Object.keys(value)) add(`${name}.${key}`, (value as Record<string, unknown>)[key]);
   }
 }
-for (const exports of [main, board, data, extend, report, kernels]) {
+for (const exports of [main, board, data, extend, onnx, report, kernels]) {
   for (const [name, value] of Object.entries(exports)) add(name, value);
 }
 // Under its own name, as `uniform` is also an initializer.
@@ -332,6 +333,10 @@ const before: Record<string, readonly unknown[]> = {
   lossSurface: [() => 1, [curve]],
   panelGrid: [[{ title: 'a', curves: [curve] }]],
   writeReport: ['nowhere'],
+  toOnnx: [classifier('typescript')],
+  exportOnnx: [classifier('typescript'), 'nowhere'],
+  fromOnnx: [],
+  importOnnx: ['nowhere'],
   'Network.fit': [classData(4)],
   'Network.evaluate': [classData(4)],
   'Network.forward': [x],
@@ -413,7 +418,10 @@ describe('options', () => {
     Network: () => classifier('typescript') as never,
     Optimizer: () => new main.Sgd() as never,
   };
-  const files: Record<string, readonly unknown[]> = { 'Network.fromBytes': [bytes] };
+  const files: Record<string, readonly unknown[]> = {
+    'Network.fromBytes': [bytes],
+    fromOnnx: [onnx.toOnnx(classifier('typescript'))],
+  };
   it.each(Object.entries(before))('%s refuses one it does not know', async (name, args) => {
     const [owner, method] = name.split('.');
     const own = owners[owner]?.();

@@ -1,7 +1,7 @@
 // Feeds changed files to the readers, guided by which parts of them have run: an input that reaches something new is
 // kept and changed further. A reader must refuse with a BlasnetError or give what agrees with the file; quickly, and
 // without allocating much.
-//   node test/fuzz/readers.mjs safetensors|idx [--seconds 60] [--seed 1] [--save <directory>]
+//   node test/fuzz/readers.mjs safetensors|idx|onnx [--seconds 60] [--seed 1] [--save <directory>]
 // Starts from test/fuzz/corpus; `--save` writes there what reached something new. A failing input goes to build/fuzz,
 // and is run alone with `--input <file>`.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ import { parseIdx } from '../../dist/data/index.js';
 import { BlasnetError } from '../../dist/errors.js';
 import { decodeNetwork } from '../../dist/formats/network-file.js';
 import { decodeSafetensors } from '../../dist/formats/safetensors.js';
+import { fromOnnx, toOnnx } from '../../dist/interop/onnx/index.js';
 import { RandomStream } from '../../dist/random.js';
 
 const MILLISECONDS = 2000;
@@ -213,6 +214,105 @@ function changeInflated(bytes, other) {
   return gzipSync(changeBytes(content, other));
 }
 
+/** Messages within messages of an ONNX file, by field. */
+const tensor = {};
+const dimension = { 1: {} };
+const value = { 2: { 1: { 2: { 1: dimension } } } };
+const attribute = { 5: tensor };
+const messages = { 7: { 1: { 5: attribute }, 5: tensor, 11: value, 12: value }, 8: {} };
+
+/** The fields of a message as [field, wire type, value]; undefined if they are malformed. */
+function fieldsOf(bytes, schema) {
+  const fields = [];
+  let at = 0;
+  const varint = () => {
+    let number = 0n;
+    for (let shift = 0n; at < bytes.length && shift < 70n; shift += 7n) {
+      const byte = bytes[at++];
+      number |= BigInt(byte & 127) << shift;
+      if (byte < 128) return number;
+    }
+    return undefined;
+  };
+  while (at < bytes.length) {
+    const key = varint();
+    if (key === undefined) return undefined;
+    const [field, wire] = [Number(key >> 3n), Number(key & 7n)];
+    if (![0, 1, 2, 5].includes(wire)) return undefined;
+    const length = wire === 2 ? Number(varint() ?? bytes.length + 1) : { 0: 0, 1: 8, 5: 4 }[wire];
+    if (at + length > bytes.length) return undefined;
+    const part = bytes.subarray(at, at + length);
+    at += length;
+    const inner = wire === 2 && schema[field] !== undefined ? fieldsOf(part, schema[field]) : undefined;
+    const content = wire === 0 ? varint() : (inner ?? part);
+    if (content === undefined) return undefined;
+    fields.push([field, wire, content]);
+  }
+  return fields;
+}
+
+function varintBytes(number) {
+  const bytes = [];
+  let rest = BigInt.asUintN(64, number);
+  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+  return Buffer.from([...bytes, Number(rest)]);
+}
+
+function messageBytes(fields) {
+  return Buffer.concat(
+    fields.flatMap(([field, wire, content]) => {
+      const key = varintBytes(BigInt(field * 8 + wire));
+      if (wire === 0) return [key, varintBytes(content)];
+      const bytes = Array.isArray(content) ? messageBytes(content) : content;
+      return wire === 2 ? [key, varintBytes(BigInt(bytes.length)), bytes] : [key, bytes];
+    }),
+  );
+}
+
+const operators =
+  'Add Sub Mul Div Conv ConvTranspose Gemm MatMul Reshape Transpose Concat Relu Clip Pow Erf PRelu Softmax MaxPool AveragePool GlobalAveragePool BatchNormalization InstanceNormalization LayerNormalization LRN Flatten Squeeze Unsqueeze Shape Gather Constant Cast Identity Dropout ReduceMean ReduceSum Slice Pad Resize Sum Max HardSigmoid Elu'.split(
+    ' ',
+  );
+
+/** Changes fields of an ONNX file: other numbers, names, operators; some doubled, removed or exchanged. */
+function changeFields(bytes, other) {
+  const fields = fieldsOf(bytes, messages);
+  if (fields === undefined || fields.length === 0) return changeBytes(bytes, other);
+  const lists = [fields];
+  for (const list of lists) for (const [, , content] of list) if (Array.isArray(content)) lists.push(content);
+  const list = pick(lists.filter(({ length }) => length > 0));
+  const at = below(list.length);
+  const [field, wire, content] = list[at];
+  const alike = lists.flat().filter((one) => one[1] === wire && Array.isArray(one[2]) === Array.isArray(content));
+  // As bytes, so that no message gets into itself.
+  const another = () => {
+    const [number, , part] = pick(alike);
+    return [number, wire, Array.isArray(part) ? messageBytes(part) : part];
+  };
+  const action = below(6);
+  if (action === 0) list.splice(at, 1);
+  else if (action === 1) list.splice(at, 0, another());
+  else if (action === 2) list[at] = [field, wire, another()[2]];
+  else if (wire === 0) list[at] = [field, wire, BigInt(Math.trunc(pick(oddNumbers))) + BigInt(below(3) - 1)];
+  else if (wire === 2 && !Array.isArray(content) && action < 5) list[at] = [field, wire, Buffer.from(pick(operators))];
+  else if (!Array.isArray(content)) list[at] = [field, wire, wire === 2 ? changeBytes(content, other) : pick(alike)[2]];
+  return messageBytes(fields);
+}
+
+/** A network that was read runs, and is written and read again with the same inputs and outputs. */
+function checkOnnx(network) {
+  const sizes = network.nodes.map(({ shape }) => shape.reduce((product, size) => product * size, 1));
+  if (sizes.reduce((sum, size) => sum + size, 0) > 1e5) return;
+  const values = network.inputs.map(({ name, shape }) => [name, new Float32Array(Number(product(shape)))]);
+  const given = network.predict(values.length === 1 ? values[0][1] : Object.fromEntries(values));
+  const outputs = given instanceof Float32Array ? [given] : Object.values(given);
+  network.outputs.forEach(({ shape }, i) => agree(outputs[i].length === Number(product(shape)), 'the outputs'));
+  const again = fromOnnx(toOnnx(network), { backend: 'typescript' });
+  const shapes = (ports) => JSON.stringify(ports.map(({ shape }) => shape));
+  agree(shapes(again.inputs) === shapes(network.inputs), 'the inputs of what was written again');
+  agree(shapes(again.outputs) === shapes(network.outputs), 'the outputs of what was written again');
+}
+
 const targets = {
   safetensors: {
     changes: [changeBytes, changeHeader, changeHeader, changeHeader],
@@ -224,6 +324,10 @@ const targets = {
         if (!(error instanceof BlasnetError)) throw error;
       }
     },
+  },
+  onnx: {
+    changes: [changeFields, changeFields, changeFields, changeBytes],
+    run: (bytes) => checkOnnx(fromOnnx(bytes, { backend: 'typescript' })),
   },
   idx: {
     changes: [changeBytes, changeBytes, changeInflated],

@@ -1,6 +1,7 @@
 // Runs what pages.mjs has compiled: the layer, the loss and the optimizer of docs/extending.md against those of the
-// library that do the same, and the fragments of both pages.
+// library that do the same, the fragments of both pages, and docs/onnx.md.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { dense, halfSquaredError, Network, Sgd, silu, tanh } from 'blasnet';
 import { native } from 'blasnet/kernels';
 import { gate } from './gate.js';
@@ -9,6 +10,7 @@ import { run as distance } from './graphs-part1.js';
 import { run as severalOutputs } from './graphs-part2.js';
 import { run as columns } from './graphs-part2-data.js';
 import './graphs0.js';
+import './onnx0.js';
 import { run as squeezed } from './extending-part0.js';
 import { run as asymmetric } from './extending-part1.js';
 import { run as ownGradient } from './extending-part2.js';
@@ -52,4 +54,5 @@ assert.equal(ownGradient(), 8);
 const optimizer = new Sgd({ learningRate: 0.01 });
 const history = await severalOutputs().fit(columns(), { optimizer, epochs: 2, batchSize: 3 });
 assert.ok(Number.isFinite(history.output('digit').loss.at(-1)));
-console.log('the code of docs/extending.md and docs/graphs.md compiles and runs');
+assert.ok(existsSync('digits.onnx'));
+console.log('the code of docs/extending.md, docs/graphs.md and docs/onnx.md compiles and runs');

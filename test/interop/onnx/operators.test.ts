@@ -1,0 +1,188 @@
+import { expect, it } from 'vitest';
+import { fromOnnx } from '../../../lib/interop/onnx/index.js';
+import { encodeModel, type NewAttribute, type NewNode, type OnnxTensor } from '../../../lib/interop/onnx/model.js';
+import { elements } from '../../../lib/program/instructions.js';
+import { randomFloats } from '../../api/support.js';
+import { channelsFirst, describeOrt, runOrt } from './support.js';
+
+/** What neither our exports nor the files of PyTorch have. The input is x; the last node gives y. */
+interface Case {
+  /** Shape of a sample in the file. */
+  readonly input: readonly number[];
+  readonly nodes: readonly NewNode[];
+  readonly tensors?: Readonly<Record<string, OnnxTensor>>;
+  /** Dimensions of a sample of the output. */
+  readonly output: readonly number[];
+  readonly positive?: boolean;
+}
+
+type Attributes = Readonly<Record<string, NewAttribute>>;
+const node = (operator: string, inputs: string[], attributes: Attributes = {}, output = 'y'): NewNode => {
+  return { name: `${operator}_${output}`, operator, inputs, outputs: [output], attributes };
+};
+const floats = (shape: readonly number[], seed = 1): OnnxTensor => {
+  return { shape, values: randomFloats(elements(shape), seed).map((x) => x + 0.1) };
+};
+const number = (value: number): OnnxTensor => ({ shape: [], values: Float32Array.of(value) });
+const integers = (...values: number[]): OnnxTensor => ({ shape: [values.length], values });
+const of = (
+  input: readonly number[],
+  output: readonly number[],
+  nodes: NewNode | readonly NewNode[],
+  tensors: Readonly<Record<string, OnnxTensor>> = {},
+  positive = false,
+): Case => ({ input, output, nodes: [nodes].flat(), tensors, positive });
+
+const image = [3, 6, 5];
+const ints = (...values: number[]): NewAttribute => ({ ints: values });
+const int = (value: number): NewAttribute => ({ int: value });
+
+const cases: Readonly<Record<string, Case>> = {
+  'Gemm with factors': of([4], [3], node('Gemm', ['x', 'w', 'b'], { alpha: { float: 0.5 }, beta: { float: 2 } }), {
+    w: floats([4, 3]),
+    b: floats([1, 3], 2),
+  }),
+  'Gemm with one bias for all': of([4], [3], node('Gemm', ['x', 'w', 'b'], { transB: int(1) }), {
+    w: floats([3, 4]),
+    b: floats([1], 2),
+  }),
+  'MatMul with an Add': of([4], [3], [node('MatMul', ['x', 'w'], {}, 'a'), node('Add', ['b', 'a'])], {
+    w: floats([4, 3]),
+    b: floats([3], 2),
+  }),
+  'MatMul whose sum is taken twice': of(
+    [4],
+    [4],
+    [node('MatMul', ['x', 'w'], {}, 'a'), node('Add', ['a', 'b'], {}, 'c'), node('Mul', ['c', 'a'])],
+    { w: floats([4, 4]), b: floats([4], 2) },
+  ),
+  'AveragePool with its padding': of(
+    image,
+    [3, 3, 3],
+    node('AveragePool', ['x'], {
+      kernel_shape: ints(3, 2),
+      strides: ints(2, 2),
+      pads: ints(1, 0, 0, 1),
+      count_include_pad: int(1),
+    }),
+  ),
+  'MaxPool that rounds up to what it has': of(
+    image,
+    [3, 3, 4],
+    node('MaxPool', ['x'], { kernel_shape: ints(2, 2), strides: ints(2, 1), ceil_mode: int(1) }),
+  ),
+  'Conv, SAME_UPPER': of(
+    image,
+    [2, 3, 3],
+    node('Conv', ['x', 'w'], { auto_pad: { string: 'SAME_UPPER' }, strides: ints(2, 2) }),
+    {
+      w: floats([2, 3, 3, 2]),
+    },
+  ),
+  'Conv, VALID': of(image, [2, 4, 4], node('Conv', ['x', 'w', 'b'], { auto_pad: { string: 'VALID' } }), {
+    w: floats([2, 3, 3, 2]),
+    b: floats([2], 3),
+  }),
+  'a number minus': of([4], [4], node('Sub', ['c', 'x']), { c: number(2) }),
+  'a number divided by': of([4], [4], node('Div', ['c', 'x']), { c: number(2) }, true),
+  'minus a number': of([4], [4], node('Sub', ['x', 'c']), { c: number(2) }),
+  'plus features': of([4], [4], node('Add', ['x', 'c']), { c: floats([4]) }),
+  'features minus': of([4], [4], node('Sub', ['c', 'x']), { c: floats([1, 4]) }),
+  'divided by features': of([4], [4], node('Div', ['x', 'c']), { c: floats([4], 5) }),
+  'features divided by': of([4], [4], node('Div', ['c', 'x']), { c: floats([4]) }, true),
+  'times channels': of(image, image, node('Mul', ['x', 'c']), { c: floats([1, 3, 1, 1]) }),
+  'times rows': of(image, image, node('Mul', ['x', 'c']), { c: floats([6, 1]) }),
+  'times columns': of(image, image, node('Mul', ['x', 'c']), { c: floats([5]) }),
+  'times steps': of([4, 3], [4, 3], node('Mul', ['x', 'c']), { c: floats([4, 1]) }),
+  'HardSigmoid of Keras': of([6], [6], node('HardSigmoid', ['x'])),
+  'Clip from below': of([6], [6], node('Clip', ['x', 'c']), { c: number(-0.2) }),
+  'Clip from above': of([6], [6], node('Clip', ['x', '', 'c']), { c: number(0.3) }),
+  Neg: of([6], [6], node('Neg', ['x'])),
+  Reciprocal: of([6], [6], node('Reciprocal', ['x']), {}, true),
+  'PRelu with one slope': of(image, image, node('PRelu', ['x', 's']), { s: floats([1]) }),
+  'PRelu with slopes of columns': of(image, image, node('PRelu', ['x', 's']), { s: floats([5]) }),
+  'Mul with itself': of([6], [6], node('Mul', ['x', 'x'])),
+  'Sum of one': of([6], [6], node('Sum', ['x'])),
+  'Min of three': of(
+    [6],
+    [6],
+    [node('Neg', ['x'], {}, 'a'), node('Abs', ['x'], {}, 'b'), node('Min', ['x', 'a', 'b'])],
+  ),
+  Squeeze: of([3, 1, 4], [3, 4], [node('Relu', ['x'], {}, 'a'), node('Squeeze', ['a', 'i'])], { i: integers(2) }),
+  Unsqueeze: of([3, 4], [3, 1, 4, 1], node('Unsqueeze', ['x', 'i']), { i: integers(2, -1) }),
+  'ReduceMean of rows, not kept': of(image, [3, 5], node('ReduceMean', ['x'], { axes: ints(2), keepdims: int(0) })),
+  'ReduceMax of channels': of(image, [1, 6, 5], node('ReduceMax', ['x'], { axes: ints(1), keepdims: int(1) })),
+  'LayerNormalization without a bias': of([3, 4], [3, 4], node('LayerNormalization', ['x', 's']), { s: floats([4]) }),
+  'Transpose of all but the batch': of([2, 3, 4], [4, 3, 2], node('Transpose', ['x'], { perm: ints(0, 3, 2, 1) })),
+  'Transpose between layers': of(
+    image,
+    [5, 6, 3],
+    [
+      node('MaxPool', ['x'], { kernel_shape: ints(1, 1) }, 'a'),
+      node('Transpose', ['a'], { perm: ints(0, 3, 2, 1) }, 'b'),
+      node('AveragePool', ['b'], { kernel_shape: ints(1, 1) }, 'c'),
+      node('Relu', ['c']),
+    ],
+  ),
+  'Slice from the end': of(image, [2, 6, 3], node('Slice', ['x', 's', 'e', 'a']), {
+    s: integers(-2, 0),
+    e: integers(2 ** 40, -2),
+    a: integers(1, 3),
+  }),
+  'Pad of images': of(image, [3, 9, 6], node('Pad', ['x', 'p', 'c']), {
+    p: integers(0, 0, 1, 0, 0, 0, 2, 1),
+    c: number(0.5),
+  }),
+  'Reshape by computed sizes': of(
+    [3, 4],
+    [12],
+    [
+      node('Shape', ['x'], {}, 's'),
+      node('Gather', ['s', 'i'], {}, 'n'),
+      node('Concat', ['n', 'rest'], { axis: int(0) }, 't'),
+      node('Reshape', ['x', 't']),
+    ],
+    { i: integers(0), rest: integers(-1) },
+  ),
+  'Flatten of images': of(image, [90], node('Flatten', ['x'])),
+  'Softmax of features': of([4], [4], node('Softmax', ['x'], { axis: int(1) })),
+  'Cast, Identity, Dropout': of(
+    [4],
+    [4],
+    [node('Cast', ['x'], { to: int(1) }, 'a'), node('Identity', ['a'], {}, 'b'), node('Dropout', ['b'])],
+  ),
+  'gelu, halved first': of(
+    [5],
+    [5],
+    [
+      node('Mul', ['x', 'half'], {}, 'h'),
+      node('Div', ['x', 'root'], {}, 'a'),
+      node('Erf', ['a'], {}, 'e'),
+      node('Add', ['one', 'e'], {}, 'p'),
+      node('Mul', ['h', 'p']),
+    ],
+    { half: number(0.5), root: number(Math.SQRT2), one: number(1) },
+  ),
+};
+
+describeOrt('operators as ONNX Runtime computes them', () => {
+  it.each(Object.entries(cases))('%s', async (_, { input, nodes, tensors = {}, output, positive = false }) => {
+    const bytes = encodeModel('', {
+      nodes,
+      tensors: new Map(Object.entries(tensors)),
+      inputs: [{ name: 'x', type: 1, shape: ['n', ...input] }],
+      outputs: [{ name: 'y', type: 1, shape: ['n', ...output] }],
+    });
+    const network = fromOnnx(bytes);
+    const random = randomFloats(3 * elements(input), 8);
+    const values = positive ? random.map((value) => Math.abs(value) + 0.4) : random;
+    const { y } = await runOrt(bytes, 3, { x: channelsFirst(values, network.input) });
+    const given = network.predict(values);
+    expect(y.dims).toEqual([3, ...output]);
+    // An image that the network gives has its channels last.
+    const isImage = output.length === 3 && network.output.join() === [...output.slice(1), output[0]].join();
+    const ours = isImage ? channelsFirst(given, network.output).values : given;
+    expect(ours.length).toBe(y.data.length);
+    ours.forEach((value, i) => expect(Math.abs(y.data[i] - value), `[${i}]`).toBeLessThan(1e-5));
+  });
+});
