@@ -335,7 +335,7 @@ export class Network<K extends string = ''> {
   readonly nodes: readonly NetworkNode[];
   readonly #engine: Engine;
   readonly #spec: ModelSpec;
-  readonly #kept: Kept = { epochs: 0, metadata: undefined };
+  readonly #kept: Kept = { epochs: 0, metadata: undefined, encoder: undefined };
 
   /**
    * Throws `INVALID_ARGUMENT` or `UNKNOWN_OPTION` for a bad option, `SHAPE_MISMATCH` if layers don't fit together,
@@ -488,6 +488,19 @@ export class Network<K extends string = ''> {
 
   set metadata(value: Metadata | undefined) {
     this.#kept.metadata = checkMetadata('metadata', value);
+  }
+
+  /**
+   * Plain data of the fitted encoder of `blasnet/tables` that made the network's training data; files keep it, and
+   * `predictRows` uses it. Undefined if none was set. Setting takes an `Encoder`, or such data, copies and freezes it;
+   * throws `INVALID_ARGUMENT` for what JSON can't hold.
+   */
+  get encoder(): Metadata | undefined {
+    return this.#kept.encoder;
+  }
+
+  set encoder(value: Metadata | { toJSON(): unknown } | undefined) {
+    this.#kept.encoder = checkMetadata('encoder', value);
   }
 
   /**

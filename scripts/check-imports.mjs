@@ -34,6 +34,7 @@ const modules = [
     imports: [...backend, 'native backend', 'typescript backend'],
   },
   { name: 'data', files: /^lib\/data\//, imports: base },
+  { name: 'tables', files: /^lib\/tables\//, imports: [...base, 'data'] },
   { name: 'command', files: /^lib\/cli\//, imports: ['entry points'] },
   { name: 'formats', files: /^lib\/formats\//, imports: [...program, 'backend interface', 'data'] },
   { name: 'runtime', files: /^lib\/runtime\//, imports: runtime },
@@ -77,6 +78,7 @@ const entryPoints = new Set([
   'blasnet/onnx',
   'blasnet/report',
   'blasnet/search',
+  'blasnet/tables',
   'blasnet/package.json',
 ]);
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

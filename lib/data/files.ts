@@ -11,14 +11,10 @@ const READ_LIMIT = 2 ** 30;
 const READ_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /**
- * Reads a regular file of at most `most` bytes into memory from `allocate`. Throws `FILE_NOT_FOUND` if it can't be
- * opened or read, or is a directory, FIFO, socket or device; `FILE_CORRUPT` if it is longer or shrinks meanwhile.
+ * Opens a regular file, gives it and its size to `read`, and closes it. Throws `FILE_NOT_FOUND` if it can't be opened
+ * or read, or is a directory, FIFO, socket or device.
  */
-export async function readWhole(
-  path: string,
-  allocate: (bytes: number) => Uint8Array,
-  most = Number.POSITIVE_INFINITY,
-): Promise<Uint8Array> {
+export async function readFile<T>(path: string, read: (file: FileHandle, size: number) => Promise<T>): Promise<T> {
   let file: FileHandle | undefined;
   try {
     // Checked before opening, which has side effects on some devices, and again after, as the path may have been
@@ -27,7 +23,27 @@ export async function readWhole(
     file = await open(path, READ_FLAGS);
     const stats = await file.stat();
     checkRegular(stats);
-    const { size } = stats;
+    return await read(file, stats.size);
+  } catch (cause) {
+    if (cause instanceof BlasnetError) throw cause;
+    const reason = isMissing(cause) ? 'there is no such file' : `it cannot be read (${systemReason(cause)})`;
+    throw new BlasnetError('FILE_NOT_FOUND', `${pathText(path)}: ${reason}`, { cause });
+  } finally {
+    // Everything has been read, so an error on close does not matter.
+    await file?.close().catch(() => {});
+  }
+}
+
+/**
+ * Reads a regular file of at most `most` bytes into memory from `allocate`. Throws like {@link readFile}, and
+ * `FILE_CORRUPT` if it is longer or shrinks meanwhile.
+ */
+export function readWhole(
+  path: string,
+  allocate: (bytes: number) => Uint8Array,
+  most = Number.POSITIVE_INFINITY,
+): Promise<Uint8Array> {
+  return readFile(path, async (file, size) => {
     if (size > most) throw new BlasnetError('FILE_CORRUPT', `${path}: it has ${size} bytes; at most ${most} are read`);
     const bytes = allocate(size);
     for (let at = 0; at < size; ) {
@@ -37,14 +53,7 @@ export async function readWhole(
       at += bytesRead;
     }
     return bytes;
-  } catch (cause) {
-    if (cause instanceof BlasnetError) throw cause;
-    const reason = isMissing(cause) ? 'there is no such file' : `it cannot be read (${systemReason(cause)})`;
-    throw new BlasnetError('FILE_NOT_FOUND', `${pathText(path)}: ${reason}`, { cause });
-  } finally {
-    // Everything has been read, so an error on close does not matter.
-    await file?.close().catch(() => {});
-  }
+  });
 }
 
 /** Reads a file directly into shared memory. Throws like {@link readWhole}. */

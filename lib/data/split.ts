@@ -138,7 +138,7 @@ class LazyFold implements Fold {
 }
 
 /** 0 … n − 1 in random order (Fisher-Yates shuffle). */
-function shuffled(n: number, random: RandomStream): Int32Array {
+export function shuffled(n: number, random: RandomStream): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
     const j = random.below(i + 1);
@@ -150,7 +150,7 @@ function shuffled(n: number, random: RandomStream): Int32Array {
 }
 
 /** The rows of each part, in the order of `order`. */
-function gather(order: Int32Array, sizes: readonly number[], parts: Int32Array): Int32Array[] {
+export function gather(order: Int32Array, sizes: readonly number[], parts: Int32Array): Int32Array[] {
   const rows = sizes.map((size) => new Int32Array(size));
   const filled = sizes.map(() => 0);
   for (const row of order) rows[parts[row]][filled[parts[row]]++] = row;
@@ -158,7 +158,7 @@ function gather(order: Int32Array, sizes: readonly number[], parts: Int32Array):
 }
 
 /** Assigns rows to parts, one part after the other along `order`. */
-function inTurn(order: Int32Array, sizes: readonly number[]): Int32Array {
+export function inTurn(order: Int32Array, sizes: readonly number[]): Int32Array {
   const parts = new Int32Array(order.length);
   let begin = 0;
   sizes.forEach((size, part) => {
@@ -193,7 +193,7 @@ function sortByClass(labels: Int32Array, order: Int32Array): Int32Array {
  * `order`, and so every class, is then split in the same proportions. The sizes are exact: no part is ever a whole row
  * ahead of its share, and at the end the lags are integers that sum to zero.
  */
-function deal(order: Int32Array, sizes: readonly number[]): Int32Array {
+export function deal(order: Int32Array, sizes: readonly number[]): Int32Array {
   const parts = new Int32Array(order.length);
   const dealt = sizes.map(() => 0);
   for (let seen = 1; seen <= order.length; seen++) {

@@ -46,6 +46,8 @@ export interface Kept {
   /** Completed epochs: the number of the next shuffle. */
   epochs: number;
   metadata: Metadata | undefined;
+  /** Plain data of the encoder of tables. */
+  encoder: Metadata | undefined;
 }
 
 function freezeDeep<T>(value: T): T {
@@ -84,7 +86,7 @@ const momentName = (moment: string, parameter: string) => `optimizer.${moment}.$
 /** The current network as the bytes of a safetensors file, with the optimizer's state if given. */
 export function encodeNetwork(
   network: NetworkMemory,
-  { epochs, metadata }: Kept,
+  { epochs, metadata, encoder }: Kept,
   optimizer: Optimizer | undefined,
 ): Uint8Array {
   const { model } = network;
@@ -114,6 +116,7 @@ export function encodeNetwork(
     network: section('network', toPlain(describeModel(model))),
     training: section('training', counters),
     ...(metadata !== undefined && { user: section('metadata', metadata, USER_LIMITS) }),
+    ...(encoder !== undefined && { encoder: section('encoder', encoder, USER_LIMITS) }),
     ...(optimizer !== undefined && { optimizer: section('optimizer', describeOptimizer(optimizer)) }),
   });
 }
@@ -145,6 +148,7 @@ export interface SavedNetwork {
   readonly model: Model;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly metadata: Metadata | undefined;
+  readonly encoder: Metadata | undefined;
 }
 
 /**
@@ -188,14 +192,15 @@ export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | unde
   });
   const optimizer = metadata.has('optimizer') ? section('optimizer', readOptimizer) : undefined;
   checkTensors(file, model, optimizer, tensors);
-  const user = metadata.get('user');
-  let own: Metadata | undefined;
-  try {
-    own = user === undefined ? undefined : (freezeDeep(parseJson(user, USER_LIMITS)) as Metadata);
-  } catch (cause) {
-    throw corrupt(file, HEADER, `metadata: user: ${(cause as Error).message}`, cause);
-  }
-  return { spec, counters, optimizer, file, model, tensors, metadata: own };
+  const plain = (name: string): Metadata | undefined => {
+    const text = metadata.get(name);
+    try {
+      return text === undefined ? undefined : (freezeDeep(parseJson(text, USER_LIMITS)) as Metadata);
+    } catch (cause) {
+      throw corrupt(file, HEADER, `metadata: ${name}: ${(cause as Error).message}`, cause);
+    }
+  };
+  return { spec, counters, optimizer, file, model, tensors, metadata: plain('user'), encoder: plain('encoder') };
 }
 
 class MissingLoss extends Error {}

@@ -81,7 +81,8 @@ function decode<N>(bytes: Uint8Array, file: string, given: LoadOptions, revive: 
     if (loss !== undefined) throw misfit;
     process.emitWarning(`${file}: ${misfit.message}`, { type: 'BlasnetWarning', code: 'BLASNET_MISFIT' });
   }
-  const { network, memory } = revive(saved.spec, backend, { epochs: saved.counters.epochs, metadata: saved.metadata });
+  const kept = { epochs: saved.counters.epochs, metadata: saved.metadata, encoder: saved.encoder };
+  const { network, memory } = revive(saved.spec, backend, kept);
   fillNetwork(saved, memory);
   if (optimizer !== undefined) restoreOptimizer(saved, memory, optimizer);
   return { network, memory, saved, given };

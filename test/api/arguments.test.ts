@@ -7,6 +7,7 @@ import * as onnx from '../../lib/interop/onnx/index.js';
 import * as kernels from '../../lib/kernels/index.js';
 import * as report from '../../lib/report/index.js';
 import * as search from '../../lib/search/index.js';
+import * as tables from '../../lib/tables/index.js';
 import { classData, classifier } from './support.js';
 
 type Callable = (...args: unknown[]) => unknown;
@@ -31,6 +32,7 @@ const exempt = new Set([
   ...['ownOptions', 'common', 'seal'].map((method) => `Optimizer.${method}`),
   // Called by JSON.stringify, with a key, and by String().
   'Scaler.toJSON',
+  'Encoder.toJSON',
   'metrics.ConfusionMatrix.toString',
 ]);
 
@@ -64,7 +66,7 @@ function add(name: string, value: unknown): void {
     for (const key of Object.keys(value)) add(`${name}.${key}`, (value as Record<string, unknown>)[key]);
   }
 }
-for (const exports of [main, board, data, extend, onnx, report, kernels]) {
+for (const exports of [main, board, data, extend, onnx, report, tables, kernels]) {
   for (const [name, value] of Object.entries(exports)) add(name, value);
 }
 // Under its own name, as `uniform` is also an initializer.
@@ -244,6 +246,11 @@ const before: Record<string, readonly unknown[]> = {
       'new Dataset',
       'new Scaler',
       'Scaler.fromJSON',
+      'new Encoder',
+      'Encoder.fromJSON',
+      'encoder',
+      'Table.split',
+      'Table.kFold',
       'new Sgd',
       'new Adam',
       'new AdamW',
@@ -285,6 +292,11 @@ const before: Record<string, readonly unknown[]> = {
   cutout: [2],
   augmentBatch: [[], points],
   readIdx: ['nowhere'],
+  readCsv: ['nowhere'],
+  readJsonLines: ['nowhere'],
+  readParquet: ['nowhere'],
+  'Table.from': [[]],
+  'Encoder.batches': [undefined],
   imageFolder: ['nowhere'],
   standardize: [points],
   minMaxScale: [points],
@@ -390,6 +402,8 @@ const withoutOptions = new Set([
   ...['metrics.meanAbsoluteError', 'metrics.rootMeanSquaredError', 'new metrics.ConfusionMatrix'],
   ...['at', 'cells', 'perClass', 'precision', 'recall', 'f1'].map((method) => `metrics.ConfusionMatrix.${method}`),
   ...['row', 'slice', 'take', 'subset', 'withScale', 'classCounts', 'oneHot'].map((method) => `Dataset.${method}`),
+  ...['new Table', 'Encoder.dataset', 'Encoder.features', 'Encoder.table', 'Encoder.decode', 'predictRows'],
+  ...['has', 'column', 'row', 'rows', 'select', 'subset', 'filter', 'dropMissing'].map((name) => `Table.${name}`),
   ...['Scaler.apply', 'Scaler.invert', 'Network.summary', 'Optimizer.save', 'Optimizer.groupOf'],
   ...[
     'parameter',

@@ -19,6 +19,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fashionMnist, imageFolder, mnist, readIdx, readIdxDataset } from '../../lib/data/index.js';
 import { Adam, checkpoint, Network } from '../../lib/index.js';
 import { writeReport } from '../../lib/report/index.js';
+import { readCsv, readJsonLines, readParquet } from '../../lib/tables/index.js';
 import { classData, classifier } from '../api/support.js';
 import { expectRejection } from '../data/expect-error.js';
 import { tinyNetwork } from './support.js';
@@ -52,6 +53,9 @@ const readers: Record<string, (path: string | URL) => Promise<unknown>> = {
   loadCheckpoint: (path) => Network.loadCheckpoint(path),
   loadTorchState: (path) => network.loadTorchState(path),
   readIdx: (path) => readIdx(path),
+  readCsv: (path) => readCsv(path),
+  readJsonLines: (path) => readJsonLines(path),
+  readParquet: (path) => readParquet(path),
   'readIdxDataset: images': (images) => readIdxDataset({ images }),
   'readIdxDataset: labels': (labels) => readIdxDataset({ images: writeImages(newFolder()), labels }),
 };

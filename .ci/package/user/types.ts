@@ -4,6 +4,7 @@ import { mnist } from 'blasnet/data';
 import { native } from 'blasnet/kernels';
 import { learningCurves } from 'blasnet/report';
 import { search } from 'blasnet/search';
+import { encoder, predictRows, readCsv } from 'blasnet/tables';
 
 const network = new Network({ input: [784], layers: [dense(10), relu()], loss: softmaxCrossEntropy() });
 const { train } = await mnist();
@@ -12,5 +13,8 @@ export const value: Float32Array | undefined = network.parameters[0]?.value;
 export const available: boolean = native.available;
 export const draw = learningCurves;
 export const find = search;
+export const fitted = encoder({ target: 'species' }).fit(await readCsv('penguins.csv'));
+network.encoder = fitted;
+export const label: string | undefined = predictRows(network, [{ mass: 3700 }])[0]?.label;
 // @ts-expect-error an option that there is not
 new Network({ input: [784], layers: [], loss: softmaxCrossEntropy(), optimiser: 1 });

@@ -1,0 +1,176 @@
+import { types } from 'node:util';
+import { invalid } from '../checks.js';
+import { BlasnetError } from '../errors.js';
+import { quote } from '../text.js';
+
+/** What a column holds. `category` and `text` are both strings; encoders treat them differently. */
+export type ColumnType = 'number' | 'boolean' | 'category' | 'text' | 'date';
+export const COLUMN_TYPES: readonly ColumnType[] = ['number', 'boolean', 'category', 'text', 'date'];
+
+/** Numbers, or dates as milliseconds since 1970 in UTC. NaN: missing. */
+export interface NumberColumn {
+  readonly type: 'number' | 'date';
+  readonly values: Float64Array;
+}
+
+/** Strings. null: missing. */
+export interface StringColumn {
+  readonly type: 'category' | 'text';
+  readonly values: readonly (string | null)[];
+}
+
+/** Truth values. null: missing. */
+export interface BooleanColumn {
+  readonly type: 'boolean';
+  readonly values: readonly (boolean | null)[];
+}
+
+/** A column of a {@link Table}: its type and one value a row. */
+export type Column = NumberColumn | StringColumn | BooleanColumn;
+
+/** A value of a row: null is a missing one. */
+export type Value = number | string | boolean | Date | null;
+
+/** Stands for a value that is not of the type it should be. */
+export const MISFIT = Symbol('misfit');
+
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+/** Such as the postal code 01234, whose zero means something. */
+const LEADING_ZERO = /^[+-]?0\d/;
+const TRUTH = /^(?:true|false)$/i;
+/** ISO 8601: a date, then perhaps a time, then perhaps its zone. */
+const DATE =
+  /^(\d{4})([-/])(\d\d)\2(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d))?)?$/;
+
+/** Milliseconds since 1970 of an ISO 8601 date, in UTC unless it has a zone; NaN for anything else. */
+export function parseDate(text: string): number {
+  const match = DATE.exec(text);
+  if (match === null) return Number.NaN;
+  const [, year, , month, day, hour = 0, minute = 0, second = 0, fraction = '', sign, zoneHour = 0, zoneMinute = 0] =
+    match;
+  const date = new Date(0);
+  // Not Date.UTC, which takes the years up to 99 for 1900 to 1999.
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  // Days such as the 30th of February would be counted on into the next month.
+  if (date.getUTCMonth() !== Number(month) - 1 || date.getUTCDate() !== Number(day)) return Number.NaN;
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return Number.NaN;
+  if (Number(zoneHour) > 23 || Number(zoneMinute) > 59) return Number.NaN;
+  const zone = (sign === '-' ? -1 : 1) * (Number(zoneHour) * 60 + Number(zoneMinute));
+  const minutes = Number(hour) * 60 + Number(minute) - zone;
+  return date.getTime() + (minutes * 60 + Number(second)) * 1000 + Math.floor(Number(`0.${fraction || 0}`) * 1000);
+}
+
+/**
+ * The type that a value looks like. `written`: strings come from a text file, where numbers and truth values are
+ * written too.
+ */
+export function guessType(value: unknown, written: boolean): ColumnType | undefined {
+  if (typeof value === 'string') {
+    if (written && NUMBER.test(value) && !LEADING_ZERO.test(value)) return 'number';
+    if (written && TRUTH.test(value)) return 'boolean';
+    return Number.isNaN(parseDate(value)) ? 'category' : 'date';
+  }
+  if (typeof value === 'number' || typeof value === 'bigint') return 'number';
+  if (typeof value === 'boolean') return 'boolean';
+  return isDate(value) ? 'date' : undefined;
+}
+
+/** Whether a value is a Date, from any realm. */
+function isDate(value: unknown): value is Date {
+  return Object.prototype.toString.call(value) === '[object Date]';
+}
+
+/** Whether a value stands for a missing one. */
+export function isMissing(value: unknown): boolean {
+  return value === null || value === undefined || Number.isNaN(value) || (isDate(value) && Number.isNaN(+value));
+}
+
+function finite(value: number): number | typeof MISFIT {
+  return Number.isFinite(value) ? value : MISFIT;
+}
+
+/** How a present value is read as one of each type: a converted value, or {@link MISFIT}. */
+export const readers: Readonly<Record<ColumnType, (value: unknown) => number | string | boolean | typeof MISFIT>> = {
+  number(value) {
+    if (typeof value === 'number') return finite(value);
+    if (typeof value === 'bigint') return finite(Number(value));
+    return typeof value === 'string' && NUMBER.test(value.trim()) ? finite(Number(value)) : MISFIT;
+  },
+  boolean(value) {
+    if (typeof value === 'boolean') return value;
+    const text = typeof value === 'string' ? value.trim().toLowerCase() : value;
+    if (text === 'true' || text === '1' || text === 1) return true;
+    return text === 'false' || text === '0' || text === 0 ? false : MISFIT;
+  },
+  date(value) {
+    if (typeof value === 'number') return finite(value);
+    if (isDate(value)) return finite(+value);
+    return typeof value === 'string' ? finite(parseDate(value.trim())) : MISFIT;
+  },
+  category: readString,
+  text: readString,
+};
+
+function readString(value: unknown): string | typeof MISFIT {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
+  return isDate(value) ? value.toISOString() : MISFIT;
+}
+
+/** What a type expects, for messages. */
+export const expectations: Readonly<Record<ColumnType, string>> = {
+  number: 'a finite number',
+  boolean: 'true or false',
+  date: 'a Date, an ISO 8601 date or milliseconds since 1970',
+  category: 'a string, a number or a truth value',
+  text: 'a string, a number or a truth value',
+};
+
+/** The value of a row as a plain one: null if it is missing, a Date for dates. */
+export function valueAt({ type, values }: Column, row: number): Value {
+  const value = values[row];
+  if (typeof value !== 'number') return value;
+  if (Number.isNaN(value)) return null;
+  return type === 'date' ? new Date(value) : value;
+}
+
+/** The first row without a value, or −1. */
+export function firstMissing({ values }: Column): number {
+  return values.findIndex((value: unknown) => value === null || Number.isNaN(value));
+}
+
+/** Whether no row has a value. */
+export function isEmpty({ values }: Column): boolean {
+  return values.findIndex((value: unknown) => value !== null && !Number.isNaN(value)) < 0;
+}
+
+/** The same column with the rows at `indices`. */
+export function pickRows(column: Column, indices: Int32Array): Column {
+  if (column.type === 'number' || column.type === 'date') {
+    const values = new Float64Array(indices.length);
+    for (let i = 0; i < indices.length; i++) values[i] = column.values[indices[i]];
+    return { type: column.type, values };
+  }
+  const values = Array.from(indices, (row) => column.values[row]);
+  return Object.freeze({ type: column.type, values } as Column);
+}
+
+/** Checks a column that a caller made. Values are kept, not copied. */
+export function checkColumn(name: string, column: unknown): Column {
+  const label = `column ${quote(name)}`;
+  const { type, values } = (column ?? {}) as Partial<Column>;
+  if (!COLUMN_TYPES.includes(type as ColumnType))
+    throw invalid(`${label}: type`, `one of ${COLUMN_TYPES.join(', ')}`, type);
+  if (type === 'number' || type === 'date') {
+    if (!types.isFloat64Array(values)) throw invalid(`${label}: values`, 'a Float64Array', values);
+    const at = values.findIndex((value) => value === Infinity || value === -Infinity);
+    if (at >= 0) throw new BlasnetError('NON_FINITE', `${label}: row ${at} is ${values[at]}`);
+  } else {
+    if (!Array.isArray(values)) throw invalid(`${label}: values`, 'an array', values);
+    const wanted = type === 'boolean' ? 'boolean' : 'string';
+    // Not findIndex on the holes of a sparse array: they are undefined, which is refused too.
+    const at = values.findIndex((value: unknown) => value !== null && typeof value !== wanted);
+    if (at >= 0) throw invalid(`${label}: row ${at}`, `a ${wanted} or null`, values[at]);
+  }
+  return Object.freeze({ type, values } as Column);
+}

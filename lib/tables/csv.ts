@@ -1,0 +1,180 @@
+import type { CsvError, Info, Options, Parser } from 'csv-parse';
+import { checkArity, checkChoice, checkOptions, checkPath, invalid } from '../checks.js';
+import { loadPackage } from '../packages.js';
+import { cut, quote } from '../text.js';
+import { type ColumnTypes, checkTypes, MAX_COLUMNS, TableBuilder } from './builder.js';
+import { Table } from './table.js';
+import { corrupt, ENCODINGS, readText, type TextEncoding } from './text-file.js';
+
+export interface CsvOptions {
+  /**
+   * The character between fields. Default: of comma, tab, semicolon and vertical bar the one that is most frequent in
+   * the first line, outside of quotes.
+   */
+  delimiter?: string | undefined;
+  /** Names of the columns, for a file whose first line is a row. Default: the first line has them. */
+  header?: readonly string[] | undefined;
+  /** The decimal sign of numbers. Default '.'. */
+  decimal?: '.' | ',' | undefined;
+  /** What stands for a missing value. Default: nothing, NA, N/A, n/a, NaN, nan, NULL, null, None, #N/A and <NA>. */
+  missing?: readonly string[] | undefined;
+  /** Types by column names; other columns have the type that their values look like. */
+  types?: ColumnTypes | undefined;
+  /** Default 'utf-8'. */
+  encoding?: TextEncoding | undefined;
+}
+
+const OPTIONS: readonly (keyof CsvOptions)[] = ['delimiter', 'header', 'decimal', 'missing', 'types', 'encoding'];
+const MISSING = ['', 'NA', 'N/A', 'n/a', 'NaN', 'nan', 'NULL', 'null', 'None', '#N/A', '<NA>'];
+const DELIMITERS = [',', '\t', ';', '|'];
+/** Longest row in bytes: a quote that is never closed would otherwise take the whole file into memory. */
+const MAX_ROW = 2 ** 24;
+const COMMA_NUMBER = /^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$/;
+
+type CsvParse = { parse(options: Options): Parser };
+
+/**
+ * Reads a file of comma-separated values, or of those separated by another character. Needs the package csv-parse.
+ *
+ * Fields may be in double quotes, which stand twice for one; a row may then go over several lines. Spaces around fields
+ * and empty lines don't count. A column has the type of all its values: numbers, true and false, dates in ISO 8601 (in
+ * UTC, unless they have a zone), else categories; strings of which more than 50, and most, are different are text.
+ * Numbers with leading zeros, such as postal codes, are categories. Columns without a name are named by their number,
+ * `column_1`.
+ *
+ * Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` (naming the line) for rows of unequal length, quotes that are not
+ * closed, two columns of one name, values that don't have a given type, NUL, bytes that don't fit the encoding, rows of
+ * more than 16 MiB and more than 100,000 columns or 2^28 values; with `PACKAGE_MISSING`, `INVALID_ARGUMENT` and
+ * `UNKNOWN_OPTION`.
+ */
+export async function readCsv(path: string | URL, options?: CsvOptions): Promise<Table> {
+  checkArity('readCsv', arguments, 2);
+  const file = checkPath('readCsv: path', path);
+  const given = checkOptions('readCsv', options, OPTIONS);
+  const { header, encoding = 'utf-8', decimal = '.', missing = MISSING, delimiter } = given;
+  const checked = {
+    header: header === undefined ? undefined : checkNames('readCsv: header', header),
+    missing: new Set(checkStrings('readCsv: missing', missing)),
+    comma: checkChoice('readCsv: decimal', decimal, ['.', ',']) === ',',
+    encoding: checkChoice('readCsv: encoding', encoding, ENCODINGS),
+    delimiter: delimiter === undefined ? undefined : checkDelimiter(delimiter),
+  };
+  const types = checkTypes('readCsv: types', given.types);
+  const { parse } = await loadPackage<CsvParse>('readCsv', 'csv-parse');
+  const fail = (message: string) => corrupt(file, message);
+  const first = new TableBuilder(types, fail, { written: true });
+  for (let builder: TableBuilder | undefined = first; ; ) {
+    await readRows(file, checked, parse, builder);
+    const again: TableBuilder | undefined = builder.again();
+    if (again === undefined) return new Table(builder.finish());
+    builder = again;
+  }
+}
+
+interface Checked {
+  readonly header: readonly string[] | undefined;
+  readonly missing: ReadonlySet<string>;
+  readonly comma: boolean;
+  readonly encoding: TextEncoding;
+  readonly delimiter: string | undefined;
+}
+
+/** Gives all rows of a file to a builder. */
+async function readRows(file: string, given: Checked, parse: CsvParse['parse'], builder: TableBuilder): Promise<void> {
+  const begin = (names: readonly string[], line: number) => {
+    if (names.length > MAX_COLUMNS) throw corrupt(file, `line ${line}: more than ${MAX_COLUMNS} columns`);
+    for (const [i, written] of names.entries()) {
+      const name = written.trim() || `column_${i + 1}`;
+      if (builder.columns.has(name)) throw corrupt(file, `line ${line}: two columns have the name ${quote(name)}`);
+      builder.column(name);
+    }
+  };
+  let started = given.header !== undefined;
+  if (given.header !== undefined) begin(given.header, 1);
+  const onRecord = (record: string[], { lines }: Info) => {
+    if (!started) {
+      started = true;
+      begin(record, lines);
+      return;
+    }
+    if (record.length !== builder.columns.size)
+      throw corrupt(file, `line ${lines}: expected ${builder.columns.size} fields, got ${record.length}`);
+    for (let i = 0; i < record.length; i++) (record as unknown[])[i] = readField(record[i], given);
+    builder.addValues(record, () => `line ${lines}`);
+  };
+  let parser: Parser | undefined;
+  const step = (act: (parser: Parser, done: (error?: Error | null) => void) => void) =>
+    new Promise<void>((resolve, reject) => {
+      if (parser === undefined) resolve();
+      else act(parser, (error) => (error ? reject(wrap(file, error)) : resolve()));
+    });
+  await readText(file, given.encoding, (text) => {
+    parser ??= start(parse, given.delimiter ?? findDelimiter(text), onRecord);
+    return step((to, done) => to.write(text, done));
+  });
+  await step((to, done) => to.end(done));
+  if (builder.columns.size === 0) throw corrupt(file, 'it has no columns: not even a line with their names');
+}
+
+function start(parse: CsvParse['parse'], delimiter: string, onRecord: (record: string[], info: Info) => void): Parser {
+  const parser = parse({
+    delimiter,
+    bom: false,
+    skip_empty_lines: true,
+    // Our own check has the number of the line.
+    relax_column_count: true,
+    max_record_size: MAX_ROW,
+    // Nothing is kept: records go to the columns at once.
+    on_record: onRecord as unknown as NonNullable<Options['on_record']>,
+  });
+  // The callbacks of its methods have the same error.
+  parser.on('error', () => {});
+  return parser;
+}
+
+function wrap(file: string, error: Error): Error {
+  if (error.name === 'BlasnetError') return error;
+  const { lines } = error as Partial<CsvError> & { lines?: number };
+  return corrupt(file, `${lines === undefined ? '' : `line ${lines}: `}${cut(error.message, 300)}`, error);
+}
+
+function readField(field: string, { missing, comma }: Checked): string | null {
+  const text = field.trim();
+  if (missing.has(text)) return null;
+  return comma ? text.replace(COMMA_NUMBER, '$1.$2') : text;
+}
+
+/** The most frequent delimiter in the first line that is not empty; a comma if there is none. */
+function findDelimiter(text: string): string {
+  const counts = DELIMITERS.map(() => 0);
+  let quoted = false;
+  for (let at = text.search(/[^\r\n]/); at >= 0 && at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') quoted = !quoted;
+    if (quoted) continue;
+    if (character === '\n' || character === '\r') break;
+    const which = DELIMITERS.indexOf(character);
+    if (which >= 0) counts[which]++;
+  }
+  return DELIMITERS[counts.indexOf(Math.max(...counts))];
+}
+
+function checkDelimiter(value: unknown): string {
+  if (typeof value !== 'string' || value.length !== 1 || /["\r\n\0]/.test(value))
+    throw invalid('readCsv: delimiter', 'a single character other than a quote or the end of a line', value);
+  return value;
+}
+
+function checkStrings(name: string, value: unknown): readonly string[] {
+  if (!Array.isArray(value) || ![...value].every((entry) => typeof entry === 'string'))
+    throw invalid(name, 'a list of strings', value);
+  return value;
+}
+
+function checkNames(name: string, value: unknown): readonly string[] {
+  const names = checkStrings(name, value);
+  if (names.length === 0 || names.some((entry) => entry.trim() === '')) throw invalid(name, 'names of columns', value);
+  const twice = names.find((entry, i) => names.indexOf(entry) !== i);
+  if (twice !== undefined) throw invalid(name, 'different names', twice);
+  return names;
+}

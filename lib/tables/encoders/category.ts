@@ -1,0 +1,80 @@
+import { checkInteger } from '../../checks.js';
+import type { Column, StringColumn } from '../column.js';
+import { type ColumnEncoder, checkGiven, type Given, type Kind, readFlag, readStrings } from './kind.js';
+
+export interface CategoryOptions {
+  /** A value in fewer rows of the training part is rare. Default 2. */
+  minimum?: number | undefined;
+  /** Only so many values, the most frequent ones, have a place of their own; the others are rare. Default 100. */
+  most?: number | undefined;
+}
+
+/** Maximum number of values with a place of their own. */
+const MOST = 100_000;
+
+/**
+ * One-hot: a place for each value, then one for all rare and unseen values, then one for missing values. The last two
+ * exist only if such values were in the training part: without, nothing would have been learnt about them. A value that
+ * has no place is all zeros.
+ */
+class CategoryEncoder implements ColumnEncoder {
+  readonly width: number;
+  readonly #name: string;
+  readonly #levels: readonly string[];
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #other: boolean;
+  readonly #missing: boolean;
+
+  constructor(name: string, levels: readonly string[], other: boolean, missing: boolean) {
+    this.width = levels.length + Number(other) + Number(missing);
+    this.#name = name;
+    this.#levels = levels;
+    this.#places = new Map(levels.map((level, place) => [level, place]));
+    this.#other = other;
+    this.#missing = missing;
+  }
+
+  names(): string[] {
+    const rest = [...(this.#other ? ['(other)'] : []), ...(this.#missing ? ['(missing)'] : [])];
+    return [...this.#levels.map((level) => `${this.#name}=${level}`), ...rest.map((what) => `${this.#name} ${what}`)];
+  }
+
+  encode(column: Column, out: Float32Array, at: number, stride: number): void {
+    const { values } = column as StringColumn;
+    const other = this.#other ? this.#levels.length : undefined;
+    const missing = this.#missing ? this.width - 1 : undefined;
+    for (let row = 0, to = at; row < values.length; row++, to += stride) {
+      const value = values[row];
+      const place = value === null ? missing : (this.#places.get(value) ?? other);
+      if (place !== undefined) out[to + place] = 1;
+    }
+  }
+
+  toJSON(): Given {
+    return { levels: this.#levels, other: this.#other, missing: this.#missing };
+  }
+}
+
+export const categoryKind: Kind = {
+  fit(label, name, column, options) {
+    const { minimum = 2, most = 100 } = checkGiven(label, options, ['minimum', 'most']);
+    const least = checkInteger(`${label}: minimum`, minimum, { min: 1 });
+    const limit = checkInteger(`${label}: most`, most, { min: 1, max: MOST });
+    const counts = new Map<string, number>();
+    let missing = false;
+    for (const value of (column as StringColumn).values) {
+      if (value === null) missing = true;
+      else counts.set(value, (counts.get(value) ?? 0) + 1);
+    }
+    // Of equally frequent ones, the first in the order of their characters.
+    const ordered = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+    const kept = ordered.filter(([, count]) => count >= least).slice(0, limit);
+    const levels = kept.map(([value]) => value).sort();
+    return new CategoryEncoder(name, levels, kept.length < counts.size, missing);
+  },
+  read(label, name, json) {
+    checkGiven(label, json, ['levels', 'other', 'missing']);
+    const levels = readStrings(label, json, 'levels', MOST);
+    return new CategoryEncoder(name, levels, readFlag(label, json, 'other'), readFlag(label, json, 'missing'));
+  },
+};

@@ -1,0 +1,114 @@
+import { checkBoolean, checkChoice, checkNumber } from '../../checks.js';
+import type { Column, NumberColumn } from '../column.js';
+import { moments, present, quantile } from '../statistics.js';
+import { type ColumnEncoder, checkGiven, type Given, type Kind, readFlag, readNumber } from './kind.js';
+
+export interface NumberOptions {
+  /**
+   * `'standard'` (default): (x − mean) / standard deviation. `'robust'`: (x − median) / interquartile range; where that
+   * is 0, the standard deviation. `'none'`: x.
+   */
+  scale?: 'standard' | 'robust' | 'none' | undefined;
+  /** First replace x by sign(x) · ln(1 + |x|), for values of very different size. Default false. */
+  log?: boolean | undefined;
+}
+
+/** x → (l(x) − center) / spread, where l is the identity or sign(x) · ln(1 + |x|). */
+export class NumberScale {
+  readonly center: number;
+  readonly spread: number;
+  readonly log: boolean;
+
+  constructor(center: number, spread: number, log: boolean) {
+    this.center = center;
+    this.spread = spread;
+    this.log = log;
+  }
+
+  /** The scale for the numbers of a column, of which there is at least one. */
+  static fit(label: string, values: Float64Array, options: Given): NumberScale {
+    const { scale = 'standard', log = false } = checkGiven(label, options, ['scale', 'log']);
+    checkChoice(`${label}: scale`, scale, ['standard', 'robust', 'none']);
+    const logarithmic = checkBoolean(`${label}: log`, log);
+    if (scale === 'none') return new NumberScale(0, 1, logarithmic);
+    const numbers = present(values);
+    if (logarithmic) for (let i = 0; i < numbers.length; i++) numbers[i] = signedLog(numbers[i]);
+    const { mean, deviation } = moments(numbers);
+    // Of a constant column everything is 0.
+    if (scale === 'standard') return new NumberScale(mean, deviation || 1, logarithmic);
+    numbers.sort();
+    const range = quantile(numbers, 0.75) - quantile(numbers, 0.25);
+    return new NumberScale(quantile(numbers, 0.5), range || deviation || 1, logarithmic);
+  }
+
+  static read(label: string, json: Given): NumberScale {
+    const center = readNumber(label, json, 'center');
+    const spread = checkNumber(`${label}: spread`, json.spread, { above: 0 });
+    return new NumberScale(center, spread, readFlag(label, json, 'log'));
+  }
+
+  apply(value: number): number {
+    return ((this.log ? signedLog(value) : value) - this.center) / this.spread;
+  }
+
+  invert(value: number): number {
+    const number = value * this.spread + this.center;
+    return this.log ? Math.sign(number) * Math.expm1(Math.abs(number)) : number;
+  }
+
+  toJSON() {
+    return { center: this.center, spread: this.spread, log: this.log };
+  }
+}
+
+function signedLog(value: number): number {
+  return Math.sign(value) * Math.log1p(Math.abs(value));
+}
+
+class NumberEncoder implements ColumnEncoder {
+  readonly width: number;
+  readonly #name: string;
+  readonly #scale: NumberScale;
+  /** Stands for a missing value. */
+  readonly #median: number;
+  readonly #missing: boolean;
+
+  constructor(name: string, scale: NumberScale, median: number, missing: boolean) {
+    this.width = missing ? 2 : 1;
+    this.#name = name;
+    this.#scale = scale;
+    this.#median = median;
+    this.#missing = missing;
+  }
+
+  names(): string[] {
+    return this.#missing ? [this.#name, `${this.#name} (missing)`] : [this.#name];
+  }
+
+  encode(column: Column, out: Float32Array, at: number, stride: number): void {
+    const { values } = column as NumberColumn;
+    for (let row = 0, to = at; row < values.length; row++, to += stride) {
+      const missing = Number.isNaN(values[row]);
+      out[to] = this.#scale.apply(missing ? this.#median : values[row]);
+      if (missing && this.#missing) out[to + 1] = 1;
+    }
+  }
+
+  toJSON(): Given {
+    return { ...this.#scale.toJSON(), median: this.#median, missing: this.#missing };
+  }
+}
+
+export const numberKind: Kind = {
+  fit(label, name, column, options) {
+    const { values } = column as NumberColumn;
+    const scale = NumberScale.fit(label, values, options);
+    const numbers = present(values).sort();
+    return new NumberEncoder(name, scale, quantile(numbers, 0.5), numbers.length < values.length);
+  },
+  read(label, name, json) {
+    checkGiven(label, json, ['center', 'spread', 'log', 'median', 'missing']);
+    const median = readNumber(label, json, 'median');
+    return new NumberEncoder(name, NumberScale.read(label, json), median, readFlag(label, json, 'missing'));
+  },
+};

@@ -1,0 +1,58 @@
+import { checkArity, checkOptions, checkPath, isPlain } from '../checks.js';
+import { type ColumnTypes, checkTypes, TableBuilder } from './builder.js';
+import { Table } from './table.js';
+import { corrupt, readText } from './text-file.js';
+
+export interface JsonLinesOptions {
+  /** Types by column names; other columns have the type that their values look like. */
+  types?: ColumnTypes | undefined;
+}
+
+/** Longest line in characters. */
+const MAX_LINE = 2 ** 24;
+
+/**
+ * Reads a UTF-8 file with a JSON object on each line, also called NDJSON. Columns are the keys that occur; values are
+ * numbers, strings, truth values and null. Types are as in {@link Table.from}; empty lines don't count.
+ *
+ * Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` (naming the line) for anything but such objects, values that don't
+ * have a given type, lines of more than 2^24 characters, and more than 100,000 columns or 2^28 values; with
+ * `INVALID_ARGUMENT` and `UNKNOWN_OPTION`.
+ */
+export async function readJsonLines(path: string | URL, options?: JsonLinesOptions): Promise<Table> {
+  checkArity('readJsonLines', arguments, 2);
+  const file = checkPath('readJsonLines: path', path);
+  const types = checkTypes('readJsonLines: types', checkOptions('readJsonLines', options, ['types']).types);
+  const first = new TableBuilder(types, (message) => corrupt(file, message));
+  for (let builder: TableBuilder | undefined = first; ; ) {
+    await readRows(file, builder);
+    const again: TableBuilder | undefined = builder.again();
+    if (again === undefined) return new Table(builder.finish());
+    builder = again;
+  }
+}
+
+async function readRows(file: string, builder: TableBuilder): Promise<void> {
+  let line = 0;
+  let begun = '';
+  const add = (text: string) => {
+    line++;
+    if (text.trim() === '') return;
+    let row: unknown;
+    try {
+      row = JSON.parse(text);
+    } catch (cause) {
+      throw corrupt(file, `line ${line}: ${(cause as Error).message}`, cause);
+    }
+    if (!isPlain(row) || Array.isArray(row)) throw corrupt(file, `line ${line}: expected a JSON object`);
+    builder.addRow(Object.entries(row), () => `line ${line}`);
+  };
+  await readText(file, 'utf-8', (text) => {
+    const lines = text.split('\n');
+    lines[0] = begun + lines[0];
+    begun = lines.pop() as string;
+    if (begun.length > MAX_LINE) throw corrupt(file, `line ${line + 1}: it has more than ${MAX_LINE} characters`);
+    for (const complete of lines) add(complete);
+  });
+  add(begun);
+}

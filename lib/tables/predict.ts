@@ -1,0 +1,57 @@
+import { checkArity, invalid } from '../checks.js';
+import type { Dataset } from '../data/dataset.js';
+import { isNumeric } from '../numbers.js';
+import { Encoder, type EncoderJson } from './encoder.js';
+import { Table } from './table.js';
+import type { Prediction } from './target.js';
+
+/** What {@link predictRows} needs of a network. */
+export interface EncodedNetwork {
+  /** The encoder's plain data, as the network keeps it. */
+  readonly encoder: unknown;
+  predict(features: Dataset): unknown;
+}
+
+/** Encoded numbers at a time: 16 MiB. */
+const AT_ONCE = 2 ** 22;
+
+/** Encoders by their plain data, which networks freeze. */
+const known = new WeakMap<object, Encoder>();
+
+/**
+ * What a network says of rows: labels with their probabilities, or values in the unit of the target. The network must
+ * have its encoder (`network.encoder = encoder`, kept in files) and one output. `rows` are plain objects, as
+ * {@link Encoder.table} takes them, or a table. Synchronous. Throws `INVALID_ARGUMENT`, also for a network without an encoder,
+ * `SHAPE_MISMATCH` for one that the encoder does not fit, and what `predict` throws.
+ */
+export function predictRows(
+  network: EncodedNetwork,
+  rows: Table | Iterable<Readonly<Record<string, unknown>>>,
+): Prediction[] {
+  checkArity('predictRows', arguments, 2);
+  if (typeof network !== 'object' || network === null || typeof network.predict !== 'function')
+    throw invalid('predictRows: network', 'a Network', network);
+  const encoder = encoderOf(network.encoder);
+  const table = rows instanceof Table ? rows : encoder.table(rows);
+  const most = Math.max(1, Math.floor(AT_ONCE / encoder.shape[0]));
+  const predictions: Prediction[] = [];
+  for (let begin = 0; begin < table.length; begin += most) {
+    const count = Math.min(most, table.length - begin);
+    const part = count === table.length ? table : table.subset(Int32Array.from({ length: count }, (_, i) => begin + i));
+    const outputs = network.predict(encoder.features(part));
+    if (!isNumeric(outputs)) throw invalid('predictRows: network', 'a network with one output without a name', network);
+    for (const prediction of encoder.decode(outputs, count)) predictions.push(prediction);
+  }
+  return predictions;
+}
+
+function encoderOf(json: unknown): Encoder {
+  if (typeof json !== 'object' || json === null)
+    throw invalid('predictRows: network', 'a network with an encoder (network.encoder = encoder)', json);
+  let encoder = known.get(json);
+  if (encoder === undefined) {
+    encoder = new Encoder(json as EncoderJson);
+    if (Object.isFrozen(json)) known.set(json, encoder);
+  }
+  return encoder;
+}

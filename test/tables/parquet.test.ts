@@ -1,0 +1,102 @@
+import * as zlib from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { describe, expect, it } from 'vitest';
+import { BlasnetError } from '../../lib/errors.js';
+import { readParquet } from '../../lib/tables/index.js';
+import { expectRejection } from '../data/expect-error.js';
+import { fileWriter, typesOf } from './support.js';
+
+const write = fileWriter();
+type Options = Parameters<typeof parquetWriteBuffer>[0];
+const file = (columnData: Options['columnData'], more: Partial<Options> = {}) =>
+  new Uint8Array(parquetWriteBuffer({ columnData, ...more }));
+
+const columns: Options['columnData'] = [
+  { name: 'count', data: [1n, 2n, null, 4n, 5n], type: 'INT64', nullable: true },
+  { name: 'size', data: [0.5, null, -1e300, 3, Number.NaN], type: 'DOUBLE', nullable: true },
+  { name: 'city', data: ['Bern', 'Zürich', null, 'Bern', ''], type: 'STRING', nullable: true },
+  { name: 'old', data: [true, false, true, null, true], type: 'BOOLEAN', nullable: true },
+  { name: 'when', data: [0, 1, 2, 3, 4].map((day) => new Date(86_400_000 * day)), type: 'TIMESTAMP' },
+  { name: '__proto__', data: [1, 2, 3, 4, 5], type: 'INT32' },
+];
+
+describe('readParquet', () => {
+  it('reads columns of all types, over several groups of rows', async () => {
+    const table = await readParquet(write(file(columns, { rowGroupSize: 2 })), { types: { city: 'text' } });
+    expect(typesOf(table)).toEqual(
+      Object.fromEntries([
+        ...[
+          ['count', 'number'],
+          ['size', 'number'],
+          ['city', 'text'],
+        ],
+        ...[
+          ['old', 'boolean'],
+          ['when', 'date'],
+          ['__proto__', 'number'],
+        ],
+      ]),
+    );
+    const { values } = table.column('count');
+    expect(values).toEqual(Float64Array.of(1, 2, Number.NaN, 4, 5));
+    expect(table.column('size').values).toEqual(Float64Array.of(0.5, Number.NaN, -1e300, 3, Number.NaN));
+    expect(table.column('city').values).toEqual(['Bern', 'Zürich', null, 'Bern', '']);
+    expect(table.column('old').values).toEqual([true, false, true, null, true]);
+    expect(table.column('when').values).toEqual(Float64Array.of(0, 1, 2, 3, 4).map((day) => 86_400_000 * day));
+    expect(table.column('__proto__').values).toEqual(Float64Array.of(1, 2, 3, 4, 5));
+  });
+
+  it.each(['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'BROTLI', 'ZSTD'] as const)('%s', async (codec) => {
+    const library = zlib as unknown as Partial<Record<string, (input: Uint8Array) => Uint8Array>>;
+    const name = { GZIP: 'gzipSync', BROTLI: 'brotliCompressSync', ZSTD: 'zstdCompressSync' }[codec as 'GZIP'];
+    const data = Array.from({ length: 1000 }, (_, i) => i % 7);
+    const compress = name === undefined ? undefined : library[name];
+    const compressors = compress && { [codec]: compress };
+    if (codec === 'ZSTD' && compress === undefined) {
+      const bytes = file([{ name: 'x', data, type: 'INT32' }], {
+        codec,
+        compressors: { ZSTD: (input: Uint8Array) => input },
+      });
+      await expectRejection(() => readParquet(write(bytes)), 'FILE_CORRUPT', /compression ZSTD needs Node.js 22.15/);
+      return;
+    }
+    const bytes = file([{ name: 'x', data, type: 'INT32' }], { codec, ...(compressors && { compressors }) });
+    expect((await readParquet(write(bytes))).column('x').values).toEqual(Float64Array.from(data));
+  });
+
+  it('columns of values that are not plain', async () => {
+    const lists = file([{ name: 'x', data: [[1], [2]] }]);
+    await expectRejection(() => readParquet(write(lists)), 'FILE_CORRUPT', /row 0, column "x": expected a number/);
+    const infinite = file([{ name: 'x', data: [1, Infinity], type: 'DOUBLE' }]);
+    await expectRejection(() => readParquet(write(infinite)), 'FILE_CORRUPT', /row 1, column "x": expected a finite/);
+  });
+
+  it.each([
+    [new Uint8Array(0), /no Parquet file/],
+    [Buffer.from('PAR1'), /no Parquet file/],
+    [Buffer.from('a,b\n1,2\n3,4,5,6,7'), /no Parquet file/],
+    [Buffer.from('PAR1\xff\xff\xff\x7fPAR1', 'latin1'), /no Parquet file/],
+  ])('%j is FILE_CORRUPT', async (content, message) => {
+    await expectRejection(() => readParquet(write(content)), 'FILE_CORRUPT', message);
+  });
+
+  it('cut files and changed headers give a table or FILE_CORRUPT, nothing else', async () => {
+    const bytes = file(columns, { rowGroupSize: 2 });
+    const header = bytes.length - 8 - new DataView(bytes.buffer).getUint32(bytes.length - 8, true);
+    const versions = Array.from({ length: bytes.length / 10 }, (_, i) => bytes.slice(0, 10 * i));
+    for (let at = header; at < bytes.length; at += 1) {
+      const changed = bytes.slice();
+      changed[at] = [0, 1, 0x7f, 0xff][at % 4];
+      versions.push(changed);
+    }
+    for (const version of versions) {
+      try {
+        const table = await readParquet(write(version));
+        for (const name of table.names) expect(table.column(name).values.length).toBe(table.length);
+      } catch (error) {
+        expect(error).toBeInstanceOf(BlasnetError);
+        expect((error as BlasnetError).code).toBe('FILE_CORRUPT');
+      }
+    }
+  });
+});

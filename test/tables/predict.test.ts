@@ -1,0 +1,220 @@
+import { execFileSync } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import {
+  Adam,
+  binaryCrossEntropy,
+  dense,
+  input,
+  meanSquaredError,
+  Network,
+  relu,
+  softmaxCrossEntropy,
+} from '../../lib/index.js';
+import { Encoder, type EncoderJson, encoder, predictRows, readCsv, Table } from '../../lib/tables/index.js';
+import { expectError } from '../data/expect-error.js';
+import { fileOf, partsOf, withSection } from '../formats/support.js';
+import { fileWriter, WEATHER } from './support.js';
+
+const write = fileWriter();
+
+describe('from a CSV to predictions in another process', () => {
+  it('weather in Seattle: labels by name', async () => {
+    const table = await readCsv(WEATHER);
+    const { train, test } = table.split({ stratify: 'weather', seed: 1 });
+    const fitted = encoder({ target: 'weather' }).fit(train);
+    expect(fitted.labels).toEqual(['drizzle', 'fog', 'rain', 'snow', 'sun']);
+    const network = new Network({
+      input: fitted.shape,
+      layers: [dense(32), relu(), dense(5)],
+      loss: softmaxCrossEntropy(),
+      seed: 1,
+    });
+    const optimizer = new Adam({ learningRate: 0.01 });
+    await network.fit(fitted.dataset(train), { optimizer, epochs: 30, batchSize: 32 });
+    const { accuracy } = await network.evaluate(fitted.dataset(test));
+    // Of the test's 292 days, 128 have rain, the most frequent label.
+    expect(accuracy).toBeGreaterThan(0.75);
+    network.encoder = fitted;
+    const path = write('');
+    await network.save(path, { optimizer });
+
+    const predictions = predictRows(network, test);
+    const truth = test.column('weather').values;
+    const right = predictions.filter(({ label }, row) => label === truth[row]).length;
+    expect(right / test.length).toBeCloseTo(accuracy as number, 6);
+    for (const { label, probability, probabilities } of predictions) {
+      const values = Object.values(probabilities ?? {});
+      expect(Object.keys(probabilities ?? {})).toEqual(fitted.labels);
+      expect(probability).toBe(Math.max(...values));
+      expect(probabilities?.[label as string]).toBe(probability);
+      expect(Math.abs(values.reduce((sum, value) => sum + value, 0) - 1)).toBeLessThan(1e-5);
+    }
+
+    const rows = write(JSON.stringify(test.rows()));
+    const lib = (name: string) => JSON.stringify(new URL(`../../dist/${name}`, import.meta.url).href);
+    const script = `
+      import { readFileSync } from 'node:fs';
+      import { Network } from ${lib('index.js')};
+      import { predictRows } from ${lib('tables/index.js')};
+      const network = await Network.load(process.argv[1]);
+      const rows = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+      console.log(JSON.stringify(predictRows(network, rows)));
+    `;
+    const args = ['--input-type=module', '--eval', script, path, rows];
+    const output = execFileSync(process.execPath, args, { encoding: 'utf8' });
+    expect(JSON.parse(output)).toEqual(JSON.parse(JSON.stringify(predictions)));
+  });
+
+  it('temperatures: values in degrees, near those of a least-squares line', async () => {
+    const table = await readCsv(WEATHER);
+    const { train, test } = table.split({ time: 'date', test: 0.25 });
+    const fitted = encoder({ target: 'temp_max', ignore: ['date', 'weather', 'wind', 'precipitation'] }).fit(train);
+    const network = new Network({ input: fitted.shape, layers: [dense(1)], loss: meanSquaredError(), seed: 1 });
+    await network.fit(fitted.dataset(train), {
+      optimizer: new Adam({ learningRate: 0.05 }),
+      epochs: 300,
+      batchSize: 2000,
+    });
+    network.encoder = fitted;
+    // The line through the training days by its formula: slope = Σ (x − x̄)(y − ȳ) / Σ (x − x̄)².
+    const [x, y] = ['temp_min', 'temp_max'].map((name) => train.column(name).values as Float64Array);
+    const mean = (list: Float64Array) => list.reduce((sum, value) => sum + value, 0) / list.length;
+    const [mx, my] = [mean(x), mean(y)];
+    const slope =
+      x.reduce((sum, value, i) => sum + (value - mx) * (y[i] - my), 0) /
+      x.reduce((sum, value) => sum + (value - mx) ** 2, 0);
+    const predictions = predictRows(network, [{ temp_min: 0 }, { temp_min: 10 }, { temp_min: 17.5 }]);
+    predictions.forEach(({ value }, i) => {
+      const line = my + slope * ([0, 10, 17.5][i] - mx);
+      expect(Math.abs((value as number) - line), `${value}, ${line}`).toBeLessThan(0.01);
+    });
+    expect(predictRows(network, test).length).toBe(test.length);
+  });
+});
+
+describe('predictRows', () => {
+  const table = Table.from([
+    { x: 1, y: 'no' },
+    { x: 2, y: 'yes' },
+    { x: 3, y: 'yes' },
+  ]);
+  const fitted = encoder({ target: 'y' }).fit(table);
+  const make = (outputs: number, loss = softmaxCrossEntropy()) =>
+    new Network({ input: [1], layers: [dense(outputs)], loss, seed: 1, backend: 'typescript' });
+
+  it('one output and binary cross-entropy: the probability of the second label', async () => {
+    const network = make(1, binaryCrossEntropy());
+    const { labels } = fitted.dataset(table);
+    const data = fitted.features(table);
+    await network.fit({ ...data, labels }, { optimizer: new Adam({ learningRate: 0.1 }), epochs: 50 });
+    network.encoder = fitted;
+    const [output] = network.predict(fitted.features([{ x: 3 }]));
+    expect(predictRows(network, [{ x: 3 }])).toEqual([
+      { label: 'yes', probability: output, probabilities: { no: 1 - output, yes: output } },
+    ]);
+  });
+
+  it('no rows, a missing value, a table', () => {
+    const network = make(2);
+    network.encoder = fitted;
+    expect(predictRows(network, [])).toEqual([]);
+    expect(predictRows(network, [{ x: null }])).toEqual(predictRows(network, [{ x: 2 }]));
+    expect(predictRows(network, table.select(['x']))).toEqual(predictRows(network, [{ x: 1 }, { x: 2 }, { x: 3 }]));
+  });
+
+  it('rows so wide that they are encoded in several parts; a batch at a time in training', async () => {
+    const topics = [
+      ['the striker scored a late goal', 'sport'],
+      ['parliament votes on the new budget', 'politics'],
+      ['the keeper saved the penalty', 'sport'],
+      ['ministers and members of parliament meet', 'politics'],
+    ];
+    const rows = Array.from({ length: 200 }, (_, i) => ({ text: `${topics[i % 4][0]} ${i}`, topic: topics[i % 4][1] }));
+    const texts = Table.from(rows);
+    const wide = encoder({ target: 'topic', columns: { text: { as: 'text', size: 2 ** 16 } } }).fit(texts);
+    const network = new Network({ input: wide.shape, layers: [dense(2)], loss: softmaxCrossEntropy(), seed: 1 });
+    await network.fit(wide.batches(texts, { batchSize: 20 }), {
+      optimizer: new Adam({ learningRate: 0.01 }),
+      epochs: 5,
+    });
+    expect((await network.evaluate(wide.batches(texts))).accuracy).toBe(1);
+    network.encoder = wide;
+    const labels = predictRows(network, rows).map(({ label }) => label);
+    expect(labels).toEqual(rows.map(({ topic }) => topic));
+    expect(predictRows(network, texts)).toEqual(predictRows(network, rows));
+    const all = wide.decode(network.predict(wide.features(texts)));
+    expect(predictRows(network, texts).map(({ label }) => label)).toEqual(all.map(({ label }) => label));
+  });
+
+  it('errors', () => {
+    const network = make(2);
+    expectError(() => predictRows(network, [{ x: 1 }]), 'INVALID_ARGUMENT', /a network with an encoder/);
+    expectError(() => predictRows({} as Network, []), 'INVALID_ARGUMENT', /network: expected a Network/);
+    network.encoder = { version: 3 };
+    expectError(() => predictRows(network, [{ x: 1 }]), 'INVALID_ARGUMENT', /Encoder: version/);
+    network.encoder = fitted;
+    expectError(() => predictRows(network, [{ z: 1 }]), 'INVALID_ARGUMENT', /the key "x"/);
+    const three = make(3);
+    three.encoder = fitted;
+    expectError(() => predictRows(three, [{ x: 1 }]), 'SHAPE_MISMATCH', /expected 2 numbers a row, got 3/);
+    const wide = new Network({ input: [2], layers: [dense(2)], loss: softmaxCrossEntropy(), backend: 'typescript' });
+    wide.encoder = fitted;
+    expectError(() => predictRows(wide, [{ x: 1 }]), 'SHAPE_MISMATCH', /x/);
+    const node = input([1], { name: 'x' }).pipe(dense(2));
+    const named = new Network({ outputs: { y: node }, losses: { y: softmaxCrossEntropy() }, backend: 'typescript' });
+    named.encoder = fitted;
+    expectError(() => predictRows(named, [{ x: 1 }]), 'INVALID_ARGUMENT', /one output without a name/);
+  });
+});
+
+describe('network.encoder', () => {
+  const fitted = encoder({ target: 'y' }).fit(
+    Table.from([
+      { x: 'a', y: 1 },
+      { x: 'a', y: 2 },
+    ]),
+  );
+  const network = new Network({
+    input: [1],
+    layers: [dense(1)],
+    loss: meanSquaredError(),
+    seed: 1,
+    backend: 'typescript',
+  });
+  const load = (bytes: Uint8Array) => Network.fromBytes(bytes, { backend: 'typescript' });
+
+  it('is plain frozen data that files, clones and the metadata of the user leave apart', () => {
+    expect(network.encoder).toBeUndefined();
+    expect(load(network.toBytes()).encoder).toBeUndefined();
+    network.encoder = fitted;
+    network.metadata = { mine: 1 };
+    const again = load(network.toBytes());
+    expect(again.encoder).toEqual(fitted.toJSON());
+    expect(again.metadata).toEqual({ mine: 1 });
+    expect(Object.isFrozen((again.encoder as unknown as EncoderJson).columns[0])).toBe(true);
+    expect(Encoder.fromJSON(again.encoder as unknown as EncoderJson).toJSON()).toEqual(fitted.toJSON());
+    expect(network.clone().encoder).toEqual(fitted.toJSON());
+    network.encoder = undefined;
+    expect(load(network.toBytes()).encoder).toBeUndefined();
+  });
+
+  it('refuses what JSON can not hold', () => {
+    expectError(
+      () => (network.encoder = (() => 1) as never),
+      'INVALID_ARGUMENT',
+      /encoder: expected a value that JSON/,
+    );
+  });
+
+  it('a broken one in a file is FILE_CORRUPT at loading, a wrong one an error of predictRows', () => {
+    network.encoder = fitted;
+    const bytes = network.toBytes();
+    const { header, data } = partsOf(bytes);
+    (header.__metadata__ as Record<string, string>).encoder += '}';
+    expectError(() => load(fileOf(header, data)), 'FILE_CORRUPT', /metadata: encoder: /);
+    const more = withSection(bytes, 'encoder', (json) => ({ ...json, more: 1 }));
+    expectError(() => predictRows(load(more), [{ x: 'a' }]), 'UNKNOWN_OPTION', /Encoder: unknown option "more"/);
+    const polluting = withSection(bytes, 'encoder', () => JSON.parse('{"__proto__": 1}'));
+    expectError(() => load(polluting), 'FILE_CORRUPT', /metadata: encoder: .*__proto__/);
+  });
+});
