@@ -13,8 +13,21 @@ export {
 export type { BackendInfo, BackendName } from './backend/backend.js';
 export { backendInfo } from './backend/select.js';
 export { BlasnetError, type ErrorCode, type NonFiniteDetails } from './errors.js';
+export {
+  type FileTensor,
+  type NamedArrays,
+  readNpy,
+  readNpz,
+  readSafetensors,
+  type TensorFile,
+  writeNpy,
+  writeNpz,
+  writeSafetensors,
+} from './formats/array-files.js';
+export type { NewArray, NumberArray } from './formats/arrays.js';
 export type { Metadata } from './formats/network-file.js';
 export type { LoadOptions, SaveOptions } from './formats/persistence.js';
+export type { TorchLoad, TorchOptions } from './formats/torch.js';
 export * from './graph/functions.js';
 export { input, type Node, type Pipeable, type Shared, shared } from './graph/node.js';
 export {

@@ -25,7 +25,7 @@ import {
   save,
   toBytes,
 } from './formats/persistence.js';
-import { loadTorchState, saveTorchState } from './formats/torch.js';
+import { loadTorchState, saveTorchState, type TorchLoad, type TorchOptions } from './formats/torch.js';
 import { checkNode, type Node } from './graph/node.js';
 import { checkName, type LayerSpec } from './layers/layer.js';
 import type { Loss } from './losses/loss.js';
@@ -296,15 +296,15 @@ export interface Port {
 /** A specification from a file or another network, given in place of the options. */
 const specifications = new WeakMap<object, ModelSpec>();
 
+/** The compiled form and the memory of a network, for the modules that write it in other formats. */
+export let memoryOf: (network: Network<string> | Network) => NetworkMemory;
+
 /** Options that stand for a specification, for the constructor. */
 function specified(spec: ModelSpec, backend: 'auto' | BackendName | undefined): AnyOptions {
   const options = { ...(backend !== undefined && { backend }) } as AnyOptions;
   specifications.set(options, spec);
   return options;
 }
-
-/** A network's model and memory, for other formats. */
-export let memoryOf: (network: Network<string> | Network) => NetworkMemory;
 
 /**
  * A feed-forward network: a list of layers or a graph of nodes. `K` are the names of its outputs, if they have any. It
@@ -336,6 +336,10 @@ export class Network<K extends string = ''> {
   readonly #engine: Engine;
   readonly #spec: ModelSpec;
   readonly #kept: Kept = { epochs: 0, metadata: undefined, encoder: undefined };
+
+  static {
+    memoryOf = (network) => network.#engine;
+  }
 
   /**
    * Throws `INVALID_ARGUMENT` or `UNKNOWN_OPTION` for a bad option, `SHAPE_MISMATCH` if layers don't fit together,
@@ -374,10 +378,6 @@ export class Network<K extends string = ''> {
       ),
     );
     lock(this, new.target !== Network);
-  }
-
-  static {
-    memoryOf = (network) => network.#engine;
   }
 
   /** Number of trainable parameters. */
@@ -796,14 +796,17 @@ export class Network<K extends string = ''> {
   }
 
   /**
-   * Loads the parameters of a `torch.nn.Sequential`, saved in PyTorch with
-   * `safetensors.torch.save_file(model.state_dict(), path)`. Its modules with parameters (Linear, Conv2d, BatchNorm,
-   * PReLU) must match this network's layers with parameters, in the same order. Rejects with `FILE_NOT_FOUND`,
-   * `FILE_CORRUPT`, or `SHAPE_MISMATCH` if they don't match; nothing is changed then.
+   * Loads the parameters of a PyTorch module, saved there with
+   * `safetensors.torch.save_file(model.state_dict(), path)`. A layer takes the tensors of the module that `map` gives
+   * for its name, else of the module of its own name (`layer1_0_conv1` of `layer1.0.conv1`), else of the next module
+   * whose tensors have the right names and shapes, in the order that numbers in names tell. Tensors are F32, F64, F16 or
+   * BF16. Returns which modules were read for which layers, and what was skipped. Rejects with `FILE_NOT_FOUND`,
+   * `FILE_CORRUPT`, `INVALID_ARGUMENT`, or `SHAPE_MISMATCH` if modules and layers don't match or names don't tell which
+   * is which; nothing is changed then.
    */
-  async loadTorchState(path: string | URL): Promise<void> {
-    checkArity('loadTorchState', arguments, 1);
-    await loadTorchState(path, this.#engine);
+  async loadTorchState(path: string | URL, options?: TorchOptions): Promise<TorchLoad> {
+    checkArity('loadTorchState', arguments, 2);
+    return loadTorchState(path, this.#engine, options);
   }
 
   /** Writes such a file, with one module per layer. Rejects with `FILE_NOT_WRITTEN`. */

@@ -39,14 +39,14 @@ const modules = [
   { name: 'formats', files: /^lib\/formats\//, imports: [...program, 'backend interface', 'data'] },
   { name: 'runtime', files: /^lib\/runtime\//, imports: runtime },
   {
-    name: 'interop',
-    files: /^lib\/interop\//,
-    imports: [...program, 'formats', 'data', 'networks'],
-  },
-  {
     name: 'networks',
     files: /^lib\/(training|report|kernels)\/|^lib\/[^/]+\.ts$/,
     imports: [...runtime, 'runtime', 'data', 'formats'],
+  },
+  {
+    name: 'interop',
+    files: /^lib\/interop\//,
+    imports: [...runtime, 'data', 'formats', 'networks'],
   },
   // A user of callbacks and pictures; nothing imports it.
   { name: 'dashboard', files: /^lib\/dashboard\//, imports: ['base', 'networks'] },
@@ -77,8 +77,9 @@ const entryPoints = new Set([
   'blasnet/kernels',
   'blasnet/onnx',
   'blasnet/report',
-  'blasnet/search',
   'blasnet/tables',
+  'blasnet/tfjs',
+  'blasnet/search',
   'blasnet/package.json',
 ]);
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -7,8 +7,8 @@
 //     leaks [rounds]             test/sanitizers/exercise.mjs under LeakSanitizer
 //     races [rounds]             the same under ThreadSanitizer
 //     valgrind [rounds]          the same under valgrind, which also checks OpenBLAS
-//     fuzz [targets]             plan and call (native/fuzz), safetensors, idx and onnx (test/fuzz), two at a time,
-//                                for BLASNET_FUZZ_SECONDS each (60)
+//     fuzz [targets]             plan and call (native/fuzz), those of test/fuzz/readers.mjs, two at a time, for
+//                                BLASNET_FUZZ_SECONDS each (60)
 //     planted                    the jobs on builds with bugs (native/test/planted), which each must find
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -212,9 +212,11 @@ function nativeFuzzer(target) {
 const fuzzers = {
   plan: () => nativeFuzzer('plan'),
   call: () => nativeFuzzer('call'),
-  safetensors: () => [node, 'test/fuzz/readers.mjs', 'safetensors', '--seconds', seconds],
-  idx: () => [node, 'test/fuzz/readers.mjs', 'idx', '--seconds', seconds],
-  onnx: () => [node, 'test/fuzz/readers.mjs', 'onnx', '--seconds', seconds],
+  ...Object.fromEntries(
+    ['safetensors', 'idx', 'npy', 'npz', 'tfjs', 'onnx'].map((name) => {
+      return [name, () => [node, 'test/fuzz/readers.mjs', name, '--seconds', seconds]];
+    }),
+  ),
 };
 
 function startFuzzer(name) {

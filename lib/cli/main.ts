@@ -1,75 +1,83 @@
 #!/usr/bin/env node
-import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { backendInfo } from 'blasnet';
-import { native } from 'blasnet/kernels';
+import { type Command, type Output, UsageError } from './command.js';
+import { build } from './commands/build.js';
+import { completion } from './commands/completion.js';
+import { evaluate } from './commands/evaluate.js';
+import { exportCommand } from './commands/export.js';
+import { help } from './commands/help.js';
+import { importCommand } from './commands/import.js';
+import { info } from './commands/info.js';
+import { predict } from './commands/predict.js';
+import { show } from './commands/show.js';
+import { train } from './commands/train.js';
+import { find } from './find.js';
+import { commandHelp, overview } from './help.js';
+import { didYouMean } from './nearest.js';
+import { asksForHelp, parse } from './parse.js';
+import { errorName, heading } from './terminal.js';
+import { version } from './version.js';
 
-const { version } = createRequire(import.meta.url)('blasnet/package.json') as { version: string };
+const commands: readonly Command[] = [
+  train,
+  predict,
+  evaluate,
+  show,
+  exportCommand,
+  importCommand,
+  info,
+  build,
+  completion,
+  help,
+];
 
-const help = `Usage: blasnet <command>
-
-  info            what computes here: backend, kernels, BLAS, and the file of the native addon
-  build [--force] [--openblas=static|dynamic] [--openblas-lib=<path>]
-                  builds the native addon from source; it is preferred to the one that came with the package.
-                  Needs g++, make, python3 and OpenBLAS (Debian: apt-get install g++ make python3 libopenblas-dev)
-  --help          this text
-  --version       blasnet's version`;
-
-/** The lines of `info`: pairs of a heading and its text. */
-function describe(): string {
-  const info = backendInfo(native.available ? 'native' : 'typescript');
-  const reason = native.available ? '' : native.reason;
-  const lines: [string, string][] = [
-    ['blasnet', `${version}, Node.js ${process.versions.node}, ${process.platform}-${process.arch}`],
-    ['backend', reason === '' ? info.backend : `${info.backend}, because ${reason}`],
-    ['threads', `${info.threads}: ${info.threadsReason}`],
-    ['CPU', info.cpuFeatures.join(' ')],
-    ['kernels', `${info.simd.set}: ${info.simd.reason} (available: ${info.simd.available.join(', ')})`],
-    ['BLAS', `${info.blas.name}, ${info.blas.core}, threads: ${info.blas.threads} (${info.blas.config})`],
-    ['addon', info.addon ?? ''],
-    ...info.passedOver.map((failure): [string, string] => ['passed over', failure]),
-  ];
-  return lines
-    .filter(([, text]) => text !== '')
-    .map(([heading, text]) => `${`${heading}:`.padEnd(13)}${text}`)
-    .join('\n');
+/** What `blasnet --help` and the like give; undefined if the first word is no option. */
+function atOnce([first, second]: readonly string[]): Output | undefined {
+  if (first === undefined) throw new UsageError('expected a command');
+  if (!first.startsWith('-')) return undefined;
+  const known = new Map([
+    ['--help', () => overview(commands, heading)],
+    ['-h', () => overview(commands, heading)],
+    ['--version', () => version],
+  ]);
+  const text = known.get(first);
+  if (text === undefined) throw new UsageError(`unknown option '${first}'${didYouMean(first, [...known.keys()])}`);
+  if (second !== undefined) throw new UsageError(`unexpected after ${first}: '${second}'`);
+  return { text: text() };
 }
 
-function build(options: readonly string[]): number {
-  const script = fileURLToPath(new URL('../../scripts/build-addon.mjs', import.meta.url));
-  const { status, error } = spawnSync(process.execPath, [script, '--strict', ...options], { stdio: 'inherit' });
-  if (error !== undefined) throw error;
-  return status ?? 1;
+async function runCommand([name, ...words]: readonly string[]): Promise<Output> {
+  const command = find(commands, name);
+  if (asksForHelp(words)) return { text: commandHelp(command, heading) };
+  const { operands, values } = parse(command, words);
+  const note = (text: string) => console.error(text);
+  const output = await command.run(operands, values, { commands, note });
+  return values.json ? { ...output, text: JSON.stringify(output.json, undefined, 2) } : output;
 }
 
-function refuse(message: string): number {
-  console.error(`blasnet: ${message}\n\n${help}`);
-  return 2;
-}
-
-function main([command, ...rest]: readonly string[]): number {
-  const unknown = rest.find(
-    (word) => command !== 'build' || !/^--(force|openblas=(static|dynamic)|openblas-lib=.+)$/.test(word),
-  );
-  if (unknown !== undefined) return refuse(`unexpected after ${command}: '${unknown}'`);
-  switch (command) {
-    case 'info':
-      console.log(describe());
-      return 0;
-    case 'build':
-      return build(rest);
-    case '--help':
-      console.log(help);
-      return 0;
-    case '--version':
-      console.log(version);
-      return 0;
-    case undefined:
-      return refuse('expected a command');
-    default:
-      return refuse(`unknown command '${command}'`);
+/** Prints an error as one line, or where it was thrown with `--verbose`. Returns the exit code. */
+function fail(error: unknown, words: readonly string[]): number {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  if (error instanceof UsageError) {
+    const command = commands.find(({ name }) => name === words[0]);
+    const where = command === undefined ? 'blasnet --help' : `blasnet ${command.name} --help`;
+    console.error(`${errorName()} ${message}\nUsage: see \`${where}\``);
+    return 2;
   }
+  console.error(`${errorName()} ${words.includes('--verbose') ? stack : message.replace(/\s*\n\s*/g, ' ')}`);
+  return 1;
 }
 
-process.exitCode = main(process.argv.slice(2));
+// A reader such as `head` may end before all is written.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
+const words = process.argv.slice(2);
+try {
+  const { text, status = 0 } = atOnce(words) ?? (await runCommand(words));
+  if (text !== undefined) console.log(text);
+  process.exitCode = status;
+} catch (error) {
+  process.exitCode = fail(error, words);
+}

@@ -1,6 +1,7 @@
 import { MAX_RANK } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { quote } from '../text.js';
+import { kindOf } from './arrays.js';
 import { JsonError, parseJson } from './json.js';
 
 /**
@@ -42,11 +43,32 @@ const sizes = new Map(
   }),
 );
 
+/** The dtype that is written, by class. */
+const dtypes = new Map(
+  Object.entries({
+    Uint8Array: 'U8',
+    Uint8ClampedArray: 'U8',
+    Int8Array: 'I8',
+    Uint16Array: 'U16',
+    Int16Array: 'I16',
+    Uint32Array: 'U32',
+    Int32Array: 'I32',
+    Float32Array: 'F32',
+    BigUint64Array: 'U64',
+    BigInt64Array: 'I64',
+    Float64Array: 'F64',
+  }),
+);
+
+/** The classes of data that can be written. */
+export const tensorKinds: readonly string[] = [...dtypes.keys()];
+
 /** A tensor to write. */
 export interface NewTensor {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly value: Float32Array | BigInt64Array;
+  /** Its class tells the dtype: one of {@link tensorKinds}. */
+  readonly value: ArrayBufferView;
 }
 
 /** A tensor in a file. */
@@ -85,7 +107,7 @@ export function encodeSafetensors(
   let length = 0;
   for (const { name, shape, value } of tensors) {
     header[name] = {
-      dtype: value instanceof Float32Array ? 'F32' : 'I64',
+      dtype: dtypes.get(kindOf(value)),
       shape,
       data_offsets: [length, length + value.byteLength],
     };

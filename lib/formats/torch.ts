@@ -1,16 +1,18 @@
-import { checkPath } from '../checks.js';
+import { checkBoolean, checkOptions, checkPath, invalid } from '../checks.js';
 import { readShared } from '../data/files.js';
 import { BlasnetError } from '../errors.js';
 import { elements } from '../program/instructions.js';
 import type { Model, StateEntry } from '../program/model.js';
-import { cut, quote, shapeText } from '../text.js';
+import { cut, listed, shapeText } from '../text.js';
 import type { NetworkMemory } from './network-file.js';
 import { replaceFile } from './replace-file.js';
-import { decodeSafetensors, encodeSafetensors, type NewTensor } from './safetensors.js';
+import { decodeSafetensors, encodeSafetensors, type NewTensor, type StoredTensor } from './safetensors.js';
+import { floatData, isFloating } from './tensor-data.js';
+import { distance, type FileModule, ModuleTree } from './torch-modules.js';
 
 /**
- * The state of a `torch.nn.Sequential` (including nested ones) as safetensors. Its modules with parameters are matched
- * in order with the network's layers with parameters; all others are ignored. PyTorch stores images channels first, so
+ * The state of a PyTorch module as safetensors. Its modules with parameters are matched with the network's layers with
+ * parameters by name, or by order and shape; all others are ignored. PyTorch stores images channels first, so
  * a layer after `Flatten` sees the features in a different order: its weights are permuted.
  */
 
@@ -27,6 +29,10 @@ interface Slot {
 interface Module {
   readonly layer: string;
   readonly type: string;
+  /** The name that the user gave to the layer. */
+  readonly given: string | undefined;
+  /** Its number, where the layer has several modules. */
+  readonly part: number | undefined;
   /** Its name when writing: the layer's position in the network. */
   readonly name: string;
   readonly slots: readonly Slot[];
@@ -125,70 +131,184 @@ function modulesOf(model: Model): Module[] {
     const [{ shape: input }] = node.inputs;
     const order = type === 'flatten' && input.length === 3 ? flattened(input) : orders[from[0]];
     const parts = operation.parameters.length > 0 && owner === index ? slotsOf(model, index, order) : [];
-    for (const [part, slots] of parts.entries())
-      modules.push({ layer: name, type, name: parts.length === 1 ? String(index) : `${index}.${part}`, slots });
+    for (const [i, slots] of parts.entries()) {
+      const part = parts.length === 1 ? undefined : i;
+      const number = part === undefined ? String(index) : `${index}.${part}`;
+      modules.push({ layer: name, type, given: spec.name, part, name: number, slots });
+    }
     orders.push(type === 'dense' ? undefined : order);
   }
   return modules;
 }
 
-function compareIndices(a: readonly number[], b: readonly number[]): number {
-  const at = a.findIndex((value, i) => value !== b[i]);
-  return at < 0 ? a.length - b.length : a[at] - (b[at] ?? -1);
+/** How tensors of a state dict are found. */
+export interface TorchOptions {
+  /**
+   * The module of the file for a layer's name, without the prefix; undefined leaves it to the automatic matching. A
+   * separable convolution needs the name of the Sequential of its two modules.
+   */
+  map?: (layer: string) => string | undefined;
+  /** Only tensors below this module are read; the others are skipped. */
+  prefix?: string;
+  /**
+   * Throw if a layer or a module with a weight or bias remains without the other; default true. False: such layers keep
+   * their values, and such modules are skipped.
+   */
+  strict?: boolean;
 }
 
-/** The names of the modules in a file, in order. */
-function moduleNames(tensors: Iterable<string>, file: string): string[] {
-  const names = new Map<string, number[]>();
-  for (const tensor of tensors) {
-    const parts = /^((?:\d{1,15}\.){1,64})\w+$/.exec(tensor);
-    if (parts === null) {
-      const what = `the tensor ${quote(tensor)} is none of a torch.nn.Sequential, whose names are <index>.<name>`;
-      throw new BlasnetError('SHAPE_MISMATCH', `${file}: ${what}`);
-    }
-    const name = parts[1].slice(0, -1);
-    names.set(name, name.split('.').map(Number));
+/** What was loaded, and what not. */
+export interface TorchLoad {
+  /** The modules of each layer, by its name. A separable convolution has two. */
+  readonly modules: ReadonlyMap<string, readonly string[]>;
+  /** Tensors of the file that were not read: counters and other buffers, and all that has no place in the network. */
+  readonly skipped: readonly string[];
+  /** Layers that kept their values, with `strict: false`. */
+  readonly missing: readonly string[];
+}
+
+/** Names of tensors that are a module's parameters; others may be buffers of any meaning. */
+const parameterNames = ['weight', 'bias'];
+
+const hasParameters = ({ tensors }: FileModule) => parameterNames.some((name) => tensors.has(name));
+
+/** PyTorch's default for `PReLU` is one slope for all channels. */
+const isSingle = ({ type }: Module, { shape }: StoredTensor) => type === 'prelu' && shape.join() === '1';
+
+const layerText = ({ layer, type }: Module) => `layer ${cut(layer, 80)} (${type})`;
+
+/** What makes a module another than a layer needs; undefined if it fits. */
+function misfit(wanted: Module, { name, tensors }: FileModule): string | undefined {
+  const full = (own: string) => cut(name === '' ? own : `${name}.${own}`, 80);
+  for (const { name: own, shape } of wanted.slots) {
+    const tensor = tensors.get(own);
+    if (tensor === undefined) return `${layerText(wanted)}: there is no tensor ${full(own)}`;
+    if (isFloating(tensor) && (isSingle(wanted, tensor) || tensor.shape.join() === shape.join())) continue;
+    const [expected, found] = [`F32 ${shapeText(shape)}`, `${tensor.dtype} ${shapeText(tensor.shape)}`];
+    return `${layerText(wanted)}: tensor ${full(own)}: expected ${expected}, got ${found}`;
   }
-  return [...names.entries()].sort(([, a], [, b]) => compareIndices(a, b)).map(([name]) => name);
+  const extra = parameterNames.find((own) => tensors.has(own) && !wanted.slots.some((slot) => slot.name === own));
+  return extra === undefined ? undefined : `${layerText(wanted)} has no place for the tensor ${full(extra)}`;
+}
+
+/** The module that `map` names, or that has the name that the user gave to the layer. */
+function findNamed(wanted: Module, tree: ModuleTree, map: TorchOptions['map']): FileModule | undefined {
+  const mapped = map?.(wanted.layer);
+  if (mapped === undefined) {
+    if (wanted.given === undefined) return undefined;
+    const found = [...tree.modules.values()].filter(({ name }) => name.replaceAll('.', '_') === wanted.given);
+    return found.length === 1 && misfit(wanted, found[0]) === undefined ? found[0] : undefined;
+  }
+  if (typeof mapped !== 'string') throw invalid('loadTorchState: map', 'a function to names or undefined', mapped);
+  const name = wanted.part === undefined ? mapped : `${mapped}.${wanted.part}`;
+  const module = tree.modules.get(name);
+  if (module === undefined)
+    throw invalid(`loadTorchState: map: ${wanted.layer}`, `one of ${listed([...tree.modules.keys()])}`, name);
+  const problem = misfit(wanted, module);
+  if (problem !== undefined) throw new BlasnetError('SHAPE_MISMATCH', problem);
+  return module;
 }
 
 /**
- * Loads a Sequential's parameters and statistics. Throws `FILE_CORRUPT` if it is not a safetensors file and
- * `SHAPE_MISMATCH` if its modules don't match the network's layers; nothing is changed then.
+ * The module for a layer, in the order of layers: one that fits and before which no other is known to come. Of several
+ * it is the one nearest to the module before. Throws `SHAPE_MISMATCH` if none fits, or if names don't tell which.
  */
-function decode(bytes: Uint8Array, file: string, network: NetworkMemory): void {
-  const { tensors } = decodeSafetensors(bytes, file);
-  const mismatch = (what: string) => new BlasnetError('SHAPE_MISMATCH', `${file}: ${what}`);
-  const modules = modulesOf(network.model);
-  const names = moduleNames(tensors.keys(), file);
-  if (names.length !== modules.length) {
-    throw mismatch(`it has ${names.length} modules with parameters, the network ${modules.length} such layers`);
+function findNext(wanted: Module, tree: ModuleTree, last: FileModule | undefined): FileModule {
+  const next = [...tree.modules.values()].filter((module) => hasParameters(module) && tree.isNext(module));
+  const fitting = next.filter((module) => misfit(wanted, module) === undefined);
+  const distances = fitting.map((module) => (last === undefined ? 0 : distance(last, module)));
+  const nearest = fitting.filter((_, i) => distances[i] === Math.min(...distances));
+  if (nearest.length === 1) return nearest[0];
+  const [only, ...others] = next;
+  const names = (nearest.length > 1 ? nearest : next).map(({ name }) => name);
+  const problem =
+    nearest.length > 1
+      ? `${layerText(wanted)}: each of the modules ${listed(names)} could be the one: give map, or the layer a name`
+      : only !== undefined && others.length === 0
+        ? (misfit(wanted, only) as string)
+        : `${layerText(wanted)}: no module fits, of those that can be next: ${listed(names)}`;
+  throw new BlasnetError('SHAPE_MISMATCH', problem);
+}
+
+/** Pairs the network's modules with those of the file. */
+function matchModules(modules: readonly Module[], tree: ModuleTree, { map, strict = true }: TorchOptions) {
+  const pairs = new Map<Module, FileModule>();
+  const pair = (wanted: Module, found: FileModule) => {
+    if (found.isUsed)
+      throw new BlasnetError('SHAPE_MISMATCH', `${layerText(wanted)}: the module ${cut(found.name, 80)} is taken`);
+    tree.use(found);
+    pairs.set(wanted, found);
+  };
+  for (const wanted of modules) {
+    const found = findNamed(wanted, tree, map);
+    if (found !== undefined) pair(wanted, found);
   }
-  const read: { slot: Slot; values: Float32Array }[] = [];
-  const known = new Set<string>();
-  modules.forEach(({ layer, type, slots }, i) => {
-    for (const slot of slots) {
-      const name = `${names[i]}.${slot.name}`;
-      const tensor = tensors.get(name);
-      if (tensor === undefined)
-        throw mismatch(`layer ${cut(layer, 80)} (${type}): there is no tensor ${cut(name, 80)}`);
-      // PyTorch's default is one slope for all channels.
-      const single = type === 'prelu' && tensor.shape.join() === '1';
-      if (tensor.dtype !== 'F32' || (!single && tensor.shape.join() !== slot.shape.join())) {
-        const [wanted, found] = [`F32 ${shapeText(slot.shape)}`, `${tensor.dtype} ${shapeText(tensor.shape)}`];
-        throw mismatch(`layer ${cut(layer, 80)} (${type}): tensor ${cut(name, 80)}: expected ${wanted}, got ${found}`);
+  const left = [...tree.modules.values()].filter(hasParameters).length;
+  if (strict && left !== modules.length) {
+    const text = `it has ${left} modules with parameters, the network ${modules.length} such layers`;
+    throw new BlasnetError('SHAPE_MISMATCH', text);
+  }
+  // What has no parameters is nobody's predecessor.
+  for (const module of tree.modules.values()) if (!hasParameters(module)) tree.use(module);
+  let last: FileModule | undefined;
+  for (const wanted of modules) {
+    let found = pairs.get(wanted);
+    if (found === undefined) {
+      try {
+        found = findNext(wanted, tree, last);
+        pair(wanted, found);
+      } catch (error) {
+        if (strict || !(error instanceof BlasnetError)) throw error;
+        continue;
       }
-      const values = new Float32Array(tensor.bytes.slice().buffer);
-      read.push({ slot, values: single ? new Float32Array(slot.places.length).fill(values[0]) : values });
-      known.add(name);
     }
-    if (type === 'batchNorm') known.add(`${names[i]}.num_batches_tracked`);
-  });
-  for (const name of tensors.keys()) {
-    if (!known.has(name)) throw mismatch(`the network has no place for the tensor ${cut(name, 80)}`);
+    last = found;
   }
-  for (const { slot, values } of read) {
-    for (let i = 0; i < values.length; i++) network[slot.block][slot.places[i]] = values[i];
+  return pairs;
+}
+
+/**
+ * Loads parameters and statistics. Throws `FILE_CORRUPT` if it is not a safetensors file and `SHAPE_MISMATCH` if its
+ * modules don't match the network's layers; nothing is changed then.
+ */
+function decode(bytes: Uint8Array, file: string, network: NetworkMemory, options: TorchOptions): TorchLoad {
+  const { tensors } = decodeSafetensors(bytes, file);
+  const { prefix = '' } = options;
+  const start = prefix === '' || prefix.endsWith('.') ? prefix : `${prefix}.`;
+  const below = [...tensors].filter(([name]) => name.startsWith(start));
+  const wanted = modulesOf(network.model);
+  const pairs = inFile(file, () => {
+    const tree = new ModuleTree(new Map(below.map(([name, tensor]) => [name.slice(start.length), tensor])));
+    return matchModules(wanted, tree, options);
+  });
+  const modules = new Map<string, string[]>();
+  const read = new Set<string>();
+  const values: { slot: Slot; data: Float32Array }[] = [];
+  for (const [module, found] of pairs) {
+    const full = (own: string) => start + (found.name === '' ? own : `${found.name}.${own}`);
+    modules.set(module.layer, [...(modules.get(module.layer) ?? []), start + found.name]);
+    for (const slot of module.slots) {
+      const tensor = found.tensors.get(slot.name) as StoredTensor;
+      const data = floatData(tensor);
+      const isOne = isSingle(module, tensor);
+      values.push({ slot, data: isOne ? new Float32Array(slot.places.length).fill(data[0]) : data });
+      read.add(full(slot.name));
+    }
+  }
+  for (const { slot, data } of values) {
+    for (let i = 0; i < data.length; i++) network[slot.block][slot.places[i]] = data[i];
+  }
+  const missing = wanted.filter((module) => !pairs.has(module)).map(({ layer }) => layer);
+  return { modules, skipped: [...tensors.keys()].filter((name) => !read.has(name)), missing: [...new Set(missing)] };
+}
+
+/** Calls `run`; mismatches name the file. */
+function inFile<T>(file: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    if (!(cause instanceof BlasnetError) || cause.code !== 'SHAPE_MISMATCH') throw cause;
+    throw new BlasnetError(cause.code, `${file}: ${cause.message}`, { cause });
   }
 }
 
@@ -214,12 +334,20 @@ function encode(network: NetworkMemory): Uint8Array {
   return encodeSafetensors([...counts, ...floats], { format: 'pt' });
 }
 
-export async function loadTorchState(path: string | URL, network: NetworkMemory): Promise<void> {
+export async function loadTorchState(
+  path: string | URL,
+  network: NetworkMemory,
+  options: TorchOptions | undefined,
+): Promise<TorchLoad> {
   const file = checkPath('loadTorchState: path', path);
+  const { map, prefix, strict } = checkOptions('loadTorchState', options, ['map', 'prefix', 'strict']);
+  if (map !== undefined && typeof map !== 'function') throw invalid('loadTorchState: map', 'a function', map);
+  if (prefix !== undefined && typeof prefix !== 'string') throw invalid('loadTorchState: prefix', 'a string', prefix);
+  if (strict !== undefined) checkBoolean('loadTorchState: strict', strict);
   network.checkFree();
   const bytes = await readShared(file);
   network.checkFree();
-  decode(bytes, file, network);
+  return decode(bytes, file, network, { ...options });
 }
 
 export async function saveTorchState(path: string | URL, network: NetworkMemory): Promise<void> {

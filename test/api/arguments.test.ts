@@ -4,6 +4,7 @@ import * as data from '../../lib/data/index.js';
 import * as extend from '../../lib/extend.js';
 import * as main from '../../lib/index.js';
 import * as onnx from '../../lib/interop/onnx/index.js';
+import * as tfjs from '../../lib/interop/tfjs/index.js';
 import * as kernels from '../../lib/kernels/index.js';
 import * as report from '../../lib/report/index.js';
 import * as search from '../../lib/search/index.js';
@@ -66,7 +67,7 @@ function add(name: string, value: unknown): void {
     for (const key of Object.keys(value)) add(`${name}.${key}`, (value as Record<string, unknown>)[key]);
   }
 }
-for (const exports of [main, board, data, extend, onnx, report, tables, kernels]) {
+for (const exports of [main, data, extend, report, kernels, tables, onnx, tfjs, board]) {
   for (const [name, value] of Object.entries(exports)) add(name, value);
 }
 // Under its own name, as `uniform` is also an initializer.
@@ -360,6 +361,11 @@ const before: Record<string, readonly unknown[]> = {
   'Network.from': [classifier('typescript')],
   'Network.fromBytes': [],
   'Network.loadCheckpoint': ['nowhere'],
+  'Network.loadTorchState': ['nowhere'],
+  readNpz: ['nowhere'],
+  writeSafetensors: ['nowhere', {}],
+  loadLayersModel: ['nowhere'],
+  fromLayersModel: [{}],
   'Optimizer.restore': [],
 };
 const withoutOptions = new Set([
@@ -395,6 +401,7 @@ const withoutOptions = new Set([
     'fromOneHot',
     'argmax',
     'checkKernelArguments',
+    ...['readNpy', 'writeNpy', 'writeNpz', 'readSafetensors', 'toLayersModel', 'saveLayersModel'],
     'native.repeat',
     'typescript.repeat',
   ],
@@ -414,7 +421,6 @@ const withoutOptions = new Set([
     'node',
     'clone',
     'copyParameters',
-    'loadTorchState',
     'saveTorchState',
     'dispose',
   ].map((method) => `Network.${method}`),

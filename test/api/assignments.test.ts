@@ -38,7 +38,7 @@ const optimizers: [string, new (options?: never) => Optimizer][] = [
   ['Lion', Lion],
   ['Muon', Muon],
 ];
-const settable = ['learningRate', 'steps', 'rateFactor', 'metadata'];
+const settable = ['learningRate', 'steps', 'rateFactor', 'metadata', 'encoder'];
 
 /** Every property that can be read of an object, its class's getters included. */
 function properties(object: object): string[] {

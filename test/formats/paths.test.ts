@@ -17,7 +17,18 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fashionMnist, imageFolder, mnist, readIdx, readIdxDataset } from '../../lib/data/index.js';
-import { Adam, checkpoint, Network } from '../../lib/index.js';
+import {
+  Adam,
+  checkpoint,
+  Network,
+  readNpy,
+  readNpz,
+  readSafetensors,
+  writeNpy,
+  writeNpz,
+  writeSafetensors,
+} from '../../lib/index.js';
+import { loadLayersModel } from '../../lib/interop/tfjs/index.js';
 import { writeReport } from '../../lib/report/index.js';
 import { readCsv, readJsonLines, readParquet } from '../../lib/tables/index.js';
 import { classData, classifier } from '../api/support.js';
@@ -45,6 +56,9 @@ const writers: Record<string, (path: string | URL) => Promise<unknown>> = {
   'training.save': (path) =>
     classifier('typescript').fit(data, { callbacks: { onEpochEnd: (_, training) => training.save(path) } }),
   writeReport: (path) => writeReport(path, report),
+  writeNpy: (path) => writeNpy(path, { data: Float32Array.of(1) }),
+  writeNpz: (path) => writeNpz(path, { a: { data: Float32Array.of(1) } }),
+  writeSafetensors: (path) => writeSafetensors(path, { a: { data: new Float32Array(20) } }),
 };
 
 /** Everything that reads a file. */
@@ -52,6 +66,10 @@ const readers: Record<string, (path: string | URL) => Promise<unknown>> = {
   load: (path) => Network.load(path),
   loadCheckpoint: (path) => Network.loadCheckpoint(path),
   loadTorchState: (path) => network.loadTorchState(path),
+  loadLayersModel: (path) => loadLayersModel(path),
+  readNpy: (path) => readNpy(path),
+  readNpz: (path) => readNpz(path),
+  readSafetensors: (path) => readSafetensors(path),
   readIdx: (path) => readIdx(path),
   readCsv: (path) => readCsv(path),
   readJsonLines: (path) => readJsonLines(path),

@@ -1,7 +1,7 @@
 // Feeds changed files to the readers, guided by which parts of them have run: an input that reaches something new is
 // kept and changed further. A reader must refuse with a BlasnetError or give what agrees with the file; quickly, and
 // without allocating much.
-//   node test/fuzz/readers.mjs safetensors|idx|onnx [--seconds 60] [--seed 1] [--save <directory>]
+//   node test/fuzz/readers.mjs safetensors|idx|npy|npz|tfjs|onnx [--seconds 60] [--seed 1] [--save <directory>]
 // Starts from test/fuzz/corpus; `--save` writes there what reached something new. A failing input goes to build/fuzz,
 // and is run alone with `--input <file>`.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,12 +10,16 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { gunzipSync, gzipSync } from 'node:zlib';
+import { crc32, gunzipSync, gzipSync } from 'node:zlib';
 import { parseIdx } from '../../dist/data/index.js';
 import { BlasnetError } from '../../dist/errors.js';
+import { decodeNpz } from '../../dist/formats/array-files.js';
 import { decodeNetwork } from '../../dist/formats/network-file.js';
+import { decodeNpy } from '../../dist/formats/npy.js';
 import { decodeSafetensors } from '../../dist/formats/safetensors.js';
 import { fromOnnx, toOnnx } from '../../dist/interop/onnx/index.js';
+import { readModelJson } from '../../dist/interop/tfjs/files.js';
+import { makeNetwork } from '../../dist/interop/tfjs/import.js';
 import { RandomStream } from '../../dist/random.js';
 
 const MILLISECONDS = 2000;
@@ -93,6 +97,43 @@ function checkIdx(bytes, { shape, data, type }) {
   agree(content[2] === codes[type] && content[3] === shape.length, 'the header');
 }
 
+const npySizes = { f2: 2, f4: 4, f8: 8, i1: 1, i2: 2, i4: 4, i8: 8, u1: 1, b1: 1, u2: 2, u4: 4, u8: 8 };
+
+function checkNpy(bytes, { shape, data }) {
+  agree(product(shape) === BigInt(data.length), 'the number of elements');
+  const start = bytes[6] === 1 ? 10 : 12;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const begin = start + (start === 10 ? view.getUint16(8, true) : view.getUint32(8, true));
+  const text = Buffer.from(bytes.subarray(start, begin)).toString('latin1');
+  const size = npySizes[/descr['"]\s*:\s*['"][<>=|]?(..)['"]/.exec(text)[1]];
+  agree(begin + size * data.length === bytes.length, 'the size of the data');
+}
+
+/** Numbers of a network that is made; larger ones are only checked. */
+const MOST_WEIGHTS = 2 ** 16;
+
+/** A model.json whose weights are all 0. */
+function checkTfjs({ model, paths }) {
+  for (const path of paths.flat()) agree(join('/folder', path).startsWith('/folder/'), 'the path of a file of weights');
+  for (const { specs, bytes } of model.groups) {
+    agree(
+      specs.every(({ offset, bytes: own }) => offset + own <= bytes),
+      'the places of the weights',
+    );
+  }
+  for (const [{ shape }, { spec }] of model.places)
+    agree(product(shape) === product(spec.shape), 'the size of a weight');
+  const sizes = model.groups.map(({ bytes }) => bytes);
+  const fixed = model.graph.wanted.reduce((sum, { shape }) => sum + product(shape), 0n);
+  if (fixed > MOST_WEIGHTS || sizes.some((size) => size > 4 * MOST_WEIGHTS)) return;
+  const network = makeNetwork(
+    model,
+    sizes.map((size) => new Uint8Array(size)),
+    { backend: 'typescript', seed: 1 },
+  );
+  agree(network.outputs.length === model.graph.outputs.length, 'the outputs');
+}
+
 const oddNumbers = [
   0,
   1,
@@ -151,6 +192,78 @@ function changeByte(bytes) {
 }
 
 const changeBytes = (bytes, other) => pick([writeNumber, cut, insert, changeByte, changeByte])(bytes, other);
+
+const jsonTokens = [
+  /-?\d+/g,
+  /"[^"]*"/g,
+  /"[^"]*":(\{[^{}]*\}|\[[^[\]]*\]|"[^"]*"|\d+),?/g,
+  /\{[^{}]*\}/g,
+  /\[[^[\]]*\]/g,
+];
+
+/** Changes JSON: replaces, doubles, swaps or removes tokens, members, lists and numbers. */
+function changeJson(bytes, other) {
+  const text = bytes.toString();
+  const matches = [...text.matchAll(pick(jsonTokens))];
+  const others = [...other.toString().matchAll(pick(jsonTokens))];
+  if (matches.length === 0 || others.length === 0) return bytes;
+  const { index, 0: found } = pick(matches);
+  const replacement = pick([
+    `${found},${found}`,
+    '',
+    pick(matches)[0],
+    pick(others)[0],
+    pick(classNames),
+    pick(words),
+    String(pick(oddNumbers)),
+    String(Number(found) + below(3) - 1),
+  ]);
+  return Buffer.from(text.slice(0, index) + replacement + text.slice(index + found.length));
+}
+
+/** Changes the header of a npy file, whose length follows. */
+function changeDictionary(bytes, other) {
+  if (bytes.length < 10) return bytes;
+  const begin = Math.min(bytes.length, 10 + bytes.readUInt16LE(8));
+  const text = bytes.toString('latin1', 10, begin);
+  const matches = [...text.matchAll(pick([/\d+/g, /'[^']*'/g, /\([^()]*\)/g, /True|False/g, /'\w+': [^,]*,/g]))];
+  if (matches.length === 0) return changeBytes(bytes, other);
+  const { index, 0: found } = pick(matches);
+  const kind = `'${pick(['<', '>', '|'])}${pick(Object.keys(npySizes))}'`;
+  const tokens = [found + found, '', kind, 'True', '()', `(${below(5)}, ${below(5)})`, String(pick(oddNumbers))];
+  const changed = Buffer.from(text.slice(0, index) + pick(tokens) + text.slice(index + found.length), 'latin1');
+  const start = Buffer.from(bytes.subarray(0, 10));
+  start.writeUInt16LE(changed.length, 8);
+  return Buffer.concat([start, changed, bytes.subarray(begin)]);
+}
+
+/** Changes an archive of one stored file, and makes sizes and checksum right again. */
+function changeStored(bytes, other) {
+  if (bytes.length < 30 + 46 + 22 || bytes.readUInt16LE(8) !== 0) return changeBytes(bytes, other);
+  const begin = 30 + bytes.readUInt16LE(26) + bytes.readUInt16LE(28);
+  const at = bytes.readUInt32LE(bytes.length - 6);
+  if (begin >= at || at + 46 > bytes.length) return changeBytes(bytes, other);
+  const content = pick([changeBytes, changeDictionary])(Buffer.from(bytes.subarray(begin, at)), other);
+  const directory = Buffer.from(bytes.subarray(at));
+  directory.writeUInt32LE(crc32(content), 16);
+  directory.writeUInt32LE(content.length, 20);
+  directory.writeUInt32LE(content.length, 24);
+  directory.writeUInt32LE(begin + content.length, directory.length - 6);
+  return Buffer.concat([bytes.subarray(0, begin), content, directory]);
+}
+
+const classNames = [
+  'Dense',
+  'Conv2D',
+  'Model',
+  'Sequential',
+  'InputLayer',
+  'Add',
+  'Dot',
+  'Reshape',
+  'Softmax',
+  'PReLU',
+].map((name) => `"${name}"`);
 
 const words = [
   '"F32"',
@@ -332,6 +445,21 @@ const targets = {
   idx: {
     changes: [changeBytes, changeBytes, changeInflated],
     run: (bytes) => checkIdx(bytes, parseIdx(bytes, 'input')),
+  },
+  npy: {
+    changes: [changeBytes, changeDictionary, changeDictionary],
+    run: (bytes) => checkNpy(bytes, decodeNpy(bytes, 'input')),
+  },
+  npz: {
+    changes: [changeBytes, changeStored, changeStored],
+    run(bytes) {
+      for (const { shape, data } of decodeNpz(bytes, 'input').values())
+        agree(product(shape) === BigInt(data.length), 'the number of elements');
+    },
+  },
+  tfjs: {
+    changes: [changeBytes, changeJson, changeJson, changeJson],
+    run: (bytes) => checkTfjs(readModelJson(bytes, 'input')),
   },
 };
 

@@ -1,5 +1,5 @@
 // Runs what pages.mjs has compiled: the layer, the loss and the optimizer of docs/extending.md against those of the
-// library that do the same, the fragments of both pages, and docs/onnx.md.
+// library that do the same, and the other code of the pages.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { dense, halfSquaredError, Network, Sgd, silu, tanh } from 'blasnet';
@@ -11,6 +11,8 @@ import { run as severalOutputs } from './graphs-part2.js';
 import { run as columns } from './graphs-part2-data.js';
 import './graphs0.js';
 import './onnx0.js';
+import './formats0.js';
+import './from-tfjs0.js';
 import { run as squeezed } from './extending-part0.js';
 import { run as asymmetric } from './extending-part1.js';
 import { run as ownGradient } from './extending-part2.js';
@@ -55,4 +57,4 @@ const optimizer = new Sgd({ learningRate: 0.01 });
 const history = await severalOutputs().fit(columns(), { optimizer, epochs: 2, batchSize: 3 });
 assert.ok(Number.isFinite(history.output('digit').loss.at(-1)));
 assert.ok(existsSync('digits.onnx'));
-console.log('the code of docs/extending.md, docs/graphs.md and docs/onnx.md compiles and runs');
+console.log('the code of the pages compiles and runs');

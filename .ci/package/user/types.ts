@@ -12,9 +12,9 @@ export const history: History = await network.fit(train, { optimizer: new Adam()
 export const value: Float32Array | undefined = network.parameters[0]?.value;
 export const available: boolean = native.available;
 export const draw = learningCurves;
-export const find = search;
 export const fitted = encoder({ target: 'species' }).fit(await readCsv('penguins.csv'));
 network.encoder = fitted;
 export const label: string | undefined = predictRows(network, [{ mass: 3700 }])[0]?.label;
+export const find = search;
 // @ts-expect-error an option that there is not
 new Network({ input: [784], layers: [], loss: softmaxCrossEntropy(), optimiser: 1 });

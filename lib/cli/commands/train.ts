@@ -1,0 +1,111 @@
+import { encoder } from 'blasnet/tables';
+import {
+  choiceOption,
+  command,
+  fileOption,
+  integerOption,
+  integersOption,
+  listOption,
+  numberOption,
+  textOption,
+  UsageError,
+} from '../command.js';
+import { checkWritable } from '../files.js';
+import { score, scoreLine } from '../scores.js';
+import { checkColumns, readTable, rowCount, TABLE, withTarget } from '../tables.js';
+import { defaultBatchSize, fitNetwork, makeNetwork, taskOf, withKnownLabels } from '../training.js';
+import { writeTrainingReport } from '../training-report.js';
+
+const fraction = { min: 0, below: 1 };
+
+export const train = command({
+  name: 'train',
+  summary: 'trains a network on a table and keeps it in a file',
+  text: [
+    'Rows are divided at random into parts for training, validation and test, with the target alike in each. Columns ' +
+      'become numbers as the training part has them; the file of the network keeps how, so that predict takes rows ' +
+      'as they are. Dense layers with ReLU are trained with Adam until the validation loss stops falling; the best ' +
+      'epoch is kept. The test part shows how good the network is on rows it has not seen.',
+  ],
+  operands: [{ name: 'data', text: `a table: ${TABLE}`, completion: 'files' }],
+  options: {
+    target: textOption('column', 'the column to predict', { required: true }),
+    out: fileOption('model', 'where to keep the network, such as model.safetensors', { required: true }),
+    task: choiceOption(
+      'task',
+      'classification or regression; default: regression for a target with more than two different numbers',
+      ['classification', 'regression'],
+    ),
+    drop: listOption('columns', 'columns that the network should not see, such as ids: a,b,c'),
+    layers: integersOption('sizes', 'sizes of the hidden layers: 64,32; default 100', { min: 1, below: 2 ** 20 }),
+    dropout: numberOption('rate', 'drop this fraction of each hidden layer in training; default 0', fraction),
+    epochs: integerOption('n', 'epochs at most; default 300', { min: 1, below: 2 ** 31 }),
+    'batch-size': integerOption('n', 'rows in a batch; default 32 to 256, by the number of rows', {
+      min: 1,
+      below: 2 ** 31,
+    }),
+    'learning-rate': numberOption('rate', 'of Adam; default 0.002', { above: 0, below: 1e6 }),
+    validation: numberOption('fraction', 'of the rows, which tell when to stop; default 0.2; 0: all epochs', fraction),
+    test: numberOption('fraction', 'of the rows, held out for the figures at the end; default 0.2', fraction),
+    seed: integerOption('n', 'of the division, the first weights and the order; default 0', { min: 0, below: 2 ** 32 }),
+    report: fileOption('report.html', 'where to write a page with figures, curves and settings'),
+  },
+  json: true,
+  examples: [
+    ['blasnet train iris.csv --target species --out iris.safetensors', 'learns the species from all other columns'],
+    [
+      'blasnet train houses.csv --target price --drop id,address --layers 64,32 --out houses.safetensors',
+      'learns a number, from all columns but two, with two hidden layers',
+    ],
+    [
+      'blasnet train mails.jsonl --target spam --out spam.safetensors --report spam.html',
+      'also writes a page with the figures, curves, the network and all settings',
+    ],
+  ],
+  async run([path], values, { note }) {
+    const { target, out, drop = [], seed = 0, report, layers = [100], epochs = 300 } = values;
+    const { dropout = 0, 'learning-rate': learningRate = 0.002, validation = 0.2, test = 0.2 } = values;
+    if (target === undefined || out === undefined) throw new UsageError('train: expected --target and --out');
+    for (const file of [out, report]) if (file !== undefined) checkWritable(file);
+    const all = await readTable(path);
+    checkColumns(all, path, 'target', [target]);
+    checkColumns(all, path, 'drop', drop);
+    const table = withTarget(all, path, target, note);
+    const task = values.task ?? taskOf(table, target);
+    if (task === 'regression' && table.column(target).type !== 'number')
+      throw new UsageError(`--task: a regression needs a target of numbers, and ${target} has others`);
+    const parts = table.split({ test, validation, seed, stratify: target });
+    const fitted = encoder({ target, task, ignore: drop }).fit(parts.train);
+    const known = {
+      ...parts,
+      validation: withKnownLabels(parts.validation, fitted),
+      test: withKnownLabels(parts.test, fitted),
+    };
+    const rows = { train: known.train.length, validation: known.validation.length, test: known.test.length };
+    const unknown = table.length - rows.train - rows.validation - rows.test;
+    if (unknown > 0) note(`${path}: left out: ${rowCount(unknown)} with labels too rare to be in the training part`);
+
+    const network = makeNetwork(fitted, { layers, dropout, seed });
+    const batchSize = values['batch-size'] ?? defaultBatchSize(rows.train);
+    const { history, seconds, kept } = await fitNetwork(network, fitted, known, { epochs, batchSize, learningRate });
+    await network.save(out);
+    const scores = rows.test > 0 ? score(network, fitted, known.test) : undefined;
+    if (report !== undefined) {
+      const settings = { data: path, target, task, layers, dropout, epochs, batchSize, learningRate, seed, rows };
+      await writeTrainingReport(report, { target, settings, network, history, scores, note });
+    }
+    const { parameterCount: parameters } = network;
+    const sizes = [...fitted.shape, ...layers, ...network.output].join('-');
+    const text = [
+      `${path}: ${table.length} rows, ${task} of ${target} from ${fitted.toJSON().columns.length} columns`,
+      `rows: ${rows.train} for training, ${rows.validation} for validation, ${rows.test} for the test`,
+      `network: ${sizes}, ${parameters} parameters, batches of ${batchSize}`,
+      `training: ${history.epochs.length} epochs in ${seconds.toFixed(1)} s; kept: epoch ${kept}`,
+      ...(scores === undefined ? [] : [`test: ${scoreLine(scores)}`]),
+      `written: ${[out, ...(report === undefined ? [] : [report])].join(', ')}`,
+    ].join('\n');
+    const trained = { parameters, batchSize, epochs: history.epochs.length, bestEpoch: kept, seconds };
+    const labels = fitted.labels ?? null;
+    return { text, json: { model: out, task, target, labels, rows, ...trained, test: scores?.figures ?? null } };
+  },
+});

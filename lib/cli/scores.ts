@@ -1,0 +1,76 @@
+import { metrics, type Network } from 'blasnet';
+import { confusionMatrixPlot, predictionPlot } from 'blasnet/report';
+import { type Encoder, type Prediction, predictRows, type Table } from 'blasnet/tables';
+
+/** How good predictions are. */
+export interface Scores {
+  readonly rows: number;
+  /** The figures by name. */
+  readonly figures: Readonly<Record<string, number>>;
+  /** What a constant prediction reaches: the most frequent label, or the mean. */
+  readonly baseline: string;
+  /** Of a classification: a table of truth and predictions. */
+  readonly matrix: metrics.ConfusionMatrix | undefined;
+  /** A picture of truth and predictions, as SVG. */
+  picture(): Promise<string>;
+}
+
+/** Compares the predictions for a table with its column of the target. */
+export function score(network: Network<string>, encoder: Encoder, table: Table): Scores {
+  // Refuses missing targets and unknown labels.
+  const { labels } = encoder.dataset(table);
+  const predictions = predictRows(network, table);
+  const { labels: labelNames } = encoder;
+  if (labelNames !== undefined && labels !== undefined) return scoreLabels(labels, predictions, labelNames);
+  return scoreValues(Float64Array.from(table.column(encoder.target).values as Float64Array), predictions);
+}
+
+function scoreLabels(truth: Int32Array, predictions: readonly Prediction[], labelNames: readonly string[]): Scores {
+  const places = new Map(labelNames.map((label, place) => [label, place]));
+  const predicted = Int32Array.from(predictions, ({ label = '' }) => places.get(label) as number);
+  const matrix = metrics.confusionMatrix(predicted, truth, { labelNames });
+  const most = Math.max(...matrix.perClass().map(({ support }) => support));
+  return {
+    rows: truth.length,
+    figures: { accuracy: matrix.accuracy, f1: matrix.f1() },
+    baseline: `accuracy ${figure(most / truth.length)} by always the most frequent label`,
+    matrix,
+    picture: () => confusionMatrixPlot(matrix),
+  };
+}
+
+function scoreValues(truth: Float64Array, predictions: readonly Prediction[]): Scores {
+  const predicted = Float64Array.from(predictions, ({ value = Number.NaN }) => value);
+  const mean = truth.reduce((sum, value) => sum + value / truth.length, 0);
+  const constant = truth.map(() => mean);
+  return {
+    rows: truth.length,
+    figures: {
+      r2: metrics.r2(predicted, truth),
+      rmse: metrics.rootMeanSquaredError(predicted, truth),
+      mae: metrics.meanAbsoluteError(predicted, truth),
+    },
+    baseline: `RMSE ${figure(metrics.rootMeanSquaredError(constant, truth))} by always the mean`,
+    matrix: undefined,
+    picture: () => predictionPlot(predicted, truth),
+  };
+}
+
+/** A number with four digits or more. */
+export function figure(value: number): string {
+  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
+}
+
+const TITLES: Readonly<Record<string, string>> = { accuracy: 'accuracy', f1: 'F1', r2: 'R²', rmse: 'RMSE', mae: 'MAE' };
+
+/** The figures as pairs of a title and a text. */
+export function titled({ figures }: Scores): [string, string][] {
+  return Object.entries(figures).map(([name, value]) => [TITLES[name], figure(value)]);
+}
+
+/** The figures in a line. */
+export function scoreLine(scores: Scores): string {
+  return `${titled(scores)
+    .map((pair) => pair.join(' '))
+    .join(', ')} (${scores.baseline})`;
+}

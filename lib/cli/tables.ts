@@ -1,0 +1,83 @@
+import { extname } from 'node:path';
+import { BlasnetError, type Network } from 'blasnet';
+import {
+  type ColumnType,
+  type ColumnTypes,
+  Encoder,
+  type EncoderJson,
+  readCsv,
+  readJsonLines,
+  readParquet,
+  type Table,
+} from 'blasnet/tables';
+import { UsageError } from './command.js';
+import { didYouMean } from './nearest.js';
+
+/** Text for the operand that names a table. */
+export const TABLE = 'CSV or TSV, JSON lines (.jsonl, .ndjson) or Parquet (.parquet)';
+
+/** Reads a table; the end of the name tells the format, CSV if it is none of the others. */
+export function readTable(path: string, types?: ColumnTypes): Promise<Table> {
+  switch (extname(path).toLowerCase()) {
+    case '.jsonl':
+    case '.ndjson':
+      return readJsonLines(path, { types });
+    case '.parquet':
+      return readParquet(path, { types });
+    default:
+      return readCsv(path, { types });
+  }
+}
+
+const lacks = (table: Table, path: string, name: string) =>
+  `${path} has no column '${name}'${didYouMean(name, table.names)}`;
+
+/** Throws unless the table has the columns that an option names. */
+export function checkColumns(table: Table, path: string, option: string, names: readonly string[]): void {
+  const missing = names.find((name) => !table.has(name));
+  if (missing !== undefined) throw new UsageError(`--${option}: ${lacks(table, path, missing)}`);
+}
+
+export const rowCount = (rows: number) => `${rows} ${rows === 1 ? 'row' : 'rows'}`;
+
+/** The rows that have a target. */
+export function withTarget(table: Table, path: string, target: string, note: (text: string) => void): Table {
+  if (!table.has(target)) throw new Error(lacks(table, path, target));
+  const kept = table.dropMissing([target]);
+  if (kept.length < table.length)
+    note(`${path}: left out: ${rowCount(table.length - kept.length)} without a ${target}`);
+  if (kept.length === 0) throw new Error(`${path}: no row has a ${target}`);
+  return kept;
+}
+
+/** The encoder in a network's file. Throws for networks that were not trained on a table. */
+export function encoderOf(network: Network<string>, path: string): Encoder {
+  if (network.encoder === undefined)
+    throw new Error(`${path}: it was not trained on a table: it has no encoder of columns (blasnet train makes one)`);
+  return Encoder.fromJSON(network.encoder as unknown as EncoderJson);
+}
+
+/** The table for a network, with the types that its columns had in training. Throws if one is missing. */
+export async function readFor(encoder: Encoder, path: string): Promise<Table> {
+  const columns = encoder.toJSON().columns as readonly { name: string; type: ColumnType }[];
+  const types = Object.fromEntries(columns.map(({ name, type }) => [name, type]));
+  // Types of columns that the file lacks are refused; without types it tells which columns it has.
+  const table = await readTable(path, types).catch((error: unknown) => {
+    if (error instanceof BlasnetError && error.code === 'INVALID_ARGUMENT') return readTable(path);
+    throw error;
+  });
+  const missing = columns.filter(({ name }) => !table.has(name)).map(({ name }) => `'${name}'`);
+  if (missing.length > 0) throw new Error(`${path}: the network needs the columns ${missing.join(', ')} too`);
+  return table;
+}
+
+/** A field of a CSV file. */
+function field(value: string | number): string {
+  const text = String(value);
+  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Lines of a CSV file, without the last line break. */
+export function csvText(rows: readonly (readonly (string | number)[])[]): string {
+  return rows.map((row) => row.map(field).join(',')).join('\n');
+}

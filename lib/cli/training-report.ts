@@ -1,0 +1,51 @@
+import { BlasnetError, type History, type Network } from 'blasnet';
+import { type Hyperparameter, learningCurves, type ReportSection, writeReport } from 'blasnet/report';
+import { type Scores, titled } from './scores.js';
+
+export interface Trained {
+  readonly target: string;
+  readonly settings: Readonly<Record<string, Hyperparameter>>;
+  readonly network: Network<string>;
+  readonly history: History;
+  /** Undefined without a test part. */
+  readonly scores: Scores | undefined;
+  note(text: string): void;
+}
+
+/** Writes an HTML page about a training. Without the package that draws, it has no pictures, and a note says so. */
+export async function writeTrainingReport(path: string, trained: Trained): Promise<void> {
+  const { target, settings, network, history, scores, note } = trained;
+  let missing: string | undefined;
+  const drawn = async (picture: Promise<string>): Promise<string[]> => {
+    try {
+      return [await picture];
+    } catch (error) {
+      if (!(error instanceof BlasnetError && error.code === 'PACKAGE_MISSING')) throw error;
+      missing = error.message;
+      return [];
+    }
+  };
+  const sections: ReportSection[] = [];
+  if (scores !== undefined) {
+    const { rows, baseline, matrix } = scores;
+    sections.push({
+      heading: `Test: ${rows} rows that training has not seen`,
+      text: `For comparison: ${baseline}.`,
+      table: { columns: ['figure', 'value'], rows: titled(scores) },
+      ...(matrix && { preformatted: String(matrix) }),
+      svg: await drawn(scores.picture()),
+    });
+  }
+  const shown = history.accuracy.some(Number.isFinite) ? (['loss', 'accuracy'] as const) : (['loss'] as const);
+  const curves = [];
+  for (const show of shown) curves.push(...(await drawn(learningCurves(history, { show }))));
+  if (curves.length > 0) sections.push({ heading: 'Training', svg: curves });
+  if (missing !== undefined) note(`${path}: without pictures: ${missing}`);
+  await writeReport(path, {
+    title: `Prediction of ${target}`,
+    sections,
+    hyperparameters: settings,
+    network,
+    theme: 'auto',
+  });
+}

@@ -1,0 +1,103 @@
+import {
+  Adam,
+  type Callbacks,
+  dense,
+  dropout,
+  earlyStopping,
+  type History,
+  meanSquaredError,
+  Network,
+  relu,
+  softmaxCrossEntropy,
+} from 'blasnet';
+import type { Encoder, SplitTables, Table } from 'blasnet/tables';
+import { trainingProgress } from './progress.js';
+
+/** Training ends when the validation loss has not fallen by more than this in that many epochs. */
+const stopping = { minimumChange: 1e-4, patience: 20 };
+
+/** About a hundred batches an epoch, as powers of 2 from 32 to 256. */
+export function defaultBatchSize(rows: number): number {
+  return Math.min(256, Math.max(32, 2 ** Math.round(Math.log2(rows / 100))));
+}
+
+/** Regression for numbers, unless they are only two, such as 0 and 1. */
+export function taskOf(table: Table, target: string): 'classification' | 'regression' {
+  const { type, values } = table.column(target);
+  return type === 'number' && new Set(values).size > 2 ? 'regression' : 'classification';
+}
+
+/** The rows whose label the encoder knows: rare ones may all be in another part. */
+export function withKnownLabels(part: Table, { labels, target }: Encoder): Table {
+  if (labels === undefined) return part;
+  const known = new Set(labels);
+  return part.filter((row) => known.has(String(row[target])));
+}
+
+/** The number of the epoch whose weights are kept, from 1: the last one, or the one that early stopping restores. */
+function keptEpoch({ epochs, validationLoss }: History, validated: boolean): number {
+  if (!validated) return epochs.length;
+  let kept = 0;
+  for (let i = 1; i < epochs.length; i++) {
+    if (-validationLoss[i] > -validationLoss[kept] + stopping.minimumChange) kept = i;
+  }
+  return kept + 1;
+}
+
+export interface Shape {
+  /** Sizes of the hidden layers. */
+  readonly layers: readonly number[];
+  /** Rate after each hidden layer; 0 for none. */
+  readonly dropout: number;
+  readonly seed: number;
+}
+
+/** Dense layers with ReLU between what the encoder makes of a row and its target. */
+export function makeNetwork(encoder: Encoder, { layers, dropout: rate, seed }: Shape): Network<string> {
+  const { shape, labels } = encoder;
+  const network = new Network<string>({
+    input: shape,
+    layers: [
+      ...layers.flatMap((size) => [dense(size), relu(), ...(rate > 0 ? [dropout(rate)] : [])]),
+      dense(labels?.length ?? 1),
+    ],
+    loss: labels === undefined ? meanSquaredError() : softmaxCrossEntropy(),
+    seed,
+  });
+  network.encoder = encoder;
+  return network;
+}
+
+export interface Course {
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+}
+
+/** Trains with Adam and, where there are rows for validation, early stopping. Draws progress on a terminal. */
+export async function fitNetwork(
+  network: Network<string>,
+  encoder: Encoder,
+  { train, validation }: SplitTables,
+  { epochs, batchSize, learningRate }: Course,
+): Promise<{ history: History; seconds: number; kept: number }> {
+  const validated = validation.length > 0;
+  const progress = process.stderr.isTTY ? trainingProgress(process.stderr) : undefined;
+  const callbacks: Callbacks[] = [
+    ...(validated ? [earlyStopping(stopping)] : []),
+    ...(progress === undefined ? [] : [progress.callbacks]),
+  ];
+  const begin = performance.now();
+  try {
+    const history = await network.fit(encoder.dataset(train), {
+      optimizer: new Adam({ learningRate }),
+      epochs,
+      batchSize,
+      callbacks,
+      ...(validated && { validation: encoder.dataset(validation) }),
+    });
+    return { history, seconds: (performance.now() - begin) / 1000, kept: keptEpoch(history, validated) };
+  } finally {
+    progress?.clear();
+  }
+}

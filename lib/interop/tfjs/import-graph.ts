@@ -1,0 +1,346 @@
+import { input, type Node, operationOf, type Shared, shared } from '../../graph/node.js';
+import { cut, quote } from '../../text.js';
+import type { Shape } from '../../types.js';
+import { Fields, inLayer, malformed, unsupported } from './fields.js';
+import { merges, type NameOf, type Part, singles } from './import-layers.js';
+
+/** The topology of a model.json as nodes. Nothing is allocated for parameters here. */
+
+/** Nodes with a model within a model counted as often as it is used; a network with more can't be saved. */
+const MAX_NODES = 5000;
+/** Models within models. */
+const MAX_DEPTH = 8;
+
+/** A parameter or a piece of state, and where its values are. */
+export interface Wanted {
+  /** Name in the network, such as `dense_1.weight`. */
+  readonly name: string;
+  readonly shape: Shape;
+  /** Name of the layer in tfjs, and the names that the tensor may have there. */
+  readonly layer: string;
+  readonly weights: readonly string[];
+}
+
+export interface ImportedGraph {
+  readonly inputs: readonly Node[];
+  /** The outputs with the names of their layers. */
+  readonly outputs: readonly { readonly name: string; readonly node: Node }[];
+  readonly wanted: readonly Wanted[];
+}
+
+/** What all layers of a model share while it is read. */
+class Reading {
+  readonly wanted: Wanted[] = [];
+  readonly #names = new Set<string>();
+  #nodes = 0;
+
+  /** A name that layers can have here, and that no other layer has. */
+  take(name: string): string {
+    const allowed = cut(name, 200).replace(/[^\w-]/g, '_');
+    const stem = /^[A-Za-z_]/.test(allowed) ? allowed : `_${allowed}`;
+    let free = stem;
+    for (let count = 2; this.#names.has(free); count++) free = `${stem}_${count}`;
+    this.#names.add(free);
+    return free;
+  }
+
+  count(nodes: number): void {
+    this.#nodes += nodes;
+    if (this.#nodes > MAX_NODES) throw malformed(`the model has more than ${MAX_NODES} layers`);
+  }
+}
+
+/** A layer, or a model within the model, that can be called on nodes. */
+interface Callable {
+  call(inputs: readonly Node[]): readonly Node[];
+}
+
+interface LayerFields {
+  readonly type: string;
+  readonly name: string;
+  readonly label: string;
+  readonly config: unknown;
+}
+
+function layerFields(value: unknown): LayerFields {
+  const fields = new Fields('a layer', value);
+  const type = fields.text('className');
+  const config = fields.get('config');
+  const isObject = typeof config === 'object' && !Array.isArray(config);
+  const name = fields.get('name') ?? (isObject ? new Fields('config', config).get('name') : undefined) ?? type;
+  if (typeof name !== 'string') throw malformed('the name of a layer must be a string');
+  return { type, name, label: `layer ${cut(name, 80)} (${cut(type, 40)})`, config };
+}
+
+const isModel = (type: string) => ['Sequential', 'Model', 'Functional'].includes(type);
+
+/** A layer of one or several inputs. */
+class Layer implements Callable {
+  readonly #reading: Reading;
+  readonly #fields: LayerFields;
+  readonly #isShared: boolean;
+  #parts: readonly Part[] | undefined;
+  #shared: Shared | undefined;
+
+  constructor(reading: Reading, fields: LayerFields, isShared: boolean) {
+    this.#reading = reading;
+    this.#fields = fields;
+    this.#isShared = isShared;
+  }
+
+  call(inputs: readonly Node[]): readonly Node[] {
+    const { type, label, config, name } = this.#fields;
+    return inLayer(label, () => {
+      const fields = new Fields('config', config ?? {});
+      const nameOf: NameOf = (suffix) => this.#reading.take(suffix === undefined ? name : `${name}_${suffix}`);
+      const merge = merges.get(type);
+      if (merge !== undefined) {
+        this.#reading.count(1);
+        return [merge(fields, inputs, nameOf)];
+      }
+      const single = singles.get(type);
+      if (single === undefined) throw unsupported('a layer of this class');
+      const [x] = inputs;
+      if (inputs.length !== 1) throw malformed(`it must have one input, got ${inputs.length}`);
+      const isFirst = this.#parts === undefined;
+      const parts = this.#parts ?? single(fields, x.shape, nameOf);
+      this.#parts = parts;
+      this.#reading.count(parts.length);
+      return [isFirst ? this.#first(parts, x) : this.#again(parts, x)];
+    });
+  }
+
+  #first(parts: readonly Part[], x: Node): Node {
+    if (this.#isShared && parts.length > 0) this.#shared = shared(...parts.map(({ spec }) => spec));
+    if (this.#shared !== undefined) {
+      const last = this.#shared.apply(x);
+      let node = last;
+      for (const part of [...parts].reverse()) {
+        this.#want(node, part);
+        [node] = node.inputs;
+      }
+      return last;
+    }
+    return parts.reduce((node, part) => {
+      const next = node.pipe(part.spec);
+      this.#want(next, part);
+      return next;
+    }, x);
+  }
+
+  #again(parts: readonly Part[], x: Node): Node {
+    return this.#shared === undefined ? x.pipe(...parts.map(({ spec }) => spec)) : this.#shared.apply(x);
+  }
+
+  #want(node: Node, { weights = {} }: Part): void {
+    const { parameters, state } = operationOf(node);
+    for (const { name, shape } of [...parameters, ...state]) {
+      const theirs = weights[name];
+      if (theirs === undefined) continue;
+      this.#reading.wanted.push({ name: `${node.name}.${name}`, shape, layer: this.#fields.name, weights: theirs });
+    }
+  }
+}
+
+/** The shape of an input's samples. */
+function inputShape(config: unknown): Shape {
+  const fields = new Fields('config', config);
+  const shape = fields.get('batchInputShape', 'batchShape');
+  if (!Array.isArray(shape)) throw malformed('batch_input_shape must be a list');
+  const sample = shape.slice(1);
+  if (sample.length === 0 || sample.includes(null))
+    throw unsupported(`an input of the shape ${cut(JSON.stringify(shape), 80)}, whose size is not fixed,`);
+  return sample as number[];
+}
+
+/** The shape of the samples that the first layer of a Sequential takes. */
+function firstShape({ type, config, label }: LayerFields, depth = 0): Shape {
+  if (!isModel(type)) return inLayer(label, () => inputShape(config));
+  if (depth > MAX_DEPTH) throw malformed(`models are nested deeper than ${MAX_DEPTH}`);
+  const list = layerList(config);
+  if (list.length === 0) throw malformed('a model has no layers');
+  return firstShape(layerFields(list[0]), depth + 1);
+}
+
+function layerList(config: unknown): readonly unknown[] {
+  return Array.isArray(config) ? config : new Fields('config', config).list('layers');
+}
+
+function makeCallable(reading: Reading, fields: LayerFields, isShared: boolean, depth: number): Callable {
+  if (!isModel(fields.type)) return new Layer(reading, fields, isShared);
+  if (depth > MAX_DEPTH) throw malformed(`models are nested deeper than ${MAX_DEPTH}`);
+  if (fields.type === 'Sequential') return new Sequence(reading, fields.config, isShared, depth);
+  return new Graph(reading, fields.config, isShared, depth);
+}
+
+/** A Sequential: layers one after the other. */
+class Sequence implements Callable {
+  readonly #layers: readonly Callable[];
+
+  constructor(reading: Reading, config: unknown, isShared: boolean, depth: number) {
+    this.#layers = layerList(config)
+      .map(layerFields)
+      .filter(({ type }) => type !== 'InputLayer')
+      .map((fields) => makeCallable(reading, fields, isShared, depth + 1));
+  }
+
+  call(inputs: readonly Node[]): readonly Node[] {
+    return this.#layers.reduce((nodes, layer) => layer.call(nodes), inputs);
+  }
+}
+
+/** What a layer takes: the output `tensor` of the call `call` of a layer. */
+interface Reference {
+  readonly layer: string;
+  readonly call: number;
+  readonly tensor: number;
+}
+
+function reference(value: unknown): Reference {
+  if (!Array.isArray(value)) throw malformed('a reference to a layer must be a list');
+  const [layer, call, tensor, named] = value as unknown[];
+  const isIndex = (index: unknown) => Number.isSafeInteger(index) && (index as number) >= 0;
+  if (typeof layer !== 'string' || !isIndex(call) || !isIndex(tensor))
+    throw malformed('a reference to a layer must be its name and two indices');
+  checkNamed(named ?? {});
+  return { layer, call: call as number, tensor: tensor as number };
+}
+
+/** Throws if a call has named arguments that mean something. */
+function checkNamed(value: unknown): void {
+  const fields = new Fields('the arguments of a call', value);
+  fields.expect('mask');
+  fields.expect('training', false);
+  for (const key of Object.keys(value as object)) if (!['mask', 'training'].includes(key)) fields.expect(key);
+}
+
+/** The references in the arguments of a call as Keras 3 writes them. */
+function tensorsIn(value: unknown): Reference[] {
+  if (Array.isArray(value)) return value.flatMap(tensorsIn);
+  const config = new Fields('an argument of a call', value).object('config');
+  return [reference(config.list('kerasHistory'))];
+}
+
+/** The references of each call of a layer. */
+function readCalls(value: unknown): Reference[][] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw malformed('inbound_nodes must be a list');
+  return value.map((call) => {
+    if (Array.isArray(call)) return call.map(reference);
+    const fields = new Fields('an inbound node', call);
+    checkNamed(fields.get('kwargs') ?? {});
+    return tensorsIn(fields.list('args'));
+  });
+}
+
+/** The ends of a model: a list of references, or one reference. */
+function readEnds(name: string, value: unknown): Reference[] {
+  if (!Array.isArray(value)) throw malformed(`${name} must be a list`);
+  return typeof value[0] === 'string' ? [reference(value)] : value.map(reference);
+}
+
+interface GraphLayer extends LayerFields {
+  readonly calls: readonly Reference[][];
+}
+
+/** A Functional model: layers that name the layers that they take. */
+class Graph implements Callable {
+  readonly #layers: ReadonlyMap<string, GraphLayer>;
+  readonly #callables = new Map<string, Callable>();
+  readonly #inputs: readonly Reference[];
+  readonly outputs: readonly Reference[];
+  /** What is added to the indices of calls: Keras counts the making of a model within a model as its first call. */
+  readonly #offsets = new Map<string, number>();
+
+  constructor(reading: Reading, config: unknown, isShared: boolean, depth: number) {
+    const fields = new Fields('config', config);
+    const list = fields.list('layers').map((value): GraphLayer => {
+      const layer = layerFields(value);
+      const calls = inLayer(layer.label, () => readCalls(new Fields('layer', value).get('inboundNodes')));
+      return { ...layer, calls };
+    });
+    this.#layers = new Map(list.map((layer) => [layer.name, layer]));
+    if (this.#layers.size < list.length) throw malformed('two layers have the same name');
+    this.#inputs = readEnds('input_layers', fields.get('inputLayers'));
+    this.outputs = readEnds('output_layers', fields.get('outputLayers'));
+    const all = [...list.flatMap(({ calls }) => calls.flat()), ...this.outputs];
+    for (const layer of list) {
+      const { name, type, calls } = layer;
+      if (type === 'InputLayer') continue;
+      const makeShared = isShared || calls.length > 1;
+      this.#callables.set(name, makeCallable(reading, layer, makeShared, depth + 1));
+      const isBeyond = all.some((other) => other.layer === name && other.call >= calls.length);
+      this.#offsets.set(name, isModel(type) && isBeyond ? 1 : 0);
+    }
+  }
+
+  /** The model's input layers: their names and shapes. */
+  inputLayers(): { name: string; shape: Shape }[] {
+    return this.#inputs.map(({ layer }) => {
+      const found = this.#layers.get(layer);
+      if (found === undefined) throw malformed(`there is no layer ${quote(layer)}`);
+      return { name: layer, shape: inLayer(found.label, () => inputShape(found.config)) };
+    });
+  }
+
+  call(inputs: readonly Node[]): readonly Node[] {
+    if (inputs.length !== this.#inputs.length)
+      throw malformed(`a model of ${this.#inputs.length} inputs is called on ${inputs.length}`);
+    const results = new Map<string, (readonly Node[] | undefined)[]>();
+    this.#inputs.forEach(({ layer }, i) => {
+      results.set(layer, [[inputs[i]]]);
+    });
+    const find = ({ layer, call, tensor }: Reference) =>
+      results.get(layer)?.[call - (this.#offsets.get(layer) ?? 0)]?.[tensor];
+    let left = [...this.#layers.values()]
+      .filter(({ name }) => this.#callables.has(name))
+      .flatMap((layer) => layer.calls.map((from, index) => ({ layer, from, index })));
+    while (left.length > 0) {
+      const waiting = left.filter(({ layer, from, index }) => {
+        const nodes = from.map(find);
+        if (nodes.includes(undefined)) return true;
+        const made = results.get(layer.name) ?? [];
+        made[index] = (this.#callables.get(layer.name) as Callable).call(nodes as Node[]);
+        results.set(layer.name, made);
+        return false;
+      });
+      if (waiting.length === left.length) {
+        const { layer, from } = waiting[0];
+        const missing = from.find((other) => find(other) === undefined) as Reference;
+        throw malformed(`${layer.label} takes an output of ${quote(missing.layer)} that is nowhere made`);
+      }
+      left = waiting;
+    }
+    return this.outputs.map((output) => {
+      const node = find(output);
+      if (node === undefined) throw malformed(`an output of the model is of ${quote(output.layer)}, which makes none`);
+      return node;
+    });
+  }
+}
+
+/** The nodes of a topology, a Sequential or a Functional model. Throws `ModelError`. */
+export function importGraph(topology: unknown): ImportedGraph {
+  const given = new Fields('modelTopology', topology);
+  const fields = given.get('modelConfig') === undefined ? given : given.object('modelConfig');
+  const type = fields.text('className');
+  if (!isModel(type)) throw unsupported(`a model of the class ${quote(type)}`);
+  const config = fields.get('config');
+  const reading = new Reading();
+  if (type === 'Sequential') {
+    const [first] = layerList(config);
+    if (first === undefined) throw malformed('the model has no layers');
+    const x = input(inLayer('input', () => firstShape(layerFields(first))));
+    const [node] = new Sequence(reading, config, false, 0).call([x]);
+    return { inputs: [x], outputs: [{ name: 'output', node }], wanted: reading.wanted };
+  }
+  const graph = new Graph(reading, config, false, 0);
+  const ends = graph.inputLayers();
+  const inputs = ends.map(({ name, shape }) =>
+    inLayer(`input ${name}`, () => input(shape, ends.length > 1 ? { name: reading.take(name) } : {})),
+  );
+  const nodes = graph.call(inputs);
+  const names = new Reading();
+  const outputs = graph.outputs.map(({ layer }, i) => ({ name: names.take(layer), node: nodes[i] }));
+  return { inputs, outputs, wanted: reading.wanted };
+}

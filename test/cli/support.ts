@@ -1,0 +1,50 @@
+import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { environment, projectFile } from '../lifecycle/child.js';
+
+const manifest = JSON.parse(readFileSync(projectFile('package.json'), 'utf8'));
+export const { version } = manifest as { version: string };
+
+function program(): string {
+  const file = projectFile(manifest.bin.blasnet);
+  if (!existsSync(file)) throw new Error(`${file} is missing: run \`node scripts/setup.mjs\` first`);
+  return file;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+export interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const result = ({ status, stdout, stderr }: SpawnSyncReturns<string>): Ran => ({ status, stdout, stderr });
+
+/** Runs the command in a process of its own. */
+export function blasnet(args: readonly string[], { env = {}, cwd }: RunOptions = {}): Ran {
+  const options = { env: environment(env), encoding: 'utf8', timeout: 60_000, ...(cwd && { cwd }) } as const;
+  return result(spawnSync(process.execPath, [program(), ...args], options));
+}
+
+// What the child writes to its terminal goes to standard output; its exit code is passed on.
+const PTY = `
+import os, pty, sys
+def read(fd):
+    return os.read(fd, 1 << 16)
+status = pty.spawn(sys.argv[1:], read, lambda fd: b'')
+sys.exit(os.waitstatus_to_exitcode(status))
+`;
+
+/** Runs the command on a pseudo-terminal: both its outputs are the terminal, in `stdout`. */
+export function onTerminal(args: readonly string[], { env = {}, cwd }: RunOptions = {}): Ran {
+  const kept = { ...environment({ TERM: 'xterm-256color', ...env }) };
+  // These would decide about colours; the tests do.
+  for (const name of ['FORCE_COLOR', 'NODE_DISABLE_COLORS', 'CI', ...(env.NO_COLOR === undefined ? ['NO_COLOR'] : [])])
+    delete kept[name];
+  const options = { env: kept, encoding: 'utf8', timeout: 60_000, ...(cwd && { cwd }) } as const;
+  return result(spawnSync('python3', ['-c', PTY, process.execPath, program(), ...args], options));
+}
