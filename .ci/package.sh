@@ -39,7 +39,6 @@ tarball_fits() {
 start_registry() {
   rm -f $work/registry
   node .ci/package/registry.mjs $tarballs >$work/registry &
-  registry=$!
   for _ in $(seq 100); do
     [ -s $work/registry ] && return
     sleep 0.1
@@ -151,16 +150,13 @@ runs() {
 # targets. That begins early, with what the other parts leave of the machine; the rest is done at their priority, which
 # only root may raise. A process group of its own, so that this reaches the compilers.
 binaries=
-registry=
-emulated=
 begin_binaries() {
   [ "$(uname -m)" = x86_64 ] || return 0
   set -m
   nice -n 10 npm run prebuild </dev/null >"$logs/prebuild.txt" 2>&1 &
   binaries=$!
   set +m
-  # shellcheck disable=SC2086
-  trap 'kill -- "-$binaries" $registry $emulated 2>/dev/null' EXIT
+  trap 'kill -- "-$binaries" $(jobs -p) 2>/dev/null' EXIT
 }
 prebuilt_binaries() {
   local status
@@ -169,20 +165,6 @@ prebuilt_binaries() {
   wait "$binaries"
   status=$?
   cat "$logs/prebuild.txt"
-  return $status
-}
-
-# Those for arm64 run in an emulator, one process at a time, while the other steps have the second core.
-begin_emulated_tests() {
-  node scripts/prebuild.mjs --test linux-arm64-glibc linux-arm64-musl </dev/null >"$logs/emulated.txt" 2>&1 &
-  emulated=$!
-}
-emulated_tests() {
-  local status
-  timeout 1200 tail --pid="$emulated" -f /dev/null || kill "$emulated"
-  wait "$emulated"
-  status=$?
-  cat "$logs/emulated.txt"
   return $status
 }
 
@@ -200,7 +182,8 @@ package_part() {
   : >$figures
   check 'system packages of the package' package_system_packages
   check 'prebuilt binaries' prebuilt_binaries
-  begin_emulated_tests
+  # In an emulator, one process at a time.
+  aside 'tests of the prebuilt binaries, arm64' node scripts/prebuild.mjs --test linux-arm64-glibc linux-arm64-musl
   counted 'tests of the prebuilt binaries, x64' npm run prebuild -- --test linux-x64-glibc linux-x64-musl
   check 'runtimes and npm' package_tools .ci/package $work/tools
   check "users' tools" package_tools .ci/package/user-tools $work/user-tools
@@ -222,6 +205,6 @@ package_part() {
   for node in 20 22 24 26; do check "package on Node.js $node" runs "$system" "node$node" node; done
   check 'package on Bun' runs "$system" node20 ../opt/bun/bin/bun
   check 'package on Deno' runs "$system" node20 ../opt/deno/deno run --allow-all
-  counted 'tests of the prebuilt binaries, arm64' emulated_tests
+  joined 'tests of the prebuilt binaries, arm64'
   sed 's/^/    /' $figures
 }

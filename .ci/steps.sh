@@ -50,6 +50,28 @@ counted() {
   count_reported $?
 }
 
+# aside <name> <command...>: a step that runs beside the next ones, for a core that they leave free; joined <name> waits
+# for it and counts it.
+declare -A asides
+trap 'kill $(jobs -p) 2>/dev/null' EXIT
+aside() {
+  begin "$1"
+  timeout 1200 "${@:2}" </dev/null >"$step_log" 2>&1 &
+  asides[$1]=$!
+}
+joined() {
+  begin "$1"
+  wait "${asides[$1]}"
+  local status=$?
+  if tail -n 1 "$step_log" | grep -qE '^[0-9]+ passed, [0-9]+ failed$'; then
+    count_reported $status
+  elif [ $status -eq 0 ]; then
+    count 1 0
+  else
+    count 0 1
+  fi
+}
+
 # js_suite <name> [vitest arguments...]: runs `npm test`, with the caller's environment
 js_suite() {
   local report="$logs/$1.json" status counts

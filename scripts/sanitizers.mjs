@@ -18,7 +18,9 @@ import { pathToFileURL } from 'node:url';
 import { headerEnvironment, root, run, works } from './support.mjs';
 
 const node = process.execPath;
-const reports = join(root, 'build/sanitizers');
+// Jobs may run at the same time.
+const reports = join(root, 'build/sanitizers', String(process.pid));
+process.on('exit', () => rmSync(reports, { recursive: true, force: true }));
 const exercise = join(root, 'test/sanitizers/exercise.mjs');
 
 /** Builds under sanitizers. What a race depends on is the same in all instruction sets, so one is enough. */
@@ -127,7 +129,7 @@ const jobs = {
   },
   suite(args, planted = false) {
     const addon = buildAddon('address', planted);
-    const counts = join(root, 'build/sanitizers.json');
+    const counts = join(root, `build/sanitizers-${planted ? 'planted' : 'suite'}.json`);
     rmSync(counts, { force: true });
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${counts}`];
     // After a thousand epochs, the rounding of an unoptimised build has diverged from the reference. The limits on
