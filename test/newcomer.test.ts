@@ -40,7 +40,7 @@ beforeAll(() => {
   npm(folder, 'install', `./${tarball}`);
   cpSync(join(root, 'node_modules/csv-parse'), join(folder, 'node_modules/csv-parse'), { recursive: true });
   copyFileSync(join(root, 'node_modules/vega-datasets/data/seattle-weather.csv'), join(folder, 'weather.csv'));
-}, 120_000);
+}, 300_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Predicted {
@@ -77,7 +77,7 @@ describe('from a CSV file', () => {
     );
     expect(reloaded.predicted).toHaveLength(200);
     expect(new Set(reloaded.predicted).size).toBeGreaterThan(1);
-  }, 120_000);
+  }, 300_000);
 
   const hasRuntime = existsSync(join(runtime, 'onnxruntime-node'));
   it.skipIf(!hasRuntime)(
@@ -103,6 +103,6 @@ describe('from a CSV file', () => {
       );
       expect(chosen.map((index) => labels[index])).toEqual(reloaded.predicted);
     },
-    60_000,
+    120_000,
   );
 });
