@@ -126,5 +126,10 @@ export function dashboard(options?: DashboardOptions): Dashboard {
       site?.flush();
       if (keepOpen) site?.keepOpen();
     },
+    onTrainFail(error) {
+      run?.fail(error);
+      site?.flush();
+      if (keepOpen) site?.keepOpen();
+    },
   };
 }

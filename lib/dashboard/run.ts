@@ -1,3 +1,4 @@
+import { cut } from '../text.js';
 import type { Progress, TrainingStart } from '../training/callbacks.js';
 import { figuresOf } from '../training/figures.js';
 import type { EpochLog } from '../training/history.js';
@@ -11,8 +12,8 @@ export interface Point {
   readonly validation: Readonly<Record<string, number>>;
 }
 
-/** Of a training: before the first epoch, running, asked to stop, over. */
-export type Status = 'waiting' | 'training' | 'stopping' | 'finished';
+/** Of a training: before the first epoch, running, asked to stop, over, over by an error or a signal. */
+export type Status = 'waiting' | 'training' | 'stopping' | 'finished' | 'failed';
 
 /** More new points than these are sent as the whole curve. */
 const MOST_NEW = 200;
@@ -45,6 +46,10 @@ export class Run {
 
   get status(): Status {
     return this.#status;
+  }
+
+  get active(): boolean {
+    return this.#status === 'training' || this.#status === 'stopping';
   }
 
   begin({ epochs, initialEpoch, samples, settings }: TrainingStart): void {
@@ -107,6 +112,14 @@ export class Run {
   end(): void {
     this.#status = 'finished';
     if (this.saveAsked) this.say('training ended before it could save', true);
+    this.#mark('status');
+  }
+
+  /** Ends a training that an error has ended; one that is over stays so. */
+  fail(error: unknown): void {
+    if (!this.active) return;
+    this.#status = 'failed';
+    this.say(`training failed: ${cut(error instanceof Error ? error.message : String(error), 300)}`, true);
     this.#mark('status');
   }
 

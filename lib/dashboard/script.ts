@@ -138,6 +138,8 @@ async function ask(run, what) {
   }
 }
 
+const isOver = (status) => status === 'finished' || status === 'failed';
+
 function updateCard(run) {
   const { card, settings = {}, progress, curve, status } = run;
   const { newest } = curve;
@@ -145,9 +147,9 @@ function updateCard(run) {
   card.badge.textContent = status;
   card.badge.className = 'badge ' + status;
   const epochs = settings.epochs;
-  const current = progress && status !== 'finished' ? progress : undefined;
+  const current = progress && !isOver(status) ? progress : undefined;
   const done = current ? current.epoch + (current.steps ? current.step / current.steps : 0) : newest ? newest.epoch + 1 : 0;
-  const most = Math.max(done, newest && status !== 'finished' ? newest.epoch + 1 : 0);
+  const most = Math.max(done, newest && !isOver(status) ? newest.epoch + 1 : 0);
   const limited = isNumber(epochs);
   card.bar.hidden = !limited;
   if (limited) {
@@ -178,7 +180,7 @@ function updateCard(run) {
   }
   if (isNumber(from.training['samples per second']) && !current)
     figures.set('samples per second', short(Math.round(from.training['samples per second'])));
-  if (status !== 'finished') figures.set('time left', current ? duration(current.secondsLeft) : '–');
+  if (!isOver(status)) figures.set('time left', current ? duration(current.secondsLeft) : '–');
   // Elements stay where they are, so that a selection or a screen reader's place in them stays too.
   for (const [name, row] of card.rows) {
     if (figures.has(name)) continue;
@@ -488,7 +490,7 @@ events.addEventListener('message', ({ data }) => {
 });
 events.addEventListener('error', () => {
   connected = false;
-  const over = [...runs.values()].every(({ status }) => status === 'finished');
+  const over = [...runs.values()].every(({ status }) => isOver(status));
   say(over ? 'training is over, and the process has ended' : 'The process has ended or is out of reach. This is what it last told.', !over);
   update();
 });

@@ -99,7 +99,8 @@ export class Site {
     const run = new Run(id, name ?? `run ${id}`, canSave, () => this.#soon());
     this.#runs.set(id, run);
     for (const { id: old, status } of this.#runs.values()) {
-      if (this.#runs.size > MOST_RUNS && status === 'finished') this.#runs.delete(old);
+      const isOver = status === 'finished' || status === 'failed';
+      if (this.#runs.size > MOST_RUNS && isOver) this.#runs.delete(old);
     }
     return run;
   }
@@ -172,8 +173,7 @@ export class Site {
   #ask(id: number, what: 'stop' | 'save'): Reply {
     const run = this.#runs.get(id);
     if (run === undefined) return refusal(404);
-    const runs = run.status === 'training' || run.status === 'stopping';
-    if (!runs || (what === 'save' && !run.canSave)) return refusal(409);
+    if (!run.active || (what === 'save' && !run.canSave)) return refusal(409);
     run.ask(what);
     this.flush();
     return { status: 204 };

@@ -30,7 +30,7 @@ section { margin: 20px 0; }
 .top h3 { flex: 1; min-width: 0; } .top label { display: flex; align-items: center; gap: 8px; min-width: 0; flex: 1; min-height: 28px; overflow-wrap: anywhere; }
 .swatch { width: 12px; height: 12px; border-radius: 3px; flex: none; background: var(--own); }
 .badge { border: 1px solid var(--edge); border-radius: 99px; padding: 0 10px; font-size: 0.8rem; }
-.badge.training { color: var(--right); border-color: currentColor; } .badge.stopping { color: var(--wrong); border-color: currentColor; }
+.badge.training { color: var(--right); border-color: currentColor; } .badge.stopping, .badge.failed { color: var(--wrong); border-color: currentColor; }
 progress { width: 100%; height: 8px; margin: 8px 0 4px; accent-color: var(--own, var(--accent)); display: block; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 8px 12px; margin: 8px 0; }
 dt { font-size: 0.78rem; color: var(--soft); } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }

@@ -72,7 +72,15 @@ const convolutions = new Map<string, readonly string[]>([
 function slotsOf(model: Model, index: number, order: Int32Array | undefined): Slot[][] {
   const { spec, name: layer } = model.nodes[index];
   const { type } = spec;
-  const feature = (i: number) => order?.[i] ?? i;
+  const { inputs: given } = model.nodes[index].node;
+  // Such as features of an image, of which some are left out or with which others are added up.
+  if (order !== undefined && order.length !== elements(given[0].shape)) {
+    throw new BlasnetError(
+      'INVALID_ARGUMENT',
+      `layer ${cut(layer, 80)}: the order in which PyTorch has its ${elements(given[0].shape)} features is not known`,
+    );
+  }
+  const feature = (i: number) => (order === undefined ? i : order[i]);
   const find = (own: string) => {
     const name = `${layer}.${own}`;
     const parameter = model.parameters.get(name);
@@ -121,22 +129,54 @@ function slotsOf(model: Model, index: number, order: Int32Array | undefined): Sl
   });
 }
 
+/** For each feature of a node in PyTorch's order, its index in ours; undefined if the orders are the same. */
+type Order = Int32Array | undefined;
+
+/** Of features that PyTorch has in no order of ours: no layer has parameters for so many. */
+const unknownOrder = new Int32Array(0);
+
+const sameOrder = (a: Order, b: Order) => a === b || (a !== undefined && b !== undefined && a.join() === b.join());
+
+/** The order of features that are joined. */
+function joined(parts: readonly { readonly order: Order; readonly count: number }[]): Order {
+  if (parts.every(({ order }) => order === undefined)) return undefined;
+  if (parts.some(({ order, count }) => order !== undefined && order.length !== count)) return unknownOrder;
+  const whole: number[] = [];
+  for (const { order, count } of parts) {
+    const first = whole.length;
+    for (let i = 0; i < count; i++) whole.push(first + (order === undefined ? i : order[i]));
+  }
+  return Int32Array.from(whole);
+}
+
+/** The order of what a node gives, from those of what it takes. Only features in a row have another than ours. */
+function orderAfter(type: string, output: readonly number[], inputs: readonly (readonly number[])[], orders: Order[]) {
+  if (output.length !== 1 || type === 'dense') return undefined;
+  const [shape] = inputs;
+  if (shape.length === 3 && (type === 'flatten' || type === 'reshape')) return flattened(shape);
+  if (type === 'concat') return joined(orders.map((order, i) => ({ order, count: elements(inputs[i]) })));
+  // A sum over all features is one number, in whatever order they are.
+  if (output[0] === 1) return undefined;
+  // One number for all features goes with any order.
+  const [order, ...others] = orders.filter((_, i) => elements(inputs[i]) > 1);
+  return others.every((other) => sameOrder(order, other)) ? order : unknownOrder;
+}
+
 /** The network's layers with parameters, in PyTorch's form. */
 function modulesOf(model: Model): Module[] {
   const modules: Module[] = [];
-  // For each place, the order of the features of an image that was flattened before it.
-  const orders: (Int32Array | undefined)[] = model.inputs.map(() => undefined);
+  const orders: Order[] = model.inputs.map(() => undefined);
   for (const [index, { spec, name, node, from, owner, operation }] of model.nodes.entries()) {
     const { type } = spec;
-    const [{ shape: input }] = node.inputs;
-    const order = type === 'flatten' && input.length === 3 ? flattened(input) : orders[from[0]];
-    const parts = operation.parameters.length > 0 && owner === index ? slotsOf(model, index, order) : [];
+    const inputs = node.inputs.map(({ shape }) => shape);
+    const taken = from.map((place) => orders[place]);
+    const parts = operation.parameters.length > 0 && owner === index ? slotsOf(model, index, taken[0]) : [];
     for (const [i, slots] of parts.entries()) {
       const part = parts.length === 1 ? undefined : i;
       const number = part === undefined ? String(index) : `${index}.${part}`;
       modules.push({ layer: name, type, given: spec.name, part, name: number, slots });
     }
-    orders.push(type === 'dense' ? undefined : order);
+    orders.push(orderAfter(type, operation.output, inputs, taken));
   }
   return modules;
 }

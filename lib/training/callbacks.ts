@@ -131,9 +131,23 @@ export interface Callbacks {
   onProgress?(progress: Progress): void | Promise<void>;
   onEpochEnd?(log: EpochLog, training: TrainingHandle): void | Promise<void>;
   onTrainEnd?(history: History): void | Promise<void>;
+  /**
+   * Called once when `fit` rejects after `onTrainBegin`, instead of `onTrainEnd` or after it, with what it rejects
+   * with: an error of training or of a callback, or the signal's reason. Nothing waits for it, errors in it are left
+   * out, and the network is busy: calling it throws `NETWORK_BUSY`.
+   */
+  onTrainFail?(error: unknown): void | Promise<void>;
 }
 
-const hooks = ['onTrainBegin', 'onEpochBegin', 'onProgress', 'onEpochEnd', 'onTrainEnd'] as const;
+const hooks = ['onTrainBegin', 'onEpochBegin', 'onProgress', 'onEpochEnd', 'onTrainEnd', 'onTrainFail'] as const;
+
+/** Calls `onTrainFail` of all callbacks; nothing that they do can hide the error. */
+export function tellFailure(callbacks: readonly Callbacks[], error: unknown): void {
+  for (const listener of callbacks) {
+    // An async function also throws by its promise.
+    (async () => listener.onTrainFail?.(error))().catch(() => {});
+  }
+}
 
 /** Checks the callbacks of a `fit` and returns them as a list. */
 export function callbackList(value: Callbacks | readonly Callbacks[] | undefined): Callbacks[] {

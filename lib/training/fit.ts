@@ -22,7 +22,7 @@ import { reportWidth, Tally } from '../runtime/tally.js';
 import { bounded, stoppable } from '../runtime/waiting.js';
 import type { SampleSource } from '../types.js';
 import { Accumulation } from './accumulation.js';
-import { type Callbacks, callbackList, Training, type TrainingSettings } from './callbacks.js';
+import { type Callbacks, callbackList, Training, type TrainingSettings, tellFailure } from './callbacks.js';
 import { type EpochLog, History } from './history.js';
 import { checkMetrics, computeMetrics, type MetricFunction, type Metrics } from './own-metrics.js';
 import { ProgressReporter } from './progress.js';
@@ -284,6 +284,15 @@ function settingsOf({ engine, optimizer, batches, rowChoice, accumulate, augment
 }
 
 async function train(plan: Plan, samples: number | undefined): Promise<void> {
+  try {
+    await trainEpochs(plan, samples);
+  } catch (error) {
+    tellFailure(plan.callbacks, error);
+    throw error;
+  }
+}
+
+async function trainEpochs(plan: Plan, samples: number | undefined): Promise<void> {
   const { engine, callbacks, epochs, firstEpoch, history, batches } = plan;
   if (callbacks.some((each) => each.onTrainBegin !== undefined))
     await notify(plan, 'onTrainBegin', { epochs, initialEpoch: firstEpoch, samples, settings: settingsOf(plan) });
@@ -310,7 +319,7 @@ async function train(plan: Plan, samples: number | undefined): Promise<void> {
   await notify(plan, 'onTrainEnd', history);
 }
 
-type Hook = Exclude<keyof Callbacks, 'onProgress'>;
+type Hook = Exclude<keyof Callbacks, 'onProgress' | 'onTrainFail'>;
 
 /** Calls a hook of all callbacks in turn, while training is paused. */
 async function notify<H extends Hook>(

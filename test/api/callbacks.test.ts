@@ -104,6 +104,42 @@ onBackends('callbacks of fit', (backend) => {
     },
   );
 
+  it('onTrainFail is told once why fit rejects, and can not hide it', async () => {
+    const network = classifier(backend);
+    const told: unknown[] = [];
+    const error = new Error('of the caller');
+    const throwing = {
+      onTrainFail: () => {
+        throw new Error('another');
+      },
+    };
+    const rejecting = {
+      onTrainFail: async () => {
+        throw new Error('a third');
+      },
+    };
+    const endless = { onTrainFail: () => new Promise<void>(() => {}) };
+    const watch = { onTrainFail: (reason: unknown) => void told.push(reason) };
+    for (const hook of ['onTrainBegin', 'onEpochEnd', 'onTrainEnd']) {
+      const failing = {
+        [hook]: () => {
+          throw error;
+        },
+      };
+      const callbacks = [throwing, rejecting, endless, watch, failing];
+      await expect(network.fit(classData(10), { callbacks })).rejects.toBe(error);
+    }
+    expect(told).toEqual([error, error, error]);
+    const controller = new AbortController();
+    const abort = { onEpochEnd: () => controller.abort(error) };
+    const options = { epochs: 100, signal: controller.signal, callbacks: [watch, abort] };
+    await expect(network.fit(classData(10), options)).rejects.toBe(error);
+    expect(told).toHaveLength(4);
+    await network.fit(classData(10), { callbacks: watch });
+    await expect(network.fit(classData(10), { epochs: -1, callbacks: watch })).rejects.toThrow();
+    expect(told, 'neither a success nor what never began').toHaveLength(4);
+  });
+
   it('an error in onProgress rejects fit, too', async () => {
     const network = classifier(backend, { layers: [dense(512), relu(), dense(512), relu(), dense(3)] });
     const error = new Error('of the caller');

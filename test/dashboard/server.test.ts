@@ -235,6 +235,30 @@ it('stops a training after its epoch', async () => {
   close();
 }, 30_000);
 
+it('tells that a training failed, which then can not be stopped', async () => {
+  const { board } = show();
+  const failing = {
+    onEpochEnd: ({ epoch }: { epoch: number }) => {
+      if (epoch === 2) throw new Error('of the caller');
+    },
+  };
+  await expect(train([board, slowly(20), failing], 10)).rejects.toThrow('of the caller');
+  const url = board.url as string;
+  const { messages, opened, close } = listen(url);
+  await opened;
+  const [run] = messages[0].data;
+  expect(run.status).toBe('failed');
+  expect(run.message).toEqual({ text: 'training failed: of the caller', failed: true });
+  const headers = { origin: new URL(url).origin };
+  for (const what of ['stop', 'save']) {
+    const { status } = await ask(url, `${new URL(url).pathname}runs/1/${what}`, { method: 'POST', headers });
+    expect(status).toBe(409);
+  }
+  await train([board]);
+  await until(() => messages.at(-1)?.data[0].status === 'finished', 'the next one ends well');
+  close();
+}, 30_000);
+
 it('saves a file that training can go on from, and tells when it cannot', async () => {
   const good = show({ name: 'good', save: join(folder, 'net-{epoch}.safetensors') }).board;
   const bad = show({ name: 'bad', save: join(folder, 'missing', 'net.safetensors') }).board;

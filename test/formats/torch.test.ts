@@ -4,17 +4,23 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { encodeSafetensors, type NewTensor } from '../../lib/formats/safetensors.js';
 import {
+  add,
   batchNorm,
+  concat,
   conv2d,
   dense,
   dropout,
   flatten,
+  input,
   type LayerSpec,
   localResponseNorm,
   meanSquaredError,
   Network,
   prelu,
   relu,
+  reshape,
+  slice,
+  sum,
 } from '../../lib/index.js';
 import { expectRejection, randomFloats, weights } from '../api/support.js';
 import { partsOf } from './support.js';
@@ -193,4 +199,67 @@ it('files that are none, and arguments', async () => {
   await expectRejection(() => network.loadTorchState(''), 'INVALID_ARGUMENT', /^loadTorchState: path/);
   await expectRejection(() => network.saveTorchState(3 as never), 'INVALID_ARGUMENT', /^saveTorchState: path/);
   await expectRejection(() => network.saveTorchState(join(folder, 'none', 'a')), 'FILE_NOT_WRITTEN', /none/);
+});
+
+/** Indices of PyTorch's flattened 2 x 2 x 2 image (channels, rows, columns), in our order. */
+const imageOrder = [1, 5, 2, 6, 3, 7, 4, 8];
+const numbers = (count: number) => Float32Array.from({ length: count }, (_, i) => i + 1);
+const one = (name: string, shape: number[]): NewTensor => {
+  return { name, shape, value: numbers(shape.reduce((product, size) => product * size, 1)) };
+};
+const loss = meanSquaredError();
+const images = () => [input([2, 2, 2], { name: 'x' }), input([2, 2, 2], { name: 'y' })];
+const ending = { bias: false } as const;
+
+it('joined features have the orders of their parts', async () => {
+  const [x, y] = images();
+  const z = input([3], { name: 'z' });
+  const joined = concat(z, x.pipe(flatten()), y.pipe(flatten(), relu()));
+  const network = new Network({ output: joined.pipe(dense(1, ending)), loss });
+  write([one('fc.weight', [1, 19])]);
+  await network.loadTorchState(path);
+  const own = (offset: number) => imageOrder.map((i) => i + offset);
+  expect([...network.parameters[0].value]).toEqual([1, 2, 3, ...own(3), ...own(11)]);
+  const saved = join(folder, 'joined.safetensors');
+  await network.saveTorchState(saved);
+  const { data } = partsOf(readFileSync(saved));
+  expect(new Float32Array(Uint8Array.from(data).buffer)).toEqual(numbers(19));
+});
+
+it('an image that reshape makes a row is one that is flattened', async () => {
+  const network = new Network({ input: [2, 2, 2], layers: [reshape([8]), dense(1, ending)], loss });
+  write([one('fc.weight', [1, 8])]);
+  await network.loadTorchState(path);
+  expect([...network.parameters[0].value]).toEqual(imageOrder);
+});
+
+it('an image that was a row between has its channels, and other layers keep theirs', async () => {
+  const network = new Network({
+    input: [4, 4, 16],
+    layers: [flatten(), reshape([4, 4, 16]), batchNorm({ name: 'bn' }), conv2d(2, { window: 1, name: 'conv' })],
+    loss,
+  });
+  const before = network.parameters.map(({ value }) => value.slice());
+  write(['weight', 'bias', 'running_mean', 'running_var'].map((name) => one(`bn.${name}`, [16])));
+  const { missing } = await network.loadTorchState(path, { strict: false });
+  expect(missing).toEqual(['conv']);
+  const values = new Map([...network.parameters, ...network.state].map(({ name, value }) => [name, value]));
+  for (const name of ['gamma', 'beta', 'runningMean', 'runningVariance'])
+    expect(values.get(`bn.${name}`)).toEqual(numbers(16));
+  expect(network.parameters.slice(2).map(({ value }) => value)).toEqual(before.slice(2));
+});
+
+it('features whose order PyTorch has otherwise are refused, and one number has no order', async () => {
+  const [x, y] = images();
+  const mixed = add(x.pipe(flatten()), y.pipe(flatten(), dense(8)));
+  for (const output of [x.pipe(flatten(), slice({ begin: [2], end: [6] })), mixed]) {
+    const network = new Network({ output: output.pipe(dense(1, { ...ending, name: 'fc' })), loss });
+    write([one('fc.weight', [1, 8])]);
+    const message = /layer fc: the order in which PyTorch has its \d features/;
+    await expectRejection(() => network.loadTorchState(path, { strict: false }), 'INVALID_ARGUMENT', message);
+  }
+  const network = new Network({ output: x.pipe(flatten(), sum(), dense(2, ending)), loss });
+  write([one('fc.weight', [2, 1])]);
+  await network.loadTorchState(path);
+  expect([...network.parameters[0].value]).toEqual([1, 2]);
 });

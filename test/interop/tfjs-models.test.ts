@@ -29,8 +29,10 @@ import {
   meanSquaredError,
   Network,
   pad,
+  poisson,
   prelu,
   relu,
+  reshape,
   scale,
   separableConv2d,
   shared,
@@ -170,6 +172,21 @@ describe('what blasnet has and tfjs has not in one layer', () => {
       },
     ],
     [
+      'a softmax over all numbers of a row',
+      () => {
+        const loss = softmaxCrossEntropy();
+        return new Network({ input: [4], layers: [dense(6), reshape([2, 3])], loss, seed: 1 });
+      },
+    ],
+    [
+      'a softmax over an image, by name',
+      () => {
+        const x = input([4, 4, 2], { name: 'x' });
+        const outputs = { map: x.pipe(conv2d(3)), flat: x.pipe(flatten(), dense(2)) };
+        return new Network({ outputs, losses: { map: softmaxCrossEntropy(), flat: softmaxCrossEntropy() }, seed: 1 });
+      },
+    ],
+    [
       'matmul',
       () => {
         const [a, b] = [input([3, 4], { name: 'a' }), input([2, 4], { name: 'b' })];
@@ -211,6 +228,14 @@ describe('what blasnet has and tfjs has not in one layer', () => {
     const network = chainOf(shape, identity(), layer);
     throws(() => toLayersModel(network), 'INVALID_ARGUMENT', `node 1 (${type})`, 'no counterpart');
   });
+});
+
+it('names the loss whose link tfjs has not', () => {
+  const own = { ...meanSquaredError(), kind: 'mine', writeLink: () => {} };
+  for (const loss of [poisson(), own]) {
+    const network = new Network({ input: [3], layers: [dense(2)], loss, seed: 1 });
+    throws(() => toLayersModel(network), 'INVALID_ARGUMENT', `the loss "${loss.kind}" has a link`);
+  }
 });
 
 describe('models of tfjs', () => {
@@ -289,6 +314,29 @@ describe('models of tfjs', () => {
     const network = fromLayersModel(artifacts);
     expectNear(ours(network, shapes), expected);
     expect(network.gradients(randomFloats(16), new Float32Array(32)).loss).toBeGreaterThan(0);
+  });
+
+  it('reads activations with options, and refuses options that it does not know', () => {
+    const withActivation = (activation: object) => ({
+      modelTopology: {
+        class_name: 'Sequential',
+        config: {
+          layers: [{ class_name: 'Activation', config: { name: 'q', batch_input_shape: [null, 3], activation } }],
+        },
+      },
+    });
+    const read = (class_name: string, config: object) =>
+      Array.from(fromLayersModel(withActivation({ class_name, config })).predict(Float32Array.of(9, 2, -1)));
+    const near = (numbers: number[]) => numbers.map((x) => expect.closeTo(x, 5));
+    expect(read('ReLU', { max_value: 6 })).toEqual([6, 2, 0]);
+    expect(read('ELU', { alpha: 0.5 })).toEqual(near([9, 2, 0.5 * Math.expm1(-1)]));
+    expect(read('LeakyReLU', { negative_slope: 0.25, name: 'l', dtype: 'float32' })).toEqual([9, 2, -0.25]);
+    expect(read('Softmax', { axis: -1 })).toEqual(
+      near([9, 2, -1].map((x) => Math.exp(x - 9) / (1 + Math.exp(-7) + Math.exp(-10)))),
+    );
+    expect(read('relu', {})).toEqual([9, 2, 0]);
+    throws(() => read('ReLU', { max_value: 6, threshold: 1 }), 'INVALID_ARGUMENT', 'layer q', '"threshold" of 1');
+    throws(() => read('Softplus', { beta: 2 }), 'INVALID_ARGUMENT', 'layer q', '"beta" of 2');
   });
 
   it('reads a layer that is used in several places', async () => {
@@ -576,9 +624,48 @@ describe('models that can not be read', () => {
     const first = { class_name: 'InputLayer', config: { name: 'i', batch_input_shape: [null, 2] } };
     const modelTopology = { class_name: 'Sequential', config: { layers: [first, inner] } };
     throws(() => fromLayersModel({ modelTopology }), 'FILE_CORRUPT', 'more than 5000 layers');
+    const linear = { class_name: 'Activation', name: 'a', config: { name: 'a', activation: 'linear' } };
+    const graphOf = (name: string, layer: { name: string }, calls: number) => ({
+      class_name: 'Model',
+      name,
+      config: {
+        layers: [
+          { ...first, name: 'i' },
+          { ...layer, inbound_nodes: Array(calls).fill([['i', 0, 0, {}]]) },
+        ],
+        input_layers: [['i', 0, 0]],
+        output_layers: [[layer.name, 0, 0]],
+      },
+    });
+    // Layers that change nothing, and models without any, are called as often.
+    const empty = { class_name: 'Sequential', name: 'a', config: { name: 'a', layers: [] } };
+    for (const leaf of [linear, empty]) {
+      let model: { name: string } = leaf;
+      for (let depth = 0; depth < 6; depth++) model = graphOf(`m${depth}`, model, 20);
+      throws(() => fromLayersModel({ modelTopology: model }), 'FILE_CORRUPT', 'more than 5000 layers');
+    }
+    const sum = { class_name: 'Add', name: 's', inbound_nodes: [Array(1000).fill(['i', 0, 0, {}])] };
+    const wide = graphOf('m', sum, 0);
+    wide.config.layers[1] = { ...sum };
+    const often = graphOf('n', wide, 200);
+    throws(() => fromLayersModel({ modelTopology: often }), 'FILE_CORRUPT', 'take more than 100000 values');
     let deep: object = first;
     for (let depth = 0; depth < 20; depth++) deep = { class_name: 'Sequential', config: { layers: [deep] } };
     throws(() => fromLayersModel({ modelTopology: deep }), 'FILE_CORRUPT', 'nested deeper');
+  });
+
+  it('reads layers in any order', () => {
+    const count = 4900;
+    const chain = Array.from({ length: count }, (_, i) => ({
+      class_name: 'Activation',
+      name: `a${count - i}`,
+      config: { activation: 'linear' },
+      inbound_nodes: [[[`a${count - i - 1}`, 0, 0]]],
+    }));
+    const first = { class_name: 'InputLayer', name: 'a0', config: { batch_input_shape: [null, 2] } };
+    const config = { layers: [...chain, first], input_layers: [['a0', 0, 0]], output_layers: [[`a${count}`, 0, 0]] };
+    const network = fromLayersModel({ modelTopology: { class_name: 'Model', config } });
+    expect([...network.predict(Float32Array.of(1, 2))]).toEqual([1, 2]);
   });
 
   it('reads objects without a prototype of theirs, and no prototypes', () => {

@@ -223,8 +223,8 @@ export class NodeReading {
       : this.corrupt(`there is no value ${quote(name)} before it`);
   }
 
-  /** A tensor of parameters of this shape, of which the first element may stand for all. */
-  parameter(i: number, shape: Shape, place: (i: number) => number = (at) => at, factor = 1): ParameterSource {
+  /** A tensor of parameters of this shape, whose element i goes to `place(i)`; default: to where it is. */
+  parameter(i: number, shape: Shape, place?: (i: number) => number, factor = 1): ParameterSource {
     const tensor = this.constant(i);
     if (tensor === undefined) throw this.corrupt(`input ${i} is missing`);
     const { values } = tensor;
@@ -233,11 +233,12 @@ export class NodeReading {
     if (values.length !== length || tensor.shape.filter((n) => n !== 1).join() !== shape.filter((n) => n !== 1).join())
       throw this.corrupt(`input ${i} has the shape ${shapeText(tensor.shape)}, expected ${shapeText(shape)}`);
     return {
-      from: `${this.node.inputs[i]}*${factor}`,
+      // A square matrix and its transpose are not the same parameters.
+      from: `${this.node.inputs[i]}*${factor}${place === undefined ? '' : ', moved'}`,
       length,
       make() {
         const made = new Float32Array(length);
-        for (let at = 0; at < length; at++) made[place(at)] = factor * values[at];
+        for (let at = 0; at < length; at++) made[place?.(at) ?? at] = factor * values[at];
         return made;
       },
     };

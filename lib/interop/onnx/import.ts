@@ -47,6 +47,8 @@ export interface OnnxImportOptions extends Pick<GraphOptions, 'seed' | 'backend'
 const INPUT_TYPES = [FLOAT, UINT8, 10, 11];
 /** Inputs of a node, such as those of a Concat. */
 const MOST_INPUTS = 1000;
+/** Inputs of all nodes together. */
+const MOST_LINKS = 100_000;
 
 /** A name of the file as blasnet has them. */
 function nameOf(name: string, taken: Set<string>): string {
@@ -160,6 +162,8 @@ function readGraph(
     graph.values.set(value.name, readInput(graph, value, nameOf(value.name, names), options));
   }
   const needed = neededNodes(model);
+  if (Array.from(needed).reduce((sum, node) => sum + node.inputs.length, 0) > MOST_LINKS)
+    throw unsupported(file, `its nodes have more than ${MOST_LINKS} inputs together`);
   // Constants stand anywhere before their use; a layer may take one that only the node after it adds.
   const isConstant = ({ operator }: OnnxNode) => operator === 'Constant';
   const inOrder = [...model.nodes.filter(isConstant), ...model.nodes.filter((node) => !isConstant(node))];

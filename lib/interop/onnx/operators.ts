@@ -139,6 +139,11 @@ function endingWith({ axes }: FileValue, along: number): readonly number[] {
   return axes[along] === last ? axes : axes.map((_, i) => (i === along ? last : i < along ? i : i - 1));
 }
 
+/** A result in another order of dimensions than the value that it was made of: that of the value, if it is an image. */
+function imageAgain(result: FileValue, { axes }: FileValue): FileValue {
+  return axes.join() === channelsFirst(3).join() ? { node: withAxes(result, axes), axes } : result;
+}
+
 /** Arithmetic of a value and a tensor of the file: one number, or one for each element of a dimension. */
 function withConstant(reading: NodeReading, at: 0 | 1): FileValue {
   const { operator } = reading.node;
@@ -169,7 +174,7 @@ function withConstant(reading: NodeReading, at: 0 | 1): FileValue {
   const inverse: ParameterSource = { ...source, from: `1/${source.from}`, make: () => source.make().map((x) => 1 / x) };
   if (operator === 'Add' || operator === 'Sub') node = affine(reading, node, undefined, source);
   else node = affine(reading, node, operator === 'Div' && !isFirst ? inverse : source, undefined);
-  return { node, axes };
+  return imageAgain({ node, axes }, value);
 }
 
 function scalarLayers(reading: NodeReading, operator: string, c: number, isFirst: boolean): LayerSpec[] {
@@ -220,7 +225,9 @@ function geluPart(reading: NodeReading): FileValue | undefined {
   const other = 1 - at;
   const next = { ...state };
   if (reading.isConstant(other)) {
-    const c = reading.constant(other)?.values[0] ?? 0;
+    const { values } = reading.constant(other) as OnnxTensor;
+    if (values.length !== 1) return undefined;
+    const [c] = values;
     if (operator === 'Add' && near(c, 1) && !state.plusOne) next.plusOne = true;
     else if (operator === 'Mul' && near(c, 0.5) && state.plusOne && !state.half) next.half = true;
     else return undefined;
@@ -244,7 +251,8 @@ function arithmetic(operator: string, merge: (a: Node, b: Node) => Node): void {
     if (reading.isConstant(0)) return withConstant(reading, 0);
     if (reading.isConstant(1)) return withConstant(reading, 1);
     const [a, b] = [reading.value(0), reading.value(1)];
-    if (operator === 'Mul' && a.node === b.node) return { ...a, node: a.node.pipe(merges.square()) };
+    if (operator === 'Mul' && a.node === b.node && a.axes.join() === b.axes.join())
+      return { ...a, node: a.node.pipe(merges.square()) };
     const { nodes, axes } = together(reading, [a, b]);
     return { node: merge(nodes[0], nodes[1]), axes };
   });
@@ -305,7 +313,7 @@ function biasOf(reading: NodeReading, taker: NodeReading['node'], units: number)
   const tensor = reading.graph.constants.get(name);
   if (tensor?.values.length !== units || tensor.shape.at(-1) !== units) return undefined;
   const values = tensor.values as Float32Array;
-  return values instanceof Float32Array ? { from: name, length: units, make: () => values } : undefined;
+  return values instanceof Float32Array ? { from: `${name}*1`, length: units, make: () => values } : undefined;
 }
 
 readers.set('Gemm', (reading) => {
@@ -330,7 +338,11 @@ readers.set('Gemm', (reading) => {
 function repeated(reading: NodeReading, i: number, count: number, factor = 1): ParameterSource {
   if (reading.constant(i)?.values.length !== 1 || count === 1) return reading.parameter(i, [count], undefined, factor);
   const source = reading.parameter(i, [1], undefined, factor);
-  return { from: source.from, length: count, make: () => new Float32Array(count).fill(source.make()[0]) };
+  return {
+    from: `${source.from}, ${count} times`,
+    length: count,
+    make: () => new Float32Array(count).fill(source.make()[0]),
+  };
 }
 
 /** Integers of an attribute for the two dimensions of a window. */
@@ -405,6 +417,8 @@ readers.set('ConvTranspose', (reading) => {
   const filters = shape[1];
   const [stride, padding] = [pair(reading, 'strides', 1), paddingOf(reading)];
   const outputPadding = pair(reading, 'output_padding', 0);
+  if (padding === 'same' && (outputPadding.some((more) => more > 0) || window.some((size, i) => size < stride[i])))
+    throw reading.unsupported('auto_pad SAME_UPPER with gaps between windows, or with output_padding');
   const options = { window, stride, padding, outputPadding, bias: reading.has(2) };
   const weight = reading.parameter(1, shape, placeOf(shape));
   if (shape[0] !== node.shape[2]) throw reading.corrupt(`weights of ${shapeText(shape)} for ${node.shape[2]} channels`);
@@ -514,7 +528,8 @@ readers.set('PRelu', (reading) => {
   const axes = endingWith(value, Math.max(0, along));
   const node = withAxes(value, axes);
   const slope = repeated(reading, 1, node.shape[node.shape.length - 1]);
-  return { node: reading.graph.layer(reading.node, node, (named) => layers.prelu(named), { slope }), axes };
+  const made = reading.graph.layer(reading.node, node, (named) => layers.prelu(named), { slope });
+  return imageAgain({ node: made, axes }, value);
 });
 
 /** A softmax over the last dimension; in sets before 13, over all from `axis` on. */
@@ -592,7 +607,9 @@ function flat(reading: NodeReading): OnnxTensor {
 }
 
 readers.set('Shape', (reading) => {
-  const values = [BATCH, ...fileShapeOf(reading.value())];
+  const shape = [BATCH, ...fileShapeOf(reading.value())];
+  // Both may count from the end, and go beyond it.
+  const values = shape.slice(reading.int('start', 0), reading.int('end', shape.length));
   return { shape: [values.length], values };
 });
 
@@ -646,10 +663,10 @@ reduction('ReduceMax', merges.max);
 reduction('ReduceLogSumExp', merges.logSumExp);
 
 readers.set('Slice', (reading) => {
-  const node = reading.isConstant(0) ? undefined : asPlain(reading.value());
+  const value = reading.isConstant(0) ? undefined : reading.value();
   // A list of integers has no batch.
-  const list = node === undefined ? (reading.integers(0) ?? []) : [];
-  const sizes = node?.shape ?? [list.length];
+  const list = value === undefined ? (reading.integers(0) ?? []) : [];
+  const sizes = value === undefined ? [list.length] : fileShapeOf(value);
   const starts = reading.has(1) ? reading.integers(1) : reading.ints('starts');
   const ends = reading.has(2) ? reading.integers(2) : reading.ints('ends');
   const axes = reading.has(3) ? reading.integers(3) : reading.ints('axes');
@@ -658,16 +675,21 @@ readers.set('Slice', (reading) => {
   const begin = sizes.map(() => 0);
   const end = [...sizes];
   starts.forEach((start, i) => {
-    const axis = node === undefined ? 0 : reading.axis(axes?.[i] ?? i, sizes.length);
+    const axis = value === undefined ? 0 : reading.axis(axes?.[i] ?? i, sizes.length);
     const at = (index: number) => Math.min(sizes[axis], Math.max(0, index < 0 ? index + sizes[axis] : index));
     [begin[axis], end[axis]] = [at(start), at(ends[i])];
   });
-  if (node === undefined) {
+  if (value === undefined) {
     const values = list.slice(begin[0], end[0]);
     return { shape: [values.length], values };
   }
   if (end.some((last, i) => last <= begin[i])) throw reading.unsupported('nothing is left');
-  return plain(node.pipe(merges.slice({ begin, end })));
+  const { node, axes: places } = value;
+  const [from, to] = [[...begin], [...end]];
+  places.forEach((place, i) => {
+    [from[place], to[place]] = [begin[i], end[i]];
+  });
+  return { node: node.pipe(merges.slice({ begin: from, end: to })), axes: places };
 });
 
 readers.set('Pad', (reading) => {
@@ -693,8 +715,11 @@ function upsample(operator: string, scalesAt: number): void {
     const node = reading.image();
     reading.only('mode', 'nearest');
     if (operator === 'Resize') {
-      reading.only('coordinate_transformation_mode', 'asymmetric');
-      reading.only('nearest_mode', 'floor');
+      const place = reading.string('coordinate_transformation_mode', 'half_pixel');
+      const nearest = reading.string('nearest_mode', 'round_prefer_floor');
+      // By whole factors, both repeat each pixel; other pairs do not.
+      if (!['asymmetric, floor', 'half_pixel, round_prefer_floor'].includes(`${place}, ${nearest}`))
+        throw reading.unsupported(`${place} with ${nearest}`);
       if (reading.has(3)) throw reading.unsupported('sizes; only scales are read');
     }
     const scales = reading.constant(scalesAt)?.values;

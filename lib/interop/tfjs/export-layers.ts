@@ -177,11 +177,14 @@ const named =
   (activation: string): Write<LayerSpec> =>
   () => [activationLayer(activation)];
 
-const shaped: Write<LayerSpec> = (_, { output }) => [layer('Reshape', { target_shape: output })];
+export const flattening: TfLayer = layer('Flatten');
+
+export const reshaping = (shape: Shape): TfLayer => layer('Reshape', { target_shape: shape });
+
+const shaped: Write<LayerSpec> = (_, { output }) => [reshaping(output)];
 
 /** tfjs flattens no samples that are flat. */
-const flatten: Write<LayerSpec> = (spec, place) =>
-  place.inputs[0].length > 1 ? [layer('Flatten')] : shaped(spec, place);
+const flatten: Write<LayerSpec> = (spec, place) => (place.inputs[0].length > 1 ? [flattening] : shaped(spec, place));
 
 const pad: Write<LayerSpec & { padding: Margins; value: number }> = ({ padding, value }) => {
   if (padding.length !== 3 || value !== 0 || !isZero(padding.slice(2)))

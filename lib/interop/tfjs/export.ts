@@ -1,9 +1,12 @@
 import { checkArity, invalid } from '../../checks.js';
+import { BlasnetError } from '../../errors.js';
+import type { Loss } from '../../losses/loss.js';
 import { memoryOf, Network } from '../../network.js';
 import { elements } from '../../program/instructions.js';
 import type { Model } from '../../program/model.js';
+import { quote } from '../../text.js';
 import type { Shape } from '../../types.js';
-import { activationLayer, negated, type TfLayer, writers } from './export-layers.js';
+import { activationLayer, flattening, negated, reshaping, type TfLayer, writers } from './export-layers.js';
 import { inLayer, unsupported } from './fields.js';
 import type { ModelArtifacts } from './import.js';
 
@@ -155,6 +158,13 @@ function namesOf({ inputs, nodes }: Model): string[] {
   );
 }
 
+/** The activation from raw outputs to what `predict` gives. */
+function linkOf({ activation, fromLogits, kind, writeLink }: Loss): string | undefined {
+  if (writeLink === undefined || fromLogits === false) return undefined;
+  if (activation !== undefined) return activation;
+  throw new BlasnetError('INVALID_ARGUMENT', `the loss ${quote(kind)} has a link, which has no counterpart in tfjs`);
+}
+
 export function exportModel(network: Network<string> | Network) {
   const memory = memoryOf(network);
   memory.checkIdle();
@@ -162,13 +172,20 @@ export function exportModel(network: Network<string> | Network) {
   const names = namesOf(model);
   const writing = new Writing(network, names);
   const values = writeNodes(writing, model, names);
-  const outputs = model.outputs.map(({ name, place, loss }) => {
-    const link = loss?.fromLogits === false ? undefined : loss?.activation;
+  const outputs = model.outputs.map(({ name, shape, place, loss }) => {
+    const link = loss === undefined ? undefined : linkOf(loss);
     if (link === undefined && (name === undefined || name === names[place])) return values[place];
     // A layer for the link of the loss, or for the name of the output.
-    const layer = writing.free(name ?? (link as string));
-    writing.add(layer, activationLayer(link ?? 'linear'), '');
-    return writing.call(layer, [values[place]]);
+    const own = activationLayer(link ?? 'linear');
+    // A softmax is over all numbers of a row.
+    const parts = link === 'softmax' && shape.length > 1 ? [flattening, own, reshaping(shape)] : [own];
+    let value = values[place];
+    parts.forEach((part, i) => {
+      const layer = writing.free(i === parts.length - 1 ? (name ?? link ?? part.type) : part.type);
+      writing.add(layer, part, '');
+      value = writing.call(layer, [value]);
+    });
+    return value;
   });
   const weightSpecs = writing.weights.map(({ name, shape }) => ({ name, shape, dtype: 'float32' }));
   const data = new Float32Array(writing.weights.reduce((sum, { shape }) => sum + elements(shape), 0));

@@ -6,8 +6,10 @@ import { merges, type NameOf, type Part, singles } from './import-layers.js';
 
 /** The topology of a model.json as nodes. Nothing is allocated for parameters here. */
 
-/** Nodes with a model within a model counted as often as it is used; a network with more can't be saved. */
+/** Calls of layers and of models, within a model as often as that is used; a network with more can't be saved. */
 const MAX_NODES = 5000;
+/** What all these calls take, and what models give, counted alike. */
+const MAX_LINKS = 100_000;
 /** Models within models. */
 const MAX_DEPTH = 8;
 
@@ -32,7 +34,9 @@ export interface ImportedGraph {
 class Reading {
   readonly wanted: Wanted[] = [];
   readonly #names = new Set<string>();
+  #defined = 0;
   #nodes = 0;
+  #links = 0;
 
   /** A name that layers can have here, and that no other layer has. */
   take(name: string): string {
@@ -44,9 +48,24 @@ class Reading {
     return free;
   }
 
+  /** Counts layers before they are called. */
+  define(): void {
+    this.#defined++;
+    this.#check(this.#defined);
+  }
+
   count(nodes: number): void {
     this.#nodes += nodes;
-    if (this.#nodes > MAX_NODES) throw malformed(`the model has more than ${MAX_NODES} layers`);
+    this.#check(this.#nodes);
+  }
+
+  link(references: number): void {
+    this.#links += references;
+    if (this.#links > MAX_LINKS) throw malformed(`the calls of its layers take more than ${MAX_LINKS} values`);
+  }
+
+  #check(count: number): void {
+    if (count > MAX_NODES) throw malformed(`the model has more than ${MAX_NODES} layers`);
   }
 }
 
@@ -105,7 +124,8 @@ class Layer implements Callable {
       const isFirst = this.#parts === undefined;
       const parts = this.#parts ?? single(fields, x.shape, nameOf);
       this.#parts = parts;
-      this.#reading.count(parts.length);
+      // One that changes nothing takes time all the same.
+      this.#reading.count(Math.max(1, parts.length));
       return [isFirst ? this.#first(parts, x) : this.#again(parts, x)];
     });
   }
@@ -167,6 +187,7 @@ function layerList(config: unknown): readonly unknown[] {
 }
 
 function makeCallable(reading: Reading, fields: LayerFields, isShared: boolean, depth: number): Callable {
+  reading.define();
   if (!isModel(fields.type)) return new Layer(reading, fields, isShared);
   if (depth > MAX_DEPTH) throw malformed(`models are nested deeper than ${MAX_DEPTH}`);
   if (fields.type === 'Sequential') return new Sequence(reading, fields.config, isShared, depth);
@@ -175,9 +196,11 @@ function makeCallable(reading: Reading, fields: LayerFields, isShared: boolean, 
 
 /** A Sequential: layers one after the other. */
 class Sequence implements Callable {
+  readonly #reading: Reading;
   readonly #layers: readonly Callable[];
 
   constructor(reading: Reading, config: unknown, isShared: boolean, depth: number) {
+    this.#reading = reading;
     this.#layers = layerList(config)
       .map(layerFields)
       .filter(({ type }) => type !== 'InputLayer')
@@ -185,6 +208,7 @@ class Sequence implements Callable {
   }
 
   call(inputs: readonly Node[]): readonly Node[] {
+    this.#reading.count(1);
     return this.#layers.reduce((nodes, layer) => layer.call(nodes), inputs);
   }
 }
@@ -243,8 +267,27 @@ interface GraphLayer extends LayerFields {
   readonly calls: readonly Reference[][];
 }
 
+/** A call that is to be made, and the first of the nodes that it takes, as far as they are known. */
+interface PlannedCall {
+  readonly layer: GraphLayer;
+  readonly from: readonly Reference[];
+  readonly index: number;
+  readonly nodes: Node[];
+}
+
+/** Finds the nodes that a call takes; returns the first that is not there. */
+function take({ from, nodes }: PlannedCall, find: (reference: Reference) => Node | undefined): Reference | undefined {
+  while (nodes.length < from.length) {
+    const node = find(from[nodes.length]);
+    if (node === undefined) return from[nodes.length];
+    nodes.push(node);
+  }
+  return undefined;
+}
+
 /** A Functional model: layers that name the layers that they take. */
 class Graph implements Callable {
+  readonly #reading: Reading;
   readonly #layers: ReadonlyMap<string, GraphLayer>;
   readonly #callables = new Map<string, Callable>();
   readonly #inputs: readonly Reference[];
@@ -253,6 +296,7 @@ class Graph implements Callable {
   readonly #offsets = new Map<string, number>();
 
   constructor(reading: Reading, config: unknown, isShared: boolean, depth: number) {
+    this.#reading = reading;
     const fields = new Fields('config', config);
     const list = fields.list('layers').map((value): GraphLayer => {
       const layer = layerFields(value);
@@ -263,13 +307,16 @@ class Graph implements Callable {
     if (this.#layers.size < list.length) throw malformed('two layers have the same name');
     this.#inputs = readEnds('input_layers', fields.get('inputLayers'));
     this.outputs = readEnds('output_layers', fields.get('outputLayers'));
-    const all = [...list.flatMap(({ calls }) => calls.flat()), ...this.outputs];
+    // By the name of a layer, the last of its calls that is taken.
+    const last = new Map<string, number>();
+    for (const { layer, call } of [...list.flatMap(({ calls }) => calls.flat()), ...this.outputs])
+      last.set(layer, Math.max(call, last.get(layer) ?? 0));
     for (const layer of list) {
       const { name, type, calls } = layer;
       if (type === 'InputLayer') continue;
       const makeShared = isShared || calls.length > 1;
       this.#callables.set(name, makeCallable(reading, layer, makeShared, depth + 1));
-      const isBeyond = all.some((other) => other.layer === name && other.call >= calls.length);
+      const isBeyond = (last.get(name) ?? -1) >= calls.length;
       this.#offsets.set(name, isModel(type) && isBeyond ? 1 : 0);
     }
   }
@@ -284,32 +331,43 @@ class Graph implements Callable {
   }
 
   call(inputs: readonly Node[]): readonly Node[] {
+    this.#reading.count(1);
     if (inputs.length !== this.#inputs.length)
       throw malformed(`a model of ${this.#inputs.length} inputs is called on ${inputs.length}`);
     const results = new Map<string, (readonly Node[] | undefined)[]>();
     this.#inputs.forEach(({ layer }, i) => {
       results.set(layer, [[inputs[i]]]);
     });
-    const find = ({ layer, call, tensor }: Reference) =>
-      results.get(layer)?.[call - (this.#offsets.get(layer) ?? 0)]?.[tensor];
-    let left = [...this.#layers.values()]
+    const indexOf = ({ layer, call }: Reference) => call - (this.#offsets.get(layer) ?? 0);
+    const find = (reference: Reference) => results.get(reference.layer)?.[indexOf(reference)]?.[reference.tensor];
+    const all: PlannedCall[] = [...this.#layers.values()]
       .filter(({ name }) => this.#callables.has(name))
-      .flatMap((layer) => layer.calls.map((from, index) => ({ layer, from, index })));
-    while (left.length > 0) {
-      const waiting = left.filter(({ layer, from, index }) => {
-        const nodes = from.map(find);
-        if (nodes.includes(undefined)) return true;
+      .flatMap((layer) => layer.calls.map((from, index) => ({ layer, from, index, nodes: [] })));
+    this.#reading.link(all.reduce((sum, { from }) => sum + from.length, this.outputs.length));
+    // Calls that wait for another one, which may stand after them.
+    const waiting = new Map<string, PlannedCall[]>();
+    for (const first of all) {
+      const ready = [first];
+      for (let next = ready.pop(); next !== undefined; next = ready.pop()) {
+        const { layer, index, nodes } = next;
+        const missing = take(next, find);
+        if (missing !== undefined) {
+          const key = `${indexOf(missing)} ${missing.layer}`;
+          const others = waiting.get(key);
+          if (others === undefined) waiting.set(key, [next]);
+          else others.push(next);
+          continue;
+        }
         const made = results.get(layer.name) ?? [];
-        made[index] = (this.#callables.get(layer.name) as Callable).call(nodes as Node[]);
+        made[index] = (this.#callables.get(layer.name) as Callable).call(nodes);
         results.set(layer.name, made);
-        return false;
-      });
-      if (waiting.length === left.length) {
-        const { layer, from } = waiting[0];
-        const missing = from.find((other) => find(other) === undefined) as Reference;
-        throw malformed(`${layer.label} takes an output of ${quote(missing.layer)} that is nowhere made`);
+        const key = `${index} ${layer.name}`;
+        ready.push(...(waiting.get(key) ?? []).reverse());
+        waiting.delete(key);
       }
-      left = waiting;
+    }
+    for (const [{ layer, from, nodes }] of waiting.values()) {
+      throw malformed(`${layer.label} takes an output of ${quote(from[nodes.length].layer)} that is nowhere made`);
     }
     return this.outputs.map((output) => {
       const node = find(output);

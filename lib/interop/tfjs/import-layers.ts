@@ -55,6 +55,27 @@ function softmax(rank: number, name: string): Part[] {
   return [...only(layers.logSoftmax()), ...only(functions.exp({ name }))];
 }
 
+/** Activation layers with options, which an object may give that stands in place of an activation's name. */
+const optioned = (type: string): Single | undefined =>
+  ['ELU', 'LeakyReLU', 'ReLU'].includes(type) ? singles.get(type) : undefined;
+
+/** The layers of an activation that is written as a layer with options; undefined if it has none. */
+function activationObject(value: unknown, rank: number, name: NameOf): Part[] | undefined {
+  if (typeof value !== 'object') return undefined;
+  const given = new Fields('activation', value);
+  const config = given.get('config');
+  if (typeof config !== 'object') return undefined;
+  const fields = new Fields('activation: config', config);
+  const type = given.text('className');
+  const read = optioned(type);
+  if (read !== undefined) return read(fields, [], () => name(type.toLowerCase()));
+  for (const key of Object.keys(config as object).map(camelCase)) {
+    if (key === 'axis') fields.expect(key, -1, rank);
+    else if (!['name', 'trainable', 'dtype'].includes(key)) fields.expect(key);
+  }
+  return undefined;
+}
+
 /** The name of an activation: a string, or an object that Keras writes for a function or a layer. */
 function activationName(value: unknown): string {
   if (typeof value === 'string') return camelCase(value);
@@ -66,6 +87,8 @@ function activationName(value: unknown): string {
 /** The layers of an activation, if any, on samples of so many dimensions. */
 function activation(fields: Fields, rank: number, name: NameOf): Part[] {
   const given = fields.get('activation');
+  const parts = activationObject(given, rank, name);
+  if (parts !== undefined) return parts;
   const kind = given === undefined ? 'linear' : activationName(given);
   if (kind === 'linear') return [];
   if (kind === 'softmax') return softmax(rank, name(kind));

@@ -235,6 +235,41 @@ const wrong: Wrong[] = [
     'FILE_CORRUPT',
     /no dimension 5/,
   ],
+  [
+    'a gelu whose constants are vectors',
+    () => {
+      const root = { shape: [], values: Float32Array.of(Math.SQRT1_2) };
+      const one = { shape: [4], values: Float32Array.of(1, 2, 3, 4) };
+      const half = { shape: [4], values: Float32Array.of(0.5, 1, 2, 3) };
+      const parts = [node('Mul', ['x', 'r'], ['a']), node('Erf', ['a'], ['e']), node('Add', ['e', 'o'], ['p'])];
+      return file([...parts, node('Mul', ['x', 'p'], ['q']), node('Mul', ['q', 'h'])], { r: root, o: one, h: half });
+    },
+    'INVALID_ARGUMENT',
+    /part of a gelu/,
+  ],
+  [
+    'a Resize that rounds down from the middle of pixels',
+    () => {
+      const scales = { shape: [4], values: Float32Array.of(1, 1, 2, 2) };
+      const resize = node('Resize', ['x', '', 's'], ['y'], { nearest_mode: { string: 'floor' } });
+      return file([resize], { s: scales }, { inputs: [image] });
+    },
+    'INVALID_ARGUMENT',
+    /half_pixel with floor/,
+  ],
+  [
+    'a ConvTranspose with gaps that is to give whole multiples',
+    () => {
+      const attributes = { auto_pad: { string: 'SAME_UPPER' }, strides: { ints: [3, 3] } };
+      return file(
+        [node('ConvTranspose', ['x', 'w'], ['y'], attributes)],
+        { w: floats(3, 2, 2, 2) },
+        { inputs: [image] },
+      );
+    },
+    'INVALID_ARGUMENT',
+    /SAME_UPPER with gaps/,
+  ],
   ['an Erf on its own', () => file([node('Erf', ['x'])]), 'INVALID_ARGUMENT', /part of a gelu/],
   [
     'a part of a gelu',
@@ -507,6 +542,9 @@ describe('what can not be read', () => {
     expectError(() => fromOnnx(file(relus)), 'INVALID_ARGUMENT', /more than 10000 nodes/);
     const inputs = Array<string>(1001).fill('x');
     expectError(() => fromOnnx(file([node('Sum', inputs)])), 'INVALID_ARGUMENT', /more than 1000 inputs/);
+    const sums = Array.from({ length: 120 }, (_, i) => node('Sum', Array<string>(900).fill(i === 0 ? 'x' : `s${i}`)));
+    const chain = sums.map((each, i) => ({ ...each, outputs: [i === 119 ? 'y' : `s${i + 1}`] }));
+    expectError(() => fromOnnx(file(chain)), 'INVALID_ARGUMENT', /more than 100000 inputs together/);
     const tensors = Object.fromEntries(Array.from({ length: 30_001 }, (_, i) => [`t${i}`, ints(1)]));
     expectError(() => fromOnnx(file([node('Relu', ['x'])], tensors)), 'INVALID_ARGUMENT', /more than 30000 tensors/);
   });

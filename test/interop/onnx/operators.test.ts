@@ -37,7 +37,62 @@ const image = [3, 6, 5];
 const ints = (...values: number[]): NewAttribute => ({ ints: values });
 const int = (value: number): NewAttribute => ({ int: value });
 
+const text = (value: string): NewAttribute => ({ string: value });
+const conv = (output: string) => node('Conv', ['x', 'w'], {}, output);
+/** After a convolution, so that there is an image, its channels last. */
+const afterConv = (output: readonly number[], last: NewNode, tensors: Readonly<Record<string, OnnxTensor>>) =>
+  of(image, output, [conv('a'), last], { w: floats([3, 3, 1, 1]), ...tensors });
+const resize = (factor: number, attributes: Attributes) =>
+  of(image, [3, 6 * factor, 5 * factor], node('Resize', ['x', '', 's'], attributes), {
+    s: { shape: [4], values: Float32Array.of(1, 1, factor, factor) },
+  });
+
 const cases: Readonly<Record<string, Case>> = {
+  'a matrix and its transpose': of(
+    [3],
+    [3],
+    [node('Gemm', ['x', 'w'], { transB: int(1) }, 'a'), node('Relu', ['a'], {}, 'b'), node('Gemm', ['b', 'w'])],
+    { w: floats([3, 3]) },
+  ),
+  'a matrix of MatMul and its transpose': of(
+    [3],
+    [3],
+    [node('MatMul', ['x', 'w'], {}, 'a'), node('Gemm', ['a', 'w'], { transB: int(1) })],
+    { w: floats([3, 3]) },
+  ),
+  'times its transpose': of(
+    [3, 3],
+    [3, 3],
+    [node('Transpose', ['x'], { perm: ints(0, 2, 1) }, 't'), node('Mul', ['x', 't'])],
+  ),
+  ...Object.fromEntries(
+    [2, 3, 4].flatMap((factor) => [
+      [`Resize by ${factor} with ONNX's defaults`, resize(factor, {})],
+      [
+        `Resize by ${factor}, asymmetric`,
+        resize(factor, { coordinate_transformation_mode: text('asymmetric'), nearest_mode: text('floor') }),
+      ],
+    ]),
+  ),
+  'Slice of an image': afterConv([2, 4, 2], node('Slice', ['a', 's', 'e', 'i']), {
+    s: integers(1, 1, -2),
+    e: integers(3, 5, 9),
+    i: integers(1, 2, -1),
+  }),
+  'plus columns of an image': afterConv(image, node('Add', ['a', 'c']), { c: floats([5]) }),
+  'slopes of rows of an image': afterConv(image, node('PRelu', ['a', 'c']), { c: floats([6, 1]) }),
+  'a part of the shape': of(
+    [3, 2, 2],
+    [12],
+    [
+      node('Relu', ['x'], {}, 'a'),
+      node('Shape', ['a'], { start: int(-9), end: int(1) }, 's'),
+      node('Concat', ['s', 'm'], { axis: int(0) }, 'c'),
+      node('Reshape', ['a', 'c'], {}, 'r'),
+      node('Softmax', ['r'], { axis: int(-1) }),
+    ],
+    { m: integers(-1) },
+  ),
   'Gemm with factors': of([4], [3], node('Gemm', ['x', 'w', 'b'], { alpha: { float: 0.5 }, beta: { float: 2 } }), {
     w: floats([4, 3]),
     b: floats([1, 3], 2),
@@ -100,6 +155,12 @@ const cases: Readonly<Record<string, Case>> = {
   Neg: of([6], [6], node('Neg', ['x'])),
   Reciprocal: of([6], [6], node('Reciprocal', ['x']), {}, true),
   'PRelu with one slope': of(image, image, node('PRelu', ['x', 's']), { s: floats([1]) }),
+  'PRelu with one slope for several numbers of channels': of(
+    image,
+    [2, 6, 5],
+    [node('PRelu', ['x', 's'], {}, 'a'), node('Conv', ['a', 'w'], {}, 'b'), node('PRelu', ['b', 's'])],
+    { s: floats([1]), w: floats([2, 3, 1, 1]) },
+  ),
   'PRelu with slopes of columns': of(image, image, node('PRelu', ['x', 's']), { s: floats([5]) }),
   'Mul with itself': of([6], [6], node('Mul', ['x', 'x'])),
   'Sum of one': of([6], [6], node('Sum', ['x'])),
@@ -181,6 +242,7 @@ describeOrt('operators as ONNX Runtime computes them', () => {
     expect(y.dims).toEqual([3, ...output]);
     // An image that the network gives has its channels last.
     const isImage = output.length === 3 && network.output.join() === [...output.slice(1), output[0]].join();
+    if (nodes[0].operator === 'Conv') expect(network.output).toEqual([...output.slice(1), output[0]]);
     const ours = isImage ? channelsFirst(given, network.output).values : given;
     expect(ours.length).toBe(y.data.length);
     ours.forEach((value, i) => expect(Math.abs(y.data[i] - value), `[${i}]`).toBeLessThan(1e-5));
