@@ -13,6 +13,8 @@ export interface Option<T = unknown> {
   readonly completion?: Completion | undefined;
   /** The value of a text; undefined if it is none. */
   read(text: string): T | undefined;
+  /** An example of several values in one, for an option that takes them. */
+  readonly several?: string;
   /** What a value is, for the error. */
   readonly expected?: string;
 }
@@ -36,6 +38,8 @@ export interface Operand {
 export interface Output {
   /** Without the last line break. */
   readonly text?: string;
+  /** Whether the text is data or has colours, and is printed as it is: else control characters in it are shown. */
+  readonly exact?: boolean;
   readonly json?: unknown;
   /** Exit code; default 0. */
   readonly status?: number;
@@ -104,7 +108,7 @@ export function listOption(value: string, text: string): Option<readonly string[
     const words = given.split(',').map((word) => word.trim());
     return words.includes('') ? undefined : words;
   };
-  return { value, text, read, expected: 'names separated by commas' };
+  return { value, text, read, several: 'a,b', expected: 'names separated by commas' };
 }
 
 interface Range {
@@ -145,5 +149,5 @@ export function integersOption(value: string, text: string, range: Range): Optio
     const numbers = given === '' ? [] : given.split(',').map((word) => readInteger(word.trim(), range));
     return numbers.includes(undefined) ? undefined : (numbers as number[]);
   };
-  return { value, text, read, expected: `integers${rangeText(range)}, separated by commas` };
+  return { value, text, read, several: '64,32', expected: `integers${rangeText(range)}, separated by commas` };
 }

@@ -14,7 +14,7 @@ import { find } from './find.js';
 import { commandHelp, overview } from './help.js';
 import { didYouMean } from './nearest.js';
 import { asksForHelp, parse } from './parse.js';
-import { errorName, heading } from './terminal.js';
+import { errorName, heading, visible } from './terminal.js';
 import { version } from './version.js';
 
 const commands: readonly Command[] = [
@@ -42,16 +42,16 @@ function atOnce([first, second]: readonly string[]): Output | undefined {
   const text = known.get(first);
   if (text === undefined) throw new UsageError(`unknown option '${first}'${didYouMean(first, [...known.keys()])}`);
   if (second !== undefined) throw new UsageError(`unexpected after ${first}: '${second}'`);
-  return { text: text() };
+  return { exact: true, text: text() };
 }
 
 async function runCommand([name, ...words]: readonly string[]): Promise<Output> {
   const command = find(commands, name);
-  if (asksForHelp(words)) return { text: commandHelp(command, heading) };
+  if (asksForHelp(words)) return { exact: true, text: commandHelp(command, heading) };
   const { operands, values } = parse(command, words);
-  const note = (text: string) => console.error(text);
+  const note = (text: string) => console.error(visible(text));
   const output = await command.run(operands, values, { commands, note });
-  return values.json ? { ...output, text: JSON.stringify(output.json, undefined, 2) } : output;
+  return values.json ? { ...output, exact: true, text: JSON.stringify(output.json, undefined, 2) } : output;
 }
 
 /** Prints an error as one line, or where it was thrown with `--verbose`. Returns the exit code. */
@@ -60,10 +60,11 @@ function fail(error: unknown, words: readonly string[]): number {
   if (error instanceof UsageError) {
     const command = commands.find(({ name }) => name === words[0]);
     const where = command === undefined ? 'blasnet --help' : `blasnet ${command.name} --help`;
-    console.error(`${errorName()} ${message}\nUsage: see \`${where}\``);
+    console.error(`${errorName()} ${visible(message)}\nUsage: see \`${where}\``);
     return 2;
   }
-  console.error(`${errorName()} ${words.includes('--verbose') ? stack : message.replace(/\s*\n\s*/g, ' ')}`);
+  const text = words.includes('--verbose') ? (stack ?? message) : message.replace(/\s*\n\s*/g, ' ');
+  console.error(`${errorName()} ${visible(text)}`);
   return 1;
 }
 
@@ -75,8 +76,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const words = process.argv.slice(2);
 try {
-  const { text, status = 0 } = atOnce(words) ?? (await runCommand(words));
-  if (text !== undefined) console.log(text);
+  const { text, exact, status = 0 } = atOnce(words) ?? (await runCommand(words));
+  if (text !== undefined) console.log(exact ? text : visible(text));
   process.exitCode = status;
 } catch (error) {
   process.exitCode = fail(error, words);

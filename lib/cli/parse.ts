@@ -30,6 +30,12 @@ function readOption(name: string, option: Option, text: string | undefined, inli
   return value;
 }
 
+/** An option that is given again: neither of its values is the one that is meant. */
+function repeated(name: string, { several }: Option): string {
+  const hint = several === undefined ? '' : `: several values are separated by commas, as in --${name} ${several}`;
+  return `--${name} is given more than once${hint}`;
+}
+
 /** Whether help is asked for, in whatever else the words say. */
 export function asksForHelp(words: readonly string[]): boolean {
   const end = words.indexOf('--');
@@ -62,6 +68,7 @@ export function parse(command: Command, words: readonly string[]): Parsed {
       );
       throw new UsageError(`${command.name}: unknown option '${rawName}'${hint}`);
     }
+    if (Object.hasOwn(values, name)) throw new UsageError(`${command.name}: ${repeated(name, options[name])}`);
     values[name] = readOption(name, options[name], value, inlineValue === true);
   }
   const { operands: declared } = command;

@@ -10,14 +10,41 @@ import {
   readParquet,
   type Table,
 } from 'blasnet/tables';
-import { UsageError } from './command.js';
+import { type Option, UsageError } from './command.js';
 import { didYouMean } from './nearest.js';
 
 /** Text for the operand that names a table. */
 export const TABLE = 'CSV or TSV, JSON lines (.jsonl, .ndjson) or Parquet (.parquet)';
 
+const characters: Readonly<Record<string, string>> = { tab: '\t', '\\t': '\t' };
+
+/** Options of all commands that read a table. */
+export const tableOptions = {
+  delimiter: {
+    value: 'character',
+    text: "between the fields of CSV: a character, or tab; default: the first line's most frequent of , ; | and tab",
+    read: (text) => (Object.hasOwn(characters, text) ? characters[text] : /^[^"\r\n]$/.test(text) ? text : undefined),
+    expected: 'a character other than a quote, or tab',
+  } as Option<string>,
+  decimal: {
+    value: 'sign',
+    text: 'of the numbers in CSV: . (default) or a comma',
+    read: (text) => (text === '.' || text === ',' ? text : undefined),
+    expected: "'.' or ','",
+  } as Option<'.' | ','>,
+};
+
+/** How a CSV file is written. */
+export interface Format {
+  readonly delimiter: string | undefined;
+  readonly decimal: '.' | ',' | undefined;
+}
+
 /** Reads a table; the end of the name tells the format, CSV if it is none of the others. */
-export function readTable(path: string, types?: ColumnTypes): Promise<Table> {
+export function readTable(path: string, { delimiter, decimal }: Format, types?: ColumnTypes): Promise<Table> {
+  const csv = !['.jsonl', '.ndjson', '.parquet'].includes(extname(path).toLowerCase());
+  const given = delimiter !== undefined ? '--delimiter' : '--decimal';
+  if (!csv && (delimiter ?? decimal) !== undefined) throw new UsageError(`${given} is for CSV, and ${path} is none`);
   switch (extname(path).toLowerCase()) {
     case '.jsonl':
     case '.ndjson':
@@ -25,7 +52,7 @@ export function readTable(path: string, types?: ColumnTypes): Promise<Table> {
     case '.parquet':
       return readParquet(path, { types });
     default:
-      return readCsv(path, { types });
+      return readCsv(path, { types, delimiter, decimal });
   }
 }
 
@@ -57,13 +84,24 @@ export function encoderOf(network: Network<string>, path: string): Encoder {
   return Encoder.fromJSON(network.encoder as unknown as EncoderJson);
 }
 
-/** The table for a network, with the types that its columns had in training. Throws if one is missing. */
-export async function readFor(encoder: Encoder, path: string): Promise<Table> {
-  const columns = encoder.toJSON().columns as readonly { name: string; type: ColumnType }[];
-  const types = Object.fromEntries(columns.map(({ name, type }) => [name, type]));
+interface Typed {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly from?: ColumnType;
+}
+
+/**
+ * The table for a network, with the types that its columns had in training, the target's too if it is needed. Throws if
+ * a column is missing.
+ */
+export async function readFor(encoder: Encoder, path: string, format: Format, withTarget = false): Promise<Table> {
+  const json = encoder.toJSON() as unknown as { target: Typed; columns: readonly Typed[] };
+  const { columns } = json;
+  const typed = withTarget ? [...columns, json.target] : columns;
+  const types = Object.fromEntries(typed.map(({ name, type, from }) => [name, from ?? type]));
   // Types of columns that the file lacks are refused; without types it tells which columns it has.
-  const table = await readTable(path, types).catch((error: unknown) => {
-    if (error instanceof BlasnetError && error.code === 'INVALID_ARGUMENT') return readTable(path);
+  const table = await readTable(path, format, types).catch((error: unknown) => {
+    if (error instanceof BlasnetError && error.code === 'INVALID_ARGUMENT') return readTable(path, format);
     throw error;
   });
   const missing = columns.filter(({ name }) => !table.has(name)).map(({ name }) => `'${name}'`);

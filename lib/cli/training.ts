@@ -34,6 +34,31 @@ export function withKnownLabels(part: Table, { labels, target }: Encoder): Table
   return part.filter((row) => known.has(String(row[target])));
 }
 
+/**
+ * Throws if a part that was asked for has no row with a known label, or if most rows held out have unknown ones: the
+ * target is then hardly one of labels, but perhaps of numbers that were read as text.
+ */
+export function checkParts(
+  path: string,
+  { target, labels }: Encoder,
+  asked: Readonly<Record<'validation' | 'test', number>>,
+  all: SplitTables,
+  known: SplitTables,
+): void {
+  const names = (['validation', 'test'] as const).filter((name) => asked[name] > 0);
+  const rows = (parts: SplitTables) => names.reduce((sum, name) => sum + parts[name].length, 0);
+  const empty = names.find((name) => known[name].length === 0);
+  if (empty === undefined && 2 * rows(known) >= rows(all)) return;
+  const learnt = new Set(labels);
+  const out = names.flatMap((name) => all[name].rows()).find((row) => !learnt.has(String(row[target])));
+  const example = String((out ?? all.train.row(0))[target]);
+  const hint = /^[+-]?[\d.]*,\d+$/.test(example)
+    ? 'numbers with a decimal comma are read with --decimal ,'
+    : 'if it should be a number, see --decimal and --delimiter; --validation 0 --test 0 does without such parts';
+  const what = empty === undefined ? 'most rows held out have labels' : `no row is left for ${empty}: rows have labels`;
+  throw new Error(`${path}: ${what} of ${target} too rare to be in the training part, such as '${example}'; ${hint}`);
+}
+
 /** The number of the epoch whose weights are kept, from 1: the last one, or the one that early stopping restores. */
 function keptEpoch({ epochs, validationLoss }: History, validated: boolean): number {
   if (!validated) return epochs.length;

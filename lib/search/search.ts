@@ -4,6 +4,7 @@ import { kFold, split } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
 import { checkSignal } from '../runtime/evaluate.js';
+import { fingerprint } from './fingerprint.js';
 import { type HalvingOptions, rungsOf } from './halving.js';
 import { SearchLog } from './log.js';
 import { type Draw, Runner, type SearchProgress, type Setup, type Trial } from './runner.js';
@@ -112,17 +113,19 @@ export async function search<const S extends Space, N extends AnyNetwork = AnyNe
   const path = given.log === undefined ? undefined : checkPath('search: log', given.log);
 
   return controlled(signal, async (controller) => {
-    const header = {
-      type: 'search',
-      version: 1,
-      space: Object.fromEntries(space),
-      seed,
-      metric: metric.name,
-      mode: metric.mode,
-      rows: data.length,
-      held,
-    } as const;
-    const log = path === undefined ? undefined : await SearchLog.open(path, header);
+    const header = () =>
+      ({
+        type: 'search',
+        version: 1,
+        space: Object.fromEntries(space),
+        seed,
+        metric: metric.name,
+        mode: metric.mode,
+        rows: data.length,
+        held,
+        data: fingerprint(given.validation instanceof Dataset ? [data, given.validation] : [data]),
+      }) as const;
+    const log = path === undefined ? undefined : await SearchLog.open(path, header());
     const draws = Array.from({ length: trials }, (_, trial): Draw => {
       const random = new RandomStream(seed, Stream.search + trial);
       const own = random.word();

@@ -10,6 +10,7 @@ import {
   isMissing,
   MISFIT,
   readers,
+  type WrittenNumber,
 } from './column.js';
 
 /** Types of columns by their names. */
@@ -29,7 +30,7 @@ export class ColumnBuilder {
   /** The given or guessed type; undefined before the first value. */
   #type: ColumnType | undefined;
   readonly #given: boolean;
-  readonly #written: boolean;
+  readonly #written: WrittenNumber | undefined;
   /** Strings may turn out to be text. */
   readonly #open: boolean;
   #misfit = false;
@@ -43,7 +44,7 @@ export class ColumnBuilder {
    * `type`: the type that all values must have; 'string' for categories or text, whichever the values are; undefined
    * for the type that the values look like.
    */
-  constructor(type: ColumnType | 'string' | undefined, written = false) {
+  constructor(type: ColumnType | 'string' | undefined, written?: WrittenNumber) {
     this.#open = type === 'string' || type === undefined;
     this.#given = type !== undefined;
     this.#type = type === 'string' ? 'category' : type;
@@ -71,7 +72,8 @@ export class ColumnBuilder {
     const row = this.length++;
     if (this.#misfit) return undefined;
     const type = this.#type as ColumnType;
-    const read = readers[type](value);
+    const number = type === 'number' && typeof value === 'string' ? this.#written?.(value) : undefined;
+    const read = readers[type](number ?? value);
     if (read === MISFIT) return expectations[type];
     this.#present++;
     if (this.#isNumeric) this.#reserve(this.length)[row] = read as number;
@@ -144,7 +146,7 @@ export class TableBuilder {
   readonly columns = new Map<string, ColumnBuilder>();
   readonly #types: ReadonlyMap<string, ColumnType>;
   readonly #strings: ReadonlySet<string>;
-  readonly #written: boolean;
+  readonly #written: WrittenNumber | undefined;
   readonly #fail: (message: string) => BlasnetError;
   rows = 0;
 
@@ -152,7 +154,7 @@ export class TableBuilder {
   constructor(
     types: ReadonlyMap<string, ColumnType>,
     fail: (message: string) => BlasnetError,
-    { written = false, strings = new Set<string>() } = {},
+    { written, strings = new Set() }: { written?: WrittenNumber | undefined; strings?: ReadonlySet<string> } = {},
   ) {
     this.#types = types;
     this.#strings = strings;

@@ -35,6 +35,7 @@ export type Value = number | string | boolean | Date | null;
 export const MISFIT = Symbol('misfit');
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const INTEGER = /^[+-]?\d+$/;
 /** Such as the postal code 01234, whose zero means something. */
 const LEADING_ZERO = /^[+-]?0\d/;
 const TRUTH = /^(?:true|false)$/i;
@@ -60,17 +61,28 @@ export function parseDate(text: string): number {
   return date.getTime() + (minutes * 60 + Number(second)) * 1000 + Math.floor(Number(`0.${fraction || 0}`) * 1000);
 }
 
+/** A number as it is written in a text file, with a decimal point; anything else as it is, or empty. */
+export type WrittenNumber = (text: string) => string;
+
+/** Whether a text is a number that a double holds: one that overflows, or loses digits of an id, is none. */
+function isNumber(text: string): boolean {
+  if (!NUMBER.test(text) || LEADING_ZERO.test(text)) return false;
+  const number = Number(text);
+  return INTEGER.test(text) ? Number.isSafeInteger(number) : Number.isFinite(number);
+}
+
 /**
- * The type that a value looks like. `written`: strings come from a text file, where numbers and truth values are
- * written too.
+ * The type that a value looks like. `written`: strings come from a text file, where numbers (read by this function) and
+ * truth values are written too.
  */
-export function guessType(value: unknown, written: boolean): ColumnType | undefined {
+export function guessType(value: unknown, written: WrittenNumber | undefined): ColumnType | undefined {
   if (typeof value === 'string') {
-    if (written && NUMBER.test(value) && !LEADING_ZERO.test(value)) return 'number';
+    if (written !== undefined && isNumber(written(value))) return 'number';
     if (written && TRUTH.test(value)) return 'boolean';
     return Number.isNaN(parseDate(value)) ? 'category' : 'date';
   }
-  if (typeof value === 'number' || typeof value === 'bigint') return 'number';
+  if (typeof value === 'number') return 'number';
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? 'number' : 'category';
   if (typeof value === 'boolean') return 'boolean';
   return isDate(value) ? 'date' : undefined;
 }
@@ -89,6 +101,11 @@ function finite(value: number): number | typeof MISFIT {
   return Number.isFinite(value) ? value : MISFIT;
 }
 
+/** Milliseconds that a Date can hold. */
+function time(value: number): number | typeof MISFIT {
+  return Math.abs(value) <= 8.64e15 ? value : MISFIT;
+}
+
 /** How a present value is read as one of each type: a converted value, or {@link MISFIT}. */
 export const readers: Readonly<Record<ColumnType, (value: unknown) => number | string | boolean | typeof MISFIT>> = {
   number(value) {
@@ -103,9 +120,9 @@ export const readers: Readonly<Record<ColumnType, (value: unknown) => number | s
     return text === 'false' || text === '0' || text === 0 ? false : MISFIT;
   },
   date(value) {
-    if (typeof value === 'number') return finite(value);
-    if (isDate(value)) return finite(+value);
-    return typeof value === 'string' ? finite(parseDate(value.trim())) : MISFIT;
+    if (typeof value === 'number') return time(value);
+    if (isDate(value)) return +value;
+    return typeof value === 'string' ? time(parseDate(value.trim())) : MISFIT;
   },
   category: readString,
   text: readString,
@@ -115,6 +132,27 @@ function readString(value: unknown): string | typeof MISFIT {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint') return String(value);
   return isDate(value) ? value.toISOString() : MISFIT;
+}
+
+/** Whether columns of a type hold strings. */
+export function holdsStrings(type: ColumnType): type is 'category' | 'text' {
+  return type === 'category' || type === 'text';
+}
+
+/**
+ * A column as strings, as encoders see them: without spaces around them, empty ones missing. `from`: what they were
+ * when the encoder learnt them, so that a date, a number or a truth value is one text however it is written.
+ */
+export function asStrings(column: Column, type: 'category' | 'text', from: ColumnType | undefined): Column {
+  const text = (value: unknown): string | null => {
+    const given = typeof value === 'string' ? value.trim() : value;
+    if (given === null || given === '') return null;
+    const read = from === undefined ? MISFIT : readers[from](given);
+    if (read === MISFIT) return readString(given) as string;
+    return from === 'date' ? new Date(read as number).toISOString() : String(read);
+  };
+  const { values } = column;
+  return Object.freeze({ type, values: Array.from({ length: values.length }, (_, row) => text(valueAt(column, row))) });
 }
 
 /** What a type expects, for messages. */
@@ -165,6 +203,8 @@ export function checkColumn(name: string, column: unknown): Column {
     if (!types.isFloat64Array(values)) throw invalid(`${label}: values`, 'a Float64Array', values);
     const at = values.findIndex((value) => value === Infinity || value === -Infinity);
     if (at >= 0) throw new BlasnetError('NON_FINITE', `${label}: row ${at} is ${values[at]}`);
+    const late = type === 'date' ? values.findIndex((value) => time(value) === MISFIT && !Number.isNaN(value)) : -1;
+    if (late >= 0) throw invalid(`${label}: row ${late}`, 'milliseconds of a Date, within ±8.64e15', values[late]);
   } else {
     if (!Array.isArray(values)) throw invalid(`${label}: values`, 'an array', values);
     const wanted = type === 'boolean' ? 'boolean' : 'string';

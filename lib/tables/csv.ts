@@ -14,7 +14,10 @@ export interface CsvOptions {
   delimiter?: string | undefined;
   /** Names of the columns, for a file whose first line is a row. Default: the first line has them. */
   header?: readonly string[] | undefined;
-  /** The decimal sign of numbers. Default '.'. */
+  /**
+   * The decimal sign of numbers. Default '.'. With ',', points may separate thousands (1.234.567,8), and other texts
+   * with a point are no numbers.
+   */
   decimal?: '.' | ',' | undefined;
   /** What stands for a missing value. Default: nothing, NA, N/A, n/a, NaN, nan, NULL, null, None, #N/A and <NA>. */
   missing?: readonly string[] | undefined;
@@ -30,6 +33,8 @@ const DELIMITERS = [',', '\t', ';', '|'];
 /** Longest row in bytes: a quote that is never closed would otherwise take the whole file into memory. */
 const MAX_ROW = 2 ** 24;
 const COMMA_NUMBER = /^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$/;
+/** With a decimal comma: 1.234 and 1.234.567,8. */
+const THOUSANDS = /^[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?$/;
 
 type CsvParse = { parse(options: Options): Parser };
 
@@ -39,7 +44,8 @@ type CsvParse = { parse(options: Options): Parser };
  * Fields may be in double quotes, which stand twice for one; a row may then go over several lines. Spaces around fields
  * and empty lines don't count. A column has the type of all its values: numbers, true and false, dates in ISO 8601 (in
  * UTC, unless they have a zone), else categories; strings of which more than 50, and most, are different are text.
- * Numbers with leading zeros, such as postal codes, are categories. Columns without a name are named by their number,
+ * Numbers with leading zeros, such as postal codes, integers beyond 2^53, such as long ids, and numbers too large for a
+ * double are categories. Lines end with LF, CR LF or CR. Columns without a name are named by their number,
  * `column_1`.
  *
  * Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` (naming the line) for rows of unequal length, quotes that are not
@@ -62,7 +68,7 @@ export async function readCsv(path: string | URL, options?: CsvOptions): Promise
   const types = checkTypes('readCsv: types', given.types);
   const { parse } = await loadPackage<CsvParse>('readCsv', 'csv-parse');
   const fail = (message: string) => corrupt(file, message);
-  const first = new TableBuilder(types, fail, { written: true });
+  const first = new TableBuilder(types, fail, { written: checked.comma ? commaNumber : (text) => text });
   for (let builder: TableBuilder | undefined = first; ; ) {
     await readRows(file, checked, parse, builder);
     const again: TableBuilder | undefined = builder.again();
@@ -120,6 +126,10 @@ function start(parse: CsvParse['parse'], delimiter: string, onRecord: (record: s
   const parser = parse({
     delimiter,
     bom: false,
+    // In any mixture, as files that were put together have.
+    record_delimiter: ['\r\n', '\n', '\r'],
+    // Else quotes after spaces would be none.
+    trim: true,
     skip_empty_lines: true,
     // Our own check has the number of the line.
     relax_column_count: true,
@@ -138,10 +148,16 @@ function wrap(file: string, error: Error): Error {
   return corrupt(file, `${lines === undefined ? '' : `line ${lines}: `}${cut(error.message, 300)}`, error);
 }
 
-function readField(field: string, { missing, comma }: Checked): string | null {
+function readField(field: string, { missing }: Checked): string | null {
   const text = field.trim();
-  if (missing.has(text)) return null;
-  return comma ? text.replace(COMMA_NUMBER, '$1.$2') : text;
+  return missing.has(text) ? null : text;
+}
+
+/** A number with a decimal comma as one with a point. No other text with a point is a number. */
+function commaNumber(written: string): string {
+  const text = written.trim();
+  if (THOUSANDS.test(text)) return text.replaceAll('.', '').replace(',', '.');
+  return text.includes('.') ? '' : text.replace(COMMA_NUMBER, '$1.$2');
 }
 
 /** The most frequent delimiter in the first line that is not empty; a comma if there is none. */

@@ -8,7 +8,16 @@ import { sharedFloats } from '../shared-memory.js';
 import { quote } from '../text.js';
 import type { TypedArray } from '../types.js';
 import { ColumnBuilder, MAX_COLUMNS } from './builder.js';
-import { COLUMN_TYPES, type Column, type ColumnType, firstMissing, isEmpty, valueAt } from './column.js';
+import {
+  asStrings,
+  COLUMN_TYPES,
+  type Column,
+  type ColumnType,
+  firstMissing,
+  holdsStrings,
+  isEmpty,
+  valueAt,
+} from './column.js';
 import { booleanKind } from './encoders/boolean.js';
 import { type CategoryOptions, categoryKind } from './encoders/category.js';
 import { type DateOptions, dateKind } from './encoders/date.js';
@@ -122,11 +131,13 @@ function fitEncoder(
   for (const name of table.names) {
     if (name === target || ignored.has(name)) continue;
     const [label, as, own] = optionsOf(name);
-    const type = as ?? table.column(name).type;
-    const column = columnAs('fit: table', table, name, type);
+    const held = table.column(name).type;
+    const type = as ?? held;
+    const from = fromOf(held, type);
+    const column = columnAs('fit: table', table, name, type, from);
     // Nothing can be learnt of a column without values.
     if (isEmpty(column)) continue;
-    columns.push({ name, type, ...kinds.get(type)?.fit(label, name, column, own).toJSON() });
+    columns.push({ name, type, ...(from && { from }), ...kinds.get(type)?.fit(label, name, column, own).toJSON() });
   }
   if (columns.length === 0)
     throw new BlasnetError('EMPTY_DATA', 'fit: table: expected a column with values besides the target, got none');
@@ -143,27 +154,37 @@ function fitTarget(
   if (as !== undefined) throw invalid(`${label}: as`, 'none for the target, but task', as);
   const wanted = task ?? (type === 'number' ? 'regression' : 'classification');
   if (type === 'date') throw invalid('encoder: target', 'a column of another type than date', name);
-  const column = targetColumn('fit: table', table, name, wanted === 'regression' ? 'number' : 'category');
+  const own = wanted === 'regression' ? 'number' : 'category';
+  const from = fromOf(type, own);
+  const column = targetColumn('fit: table', table, name, own, from);
   if (wanted === 'classification') checkGiven(label, options, []);
   const target =
     wanted === 'regression'
       ? ValueTarget.fit(label, column, options)
       : LabelTarget.fit(`fit: table: column ${quote(name)}`, column);
-  return { name, type: target.type, ...target.toJSON() };
+  return { name, type: target.type, ...(from && { from }), ...target.toJSON() };
 }
 
 /** The target's column, in which no value may be missing. */
-function targetColumn(label: string, table: Table, name: string, type: ColumnType): Column {
-  const column = columnAs(label, table, name, type);
+function targetColumn(label: string, table: Table, name: string, type: ColumnType, from: From): Column {
+  const column = columnAs(label, table, name, type, from);
   const row = firstMissing(column);
   if (row < 0) return column;
   const hint = `leave such rows out with dropMissing([${quote(name)}])`;
   throw new BlasnetError('INVALID_ARGUMENT', `${label}: row ${row}: the target ${quote(name)} is missing; ${hint}`);
 }
 
+/** The type that a column had whose values became strings. */
+type From = 'number' | 'boolean' | 'date' | undefined;
+
+function fromOf(own: ColumnType, type: ColumnType): From {
+  return holdsStrings(type) && !holdsStrings(own) ? own : undefined;
+}
+
 /** A column of a table as one of the given type. */
-function columnAs(label: string, table: Table, name: string, type: ColumnType): Column {
+function columnAs(label: string, table: Table, name: string, type: ColumnType, from: From): Column {
   const column = table.column(name);
+  if (holdsStrings(type)) return asStrings(column, type, from);
   if (column.type === type) return column;
   return readColumn(label, table.length, name, type, (row) => valueAt(column, row));
 }
@@ -185,6 +206,41 @@ function readColumn(
     throw new BlasnetError('INVALID_ARGUMENT', `${label}: row ${row}, column ${quote(name)}: ${text}`);
   }
   return builder.finish();
+}
+
+/** Finite values of a table may overflow in single precision, far from those of the training part. */
+function checkFinite(
+  label: string,
+  name: string,
+  features: Float32Array,
+  { at, end, width }: { at: number; end: number; width: number },
+): void {
+  for (let row = 0, begin = 0; begin < features.length; row++, begin += width) {
+    for (let i = begin + at; i < begin + end; i++) {
+      if (Number.isFinite(features[i])) continue;
+      const text = `row ${row}, column ${quote(name)}: the value is too large, its number for the network overflows`;
+      throw new BlasnetError('NON_FINITE', `${label}: ${text}`);
+    }
+  }
+}
+
+interface EncodedColumn {
+  readonly name: string;
+  readonly type: ColumnType;
+  readonly from: From;
+  readonly encoder: ColumnEncoder;
+}
+
+/** A column for its encoder. Throws if its values were read as another type, which makes all of them unknown. */
+function columnFor(label: string, table: Table, { name, type, from, encoder }: EncodedColumn): Column {
+  const column = columnAs(label, table, name, type, from);
+  const own = table.column(name).type;
+  if (encoder.knows === undefined || holdsStrings(own) || from !== undefined || isEmpty(column)) return column;
+  if ((column.values as readonly (string | null)[]).some((value) => value !== null && encoder.knows?.(value)))
+    return column;
+  const hint = `give the reader types: { ${quote(name)}: 'category' }`;
+  const text = `column ${quote(name)} was read as ${own}, and none of its values is one of the categories; ${hint}`;
+  throw new BlasnetError('INVALID_ARGUMENT', `${label}: ${text}`);
 }
 
 /** Plain objects, one a row. */
@@ -212,7 +268,8 @@ export class Encoder {
   /** Shape of a row as the network sees it: `[width]`. */
   readonly shape: readonly [number];
   readonly #target: Target;
-  readonly #columns: readonly { readonly name: string; readonly type: ColumnType; readonly encoder: ColumnEncoder }[];
+  readonly #from: From;
+  readonly #columns: readonly EncodedColumn[];
 
   constructor(json: EncoderJson) {
     checkArity('Encoder', arguments, 1);
@@ -223,23 +280,29 @@ export class Encoder {
     const names = new Set<string>();
     const read = (label: string, entry: unknown) => {
       if (!isPlain(entry) || Array.isArray(entry)) throw invalid(label, 'an object', entry);
-      const { name, type, ...rest } = entry as Record<string, unknown>;
+      const { name, type, from, ...rest } = entry as Record<string, unknown>;
       if (typeof name !== 'string' || names.has(name)) throw invalid(`${label}: name`, 'a name of its own', name);
       names.add(name);
-      return { name, type, rest, label: `${label} (${quote(name)})` };
+      const own = `${label} (${quote(name)})`;
+      if (from !== undefined) {
+        checkChoice(`${own}: from`, from, ['number', 'boolean', 'date']);
+        if (!holdsStrings(type as ColumnType)) throw invalid(`${own}: from`, 'none for this type', from);
+      }
+      return { name, type, from: from as From, rest, label: own };
     };
     const goal = read('Encoder: target', target);
     const type = checkChoice(`${goal.label}: type`, goal.type, ['number', 'category']);
     this.target = goal.name;
+    this.#from = goal.from;
     this.#target = (type === 'number' ? ValueTarget : LabelTarget).read(goal.label, goal.rest);
     this.labels = this.#target.labels;
     this.outputs = this.labels?.length ?? 1;
     this.#columns = columns.map((entry: unknown, i) => {
-      const { name, type: own, rest, label } = read(`Encoder: columns[${i}]`, entry);
+      const { name, type: own, from, rest, label } = read(`Encoder: columns[${i}]`, entry);
       const checked = checkChoice(`${label}: type`, own, COLUMN_TYPES);
       const kind = kinds.get(checked);
       if (kind === undefined) throw invalid(`${label}: type`, 'a type of a column', own);
-      return { name, type: checked, encoder: kind.read(label, name, rest) };
+      return { name, type: checked, from, encoder: kind.read(label, name, rest) };
     });
     const width = this.#columns.reduce((sum, column) => sum + column.encoder.width, 0);
     this.shape = Object.freeze([checkInteger('Encoder: width', width, { min: 1, max: MAX_WIDTH })] as const);
@@ -260,12 +323,12 @@ export class Encoder {
   /**
    * The rows of a table with their targets, for `fit` and `evaluate`. Throws `INVALID_ARGUMENT` for a table without one
    * of the columns or with a missing target, naming the row, and `LABEL_OUT_OF_RANGE` for a label that the training
-   * part did not have.
+   * part did not have. `NON_FINITE` for a value so large that its number for the network overflows.
    */
   dataset(table: Table): Dataset {
     checkArity('dataset', arguments, 1);
     if (!(table instanceof Table)) throw invalid('dataset: table', 'a Table', table);
-    const column = targetColumn('dataset: table', table, this.target, this.#target.type);
+    const column = targetColumn('dataset: table', table, this.target, this.#target.type, this.#from);
     const label = `dataset: table: column ${quote(this.target)}`;
     return this.#encode('dataset: table', table, {
       ...this.#target.encode(label, column),
@@ -285,12 +348,11 @@ export class Encoder {
     const seed = checkInteger('batches: seed', given.seed ?? 0, { min: 0, max: 2 ** 32 - 1 });
     if (!(table instanceof Table)) throw invalid('batches: table', 'a Table', table);
     // All that can be wrong is said at once, with the number of the row in the whole table.
-    const typed = new Table(
-      [...this.#columns, { name: this.target, type: this.#target.type }].map(({ name, type }) => {
-        return [name, columnAs('batches: table', table, name, type)] as const;
-      }),
-    );
-    const target = targetColumn('batches: table', typed, this.target, this.#target.type);
+    const target = targetColumn('batches: table', table, this.target, this.#target.type, this.#from);
+    const typed = new Table([
+      ...this.#columns.map((column) => [column.name, columnFor('batches: table', table, column)] as const),
+      [this.target, target] as const,
+    ]);
     this.#target.encode(`batches: table: column ${quote(this.target)}`, target);
     const random = new RandomStream(seed, Stream.data);
     const dataset = (rows: Int32Array) => this.dataset(typed.subset(rows));
@@ -304,7 +366,8 @@ export class Encoder {
 
   /**
    * Plain objects as a table of the columns that are encoded, with their types. null stands for a missing value; other
-   * keys don't count. Throws `INVALID_ARGUMENT` for a column that is missing in all rows and for values of another type,
+   * keys don't count. Strings have no spaces around them, and empty ones are missing.
+   * Throws `INVALID_ARGUMENT` for a column that is missing in all rows and for values of another type,
    * naming row and column.
    */
   table(rows: Rows): Table {
@@ -314,7 +377,8 @@ export class Encoder {
 
   /**
    * Rows without targets, for `predict`: a table or plain objects, as {@link table} takes them; a column of the target
-   * is not looked at. Throws `INVALID_ARGUMENT`.
+   * is not looked at. Throws `INVALID_ARGUMENT`, and `NON_FINITE` for a value so large that its number for the network
+   * overflows, naming row and column.
    */
   features(rows: Table | Rows): Dataset {
     checkArity('features', arguments, 1);
@@ -325,6 +389,7 @@ export class Encoder {
   /**
    * What a network's outputs say of each row: `encoder.decode(await network.predictAsync(encoder.features(rows)))`.
    * Labels with their probabilities, or values in the unit of the target. Throws `INVALID_ARGUMENT`, and
+   * `NON_FINITE` for a prediction that is no finite number, naming the row, and
    * `SHAPE_MISMATCH` if there are not as many outputs as labels (two labels may have one output, the probability of the
    * second). `rows`: their number; default: as if there were one output for each label.
    */
@@ -338,8 +403,12 @@ export class Encoder {
 
   /** Plain data, for `Encoder.fromJSON`. */
   toJSON(): EncoderJson {
-    const target = { name: this.target, type: this.#target.type, ...this.#target.toJSON() };
-    const columns = this.#columns.map(({ name, type, encoder }) => ({ name, type, ...encoder.toJSON() }));
+    const typed = (name: string, type: ColumnType, from: From) => ({ name, type, ...(from && { from }) });
+    const target = { ...typed(this.target, this.#target.type, this.#from), ...this.#target.toJSON() };
+    const columns = this.#columns.map(({ name, type, from, encoder }) => ({
+      ...typed(name, type, from),
+      ...encoder.toJSON(),
+    }));
     return { version: 1, target, columns };
   }
 
@@ -349,7 +418,11 @@ export class Encoder {
       this.#columns.map(({ name, type }) => {
         if (list.length > 0 && !list.some((row) => Object.hasOwn(row, name)))
           throw invalid(label, `the key ${quote(name)} in at least one row (null where it is missing)`, 'none');
-        const valueOf = (row: number) => (Object.hasOwn(list[row], name) ? list[row][name] : null);
+        const valueOf = (row: number) => {
+          const value = Object.hasOwn(list[row], name) ? list[row][name] : null;
+          // As in files.
+          return typeof value === 'string' ? value.trim() || null : value;
+        };
         return [name, readColumn(label, list.length, name, type, valueOf)] as const;
       }),
     );
@@ -359,8 +432,10 @@ export class Encoder {
     const [width] = this.shape;
     const features = sharedFloats(table.length * width);
     let at = 0;
-    for (const { name, type, encoder } of this.#columns) {
-      encoder.encode(columnAs(label, table, name, type), features, at, width);
+    for (const column of this.#columns) {
+      const { name, encoder } = column;
+      encoder.encode(columnFor(label, table, column), features, at, width);
+      checkFinite(label, name, features, { at, end: at + encoder.width, width });
       at += encoder.width;
     }
     return new Dataset({ features, shape: this.shape, ...rest });

@@ -36,8 +36,8 @@ function compressorsOf(library: Partial<Record<string, unknown>>): Compressors {
 
 /**
  * Reads a Parquet file whose columns are not nested. Needs the package hyparquet. Compressions: Snappy, gzip, Brotli,
- * and Zstandard from Node.js 22.15 on. 64-bit integers and decimals become numbers, timestamps and dates become dates;
- * types are else as in {@link Table.from}. The package trusts what is in the pages of a file: one that somebody made in
+ * and Zstandard from Node.js 22.15 on. 64-bit integers (up to 2^53) and decimals become numbers, timestamps and dates
+ * become dates; types are else as in {@link Table.from}. The package trusts what is in the pages of a file: one that somebody made in
  * order to do harm can take any time and memory.
  *
  * Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` for anything but such a file, values that don't have a given type,

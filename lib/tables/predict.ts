@@ -22,7 +22,8 @@ const known = new WeakMap<object, Encoder>();
  * What a network says of rows: labels with their probabilities, or values in the unit of the target. The network must
  * have its encoder (`network.encoder = encoder`, kept in files) and one output. `rows` are plain objects, as
  * {@link Encoder.table} takes them, or a table. Synchronous. Throws `INVALID_ARGUMENT`, also for a network without an encoder,
- * `SHAPE_MISMATCH` for one that the encoder does not fit, and what `predict` throws.
+ * `SHAPE_MISMATCH` for one that the encoder does not fit, `NON_FINITE` (naming the row) for values so large that the
+ * numbers for the network or its outputs overflow, and what `predict` throws.
  */
 export function predictRows(
   network: EncodedNetwork,
@@ -34,15 +35,18 @@ export function predictRows(
   const encoder = encoderOf(network.encoder);
   const table = rows instanceof Table ? rows : encoder.table(rows);
   const most = Math.max(1, Math.floor(AT_ONCE / encoder.shape[0]));
-  const predictions: Prediction[] = [];
+  let all = new Float64Array(0);
   for (let begin = 0; begin < table.length; begin += most) {
     const count = Math.min(most, table.length - begin);
     const part = count === table.length ? table : table.subset(Int32Array.from({ length: count }, (_, i) => begin + i));
     const outputs = network.predict(encoder.features(part));
     if (!isNumeric(outputs)) throw invalid('predictRows: network', 'a network with one output without a name', network);
-    for (const prediction of encoder.decode(outputs, count)) predictions.push(prediction);
+    const width = outputs.length / count;
+    if (begin === 0) all = new Float64Array(table.length * width);
+    all.set(outputs, begin * width);
   }
-  return predictions;
+  // At once, so that errors have the number of the row among all rows.
+  return encoder.decode(all, table.length);
 }
 
 function encoderOf(json: unknown): Encoder {

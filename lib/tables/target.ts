@@ -40,6 +40,11 @@ export interface Target {
   toJSON(): Given;
 }
 
+/** A prediction that is no number would else pass for the first label, or go on as NaN. */
+function nonFinite(row: number, value: number): BlasnetError {
+  return new BlasnetError('NON_FINITE', `outputs: row ${row}: the prediction is ${value}`);
+}
+
 const MOST_LABELS = 100_000;
 
 /** Class names; a class is its place among them. */
@@ -88,6 +93,8 @@ export class LabelTarget implements Target {
       throw new BlasnetError('SHAPE_MISMATCH', `outputs: expected ${labels.length} numbers a row, got ${width}`);
     return Array.from({ length: rows }, (_, row) => {
       const own = single ? [1 - outputs[row], outputs[row]] : [...outputs.subarray(row * width, (row + 1) * width)];
+      const odd = own.find((value) => !Number.isFinite(value));
+      if (odd !== undefined) throw nonFinite(row, odd);
       const best = own.reduce((most, value, i) => (value > own[most] ? i : most), 0);
       // Object.fromEntries makes own properties, even of a label __proto__.
       const probabilities = Object.fromEntries(labels.map((label, i) => [label, own[i]]));
@@ -129,7 +136,11 @@ export class ValueTarget implements Target {
       const got = cut(String(outputs.length / rows), 20);
       throw new BlasnetError('SHAPE_MISMATCH', `outputs: expected one number a row, got ${got}`);
     }
-    return Array.from(outputs, (output) => ({ value: this.#scale.invert(output) }));
+    return Array.from(outputs, (output, row) => {
+      const value = this.#scale.invert(output);
+      if (!Number.isFinite(value)) throw nonFinite(row, value);
+      return { value };
+    });
   }
 
   toJSON(): Given {

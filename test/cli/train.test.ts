@@ -255,7 +255,8 @@ describe('options of train', () => {
     [['--target', 'weather', '--epoch', '5'], 2, /train: unknown option '--epoch'; did you mean '--epochs'\?$/m],
     [[], 2, /train: expected --target <column>, the column to predict$/m],
   ])('%j', (options, code, message) => {
-    const { status, stdout, stderr } = run('train', weather, '--out', 'refused.safetensors', ...options);
+    const out = options.includes('--out') ? [] : ['--out', 'refused.safetensors'];
+    const { status, stdout, stderr } = run('train', weather, ...out, ...options);
     expect({ status, stdout }).toEqual({ status: code, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/^ +at /m);

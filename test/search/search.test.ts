@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Dataset, kFold, split } from '../../lib/data/index.js';
+import { Dataset, kFold, split } from '../../lib/data/index.js';
 import { Adam, type Callbacks, dense, earlyStopping, Network, relu, softmaxCrossEntropy } from '../../lib/index.js';
 import {
   choice,
@@ -332,6 +332,14 @@ describe('the log of a search', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
 
+  /** The data but for one number. */
+  function changed(what: 'features' | 'labels', rows = 60): Dataset {
+    const { features, labels, shape, classes } = classData(rows);
+    const copies = { features: Float32Array.from(features), labels: Int32Array.from(labels ?? []) };
+    copies[what][rows - 1] = copies[what][rows - 1] === 0 ? 1 : 0;
+    return new Dataset({ ...copies, shape, classes });
+  }
+
   /** A search whose builds are counted. */
   function counted(options: Partial<SearchOptions<typeof space>> = {}) {
     const calls: Values[] = [];
@@ -362,6 +370,7 @@ describe('the log of a search', () => {
       mode: 'min',
       rows: 60,
       held: { fraction: 0.2 },
+      data: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
     const expected = trials.map(({ trial, epochs, params, value, trained, seconds }) => {
       return { type: 'trial', trial, epochs, params, value, trained, seconds };
@@ -441,12 +450,21 @@ describe('the log of a search', () => {
     expect(trials.map(({ value }) => value)).toEqual(trials.map(({ params }) => params.x));
   });
 
+  it('refuses another dataset for validation', async () => {
+    await counted({ refit: false, validation: classData(12) });
+    expect((await counted({ refit: false, validation: classData(12) })).calls).toEqual([]);
+    const other = () => counted({ validation: changed('labels', 12) });
+    await expectRejection(other, 'INVALID_ARGUMENT', /its data is /);
+  });
+
   it('refuses that of another search, and leaves it alone', async () => {
     await counted({ refit: false });
     const text = readFileSync(log, 'utf8');
     const other: [Partial<SearchOptions<typeof space>>, RegExp][] = [
       [{ seed: 4 }, /its seed is 3, here 4/],
       [{ data: classData(61) }, /its rows is 60, here 61/],
+      [{ data: changed('features') }, /its data is "[0-9a-f]{64}", here "/],
+      [{ data: changed('labels') }, /its data is "[0-9a-f]{64}", here "/],
       [{ folds: 3 }, /its held is \{"fraction":0.2\}, here \{"folds":3\}/],
       [{ metric: 'accuracy' }, /its metric is "loss", here "accuracy"/],
       [{ space: { ...space, units: integer(2, 9) } }, /its space is /],

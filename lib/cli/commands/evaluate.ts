@@ -1,7 +1,7 @@
 import { Network } from 'blasnet';
 import { command } from '../command.js';
 import { score, scoreLine } from '../scores.js';
-import { encoderOf, readFor, TABLE, withTarget } from '../tables.js';
+import { encoderOf, readFor, TABLE, tableOptions, withTarget } from '../tables.js';
 
 export const evaluate = command({
   name: 'evaluate',
@@ -14,16 +14,16 @@ export const evaluate = command({
     { name: 'model', text: 'a network, as train writes it', completion: 'files' },
     { name: 'data', text: `a table with the target: ${TABLE}`, completion: 'files' },
   ],
-  options: {},
+  options: tableOptions,
   json: true,
   examples: [
     ['blasnet evaluate iris.safetensors test.csv', 'figures for people'],
     ['blasnet evaluate iris.safetensors test.csv --json', 'figures for a program'],
   ],
-  async run([model, path], _values, { note }) {
+  async run([model, path], { delimiter, decimal }, { note }) {
     const network = await Network.load<string>(model);
     const encoder = encoderOf(network, model);
-    const table = withTarget(await readFor(encoder, path), path, encoder.target, note);
+    const table = withTarget(await readFor(encoder, path, { delimiter, decimal }, true), path, encoder.target, note);
     const scores = score(network, encoder, table);
     const { rows, figures, matrix } = scores;
     const lines = [`${path}: ${rows} rows: ${scoreLine(scores)}`, ...(matrix === undefined ? [] : [String(matrix)])];

@@ -1,7 +1,9 @@
+import { basename, join } from 'node:path';
 import { Network } from 'blasnet';
 import { exportOnnx } from 'blasnet/onnx';
 import { saveLayersModel } from 'blasnet/tfjs';
 import { choiceOption, command, fileOption, UsageError } from '../command.js';
+import { checkApart } from '../files.js';
 import { encoderOf } from '../tables.js';
 
 export const exportCommand = command({
@@ -26,6 +28,9 @@ export const exportCommand = command({
     if (onnx === undefined && tfjs === undefined)
       throw new UsageError('export: expected --onnx <file> or --tfjs <folder>');
     if (onnx === undefined && inputLayout !== undefined) throw new UsageError('export: --input-layout is for --onnx');
+    const parts = tfjs === undefined ? [] : ['model.json', 'weights.bin'].map((name) => join(tfjs, name));
+    const folder = Object.fromEntries(parts.map((part) => [`--tfjs: ${basename(part)}:`, part]));
+    checkApart({ '<model>': path }, { '--onnx': onnx, ...folder });
     const network = await Network.load<string>(path);
     if (onnx !== undefined) await exportOnnx(network, onnx, inputLayout && { inputLayout });
     if (tfjs !== undefined) await saveLayersModel(network, tfjs);

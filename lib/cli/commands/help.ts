@@ -10,6 +10,9 @@ export const help = command({
   options: {},
   examples: [['blasnet help train', 'the same as blasnet train --help']],
   run([name], _values, { commands }) {
-    return { text: name === undefined ? overview(commands, heading) : commandHelp(find(commands, name), heading) };
+    return {
+      exact: true,
+      text: name === undefined ? overview(commands, heading) : commandHelp(find(commands, name), heading),
+    };
   },
 });

@@ -3,7 +3,7 @@ import type { Network } from 'blasnet';
 import { importOnnx } from 'blasnet/onnx';
 import { loadLayersModel } from 'blasnet/tfjs';
 import { choiceOption, command, fileOption, UsageError } from '../command.js';
-import { checkWritable } from '../files.js';
+import { checkApart, checkWritable, weightFiles } from '../files.js';
 
 export const importCommand = command({
   name: 'import',
@@ -29,6 +29,7 @@ export const importCommand = command({
       throw new UsageError(`import: expected a file whose name ends with .onnx or .json, got '${path}'`);
     if (format === '.json' && inputLayout !== undefined)
       throw new UsageError('import: --input-layout is for ONNX files');
+    checkApart({ '<model>': path, ...(format === '.json' && weightFiles(path)) }, { '--out': out });
     checkWritable(out);
     const network: Network<string> =
       format === '.onnx'

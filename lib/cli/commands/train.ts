@@ -10,10 +10,10 @@ import {
   textOption,
   UsageError,
 } from '../command.js';
-import { checkWritable } from '../files.js';
+import { checkApart, checkWritable } from '../files.js';
 import { score, scoreLine } from '../scores.js';
-import { checkColumns, readTable, rowCount, TABLE, withTarget } from '../tables.js';
-import { defaultBatchSize, fitNetwork, makeNetwork, taskOf, withKnownLabels } from '../training.js';
+import { checkColumns, readTable, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
+import { checkParts, defaultBatchSize, fitNetwork, makeNetwork, taskOf, withKnownLabels } from '../training.js';
 import { writeTrainingReport } from '../training-report.js';
 
 const fraction = { min: 0, below: 1 };
@@ -48,6 +48,7 @@ export const train = command({
     validation: numberOption('fraction', 'of the rows, which tell when to stop; default 0.2; 0: all epochs', fraction),
     test: numberOption('fraction', 'of the rows, held out for the figures at the end; default 0.2', fraction),
     seed: integerOption('n', 'of the division, the first weights and the order; default 0', { min: 0, below: 2 ** 32 }),
+    ...tableOptions,
     report: fileOption('report.html', 'where to write a page with figures, curves and settings'),
   },
   json: true,
@@ -66,8 +67,10 @@ export const train = command({
     const { target, out, drop = [], seed = 0, report, layers = [100], epochs = 300 } = values;
     const { dropout = 0, 'learning-rate': learningRate = 0.002, validation = 0.2, test = 0.2 } = values;
     if (target === undefined || out === undefined) throw new UsageError('train: expected --target and --out');
+    checkApart({ '<data>': path }, { '--out': out, '--report': report });
     for (const file of [out, report]) if (file !== undefined) checkWritable(file);
-    const all = await readTable(path);
+    const { delimiter, decimal } = values;
+    const all = await readTable(path, { delimiter, decimal });
     checkColumns(all, path, 'target', [target]);
     checkColumns(all, path, 'drop', drop);
     const table = withTarget(all, path, target, note);
@@ -81,6 +84,7 @@ export const train = command({
       validation: withKnownLabels(parts.validation, fitted),
       test: withKnownLabels(parts.test, fitted),
     };
+    checkParts(path, fitted, { validation, test }, parts, known);
     const rows = { train: known.train.length, validation: known.validation.length, test: known.test.length };
     const unknown = table.length - rows.train - rows.validation - rows.test;
     if (unknown > 0) note(`${path}: left out: ${rowCount(unknown)} with labels too rare to be in the training part`);

@@ -39,6 +39,10 @@ class CategoryEncoder implements ColumnEncoder {
     return [...this.#levels.map((level) => `${this.#name}=${level}`), ...rest.map((what) => `${this.#name} ${what}`)];
   }
 
+  knows(value: string): boolean {
+    return this.#places.has(value);
+  }
+
   encode(column: Column, out: Float32Array, at: number, stride: number): void {
     const { values } = column as StringColumn;
     const other = this.#other ? this.#levels.length : undefined;

@@ -15,6 +15,8 @@ export interface ColumnEncoder {
    * the encoder.
    */
   encode(column: Column, out: Float32Array, at: number, stride: number): void;
+  /** Whether a value of categories has a place of its own; only where values have one. */
+  knows?(value: string): boolean;
   /** Plain data that `read` takes. */
   toJSON(): Given;
 }

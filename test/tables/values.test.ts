@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest';
+import { dense, Network, softmaxCrossEntropy } from '../../lib/index.js';
+import {
+  type CsvOptions,
+  Encoder,
+  encoder,
+  predictRows,
+  readCsv,
+  readJsonLines,
+  Table,
+} from '../../lib/tables/index.js';
+import { expectError, expectRejection } from '../data/expect-error.js';
+import { fileWriter, typesOf } from './support.js';
+
+const write = fileWriter();
+const read = (content: string, options?: CsvOptions) => readCsv(write(content), options);
+const features = (fitted: Encoder, rows: Parameters<Encoder['features']>[0]) => [...fitted.features(rows).features];
+
+describe('values that overflow', () => {
+  const rows = Array.from({ length: 8 }, (_, x) => ({ x, y: x % 2 ? 'b' : 'a', z: x }));
+
+  it('a feature: an error that names row and column', () => {
+    const fitted = encoder({ target: 'y' }).fit(Table.from(rows));
+    const network = new Network({ input: [2], layers: [dense(2)], loss: softmaxCrossEntropy() });
+    network.encoder = fitted;
+    const far = [rows[0], { ...rows[1], x: 1e300 }];
+    expectError(() => predictRows(network, far), 'NON_FINITE', /row 1, column "x"/);
+    expectError(() => fitted.dataset(Table.from(far)), 'NON_FINITE', /row 1, column "x"/);
+  });
+
+  it('a prediction: both kinds name the row, also beyond the first part of a long table', () => {
+    const labels = encoder({ target: 'y' }).fit(Table.from(rows));
+    expectError(() => labels.decode(Float32Array.of(0, 1, Number.NaN, Number.NaN)), 'NON_FINITE', /row 1.*NaN/);
+    expectError(() => labels.decode(Float32Array.of(0.5, Number.NaN), 2), 'NON_FINITE', /row 1.*NaN/);
+    const values = encoder({ target: 'z', columns: { z: { log: true } } }).fit(Table.from(rows));
+    expectError(() => values.decode(Float32Array.of(0, 1, 1e30)), 'NON_FINITE', /row 2.*Infinity/);
+    // Rows of 2^20 numbers are predicted four at a time.
+    const wide = encoder({ target: 'z', columns: { y: { as: 'text', size: 2 ** 20 } }, ignore: ['x'] });
+    const fitted = wide.fit(Table.from(rows));
+    const network = {
+      encoder: fitted.toJSON(),
+      predict: ({ length }: { length: number }) =>
+        Float32Array.from({ length }, (_, i) => (length === 2 && i === 1 ? Infinity : 0)),
+    };
+    expectError(() => predictRows(network, rows.slice(0, 6)), 'NON_FINITE', /row 5/);
+    expect(predictRows(network, rows.slice(0, 5))).toHaveLength(5);
+  });
+
+  it('dates that no Date holds', async () => {
+    const late = write('{"d":8640000000000001}\n');
+    await expectRejection(() => readJsonLines(late, { types: { d: 'date' } }), 'FILE_CORRUPT', /line 1, column "d"/);
+    const table = await readJsonLines(write('{"d":8640000000000000}\n'), { types: { d: 'date' } });
+    expect(table.row(0)).toEqual({ d: new Date(8.64e15) });
+    const column = { type: 'date', values: Float64Array.of(Number.NaN, 9e15) } as const;
+    expectError(() => new Table([['d', column]]), 'INVALID_ARGUMENT', /row 1/);
+  });
+
+  it('numbers and integers that a double does not hold are categories', async () => {
+    const table = await read('a,b,c,d\n1,9007199254740993,9007199254740991,1e300\n7e1234,12,-9007199254740991,2\n');
+    expect(typesOf(table)).toEqual({ a: 'category', b: 'category', c: 'number', d: 'number' });
+    expect(table.rows().map(({ a, b }) => [a, b])).toEqual([
+      ['1', '9007199254740993'],
+      ['7e1234', '12'],
+    ]);
+    await expectRejection(() => read('a\n7e1234\n', { types: { a: 'number' } }), 'FILE_CORRUPT', /line 2, column "a"/);
+    expect(Table.from([{ id: 1n }, { id: 2n ** 60n }]).rows()).toEqual([{ id: '1' }, { id: '1152921504606846976' }]);
+  });
+});
+
+describe('decimal comma', () => {
+  it('points separate thousands, and nothing else with a point is a number', async () => {
+    const text = 'a;b;c;d\n1.234;1,5;1.5;0.123\n-1.234.567,8;2;2,5;1,5\n12;3;3;1\n';
+    const table = await read(text, { decimal: ',' });
+    expect(typesOf(table)).toEqual({ a: 'number', b: 'number', c: 'category', d: 'category' });
+    expect(table.rows().map(({ a }) => a)).toEqual([1234, -1234567.8, 12]);
+    expect(table.rows().map(({ c }) => c)).toEqual(['1.5', '2,5', '3']);
+    const wrong = read('a;b\n1.23;2\n', { decimal: ',', types: { a: 'number' } });
+    await expectRejection(() => wrong, 'FILE_CORRUPT', /line 2, column "a"/);
+  });
+
+  it('with a point, commas are no part of numbers', async () => {
+    const table = await read('a;b\n1,234;1.234\n2;2\n', { decimal: '.' });
+    expect(typesOf(table)).toEqual({ a: 'category', b: 'number' });
+    expect(table.row(1)).toEqual({ a: '2', b: 2 });
+  });
+});
+
+describe('lines and spaces of CSV', () => {
+  it.each(['a\r\n1\n2\n3\n', 'a\n1\r\n2\r3', 'a\r1\r2\r\n3\n\n'])('ends of lines may be mixed: %j', async (text) => {
+    expect((await read(text)).rows()).toEqual([{ a: 1 }, { a: 2 }, { a: 3 }]);
+  });
+
+  it('quotes may stand after spaces; tabs between fields are no spaces', async () => {
+    expect((await read('a, b\n1, "x, y" \n2 ,z\n')).rows()).toEqual([
+      { a: 1, b: 'x, y' },
+      { a: 2, b: 'z' },
+    ]);
+    expect((await read('a\tb\tc\n\t\t1\n 2 \t" x\ty "\t\n')).rows()).toEqual([
+      { a: null, b: null, c: 1 },
+      { a: 2, b: 'x\ty', c: null },
+    ]);
+  });
+
+  it.each([2 ** 16 - 1, 2 ** 16, 2 ** 16 + 1])('CR LF at byte %i, where the file is read in pieces', async (end) => {
+    // 'a,b\r\n', then a field and ',1\r\n' that ends at this byte.
+    const long = 'x'.repeat(end - 5 - 4);
+    const text = `a,b\r\n${long},1\r\ny,2\r\n`;
+    expect(text.slice(end - 2, end)).toBe('\r\n');
+    const rows = [
+      { a: long, b: 1 },
+      { a: 'y', b: 2 },
+    ];
+    expect((await read(text)).rows()).toEqual(rows);
+    const wrong = `a,b\r\n${long},1\r\ny,2\r\nz\r\n`;
+    await expectRejection(() => read(wrong), 'FILE_CORRUPT', /line 4: expected 2 fields, got 1/);
+  });
+});
+
+describe('categories are read alike in training and prediction', () => {
+  const days = 'd,t,n,y\n2020-01-01,TRUE,1.50,1\n2020-01-01,TRUE,1.50,2\n2020-02-01,FALSE,2,3\n2020-02-01,FALSE,2,4\n';
+  const columns = { d: { as: 'category' }, t: { as: 'category' }, n: { as: 'category' } } as const;
+
+  it('of dates, truth values and numbers, however they are written', async () => {
+    const table = await read(days);
+    const fitted = encoder({ target: 'y', columns }).fit(table);
+    const again = Encoder.fromJSON(JSON.parse(JSON.stringify(fitted)));
+    expect(again.toJSON()).toEqual(fitted.toJSON());
+    for (const own of [fitted, again]) {
+      const expected = [1, 0, 0, 1, 1, 0];
+      expect(features(own, table).slice(0, 6)).toEqual(expected);
+      expect(features(own, [{ d: '2020-01-01', t: 'TRUE', n: '1.50' }])).toEqual(expected);
+      expect(features(own, [{ d: new Date(Date.UTC(2020, 0, 1)), t: true, n: 1.5 }])).toEqual(expected);
+    }
+    // A text that is none of the type is an unseen value, not an error.
+    expect(features(fitted, [{ d: 'soon', t: 'maybe', n: 'x' }])).toEqual([0, 0, 0, 0, 0, 0]);
+    const strings = await read(days, { types: { d: 'category', t: 'category', n: 'category' } });
+    expect(features(fitted, strings)).toEqual(features(fitted, table));
+  });
+
+  it('a column that was read as another type is an error, not all zeros', async () => {
+    const text = 't,y\nTRUE,1\nFALSE,2\nMAYBE,3\nTRUE,4\nFALSE,5\nMAYBE,6\n';
+    const fitted = encoder({ target: 'y' }).fit(await read(text));
+    const table = await read('t,y\nTRUE,1\n,2\nFALSE,2\n');
+    const message = /column "t" was read as boolean.*types: \{ "t": 'category' \}/;
+    expectError(() => fitted.features(table), 'INVALID_ARGUMENT', message);
+    expectError(() => fitted.batches(table), 'INVALID_ARGUMENT', message);
+    expect(features(fitted, await read('t,y\nTRUE,1\n', { types: { t: 'category' } }))).toEqual([0, 0, 1]);
+    // Nothing is wrong with missing values, or with unseen ones of the same type.
+    expect(features(fitted, [{ t: null }, { t: 'NO' }])).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+
+  it('spaces around strings do not count, and empty ones are missing', () => {
+    const rows = [' Bern ', 'Bern', 'Basel', 'Basel', '', null].map((city, y) => ({ city, y }));
+    const fitted = encoder({ target: 'y' }).fit(Table.from(rows));
+    expect(fitted.featureNames).toEqual(['city=Basel', 'city=Bern', 'city (missing)']);
+    const given = [{ city: '\tBern ' }, { city: ' ' }, { city: '' }, { city: 'NA' }];
+    const expected = [0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0];
+    expect(features(fitted, given)).toEqual(expected);
+    expect(features(fitted, Table.from(given))).toEqual(expected);
+    const numbers = encoder({ target: 'y' }).fit(
+      Table.from([
+        { x: 1, y: 1 },
+        { x: 3, y: 2 },
+        { x: null, y: 3 },
+      ]),
+    );
+    expect(features(numbers, [{ x: ' ' }])).toEqual(features(numbers, [{ x: null }]));
+  });
+
+  it('labels too', async () => {
+    const fitted = encoder({ target: 't', task: 'classification', ignore: ['d', 'n'] }).fit(await read(days));
+    expect(fitted.labels).toEqual(['false', 'true']);
+    expect([...(fitted.dataset(await read(days, { types: { t: 'category' } })).labels ?? [])]).toEqual([1, 1, 0, 0]);
+  });
+
+  it('from is checked', () => {
+    const json = encoder({ target: 'y' })
+      .fit(
+        Table.from([
+          { x: 1, y: 1 },
+          { x: 2, y: 2 },
+        ]),
+      )
+      .toJSON();
+    const changed = (more: object) => new Encoder({ ...json, columns: [{ ...json.columns[0], ...more }] });
+    expectError(() => changed({ from: 'date' }), 'INVALID_ARGUMENT', /from/);
+    expectError(() => changed({ from: 'toString' }), 'INVALID_ARGUMENT', /from/);
+  });
+});
