@@ -10,12 +10,17 @@ export interface Counter {
   count(block: SharedArrayBuffer, bytes: number): void;
   /** Adjusts the number of counted bytes. */
   countMore(bytes: number): void;
+  /** Requests large pages for a block, given a view of all of it. */
+  adopt(view: Uint8Array): unknown;
 }
 
 /**
  * Minimum size of blocks counted before the addon is loaded: only buffers this large get untouched pages of their own.
  */
 const MIN_SHADOWED = 1 << 16;
+
+/** Minimum size of blocks in large pages. */
+const MIN_ADOPTED = 1 << 22;
 
 let counter: Counter | undefined;
 let shadows = new WeakMap<SharedArrayBuffer, ArrayBuffer>();
@@ -32,6 +37,7 @@ export function sharedBuffer(bytes: number): SharedArrayBuffer {
   try {
     block = new SharedArrayBuffer(bytes);
     counter?.count(block, bytes);
+    if (bytes >= MIN_ADOPTED) counter?.adopt(new Uint8Array(block));
   } catch (cause) {
     throw new BlasnetError('OUT_OF_MEMORY', `cannot allocate ${bytes} bytes of shared memory`, { cause });
   }

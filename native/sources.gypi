@@ -52,6 +52,7 @@
       "binding/async_run.cc",
       "binding/environment.cc",
       "binding/kernel_call.cc",
+      "binding/large_pages.cc",
       "binding/plan_object.cc"
     ],
     "compile_flags": [

@@ -3,14 +3,11 @@
 
 #include <cmath>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
 #include "../kernels/gemm.h"
 #include "arguments.h"
 #include "environment.h"
 #include "kernel_call.h"
+#include "large_pages.h"
 #include "plan_object.h"
 
 namespace blasnet {
@@ -103,17 +100,6 @@ Napi::Value countMore(const Napi::CallbackInfo& info) {
   if (!(std::abs(bytes) <= mostBytes)) reject(info.Env(), "bytes: out of range");
   adjust(info.Env(), static_cast<int64_t>(bytes));
   return info.Env().Undefined();
-}
-
-// Requests large pages if the system provides them on request: weights of many megabytes need thousands of small pages,
-// more than the TLB holds.
-void adviseLargePages(void* data, size_t bytes) {
-#ifdef __linux__
-  constexpr uintptr_t page = 4096;
-  const uintptr_t begin = (reinterpret_cast<uintptr_t>(data) + page - 1) / page * page;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(data) + bytes) / page * page;
-  if (bytes >= size_t{2} << 20) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-#endif
 }
 
 // (view: Uint8Array over all of a block): returns how many bytes to skip to the best aligned start.

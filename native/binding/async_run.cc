@@ -1,6 +1,7 @@
 #include "async_run.h"
 
 #include "environment.h"
+#include "large_pages.h"
 #include "plan_object.h"
 
 namespace blasnet {
@@ -32,6 +33,8 @@ void AsyncRun::join() {
 
 // Runs on the run's own thread: must not throw, and must not touch JavaScript values.
 void AsyncRun::work(Environment& environment) {
+  // Datasets may have been read before there was an addon to request large pages for them.
+  for (const auto& feed : request_.feeds) moveToLargePages(feed.block.data, feed.block.bytes);
   try {
     result_ = run_.execute(environment.pool, &abandon_, control_);
   } catch (const std::bad_alloc&) {
