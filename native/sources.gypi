@@ -23,7 +23,8 @@
       "kernels/optimizer.cc",
       "kernels/pool2d.cc",
       "kernels/prelu.cc",
-      "kernels/products/wide_products.cc",
+      "kernels/products/gemm.cc",
+      "kernels/products/tiles.cc",
       "kernels/products/zero_columns.cc",
       "kernels/reduction.cc",
       "kernels/regularizer.cc",
@@ -36,8 +37,8 @@
       "kernels/blas_buffers.cc",
       "kernels/blas_environment.cc",
       "kernels/dispatch.cc",
-      "kernels/products/gemm.cc",
-      "kernels/products/product_rules.cc"
+      "kernels/products/blas.cc",
+      "kernels/products/ways.cc"
     ],
     "executor_sources": [
       "executor/call.cc",

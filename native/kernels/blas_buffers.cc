@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "products/gemm.h"
+#include "products/blas.h"
 
 #if defined(_WIN32)
 #include <windows.h>

@@ -3,7 +3,6 @@
 
 #include "activations.h"
 #include "kernels.h"
-#include "products/wide_products.h"
 #include "products/zero_columns.h"
 #include "reduce.h"
 #include "share.h"
@@ -87,8 +86,10 @@ void denseForwardSum(float* y, const float* products, const float* b, int64_t ro
 // dx: rows x in; dy: rows x out; w: in x out.
 void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out, int axis,
                         int64_t begin, int64_t end) noexcept {
-  if (axis == 0) return times(dx + begin * in, dy + begin * out, w, true, end - begin, out, in, 0.0f, out, out, in);
-  times(dx + begin, dy, w + begin * out, true, rows, out, end - begin, 0.0f, out, out, in);
+  if (axis == 0) {
+    return sgemm(false, true, end - begin, in, out, 1.0f, dy + begin * out, out, w, out, 0.0f, dx + begin * in, in);
+  }
+  sgemm(false, true, rows, end - begin, out, 1.0f, dy, out, w + begin * out, out, 0.0f, dx + begin, in);
 }
 
 // dw: in x out; x: rows x in; dy: rows x out.

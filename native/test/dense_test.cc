@@ -1,5 +1,5 @@
 // The matrix product and the dense layer against triple loops.
-#include "../kernels/products/gemm.h"
+#include "../kernels/products/blas.h"
 
 #include "test.h"
 
@@ -72,7 +72,7 @@ TEST(sgemmInPieces) {
             Buffer<float> c(m * ldc, random, -1, 1);
             const Buffer<float> old = c;
             for (int64_t i = 0; beta == 0 && i < m * ldc; i++) c[i] = nan;
-            sgemm(transA, transB, m, n, k, 0.5f, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
+            blasProduct(true, transA, transB, m, n, k, 0.5f, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
             bool right = c.intact();
             for (int64_t i = 0; i < m; i++) {
               for (int64_t j = 0; j < ldc; j++) {
@@ -112,13 +112,13 @@ TEST(sgemmWithLeadingDimensionsBeyondInt) {
   for (int form = 0; form < 4; form++) {
     const bool transA = form & 1, transB = form & 2;
     float expected[4], c[4];
-    sgemm(transA, transB, 2, 2, 2, 1, near, 2, near, 2, 0, expected, 2);
-    sgemm(transA, transB, 2, 2, 2, 1, far, stride, near, 2, 0, c, 2);
+    blasProduct(true, transA, transB, 2, 2, 2, 1, near, 2, near, 2, 0, expected, 2);
+    blasProduct(true, transA, transB, 2, 2, 2, 1, far, stride, near, 2, 0, c, 2);
     CHECK(std::memcmp(c, expected, sizeof c) == 0);
-    sgemm(transA, transB, 2, 2, 2, 1, near, 2, far, stride, 0, c, 2);
+    blasProduct(true, transA, transB, 2, 2, 2, 1, near, 2, far, stride, 0, c, 2);
     CHECK(std::memcmp(c, expected, sizeof c) == 0);
     float* farResult = far + 1024;
-    sgemm(transA, transB, 2, 2, 2, 1, near, 2, near, 2, 0, farResult, stride);
+    blasProduct(true, transA, transB, 2, 2, 2, 1, near, 2, near, 2, 0, farResult, stride);
     for (int64_t i = 0; i < 2; i++)
       CHECK(std::memcmp(farResult + i * stride, expected + 2 * i, 2 * sizeof(float)) == 0);
   }

@@ -4,7 +4,7 @@
 #include <cstdarg>
 #include <cstdio>
 
-#include "../kernels/products/gemm.h"
+#include "../kernels/products/blas.h"
 #include "test.h"
 
 namespace blasnet::test {
@@ -67,7 +67,7 @@ const std::vector<const KernelSet*>& kernelSets() {
 int main(int argc, char** argv) {
   using namespace blasnet::test;
   // Products are cut on machines, too, whose BLAS has nothing to gain by it.
-  setVariable("BLASNET_GEMM_TILES", "1");
+  setVariable("BLASNET_PRODUCTS", "pieces");
   std::printf("kernel sets:");
   for (const blasnet::KernelSet* set : kernelSets()) std::printf(" %s", set->name);
   std::printf("; BLAS: %s, %s\n", blasnet::blasInfo().name, blasnet::blasInfo().core);

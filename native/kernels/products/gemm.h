@@ -1,25 +1,16 @@
-// The matrix product, from BLAS. One implementation serves all instruction sets: OpenBLAS chooses its own kernels.
+// The entry for all matrix products: chooses the way to compute one (ways.h).
 #pragma once
 
 #include <cstdint>
 
-namespace blasnet {
+namespace blasnet::BLASNET_SIMD {
 
-// c <- alpha op(a) op(b) + beta c, row-major, op(a) m x k, op(b) k x n; any sizes, including zero.
+// c <- alpha op(a) op(b) + beta c, row-major, op(a) m x k, op(b) k x n; any sizes, including zero. `lda`, `ldb`, `ldc`:
+// distances between rows as they are stored.
 void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
            const float* b, int64_t ldb, float beta, float* c, int64_t ldc) noexcept;
 
-struct BlasInfo {
-  const char* name;
-  const char* core;    // the table of kernels that OpenBLAS chose for this CPU
-  const char* config;  // its version and build options
-  int threads;
-};
+// How much of the columns of a batch of m x k may not be zero, where leaving out the others pays.
+double keptShare(int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept;
 
-BlasInfo blasInfo() noexcept;
-
-// Makes BLAS run only on the calling thread. Needed for a shared OpenBLAS, which blas_environment.cc doesn't affect;
-// call once, before the first product.
-void useSingleBlasThread() noexcept;
-
-}  // namespace blasnet
+}  // namespace blasnet::BLASNET_SIMD

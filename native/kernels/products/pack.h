@@ -35,19 +35,20 @@ typedef int32_t FourIndices __attribute__((vector_size(16)));
   storeFour(y + 3 * width, BLASNET_SHUFFLE(high01, high23, 2, 3, 6, 7));
 }
 
-// packed: depth x columns; b: depth x columns, or columns x depth where it is transposed.
-[[maybe_unused]] void pack(float* packed, const float* b, int64_t ldb, bool transB, int64_t depth, int64_t columns) {
+// packed: depth x columns, rows `stride` apart; b: depth x columns, or columns x depth where it is transposed.
+[[maybe_unused]] void pack(float* packed, int64_t stride, const float* b, int64_t ldb, bool transB, int64_t depth,
+                           int64_t columns) {
   if (!transB) {
     for (int64_t l = 0; l < depth; l++)
-      std::memcpy(packed + l * columns, b + l * ldb, static_cast<size_t>(columns) * sizeof(float));
+      std::memcpy(packed + l * stride, b + l * ldb, static_cast<size_t>(columns) * sizeof(float));
     return;
   }
   const int64_t fullDepth = depth / 4 * 4, fullColumns = columns / 4 * 4;
   for (int64_t j = 0; j < fullColumns; j += 4) {
-    for (int64_t l = 0; l < fullDepth; l += 4) transposeFour(packed + l * columns + j, columns, b + j * ldb + l, ldb);
+    for (int64_t l = 0; l < fullDepth; l += 4) transposeFour(packed + l * stride + j, stride, b + j * ldb + l, ldb);
   }
   for (int64_t j = 0; j < columns; j++) {
-    for (int64_t l = j < fullColumns ? fullDepth : 0; l < depth; l++) packed[l * columns + j] = b[j * ldb + l];
+    for (int64_t l = j < fullColumns ? fullDepth : 0; l < depth; l++) packed[l * stride + j] = b[j * ldb + l];
   }
 }
 

@@ -1,0 +1,112 @@
+// The only file that calls BLAS.
+#include "blas.h"
+
+#include <cblas.h>
+
+#include "../abandon.h"
+#include "../blas_buffers.h"
+#include "../share.h"
+#include "pack.h"
+
+namespace blasnet {
+namespace {
+
+constexpr int64_t largestInt = 0x7fffffff;
+constexpr int64_t largestBlock = 1 << 30;
+
+int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// A block with a single row, or that fits one row, only needs its own length as leading dimension.
+blasint leading(int64_t stride, int64_t length) {
+  return static_cast<blasint>(stride > largestInt ? (length > 0 ? length : 1) : stride);
+}
+
+// How a product is cut into smaller ones.
+struct Cut {
+  int64_t rows, columns, depth;
+  bool packed;  // each block of the right matrix is copied before it is used
+};
+
+constexpr Cut whole = {largestBlock, largestBlock, largestBlock, false};
+constexpr int64_t packedColumns = 64;
+constexpr int64_t packedDepth = 128;
+
+// Determined by measurement (docs/decisions/0003-small-products.md).
+Cut cutPieces(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept {
+  constexpr int64_t smallProduct = 1000000, smallTransposed = 1200, rows = 96;
+  if (transA && transB) return whole;
+  const bool small = m * n <= smallProduct / k;
+  // A copy pays if enough rows use it, and more so if the rows of b are far apart. A transposed b is copied if OpenBLAS
+  // has no small kernel for the product or its piece, which is true for results of more than 1200 elements.
+  bool packed;
+  if (transB) {
+    packed = small ? m >= 24 && n >= 24 && m * n > smallTransposed
+                   : smaller(m, rows) * smaller(n, packedColumns) > smallTransposed;
+  } else {
+    packed = !small && m >= 10 && ldb > 200 && ldb >= 20000 / m;
+  }
+  if (small && !packed) return whole;
+  return {rows, packedColumns, partOf(k, packedDepth), packed};
+}
+
+}  // namespace
+
+void blasProduct(bool pieces, bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+                 int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) noexcept {
+  if (m <= 0 || n <= 0) return;
+  if (k <= 0) {
+    for (int64_t i = 0; i < m; i++) {
+      for (int64_t j = 0; j < n; j++) c[i * ldc + j] = beta == 0 ? 0.0f : beta * c[i * ldc + j];
+    }
+    return;
+  }
+
+  // BLAS takes 32-bit ints. Larger sizes are processed in blocks. If a leading dimension is too large, blocks have a
+  // single row of that matrix, so that the leading dimension does not matter.
+  auto [rowBlock, columnBlock, depthBlock, packed] = pieces ? cutPieces(transA, transB, m, n, k, ldb) : whole;
+  if (lda > largestInt) (transA ? depthBlock : rowBlock) = 1;
+  if (ldb > largestInt && !packed) (transB ? columnBlock : depthBlock) = 1;
+  if (ldc > largestInt) rowBlock = 1;
+  // Products that take seconds are split, too, so that they can be aborted between blocks; the bits don't change.
+  constexpr double longProduct = 1e10;
+  constexpr int64_t longBlock = 4096;
+  if (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) > longProduct) {
+    rowBlock = smaller(rowBlock, longBlock);
+    columnBlock = smaller(columnBlock, longBlock);
+  }
+
+  const BlasTurn turn;
+  alignas(64) float copy[packedDepth * packedColumns];
+  // A copy is used for all rows; without one, the rows of a block stay in the cache while all of b is read.
+  const int64_t group = packed ? m : rowBlock;
+  for (int64_t first = 0; first < m; first += group) {
+    const int64_t end = first + smaller(group, m - first);
+    for (int64_t j = 0; j < n; j += columnBlock) {
+      const int64_t columns = smaller(columnBlock, n - j);
+      for (int64_t l = 0; l < k; l += depthBlock) {
+        const int64_t depth = smaller(depthBlock, k - l);
+        const float* right = b + (transB ? j * ldb + l : l * ldb + j);
+        if (packed) pack(copy, columns, right, ldb, transB, depth, columns);
+        const bool transRight = transB && !packed;
+        for (int64_t i = first; i < end; i += rowBlock) {
+          if (abandoned()) return;
+          const int64_t rows = smaller(rowBlock, end - i);
+          cblas_sgemm(CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transRight ? CblasTrans : CblasNoTrans,
+                      static_cast<blasint>(rows), static_cast<blasint>(columns), static_cast<blasint>(depth), alpha,
+                      a + (transA ? l * lda + i : i * lda + l), leading(lda, transA ? rows : depth),
+                      packed ? copy : right,
+                      packed ? static_cast<blasint>(columns) : leading(ldb, transB ? depth : columns),
+                      l == 0 ? beta : 1.0f, c + i * ldc + j, leading(ldc, columns));
+        }
+      }
+    }
+  }
+}
+
+BlasInfo blasInfo() noexcept {
+  return {"OpenBLAS", openblas_get_corename(), openblas_get_config(), openblas_get_num_threads()};
+}
+
+void useSingleBlasThread() noexcept { openblas_set_num_threads(1); }
+
+}  // namespace blasnet

@@ -1,0 +1,91 @@
+#include "ways.h"
+
+#include <cstring>
+
+namespace blasnet {
+
+namespace {
+
+constexpr double unlimited = 1e300, mebibyte = 1 << 20;
+constexpr double few = 7.0 / 8, half = 1.0 / 2;
+
+// Rows that need a page each, of which the left matrix has enough to pay for copies of the right one.
+#define BLASNET_WIDE Rule::plainLeft, 64, 256, 256, 513
+
+// Zen 5. Pieces are faster than whole products at every size.
+constexpr Rule amd512[] = {
+    {BLASNET_WIDE, unlimited, Way::tiles, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+};
+
+// Sapphire Rapids, and what was not measured: pieces win up to about twice the second-level cache.
+constexpr Rule other512[] = {
+    {BLASNET_WIDE, 4 * mebibyte, Way::tiles, few},
+    {Rule::any, 0, 0, 0, 0, 4 * mebibyte, Way::pieces, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, half},
+};
+
+// AVX-512 kernels of OpenBLAS, but narrower ones of ours.
+constexpr Rule narrow512[] = {
+    {Rule::any, 0, 0, 0, 0, 4 * mebibyte, Way::pieces, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
+};
+
+// OpenBLAS has no small kernels, and packing is a large part of a small product.
+constexpr Rule intel256[] = {
+    {Rule::any, 4, 16, 16, 0, 1.5 * mebibyte, Way::tiles, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
+};
+
+// AVX2 of AMD, NEON and the baseline: not measured since the tiles changed.
+constexpr Rule others[] = {{Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few}};
+
+constexpr Rule forced[] = {
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::tiles, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::blocked, few},
+};
+constexpr const char* wayNames[] = {"whole", "pieces", "tiles", "blocked"};
+
+// OpenBLAS has small kernels for these cores. They reach the machine's peak, while the general path, which packs both
+// operands first, does not.
+constexpr const char* smallKernelCores[] = {"SkylakeX", "Cooperlake", "Sapphirerapids"};
+
+bool hasSmallKernels(const char* core) noexcept {
+  for (const char* name : smallKernelCores) {
+    if (std::strcmp(core, name) == 0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Vendor vendor() noexcept {
+#if defined(__x86_64__)
+  if (__builtin_cpu_is("amd")) return Vendor::amd;
+  if (__builtin_cpu_is("intel")) return Vendor::intel;
+#endif
+  return Vendor::other;
+}
+
+const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept {
+  for (int way = 0; wish != nullptr && way < 4; way++) {
+    if (std::strcmp(wish, wayNames[way]) == 0) return &forced[way];
+  }
+  if (hasSmallKernels(core)) return lanes < 16 ? narrow512 : vendor == Vendor::amd ? amd512 : other512;
+  return lanes == 8 && vendor == Vendor::intel ? intel256 : others;
+}
+
+const Rule& chooseRule(const Rule* rule, const Shape& s) noexcept {
+  const double m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
+  const double bytes = sizeof(float) * (m * k + k * n + m * n);
+  const auto applies = [&](const Rule& r) {
+    const bool form = r.form == Rule::any || (!s.transA && (r.form == Rule::plainLeft || !s.transB));
+    return form && s.m >= r.m && s.n >= r.n && s.k >= r.k && s.ldb >= r.ldb && bytes <= r.mostBytes;
+  };
+  while (!applies(*rule)) rule++;
+  return *rule;
+}
+
+}  // namespace blasnet

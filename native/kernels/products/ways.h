@@ -1,0 +1,44 @@
+// The ways to compute a matrix product, and the table that says which one is fastest on a family of processors, by
+// measurement (docs/decisions/0003-small-products.md, `npm run bench:products`). The bits of a result depend on the
+// way, so the choice never changes within a process and is the same on all processors of a family.
+#pragma once
+
+#include <cstdint>
+
+namespace blasnet {
+
+enum class Way {
+  whole,    // one product of BLAS
+  pieces,   // cut to the size of OpenBLAS's kernels for small matrices
+  tiles,    // our own tiles; the left matrix is read in place
+  blocked,  // our own tiles; blocks of the left matrix are copied
+};
+
+struct Shape {
+  bool transA, transB;
+  int64_t m, n, k;
+  int64_t ldb;  // distance between rows of the right matrix
+};
+
+// Applies to shapes of at least these sizes, and at most so many bytes of both operands and the result.
+struct Rule {
+  enum Form { any, plainLeft, plain } form;  // whether the left matrix, or neither, may be transposed
+  int64_t m, n, k, ldb;
+  double mostBytes;
+  Way way;
+  // The largest share of columns of a batch that are not all zero for which leaving out the others pays.
+  double keptShare;
+};
+
+enum class Vendor { amd, intel, other };
+
+Vendor vendor() noexcept;
+
+// The rules of a family of processors, the last of which applies to every shape. core: OpenBLAS's name of its kernels;
+// lanes: floats in a vector of ours; wish: the name of a way for all products, from BLASNET_PRODUCTS, or null.
+const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept;
+
+// The first rule that applies.
+const Rule& chooseRule(const Rule* rules, const Shape& shape) noexcept;
+
+}  // namespace blasnet
