@@ -27,8 +27,8 @@ const zerosMultiplied = { kind: 'native', denseOnly: true, environment: { BLASNE
 /** In the order in which they run within each round. */
 export const contenders: readonly Contender[] = [
   // OpenBLAS gets each product as a whole.
-  { ...floor, id: 'floor', title: 'floor: OpenBLAS’s products', environment: { BLASNET_GEMM_TILES: '0' } },
-  { ...floor, id: 'floor-cut', title: 'floor, cut small' },
+  { ...floor, id: 'floor', title: 'floor: OpenBLAS’s products', environment: { BLASNET_PRODUCTS: 'whole' } },
+  { ...floor, id: 'floor-cut', title: 'floor, cut small', environment: { BLASNET_PRODUCTS: 'pieces' } },
   { ...floor, id: 'floor-all', title: 'floor, cut small, on every core', cores: 2, everyCore: true },
   { id: 'native-1', title: 'blasnet native, one thread', kind: 'native', threads: 1 },
   { id: 'native', title: 'blasnet native, all threads', kind: 'native' },

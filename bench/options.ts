@@ -17,6 +17,7 @@ const descriptions = {
   rounds: ['N', 'rounds of all contenders (default 5)'],
   seconds: ['S', 'how long each measurement takes'],
   quick: ['', 'one short round: shows that the benchmark works'],
+  suggest: ['', 'what each way would lose by the size of products: from that, rules are made'],
   check: ['', 'exit with status 1 when a bar is missed'],
   name: ['NAME', 'keep the report in bench/results/NAME.md, not latest.md; NAME is the kind of machine: amd-zen5-2c'],
 } as const;
@@ -46,6 +47,11 @@ const commands = {
   },
   'bench:scaling': { accepts: ['seconds', 'quick', 'name'], seconds: 1, quickSeconds: 0.1 },
   'bench:kernels': { accepts: ['seconds', 'name'], seconds: 0.2 },
+  'bench:products': {
+    accepts: ['rounds', 'seconds', 'quick', 'suggest', 'check', 'name'],
+    seconds: 0.004,
+    quickSeconds: 0.001,
+  },
   'bench:latency': { accepts: ['seconds', 'check'], seconds: 10 },
 } satisfies Record<string, Command>;
 
@@ -60,6 +66,7 @@ export interface Options {
   readonly seconds: number;
   readonly quick: boolean;
   readonly check: boolean;
+  readonly suggest: boolean;
   /** The report's file in bench/results, without its extension. */
   readonly name: string;
 }
@@ -114,6 +121,7 @@ export function parseOptions(name: CommandName, args: readonly string[]): Option
     seconds: positive('seconds', given.seconds ?? String(seconds)),
     quick,
     check: values.check === true,
+    suggest: values.suggest === true,
     name: file,
   };
 }

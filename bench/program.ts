@@ -26,7 +26,7 @@ export function lastLine<T>(output: string): T {
   return JSON.parse(output.trimEnd().split('\n').at(-1) ?? '') as T;
 }
 
-function programPath(program: string): string {
+export function programPath(program: string): string {
   return join(root, 'build/tools/bench', `${program}.js`);
 }
 

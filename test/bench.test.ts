@@ -180,10 +180,10 @@ describe('contenders', () => {
 
   it('run under the variables that make them what they are', () => {
     expect(contenderEnvironment(findContender('floor'))).toMatchObject({
-      BLASNET_GEMM_TILES: '0',
+      BLASNET_PRODUCTS: 'whole',
       BLASNET_THREADS: '1',
     });
-    expect(contenderEnvironment(findContender('floor-cut')).BLASNET_GEMM_TILES).toBe(process.env.BLASNET_GEMM_TILES);
+    expect(contenderEnvironment(findContender('floor-cut')).BLASNET_PRODUCTS).toBe('pieces');
     expect(contenderEnvironment(findContender('native')).BLASNET_THREADS).toBeUndefined();
     expect(contenderEnvironment(findContender('native-zeros')).BLASNET_SKIP_ZEROS).toBe('0');
   });

@@ -39,8 +39,7 @@ bool takes(int64_t in, int64_t out, int pattern) {
   return !slowRun() || in == 150 || (in == 784 ? out == 100 : out == 258 && pattern == 0);
 }
 
-// Weights of zero columns are NaN: whoever multiplies them is found.
-TEST(zeroColumnsAreLeftOutOfTheForwardProduct) {
+TEST(zeroColumnsOfTheForwardProduct) {
   Random random(11);
   for (const KernelSet* set : kernelSets()) {
     for (const int64_t rows : {1, 40, 131}) {
@@ -51,11 +50,6 @@ TEST(zeroColumnsAreLeftOutOfTheForwardProduct) {
             const bool biased = (rows + out) % 2 == 0;
             const Buffer<float> x = withZeroColumns(pattern, rows, in, random);
             Buffer<float> w(in * out, random, -1, 1), b(out, random, -1, 1), y(rows * out);
-            // Where zeros are scattered, or too few for a single row, they may be multiplied.
-            const bool spared = pattern == 1 || (pattern == 0 && rows == 1);
-            for (int64_t l = 0; l < in; l++) {
-              for (int64_t j = 0; j < out && isZeroColumn(pattern, l) && !spared; j++) w[l * out + j] = nan;
-            }
             if (biased) {
               Call(*set, Kernel::denseForward, y, x, w, b, rows, in, out, 0, 0.0f).whole();
             } else {
@@ -73,6 +67,32 @@ TEST(zeroColumnsAreLeftOutOfTheForwardProduct) {
             }
             CHECK(y.intact());
           }
+        }
+      }
+    }
+  }
+}
+
+// 0 times infinity or NaN is NaN, in every row, wherever the weight stands.
+TEST(zeroColumnsMeetWeightsThatAreNotFinite) {
+  Random random(13);
+  constexpr int64_t in = 784, out = 100;
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t rows : {1, 64, 200}) {
+      for (const float bad : {nan, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+        for (const int64_t at : {int64_t{0}, int64_t{3 * 28 + 1}, in - 1}) {  // columns of zeros
+          const Buffer<float> x = withZeroColumns(0, rows, in, random);
+          Buffer<float> w(in * out, random, -1, 1), y(rows * out), dw(in * out);
+          w[at * out + 99] = bad;
+          Call(*set, Kernel::denseForward, y, x, w, nullptr, rows, in, out, 0, 0.0f).whole();
+          bool right = true;
+          for (int64_t i = 0; i < rows; i++) right = right && std::isnan(y[i * out + 99]) && std::isfinite(y[i * out]);
+          check(right, __FILE__, __LINE__, format("forward %ld", static_cast<long>(rows)));
+          Buffer<float> dy(rows * out, random, -1, 1);
+          dy[(rows - 1) * out + 7] = bad;
+          Call(*set, Kernel::denseBackwardWeight, dw, x, dy, rows, in, out).whole();
+          check(std::isnan(dw[at * out + 7]) && dw[at * out + 8] == 0, __FILE__, __LINE__,
+                format("weight gradient %ld", static_cast<long>(rows)));
         }
       }
     }

@@ -132,13 +132,17 @@ describeNative('BLASNET_SIMD', () => {
 });
 
 describeNative('switches', () => {
-  const names = ['BLASNET_SKIP_ZEROS', 'BLASNET_GEMM_TILES'];
+  const switches = [
+    ['BLASNET_SKIP_ZEROS', ['0', '1']],
+    ['BLASNET_PRODUCTS', ['whole', 'pieces', 'tiles', 'blocked']],
+  ] as const;
 
-  it.each(names)('%s: 0, 1 or nothing', (name) => {
-    for (const value of ['0', '1', ''])
+  it.each(switches)('%s: %s or nothing', (name, values) => {
+    for (const value of [...values, ''])
       expect(report({ [name]: value })).toMatchObject({ used: 'native', warnings: [] });
     const { error } = report({ [name]: 'yes' }, 'native');
-    expect(error).toEqual({ code: 'BACKEND_UNAVAILABLE', message: `${name}: expected 0 or 1, got "yes"` });
+    const message = `${name}: expected ${values.join(' or ')}, got "yes"`;
+    expect(error).toEqual({ code: 'BACKEND_UNAVAILABLE', message });
     const fallback = report({ [name]: 'yes' });
     expect(fallback.used).toBe('typescript');
     expect(fallback.warnings).toEqual([

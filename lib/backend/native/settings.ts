@@ -8,16 +8,17 @@ import { BlasnetError } from '../../errors.js';
 
 export const MOST_THREADS = 256;
 
-function switchedBy(name: string): void {
+function oneOf(name: string, values: readonly string[]): void {
   const value = process.env[name];
-  if (value !== undefined && value !== '' && value !== '0' && value !== '1') {
-    throw new BlasnetError('BACKEND_UNAVAILABLE', `${name}: expected 0 or 1, got ${describe(value)}`);
+  if (value !== undefined && value !== '' && !values.includes(value)) {
+    throw new BlasnetError('BACKEND_UNAVAILABLE', `${name}: expected ${values.join(' or ')}, got ${describe(value)}`);
   }
 }
 
-/** Checks the switches that the addon's kernels read themselves. */
+/** Checks the settings that the addon's kernels read themselves. */
 export function checkSwitches(): void {
-  for (const name of ['BLASNET_SKIP_ZEROS', 'BLASNET_GEMM_TILES']) switchedBy(name);
+  oneOf('BLASNET_SKIP_ZEROS', ['0', '1']);
+  oneOf('BLASNET_PRODUCTS', ['whole', 'pieces', 'tiles', 'blocked']);
 }
 
 /**

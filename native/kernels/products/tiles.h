@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace blasnet::BLASNET_SIMD {
+namespace blasnet {
 
 // c <- op(a) op(b), or c <- op(a) op(b) + c; row-major, op(a): m x k, op(b): k x n; n: a vector or more, k > 0.
 struct TileProduct {
@@ -22,6 +22,10 @@ struct TileProduct {
   const uint16_t* steps = nullptr;
 };
 
-void multiplyTiles(const TileProduct& product) noexcept;
+}  // namespace blasnet
 
-}  // namespace blasnet::BLASNET_SIMD
+#if defined(BLASNET_SIMD)
+namespace blasnet::BLASNET_SIMD {
+void multiplyTiles(const TileProduct& product) noexcept;
+}
+#endif

@@ -1,0 +1,180 @@
+/**
+ * `npm run bench:products`: matrix products in every way that the native backend knows (docs/decisions/0003), each in a
+ * process that stays, in turn for a few milliseconds at a time; by CPU time, so that other programs hardly matter.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { backendInfo } from 'blasnet';
+import { type Options, runBenchmark } from './options.js';
+import type { ProductReply, ProductRequest, ProductShape } from './product-contender.js';
+import { environmentWith, programPath, stopping } from './program.js';
+import { type Column, measureAndReport, renderTable } from './report.js';
+import { forwardProducts, passes, workloads } from './workloads.js';
+
+const ways = ['whole', 'pieces', 'tiles', 'blocked'] as const;
+type Way = (typeof ways)[number];
+
+/** Windows of a convolution that are multiplied together. */
+const WINDOWS = 256;
+/** The bars: how much slower the chosen way may be than the best, in the middle and at worst. */
+export const regretBars = { median: 0.02, worst: 0.08 } as const;
+
+interface Product {
+  readonly pass: 'forward' | 'input gradient' | 'weight gradient';
+  readonly rows: number;
+  readonly inputs: number;
+  readonly outputs: number;
+}
+
+export interface Measured extends Product {
+  /** GFLOP/s in each way: the best of the rounds. */
+  readonly rates: Readonly<Record<Way, number>>;
+  /** The ways with the bits of the one that the backend chooses. */
+  readonly chosen: readonly Way[];
+}
+
+/** All passes of a grid of dense layers and of the products of the workloads, each shape once. */
+function products(quick: boolean): Product[] {
+  const layers: Omit<Product, 'pass'>[] = [];
+  const sizes = quick ? [64] : [64, 256, 1000, 2048];
+  for (const rows of quick ? [64] : [8, 32, 128, 512]) {
+    for (const inputs of sizes) for (const outputs of sizes) layers.push({ rows, inputs, outputs });
+  }
+  for (const workload of quick ? workloads.slice(0, 1) : workloads) {
+    if (workload.task === 'predict') continue;
+    for (const { rows, inputs, outputs, depthwise } of forwardProducts(workload)) {
+      const most = rows > 1 ? WINDOWS : workload.batchSize;
+      if (!depthwise && passes(workload, 0) > 1) layers.push({ rows: most, inputs, outputs });
+    }
+  }
+  const all = layers.flatMap((layer) => [
+    { pass: 'forward' as const, ...layer },
+    { pass: 'input gradient' as const, ...layer },
+    { pass: 'weight gradient' as const, ...layer },
+  ]);
+  return [...new Map(all.map((product) => [JSON.stringify(product), product])).values()];
+}
+
+function shapeOf({ pass, rows, inputs, outputs }: Product): ProductShape {
+  if (pass === 'forward') return { transA: 0, transB: 0, m: rows, n: outputs, k: inputs };
+  if (pass === 'input gradient') return { transA: 0, transB: 1, m: rows, n: inputs, k: outputs };
+  return { transA: 1, transB: 0, m: inputs, n: outputs, k: rows };
+}
+
+async function ask(child: ChildProcess, request: ProductRequest): Promise<ProductReply> {
+  const reply = once(child, 'message', { signal: stopping.signal });
+  child.send(request);
+  return (await reply)[0] as ProductReply;
+}
+
+function start(way: Way | undefined): ChildProcess {
+  const environment = environmentWith({ BLASNET_PRODUCTS: way, BLASNET_THREADS: '1' });
+  return fork(programPath('product-contender'), { env: environment, signal: stopping.signal });
+}
+
+async function measure(
+  product: Product,
+  children: ReadonlyMap<Way, ChildProcess>,
+  chooser: ChildProcess,
+  { rounds, seconds }: Options,
+): Promise<Measured> {
+  const shape = shapeOf(product);
+  const { bits } = await ask(chooser, { shape });
+  const flops = 2 * shape.m * shape.n * shape.k;
+  const best = { whole: 0, pieces: 0, tiles: 0, blocked: 0 };
+  const chosen: Way[] = [];
+  for (const [way, child] of children) if ((await ask(child, { shape })).bits === bits) chosen.push(way);
+  // As if at 100 GFLOP/s.
+  const times = Math.max(1, Math.round((seconds * 1e11) / flops));
+  for (let round = 0; round < rounds; round++) {
+    for (const [way, child] of children) {
+      const rate = (times * flops) / (await ask(child, { times })).seconds / 1e9;
+      best[way] = Math.max(best[way], rate);
+    }
+  }
+  return { ...product, rates: best, chosen };
+}
+
+const rateOf = ({ rates }: Measured, of: readonly Way[]) => Math.max(...of.map((way) => rates[way]));
+
+/** The share of the best way's speed that is lost by the chosen one. */
+export function regret(measured: Measured): number {
+  return 1 - rateOf(measured, measured.chosen) / rateOf(measured, ways);
+}
+
+export function summarizeRegret(found: readonly Measured[]): { median: number; worst: number } {
+  const sorted = found.map(regret).sort((a, b) => a - b);
+  return { median: sorted[Math.floor(sorted.length / 2)], worst: sorted[sorted.length - 1] };
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const bytesOf = ({ rows, inputs, outputs }: Product) => 4 * (rows * inputs + inputs * outputs + rows * outputs);
+
+/**
+ * For each pass and way, what a rule that always takes it would lose on products of up to each size: the lines from
+ * which the table in native/kernels/products/ways.cc is made.
+ */
+function suggest(found: readonly Measured[]): string {
+  const limits = [0.25, 0.5, 1, 2, 4, 8, 16, 64];
+  const rows = (['forward', 'input gradient', 'weight gradient'] as const).flatMap((pass) =>
+    limits.flatMap((limit, i) => {
+      const from = i === 0 ? 0 : limits[i - 1];
+      const mine = found.filter((m) => m.pass === pass && bytesOf(m) > from * 2 ** 20 && bytesOf(m) <= limit * 2 ** 20);
+      if (mine.length === 0) return [];
+      const losses = ways.map((way) => {
+        return mine.reduce((sum, m) => sum + 1 - m.rates[way] / rateOf(m, ways), 0) / mine.length;
+      });
+      return [{ pass, from, limit, losses, way: ways[losses.indexOf(Math.min(...losses))], count: mine.length }];
+    }),
+  );
+  type Row = (typeof rows)[number];
+  const columns: Column<Row>[] = [
+    { title: 'pass', text: true, cell: ({ pass }) => pass },
+    { title: 'MiB', text: true, cell: ({ from, limit }) => `${from} to ${limit}` },
+    { title: 'products', cell: ({ count }) => String(count) },
+    ...ways.map((way, i): Column<Row> => ({ title: `loss, ${way}`, cell: ({ losses }) => percent(losses[i]) })),
+    { title: 'rule', text: true, cell: ({ way }) => way },
+  ];
+  return renderTable(columns, rows);
+}
+
+function render(found: readonly Measured[], options: Options): string[] {
+  const { blas, simd } = backendInfo('native');
+  const fastest = Math.max(...found.map((m) => rateOf(m, ways)));
+  const { median, worst } = summarizeRegret(found);
+  const columns: Column<Measured>[] = [
+    { title: 'pass', text: true, cell: ({ pass }) => pass },
+    { title: 'rows × inputs → outputs', text: true, cell: (m) => `${m.rows} × ${m.inputs} → ${m.outputs}` },
+    ...ways.map((way): Column<Measured> => ({ title: way, cell: ({ rates }) => rates[way].toFixed(0) })),
+    { title: 'chosen', text: true, cell: ({ chosen }) => chosen.join(', ') },
+    { title: 'of the fastest product', cell: (m) => `${((100 * rateOf(m, m.chosen)) / fastest).toFixed(0)} %` },
+    { title: 'regret', cell: (m) => percent(regret(m)) },
+  ];
+  return [
+    `GFLOP/s on one thread, by CPU time: the best of ${options.rounds} rounds. ${blas.name} ${blas.core}, kernels for ${simd.set}.`,
+    renderTable(columns, found),
+    `Regret: median ${percent(median)} (at most ${percent(regretBars.median)}), worst ${percent(worst)} (at most ${percent(regretBars.worst)}).`,
+    ...(options.suggest ? [suggest(found)] : []),
+  ];
+}
+
+async function main(options: Options): Promise<void> {
+  const children = new Map(ways.map((way) => [way, start(way)]));
+  const chooser = start(undefined);
+  try {
+    const found = await measureAndReport({
+      title: 'Products',
+      options,
+      items: products(options.quick),
+      nameOf: ({ pass, rows, inputs, outputs }) => `${pass} ${rows} × ${inputs} → ${outputs}`,
+      measure: (product) => measure(product, children, chooser, options),
+      render: (found) => render(found, options),
+    });
+    const { median, worst } = summarizeRegret(found);
+    if (options.check && (median > regretBars.median || worst > regretBars.worst)) process.exitCode = 1;
+  } finally {
+    for (const child of [chooser, ...children.values()]) child.disconnect();
+  }
+}
+
+await runBenchmark('bench:products', main);

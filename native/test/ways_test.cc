@@ -1,0 +1,75 @@
+// The choice of a product's way, against what was measured on the processors that it was made for.
+#include "../kernels/products/ways.h"
+
+#include "test.h"
+
+namespace {
+
+using namespace blasnet;
+
+struct Measured {
+  int64_t rows, in, out;
+  double pieces[3], whole[3];  // GFLOP/s of the forward product, the input gradient and the weight gradient
+};
+
+// An Intel Xeon (Sapphire Rapids class), OpenBLAS 0.3.21, core SkylakeX, one thread.
+constexpr Measured intel[] = {
+    {64, 784, 100, {176, 178, 190}, {140, 135, 153}},    {64, 100, 100, {164, 160, 197}, {162, 116, 191}},
+    {64, 100, 10, {65, 119, 113}, {64, 84, 111}},        {128, 784, 512, {188, 185, 198}, {163, 162, 173}},
+    {128, 512, 512, {195, 193, 211}, {174, 164, 172}},   {256, 784, 2048, {167, 162, 160}, {170, 175, 178}},
+    {256, 2048, 2048, {122, 143, 115}, {171, 169, 186}}, {32, 256, 256, {139, 139, 204}, {129, 100, 137}},
+    {256, 256, 256, {206, 211, 214}, {178, 174, 182}},   {1024, 1024, 1024, {145, 156, 122}, {179, 188, 175}},
+    {16, 4096, 4096, {58, 62, 51}, {56, 58, 58}},
+};
+
+bool isOwn(Way way) { return way == Way::tiles || way == Way::blocked; }
+
+Way wayOf(const Rule* rules, bool transA, bool transB, int64_t m, int64_t n, int64_t k) {
+  return chooseRule(rules, {transA, transB, m, n, k, transB ? k : n}).way;
+}
+
+// The chosen way is never more than 8 % slower than BLAS's whole product, nor than the pieces.
+TEST(waysOnIntel) {
+  const Rule* rules = rulesFor("SkylakeX", Vendor::intel, 16, nullptr);
+  for (const Measured& p : intel) {
+    const Way ways[] = {wayOf(rules, false, false, p.rows, p.out, p.in), wayOf(rules, false, true, p.rows, p.in, p.out),
+                        wayOf(rules, true, false, p.in, p.out, p.rows)};
+    for (int form = 0; form < 3; form++) {
+      const double chosen = ways[form] == Way::whole ? p.whole[form] : p.pieces[form];
+      CHECK(chosen >= 0.92 * p.whole[form] && chosen >= 0.92 * p.pieces[form]);
+    }
+  }
+}
+
+// As it was measured on Zen 5: own tiles for wide products, pieces for all others.
+TEST(waysOnAmd) {
+  const Rule* rules = rulesFor("Cooperlake", Vendor::amd, 16, nullptr);
+  for (const int64_t large : {2048, 1 << 20}) {
+    CHECK(wayOf(rules, false, false, 256, large, large) == Way::tiles);
+    CHECK(wayOf(rules, false, true, 256, large, large) == Way::tiles);
+    CHECK(wayOf(rules, true, false, large, large, 256) == Way::pieces);
+    CHECK(wayOf(rules, false, false, 32, large, large) == Way::pieces);
+  }
+  CHECK(wayOf(rules, false, false, 64, 100, 784) == Way::pieces &&
+        wayOf(rules, false, false, 64, 512, 512) == Way::pieces);
+}
+
+TEST(waysOfOtherProcessors) {
+  for (const char* core : {"Haswell", "Zen", "Neoversen1"}) {
+    for (const int lanes : {4, 16}) {
+      CHECK(wayOf(rulesFor(core, Vendor::amd, lanes, nullptr), false, false, 64, 100, 784) == Way::whole);
+    }
+  }
+  const Rule* narrow = rulesFor("Haswell", Vendor::intel, 8, nullptr);
+  CHECK(wayOf(narrow, false, false, 64, 100, 784) == Way::tiles &&
+        wayOf(narrow, false, false, 1, 100, 784) == Way::whole);
+  CHECK(wayOf(narrow, false, false, 256, 2048, 2048) == Way::whole);
+  CHECK(wayOf(rulesFor("SkylakeX", Vendor::intel, 8, nullptr), false, false, 128, 512, 512) == Way::pieces);
+  CHECK(wayOf(rulesFor("SkylakeX", Vendor::other, 16, "0"), false, false, 256, 2048, 2048) == Way::whole);
+  CHECK(wayOf(rulesFor("SkylakeX", Vendor::intel, 16, "whole"), false, false, 64, 100, 784) == Way::whole);
+  CHECK(wayOf(rulesFor("Haswell", Vendor::amd, 8, "pieces"), false, false, 64, 100, 784) == Way::pieces);
+  CHECK(isOwn(wayOf(rulesFor("Zen", Vendor::amd, 8, "tiles"), true, true, 1, 1, 1)));
+  CHECK(isOwn(wayOf(rulesFor("Zen", Vendor::amd, 8, "blocked"), true, true, 1, 1, 1)));
+}
+
+}  // namespace
