@@ -29,8 +29,10 @@ interface Product {
 export interface Measured extends Product {
   /** GFLOP/s in each way: the best of the rounds. */
   readonly rates: Readonly<Record<Way, number>>;
-  /** The ways with the bits of the one that the backend chooses. */
-  readonly chosen: readonly Way[];
+  /** GFLOP/s of the way that the backend chooses. */
+  readonly chosen: number;
+  /** The ways whose results have its bits; several ways add in the same order where the depth is small. */
+  readonly same: readonly Way[];
 }
 
 /** All passes of a grid of dense layers and of the products of the workloads, each shape once. */
@@ -82,24 +84,24 @@ async function measure(
   const { bits } = await ask(chooser, { shape });
   const flops = 2 * shape.m * shape.n * shape.k;
   const best = { whole: 0, pieces: 0, tiles: 0, blocked: 0 };
-  const chosen: Way[] = [];
-  for (const [way, child] of children) if ((await ask(child, { shape })).bits === bits) chosen.push(way);
+  const same: Way[] = [];
+  for (const [way, child] of children) if ((await ask(child, { shape })).bits === bits) same.push(way);
   // As if at 100 GFLOP/s.
   const times = Math.max(1, Math.round((seconds * 1e11) / flops));
+  const rate = async (child: ChildProcess) => (times * flops) / (await ask(child, { times })).seconds / 1e9;
+  let chosen = 0;
   for (let round = 0; round < rounds; round++) {
-    for (const [way, child] of children) {
-      const rate = (times * flops) / (await ask(child, { times })).seconds / 1e9;
-      best[way] = Math.max(best[way], rate);
-    }
+    chosen = Math.max(chosen, await rate(chooser));
+    for (const [way, child] of children) best[way] = Math.max(best[way], await rate(child));
   }
-  return { ...product, rates: best, chosen };
+  return { ...product, rates: best, chosen: same.length === 1 ? Math.max(chosen, best[same[0]]) : chosen, same };
 }
 
-const rateOf = ({ rates }: Measured, of: readonly Way[]) => Math.max(...of.map((way) => rates[way]));
+const bestOf = ({ rates }: Measured) => Math.max(...ways.map((way) => rates[way]));
 
 /** The share of the best way's speed that is lost by the chosen one. */
 export function regret(measured: Measured): number {
-  return 1 - rateOf(measured, measured.chosen) / rateOf(measured, ways);
+  return Math.max(0, 1 - measured.chosen / bestOf(measured));
 }
 
 export function summarizeRegret(found: readonly Measured[]): { median: number; worst: number } {
@@ -122,7 +124,7 @@ function suggest(found: readonly Measured[]): string {
       const mine = found.filter((m) => m.pass === pass && bytesOf(m) > from * 2 ** 20 && bytesOf(m) <= limit * 2 ** 20);
       if (mine.length === 0) return [];
       const losses = ways.map((way) => {
-        return mine.reduce((sum, m) => sum + 1 - m.rates[way] / rateOf(m, ways), 0) / mine.length;
+        return mine.reduce((sum, m) => sum + 1 - m.rates[way] / bestOf(m), 0) / mine.length;
       });
       return [{ pass, from, limit, losses, way: ways[losses.indexOf(Math.min(...losses))], count: mine.length }];
     }),
@@ -140,20 +142,23 @@ function suggest(found: readonly Measured[]): string {
 
 function render(found: readonly Measured[], options: Options): string[] {
   const { blas, simd } = backendInfo('native');
-  const fastest = Math.max(...found.map((m) => rateOf(m, ways)));
+  const fastest = Math.max(...found.map((m) => bestOf(m)));
   const { median, worst } = summarizeRegret(found);
   const columns: Column<Measured>[] = [
     { title: 'pass', text: true, cell: ({ pass }) => pass },
     { title: 'rows × inputs → outputs', text: true, cell: (m) => `${m.rows} × ${m.inputs} → ${m.outputs}` },
     ...ways.map((way): Column<Measured> => ({ title: way, cell: ({ rates }) => rates[way].toFixed(0) })),
-    { title: 'chosen', text: true, cell: ({ chosen }) => chosen.join(', ') },
-    { title: 'of the fastest product', cell: (m) => `${((100 * rateOf(m, m.chosen)) / fastest).toFixed(0)} %` },
+    { title: 'chosen', cell: ({ chosen }) => chosen.toFixed(0) },
+    { title: 'with the bits of', text: true, cell: ({ same }) => same.join(', ') },
+    { title: 'of the fastest product', cell: (m) => `${((100 * m.chosen) / fastest).toFixed(0)} %` },
     { title: 'regret', cell: (m) => percent(regret(m)) },
   ];
   return [
-    `GFLOP/s on one thread, by CPU time: the best of ${options.rounds} rounds. ${blas.name} ${blas.core}, kernels for ${simd.set}.`,
+    `GFLOP/s on one thread, by CPU time: the best of ${options.rounds} rounds. ${blas.name} ${blas.core}, kernels for \
+${simd.set}. The fastest product stands for the peak.`,
     renderTable(columns, found),
-    `Regret: median ${percent(median)} (at most ${percent(regretBars.median)}), worst ${percent(worst)} (at most ${percent(regretBars.worst)}).`,
+    `Regret: median ${percent(median)} (at most ${percent(regretBars.median)}), worst ${percent(worst)} (at most \
+${percent(regretBars.worst)}).`,
     ...(options.suggest ? [suggest(found)] : []),
   ];
 }
