@@ -71,7 +71,7 @@ async function ask(child: ChildProcess, request: ProductRequest): Promise<Produc
 
 function start(way: Way | undefined): ChildProcess {
   const environment = environmentWith({ BLASNET_PRODUCTS: way, BLASNET_THREADS: '1' });
-  return fork(programPath('product-contender'), { env: environment, signal: stopping.signal });
+  return fork(programPath('product-contender'), { env: environment });
 }
 
 async function measure(
