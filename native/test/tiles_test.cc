@@ -46,7 +46,7 @@ void compare(const Set& set, TileProduct p, int64_t margin, bool chosen, Random&
   if (chosen) {
     for (int64_t i = 0; i < p.m; i++) rows.push_back(static_cast<uint16_t>(i + i / 3));
     for (int64_t l = 0; l < p.k; l++) steps.push_back(static_cast<uint16_t>(2 * l + l % 2));
-    allRows = rows.back() + 1;
+    allRows = p.m > 0 ? rows.back() + 1 : 0;
     allSteps = steps.back() + 1;
     p.rows = rows.data();
     p.steps = steps.data();
@@ -91,7 +91,7 @@ TEST(tiles) {
   Random random(31);
   for (const Set& set : sets) {
     if (findKernelSet(set.name) == nullptr) continue;
-    for (const int64_t m : {1, 7, 24, 261}) {
+    for (const int64_t m : {0, 1, 7, 24, 261}) {
       for (const int64_t n : {16, 31, 67, 130}) {
         for (const int64_t k : {1, 103, 300}) {
           if (slowRun() && m == 261 && n != 130) continue;

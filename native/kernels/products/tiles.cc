@@ -96,6 +96,7 @@ void multiplyBlock(const TileProduct& p, const Left& left, const Row* rows, int6
 }  // namespace
 
 void multiplyTiles(const TileProduct& p) noexcept {
+  if (p.m <= 0) return;
   alignas(64) float leftCopy[copiedRows * (copiedDepth + lineLength)];
   Row rows[mostRows];
   const bool copiesRight = p.transB || p.ldb > farApart;
