@@ -41,6 +41,12 @@ TEST(waysOnIntel) {
   }
 }
 
+TEST(waysOnIntelWithFewRows) {
+  const Rule* rules = rulesFor("SkylakeX", Vendor::intel, 16, nullptr);
+  CHECK(wayOf(rules, false, false, 32, 2048, 2048) == Way::pieces);
+  CHECK(wayOf(rules, false, false, 256, 2048, 2048) == Way::whole);
+}
+
 // As it was measured on Zen 5: own tiles for wide products, pieces for all others.
 TEST(waysOnAmd) {
   const Rule* rules = rulesFor("Cooperlake", Vendor::amd, 16, nullptr);

@@ -18,11 +18,12 @@ constexpr Rule amd512[] = {
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
 };
 
-// Sapphire Rapids, and what was not measured: pieces win up to about twice the second-level cache.
+// Sapphire Rapids, and what was not measured: pieces win up to about twice the second-level cache, and with few rows.
 constexpr Rule other512[] = {
     {BLASNET_WIDE, 4 * mebibyte, Way::tiles, few},
     {Rule::any, 0, 0, 0, 0, 4 * mebibyte, Way::pieces, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, half},
+    {Rule::any, 64, 0, 0, 0, unlimited, Way::whole, half},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, half},
 };
 
 // AVX-512 kernels of OpenBLAS, but narrower ones of ours.
