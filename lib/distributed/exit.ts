@@ -2,7 +2,6 @@ import { writeSync } from 'node:fs';
 import { inspect } from 'node:util';
 import type { NativeGroup } from '../backend/backend.js';
 import { cut } from '../text.js';
-import type { JoinedGroup } from './group.js';
 
 const STDERR = 2;
 
@@ -19,20 +18,23 @@ function firstLine(error: unknown): string {
   return cut(String(error).split('\n', 1)[0], 300);
 }
 
+/** `busy`: other ranks wait for this one. `over`: they don't any more. */
+export type GroupState = 'idle' | 'busy' | 'over';
+
 /**
  * Ends the group when this process ends. If that is an error, or other ranks would wait for calls that can't come any
  * more, it ends the whole job, with a line that names this rank and the reason.
  */
-export function endWithProcess(group: JoinedGroup, native: NativeGroup): void {
+export function endWithProcess(native: NativeGroup, rank: () => string, state: () => GroupState): void {
   let thrown: { readonly error: unknown } | undefined;
   process.on('uncaughtExceptionMonitor', (error) => {
-    thrown = { error };
+    if (process.listenerCount('uncaughtException') === 0) thrown = { error };
   });
   process.on('exit', (code) => {
-    if (group.left && !group.busy) return;
+    if (state() === 'over') return;
+    if (code === 0 && state() === 'idle' && native.close()) return;
     const reason = thrown ? firstLine(thrown.error) : code !== 0 ? `exit code ${code}` : 'it ended during a call';
-    if (code === 0 && !group.busy && native.close()) return;
-    tell(`blasnet: rank ${group.rank} of ${group.size} on ${group.host.name} ends the job: ${reason}`);
+    tell(`blasnet: ${rank()} ends the job: ${reason}`);
     // Node.js would print it after this handler, which does not return.
     if (thrown !== undefined) tell(inspect(thrown.error));
     native.abort(code || 1);

@@ -4,6 +4,7 @@ import { checkArity, checkInteger, checkStorage, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { Slices } from '../runtime/slices.js';
 import { sharedBuffer } from '../shared-memory.js';
+import type { GroupState } from './exit.js';
 import type { MpiLibrary } from './libraries.js';
 
 /** Where a rank runs. */
@@ -45,13 +46,6 @@ export interface Group {
   leave(): Promise<void>;
 }
 
-/** What `joinGroup` learned from MPI. */
-export interface Place {
-  readonly rank: number;
-  /** The host of each rank. */
-  readonly hosts: readonly string[];
-}
-
 /** The addon's group behind each group of several processes. */
 const natives = new WeakMap<Group, NativeGroup>();
 
@@ -65,8 +59,8 @@ export function isGroup(value: unknown): value is Group {
   return value instanceof JoinedGroup;
 }
 
-function lost(what: string, { rank, size }: Group, reason: string): BlasnetError {
-  return new BlasnetError('GROUP_FAILED', `${what}: rank ${rank} of ${size}: ${reason}`);
+function lost(what: string, group: JoinedGroup, reason: string): BlasnetError {
+  return new BlasnetError('GROUP_FAILED', `${what}: ${group}: ${reason}`);
 }
 
 export class JoinedGroup implements Group {
@@ -82,8 +76,13 @@ export class JoinedGroup implements Group {
   #pending = 0;
   #left: Promise<void> | undefined;
 
-  constructor(place: Place, reduction: Group['reduction'], mpi?: { native: NativeGroup; library: MpiLibrary }) {
-    const { rank, hosts } = place;
+  /** `hosts`: that of each rank. */
+  constructor(
+    rank: number,
+    hosts: readonly string[],
+    reduction: Group['reduction'],
+    mpi?: { readonly native: NativeGroup; readonly library: MpiLibrary },
+  ) {
     const distinct = [...new Set(hosts)];
     this.rank = rank;
     this.size = hosts.length;
@@ -100,13 +99,14 @@ export class JoinedGroup implements Group {
     Object.freeze(this);
   }
 
-  /** Whether calls are under way; they keep the other ranks waiting if this process ends. */
-  get busy(): boolean {
-    return this.#pending > 0;
+  /** For the end of the process. */
+  get state(): GroupState {
+    if (this.#pending > 0) return 'busy';
+    return this.#left === undefined ? 'idle' : 'over';
   }
 
-  get left(): boolean {
-    return this.#left !== undefined;
+  toString(): string {
+    return `rank ${this.rank} of ${this.size} on ${this.host.name}`;
   }
 
   async broadcast<T extends NodeJS.TypedArray>(array: T, root = 0): Promise<T> {
@@ -165,7 +165,7 @@ export class JoinedGroup implements Group {
 
   /** Makes a call after those before it. */
   #inTurn(name: string, call: (native: NativeGroup) => Promise<void>): Promise<void> {
-    if (this.left) throw lost(name, this, 'the group was left');
+    if (this.#left !== undefined) throw lost(name, this, 'the group was left');
     const native = this.#native;
     if (native === undefined) return Promise.resolve();
     this.#pending += 1;

@@ -5,7 +5,7 @@ import { BlasnetError } from '../errors.js';
 import { findLauncher, type Launcher } from '../launcher.js';
 import { endWithProcess } from './exit.js';
 import { type Group, JoinedGroup } from './group.js';
-import { type MpiLibrary, openLibrary } from './libraries.js';
+import { type MpiLibrary, openLibrary, startedBy } from './libraries.js';
 
 export interface JoinOptions {
   /**
@@ -20,6 +20,8 @@ export interface JoinOptions {
    */
   reduction?: 'library' | 'ordered';
 }
+
+type Opened = ReturnType<typeof openLibrary>;
 
 let joined: { options: JoinOptions; group: Promise<Group> } | undefined;
 
@@ -52,7 +54,7 @@ export async function joinGroup(options?: JoinOptions): Promise<Group> {
   }
   const launcher = findLauncher();
   if (launcher === undefined || launcher.size === 1) {
-    const group = new JoinedGroup({ rank: 0, hosts: [hostname()] }, reduction);
+    const group = new JoinedGroup(0, [hostname()], reduction);
     joined = { options: asked, group: Promise.resolve(group) };
     return group;
   }
@@ -67,34 +69,32 @@ function yieldWhenIdle(): void {
   process.env.OMPI_MCA_mpi_yield_when_idle ??= '1';
 }
 
-async function join(
-  launcher: Launcher,
-  opened: ReturnType<typeof openLibrary>,
-  reduction: Group['reduction'],
-): Promise<Group> {
+async function join(launcher: Launcher, opened: Opened, reduction: Group['reduction']): Promise<Group> {
   const { native, library } = opened;
-  let place: Awaited<ReturnType<typeof native.join>>;
+  let group: JoinedGroup | undefined;
+  let failed = false;
+  endWithProcess(
+    native,
+    () => group?.toString() ?? `rank ${launcher.rank ?? '?'} of ${launcher.size ?? '?'}`,
+    () => group?.state ?? (failed ? 'over' : 'busy'),
+  );
   try {
-    place = await native.join();
+    const { rank, hosts } = await native.join();
+    if (launcher.size !== undefined && launcher.size !== hosts.length) {
+      // Each rank is alone with this library, so nobody has to be waited for.
+      await native.leave();
+      throw new Error(mismatch(launcher, library, hosts.length));
+    }
+    group = new JoinedGroup(rank, hosts, reduction, opened);
+    return group;
   } catch (cause) {
-    const what = `joinGroup: MPI does not start with ${libraryText(library)}: ${(cause as Error).message}`;
-    throw new BlasnetError('GROUP_FAILED', what, { cause });
+    failed = true;
+    throw new BlasnetError('GROUP_FAILED', `joinGroup: ${(cause as Error).message}`, { cause });
   }
-  const { size, name } = launcher;
-  if (size !== undefined && place.hosts.length !== size) {
-    // Each rank is alone with this library, so nobody has to be waited for.
-    await native.leave();
-    const ranks = place.hosts.length === 1 ? '1 rank' : `${place.hosts.length} ranks`;
-    const what = `joinGroup: ${name} started ${size} ranks, but the library ${libraryText(library)} knows of ${ranks}`;
-    const remedy =
-      "they belong to different MPIs. Name the launcher's library in BLASNET_MPI, or start with the other mpirun";
-    throw new BlasnetError('GROUP_FAILED', `${what}: ${remedy}`);
-  }
-  const group = new JoinedGroup(place, reduction, opened);
-  endWithProcess(group, native);
-  return group;
 }
 
-function libraryText({ file, version }: MpiLibrary): string {
-  return `${file} (${version})`;
+function mismatch(launcher: Launcher, { file, version }: MpiLibrary, size: number): string {
+  const ranks = size === 1 ? '1 rank' : `${size} ranks`;
+  const known = `${startedBy(launcher)}, but the library ${file} (${version}) knows of ${ranks}: they belong to different MPIs`;
+  return `${known}. Name the launcher's library in BLASNET_MPI, or start with the library's mpirun`;
 }

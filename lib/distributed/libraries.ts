@@ -1,7 +1,8 @@
 import type { NativeGroup } from '../backend/backend.js';
 import { tryNative } from '../backend/select.js';
+import { checkArity } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import type { Launcher } from '../launcher.js';
+import { findLauncher, type Launcher } from '../launcher.js';
 import { cut } from '../text.js';
 
 /** An MPI library that was opened. */
@@ -54,20 +55,16 @@ export function openLibrary(
 ): { native: NativeGroup; library: MpiLibrary } {
   const selected = tryNative();
   if ('error' in selected) {
-    throw new BlasnetError(
-      'BACKEND_UNAVAILABLE',
-      `joinGroup: MPI needs the native backend (${selected.error.message})`,
-      {
-        cause: selected.error,
-      },
-    );
+    throw new BlasnetError('BACKEND_UNAVAILABLE', `MPI needs the native backend (${selected.error.message})`, {
+      cause: selected.error,
+    });
   }
   const own = asked ?? (process.env.BLASNET_MPI || undefined);
   const failures: string[] = [];
   for (const file of own === undefined ? ['', ...candidates(launcher?.family)] : [own]) {
     try {
       const native = selected.backend.openGroup!(file, ordered);
-      const [version = ''] = native.version.split('\n');
+      const [version = ''] = native.version.split(/[,\n]/);
       return {
         native,
         library: {
@@ -80,9 +77,38 @@ export function openLibrary(
       if (file !== '') failures.push(`${file}: ${reasonOf(error, file)}`);
     }
   }
-  const wanted =
+  const remedy =
     own === undefined
       ? 'Install the MPI that the launcher belongs to, or name its library in BLASNET_MPI'
       : `It was asked for by ${asked === undefined ? 'BLASNET_MPI' : "the option 'library'"}`;
-  throw new BlasnetError('GROUP_FAILED', `no MPI library loads. ${wanted}. Tried ${failures.join('; ')}`);
+  const started = launcher === undefined ? '' : `${startedBy(launcher)}, but `;
+  throw new BlasnetError('GROUP_FAILED', `${started}no MPI library loads. ${remedy}. Tried ${failures.join('; ')}`);
+}
+
+/** What the launcher says: `… started 4 ranks`. */
+export function startedBy({ name, size }: Launcher): string {
+  return size === undefined ? `${name} started this process` : `${name} started ${size} ranks`;
+}
+
+/** What is known of MPI here before any group is joined. */
+export interface MpiInfo {
+  /** What started this process together with others; undefined if it was started on its own. */
+  readonly launcher: Omit<Launcher, 'family'> | undefined;
+  /** The library that `joinGroup` would use; undefined if none loads. */
+  readonly library: MpiLibrary | undefined;
+  /** Why no library loads. */
+  readonly reason: string | undefined;
+}
+
+/** The launcher of this process and the MPI library that `joinGroup()` would use. Opens the library, starts nothing. */
+export function mpiInfo(): MpiInfo {
+  checkArity('mpiInfo', arguments, 0);
+  const found = findLauncher();
+  const launcher = found && { name: found.name, rank: found.rank, size: found.size, ranksOnHost: found.ranksOnHost };
+  try {
+    return { launcher, library: openLibrary(found, undefined, false).library, reason: undefined };
+  } catch (error) {
+    if (!(error instanceof BlasnetError)) throw error;
+    return { launcher, library: undefined, reason: error.message };
+  }
 }

@@ -125,7 +125,7 @@ bool MpiGroup::leave() noexcept {
 void MpiGroup::abort(int code) noexcept {
   abandon();
   // Not under the lock: a thread may be in a call that never ends, and this one ends the process.
-  if (started_) mpi_->Abort(comm_, code);
+  if (started_) mpi_->Abort(mpi_->world, code);
   std::_Exit(code);
 }
 
