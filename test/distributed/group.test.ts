@@ -47,11 +47,9 @@ function reportsOf({ status, signal, stderr, reports }: Launched<Report>): Repor
 describeMpi('a group', (mpi) => {
   it.each([
     [2, 'library'],
-    [3, 'library'],
     [4, 'library'],
     [2, 'ordered'],
     [3, 'ordered'],
-    [4, 'ordered'],
   ])('of %i ranks, reduction %s', (size, reduction) => {
     const reports = reportsOf(launch<Report>(mpi, size, 'calls', [reduction]));
     const [first] = reports;
