@@ -33,7 +33,7 @@ const seconds = (value: number) => value.toFixed(3);
 
 const { train, test } = await mnist({ shape: [28, 28, 1] });
 // The first training of a process also loads the native backend and starts its threads.
-await timedRun({ ...candidates[97][0], images: 1000 }, 0, train, test.take(10));
+await timedRun({ ...candidates[97][0], images: 1000 }, 0, train, train.take(10));
 const { backend, blas, simd, threads } = backendInfo();
 const machine = `${backend}, ${threads} threads, ${simd.set}, BLAS ${blas.name} (${blas.core})`;
 
