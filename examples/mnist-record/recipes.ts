@@ -71,26 +71,25 @@ export const isGoal = (text: string): text is Goal => (goals as readonly string[
 /** For each goal the recipes that were compared (`--choose`). The first is the one that was chosen. */
 export const candidates: Readonly<Record<Goal, readonly Recipe[]>> = {
   '97': [
-    { name: 'shallow 16, 12,000 images', layers: shallow(16), images: 12_000, epochs: 1, batchSize: 32, rate: 0.03 },
     { name: 'shallow 16, 10,000 images', layers: shallow(16), images: 10_000, epochs: 1, batchSize: 32, rate: 0.03 },
+    { name: 'shallow 16, 12,000 images', layers: shallow(16), images: 12_000, epochs: 1, batchSize: 32, rate: 0.03 },
     { name: 'shallow 8, 20,000 images', layers: shallow(8), images: 20_000, epochs: 1, batchSize: 32, rate: 0.03 },
     { name: 'plain, 1 epoch', layers: plain, epochs: 1, batchSize: 64, rate: 0.01 },
   ],
   '98': [
     { name: 'shallow 8, 1 epoch', layers: shallow(8), epochs: 1, batchSize: 64, rate: 0.03 },
+    { name: 'shallow 16, 24,000 images', layers: shallow(16), images: 24_000, epochs: 1, batchSize: 32, rate: 0.03 },
     { name: 'shallow 16, 30,000 images', layers: shallow(16), images: 30_000, epochs: 1, batchSize: 64, rate: 0.03 },
-    { name: 'shallow 16, 36,000 images', layers: shallow(16), images: 36_000, epochs: 1, batchSize: 64, rate: 0.03 },
     { name: 'plain, 3 epochs', layers: plain, epochs: 3, batchSize: 128, rate: 0.01 },
   ],
   '99': [
-    { name: 'strided 12, 2 epochs', layers: strided(12), epochs: 2, batchSize: 64, rate: 0.02, augment },
-    { name: 'strided 16, 2 epochs', layers: strided(16), epochs: 2, batchSize: 64, rate: 0.02, augment },
+    { name: 'shallow 24, 2 epochs', layers: shallow(24), epochs: 2, batchSize: 64, rate: 0.02, augment },
     { name: 'shallow 32, 2 epochs', layers: shallow(32), epochs: 2, batchSize: 64, rate: 0.02, augment },
-    { name: 'shallow 32, 3 epochs', layers: shallow(32), epochs: 3, batchSize: 64, rate: 0.02, augment },
+    { name: 'strided 12, 2 epochs', layers: strided(12), epochs: 2, batchSize: 64, rate: 0.02, augment },
   ],
   '99.4': [
+    { name: 'deep 8, 4 epochs', layers: deep(8, 16, 32), epochs: 4, batchSize: 64, rate: 0.02, augment },
+    { name: 'deep 12, 3 epochs', layers: deep(12, 24, 24), epochs: 3, batchSize: 64, rate: 0.02, augment },
     { name: 'deep 16, 3 epochs', layers: deep(16, 32, 32), epochs: 3, batchSize: 64, rate: 0.02, augment },
-    { name: 'deep 8, 5 epochs', layers: deep(8, 16, 32), epochs: 5, batchSize: 64, rate: 0.02, augment },
-    { name: 'deep 16, 5 epochs', layers: deep(16, 32, 32), epochs: 5, batchSize: 64, rate: 0.01, augment },
   ],
 };

@@ -17,6 +17,8 @@ export interface Run {
 /** The part of the steps in which the rate rises, and where it starts, as a part of the highest. */
 const [RISE, START] = [0.15, 0.1];
 
+const loss = softmaxCrossEntropy({ labelSmoothing: 0.1 });
+
 /** Up and down on straight lines, to 0 (as Smith 2017, in one cycle). */
 const cycle =
   (rate: number, steps: number): Schedule =>
@@ -34,7 +36,7 @@ export async function timedRun(recipe: Recipe, seed: number, train: Dataset, jud
   const { layers, images = train.length, epochs, batchSize, rate, augment = [] } = recipe;
   const rows = train.take(images);
   const [start, cpuStart] = [performance.now(), process.cpuUsage()];
-  using network = new Network({ input: [28, 28, 1], layers, loss: softmaxCrossEntropy(), seed });
+  using network = new Network({ input: [28, 28, 1], layers, loss, seed });
   const learningRate = cycle(rate, epochs * Math.ceil(rows.length / batchSize));
   const optimizer = new Adam({ learningRate, beta2: 0.99 });
   await network.fit(rows, { optimizer, epochs, batchSize, augment });
