@@ -20,6 +20,7 @@ constexpr int64_t bandElements = 16384;   // of a band's array
 constexpr int64_t cachedElements = 4096;  // of a band that should stay in the innermost cache
 constexpr int64_t weightElements = 4096;
 constexpr int64_t longestPatch = 2048;
+constexpr int64_t mostGroups = 64;
 constexpr int64_t mostWeights = 1 << 18;  // more would not stay in the second cache
 
 void copy(float* y, const float* x, int64_t n) {
@@ -162,6 +163,7 @@ bool isDirect(const Geometry& g, int64_t filters) noexcept {
   if (g.outWidth > most || g.strideWidth > most || g.windowHeight > most || g.windowWidth > most || g.channels > most)
     return false;
   if (g.windowHeight * g.seenRow() > bandElements || g.patch() > longestPatch) return false;
+  if (groupsFor(filters) > mostGroups) return false;
   if (arePacked(g, filters)) return g.outWidth * filters + lanes <= cachedElements;
   return manyRegisters && productRules().patchTiles && filters % lanes == 0 && g.patch() * filters <= mostWeights;
 }
@@ -179,21 +181,22 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
   fillOffsets(offsets, g, 0, patch);
   for (int64_t i = 0; i < groups && packs; i++)
     pack(packed + i * patch * lanes, w + groupStart(i, filters), patch, filters);
-  // Groups i and, if there are two, i + 1.
-  const auto groupsAt = [&](int64_t i) {
+  Groups tiles[mostGroups];  // each with the next group, if the registers can hold both
+  int64_t tileCount = 0;
+  for (int64_t i = 0; i < groups; i += together) {
     const int64_t first = groupStart(i, filters), second = groupStart(i + 1, filters);
-    Groups some = {first,
-                   second - first,
-                   packs ? packed + i * patch * lanes : w + first,
-                   packs ? lanes : filters,
-                   packs ? patch * lanes : second - first,
-                   {}};
-    for (int64_t v = 0; v < 2 && b != nullptr; v++) {
-      __builtin_memcpy(&some.bias[v], b + (v == 0 ? first : second),
+    Groups& tile = tiles[tileCount++];
+    tile = {first,
+            second - first,
+            packs ? packed + i * patch * lanes : w + first,
+            packs ? lanes : filters,
+            packs ? patch * lanes : second - first,
+            {}};
+    for (int64_t v = 0; v < together && b != nullptr; v++) {
+      __builtin_memcpy(&tile.bias[v], b + (v == 0 ? first : second),
                        static_cast<uint64_t>(smaller(filters, lanes)) * sizeof(float));
     }
-    return some;
-  };
+  }
   clear(band, bandHeight(g, most) * g.seenRow());
   for (int64_t image = begin; image < end; image++) {
     if (abandoned()) return;
@@ -204,10 +207,10 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
       const bool crosses = at + row + larger(0, lanes - filters) > end * g.outHeight * row;
       float* out = crosses ? lastRow : y + at;
       const float* seen = band + oy % most * step;
-      for (int64_t i = 0; i < groups; i += together) {
-        const Groups some = groupsAt(i);
-        together == 2 && i + 1 < groups ? outputRow<2>(out + some.at, seen, some, offsets, g, filters)
-                                        : outputRow<1>(out + some.at, seen, some, offsets, g, filters);
+      for (int64_t i = 0; i < tileCount; i++) {
+        const Groups& tile = tiles[i];
+        together == 2 && 2 * i + 1 < groups ? outputRow<2>(out + tile.at, seen, tile, offsets, g, filters)
+                                            : outputRow<1>(out + tile.at, seen, tile, offsets, g, filters);
       }
       if (crosses) copy(y + at, lastRow, row);
       activate(y + at, row, activation, slope);
