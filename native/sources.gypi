@@ -23,21 +23,21 @@
       "kernels/optimizer.cc",
       "kernels/pool2d.cc",
       "kernels/prelu.cc",
+      "kernels/products/wide_products.cc",
+      "kernels/products/zero_columns.cc",
       "kernels/reduction.cc",
       "kernels/regularizer.cc",
       "kernels/response_norm.cc",
       "kernels/strided.cc",
-      "kernels/table.cc",
-      "kernels/wide_products.cc",
-      "kernels/zero_columns.cc"
+      "kernels/table.cc"
     ],
     "kernel_sources": [
       "kernels/abandon.cc",
       "kernels/blas_buffers.cc",
       "kernels/blas_environment.cc",
       "kernels/dispatch.cc",
-      "kernels/gemm.cc",
-      "kernels/product_rules.cc"
+      "kernels/products/gemm.cc",
+      "kernels/products/product_rules.cc"
     ],
     "executor_sources": [
       "executor/call.cc",
