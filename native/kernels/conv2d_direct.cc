@@ -4,7 +4,7 @@
 
 #include "abandon.h"
 #include "activations.h"
-#include "product_rules.h"
+#include "products/product_rules.h"
 #include "vector.h"
 
 namespace blasnet::BLASNET_SIMD {
