@@ -139,10 +139,11 @@ void outputRow(float* y, const float* band, const Groups& groups, const int32_t*
   const auto work = [&g](int64_t pixels) {
     return pixels > g.outWidth ? INT64_MAX : (g.outWidth + pixels - 1) / pixels * (pixels + 1);
   };
-  int64_t best = 8;
-  for (const int64_t pixels : {10, 11, 14}) {
+  int64_t best = 7;
+  for (const int64_t pixels : {8, 10, 11, 14}) {
     if ((pixels < 14 || manyRegisters) && work(pixels) <= work(best)) best = pixels;
   }
+  if (best == 7) return outputRow<7, vectors>(y, band, groups, offsets, g, filters);
   if (best == 8) return outputRow<8, vectors>(y, band, groups, offsets, g, filters);
   if (best == 10) return outputRow<10, vectors>(y, band, groups, offsets, g, filters);
   if (best == 11) return outputRow<11, vectors>(y, band, groups, offsets, g, filters);
@@ -159,7 +160,9 @@ bool arePacked(const Geometry& g, int64_t filters) { return g.patch() * groupsFo
 
 bool isDirect(const Geometry& g, int64_t filters) noexcept {
   constexpr int64_t most = bandElements;
-  if (g.outWidth < 8 || g.strideWidth == 0 || g.windowRow() == 0 || g.windowHeight == 0 || filters == 0) return false;
+  if (g.outWidth < (productRules().patchTiles ? 7 : 8) || g.strideWidth == 0 || g.windowRow() == 0 ||
+      g.windowHeight == 0 || filters == 0)
+    return false;
   if (g.outWidth > most || g.strideWidth > most || g.windowHeight > most || g.windowWidth > most || g.channels > most)
     return false;
   if (g.windowHeight * g.seenRow() > bandElements || g.patch() > longestPatch) return false;

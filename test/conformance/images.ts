@@ -191,6 +191,14 @@ export const largeGeometries: readonly ConvolutionGeometry[] = [
     ],
     filters: 32,
   }),
+  over(2, [7, 7, 18], {
+    window: [3, 3],
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+    filters: 32,
+  }),
   over(1, [7, 11, 20], {
     window: [3, 3],
     padding: [

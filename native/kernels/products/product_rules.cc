@@ -41,7 +41,7 @@ ProductRules rulesFor(const char* core, bool amd, const char* wish) noexcept {
   if (wish != nullptr && std::strcmp(wish, "1") == 0) return {true, unlimited, false};
   bool smallKernels = false;
   for (const char* name : smallKernelCores) smallKernels = smallKernels || std::strcmp(core, name) == 0;
-  return {smallKernels, smallKernels && !amd ? otherLimit : amdLimit, !amd};
+  return {smallKernels, smallKernels && !amd ? otherLimit : amdLimit, smallKernels && !amd};
 }
 
 const ProductRules& productRules() noexcept {
