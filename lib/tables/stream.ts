@@ -167,8 +167,8 @@ export class Pieces implements RowSink {
   async *read(steps: AsyncIterable<void>): AsyncGenerator<Table> {
     const { rows } = this.#options;
     for await (const _ of steps) while (this.#pending.length >= rows) yield this.#take(rows);
-    // A file without rows still has columns.
-    if (this.#pending.length > 0 || this.#pieces === 0) yield this.#take(rows);
+    // The last step may give any number of rows. A file without rows still has columns.
+    while (this.#pending.length > 0 || this.#pieces === 0) yield this.#take(rows);
   }
 
   #take(count: number): Table {

@@ -55,6 +55,16 @@ describe('pieces', () => {
     expect(await rowsOf(again)).toEqual(await rowsOf(again));
   });
 
+  it('a short file may come all at once', async () => {
+    const path = write('n\n1\n2\n3\n4\n');
+    for (const [rows, sizes] of [
+      [1, [1, 1, 1, 1]],
+      [3, [3, 1]],
+      [4, [4]],
+    ] as const)
+      expect((await piecesOf(streamCsv(path, { rows }))).map(({ length }) => length)).toEqual(sizes);
+  });
+
   it('the type of a column is that of its first values, which the options may say', async () => {
     const text = 'a,b\n1,\n2,\n3,5\n4,6\nx,7\n';
     const stream = streamCsv(write(text), { rows: 2 });
