@@ -91,28 +91,48 @@ export function streamParquet(path: string | URL, options?: ParquetStreamOptions
 }
 
 /** What hyparquet reads parts of. */
-function contentOf(file: string, { size, read }: OpenFile): AsyncBuffer {
-  return {
+interface Content extends AsyncBuffer {
+  /** Why a part could not be read. */
+  failure?: unknown;
+}
+
+/**
+ * The parts of an open file. hyparquet asks for parts before it needs them and derives promises that it may never look
+ * at, whose rejection would end the process. So no promise rejects: a failure is kept for {@link guard}.
+ */
+function contentOf(file: string, { size, read }: OpenFile): Content {
+  const content: Content = {
     byteLength: size,
-    async slice(begin, end = size) {
+    slice(begin, end = size) {
       // A damaged header may ask for any part.
       if (!(begin >= 0 && begin <= end && end <= size)) throw new Error(`no bytes ${begin} to ${end} of ${size}`);
       const bytes = new Uint8Array(end - begin);
-      for (let at = 0; at < bytes.length; ) {
-        const count = await read(bytes.subarray(at), begin + at);
-        if (count === 0) throw corrupt(file, `byte ${begin + at}: the file shrank while it was read`);
-        at += count;
-      }
-      return bytes.buffer;
+      const load = async () => {
+        for (let at = 0; at < bytes.length; ) {
+          const count = await read(bytes.subarray(at), begin + at);
+          if (count === 0) throw corrupt(file, `byte ${begin + at}: the file shrank while it was read`);
+          at += count;
+        }
+      };
+      const keep = (error: unknown) => {
+        content.failure ??= error;
+      };
+      return load()
+        .catch(keep)
+        .then(() => bytes.buffer);
     },
   };
+  return content;
 }
 
 /** Whatever the package throws is about the file. */
-async function guard<T>(file: string, read: () => T | Promise<T>): Promise<T> {
+async function guard<T>(file: string, content: Content, read: () => T | Promise<T>): Promise<T> {
   try {
-    return await read();
-  } catch (cause) {
+    const result = await read();
+    if (content.failure !== undefined) throw content.failure;
+    return result;
+  } catch (error) {
+    const cause = content.failure ?? error;
     if ((cause as Error).name === 'BlasnetError') throw cause;
     const reason = cut(String((cause as Error)?.message), 300);
     throw corrupt(file, `it is no Parquet file that can be read: ${reason}`, cause);
@@ -125,9 +145,11 @@ interface Header {
   readonly rows: number;
 }
 
-async function readHeader(file: string, library: Hyparquet, content: AsyncBuffer): Promise<Header> {
-  const metadata = await guard(file, () => library.parquetMetadataAsync(content));
-  const names = await guard(file, () => library.parquetSchema(metadata).children.map(({ element }) => element.name));
+async function readHeader(file: string, library: Hyparquet, content: Content): Promise<Header> {
+  const metadata = await guard(file, content, () => library.parquetMetadataAsync(content));
+  const names = await guard(file, content, () =>
+    library.parquetSchema(metadata).children.map(({ element }) => element.name),
+  );
   const rows = Number(metadata.num_rows);
   if (names.length > MAX_COLUMNS) throw corrupt(file, `more than ${MAX_COLUMNS} columns`);
   if (!(rows >= 0)) throw corrupt(file, `expected a number of rows, got ${rows}`);
@@ -141,7 +163,7 @@ async function* readRows(
   file: string,
   library: Hyparquet,
   { metadata, names, rows }: Header,
-  content: AsyncBuffer,
+  content: Content,
   target: RowSink,
 ): AsyncGenerator<void> {
   const compressors = compressorsOf(zlib as Partial<Record<string, unknown>>);
@@ -159,7 +181,7 @@ async function* readRows(
       }
     };
     const options = { file: content, metadata, compressors, rowStart: begin, rowEnd: end, onComplete };
-    if (end > begin) await guard(file, () => library.parquetRead(options as ParquetReadOptions));
+    if (end > begin) await guard(file, content, () => library.parquetRead(options as ParquetReadOptions));
     begin = end;
     yield;
   }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { Adam, dense, Network, relu, softmaxCrossEntropy } from '../../lib/index.js';
@@ -107,6 +107,31 @@ describe('pieces', () => {
     const pieces = await piecesOf(streamParquet(path, { rows: 20 }));
     expect(pieces.map(({ length }) => length)).toEqual([20, 20, 20, 10]);
     expect(pieces.flatMap((piece) => piece.rows())).toEqual((await readParquet(path)).rows());
+  });
+
+  it('damaged metadata of Parquet is an error or other rows, and no rejection that nobody sees', async () => {
+    const unseen: unknown[] = [];
+    const see = (error: unknown) => void unseen.push(error);
+    process.on('unhandledRejection', see);
+    try {
+      const bytes = readFileSync(projectFile('test/fuzz/corpus/parquet/plain'));
+      let refused = 0;
+      for (let at = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8); at < bytes.length; at++) {
+        for (const value of [0, 0x15, 0x2c, 0xff]) {
+          const damaged = Uint8Array.from(bytes);
+          damaged[at] = value;
+          await rowsOf(streamParquet(write(damaged))).catch((error: Error) => {
+            expect(error).toMatchObject({ name: 'BlasnetError', code: 'FILE_CORRUPT' });
+            refused++;
+          });
+        }
+      }
+      expect(refused).toBeGreaterThan(100);
+      await new Promise(setImmediate);
+      expect(unseen).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', see);
+    }
   });
 
   it('a file is closed when it has been read, and when reading ends early', async () => {
