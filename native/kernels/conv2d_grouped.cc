@@ -5,9 +5,9 @@
 #include "activations.h"
 #include "conv2d_depthwise.h"
 #include "copy.h"
-#include "gemm.h"
 #include "geometry.h"
 #include "kernels.h"
+#include "products/gemm.h"
 #include "share.h"
 
 namespace blasnet::BLASNET_SIMD {
