@@ -38,6 +38,9 @@
           'target_name': 'kernels_baseline',
           'type': 'static_library',
           'defines': ['BLASNET_SIMD=baseline'],
+          # Smaller code: these kernels run on processors of before 2013 only.
+          'cflags_cc': ['<@(baseline_flags)'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(baseline_flags)']},
           'sources': ['<@(simd_sources)'],
         },
         {
@@ -91,7 +94,7 @@
     {
       'target_name': 'blasnet',
       'dependencies': ['<@(kernel_sets)'],
-      'sources': ['<@(kernel_sources)', '<@(executor_sources)', '<@(binding_sources)'],
+      'sources': ['<@(kernel_sources)', '<@(executor_sources)', '<@(host_sources)', '<@(binding_sources)'],
       'defines': ['<@(binding_defines)', '<@(kernel_set_defines)'],
       'include_dirs': [
         'napi',
@@ -101,6 +104,7 @@
       'conditions': [
         ['OS=="linux"', {
           'ldflags!': ['-rdynamic'],
+          'libraries': ['-ldl'],
           'ldflags': [
             '<@(addon_link_flags)',
             '-Wl,--version-script=<!(node -p "require(\'path\').resolve(\'exports.map\')")',

@@ -47,11 +47,16 @@
       "executor/pool.cc",
       "executor/run.cc"
     ],
+    "host_sources": [
+      "host/mpi_group.cc",
+      "host/mpi_library.cc"
+    ],
     "binding_sources": [
       "binding/addon.cc",
       "binding/arguments.cc",
       "binding/async_run.cc",
       "binding/environment.cc",
+      "binding/group_object.cc",
       "binding/kernel_call.cc",
       "binding/large_pages.cc",
       "binding/plan_object.cc"
@@ -70,6 +75,7 @@
       "-Wall",
       "-Wextra"
     ],
+    "baseline_flags": ["-O2"],
     "avx2_flags": ["-mavx2", "-mfma"],
     "avx512_flags": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
     "binding_defines": [

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as board from '../../lib/dashboard/index.js';
 import * as data from '../../lib/data/index.js';
+import * as distributed from '../../lib/distributed/index.js';
 import * as extend from '../../lib/extend.js';
 import * as main from '../../lib/index.js';
 import * as onnx from '../../lib/interop/onnx/index.js';
@@ -67,7 +68,7 @@ function add(name: string, value: unknown): void {
     for (const key of Object.keys(value)) add(`${name}.${key}`, (value as Record<string, unknown>)[key]);
   }
 }
-for (const exports of [main, data, extend, report, kernels, tables, onnx, tfjs, board]) {
+for (const exports of [main, data, distributed, extend, report, kernels, tables, onnx, tfjs, board]) {
   for (const [name, value] of Object.entries(exports)) add(name, value);
 }
 // Under its own name, as `uniform` is also an initializer.
@@ -225,6 +226,7 @@ const before: Record<string, readonly unknown[]> = {
       'checkpoint',
       'tensorBoard',
       'dashboard',
+      'joinGroup',
       'inverseTime',
       'exponential',
       'stepDecay',
@@ -252,6 +254,7 @@ const before: Record<string, readonly unknown[]> = {
       'encoder',
       'Table.split',
       'Table.kFold',
+      'TableStream.split',
       'new Sgd',
       'new Adam',
       'new AdamW',
@@ -296,6 +299,11 @@ const before: Record<string, readonly unknown[]> = {
   readCsv: ['nowhere'],
   readJsonLines: ['nowhere'],
   readParquet: ['nowhere'],
+  streamCsv: ['nowhere'],
+  streamJsonLines: ['nowhere'],
+  streamParquet: ['nowhere'],
+  'Encoder.stream': [undefined],
+  'TableStream.pieces': [undefined],
   'Table.from': [[]],
   'Encoder.batches': [undefined],
   imageFolder: ['nowhere'],
@@ -396,6 +404,7 @@ const withoutOptions = new Set([
   ],
   ...[
     'backendInfo',
+    'mpiInfo',
     'parseIdx',
     'oneHot',
     'fromOneHot',
@@ -410,6 +419,7 @@ const withoutOptions = new Set([
   ...['at', 'cells', 'perClass', 'precision', 'recall', 'f1'].map((method) => `metrics.ConfusionMatrix.${method}`),
   ...['row', 'slice', 'take', 'subset', 'withScale', 'classCounts', 'oneHot'].map((method) => `Dataset.${method}`),
   ...['new Table', 'Encoder.dataset', 'Encoder.features', 'Encoder.table', 'Encoder.decode', 'predictRows'],
+  ...['new TableStream', 'TableStream.dropMissing'],
   ...['has', 'column', 'row', 'rows', 'select', 'subset', 'filter', 'dropMissing'].map((name) => `Table.${name}`),
   ...['Scaler.apply', 'Scaler.invert', 'Network.summary', 'Optimizer.save', 'Optimizer.groupOf'],
   ...[

@@ -13,4 +13,7 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
 // How much of the columns of a batch of m x k may not be zero, where leaving out the others pays.
 double keptShare(int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept;
 
+// As patchTilesFor, for this processor.
+bool patchTiles() noexcept;
+
 }  // namespace blasnet::BLASNET_SIMD

@@ -78,6 +78,10 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
   return lanes == 8 && vendor == Vendor::intel ? intel256 : others;
 }
 
+bool patchTilesFor(const char* core, Vendor vendor, const char* wish) noexcept {
+  return (wish == nullptr || *wish == 0) && hasSmallKernels(core) && vendor != Vendor::amd;
+}
+
 const Rule& chooseRule(const Rule* rule, const Shape& s) noexcept {
   const double m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
   const double bytes = sizeof(float) * (m * k + k * n + m * n);
