@@ -23,6 +23,7 @@
       "kernels/optimizer.cc",
       "kernels/pool2d.cc",
       "kernels/prelu.cc",
+      "kernels/products/bfloat16.cc",
       "kernels/products/wide_products.cc",
       "kernels/products/zero_columns.cc",
       "kernels/reduction.cc",
@@ -36,8 +37,11 @@
       "kernels/blas_buffers.cc",
       "kernels/blas_environment.cc",
       "kernels/dispatch.cc",
+      "kernels/products/bfloat16_avx512.cc",
+      "kernels/products/bfloat16_tiles.cc",
       "kernels/products/gemm.cc",
-      "kernels/products/product_rules.cc"
+      "kernels/products/product_rules.cc",
+      "kernels/products/scratch.cc"
     ],
     "executor_sources": [
       "executor/call.cc",

@@ -6,9 +6,12 @@
 #include "geometry.h"
 #include "kernels.h"
 #include "share.h"
+#include "signatures.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
+
+constexpr int32_t float32 = static_cast<int32_t>(Precision::float32);
 
 // Whether the patches are the rows of x in memory, in order: windows of one pixel that visit all pixels, or a window
 // that covers the whole image.
@@ -32,7 +35,7 @@ void conv2dForward(float* y, const float* x, const float* w, const float* b, int
   if (begin >= end || filters == 0) return;
   if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
-    denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, 0, begin * pixels, end * pixels);
+    denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, float32, 0, begin * pixels, end * pixels);
   } else if (isPlanar(g, filters)) {
     planesForward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else if (isDirect(g, filters)) {
@@ -55,7 +58,7 @@ void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t row
     clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
   } else if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
-    denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, 0, begin * pixels, end * pixels);
+    denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, float32, 0, begin * pixels, end * pixels);
   } else if (isDirectInput(g, filters)) {
     directBackwardInput(dx, dy, w, g, filters, begin, end);
   } else {
@@ -92,7 +95,7 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
   // Sizes that appear only in `patch` in other kernels: their product may overflow.
   const bool isWhole = patch % g.windowRow() == 0 && patch / g.windowRow() == g.windowHeight;
   if (isWhole && patchesAreInput(g)) {
-    denseBackwardWeight(dw, x, dy, pixels, patch, filters, begin, end);
+    denseBackwardWeight(dw, x, dy, pixels, patch, filters, float32, begin, end);
   } else if (isWhole && isPlanar(g, filters)) {
     planesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   } else if (isWhole && isDirect(g, filters)) {

@@ -15,9 +15,23 @@ function switchedBy(name: string): void {
   }
 }
 
+const ways = ['amx', 'avx512-bf16', 'float32'];
+
 /** Checks the switches that the addon's kernels read themselves. */
 export function checkSwitches(): void {
+  const way = process.env.BLASNET_BFLOAT16;
+  if (way !== undefined && way !== '' && !ways.includes(way)) {
+    const text = `BLASNET_BFLOAT16: expected ${ways.join(', ')}, got ${describe(way)}`;
+    throw new BlasnetError('BACKEND_UNAVAILABLE', text);
+  }
   for (const name of ['BLASNET_SKIP_ZEROS', 'BLASNET_GEMM_TILES']) switchedBy(name);
+}
+
+/** Throws `BACKEND_UNAVAILABLE` if the products that `BLASNET_BFLOAT16` requests can't run here. */
+export function checkWay(used: string): void {
+  const wanted = process.env.BLASNET_BFLOAT16;
+  if (wanted === undefined || wanted === '' || wanted === used) return;
+  throw new BlasnetError('BACKEND_UNAVAILABLE', `BLASNET_BFLOAT16: this CPU or system has no ${wanted}`);
 }
 
 /**

@@ -1,0 +1,42 @@
+// Products in tiles of bfloat16 pairs. What a processor's instructions do lies behind `Tiles`; the rest is the same for
+// all, so the plain ones test it anywhere.
+//
+// A panel is up to 32 units of an operand (rows of the left one, columns of the right one) as one or two tiles for each
+// 32 of the depth. A tile is 16 x 16 words of two neighbours in depth: unit by unit (left) or pair by pair (right).
+#pragma once
+
+#include <cstdint>
+
+namespace blasnet {
+
+constexpr int64_t tileUnits = 16, tileDepth = 32, panelUnits = 2 * tileUnits, tileWords = 256;
+
+constexpr int64_t tilesOf(int64_t units) { return units > tileUnits ? 2 : 1; }
+constexpr int64_t stepsOf(int64_t depth) { return (depth + tileDepth - 1) / tileDepth; }
+
+enum class Side { left, right };
+
+struct Tiles {
+  const char* name;
+  // Around a product, on its thread.
+  void (*begin)() noexcept;
+  void (*end)() noexcept;
+  // One panel. Element (unit, l) is x[unit * stride + l], or x[l * stride + unit] if it is `deep`.
+  void (*pack)(uint32_t* panel, const float* x, int64_t stride, bool deep, Side side, int64_t units,
+               int64_t depth) noexcept;
+  // c <- left right [+ c], for `steps` of the depth: rows x columns numbers, each at most panelUnits.
+  void (*multiply)(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
+                   int64_t steps, bool add) noexcept;
+};
+
+// In plain C++. Its sums are those of AMX: in each step one of the even and one of the odd elements.
+extern const Tiles plainTiles;
+// Those of this processor; null if it has none.
+const Tiles* amxTiles() noexcept;
+const Tiles* avx512Tiles() noexcept;
+
+// Arguments as bfloat16Product; the sums don't depend on how the product is cut.
+void tiledProduct(const Tiles& tiles, bool transA, bool transB, int64_t m, int64_t n, int64_t k, const float* a,
+                  int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept;
+
+}  // namespace blasnet
