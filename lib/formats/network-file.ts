@@ -309,7 +309,12 @@ function readGraph(value: unknown): { places: Node[]; names: Map<Node, string> }
 }
 
 function readSpec(value: Readonly<Record<string, unknown>>, given: Loss | undefined): ModelSpec {
-  const known = ['regularizer', 'precision', 'seed', ...('graph' in value ? ['graph', 'outputs'] : ['input', 'layers', 'loss'])];
+  const known = [
+    'regularizer',
+    'precision',
+    'seed',
+    ...('graph' in value ? ['graph', 'outputs'] : ['input', 'layers', 'loss']),
+  ];
   const { graph, outputs, input, layers, loss, ...rest } = checkOptions<Record<string, unknown>>(
     'section',
     value,

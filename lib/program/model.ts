@@ -1,8 +1,8 @@
 import { invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import type { Precision } from '../kernels/codes.js';
 import { chain, type Node, sortNodes } from '../graph/node.js';
 import { type PlacedNode, placeNodes } from '../graph/place.js';
+import type { Precision } from '../kernels/codes.js';
 import { type LayerSpec, named, type ParameterSpec, type StateSpec } from '../layers/layer.js';
 import type { Loss } from '../losses/loss.js';
 import type { Optimizer } from '../optimizers/optimizer.js';

@@ -35,7 +35,8 @@ void conv2dForward(float* y, const float* x, const float* w, const float* b, int
   if (begin >= end || filters == 0) return;
   if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
-    denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, float32, 0, begin * pixels, end * pixels);
+    denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, float32, 0, begin * pixels,
+                 end * pixels);
   } else if (isPlanar(g, filters)) {
     planesForward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else if (isDirect(g, filters)) {

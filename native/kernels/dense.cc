@@ -23,8 +23,8 @@ namespace {
 bool isBfloat16(int32_t precision) { return precision == static_cast<int32_t>(Precision::bfloat16); }
 
 // y <- x w [+ y]. x: rows x in; w: in x out, its rows `ldw` apart, as those of y.
-void timesForward(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, bool add, int64_t ldx,
-                  int64_t ldw, int32_t precision) {
+void timesForward(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, bool add,
+                  int64_t ldx, int64_t ldw, int32_t precision) {
   if (isBfloat16(precision)) return bfloat16Product(false, false, rows, out, in, x, ldx, w, ldw, add, y, ldw);
   timesWeights(y, x, w, rows, in, out, add ? 1.0f : 0.0f, ldx, ldw, ldw);
 }

@@ -5,14 +5,6 @@
 #include "../share.h"
 #include "bfloat16_tiles.h"
 #include "gemm.h"
-#include "scratch.h"
-
-namespace blasnet {
-
-// The tiles that this process uses; null for sgemm with rounded copies.
-const Tiles* chosenTiles() noexcept;
-
-}  // namespace blasnet
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
@@ -54,8 +46,8 @@ void roundedProduct(Scratch scratch, bool transA, bool transB, int64_t m, int64_
         } else {
           roundBlock(right, b + l * ldb + j, ldb, steps, columns);
         }
-        sgemm(transA, transB, rows, columns, steps, 1.0f, left, transA ? rows : steps, right,
-              transB ? steps : columns, add || l > 0 ? 1.0f : 0.0f, c + i * ldc + j, ldc);
+        sgemm(transA, transB, rows, columns, steps, 1.0f, left, transA ? rows : steps, right, transB ? steps : columns,
+              add || l > 0 ? 1.0f : 0.0f, c + i * ldc + j, ldc);
       }
     }
   }
@@ -67,9 +59,9 @@ void bfloat16Product(bool transA, bool transB, int64_t m, int64_t n, int64_t k, 
                      const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept {
   if (m <= 0 || n <= 0) return;
   if (k <= 0) return sgemm(false, false, m, n, 0, 1.0f, a, lda, b, ldb, add ? 1.0f : 0.0f, c, ldc);
-  const Tiles* tiles = chosenTiles();
-  if (tiles != nullptr) return tiledProduct(*tiles, transA, transB, m, n, k, a, lda, b, ldb, add, c, ldc);
   withScratch([=](Scratch scratch) {
+    const Tiles* tiles = chosenTiles();
+    if (tiles != nullptr) return tiledProduct(*tiles, scratch, transA, transB, m, n, k, a, lda, b, ldb, add, c, ldc);
     roundedProduct(scratch, transA, transB, m, n, k, a, lda, b, ldb, add, c, ldc);
   });
 }

@@ -60,7 +60,8 @@ BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
   }
   // Row 4 g + i now has, in its lane q, column 4 q + i of rows 4 g to 4 g + 3.
   for (int i = 0; i < 4; i++) {
-    const __m512i a = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0x88), b = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0xdd);
+    const __m512i a = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0x88),
+                  b = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0xdd);
     const __m512i c = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0x88);
     const __m512i d = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0xdd);
     half[i] = _mm512_shuffle_i32x4(a, c, 0x88);
@@ -186,7 +187,8 @@ BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const uint32_t* left, const 
 
 void multiplyByAmx(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
                    int64_t steps, bool add) noexcept {
-  static constexpr Block blocks[2][2] = {{multiplyAmx<1, 1>, multiplyAmx<1, 2>}, {multiplyAmx<2, 1>, multiplyAmx<2, 2>}};
+  static constexpr Block blocks[2][2] = {{multiplyAmx<1, 1>, multiplyAmx<1, 2>},
+                                         {multiplyAmx<2, 1>, multiplyAmx<2, 2>}};
   multiplyTiles(blocks, c, ldc, left, right, rows, columns, steps, add);
 }
 

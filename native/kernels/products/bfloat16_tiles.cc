@@ -5,7 +5,6 @@
 
 #include "../abandon.h"
 #include "bfloat16.h"
-#include "scratch.h"
 
 namespace blasnet {
 namespace {
@@ -118,8 +117,7 @@ void tiledProductWith(const Tiles& tiles, Scratch scratch, const Operand& kept, 
             tiles.multiply(result.c + (first + at) * result.ldc + other, result.ldc, own, panel, size, count, steps,
                            add);
           } else {
-            tiles.multiply(result.c + other * result.ldc + first + at, result.ldc, panel, own, count, size, steps,
-                           add);
+            tiles.multiply(result.c + other * result.ldc + first + at, result.ldc, panel, own, count, size, steps, add);
           }
         }
       }
@@ -133,7 +131,7 @@ const Tiles* tilesFor(const char* wish) noexcept {
   const Tiles *amx = amxTiles(), *avx512 = avx512Tiles();
   if (wished("avx512-bf16")) return avx512;
   if (amx != nullptr || wished("amx")) return amx;
-  // On Intel's processors these instructions are slower than float32's.
+    // On Intel's processors these instructions are slower than float32's.
 #if defined(__x86_64__)
   return __builtin_cpu_is("amd") ? avx512 : nullptr;
 #else
@@ -145,15 +143,13 @@ const Tiles* tilesFor(const char* wish) noexcept {
 
 const Tiles plainTiles = {"plain", nothing, nothing, packPlain, multiplyPlain};
 
-void tiledProduct(const Tiles& tiles, bool transA, bool transB, int64_t m, int64_t n, int64_t k, const float* a,
-                  int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept {
+void tiledProduct(const Tiles& tiles, Scratch scratch, bool transA, bool transB, int64_t m, int64_t n, int64_t k,
+                  const float* a, int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept {
   const Operand left = {a, lda, m, transA, Side::left}, right = {b, ldb, n, !transB, Side::right};
   const Result result = {c, ldc, add};
+  // The smaller operand is kept; of equal ones the right one, so that the result is written row by row.
   tiles.begin();
-  withScratch([&](Scratch scratch) {
-    // The smaller operand is kept; of equal ones the right one, so that the result is written row by row.
-    tiledProductWith(tiles, scratch, m < n ? left : right, m < n ? right : left, k, result);
-  });
+  tiledProductWith(tiles, scratch, m < n ? left : right, m < n ? right : left, k, result);
   tiles.end();
 }
 

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "scratch.h"
+
 namespace blasnet {
 
 constexpr int64_t tileUnits = 16, tileDepth = 32, panelUnits = 2 * tileUnits, tileWords = 256;
@@ -35,8 +37,12 @@ extern const Tiles plainTiles;
 const Tiles* amxTiles() noexcept;
 const Tiles* avx512Tiles() noexcept;
 
-// Arguments as bfloat16Product; the sums don't depend on how the product is cut.
-void tiledProduct(const Tiles& tiles, bool transA, bool transB, int64_t m, int64_t n, int64_t k, const float* a,
-                  int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept;
+// Arguments as bfloat16Product, of sizes above zero, with the memory for packed operands. The sums don't depend on how
+// the product is cut.
+void tiledProduct(const Tiles& tiles, Scratch scratch, bool transA, bool transB, int64_t m, int64_t n, int64_t k,
+                  const float* a, int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept;
+
+// The tiles that this process uses; null for sgemm with rounded copies.
+const Tiles* chosenTiles() noexcept;
 
 }  // namespace blasnet
