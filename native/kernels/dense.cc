@@ -20,8 +20,6 @@ void gemm(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_
 
 namespace {
 
-bool isBfloat16(int32_t precision) { return precision == static_cast<int32_t>(Precision::bfloat16); }
-
 // y <- x w [+ y]. x: rows x in; w: in x out, its rows `ldw` apart, as those of y.
 void timesForward(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, bool add,
                   int64_t ldx, int64_t ldw, int32_t precision) {

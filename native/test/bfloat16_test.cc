@@ -53,7 +53,8 @@ TEST(bfloat16Packing) {
         const Side side = form & 2 ? Side::right : Side::left;
         const int64_t words = stepsOf(depth) * tilesOf(units) * tileWords;
         alignas(64) uint32_t expected[3 * 2 * tileWords], panel[3 * 2 * tileWords];
-        plainTiles.pack(expected, x.data(), stride, deep, side, units, depth);
+        const View view = {x.data(), stride, deep};
+        plainTiles.pack(expected, view, side, units, depth);
         // By hand, element by element.
         for (int64_t unit = 0; unit < tilesOf(units) * tileUnits; unit++) {
           for (int64_t l = 0; l < stepsOf(depth) * tileDepth; l++) {
@@ -68,7 +69,7 @@ TEST(bfloat16Packing) {
         }
         for (const Tiles* tiles : tilesHere()) {
           std::memset(panel, 0x55, sizeof panel);
-          tiles->pack(panel, x.data(), stride, deep, side, units, depth);
+          tiles->pack(panel, view, side, units, depth);
           const bool same = std::memcmp(panel, expected, static_cast<size_t>(words) * sizeof(uint32_t)) == 0;
           check(same, __FILE__, __LINE__, format("%s %ld units, depth %ld, form %d", tiles->name, units, depth, form));
         }

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "../signatures.h"
+
 namespace blasnet {
 
 // A float's bits rounded to bfloat16, as a float's; NaN stays NaN.
@@ -19,6 +21,8 @@ const char* bfloat16Way() noexcept;
 }  // namespace blasnet
 
 namespace blasnet::BLASNET_SIMD {
+
+constexpr bool isBfloat16(int32_t precision) { return precision == static_cast<int32_t>(Precision::bfloat16); }
 
 // c <- op(a) op(b) [+ c], row-major, op(a) m x k, op(b) k x n; any sizes, including zero.
 void bfloat16Product(bool transA, bool transB, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,

@@ -72,8 +72,8 @@ BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
   for (int i = 0; i < 16; i++) rows[i] = half[i];
 }
 
-BLASNET_PAIRS void packPairs(uint32_t* panel, const float* x, int64_t stride, bool deep, Side side, int64_t units,
-                             int64_t depth) noexcept {
+BLASNET_PAIRS void packPairs(uint32_t* panel, const View& view, Side side, int64_t units, int64_t depth) noexcept {
+  const auto [x, stride, deep] = view;
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
                                          5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   const int64_t tiles = tilesOf(units), steps = stepsOf(depth);

@@ -15,12 +15,11 @@ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 void nothing() noexcept {}
 
-void packPlain(uint32_t* panel, const float* x, int64_t stride, bool deep, Side side, int64_t units,
-               int64_t depth) noexcept {
+void packPlain(uint32_t* panel, const View& from, Side side, int64_t units, int64_t depth) noexcept {
   const int64_t tiles = tilesOf(units), steps = stepsOf(depth);
-  const auto element = [=](int64_t unit, int64_t l) -> uint32_t {
+  const auto element = [&](int64_t unit, int64_t l) -> uint32_t {
     if (unit >= units || l >= depth) return 0;
-    const float value = deep ? x[l * stride + unit] : x[unit * stride + l];
+    const float value = from.deep ? from.x[l * from.stride + unit] : from.x[unit * from.stride + l];
     return roundToBfloat16(__builtin_bit_cast(uint32_t, value)) >> 16;
   };
   for (int64_t step = 0; step < steps; step++) {
@@ -64,60 +63,54 @@ void multiplyPlain(float* c, int64_t ldc, const uint32_t* left, const uint32_t* 
 
 // ---- the product ----
 
-// An operand: element (unit, l) as in Tiles::pack.
-struct Operand {
-  const float* x;
-  int64_t stride, units;
-  bool deep;
-  Side side;
+// Where the parts of a product lie in the memory for them.
+struct Room {
+  int64_t depth;  // of a part
+  int64_t units;  // of the kept operand that are packed together
+  float* space;
+  uint32_t *panel, *packed;
 
-  const float* at(int64_t unit, int64_t l) const { return x + (deep ? l * stride + unit : unit * stride + l); }
+  Room(Scratch scratch, int64_t k) {
+    constexpr int64_t longest = 1024, pairBytes = sizeof(uint32_t) / 2, unitBytes = sizeof(float) + pairBytes;
+    constexpr int64_t panelBytes = panelUnits * (unitBytes + pairBytes);  // for each of the depth, with one panel kept
+    const int64_t most = smaller(longest, scratch.bytes / panelBytes / tileDepth * tileDepth);
+    const int64_t parts = (k + most - 1) / most;
+    depth = stepsOf((k + parts - 1) / parts) * tileDepth;
+    space = static_cast<float*>(scratch.memory);
+    panel = reinterpret_cast<uint32_t*>(space + depth * panelUnits);
+    packed = panel + depth * panelUnits / 2;
+    units = (scratch.bytes - depth * panelUnits * unitBytes) / (depth * panelUnits * pairBytes) * panelUnits;
+  }
 };
 
-struct Result {
-  float* c;
-  int64_t ldc;
-  bool add;
-};
-
-void packPanels(const Tiles& tiles, uint32_t* packed, const Operand& from, int64_t first, int64_t units, int64_t l,
-                int64_t depth) {
-  const int64_t words = stepsOf(depth) * 2 * tileWords;
-  for (int64_t at = 0; at < units; at += panelUnits, packed += words) {
+void packPanels(const Tiles& tiles, uint32_t* packed, const Operand& from, Side side, int64_t first, int64_t units,
+                int64_t l, int64_t depth, float* space) {
+  for (int64_t at = 0; at < units; at += panelUnits, packed += stepsOf(depth) * 2 * tileWords) {
     const int64_t count = smaller(panelUnits, units - at);
-    tiles.pack(packed, from.at(first + at, l), from.stride, from.deep, from.side, count, depth);
+    tiles.pack(packed, from.view(from.source, first + at, l, count, depth, space), side, count, depth);
   }
 }
 
 // A group of panels of one operand, `kept`, stays in the cache while the panels of the other pass.
-void tiledProductWith(const Tiles& tiles, Scratch scratch, const Operand& kept, const Operand& passing, int64_t k,
-                      const Result& result) {
-  constexpr int64_t longest = 1024, unitBytes = sizeof(uint32_t) / 2;
-  constexpr int64_t smallest = smallScratch / (2 * panelUnits * unitBytes) / tileDepth * tileDepth;
-  const int64_t bound = scratch.bytes > smallScratch ? longest : smaller(longest, smallest);
-  const int64_t parts = (k + bound - 1) / bound;
-  const int64_t part = stepsOf((k + parts - 1) / parts) * tileDepth;
-  const int64_t group = (scratch.bytes / (part * unitBytes) / panelUnits - 1) * panelUnits;
-  uint32_t* panel = static_cast<uint32_t*>(scratch.memory);
-  uint32_t* packed = panel + part * panelUnits / 2;
-  for (int64_t l = 0; l < k; l += part) {
-    const int64_t depth = smaller(part, k - l), steps = stepsOf(depth);
-    const bool add = result.add || l > 0;
-    for (int64_t first = 0; first < kept.units; first += group) {
-      const int64_t units = smaller(group, kept.units - first);
-      packPanels(tiles, packed, kept, first, units, l, depth);
+void passPanels(const Tiles& tiles, const Room& room, const Operand& kept, const Operand& passing, Side keptSide,
+                int64_t k, bool add, float* c, int64_t ldc) {
+  const Side passingSide = keptSide == Side::left ? Side::right : Side::left;
+  for (int64_t l = 0; l < k; l += room.depth) {
+    const int64_t depth = smaller(room.depth, k - l), steps = stepsOf(depth);
+    for (int64_t first = 0; first < kept.units; first += room.units) {
+      const int64_t units = smaller(room.units, kept.units - first);
+      packPanels(tiles, room.packed, kept, keptSide, first, units, l, depth, room.space);
       for (int64_t other = 0; other < passing.units; other += panelUnits) {
         if (abandoned()) return;
         const int64_t count = smaller(panelUnits, passing.units - other);
-        packPanels(tiles, panel, passing, other, count, l, depth);
+        packPanels(tiles, room.panel, passing, passingSide, other, count, l, depth, room.space);
         for (int64_t at = 0; at < units; at += panelUnits) {
-          const uint32_t* own = packed + at / panelUnits * steps * 2 * tileWords;
+          const uint32_t* own = room.packed + at / panelUnits * steps * 2 * tileWords;
           const int64_t size = smaller(panelUnits, units - at);
-          if (kept.side == Side::left) {
-            tiles.multiply(result.c + (first + at) * result.ldc + other, result.ldc, own, panel, size, count, steps,
-                           add);
+          if (keptSide == Side::left) {
+            tiles.multiply(c + (first + at) * ldc + other, ldc, own, room.panel, size, count, steps, add || l > 0);
           } else {
-            tiles.multiply(result.c + other * result.ldc + first + at, result.ldc, panel, own, count, size, steps, add);
+            tiles.multiply(c + other * ldc + first + at, ldc, room.panel, own, count, size, steps, add || l > 0);
           }
         }
       }
@@ -141,16 +134,28 @@ const Tiles* tilesFor(const char* wish) noexcept {
 
 }  // namespace
 
+View viewOfMatrix(const void* source, int64_t unit, int64_t l, int64_t, int64_t, float*) noexcept {
+  const View& matrix = *static_cast<const View*>(source);
+  return {matrix.x + (matrix.deep ? l * matrix.stride + unit : unit * matrix.stride + l), matrix.stride, matrix.deep};
+}
+
 const Tiles plainTiles = {"plain", nothing, nothing, packPlain, multiplyPlain};
+
+void tiledProduct(const Tiles& tiles, Scratch scratch, const Operand& left, const Operand& right, int64_t depth,
+                  bool add, float* c, int64_t ldc) noexcept {
+  const Room room(scratch, depth);
+  // The smaller operand is kept; of equal ones the right one, so that the result is written row by row.
+  const bool keepsLeft = left.units < right.units;
+  tiles.begin();
+  passPanels(tiles, room, keepsLeft ? left : right, keepsLeft ? right : left, keepsLeft ? Side::left : Side::right,
+             depth, add, c, ldc);
+  tiles.end();
+}
 
 void tiledProduct(const Tiles& tiles, Scratch scratch, bool transA, bool transB, int64_t m, int64_t n, int64_t k,
                   const float* a, int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept {
-  const Operand left = {a, lda, m, transA, Side::left}, right = {b, ldb, n, !transB, Side::right};
-  const Result result = {c, ldc, add};
-  // The smaller operand is kept; of equal ones the right one, so that the result is written row by row.
-  tiles.begin();
-  tiledProductWith(tiles, scratch, m < n ? left : right, m < n ? right : left, k, result);
-  tiles.end();
+  const View left = {a, lda, transA}, right = {b, ldb, !transB};
+  tiledProduct(tiles, scratch, {m, &left, viewOfMatrix}, {n, &right, viewOfMatrix}, k, add, c, ldc);
 }
 
 const Tiles* chosenTiles() noexcept {

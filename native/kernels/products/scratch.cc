@@ -6,7 +6,7 @@
 namespace blasnet {
 namespace {
 
-constexpr int64_t largeScratch = 3 << 19;
+constexpr int64_t largeScratch = 7 << 18;
 constexpr std::align_val_t alignment{4096};
 
 struct Free {

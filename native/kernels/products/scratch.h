@@ -13,7 +13,7 @@ struct Scratch {
 
 constexpr int64_t smallScratch = 96 << 10;
 
-// 1.5 MiB that a thread keeps from its first call on; null if there is no memory.
+// 1.75 MiB that a thread keeps from its first call on; null if there is no memory.
 Scratch threadScratch() noexcept;
 
 template <typename Work>

@@ -11,10 +11,14 @@ export function toBfloat16(x: number): number {
   return Math.abs(rounded) > (2 - 2 ** -8) * 2 ** 127 ? Math.sign(rounded) * Number.POSITIVE_INFINITY : rounded;
 }
 
-/** Each sample of a product with every precision: the reference gets the operands as they are rounded. */
+/**
+ * Each sample of a product with every precision: the reference gets the operands as they are rounded, but for the
+ * outputs `exact`, which are no products.
+ */
 export function inAllPrecisions(
   { samples, reference, gradients }: KernelCases,
   operands: readonly string[],
+  exact: readonly string[] = [],
 ): KernelCases {
   const round = (a: Arguments): Arguments => {
     if (codes.precision[a.precision as number] === 'float32') return a;
@@ -31,7 +35,10 @@ export function inAllPrecisions(
     }));
   return {
     samples: codes.precision.flatMap((_, precision) => at(precision)),
-    reference: (a) => reference(round(a)),
+    reference: (a) => {
+      const results = reference(a);
+      return { ...reference(round(a)), ...Object.fromEntries(exact.map((name) => [name, results[name]])) };
+    },
     ...(gradients && {
       gradients: gradients.map((each) => ({ ...each, arguments: { ...each.arguments, precision: 0 } })),
     }),
