@@ -54,7 +54,8 @@ struct Case2d {
                       std::tuple(filters, s.patch(), parts, 0));
   }
   Call backwardWeight(const KernelSet& set, const Buffer<float>& out) const {
-    return imagesCall(set, Kernel::conv2dBackwardWeight, std::tuple(&out, &x, &dy), s, std::tuple(filters, s.patch(), 0));
+    return imagesCall(set, Kernel::conv2dBackwardWeight, std::tuple(&out, &x, &dy), s,
+                      std::tuple(filters, s.patch(), 0));
   }
 };
 

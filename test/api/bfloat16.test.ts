@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Dataset } from '../../lib/data/index.js';
+import { Dataset, mnist } from '../../lib/data/index.js';
 import {
   Adam,
   type BackendName,
@@ -135,6 +135,21 @@ describeNative('bfloat16: backends', () => {
       for (let j = 0; j < gradient.length; j++)
         expect(Math.abs(gradient[j] - wanted[j]), name).toBeLessThan(0.01 * size);
     }
+  });
+
+  it('reach the accuracy of float32 on MNIST', { timeout: 120_000 }, async () => {
+    const { train, test } = await mnist();
+    const accuracies = { float32: 0, bfloat16: 0 };
+    for (const seed of [1, 2, 3]) {
+      for (const precision of ['float32', 'bfloat16'] as const) {
+        const layers = [dense(100), relu(), dense(100), relu(), dense(10)];
+        const network = new Network({ input: [784], layers, loss: softmaxCrossEntropy(), seed, precision });
+        await network.fit(train, { optimizer: new Adam(), epochs: 3, batchSize: 64 });
+        accuracies[precision] += (await network.evaluate(test)).accuracy / 3;
+      }
+    }
+    expect(accuracies.bfloat16).toBeGreaterThan(0.965);
+    expect(Math.abs(accuracies.bfloat16 - accuracies.float32)).toBeLessThan(0.003);
   });
 
   it('tell what multiplies', () => {
