@@ -82,7 +82,6 @@ const activationCases = on(ACTIVATIONS, [
     return (o) => [kernel, ...o.floats(N, N, N), N, 0.1];
   }),
   (o) => ['identityBackward', ...o.floats(N, N), o.unread(N), N],
-  (o) => ['multiply', ...o.floats(N, N, N), N],
   (o) => ['dropoutForward', ...o.floats(N, N, N), N, 2 ** 31, 2, 1, 2, 3],
   (o) => ['dropoutMask', ...o.floats(N), N, 2 ** 31, 2, 1, 2, 3],
   (o) => ['gaussianNoise', ...o.floats(N, N), N, 0.1, 1, 2, 3],

@@ -73,6 +73,7 @@
       "-Wall",
       "-Wextra"
     ],
+    "baseline_flags": ["-O2"],
     "avx2_flags": ["-mavx2", "-mfma"],
     "avx512_flags": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
     "binding_defines": [

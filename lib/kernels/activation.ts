@@ -66,7 +66,6 @@ export const activationKernels = {
   logSoftmaxBackward: byRowsFromOutput(),
 
   // Elementwise arithmetic.
-  multiply: kernel('n', out('y', ['n'], { alias: ['a', 'b'] }), input('a', ['n']), input('b', ['n']), size('n')),
   sumParts: kernel('n', out('y', ['n']), input('terms', ['parts', 'n']), size('n'), size('parts')),
   prelu: kernel(
     'rows',
@@ -86,7 +85,7 @@ export const activationKernels = {
     size('rows'),
     size('channels'),
   ),
-  // Inverted dropout. Its backward pass is `multiply` with the mask.
+  // Inverted dropout. Its backward pass is `binary`, the product with the mask.
   dropoutForward: kernel(
     'n',
     out('y', ['n'], { alias: ['x'] }),

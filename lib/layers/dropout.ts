@@ -1,4 +1,5 @@
 import { checkArity, checkNumber } from '../checks.js';
+import { codeOf } from '../kernels/codes.js';
 import { type Builder, elements, rows } from '../program/instructions.js';
 import { Stream } from '../random.js';
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
@@ -63,7 +64,7 @@ registerLayer<DropoutSpec>('dropout', saved(dropout), ({ rate }, input) => ({
       backward(dy, needInputGradient) {
         if (!needInputGradient) return undefined;
         const dx = builder.reuse(dy);
-        builder.emit('multiply', { y: dx, a: dy, b: mask, n });
+        builder.emit('binary', { y: dx, a: dy, b: mask, n, operation: codeOf('binary', 'multiply') });
         return dx;
       },
     };

@@ -357,19 +357,4 @@ TEST(regularizers) {
   }
 }
 
-TEST(multiply) {
-  Random random(17);
-  for (const KernelSet* set : kernelSets()) {
-    for (const int64_t n : sizes) {
-      Buffer<float> a(n, random, -2, 2), b(n, random, -2, 2), y(n), inParts(n);
-      Call(*set, Kernel::multiply, y, a, b, n).whole();
-      Call(*set, Kernel::multiply, inParts, a, b, n).split();
-      for (int64_t i = 0; i < n; i++) CHECK(y[i] == a[i] * b[i]);
-      CHECK(y.sameBits(inParts) && y.intact());
-      Call(*set, Kernel::multiply, b, a, b, n).whole();
-      CHECK(b.sameBits(y));
-    }
-  }
-}
-
 }  // namespace

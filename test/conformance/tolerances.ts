@@ -29,7 +29,6 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
       'identityBackward',
       'relu',
       'reluBackward',
-      'multiply',
       'copyStrided',
       'oneHot',
       'maxPool2dForward',

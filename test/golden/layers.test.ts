@@ -1,6 +1,7 @@
 /** Single layers against golden values: dense, ReLU, batch norm, dropout, softmax with cross-entropy. */
 import { expect, it } from 'vitest';
 import { batchNorm, dropout, halfSquaredError, Network } from '../../lib/index.js';
+import { codeOf } from '../../lib/kernels/codes.js';
 import type { KernelBackend } from '../../lib/kernels/index.js';
 import { eachBackend } from './backends.js';
 import { Golden } from './golden.js';
@@ -156,7 +157,8 @@ function dropoutLayer(backend: KernelBackend): void {
   golden.near('scaled_mask', compose(golden.numbers('inputs.keep_mask'), draw(12)));
   const dy = golden.floats('inputs.dA');
   const dx = zeros(8);
-  backend.kernels.multiply(dx, dy, compose(golden.numbers('inputs.back_keep_mask'), draw(8)), 8);
+  const mask = compose(golden.numbers('inputs.back_keep_mask'), draw(8));
+  backend.kernels.binary(dx, dy, mask, 8, codeOf('binary', 'multiply'));
   golden.near('back_train', dx);
   const identity = new Network({ input: [4], layers: [dropout(p)], loss: halfSquaredError(), backend: backend.name });
   golden.near('back_test', identity.forward(dy));

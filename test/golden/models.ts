@@ -12,6 +12,7 @@ import {
   relu,
   softmaxCrossEntropy,
 } from '../../lib/index.js';
+import { codeOf } from '../../lib/kernels/codes.js';
 import { type LayerSpec, registerLayer } from '../../lib/layers/layer.js';
 import { elements, rows } from '../../lib/program/instructions.js';
 import { buildModel, type Model } from '../../lib/program/model.js';
@@ -37,11 +38,12 @@ registerLayer<GivenMaskSpec>('givenMask', undefined, (layer, input) => ({
     const n = rows(elements(input));
     const y = builder.perRow('y', elements(input));
     const mask = builder.state('mask');
-    builder.emit('multiply', { y, a: x, b: mask, n });
+    const operation = codeOf('binary', 'multiply');
+    builder.emit('binary', { y, a: x, b: mask, n, operation });
     return {
       y,
       backward(dy) {
-        builder.emit('multiply', { y: dy, a: dy, b: mask, n });
+        builder.emit('binary', { y: dy, a: dy, b: mask, n, operation });
         return dy;
       },
     };

@@ -29,7 +29,7 @@ describe('programs of every kind', () => {
   // Whether running statistics are finite.
   const state = 'penalty';
   const weights = ['denseBackwardWeight', 'denseBackwardBias'];
-  const chain = ['denseBackwardInput', 'multiply', 'reluBackward', 'batchNormBackward'];
+  const chain = ['denseBackwardInput', 'binary', 'reluBackward', 'batchNormBackward'];
   const expected: Record<ProgramKind, string[]> = {
     train: [
       'gatherFloats',
@@ -103,7 +103,7 @@ describe('programs of every kind', () => {
     const { instructions } = program(model([4], [dense(5), relu(), dense(3)]), 'train', 8);
     expect(kernelsOf(instructions).filter((kernel) => kernel === 'denseBackwardInput').length).toBe(1);
     const behind = program(model([4], [relu(), dropout(0.5), dense(3)]), 'train', 8).instructions;
-    expect(kernelsOf(behind).filter((kernel) => /reluBackward|multiply|BackwardInput/.test(kernel))).toEqual([]);
+    expect(kernelsOf(behind).filter((kernel) => /reluBackward|binary|BackwardInput/.test(kernel))).toEqual([]);
     const none = program(model([4], [relu()]), 'train', 8).instructions;
     expect(kernelsOf(none)).toEqual([
       'gatherFloats',

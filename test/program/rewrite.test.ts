@@ -130,7 +130,7 @@ describe('weight gradients', () => {
     const last = call('denseBackwardWeight', dv, x, other, rows(), 4, 4);
     const order = (between: Instruction) =>
       rewrite([first, between, last], 8).map((instruction) => [first, between, last].indexOf(instruction));
-    expect(order(call('multiply', dy, dy, mask, rows(4))), 'overwrites dy').toEqual([0, 1, 2]);
+    expect(order(call('binary', dy, dy, mask, rows(4), 2)), 'overwrites dy').toEqual([0, 1, 2]);
     expect(order(call('tanh', x, other, rows(4))), 'overwrites x').toEqual([0, 1, 2]);
     expect(order(call('tanh', other, dw, rows(4))), 'reads dw').toEqual([0, 1, 2]);
     expect(order(call('tanh', other, mask, rows(4))), 'is independent').toEqual([1, 2, 0]);

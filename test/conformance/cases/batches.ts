@@ -136,11 +136,7 @@ const everyByte: GatherArguments = {
 
 type OneHotArguments = { labels: Vector; rows: number; classes: number };
 type LabelArguments = { source: Vector; order: Vector; rows: number; sourceRows: number };
-type MultiplyArguments = { a: Vector; b: Vector; n: number };
 type SumArguments = { terms: Vector; n: number; parts: number };
-
-const specialsA = [NAN, 1, Infinity, Infinity, 0, -0, 2 ** -149, 3e38, -1.5];
-const specialsB = [1, NAN, 0, -2, -3, -3, 0.5, 10, 2];
 
 const byteCases = defineCases<GatherArguments>({
   samples: [
@@ -162,21 +158,6 @@ export const batchCases = {
       for (let i = 0; i < n; i++) for (let part = 0; part < parts; part++) y[i] += terms[part * n + i];
       return { y };
     },
-  }),
-
-  multiply: defineCases<MultiplyArguments>({
-    samples: [
-      ...lengths.map((n, i) => {
-        const data = new Data(i);
-        return { arguments: { a: data.normal(n), b: data.normal(n), n } };
-      }),
-      {
-        note: 'special values',
-        arguments: { a: repeated(specialsA), b: repeated(specialsB), n: 67 },
-        expected: { y: repeated([NAN, NAN, NAN, -Infinity, -0, 0, 0, Infinity, -3]) },
-      },
-    ],
-    reference: ({ a, b, n }) => ({ y: Float64Array.from({ length: n }, (_, i) => a[i] * b[i]) }),
   }),
 
   dropoutForward: defineCases<DropoutArguments>({ samples: dropoutSamples(), reference: dropoutForward }),

@@ -257,8 +257,19 @@ const unaryGradients = all.map(({ name, arguments: given }, s): GradientCase<Una
   };
 });
 
+const products: Sample<BinaryArguments> = {
+  note: 'special products',
+  arguments: {
+    a: repeated([NAN, 1, INF, INF, 0, -0, 2 ** -149, 3e38, -1.5]),
+    b: repeated([1, NAN, 0, -2, -3, -3, 0.5, 10, 2]),
+    n: 67,
+    operation: codeOf('binary', 'multiply'),
+  },
+  expected: { y: repeated([NAN, NAN, NAN, -INF, -0, 0, 0, INF, -3]) },
+};
+
 export const elementwiseCases = {
-  binary: defineCases<BinaryArguments>({ samples: pairs, reference: binary }),
+  binary: defineCases<BinaryArguments>({ samples: [...pairs, products], reference: binary }),
   binaryBackward: defineCases<BinaryGradientArguments>({
     samples: [
       ...pairs.map(({ note, arguments: a }, i) => ({
