@@ -80,6 +80,18 @@ onBackends('bfloat16', (backend) => {
     network.parameters[0].value.set([1 + 2 ** -9, 1]);
     network.parameters[1].value.set([2 ** -9]);
     expect([...network.forward(new Float32Array([1 + 2 ** -9, 2]))]).toEqual([3 + 2 ** -9]);
+    network.parameters[1].value.set([0]);
+    // Halfway: to the neighbour with an even last bit.
+    for (const [value, rounded] of [
+      [1 + 2 ** -8, 1],
+      [1 + 3 * 2 ** -8, 1 + 2 ** -6],
+      [1 + 2 ** -8 - 2 ** -23, 1],
+      [-1 - 2 ** -8 - 2 ** -23, -1 - 2 ** -7],
+      [(2 - 2 ** -8) * 2 ** 127, Number.POSITIVE_INFINITY],
+    ]) {
+      network.parameters[0].value.set([value, 0]);
+      expect([...network.forward(new Float32Array([1, 1]))]).toEqual([rounded]);
+    }
   });
 
   it('gives the gradients of the rounded network', () => {
