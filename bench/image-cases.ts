@@ -37,15 +37,15 @@ function convolution(images: Images, filters: number): KernelCase[] {
     ...on(
       shape,
       [
-        (o) => ['conv2dForward', ...o.floats(outputs, inputs, weights, filters), ...geometry, filters, 1, 0],
-        (o) => ['conv2dBackwardInput', ...o.floats(inputs, outputs, weights), ...geometry, filters],
-        (o) => ['conv2dBackwardWeight', ...o.floats(weights, inputs, outputs), ...geometry, filters, patch],
+        (o) => ['conv2dForward', ...o.floats(outputs, inputs, weights, filters), ...geometry, filters, 1, 0, 0],
+        (o) => ['conv2dBackwardInput', ...o.floats(inputs, outputs, weights), ...geometry, filters, 0],
+        (o) => ['conv2dBackwardWeight', ...o.floats(weights, inputs, outputs), ...geometry, filters, patch, 0],
       ],
       flops,
     ),
     ...on(
       `${shape}, in ${PARTS}`,
-      [(o) => ['conv2dBackwardParts', ...parts(o), ...geometry, filters, patch, PARTS]],
+      [(o) => ['conv2dBackwardParts', ...parts(o), ...geometry, filters, patch, PARTS, 0]],
       flops,
     ),
     ...on(`${window}×${window}×${channels} → ${filters}`, [

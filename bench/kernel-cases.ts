@@ -33,15 +33,15 @@ function denseCases(rows: number, inputs: number, outputs: number): KernelCase[]
     ...on(
       shape,
       [
-        (o) => ['denseForward', ...o.floats(y, x, w, outputs), ...sizes, 1, 0],
-        (o) => ['denseBackwardInput', ...o.floats(x, y, w), ...sizes],
-        (o) => ['denseBackwardWeight', ...o.floats(w, x, y), ...sizes],
+        (o) => ['denseForward', ...o.floats(y, x, w, outputs), ...sizes, 1, 0, 0],
+        (o) => ['denseBackwardInput', ...o.floats(x, y, w), ...sizes, 0],
+        (o) => ['denseBackwardWeight', ...o.floats(w, x, y), ...sizes, 0],
       ],
       flops,
     ),
     ...on(
       `${shape}, in ${PARTS}`,
-      [(o) => ['denseForwardParts', ...o.floats(PARTS * y, x, w), ...sizes, PARTS]],
+      [(o) => ['denseForwardParts', ...o.floats(PARTS * y, x, w), ...sizes, PARTS, 0]],
       flops,
     ),
     ...on(`${PARTS} × ${rows} × ${outputs}`, [
@@ -176,7 +176,7 @@ const shapeCases: KernelCase[] = [
   ]),
   ...on(
     `${BATCH} × 32 × 32 × 32`,
-    [(o) => ['matmulBatch', ...o.floats(BATCH * 1024, BATCH * 1024, BATCH * 1024), BATCH, 32, 32, 32, 0, 1]],
+    [(o) => ['matmulBatch', ...o.floats(BATCH * 1024, BATCH * 1024, BATCH * 1024), BATCH, 32, 32, 32, 0, 1, 0]],
     2 * BATCH * 32 ** 3,
   ),
   ...on(`${ROWS} × ${CLASSES}`, [(o) => ['oneHot', ...o.floats(OUTPUTS), o.indices(ROWS, CLASSES), ROWS, CLASSES]]),

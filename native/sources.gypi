@@ -23,6 +23,7 @@
       "kernels/optimizer.cc",
       "kernels/pool2d.cc",
       "kernels/prelu.cc",
+      "kernels/products/bfloat16.cc",
       "kernels/products/gemm.cc",
       "kernels/products/tiles.cc",
       "kernels/products/zero_columns.cc",
@@ -37,7 +38,10 @@
       "kernels/blas_buffers.cc",
       "kernels/blas_environment.cc",
       "kernels/dispatch.cc",
+      "kernels/products/bfloat16_avx512.cc",
+      "kernels/products/bfloat16_tiles.cc",
       "kernels/products/blas.cc",
+      "kernels/products/scratch.cc",
       "kernels/products/ways.cc"
     ],
     "executor_sources": [

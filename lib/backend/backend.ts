@@ -103,6 +103,11 @@ export interface BackendInfo {
   readonly cpuFeatures: readonly string[];
   /** Kernel set in use and why. */
   readonly simd: { readonly set: string; readonly available: readonly string[]; readonly reason: string };
+  /**
+   * What multiplies in networks of the precision 'bfloat16': 'amx' or 'avx512-bf16', the processor's instructions for
+   * it, or 'float32', the usual product of rounded operands.
+   */
+  readonly bfloat16: string;
   /** BLAS in use; for TypeScript, the backend's own loops. */
   readonly blas: { readonly name: string; readonly core: string; readonly config: string; readonly threads: number };
   /** File of the native addon. */

@@ -1,7 +1,8 @@
-import { checkInteger, checkNumber, checkOptions, invalid, MAX_RANK } from '../checks.js';
+import { checkChoice, checkInteger, checkNumber, checkOptions, invalid, MAX_RANK } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { input, isInput, makeNode, type Node, Shared, sortNodes } from '../graph/node.js';
 import { placeNodes } from '../graph/place.js';
+import { codes, type Precision } from '../kernels/codes.js';
 import { checkName, type LayerSpec, readLayer } from '../layers/layer.js';
 import { CUSTOM, graphLoss } from '../losses/custom.js';
 import { type Loss, readLoss } from '../losses/loss.js';
@@ -215,19 +216,19 @@ function describeLoss({ kind, options, graph }: Loss, shape: Shape) {
 }
 
 /** A network's architecture as plain data: the layers of a chain, or the nodes of a graph. */
-export function describeModel({ inputs, nodes, outputs, chain, regularizer, seed }: Model) {
+export function describeModel({ inputs, nodes, outputs, chain, regularizer, precision, seed }: Model) {
+  const rest = { regularizer, ...(precision !== 'float32' && { precision }), seed };
   if (chain) {
     const [{ loss }] = outputs;
     const layers = nodes.map(({ spec }) => spec);
-    return { input: inputs[0].shape, layers, loss: describeLoss(loss as Loss, outputs[0].shape), regularizer, seed };
+    return { input: inputs[0].shape, layers, loss: describeLoss(loss as Loss, outputs[0].shape), ...rest };
   }
   return {
     graph: describeGraph(inputs, nodes),
     outputs: outputs.map(({ name, place, loss, weight, shape }) => {
       return { name, place, loss: loss && describeLoss(loss, shape), weight };
     }),
-    regularizer,
-    seed,
+    ...rest,
   };
 }
 
@@ -308,7 +309,12 @@ function readGraph(value: unknown): { places: Node[]; names: Map<Node, string> }
 }
 
 function readSpec(value: Readonly<Record<string, unknown>>, given: Loss | undefined): ModelSpec {
-  const known = ['regularizer', 'seed', ...('graph' in value ? ['graph', 'outputs'] : ['input', 'layers', 'loss'])];
+  const known = [
+    'regularizer',
+    'precision',
+    'seed',
+    ...('graph' in value ? ['graph', 'outputs'] : ['input', 'layers', 'loss']),
+  ];
   const { graph, outputs, input, layers, loss, ...rest } = checkOptions<Record<string, unknown>>(
     'section',
     value,
@@ -316,6 +322,7 @@ function readSpec(value: Readonly<Record<string, unknown>>, given: Loss | undefi
   );
   const common = {
     regularizer: resolveRegularizer('regularizer', rest.regularizer as Regularizer | undefined),
+    precision: checkChoice('precision', (rest.precision ?? 'float32') as Precision, codes.precision),
     seed: checkInteger('seed', rest.seed, { min: 0, below: 2 ** 32 }),
   };
   if (graph === undefined) {

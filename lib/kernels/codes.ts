@@ -21,6 +21,8 @@ export const codes = {
     'hardSigmoid',
     'softsign',
   ],
+  /** What the operands of a product are rounded to before it. */
+  precision: ['float32', 'bfloat16'],
   /** Of two numbers. */
   binary: ['add', 'subtract', 'multiply', 'divide', 'maximum', 'minimum'],
   /** Of one number; `power`, `clip` and `scale` have settings. */
@@ -30,6 +32,7 @@ export const codes = {
 } as const;
 
 export type CodeList = keyof typeof codes;
+export type Precision = (typeof codes.precision)[number];
 export type BinaryOperation = (typeof codes.binary)[number];
 export type UnaryOperation = (typeof codes.unary)[number];
 export type Reduction = (typeof codes.reduction)[number];

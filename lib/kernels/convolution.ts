@@ -1,4 +1,4 @@
-import { code, float, input, kernel, out, partial, size, sizes } from './signature.js';
+import { code, float, input, kernel, out, partial, precision, size, sizes } from './signature.js';
 
 export const convolutionKernels = {
   // Images, channels last. A window is [height, width] with strides and the padding before the first row and column;
@@ -14,6 +14,7 @@ export const convolutionKernels = {
     size('filters'),
     code('activation', 'activation'),
     float('slope'),
+    precision(),
   ),
   conv2dBackwardInput: kernel(
     'rows',
@@ -23,6 +24,7 @@ export const convolutionKernels = {
     size('rows'),
     ...sizes('Geometry'),
     size('filters'),
+    precision(),
   ),
   // For strides of 1, the input gradient is a convolution of dy with these weights.
   conv2dReverseWeights: kernel(
@@ -44,6 +46,7 @@ export const convolutionKernels = {
     ...sizes('Geometry'),
     size('filters'),
     size('patch'),
+    precision(),
   ),
   // The same plus the bias gradient, each share over its own images only; the sums are computed afterwards.
   conv2dBackwardParts: partial(
@@ -56,6 +59,7 @@ export const convolutionKernels = {
     size('filters'),
     size('patch'),
     size('parts'),
+    precision(),
   ),
   // Convolutions of groups of channels: each of `groups` has `channels` channels and `filters` filters of its own. With
   // one channel per group they are depthwise. A window's pixels are `dilation` pixels apart.

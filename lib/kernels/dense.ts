@@ -1,4 +1,4 @@
-import { code, flag, float, inout, input, kernel, out, partial, size } from './signature.js';
+import { code, flag, float, inout, input, kernel, out, partial, precision, size } from './signature.js';
 
 /** The matrix product and the dense layer. */
 export const denseKernels = {
@@ -27,6 +27,7 @@ export const denseKernels = {
     size('k'),
     flag('transA'),
     flag('transB'),
+    precision(),
   ),
 
   // Dense layer. Split by columns of the result if weights are larger than batches, so each thread reads only its part
@@ -42,6 +43,7 @@ export const denseKernels = {
     size('out'),
     code('activation', 'activation'),
     float('slope'),
+    precision(),
   ),
   denseBackwardInput: kernel(
     ['rows', 'in'],
@@ -51,6 +53,7 @@ export const denseKernels = {
     size('rows'),
     size('in'),
     size('out'),
+    precision(),
   ),
   // A forward pass split by inputs, with the same shares as `denseBackwardWeight` and the update: each share multiplies
   // its columns of x by its rows of w; the sum is computed afterwards.
@@ -62,6 +65,7 @@ export const denseKernels = {
     size('in'),
     size('out'),
     size('parts'),
+    precision(),
   ),
   denseForwardSum: kernel(
     'rows',
@@ -82,6 +86,7 @@ export const denseKernels = {
     size('rows'),
     size('in'),
     size('out'),
+    precision(),
   ),
   denseBackwardBias: kernel('out', out('db', ['out']), input('dy', ['rows', 'out']), size('rows'), size('out')),
 } as const;

@@ -134,6 +134,9 @@ export const code = <N extends string>(name: N, list: CodeList): ValueParameter<
   codes: codes[list],
 });
 
+/** Of a product's operands; sums are in float32. */
+export const precision = () => code('precision', 'precision');
+
 export function kernel<const P extends readonly Parameter[]>(
   axis: string | readonly string[] | undefined,
   ...parameters: P

@@ -32,6 +32,7 @@ interface Scope {
 export class ProgramBuilder implements GraphBuilder {
   readonly instructions: Instruction[] = [];
   readonly #model: Model;
+  readonly #precision: number;
   /** Set only if the program's steps include the update. */
   readonly optimizer: Optimizer | undefined;
   readonly feeds: FeedEntry[] = [];
@@ -45,6 +46,7 @@ export class ProgramBuilder implements GraphBuilder {
 
   constructor(model: Model, optimizer: Optimizer | undefined) {
     this.#model = model;
+    this.#precision = codeOf('precision', model.precision);
     this.optimizer = optimizer;
     this.#scope = { prefix: 'loss', owner: 'loss', index: model.nodes.length };
   }
@@ -89,7 +91,7 @@ export class ProgramBuilder implements GraphBuilder {
     // User-defined layers call this, too.
     if (parameters === undefined) throw invalid('emit: kernel', "one of the kernel table's names", kernel);
     const list = parameters.map((parameter): Argument => {
-      const argument = values[parameter.name];
+      const argument = parameter.name === 'precision' ? this.#precision : values[parameter.name];
       const wanted = isBuffer(parameter)
         ? parameter.optional
           ? 'a tensor or null'

@@ -116,9 +116,12 @@ type BufferName<K extends KernelName> = Extract<
   (typeof signatures)[K]['parameters'][number],
   { length: readonly string[] }
 >['name'];
-/** Arguments of kernel K by name: tensors for buffers, values for the others. */
+/**
+ * Arguments of kernel K by name: tensors for buffers, values for the others. The precision of products is the
+ * network's.
+ */
 export type NamedArguments<K extends KernelName> = {
-  readonly [N in ParameterName<K>]: N extends BufferName<K> ? Tensor | null : Value;
+  readonly [N in Exclude<ParameterName<K>, 'precision'>]: N extends BufferName<K> ? Tensor | null : Value;
 };
 
 /** What a layer, loss or optimizer uses to write its part of a program. */

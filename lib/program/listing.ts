@@ -32,7 +32,7 @@ export class Listing {
     const head = ['', 'kernel', 'buffers', 'bytes', 'FLOP'];
     const rows = this.instructions.map((line) => [
       line.barrier ? '|' : '',
-      line.kernel,
+      line.precision === 'bfloat16' ? `${line.kernel} in bfloat16` : line.kernel,
       line.buffers,
       count(line.bytes),
       count(line.flops),

@@ -2,6 +2,7 @@ import { invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { chain, type Node, sortNodes } from '../graph/node.js';
 import { type PlacedNode, placeNodes } from '../graph/place.js';
+import type { Precision } from '../kernels/codes.js';
 import { type LayerSpec, named, type ParameterSpec, type StateSpec } from '../layers/layer.js';
 import type { Loss } from '../losses/loss.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -63,6 +64,8 @@ export interface Model {
   /** Whether it was made from a list of layers. */
   readonly chain: boolean;
   readonly regularizer: Regularizer | undefined;
+  /** Of the operands of products. */
+  readonly precision: Precision;
   readonly seed: number;
   /** By full name, `<node>.<parameter>`, in order. */
   readonly parameters: ReadonlyMap<string, ParameterEntry>;
@@ -80,6 +83,7 @@ export interface ChainSpec {
   readonly layers: readonly LayerSpec[];
   readonly loss: Loss;
   readonly regularizer: Regularizer | undefined;
+  readonly precision?: Precision;
   readonly seed: number;
 }
 
@@ -98,6 +102,7 @@ export interface GraphSpec {
   /** Names of nodes of another network, which keep them. */
   readonly names?: ReadonlyMap<Node, string> | undefined;
   readonly regularizer: Regularizer | undefined;
+  readonly precision?: Precision;
   readonly seed: number;
 }
 
@@ -181,7 +186,8 @@ export function buildModel(spec: ModelSpec): Model {
   return build(spec, false);
 }
 
-function build({ outputs: given, names, regularizer, seed }: GraphSpec, isChain: boolean): Model {
+function build(spec: GraphSpec, isChain: boolean): Model {
+  const { outputs: given, names, regularizer, precision = 'float32', seed } = spec;
   const sorted = sortNodes(given.map(({ node }) => node));
   const inputs = checkInputs(sorted.inputs);
   const { nodes, places } = placeNodes(sorted.others, sorted.inputs, isChain, names);
@@ -231,7 +237,7 @@ function build({ outputs: given, names, regularizer, seed }: GraphSpec, isChain:
     );
   }
   const blocks = { parameters, state, parameterLength, stateLength, untrained };
-  return { inputs, nodes, outputs, chain: isChain, regularizer, seed, ...blocks };
+  return { inputs, nodes, outputs, chain: isChain, regularizer, precision, seed, ...blocks };
 }
 
 /** The place of an input or a node by its name; undefined if there is none. */

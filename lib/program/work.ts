@@ -1,5 +1,7 @@
+import { codes, type Precision } from '../kernels/codes.js';
 import { elementBytes, isBuffer, type Parameter } from '../kernels/signature.js';
 import { type KernelName, signatureOf } from '../kernels/table.js';
+import { argument } from './edit.js';
 import { type Instruction, isTensor, sizeOf } from './instructions.js';
 
 /** One line of a listing. */
@@ -18,6 +20,8 @@ export interface ListedInstruction {
   readonly flops: number;
   /** Whether it is a matrix product or a convolution. */
   readonly product: boolean;
+  /** What a product's operands are rounded to; undefined for kernels without that choice. */
+  readonly precision: Precision | undefined;
   readonly barrier: boolean;
 }
 
@@ -50,17 +54,17 @@ export function describeInstruction(instruction: Instruction, capacity: number):
   let outputs = 0;
   const buffers: string[] = [];
   parameters.forEach((parameter: Parameter, i) => {
-    const argument = instruction.arguments[i];
-    if (!isBuffer(parameter) || !isTensor(argument)) return;
+    const tensor = instruction.arguments[i];
+    if (!isBuffer(parameter) || !isTensor(tensor)) return;
     const shape = parameter.length.map(dimension);
     const known = shape.filter((value) => !Number.isNaN(value));
     const length = known.reduce((product, value) => product * value, 1);
     // Only the batch's rows of a source are read.
     const touched = known.length < shape.length ? length * capacity : length;
-    total += touched * elementBytes[argument.type];
+    total += touched * elementBytes[tensor.type];
     if (parameter.kind !== 'in') outputs += length;
     const text = shape.map((value) => (Number.isNaN(value) ? '*' : value)).join('×');
-    buffers.push(`${argument.name}${text === '' ? '' : `[${text}]`}`);
+    buffers.push(`${tensor.name}${text === '' ? '' : `[${text}]`}`);
   });
   const factors = products[instruction.kernel];
   const flops = factors === undefined ? outputs : 2 * factors.reduce((product, name) => product * dimension(name), 1);
@@ -72,6 +76,7 @@ export function describeInstruction(instruction: Instruction, capacity: number):
     bytes: total,
     flops,
     product: factors !== undefined,
+    precision: codes.precision[argument(instruction, 'precision') as number],
     barrier,
   };
 }

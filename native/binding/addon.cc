@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "../kernels/products/bfloat16.h"
 #include "../kernels/products/blas.h"
 #include "arguments.h"
 #include "environment.h"
@@ -69,6 +70,7 @@ Napi::Value getInfo(const Napi::CallbackInfo& info) {
   setOwn(result, "cpuFeatures", strings(env, cpuFeatures()));
   setOwn(result, "simd", simd);
   setOwn(result, "blas", blas);
+  setOwn(result, "bfloat16", Napi::String::New(env, bfloat16Way()));
   return result;
 }
 

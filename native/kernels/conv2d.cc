@@ -5,6 +5,7 @@
 #include "conv2d_planes.h"
 #include "geometry.h"
 #include "kernels.h"
+#include "products/bfloat16.h"
 #include "share.h"
 
 namespace blasnet::BLASNET_SIMD {
@@ -24,11 +25,14 @@ bool patchesAreInput(const Geometry& g) {
 // y: rows x outHeight x outWidth x filters; x: rows x height x width x channels; w: windowHeight x windowWidth x
 // channels x filters; b: filters.
 void conv2dForward(float* y, const float* x, const float* w, const float* b, int64_t rows, Geometry g, int64_t filters,
-                   int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+                   int32_t activation, float slope, int32_t precision, int64_t begin, int64_t end) noexcept {
   if (begin >= end || filters == 0) return;
   if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
-    denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, 0, begin * pixels, end * pixels);
+    denseForward(y, x, w, b, rows * pixels, g.patch(), filters, activation, slope, precision, 0, begin * pixels,
+                 end * pixels);
+  } else if (isBfloat16(precision)) {
+    bfloat16Forward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else if (isPlanar(g, filters)) {
     planesForward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else if (isDirect(g, filters)) {
@@ -41,13 +45,15 @@ void conv2dForward(float* y, const float* x, const float* w, const float* b, int
 // dx: rows x height x width x channels; dy: rows x outHeight x outWidth x filters; w: windowHeight x windowWidth x
 // channels x filters.
 void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, Geometry g, int64_t filters,
-                         int64_t begin, int64_t end) noexcept {
+                         int32_t precision, int64_t begin, int64_t end) noexcept {
   if (begin >= end) return;
   if (filters == 0) {
     clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
   } else if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
-    denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, 0, begin * pixels, end * pixels);
+    denseBackwardInput(dx, dy, w, rows * pixels, g.patch(), filters, precision, 0, begin * pixels, end * pixels);
+  } else if (isBfloat16(precision)) {
+    bfloat16BackwardInput(dx, dy, w, g, filters, begin, end);
   } else if (isDirectInput(g, filters)) {
     directBackwardInput(dx, dy, w, g, filters, begin, end);
   } else {
@@ -70,7 +76,7 @@ void conv2dReverseWeights(float* reversed, const float* w, int64_t windowHeight,
 
 // dw: patch x filters; x: rows x height x width x channels; dy: rows x outHeight x outWidth x filters.
 void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, Geometry g, int64_t filters,
-                          int64_t patch, int64_t begin, int64_t end) noexcept {
+                          int64_t patch, int32_t precision, int64_t begin, int64_t end) noexcept {
   if (begin >= end || filters == 0) return;
   const int64_t pixels = rows * g.outPixels();
   if (pixels == 0 || g.windowRow() == 0) {
@@ -80,7 +86,9 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
   // Sizes that appear only in `patch` in other kernels: their product may overflow.
   const bool isWhole = patch % g.windowRow() == 0 && patch / g.windowRow() == g.windowHeight;
   if (isWhole && patchesAreInput(g)) {
-    denseBackwardWeight(dw, x, dy, pixels, patch, filters, begin, end);
+    denseBackwardWeight(dw, x, dy, pixels, patch, filters, precision, begin, end);
+  } else if (isBfloat16(precision)) {
+    bfloat16BackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   } else if (isWhole && isPlanar(g, filters)) {
     planesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   } else if (isWhole && isDirect(g, filters)) {
@@ -92,7 +100,8 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
 
 // dwParts: parts x patch x filters; dbParts: parts x filters; the rest as above. A part is a share of the images.
 void conv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const float* dy, int64_t rows, Geometry g,
-                         int64_t filters, int64_t patch, int64_t parts, int64_t begin, int64_t end) noexcept {
+                         int64_t filters, int64_t patch, int64_t parts, int32_t precision, int64_t begin,
+                         int64_t end) noexcept {
   // Without images or filters the other sizes are unrestricted.
   const bool any = rows > 0 && filters > 0;
   const int64_t image = any ? g.imageSize() : 0, pixels = any ? g.outPixels() : 0;
@@ -101,7 +110,7 @@ void conv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const f
     const int64_t count = mine.end - mine.begin;
     const float* gradient = dy + mine.begin * pixels * filters;
     conv2dBackwardWeight(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, g, filters, patch,
-                         0, patch);
+                         precision, 0, patch);
     if (dbParts != nullptr) denseBackwardBias(dbParts + part * filters, gradient, count * pixels, filters, 0, filters);
   }
 }

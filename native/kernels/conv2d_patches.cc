@@ -4,6 +4,8 @@
 #include "abandon.h"
 #include "activations.h"
 #include "copy.h"
+#include "products/bfloat16.h"
+#include "products/bfloat16_tiles.h"
 #include "products/gemm.h"
 
 namespace blasnet::BLASNET_SIMD {
@@ -214,10 +216,8 @@ void repeat(float* y, const float* row, int64_t length, int64_t n) {
   }
 }
 
-}  // namespace
-
-void patchesForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
-                    int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+void forwardInBlocks(Product product, float* y, const float* x, const float* w, const float* b, const Geometry& g,
+                     int64_t filters, int32_t activation, float slope, int64_t begin, int64_t end) {
   alignas(64) float patches[blockElements];
   const int64_t patch = g.patch(), last = end * g.outPixels();
   const BlockShape shape = shapeFor(patch, filters > 128 ? 96 : 256);
@@ -230,17 +230,16 @@ void patchesForward(float* y, const float* x, const float* w, const float* b, co
     do {
       const Block block = {pixel, count, column, smaller(shape.columns, patch - column)};
       gather(patches, x, g, block);
-      sgemm(isTransposed(g), false, count, filters, block.columns, 1.0f, patches,
-            isTransposed(g) ? count : block.columns, w + column * filters, filters,
-            b != nullptr || column > 0 ? 1.0f : 0.0f, out, filters);
+      product(isTransposed(g), false, count, filters, block.columns, patches, isTransposed(g) ? count : block.columns,
+              w + column * filters, filters, b != nullptr || column > 0, out, filters);
       column += shape.columns;
     } while (column < patch);
     activate(out, count * filters, activation, slope);
   }
 }
 
-void patchesBackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters, int64_t begin,
-                          int64_t end) noexcept {
+void backwardInputInBlocks(Product product, float* dx, const float* dy, const float* w, const Geometry& g,
+                           int64_t filters, int64_t begin, int64_t end) {
   alignas(64) float patches[blockElements];
   const int64_t patch = g.patch(), last = end * g.outPixels();
   const BlockShape shape = shapeFor(patch, patch > 192 ? 96 : 192);
@@ -254,18 +253,18 @@ void patchesBackwardInput(float* dx, const float* dy, const float* w, const Geom
       const Block block = {pixel, count, column, smaller(shape.columns, patch - column)};
       const float* weights = w + column * filters;
       if (isTransposed(g)) {
-        sgemm(false, true, block.columns, count, filters, 1.0f, weights, filters, in, filters, 0.0f, patches, count);
+        product(false, true, block.columns, count, filters, weights, filters, in, filters, false, patches, count);
       } else {
-        sgemm(false, true, count, block.columns, filters, 1.0f, in, filters, weights, filters, 0.0f, patches,
-              block.columns);
+        product(false, true, count, block.columns, filters, in, filters, weights, filters, false, patches,
+                block.columns);
       }
       scatter(dx, patches, g, block);
     }
   }
 }
 
-void patchesBackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t filters,
-                           int64_t begin, int64_t end) noexcept {
+void backwardWeightInBlocks(Product product, float* dw, const float* x, const float* dy, const Geometry& g,
+                            int64_t rows, int64_t filters, int64_t begin, int64_t end) {
   alignas(64) float patches[blockElements];
   const int64_t pixels = rows * g.outPixels();
   const BlockShape shape = shapeFor(end - begin, 256);
@@ -274,11 +273,87 @@ void patchesBackwardWeight(float* dw, const float* x, const float* dy, const Geo
       if (abandoned()) return;
       const Block block = {pixel, smaller(shape.pixels, pixels - pixel), column, smaller(shape.columns, end - column)};
       gather(patches, x, g, block);
-      sgemm(!isTransposed(g), false, block.columns, filters, block.pixels, 1.0f, patches,
-            isTransposed(g) ? block.pixels : block.columns, dy + pixel * filters, filters, pixel > 0 ? 1.0f : 0.0f,
-            dw + column * filters, filters);
+      product(!isTransposed(g), false, block.columns, filters, block.pixels, patches,
+              isTransposed(g) ? block.pixels : block.columns, dy + pixel * filters, filters, pixel > 0,
+              dw + column * filters, filters);
     }
   }
+}
+
+// Patches as an operand: tiles are packed from a copy of a few of them at a time.
+struct Patches {
+  const Geometry& g;
+  const float* x;
+  int64_t firstPixel, firstColumn;
+};
+
+View viewOfPixels(const void* source, int64_t unit, int64_t l, int64_t units, int64_t depth, float* space) noexcept {
+  const auto& [g, x, firstPixel, firstColumn] = *static_cast<const Patches*>(source);
+  gather(space, x, g, {firstPixel + unit, units, firstColumn + l, depth});
+  return isTransposed(g) ? View{space, units, true} : View{space, depth, false};
+}
+
+View viewOfColumns(const void* source, int64_t unit, int64_t l, int64_t units, int64_t depth, float* space) noexcept {
+  const auto& [g, x, firstPixel, firstColumn] = *static_cast<const Patches*>(source);
+  gather(space, x, g, {firstPixel + l, depth, firstColumn + unit, units});
+  return isTransposed(g) ? View{space, depth, false} : View{space, units, true};
+}
+
+}  // namespace
+
+void patchesForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
+                    int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+  forwardInBlocks(float32Product, y, x, w, b, g, filters, activation, slope, begin, end);
+}
+
+void patchesBackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters, int64_t begin,
+                          int64_t end) noexcept {
+  backwardInputInBlocks(float32Product, dx, dy, w, g, filters, begin, end);
+}
+
+void patchesBackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t filters,
+                           int64_t begin, int64_t end) noexcept {
+  backwardWeightInBlocks(float32Product, dw, x, dy, g, rows, filters, begin, end);
+}
+
+void bfloat16Forward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
+                     int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+  const Tiles* tiles = chosenTiles();
+  if (tiles == nullptr || g.patch() == 0) {
+    return forwardInBlocks(bfloat16Product, y, x, w, b, g, filters, activation, slope, begin, end);
+  }
+  // As many pixels as fit the cache, so that the activation finds them there.
+  const int64_t most = larger(panelUnits, (int64_t{1} << 17) / filters), last = end * g.outPixels();
+  for (int64_t pixel = begin * g.outPixels(); pixel < last; pixel += most) {
+    if (abandoned()) return;
+    const int64_t count = smaller(most, last - pixel);
+    float* out = y + pixel * filters;
+    if (b != nullptr) repeat(out, b, filters, count);
+    const Patches patches = {g, x, pixel, 0};
+    const View weights = {w, filters, true};
+    withScratch([&](Scratch scratch) {
+      tiledProduct(*tiles, scratch, {count, &patches, viewOfPixels}, {filters, &weights, viewOfMatrix}, g.patch(),
+                   b != nullptr, out, filters);
+    });
+    activate(out, count * filters, activation, slope);
+  }
+}
+
+void bfloat16BackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters,
+                           int64_t begin, int64_t end) noexcept {
+  backwardInputInBlocks(bfloat16Product, dx, dy, w, g, filters, begin, end);
+}
+
+void bfloat16BackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,
+                            int64_t filters, int64_t begin, int64_t end) noexcept {
+  const Tiles* tiles = chosenTiles();
+  if (tiles == nullptr) return backwardWeightInBlocks(bfloat16Product, dw, x, dy, g, rows, filters, begin, end);
+  const Patches patches = {g, x, 0, begin};
+  const View gradient = {dy, filters, true};
+  withScratch([&](Scratch scratch) {
+    tiledProduct(*tiles, scratch, {end - begin, &patches, viewOfColumns}, {filters, &gradient, viewOfMatrix},
+                 rows * g.outPixels(), false, dw + begin * filters, filters);
+  });
 }
 
 }  // namespace blasnet::BLASNET_SIMD

@@ -3,6 +3,7 @@
 
 #include "activations.h"
 #include "kernels.h"
+#include "products/bfloat16.h"
 #include "products/zero_columns.h"
 #include "reduce.h"
 #include "share.h"
@@ -18,9 +19,16 @@ void gemm(float* c, const float* a, const float* b, int64_t m, int64_t n, int64_
 
 namespace {
 
+// y <- x w [+ y]. x: rows x in; w: in x out, its rows `ldw` apart, as those of y.
+void timesForward(float* y, const float* x, const float* w, int64_t rows, int64_t in, int64_t out, bool add,
+                  int64_t ldx, int64_t ldw, int32_t precision) {
+  if (isBfloat16(precision)) return bfloat16Product(false, false, rows, out, in, x, ldx, w, ldw, add, y, ldw);
+  timesWeights(y, x, w, rows, in, out, add ? 1.0f : 0.0f, ldx, ldw, ldw);
+}
+
 // The columns [begin, end) of `count` rows of y, starting at `y`.
 void denseBlock(float* y, const float* x, const float* w, const float* b, int64_t count, int64_t in, int64_t out,
-                int64_t begin, int64_t end, int32_t activation, float slope) {
+                int64_t begin, int64_t end, int32_t activation, float slope, int32_t precision) {
   const int64_t width = end - begin;
   float* block = y + begin;
   // The bias is stored first and the product added to it, as BLAS would otherwise clear y in a separate pass.
@@ -30,7 +38,7 @@ void denseBlock(float* y, const float* x, const float* w, const float* b, int64_
       for (int64_t j = 0; j < width; j++) block[row * out + j] = b[begin + j];
     }
   }
-  timesWeights(block, x, w + begin, count, in, width, b != nullptr ? 1.0f : 0.0f, in, out, out);
+  timesForward(block, x, w + begin, count, in, width, b != nullptr, in, out, precision);
   if (width == out) return activate(block, count * out, activation, slope);
   for (int64_t row = 0; row < count; row++) activate(block + row * out, width, activation, slope);
 }
@@ -39,26 +47,26 @@ void denseBlock(float* y, const float* x, const float* w, const float* b, int64_
 
 // y: rows x out; x: rows x in; w: in x out; b: out.
 void denseForward(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t in, int64_t out,
-                  int32_t activation, float slope, int axis, int64_t begin, int64_t end) noexcept {
-  if (axis == 1) return denseBlock(y, x, w, b, rows, in, out, begin, end, activation, slope);
+                  int32_t activation, float slope, int32_t precision, int axis, int64_t begin, int64_t end) noexcept {
+  if (axis == 1) return denseBlock(y, x, w, b, rows, in, out, begin, end, activation, slope, precision);
   // Blocks of rows, so that the activation finds the product in the cache, but large enough that BLAS rarely repacks w.
   constexpr int64_t manyRows = 512;
   const int64_t blockRows = activation == identityCode ? end - begin : manyRows;
   for (int64_t first = begin; first < end; first += blockRows) {
     const int64_t count = first + blockRows < end ? blockRows : end - first;
-    denseBlock(y + first * out, x + first * in, w, b, count, in, out, 0, out, activation, slope);
+    denseBlock(y + first * out, x + first * in, w, b, count, in, out, 0, out, activation, slope, precision);
   }
 }
 
 // products: parts x rows x out; x: rows x in; w: in x out.
 void denseForwardParts(float* products, const float* x, const float* w, int64_t rows, int64_t in, int64_t out,
-                       int64_t parts, int64_t begin, int64_t end) noexcept {
+                       int64_t parts, int32_t precision, int64_t begin, int64_t end) noexcept {
   // The weights of a share are those whose gradients it has.
   const int64_t grain = signatures[static_cast<int>(Kernel::denseBackwardWeight)].grain;
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(in, grain, part, parts);
-    timesWeights(products + part * rows * out, x + mine.begin, w + mine.begin * out, rows, mine.end - mine.begin, out,
-                 0.0f, in, out, out);
+    timesForward(products + part * rows * out, x + mine.begin, w + mine.begin * out, rows, mine.end - mine.begin, out,
+                 false, in, out, precision);
   }
 }
 
@@ -84,17 +92,21 @@ void denseForwardSum(float* y, const float* products, const float* b, int64_t ro
 }
 
 // dx: rows x in; dy: rows x out; w: in x out.
-void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out, int axis,
-                        int64_t begin, int64_t end) noexcept {
+void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, int64_t in, int64_t out,
+                        int32_t precision, int axis, int64_t begin, int64_t end) noexcept {
+  const Product product = productIn(precision);
   if (axis == 0) {
-    return sgemm(false, true, end - begin, in, out, 1.0f, dy + begin * out, out, w, out, 0.0f, dx + begin * in, in);
+    return product(false, true, end - begin, in, out, dy + begin * out, out, w, out, false, dx + begin * in, in);
   }
-  sgemm(false, true, rows, end - begin, out, 1.0f, dy, out, w + begin * out, out, 0.0f, dx + begin, in);
+  product(false, true, rows, end - begin, out, dy, out, w + begin * out, out, false, dx + begin, in);
 }
 
 // dw: in x out; x: rows x in; dy: rows x out.
 void denseBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out,
-                         int64_t begin, int64_t end) noexcept {
+                         int32_t precision, int64_t begin, int64_t end) noexcept {
+  if (isBfloat16(precision)) {
+    return bfloat16Product(true, false, end - begin, out, rows, x + begin, in, dy, out, false, dw + begin * out, out);
+  }
   transposedTimes(dw + begin * out, x + begin, dy, rows, end - begin, out, in);
 }
 
@@ -131,12 +143,14 @@ void denseBackwardBias(float* db, const float* dy, int64_t rows, int64_t out, in
 
 // c: rows x m x n; op(a): m x k and op(b): k x n in each row.
 void matmulBatch(float* c, const float* a, const float* b, int64_t, int64_t m, int64_t n, int64_t k, bool transA,
-                 bool transB, int64_t begin, int64_t end) noexcept {
+                 bool transB, int32_t precision, int64_t begin, int64_t end) noexcept {
   for (int64_t row = begin; row < end; row++) {
     const float* left = a + row * m * k;
     const float* right = b + row * k * n;
     float* product = c + row * m * n;
-    if (m == 1 && n == 1) {
+    if (isBfloat16(precision)) {
+      bfloat16Product(transA, transB, m, n, k, left, transA ? m : k, right, transB ? k : n, false, product, n);
+    } else if (m == 1 && n == 1) {
       *product = static_cast<float>(sumOf(k, [=](int64_t l) { return left[l] * right[l]; }));
     } else {
       sgemm(transA, transB, m, n, k, 1.0f, left, transA ? m : k, right, transB ? k : n, 0.0f, product, n);

@@ -54,6 +54,13 @@ enum Activation : int32_t {
   activationCount
 };
 
+// What the operands of a product are rounded to.
+enum class Precision : int32_t {
+#define BLASNET_PRECISION(name) name,
+#include "signatures.inc"
+#undef BLASNET_PRECISION
+};
+
 enum class BinaryOperation : int32_t {
 #define BLASNET_BINARY(name) name,
 #include "signatures.inc"

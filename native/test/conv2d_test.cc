@@ -43,18 +43,19 @@ struct Case2d {
 
   Call forward(const KernelSet& set, const Buffer<float>& out, bool biased, int code) const {
     return imagesCall(set, Kernel::conv2dForward, std::tuple(&out, &x, &w, biased ? &b : nullptr), s,
-                      std::tuple(filters, code, 0.2f));
+                      std::tuple(filters, code, 0.2f, 0));
   }
   Call backwardInput(const KernelSet& set, const Buffer<float>& out) const {
-    return imagesCall(set, Kernel::conv2dBackwardInput, std::tuple(&out, &dy, &w), s, std::tuple(filters));
+    return imagesCall(set, Kernel::conv2dBackwardInput, std::tuple(&out, &dy, &w), s, std::tuple(filters, 0));
   }
   Call backwardParts(const KernelSet& set, const Buffer<float>& weights, const Buffer<float>* biases,
                      int64_t parts) const {
     return imagesCall(set, Kernel::conv2dBackwardParts, std::tuple(&weights, biases, &x, &dy), s,
-                      std::tuple(filters, s.patch(), parts));
+                      std::tuple(filters, s.patch(), parts, 0));
   }
   Call backwardWeight(const KernelSet& set, const Buffer<float>& out) const {
-    return imagesCall(set, Kernel::conv2dBackwardWeight, std::tuple(&out, &x, &dy), s, std::tuple(filters, s.patch()));
+    return imagesCall(set, Kernel::conv2dBackwardWeight, std::tuple(&out, &x, &dy), s,
+                      std::tuple(filters, s.patch(), 0));
   }
 };
 
@@ -226,7 +227,7 @@ TEST(conv2dBackwardWeightOfTooLargeAPatch) {
     for (const KernelSet* set : kernelSets()) {
       const int64_t patch = 3 * s.patch() + 1;
       Buffer<float> dw(patch * c.filters);
-      imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&dw, &c.x, &c.dy), s, std::tuple(c.filters, patch))
+      imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&dw, &c.x, &c.dy), s, std::tuple(c.filters, patch, 0))
           .whole();
       for (int64_t i = 0; i < dw.size(); i++) CHECK(std::isfinite(dw[i]));
       CHECK(dw.intact());

@@ -149,7 +149,7 @@ TEST(denseForward) {
           const bool biased = code % 2 == 0 || rows == 5;
           Buffer<float> x(rows * in, random, -1, 1), w(in * out, random, -1, 1), b(out, random, -1, 1), y(rows * out);
           const Buffer<float>* bias = biased ? &b : nullptr;
-          Call(*set, Kernel::denseForward, y, x, w, bias, rows, in, out, code, 0.2f).whole();
+          Call(*set, Kernel::denseForward, y, x, w, bias, rows, in, out, code, 0.2f, 0).whole();
 
           Buffer<float> expected(rows * out);
           for (int64_t i = 0; i < rows; i++) {
@@ -165,7 +165,7 @@ TEST(denseForward) {
             Call(*set, activationKernels[code], expected, expected, rows * out).whole();
           }
           Buffer<float> inParts(rows * out);
-          Call(*set, Kernel::denseForward, inParts, x, w, bias, rows, in, out, code, 0.2f).split();
+          Call(*set, Kernel::denseForward, inParts, x, w, bias, rows, in, out, code, 0.2f, 0).split();
           for (int64_t i = 0; i < rows * out; i++) {
             CHECK_NEAR(y[i], expected[i], 1e-5, 2e-6, format("activation %d", code));
             CHECK_NEAR(inParts[i], expected[i], 1e-5, 2e-6, "in parts");
@@ -185,14 +185,14 @@ TEST(denseBackward) {
         for (const int64_t out : {1, 10, 17, 131}) {
           Buffer<float> x(rows * in, random, -1, 1), w(in * out, random, -1, 1), dy(rows * out, random, -1, 1);
           Buffer<float> dx(rows * in), dw(in * out), db(out), dxParts(rows * in), dwParts(in * out), dbParts(out);
-          const Call input(*set, Kernel::denseBackwardInput, dx, dy, w, rows, in, out);
-          const Call weight(*set, Kernel::denseBackwardWeight, dw, x, dy, rows, in, out);
+          const Call input(*set, Kernel::denseBackwardInput, dx, dy, w, rows, in, out, 0);
+          const Call weight(*set, Kernel::denseBackwardWeight, dw, x, dy, rows, in, out, 0);
           const Call bias(*set, Kernel::denseBackwardBias, db, dy, rows, out);
           input.whole();
           weight.whole();
           bias.whole();
-          Call(*set, Kernel::denseBackwardInput, dxParts, dy, w, rows, in, out).split();
-          Call(*set, Kernel::denseBackwardWeight, dwParts, x, dy, rows, in, out).split();
+          Call(*set, Kernel::denseBackwardInput, dxParts, dy, w, rows, in, out, 0).split();
+          Call(*set, Kernel::denseBackwardWeight, dwParts, x, dy, rows, in, out, 0).split();
           Call(*set, Kernel::denseBackwardBias, dbParts, dy, rows, out).split();
           for (int64_t i = 0; i < rows; i++) {
             for (int64_t j = 0; j < in; j++) {
@@ -231,10 +231,10 @@ TEST(denseOfLargeWeights) {
         const Buffer<float> x(rows * in, random, -1, 1), w(in * out, random, -1, 1), b(out, random, -1, 1);
         const Buffer<float> dy(rows * out, random, -1, 1);
         Buffer<float> y(rows * out), yColumns(rows * out), dx(rows * in), dxColumns(rows * in);
-        Call(*set, Kernel::denseForward, y, x, w, b, rows, in, out, 0, 0.0f).whole();
-        Call(*set, Kernel::denseForward, yColumns, x, w, nullptr, rows, in, out, 1, 0.0f).along(1).split();
-        Call(*set, Kernel::denseBackwardInput, dx, dy, w, rows, in, out).split();
-        Call(*set, Kernel::denseBackwardInput, dxColumns, dy, w, rows, in, out).along(1).split();
+        Call(*set, Kernel::denseForward, y, x, w, b, rows, in, out, 0, 0.0f, 0).whole();
+        Call(*set, Kernel::denseForward, yColumns, x, w, nullptr, rows, in, out, 1, 0.0f, 0).along(1).split();
+        Call(*set, Kernel::denseBackwardInput, dx, dy, w, rows, in, out, 0).split();
+        Call(*set, Kernel::denseBackwardInput, dxColumns, dy, w, rows, in, out, 0).along(1).split();
         const auto where = [&] { return format("%ld %ld %ld", rows, in, out); };
         for (int64_t i = 0; i < rows; i += i % 64 < 60 ? 7 : 1) {
           for (int64_t j = i % 3; j < out; j += j < out - 80 ? 13 : 1) {

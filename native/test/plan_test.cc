@@ -181,8 +181,8 @@ TEST(planRefusesBuffersThatAreTooShort) {
 
 TEST(planRefusesOverlaps) {
   CHECK(refused(reluProgram(out, buffer(Segment::work, 4, 64), rows(8)), "overlaps"));
-  const Words rowsWise =
-      call(Kernel::denseForward, 0, {out, out, in, none(), rows(), number(8), number(8), number(0), number(0)});
+  const Words rowsWise = call(Kernel::denseForward, 0,
+                              {out, out, in, none(), rows(), number(8), number(8), number(0), number(0), number(0)});
   CHECK(refused(program(8, 0, {rowsWise}), "overlaps"));  // a product can't be made in place
 }
 
@@ -258,20 +258,20 @@ TEST(planRefusesSerialInstructionsOutOfPlace) {
 // Words changed at random: decoding says yes or no, and reads nothing else.
 TEST(planSurvivesRandomWords) {
   Random random(7);
-  const Words good = program(
-      8, 2,
-      {call(Kernel::gatherFloats, 0,
-            {out, feed(source), feed(order), rows(), number(8), sourceRows(), word(ArgumentTag::scale, source),
-             word(ArgumentTag::offset, source)}),
-       call(Kernel::denseForward, barrierFlag,
-            {in, out, buffer(Segment::parameter, 0, 64), none(), rows(), number(8), number(8), number(1), number(0)}),
-       call(Kernel::squareSum, barrierFlag | guardFlag | serialFlag,
-            {buffer(Segment::metric, 0, 1), none(), out, number(64)}),
-       call(Kernel::sgd, 0,
-            {buffer(Segment::parameter, 0, 64), none(), buffer(Segment::gradient, 0, 64), number(64), scalar(0),
-             number(0), number(0), number(0), scalar(1)},
-            32)},
-      table);
+  const Words good = program(8, 2,
+                             {call(Kernel::gatherFloats, 0,
+                                   {out, feed(source), feed(order), rows(), number(8), sourceRows(),
+                                    word(ArgumentTag::scale, source), word(ArgumentTag::offset, source)}),
+                              call(Kernel::denseForward, barrierFlag,
+                                   {in, out, buffer(Segment::parameter, 0, 64), none(), rows(), number(8), number(8),
+                                    number(1), number(0), number(0)}),
+                              call(Kernel::squareSum, barrierFlag | guardFlag | serialFlag,
+                                   {buffer(Segment::metric, 0, 1), none(), out, number(64)}),
+                              call(Kernel::sgd, 0,
+                                   {buffer(Segment::parameter, 0, 64), none(), buffer(Segment::gradient, 0, 64),
+                                    number(64), scalar(0), number(0), number(0), number(0), scalar(1)},
+                                   32)},
+                             table);
   CHECK(decodes(good));
   constexpr double values[] = {-1, 0,  0.5, 1,   2,   3,   4,          5,          7,          8,    9,
                                63, 64, 65,  255, 256, 1e6, 2147483647, 2147483648, 4294967296, 9e15, 1e300};

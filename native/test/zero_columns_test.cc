@@ -51,9 +51,9 @@ TEST(zeroColumnsOfTheForwardProduct) {
             const Buffer<float> x = withZeroColumns(pattern, rows, in, random);
             Buffer<float> w(in * out, random, -1, 1), b(out, random, -1, 1), y(rows * out);
             if (biased) {
-              Call(*set, Kernel::denseForward, y, x, w, b, rows, in, out, 0, 0.0f).whole();
+              Call(*set, Kernel::denseForward, y, x, w, b, rows, in, out, 0, 0.0f, 0).whole();
             } else {
-              Call(*set, Kernel::denseForward, y, x, w, nullptr, rows, in, out, 0, 0.0f).whole();
+              Call(*set, Kernel::denseForward, y, x, w, nullptr, rows, in, out, 0, 0.0f, 0).whole();
             }
             for (int64_t i = 0; i < rows; i++) {
               for (int64_t j = i % 5; j < out; j += 5) {
@@ -111,7 +111,7 @@ TEST(zeroColumnsHaveNoWeightGradient) {
             const Buffer<float> x = withZeroColumns(pattern, rows, in, random);
             Buffer<float> dy(rows * out, random, -1, 1), dw(in * out);
             for (int64_t k = 0; k < in * out; k++) dw[k] = nan;
-            Call(*set, Kernel::denseBackwardWeight, dw, x, dy, rows, in, out).whole();
+            Call(*set, Kernel::denseBackwardWeight, dw, x, dy, rows, in, out, 0).whole();
             for (int64_t l = 0; l < in; l++) {
               if (isZeroColumn(pattern, l)) {
                 bool zero = true;

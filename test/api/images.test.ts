@@ -334,7 +334,7 @@ describe('refused', () => {
       'a patch that is not the window',
       () => {
         const [dw, x, dy] = [new Float32Array(4), new Float32Array(9), new Float32Array(1)];
-        typescript.kernels.conv2dBackwardWeight(dw, x, dy, 1, 3, 3, 1, 1, 1, 3, 3, 1, 1, 0, 0, 1, 4);
+        typescript.kernels.conv2dBackwardWeight(dw, x, dy, 1, 3, 3, 1, 1, 1, 3, 3, 1, 1, 0, 0, 1, 4, 0);
       },
       'SHAPE_MISMATCH',
       /conv2dBackwardWeight: patch: .* 9, got 4/,

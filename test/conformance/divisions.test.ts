@@ -34,7 +34,7 @@ eachBackend(({ kernels }) => {
         );
         expect([...rows], `${units} rows in ${parts} shares`).toEqual(lengths(units, 1, parts));
         const inputs = zeros(parts);
-        kernels.denseForwardParts(inputs, ones(units), ones(units), 1, units, 1, parts);
+        kernels.denseForwardParts(inputs, ones(units), ones(units), 1, units, 1, parts, 0);
         expect([...inputs], `${units} inputs in ${parts} shares`).toEqual(lengths(units, GRAIN, parts));
       }
     }

@@ -14,13 +14,13 @@ function denseLayer({ kernels }: KernelBackend): void {
   const golden = new Golden('003_linear');
   const z = zeros(12);
   const [x, w, b] = ['x', 'W', 'b'].map((name) => golden.floats(`inputs.${name}`));
-  kernels.denseForward(z, x, w, b, 4, 3, 3, 0, 0);
+  kernels.denseForward(z, x, w, b, 4, 3, 3, 0, 0, 0);
   golden.near('z', z);
 
   const [xb, wb, dz] = ['xb', 'Wb', 'dz'].map((name) => golden.floats(`inputs.${name}`));
   const [dx, dw, db] = [zeros(20), zeros(15), zeros(3)];
-  kernels.denseBackwardInput(dx, dz, wb, 4, 5, 3);
-  kernels.denseBackwardWeight(dw, xb, dz, 4, 5, 3);
+  kernels.denseBackwardInput(dx, dz, wb, 4, 5, 3, 0);
+  kernels.denseBackwardWeight(dw, xb, dz, 4, 5, 3, 0);
   kernels.denseBackwardBias(db, dz, 4, 3);
   golden.near('dx', dx);
   golden.near('dW', dw);

@@ -150,6 +150,22 @@ describeNative('switches', () => {
     ]);
   });
 
+  it('BLASNET_BFLOAT16: a way that this machine has, or nothing', () => {
+    const ways = ['float32', 'avx512-bf16', 'amx'];
+    const results = ways.map((way) => report({ BLASNET_BFLOAT16: way }, 'native'));
+    expect(results[0].info.bfloat16).toBe('float32');
+    for (const [i, { info, error }] of results.entries()) {
+      if (error === undefined) expect(info.bfloat16).toBe(ways[i]);
+      else
+        expect(error).toEqual({ code: 'BACKEND_UNAVAILABLE', message: expect.stringContaining(`has no ${ways[i]}`) });
+    }
+    expect(ways).toContain(report({ BLASNET_BFLOAT16: '' }, 'native').info.bfloat16);
+    expect(report({ BLASNET_BFLOAT16: 'plain' }, 'native').error).toEqual({
+      code: 'BACKEND_UNAVAILABLE',
+      message: 'BLASNET_BFLOAT16: expected amx, avx512-bf16, float32, got "plain"',
+    });
+  });
+
   it('BLASNET_CORETYPE: a core that OpenBLAS does not have gives a warning with the one that it uses', () => {
     const { used, warnings, info } = report({ BLASNET_CORETYPE: 'nonsense' });
     expect(used).toBe('native');

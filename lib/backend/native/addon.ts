@@ -9,6 +9,7 @@ import { candidates, unavailable, unreadable } from './binaries.js';
 export interface AddonInfo {
   readonly cpuFeatures: string[];
   readonly simd: { readonly set: string; readonly available: string[]; readonly reason: string };
+  readonly bfloat16: string;
   readonly blas: { readonly name: string; readonly core: string; readonly config: string; readonly threads: number };
 }
 

@@ -19,7 +19,7 @@ import { type AddonPlan, loadAddon } from './addon.js';
 import { cpuQuota } from './cpu-quota.js';
 import { encode, segments } from './encode.js';
 import { wrapGroup } from './group.js';
-import { checkCore, checkSwitches, chosenThreads, MOST_THREADS } from './settings.js';
+import { checkCore, checkSwitches, checkWay, chosenThreads, MOST_THREADS } from './settings.js';
 import { threading } from './threading.js';
 
 /** Threads for a run, and why: BLASNET_THREADS, or what the machine, the container and other ranks leave. */
@@ -123,7 +123,9 @@ export function createNativeBackend(): Backend {
   checkSwitches();
   const { addon, path, failures } = loadAddon(tableHash);
   countWith(addon);
-  checkCore(calling(() => addon.info()).blas.core);
+  const info = calling(() => addon.info());
+  checkCore(info.blas.core);
+  checkWay(info.bfloat16);
   // Run threads must end before the process destroys what they use.
   process.on('exit', () => addon.stop());
   return {

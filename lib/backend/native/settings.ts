@@ -19,6 +19,14 @@ function oneOf(name: string, values: readonly string[]): void {
 export function checkSwitches(): void {
   oneOf('BLASNET_SKIP_ZEROS', ['0', '1']);
   oneOf('BLASNET_PRODUCTS', ['whole', 'pieces', 'tiles', 'blocked']);
+  oneOf('BLASNET_BFLOAT16', ['amx', 'avx512-bf16', 'float32']);
+}
+
+/** Throws `BACKEND_UNAVAILABLE` if the products that `BLASNET_BFLOAT16` requests can't run here. */
+export function checkWay(used: string): void {
+  const wanted = process.env.BLASNET_BFLOAT16;
+  if (wanted === undefined || wanted === '' || wanted === used) return;
+  throw new BlasnetError('BACKEND_UNAVAILABLE', `BLASNET_BFLOAT16: this CPU or system has no ${wanted}`);
 }
 
 /**

@@ -97,13 +97,13 @@ export function shareInputs(instructions: Instruction[], capacity: number, threa
 
   const named = (name: string) => argument(forward, name) as Argument;
   const products = workTensor(`${(named('y') as Tensor).name} by inputs`, { perRow: threads * out });
-  const [rows, w, b] = [named('rows'), named('w'), named('b')];
+  const [rows, w, b, precision] = [named('rows'), named('w'), named('b'), named('precision')];
   return instructions.flatMap((instruction) => {
     if (instruction === gather) return [{ ...gather, axis: 'features' }];
     if (instruction !== forward) return [instruction];
     const tail = { activation: named('activation'), slope: named('slope') };
     return [
-      call('denseForwardParts', { products, x, w, rows, in: inputs, out, parts: threads }),
+      call('denseForwardParts', { products, x, w, rows, in: inputs, out, parts: threads, precision }),
       call('denseForwardSum', { y: named('y'), products, b, rows, out, parts: threads, ...tail }),
     ];
   });

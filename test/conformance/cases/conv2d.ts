@@ -23,6 +23,7 @@ import {
   type WeightGradientArguments,
 } from '../reference/conv2d.js';
 import { type CaseTable, defineCases, type GradientCase, type Sample } from '../types.js';
+import { inAllPrecisions } from './precisions.js';
 
 const outputs = (g: ConvolutionGeometry) => outputLength(g, g.filters);
 
@@ -94,16 +95,22 @@ function gradients<A>(
 const all = [...geometries, ...largeGeometries];
 
 export const convolutionCases = {
-  conv2dForward: defineCases<ConvolutionArguments>({ samples: forwardSamples(), reference: conv2dForward }),
+  conv2dForward: inAllPrecisions(
+    defineCases<ConvolutionArguments>({ samples: forwardSamples(), reference: conv2dForward }),
+    ['x', 'w'],
+  ),
 
-  conv2dBackwardInput: defineCases<InputGradientArguments>({
-    samples: all.map((geometry, i) => {
-      const { w } = convolution(500 + i, geometry);
-      return { arguments: { dy: new Data(540 + i).normal(outputs(geometry)), w, ...geometry } };
+  conv2dBackwardInput: inAllPrecisions(
+    defineCases<InputGradientArguments>({
+      samples: all.map((geometry, i) => {
+        const { w } = convolution(500 + i, geometry);
+        return { arguments: { dy: new Data(540 + i).normal(outputs(geometry)), w, ...geometry } };
+      }),
+      reference: conv2dBackwardInput,
+      gradients: gradients((dy, _x, w, geometry) => ({ dy, w, ...geometry }), { dx: 'x' }),
     }),
-    reference: conv2dBackwardInput,
-    gradients: gradients((dy, _x, w, geometry) => ({ dy, w, ...geometry }), { dx: 'x' }),
-  }),
+    ['dy', 'w'],
+  ),
 
   conv2dReverseWeights: defineCases<ReverseArguments>({
     samples: all.map(({ windowHeight, windowWidth, channels, filters }, i) => {
@@ -113,36 +120,45 @@ export const convolutionCases = {
     reference: conv2dReverseWeights,
   }),
 
-  conv2dBackwardWeight: defineCases<WeightGradientArguments>({
-    samples: all.map((geometry, i) => {
-      const { x } = convolution(600 + i, geometry);
-      const dy = new Data(640 + i).normal(outputs(geometry));
-      const pixels = outputLength(geometry, 1);
-      return {
-        arguments: { x, dy, ...geometry, patch: patchLength(geometry) },
-        ...(pixels > 400 ? { note: `sums of ${pixels} products`, slack: 4 } : {}),
-      };
-    }),
-    reference: conv2dBackwardWeight,
-    gradients: gradients((dy, x, _w, geometry) => ({ x, dy, ...geometry, patch: patchLength(geometry) }), { dw: 'w' }),
-  }),
-
-  conv2dBackwardParts: defineCases<PartsArguments>({
-    samples: all.flatMap((geometry, i) =>
-      [1, 2, 3, 0].map((parts) => {
-        const { x } = convolution(700 + i, geometry);
-        const dy = new Data(740 + i).normal(outputs(geometry));
+  conv2dBackwardWeight: inAllPrecisions(
+    defineCases<WeightGradientArguments>({
+      samples: all.map((geometry, i) => {
+        const { x } = convolution(600 + i, geometry);
+        const dy = new Data(640 + i).normal(outputs(geometry));
         const pixels = outputLength(geometry, 1);
-        const without = parts === 2 ? { dbParts: null } : {};
         return {
-          arguments: { x, dy, ...geometry, patch: patchLength(geometry), parts, ...without },
+          arguments: { x, dy, ...geometry, patch: patchLength(geometry) },
           ...(pixels > 400 ? { note: `sums of ${pixels} products`, slack: 4 } : {}),
         };
       }),
-    ),
-    reference: conv2dBackwardParts,
-    gradients: gradients((dy, x, _w, geometry) => ({ x, dy, ...geometry, patch: patchLength(geometry), parts: 1 }), {
-      dwParts: 'w',
+      reference: conv2dBackwardWeight,
+      gradients: gradients((dy, x, _w, geometry) => ({ x, dy, ...geometry, patch: patchLength(geometry) }), {
+        dw: 'w',
+      }),
     }),
-  }),
+    ['x', 'dy'],
+  ),
+
+  conv2dBackwardParts: inAllPrecisions(
+    defineCases<PartsArguments>({
+      samples: all.flatMap((geometry, i) =>
+        [1, 2, 3, 0].map((parts) => {
+          const { x } = convolution(700 + i, geometry);
+          const dy = new Data(740 + i).normal(outputs(geometry));
+          const pixels = outputLength(geometry, 1);
+          const without = parts === 2 ? { dbParts: null } : {};
+          return {
+            arguments: { x, dy, ...geometry, patch: patchLength(geometry), parts, ...without },
+            ...(pixels > 400 ? { note: `sums of ${pixels} products`, slack: 4 } : {}),
+          };
+        }),
+      ),
+      reference: conv2dBackwardParts,
+      gradients: gradients((dy, x, _w, geometry) => ({ x, dy, ...geometry, patch: patchLength(geometry), parts: 1 }), {
+        dwParts: 'w',
+      }),
+    }),
+    ['x', 'dy'],
+    ['dbParts'],
+  ),
 } satisfies CaseTable;

@@ -16,6 +16,7 @@ import {
   type SumArguments,
 } from '../reference/dense.js';
 import { type CaseTable, defineCases, type GradientCase, type Sample, type Vector } from '../types.js';
+import { inAllPrecisions } from './precisions.js';
 
 const products: readonly (readonly [number, number, number])[] = [
   [1, 1, 1],
@@ -230,20 +231,26 @@ function batchSamples(): Sample<BatchArguments>[] {
 }
 
 export const denseCases = {
-  matmulBatch: defineCases<BatchArguments>({ samples: batchSamples(), reference: (a) => ({ c: matmulBatch(a) }) }),
+  matmulBatch: inAllPrecisions(
+    defineCases<BatchArguments>({ samples: batchSamples(), reference: (a) => ({ c: matmulBatch(a) }) }),
+    ['a', 'b'],
+  ),
   gemm: defineCases<GemmArguments>({ samples: gemmSamples(), reference: (a) => ({ c: gemm(a) }) }),
 
-  denseForward: forwardCases,
+  denseForward: inAllPrecisions(forwardCases, ['x', 'w']),
 
-  denseForwardParts: defineCases<PartsArguments>({
-    samples: [...shapes(), { rows: 5, in: 784, out: 9 }, { rows: 3, in: 47, out: 20 }].flatMap((shape, i) =>
-      [1, 2, 3, 0].map((parts) => {
-        const { x, w } = denseArguments(700 + i, shape.rows, shape.in, shape.out);
-        return { arguments: { x, w, ...shape, parts } };
-      }),
-    ),
-    reference: (a) => ({ products: denseForwardParts(a) }),
-  }),
+  denseForwardParts: inAllPrecisions(
+    defineCases<PartsArguments>({
+      samples: [...shapes(), { rows: 5, in: 784, out: 9 }, { rows: 3, in: 47, out: 20 }].flatMap((shape, i) =>
+        [1, 2, 3, 0].map((parts) => {
+          const { x, w } = denseArguments(700 + i, shape.rows, shape.in, shape.out);
+          return { arguments: { x, w, ...shape, parts } };
+        }),
+      ),
+      reference: (a) => ({ products: denseForwardParts(a) }),
+    }),
+    ['x', 'w'],
+  ),
 
   denseForwardSum: defineCases<SumArguments>({
     samples: fusedActivations.flatMap((name, activation) =>
@@ -263,18 +270,21 @@ export const denseCases = {
     reference: (a) => ({ y: denseForwardSum(a) }),
   }),
 
-  denseBackwardInput: inputGradientCases,
+  denseBackwardInput: inAllPrecisions(inputGradientCases, ['dy', 'w']),
 
-  denseBackwardWeight: defineCases<{ x: Vector; dy: Vector } & DenseShape>({
-    samples: shapes().map((shape, i) => {
-      const data = new Data(500 + i);
-      return {
-        arguments: { x: data.normal(shape.rows * shape.in), dy: data.normal(shape.rows * shape.out), ...shape },
-      };
+  denseBackwardWeight: inAllPrecisions(
+    defineCases<{ x: Vector; dy: Vector } & DenseShape>({
+      samples: shapes().map((shape, i) => {
+        const data = new Data(500 + i);
+        return {
+          arguments: { x: data.normal(shape.rows * shape.in), dy: data.normal(shape.rows * shape.out), ...shape },
+        };
+      }),
+      reference: (a) => ({ dw: denseBackwardWeight(a.x, a.dy, a.rows, a.in, a.out) }),
+      gradients: denseGradients((dy, x, _w, shape) => ({ x, dy, ...shape }), { dw: 'w' }),
     }),
-    reference: (a) => ({ dw: denseBackwardWeight(a.x, a.dy, a.rows, a.in, a.out) }),
-    gradients: denseGradients((dy, x, _w, shape) => ({ x, dy, ...shape }), { dw: 'w' }),
-  }),
+    ['x', 'dy'],
+  ),
 
   denseBackwardBias: defineCases<{ dy: Vector; rows: number; out: number }>({
     samples: [

@@ -6,6 +6,7 @@ import { share } from '../../../kernels/share.js';
 import type { Geometry } from '../../../kernels/signature.js';
 import { denseBackwardBias } from './dense.js';
 import { gemm } from './gemm.js';
+import { operand } from './operand.js';
 import { floats, moreDoubles } from './scratch.js';
 import { biasAndActivation } from './tail.js';
 
@@ -31,15 +32,18 @@ export function conv2dForward(
   filters: number,
   activation: number,
   slope: number,
+  precision: number,
 ): void {
   const patch = g.windowHeight * g.windowWidth * g.channels;
   const pixels = rows * g.outHeight * g.outWidth;
   const block = Math.min(pixels, pixelsPerBlock(patch));
   const patches = floats(block * patch);
+  const weights = operand(w, patch * filters, precision, 'right');
   for (let from = 0; from < pixels; from += block) {
     const to = Math.min(pixels, from + block);
     gather(patches, x, from, to, g);
-    gemm(y.subarray(from * filters, to * filters), patches, w, to - from, filters, patch, 0, 0, 1, 0);
+    const left = operand(patches, (to - from) * patch, precision, 'left');
+    gemm(y.subarray(from * filters, to * filters), left, weights, to - from, filters, patch, 0, 0, 1, 0);
   }
   biasAndActivation(y, b, pixels, filters, activation, slope);
 }
@@ -52,6 +56,7 @@ export function conv2dBackwardInput(
   rows: number,
   g: Geometry,
   filters: number,
+  precision: number,
 ): void {
   if (filters === 0) {
     dx.fill(0);
@@ -62,24 +67,16 @@ export function conv2dBackwardInput(
   const size = g.height * g.width * g.channels;
   const block = Math.min(outPixels, pixelsPerBlock(patch));
   const patches = floats(block * patch);
+  const weights = operand(w, patch * filters, precision, 'right');
   const sums = moreDoubles(size);
   for (let row = 0; row < rows; row++) {
     for (let i = 0; i < size; i++) sums[i] = 0;
     for (let from = 0; from < outPixels; from += block) {
       const to = Math.min(outPixels, from + block);
       const start = row * outPixels;
-      gemm(
-        patches,
-        dy.subarray((start + from) * filters, (start + to) * filters),
-        w,
-        to - from,
-        patch,
-        filters,
-        0,
-        1,
-        1,
-        0,
-      );
+      const gradient = dy.subarray((start + from) * filters, (start + to) * filters);
+      const left = operand(gradient, (to - from) * filters, precision, 'left');
+      gemm(patches, left, weights, to - from, patch, filters, 0, 1, 1, 0);
       scatter(sums, patches, from, to, g);
     }
     for (let i = 0, o = row * size; i < size; i++, o++) dx[o] = sums[i];
@@ -111,6 +108,7 @@ export function conv2dBackwardWeight(
   g: Geometry,
   filters: number,
   patch: number,
+  precision: number,
 ): void {
   const pixels = rows * g.outHeight * g.outWidth;
   const block = Math.min(pixels, pixelsPerBlock(patch));
@@ -119,8 +117,9 @@ export function conv2dBackwardWeight(
   for (let from = 0; from < pixels; from += block) {
     const to = Math.min(pixels, from + block);
     gather(patches, x, from, to, g);
-    const part = dy.subarray(from * filters, to * filters);
-    gemm(dw, patches, part, patch, filters, to - from, 1, 0, 1, from === 0 ? 0 : 1);
+    const left = operand(patches, (to - from) * patch, precision, 'left');
+    const right = operand(dy.subarray(from * filters, to * filters), (to - from) * filters, precision, 'right');
+    gemm(dw, left, right, patch, filters, to - from, 1, 0, 1, from === 0 ? 0 : 1);
   }
 }
 
@@ -135,6 +134,7 @@ export function conv2dBackwardParts(
   filters: number,
   patch: number,
   parts: number,
+  precision: number,
 ): void {
   const [image, pixels] = [g.height * g.width * g.channels, g.outHeight * g.outWidth];
   for (let part = 0; part < parts; part++) {
@@ -142,7 +142,7 @@ export function conv2dBackwardParts(
     const dw = dwParts.subarray(part * patch * filters, (part + 1) * patch * filters);
     const gradient = dy.subarray(from * pixels * filters, to * pixels * filters);
     const images = x.subarray(from * image, to * image);
-    conv2dBackwardWeight(dw, images, gradient, to - from, g, filters, patch);
+    conv2dBackwardWeight(dw, images, gradient, to - from, g, filters, patch, precision);
     const db = dbParts?.subarray(part * filters, (part + 1) * filters);
     if (db !== undefined) denseBackwardBias(db, gradient, (to - from) * pixels, filters);
   }

@@ -3,8 +3,25 @@
 import { share } from '../../../kernels/share.js';
 import { GRAIN } from '../../../kernels/signature.js';
 import { gemm } from './gemm.js';
+import { operand } from './operand.js';
 import { doubles, floats } from './scratch.js';
 import { biasAndActivation } from './tail.js';
+
+/** c ← op(a) · op(b), as `gemm`. */
+function multiply(
+  c: Float32Array,
+  a: Float32Array,
+  b: Float32Array,
+  m: number,
+  n: number,
+  k: number,
+  transA: number,
+  transB: number,
+  precision: number,
+): void {
+  const [left, right] = [operand(a, m * k, precision, 'left'), operand(b, k * n, precision, 'right')];
+  gemm(c, left, right, m, n, k, transA, transB, 1, 0);
+}
 
 export function denseForward(
   y: Float32Array,
@@ -16,8 +33,9 @@ export function denseForward(
   outputs: number,
   activation: number,
   slope: number,
+  precision: number,
 ): void {
-  gemm(y, x, w, rows, outputs, inputs, 0, 0, 1, 0);
+  multiply(y, x, w, rows, outputs, inputs, 0, 0, precision);
   biasAndActivation(y, b, rows, outputs, activation, slope);
 }
 
@@ -29,8 +47,9 @@ export function denseBackwardInput(
   rows: number,
   inputs: number,
   outputs: number,
+  precision: number,
 ): void {
-  gemm(dx, dy, w, rows, inputs, outputs, 0, 1, 1, 0);
+  multiply(dx, dy, w, rows, inputs, outputs, 0, 1, precision);
 }
 
 /** This backend has one thread, so parts make no difference. */
@@ -44,13 +63,14 @@ export function denseForwardParts(
   inputs: number,
   outputs: number,
   parts: number,
+  precision: number,
 ): void {
   for (let part = 0; part < parts; part++) {
     const [from, to] = share(inputs, GRAIN, part, parts);
     const columns = floats(rows * (to - from));
     for (let i = 0, o = 0; i < rows; i++) for (let k = from; k < to; k++, o++) columns[o] = x[i * inputs + k];
     const product = products.subarray(part * rows * outputs, (part + 1) * rows * outputs);
-    gemm(product, columns, w.subarray(from * outputs), rows, outputs, to - from, 0, 0, 1, 0);
+    multiply(product, columns, w.subarray(from * outputs), rows, outputs, to - from, 0, 0, precision);
   }
 }
 
@@ -82,8 +102,9 @@ export function denseBackwardWeight(
   rows: number,
   inputs: number,
   outputs: number,
+  precision: number,
 ): void {
-  gemm(dw, x, dy, inputs, outputs, rows, 1, 0, 1, 0);
+  multiply(dw, x, dy, inputs, outputs, rows, 1, 0, precision);
 }
 
 /** db_j = Σ_i dy_ij. */
@@ -105,8 +126,9 @@ export function matmulBatch(
   k: number,
   transA: number,
   transB: number,
+  precision: number,
 ): void {
   const of = (matrix: Float32Array, row: number, length: number) => matrix.subarray(row * length, (row + 1) * length);
   for (let row = 0; row < rows; row++)
-    gemm(of(c, row, m * n), of(a, row, m * k), of(b, row, k * n), m, n, k, transA, transB, 1, 0);
+    multiply(of(c, row, m * n), of(a, row, m * k), of(b, row, k * n), m, n, k, transA, transB, precision);
 }

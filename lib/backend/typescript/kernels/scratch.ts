@@ -20,3 +20,11 @@ export function floats(n: number): Float32Array {
   if (single.length < n) single = new Float32Array(n);
   return single;
 }
+
+const sides = { left: new Float32Array(1024), right: new Float32Array(1024) };
+
+/** Like `floats`, for copies of the two operands of a product. */
+export function moreFloats(side: 'left' | 'right', n: number): Float32Array {
+  if (sides[side].length < n) sides[side] = new Float32Array(n);
+  return sides[side];
+}

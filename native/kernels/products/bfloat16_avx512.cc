@@ -1,0 +1,285 @@
+// Tiles of x86-64 processors with AVX-512: AMX, and dot products of bfloat16 pairs. Functions name their instruction
+// sets themselves, so this file builds and loads anywhere.
+#include "bfloat16_tiles.h"
+
+#if defined(__x86_64__) && !defined(BLASNET_BASELINE_ONLY)
+
+#include <cpuid.h>
+#include <immintrin.h>
+
+#include <cstring>
+
+#include "../signatures.h"
+
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns of its own intrinsics
+#endif
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+#define BLASNET_PAIRS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define BLASNET_AMX __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16")))
+
+namespace blasnet {
+namespace {
+
+// ---- packing ----
+
+BLASNET_PAIRS inline __mmask16 firstLanes(int64_t count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
+}
+
+// Words of a unit: 32 neighbours in depth, those from `depth` on zero.
+BLASNET_PAIRS inline __m512i unitWords(const float* x, int64_t depth) {
+  const __m512 low = _mm512_maskz_loadu_ps(firstLanes(depth), x);
+  const __m512 high = depth > 16 ? _mm512_maskz_loadu_ps(firstLanes(depth - 16), x + 16) : _mm512_setzero_ps();
+  return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
+}
+
+// Words of a pair of neighbours in depth, `stride` apart, of 16 units.
+BLASNET_PAIRS inline __m512i pairWords(const float* x, int64_t stride, __mmask16 units, int64_t depth, __m512i order) {
+  const __m512 even = _mm512_maskz_loadu_ps(depth > 0 ? units : 0, x);
+  const __m512 odd = depth > 1 ? _mm512_maskz_loadu_ps(units, x + stride) : _mm512_setzero_ps();
+  return _mm512_permutexvar_epi16(order, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even)));
+}
+
+BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
+  __m512i half[16];
+  for (int i = 0; i < 16; i += 2) {
+    half[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+    half[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    rows[i] = _mm512_unpacklo_epi64(half[i], half[i + 2]);
+    rows[i + 1] = _mm512_unpackhi_epi64(half[i], half[i + 2]);
+    rows[i + 2] = _mm512_unpacklo_epi64(half[i + 1], half[i + 3]);
+    rows[i + 3] = _mm512_unpackhi_epi64(half[i + 1], half[i + 3]);
+  }
+  // Row 4 g + i now has, in its lane q, column 4 q + i of rows 4 g to 4 g + 3.
+  for (int i = 0; i < 4; i++) {
+    const __m512i a = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0x88),
+                  b = _mm512_shuffle_i32x4(rows[i], rows[4 + i], 0xdd);
+    const __m512i c = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0x88);
+    const __m512i d = _mm512_shuffle_i32x4(rows[8 + i], rows[12 + i], 0xdd);
+    half[i] = _mm512_shuffle_i32x4(a, c, 0x88);
+    half[8 + i] = _mm512_shuffle_i32x4(a, c, 0xdd);
+    half[4 + i] = _mm512_shuffle_i32x4(b, d, 0x88);
+    half[12 + i] = _mm512_shuffle_i32x4(b, d, 0xdd);
+  }
+  for (int i = 0; i < 16; i++) rows[i] = half[i];
+}
+
+BLASNET_PAIRS void packPairs(uint32_t* panel, const View& view, Side side, int64_t units, int64_t depth) noexcept {
+  const auto [x, stride, deep] = view;
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  const int64_t tiles = tilesOf(units), steps = stepsOf(depth);
+  for (int64_t step = 0; step < steps; step++) {
+    const int64_t left = depth - step * tileDepth;
+    for (int64_t tile = 0; tile < tiles; tile++) {
+      uint32_t* words = panel + (step * tiles + tile) * tileWords;
+      const int64_t count = units - tile * tileUnits;
+      __m512i rows[16];
+      if (deep) {
+        const float* from = x + step * tileDepth * stride + tile * tileUnits;
+        const __mmask16 mask = firstLanes(count);
+        for (int64_t p = 0; p < 16; p++) rows[p] = pairWords(from + 2 * p * stride, stride, mask, left - 2 * p, order);
+      } else {
+        const float* from = x + tile * tileUnits * stride + step * tileDepth;
+        for (int64_t i = 0; i < 16; i++) {
+          rows[i] = i < count ? unitWords(from + i * stride, left) : _mm512_setzero_si512();
+        }
+      }
+      if (deep == (side == Side::left)) transpose(rows);
+      for (int64_t i = 0; i < 16; i++) _mm512_store_si512(words + i * tileUnits, rows[i]);
+    }
+  }
+}
+
+// Tiles beyond the edge of c are computed here.
+struct Edge {
+  alignas(64) float sums[panelUnits * panelUnits];
+};
+
+void copyRows(float* to, int64_t toStride, const float* from, int64_t fromStride, int64_t rows, int64_t columns) {
+  for (int64_t i = 0; i < rows; i++) {
+    std::memcpy(to + i * toStride, from + i * fromStride, static_cast<size_t>(columns) * sizeof(float));
+  }
+}
+
+using Block = void (*)(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps, bool add);
+
+// Calls the block for so many tiles, on c itself where they lie inside it.
+void multiplyTiles(const Block (&blocks)[2][2], float* c, int64_t ldc, const uint32_t* left, const uint32_t* right,
+                   int64_t rows, int64_t columns, int64_t steps, bool add) {
+  const Block block = blocks[tilesOf(rows) - 1][tilesOf(columns) - 1];
+  if (rows % tileUnits == 0 && columns % tileUnits == 0) return block(c, ldc, left, right, steps, add);
+  Edge edge;
+  if (add) {
+    std::memset(edge.sums, 0, sizeof edge.sums);
+    copyRows(edge.sums, panelUnits, c, ldc, rows, columns);
+  }
+  block(edge.sums, panelUnits, left, right, steps, add);
+  copyRows(c, ldc, edge.sums, panelUnits, rows, columns);
+}
+
+// ---- AMX ----
+
+struct alignas(64) TileShapes {
+  uint8_t palette = 1, startRow = 0, reserved[14] = {};
+  uint16_t rowBytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+BLASNET_AMX void beginAmx() noexcept {
+  static const TileShapes shapes;
+  _tile_loadconfig(&shapes);
+}
+
+BLASNET_AMX void endAmx() noexcept { _tile_release(); }
+
+// Compilers don't know what the instructions for tiles read and write.
+inline void orderMemory() { asm volatile("" : : : "memory"); }
+
+// Sums are tiles 0 to 3, those of the left operand 4 and 5, of the right one 6 and 7.
+template <int above, int across>
+BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps,
+                             bool add) {
+  const int64_t bytes = ldc * static_cast<int64_t>(sizeof(float));
+  float* low = c + tileUnits * ldc;
+  orderMemory();
+  if (add) {
+    _tile_loadd(0, c, bytes);
+    if (across > 1) _tile_loadd(1, c + tileUnits, bytes);
+    if (above > 1) _tile_loadd(2, low, bytes);
+    if (above > 1 && across > 1) _tile_loadd(3, low + tileUnits, bytes);
+  } else {
+    _tile_zero(0);
+    if (across > 1) _tile_zero(1);
+    if (above > 1) _tile_zero(2);
+    if (above > 1 && across > 1) _tile_zero(3);
+  }
+  for (int64_t step = 0; step < steps; step++) {
+    _tile_loadd(4, left, 64);
+    _tile_loadd(6, right, 64);
+    _tile_dpbf16ps(0, 4, 6);
+    if (across > 1) {
+      _tile_loadd(7, right + tileWords, 64);
+      _tile_dpbf16ps(1, 4, 7);
+    }
+    if (above > 1) {
+      _tile_loadd(5, left + tileWords, 64);
+      _tile_dpbf16ps(2, 5, 6);
+      if (across > 1) _tile_dpbf16ps(3, 5, 7);
+    }
+    left += above * tileWords;
+    right += across * tileWords;
+  }
+  _tile_stored(0, c, bytes);
+  if (across > 1) _tile_stored(1, c + tileUnits, bytes);
+  if (above > 1) _tile_stored(2, low, bytes);
+  if (above > 1 && across > 1) _tile_stored(3, low + tileUnits, bytes);
+  orderMemory();
+}
+
+void multiplyByAmx(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
+                   int64_t steps, bool add) noexcept {
+  static constexpr Block blocks[2][2] = {{multiplyAmx<1, 1>, multiplyAmx<1, 2>},
+                                         {multiplyAmx<2, 1>, multiplyAmx<2, 2>}};
+  multiplyTiles(blocks, c, ldc, left, right, rows, columns, steps, add);
+}
+
+// ---- dot products of pairs ----
+
+// Eight rows at a time: sixteen sums stay in registers.
+template <int above, int across>
+BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps,
+                                 bool add) {
+  constexpr int64_t height = 8;
+  for (int64_t i = 0; i < above * tileUnits; i += height) {
+    __m512 sums[height][across];
+    for (int64_t row = 0; row < height; row++) {
+      for (int64_t v = 0; v < across; v++) {
+        sums[row][v] = add ? _mm512_loadu_ps(c + (i + row) * ldc + v * tileUnits) : _mm512_setzero_ps();
+      }
+    }
+    const uint32_t* x = left + i / tileUnits * tileWords + i % tileUnits * tileUnits;
+    const uint32_t* y = right;
+    for (int64_t step = 0; step < steps; step++, x += above * tileWords, y += across * tileWords) {
+      for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
+        __m512bh factor[across];
+        for (int64_t v = 0; v < across; v++) {
+          factor[v] = reinterpret_cast<__m512bh>(_mm512_load_si512(y + v * tileWords + pair * tileUnits));
+        }
+        for (int64_t row = 0; row < height; row++) {
+          const __m512bh pairs =
+              reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int32_t>(x[row * tileUnits + pair])));
+          for (int64_t v = 0; v < across; v++) sums[row][v] = _mm512_dpbf16_ps(sums[row][v], pairs, factor[v]);
+        }
+      }
+    }
+    for (int64_t row = 0; row < height; row++) {
+      for (int64_t v = 0; v < across; v++) _mm512_storeu_ps(c + (i + row) * ldc + v * tileUnits, sums[row][v]);
+    }
+  }
+}
+
+void multiplyByPairs(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
+                     int64_t steps, bool add) noexcept {
+  static constexpr Block blocks[2][2] = {{multiplyPairs<1, 1>, multiplyPairs<1, 2>},
+                                         {multiplyPairs<2, 1>, multiplyPairs<2, 2>}};
+  multiplyTiles(blocks, c, ldc, left, right, rows, columns, steps, add);
+}
+
+void nothing() noexcept {}
+
+// ---- what this processor has ----
+
+bool hasPairs() noexcept {
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  return findKernelSet("avx512") != nullptr && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & 1u << 5) != 0;
+}
+
+bool hasAmx() noexcept {
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  constexpr uint32_t bfloat16 = 1u << 22, tile = 1u << 24;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & bfloat16) != 0 && (d & tile) != 0;
+}
+
+// Linux gives a process the state of tiles only if it asks (5.16 and newer); all its threads have it then.
+bool permitted() noexcept {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr int request = 0x1023, tileData = 18;
+  return syscall(SYS_arch_prctl, request, tileData) == 0;
+#else
+  return false;
+#endif
+}
+
+constexpr Tiles amx = {"amx", beginAmx, endAmx, packPairs, multiplyByAmx};
+constexpr Tiles pairs = {"avx512-bf16", nothing, nothing, packPairs, multiplyByPairs};
+
+}  // namespace
+
+const Tiles* amxTiles() noexcept {
+  static const bool available = hasPairs() && hasAmx() && permitted();
+  return available ? &amx : nullptr;
+}
+
+const Tiles* avx512Tiles() noexcept { return hasPairs() ? &pairs : nullptr; }
+
+}  // namespace blasnet
+
+#else
+
+namespace blasnet {
+
+const Tiles* amxTiles() noexcept { return nullptr; }
+const Tiles* avx512Tiles() noexcept { return nullptr; }
+
+}  // namespace blasnet
+
+#endif

@@ -1,0 +1,171 @@
+#include "bfloat16_tiles.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "../abandon.h"
+#include "bfloat16.h"
+
+namespace blasnet {
+namespace {
+
+int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// ---- plain tiles ----
+
+void nothing() noexcept {}
+
+void packPlain(uint32_t* panel, const View& from, Side side, int64_t units, int64_t depth) noexcept {
+  const int64_t tiles = tilesOf(units), steps = stepsOf(depth);
+  const auto element = [&](int64_t unit, int64_t l) -> uint32_t {
+    if (unit >= units || l >= depth) return 0;
+    const float value = from.deep ? from.x[l * from.stride + unit] : from.x[unit * from.stride + l];
+    return roundToBfloat16(__builtin_bit_cast(uint32_t, value)) >> 16;
+  };
+  for (int64_t step = 0; step < steps; step++) {
+    for (int64_t tile = 0; tile < tiles; tile++) {
+      uint32_t* words = panel + (step * tiles + tile) * tileWords;
+      for (int64_t unit = 0; unit < tileUnits; unit++) {
+        for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
+          const int64_t l = step * tileDepth + 2 * pair, at = tile * tileUnits + unit;
+          const int64_t place = side == Side::left ? unit * tileUnits + pair : pair * tileUnits + unit;
+          words[place] = element(at, l) | element(at, l + 1) << 16;
+        }
+      }
+    }
+  }
+}
+
+float evenOf(uint32_t pair) { return __builtin_bit_cast(float, pair << 16); }
+float oddOf(uint32_t pair) { return __builtin_bit_cast(float, pair & 0xffff0000u); }
+
+void multiplyPlain(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
+                   int64_t steps, bool add) noexcept {
+  const int64_t above = tilesOf(rows), across = tilesOf(columns);
+  for (int64_t i = 0; i < rows; i++) {
+    for (int64_t j = 0; j < columns; j++) {
+      float sum = add ? c[i * ldc + j] : 0.0f;
+      for (int64_t step = 0; step < steps; step++) {
+        const uint32_t* x = left + (step * above + i / tileUnits) * tileWords + i % tileUnits * tileUnits;
+        const uint32_t* y = right + (step * across + j / tileUnits) * tileWords + j % tileUnits;
+        float even = 0, odd = 0;
+        for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
+          // Products of bfloat16 are exact, so it does not matter whether they are fused with the sum.
+          even += evenOf(x[pair]) * evenOf(y[pair * tileUnits]);
+          odd += oddOf(x[pair]) * oddOf(y[pair * tileUnits]);
+        }
+        sum += even + odd;
+      }
+      c[i * ldc + j] = sum;
+    }
+  }
+}
+
+// ---- the product ----
+
+// Where the parts of a product lie in the memory for them.
+struct Room {
+  int64_t depth;  // of a part
+  int64_t units;  // of the kept operand that are packed together
+  float* space;
+  uint32_t *panel, *packed;
+
+  Room(Scratch scratch, int64_t k) {
+    constexpr int64_t longest = 1024, pairBytes = sizeof(uint32_t) / 2, unitBytes = sizeof(float) + pairBytes;
+    constexpr int64_t panelBytes = panelUnits * (unitBytes + pairBytes);  // for each of the depth, with one panel kept
+    const int64_t most = smaller(longest, scratch.bytes / panelBytes / tileDepth * tileDepth);
+    const int64_t parts = (k + most - 1) / most;
+    depth = stepsOf((k + parts - 1) / parts) * tileDepth;
+    space = static_cast<float*>(scratch.memory);
+    panel = reinterpret_cast<uint32_t*>(space + depth * panelUnits);
+    packed = panel + depth * panelUnits / 2;
+    units = (scratch.bytes - depth * panelUnits * unitBytes) / (depth * panelUnits * pairBytes) * panelUnits;
+  }
+};
+
+void packPanels(const Tiles& tiles, uint32_t* packed, const Operand& from, Side side, int64_t first, int64_t units,
+                int64_t l, int64_t depth, float* space) {
+  for (int64_t at = 0; at < units; at += panelUnits, packed += stepsOf(depth) * 2 * tileWords) {
+    const int64_t count = smaller(panelUnits, units - at);
+    tiles.pack(packed, from.view(from.source, first + at, l, count, depth, space), side, count, depth);
+  }
+}
+
+// A group of panels of one operand, `kept`, stays in the cache while the panels of the other pass.
+void passPanels(const Tiles& tiles, const Room& room, const Operand& kept, const Operand& passing, Side keptSide,
+                int64_t k, bool add, float* c, int64_t ldc) {
+  const Side passingSide = keptSide == Side::left ? Side::right : Side::left;
+  for (int64_t l = 0; l < k; l += room.depth) {
+    const int64_t depth = smaller(room.depth, k - l), steps = stepsOf(depth);
+    for (int64_t first = 0; first < kept.units; first += room.units) {
+      const int64_t units = smaller(room.units, kept.units - first);
+      packPanels(tiles, room.packed, kept, keptSide, first, units, l, depth, room.space);
+      for (int64_t other = 0; other < passing.units; other += panelUnits) {
+        if (abandoned()) return;
+        const int64_t count = smaller(panelUnits, passing.units - other);
+        packPanels(tiles, room.panel, passing, passingSide, other, count, l, depth, room.space);
+        for (int64_t at = 0; at < units; at += panelUnits) {
+          const uint32_t* own = room.packed + at / panelUnits * steps * 2 * tileWords;
+          const int64_t size = smaller(panelUnits, units - at);
+          if (keptSide == Side::left) {
+            tiles.multiply(c + (first + at) * ldc + other, ldc, own, room.panel, size, count, steps, add || l > 0);
+          } else {
+            tiles.multiply(c + other * ldc + first + at, ldc, room.panel, own, count, size, steps, add || l > 0);
+          }
+        }
+      }
+    }
+  }
+}
+
+const Tiles* tilesFor(const char* wish) noexcept {
+  const auto wished = [=](const char* name) { return wish != nullptr && std::strcmp(wish, name) == 0; };
+  if (wished("float32")) return nullptr;
+  const Tiles *amx = amxTiles(), *avx512 = avx512Tiles();
+  if (wished("avx512-bf16")) return avx512;
+  if (amx != nullptr || wished("amx")) return amx;
+    // On Intel's processors these instructions are slower than float32's.
+#if defined(__x86_64__)
+  return __builtin_cpu_is("amd") ? avx512 : nullptr;
+#else
+  return nullptr;
+#endif
+}
+
+}  // namespace
+
+View viewOfMatrix(const void* source, int64_t unit, int64_t l, int64_t, int64_t, float*) noexcept {
+  const View& matrix = *static_cast<const View*>(source);
+  return {matrix.x + (matrix.deep ? l * matrix.stride + unit : unit * matrix.stride + l), matrix.stride, matrix.deep};
+}
+
+const Tiles plainTiles = {"plain", nothing, nothing, packPlain, multiplyPlain};
+
+void tiledProduct(const Tiles& tiles, Scratch scratch, const Operand& left, const Operand& right, int64_t depth,
+                  bool add, float* c, int64_t ldc) noexcept {
+  const Room room(scratch, depth);
+  // The smaller operand is kept; of equal ones the right one, so that the result is written row by row.
+  const bool keepsLeft = left.units < right.units;
+  tiles.begin();
+  passPanels(tiles, room, keepsLeft ? left : right, keepsLeft ? right : left, keepsLeft ? Side::left : Side::right,
+             depth, add, c, ldc);
+  tiles.end();
+}
+
+void tiledProduct(const Tiles& tiles, Scratch scratch, bool transA, bool transB, int64_t m, int64_t n, int64_t k,
+                  const float* a, int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept {
+  const View left = {a, lda, transA}, right = {b, ldb, !transB};
+  tiledProduct(tiles, scratch, {m, &left, viewOfMatrix}, {n, &right, viewOfMatrix}, k, add, c, ldc);
+}
+
+const Tiles* chosenTiles() noexcept {
+  static const Tiles* const tiles = tilesFor(std::getenv("BLASNET_BFLOAT16"));
+  return tiles;
+}
+
+const char* bfloat16Way() noexcept {
+  const Tiles* tiles = chosenTiles();
+  return tiles != nullptr ? tiles->name : "float32";
+}
+
+}  // namespace blasnet

@@ -1,0 +1,68 @@
+// Products in tiles of bfloat16 pairs. What a processor's instructions do lies behind `Tiles`; the rest is the same for
+// all, so the plain ones test it anywhere.
+//
+// A panel is up to 32 units of an operand (rows of the left one, columns of the right one) as one or two tiles for each
+// 32 of the depth. A tile is 16 x 16 words of two neighbours in depth: unit by unit (left) or pair by pair (right).
+#pragma once
+
+#include <cstdint>
+
+#include "scratch.h"
+
+namespace blasnet {
+
+constexpr int64_t tileUnits = 16, tileDepth = 32, panelUnits = 2 * tileUnits, tileWords = 256;
+
+constexpr int64_t tilesOf(int64_t units) { return units > tileUnits ? 2 : 1; }
+constexpr int64_t stepsOf(int64_t depth) { return (depth + tileDepth - 1) / tileDepth; }
+
+enum class Side { left, right };
+
+// A part of an operand: element (unit, l) is x[unit * stride + l], or x[l * stride + unit] if it is `deep`.
+struct View {
+  const float* x;
+  int64_t stride;
+  bool deep;
+};
+
+// An operand of any layout. `view` gives `units` of it, from `unit` on, and `depth` elements of each, from l on. What
+// is not laid out like that in memory is copied to `space`, which has room for them.
+struct Operand {
+  int64_t units;
+  const void* source;
+  View (*view)(const void* source, int64_t unit, int64_t l, int64_t units, int64_t depth, float* space) noexcept;
+};
+
+// The view of an operand that is a View itself.
+View viewOfMatrix(const void* source, int64_t unit, int64_t l, int64_t units, int64_t depth, float* space) noexcept;
+
+struct Tiles {
+  const char* name;
+  // Around a product, on its thread.
+  void (*begin)() noexcept;
+  void (*end)() noexcept;
+  // One panel of up to panelUnits units.
+  void (*pack)(uint32_t* panel, const View& from, Side side, int64_t units, int64_t depth) noexcept;
+  // c <- left right [+ c], for `steps` of the depth: rows x columns numbers, each at most panelUnits.
+  void (*multiply)(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
+                   int64_t steps, bool add) noexcept;
+};
+
+// In plain C++. Its sums are those of AMX: in each step one of the even and one of the odd elements.
+extern const Tiles plainTiles;
+// Those of this processor; null if it has none.
+const Tiles* amxTiles() noexcept;
+const Tiles* avx512Tiles() noexcept;
+
+// c <- op(a) op(b) [+ c], as bfloat16Product. The sums don't depend on how the product is cut.
+void tiledProduct(const Tiles& tiles, Scratch scratch, bool transA, bool transB, int64_t m, int64_t n, int64_t k,
+                  const float* a, int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept;
+
+// c <- left right [+ c] for operands of any layout, of `depth` > 0.
+void tiledProduct(const Tiles& tiles, Scratch scratch, const Operand& left, const Operand& right, int64_t depth,
+                  bool add, float* c, int64_t ldc) noexcept;
+
+// The tiles that this process uses; null for sgemm with rounded copies.
+const Tiles* chosenTiles() noexcept;
+
+}  // namespace blasnet

@@ -1,0 +1,24 @@
+#include "scratch.h"
+
+#include <memory>
+#include <new>
+
+namespace blasnet {
+namespace {
+
+constexpr int64_t largeScratch = 7 << 18;
+constexpr std::align_val_t alignment{4096};
+
+struct Free {
+  void operator()(char* memory) const noexcept { ::operator delete(memory, alignment); }
+};
+
+}  // namespace
+
+Scratch threadScratch() noexcept {
+  thread_local std::unique_ptr<char, Free> memory;
+  if (memory == nullptr) memory.reset(static_cast<char*>(::operator new(largeScratch, alignment, std::nothrow)));
+  return {memory.get(), largeScratch};
+}
+
+}  // namespace blasnet

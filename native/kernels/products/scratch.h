@@ -1,0 +1,33 @@
+// Memory of a thread for packed operands, larger than what fits on a stack.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace blasnet {
+
+struct Scratch {
+  void* memory;
+  int64_t bytes;
+};
+
+constexpr int64_t smallScratch = 96 << 10;
+
+// 1.75 MiB that a thread keeps from its first call on; null if there is no memory.
+Scratch threadScratch() noexcept;
+
+template <typename Work>
+[[gnu::noinline]] void withSmallScratch(Work work) {
+  alignas(64) char memory[smallScratch];
+  work(Scratch{memory, smallScratch});
+}
+
+// Calls work(Scratch) with a thread's memory, or where there is none with some of the stack.
+template <typename Work>
+void withScratch(Work work) {
+  const Scratch scratch = threadScratch();
+  if (scratch.memory != nullptr) return work(scratch);
+  withSmallScratch(work);
+}
+
+}  // namespace blasnet
