@@ -71,10 +71,13 @@ export interface RunRequest {
 export type Control = Int32Array;
 export const control = { cancel: 0, steps: 1, length: 16 } as const;
 
-export const statuses = ['done', 'cancelled', 'nonFinite'] as const;
+export const statuses = ['done', 'cancelled', 'nonFinite', 'groupFailed'] as const;
 
 export interface RunResult {
-  /** `nonFinite`: stopped before the update of a step whose mean loss was not finite. */
+  /**
+   * `nonFinite`: stopped before the update of a step whose mean loss was not finite. `groupFailed`: other ranks can't be
+   * reached any more, or one left in the middle of a step.
+   */
   readonly status: (typeof statuses)[number];
   /** Completed steps. */
   readonly steps: number;

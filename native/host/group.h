@@ -1,0 +1,27 @@
+// The processes that train together.
+#pragma once
+
+#include <cstdint>
+
+namespace blasnet {
+
+// All ranks must make the same calls in the same order, with the same counts. A call returns false if the group failed;
+// then error() says why, and every later call fails too.
+class Group {
+ public:
+  virtual ~Group() = default;
+  virtual int rank() const noexcept = 0;
+  virtual int size() const noexcept = 0;
+  // Sums the values of all ranks in place. All ranks get the same bits.
+  virtual bool sum(float* values, int64_t count) noexcept = 0;
+  virtual bool sum(double* values, int64_t count) noexcept = 0;
+  // Starts a sum that wait() finishes. Until then its values must not be touched. Several may be under way.
+  virtual bool startSum(float* values, int64_t count) noexcept = 0;
+  // Finishes all sums that were started.
+  virtual bool wait() noexcept = 0;
+  virtual bool broadcast(void* bytes, int64_t count, int root) noexcept = 0;
+  virtual bool barrier() noexcept = 0;
+  virtual const char* error() const noexcept = 0;
+};
+
+}  // namespace blasnet
