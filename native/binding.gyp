@@ -91,7 +91,7 @@
     {
       'target_name': 'blasnet',
       'dependencies': ['<@(kernel_sets)'],
-      'sources': ['<@(kernel_sources)', '<@(executor_sources)', '<@(binding_sources)'],
+      'sources': ['<@(kernel_sources)', '<@(executor_sources)', '<@(host_sources)', '<@(binding_sources)'],
       'defines': ['<@(binding_defines)', '<@(kernel_set_defines)'],
       'include_dirs': [
         'napi',
@@ -101,6 +101,7 @@
       'conditions': [
         ['OS=="linux"', {
           'ldflags!': ['-rdynamic'],
+          'libraries': ['-ldl'],
           'ldflags': [
             '<@(addon_link_flags)',
             '-Wl,--version-script=<!(node -p "require(\'path\').resolve(\'exports.map\')")',

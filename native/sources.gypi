@@ -47,11 +47,16 @@
       "executor/pool.cc",
       "executor/run.cc"
     ],
+    "host_sources": [
+      "host/mpi_group.cc",
+      "host/mpi_library.cc"
+    ],
     "binding_sources": [
       "binding/addon.cc",
       "binding/arguments.cc",
       "binding/async_run.cc",
       "binding/environment.cc",
+      "binding/group_object.cc",
       "binding/kernel_call.cc",
       "binding/large_pages.cc",
       "binding/plan_object.cc"

@@ -14,7 +14,7 @@ const runtime = [...program, 'backend interface', 'backend selection'];
 const modules = [
   {
     name: 'base',
-    files: /^lib\/(types|errors|checks|packages|random|shared-memory|numbers|system|text)\.ts$/,
+    files: /^lib\/(types|errors|checks|packages|random|shared-memory|numbers|system|text|launcher)\.ts$/,
     imports: [],
   },
   { name: 'kernel table', files: /^lib\/kernels\/(?!index\.ts$)/, imports: base },
@@ -41,8 +41,9 @@ const modules = [
   {
     name: 'networks',
     files: /^lib\/(training|report|kernels)\/|^lib\/[^/]+\.ts$/,
-    imports: [...runtime, 'runtime', 'data', 'formats'],
+    imports: [...runtime, 'runtime', 'data', 'formats', 'distributed'],
   },
+  { name: 'distributed', files: /^lib\/distributed\//, imports: [...runtime, 'runtime'] },
   {
     name: 'interop',
     files: /^lib\/interop\//,
@@ -58,9 +59,10 @@ const modules = [
   { name: 'examples', files: /^examples\//, imports: ['entry points'] },
   { name: 'bench', files: /^bench\//, imports: ['entry points'] },
   { name: 'kernels', files: /^native\/kernels\//, imports: [] },
-  { name: 'executor', files: /^native\/executor\//, imports: ['kernels'] },
-  { name: 'binding', files: /^native\/binding\//, imports: ['kernels', 'executor'] },
-  { name: 'native tests', files: /^native\/(test|fuzz)\//, imports: ['kernels', 'executor'] },
+  { name: 'executor', files: /^native\/executor\//, imports: ['kernels', 'host'] },
+  { name: 'host', files: /^native\/host\//, imports: [] },
+  { name: 'binding', files: /^native\/binding\//, imports: ['kernels', 'executor', 'host'] },
+  { name: 'native tests', files: /^native\/(test|fuzz)\//, imports: ['kernels', 'executor', 'host'] },
 ];
 
 // Headers and packages that only some files may import. Any other package needs an entry in `dependencies` or, if it is
@@ -73,6 +75,7 @@ const entryPoints = new Set([
   'blasnet',
   'blasnet/dashboard',
   'blasnet/data',
+  'blasnet/distributed',
   'blasnet/extend',
   'blasnet/kernels',
   'blasnet/onnx',

@@ -114,6 +114,28 @@ export interface BackendInfo {
   readonly passedOver: readonly string[];
 }
 
+/**
+ * The addon's side of a group of processes. Calls are made one after the other by a thread of their own; they reject with
+ * the reason if the group failed, as do all later ones. Arrays are in shared memory.
+ */
+export interface NativeGroup {
+  /** Name and version of the library, as it says itself. */
+  readonly version: string;
+  readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI';
+  /** The addon's object, which runs take. */
+  readonly handle: object;
+  /** Starts MPI; blocks until all ranks have come. Resolves to the own rank and the host of each rank. */
+  join(): Promise<{ readonly rank: number; readonly hosts: readonly string[] }>;
+  sum(values: Float32Array | Float64Array): Promise<void>;
+  broadcast(bytes: Uint8Array, root: number): Promise<void>;
+  barrier(): Promise<void>;
+  leave(): Promise<void>;
+  /** Leaves while the process ends, and blocks until all ranks do. Returns false if calls are under way or failed. */
+  close(): boolean;
+  /** Ends this process and all others of the job. */
+  abort(code: number): never;
+}
+
 /** Checked arguments of a kernel, in the order of its signature. */
 export type KernelArguments = readonly (FeedArray | Float64Array | number | null)[];
 
@@ -127,5 +149,10 @@ export interface Backend {
   repeatKernels(calls: readonly (readonly [kernel: KernelName, args: KernelArguments])[], times: number): number;
   /** Prepares a block for use; returns the number of bytes to skip to a 64-byte boundary. */
   adopt(buffer: SharedArrayBuffer): number;
+  /**
+   * Opens an MPI library by path or name, or with '' the one that the process has loaded. Throws an Error that says why
+   * it does not load. Undefined if the backend has no groups.
+   */
+  openGroup?(library: string, ordered: boolean): NativeGroup;
   info(): Omit<BackendInfo, 'reason'>;
 }

@@ -6,6 +6,7 @@
 #include "../kernels/gemm.h"
 #include "arguments.h"
 #include "environment.h"
+#include "group_object.h"
 #include "kernel_call.h"
 #include "large_pages.h"
 #include "plan_object.h"
@@ -134,6 +135,7 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
 
   Napi::Object addon = Napi::Object::New(env);
   setOwn(addon, "Plan", environment.planConstructor.Value());
+  setOwn(addon, "Group", environment.groupConstructor.Value());
   setOwn(addon, "callKernel", Napi::Function::New<callKernel>(env, "callKernel"));
   setOwn(addon, "repeatKernels", Napi::Function::New<repeatKernels>(env, "repeatKernels"));
   setOwn(addon, "count", Napi::Function::New<count>(env, "count"));
@@ -148,6 +150,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   useSingleBlasThread();
   auto environment = std::make_unique<Environment>(env);
   environment->planConstructor = Napi::Persistent(PlanObject::define(env));
+  environment->groupConstructor = Napi::Persistent(GroupObject::define(env));
   env.SetInstanceData(environment.release());
   setOwn(exports, "initialize", Napi::Function::New<initialize>(env, "initialize"));
   return exports;

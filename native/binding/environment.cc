@@ -1,5 +1,7 @@
 #include "environment.h"
 
+#include "group_object.h"
+
 namespace blasnet {
 
 Environment::Environment(Napi::Env env) : kernels(&bestKernelSet()), env_(env) {
@@ -9,6 +11,7 @@ Environment::Environment(Napi::Env env) : kernels(&bestKernelSet()), env_(env) {
 Environment::~Environment() {
   if (hooked_) napi_remove_env_cleanup_hook(env_, cleanup, this);
   stop();
+  if (group != nullptr) group->forgetEnvironment();
 }
 
 // Runs before the environment destroys what the runs use. A hook that has run no longer exists and must not be removed
@@ -33,6 +36,7 @@ void Environment::finish(AsyncRun* run) {
 }
 
 void Environment::stop() {
+  if (group != nullptr) group->abandon();
   for (const std::unique_ptr<AsyncRun>& run : runs_) run->abandon();
   for (const std::unique_ptr<AsyncRun>& run : runs_) run->join();
 }

@@ -11,6 +11,8 @@
 
 namespace blasnet {
 
+class GroupObject;
+
 class Environment {
  public:
   explicit Environment(Napi::Env env);
@@ -24,12 +26,15 @@ class Environment {
   void start(std::unique_ptr<AsyncRun> run);
   // Waits for the thread of a run that has ended, then deletes the run.
   void finish(AsyncRun* run);
-  // Ends all runs immediately, in the middle of a step, and waits for their threads.
+  // Ends all runs immediately, in the middle of a step, and waits for their threads. A call of the group that waits for
+  // other processes fails.
   void stop();
 
   Pool pool;
   const KernelSet* kernels;
   Napi::FunctionReference planConstructor;
+  Napi::FunctionReference groupConstructor;
+  GroupObject* group = nullptr;  // the one that is joined
 
  private:
   static void cleanup(void* environment);

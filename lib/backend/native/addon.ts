@@ -33,7 +33,29 @@ export interface AddonPlan {
   ): void;
 }
 
+type Done = (error: Error | null) => void;
+
+/** A group of processes; see NativeGroup. */
+export interface AddonGroup {
+  readonly version: string;
+  readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI';
+  join(done: Done): void;
+  /** Valid once joined. */
+  state(): { readonly rank: number; readonly size: number; readonly hosts: string[] };
+  sum(values: Float32Array | Float64Array, done: Done): void;
+  broadcast(bytes: Uint8Array, root: number, done: Done): void;
+  barrier(done: Done): void;
+  leave(done: Done): void;
+  close(): boolean;
+  abort(code: number): never;
+}
+
 export interface Addon extends Counter {
+  /** Opens an MPI library; throws an Error that says why it does not load. */
+  readonly Group: new (
+    library: string,
+    ordered: boolean,
+  ) => AddonGroup;
   readonly Plan: new (words: Float64Array, segments: (Float32Array | Float64Array)[]) => AddonPlan;
   /** With a share: only for the units [begin, end) of that axis of the kernel. */
   callKernel(kernel: number, args: KernelArguments, ...share: [] | [axis: number, begin: number, end: number]): void;

@@ -1,6 +1,7 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { BlasnetError } from '../../errors.js';
 import { kernelNames, tableHash } from '../../kernels/table.js';
+import { findLauncher } from '../../launcher.js';
 import type { Program } from '../../program/compile.js';
 import type { FeedEntry } from '../../program/instructions.js';
 import { countWith } from '../../shared-memory.js';
@@ -17,20 +18,31 @@ import {
 import { type AddonPlan, loadAddon } from './addon.js';
 import { cpuQuota } from './cpu-quota.js';
 import { encode, segments } from './encode.js';
+import { wrapGroup } from './group.js';
 import { checkCore, checkSwitches, chosenThreads, MOST_THREADS } from './settings.js';
 import { threading } from './threading.js';
 
-/** Threads for a run, and why: BLASNET_THREADS, or what the machine and the container offer. */
+/** Threads for a run, and why: BLASNET_THREADS, or what the machine, the container and other ranks leave. */
 function threadLimit(): { threads: number; threadsReason: string } {
   const chosen = chosenThreads();
   if (chosen !== undefined) return { threads: chosen, threadsReason: 'asked for by BLASNET_THREADS' };
-  const available = Math.min(availableParallelism(), MOST_THREADS);
+  let threads = Math.min(availableParallelism(), MOST_THREADS);
+  let threadsReason = 'as many as this process may run at the same time';
+  let shared = cpus().length;
   const quota = cpuQuota();
-  if (quota !== undefined && Math.ceil(quota.cpus) < available) {
-    const cpus = Number(quota.cpus.toFixed(2));
-    return { threads: Math.ceil(quota.cpus), threadsReason: `the CPU quota of ${cpus}, as ${quota.file} says` };
+  if (quota !== undefined && Math.ceil(quota.cpus) < threads) {
+    threads = Math.ceil(quota.cpus);
+    threadsReason = `the CPU quota of ${Number(quota.cpus.toFixed(2))}, as ${quota.file} says`;
+    shared = threads;
   }
-  return { threads: available, threadsReason: 'as many as this process may run at the same time' };
+  // Not a share of what this process may use: launchers that bind ranks to cores have divided that already.
+  const ranks = findLauncher()?.ranksOnHost ?? 1;
+  const share = Math.max(Math.floor(shared / Math.max(ranks, 1)), 1);
+  if (ranks > 1 && share < threads) {
+    threads = share;
+    threadsReason = `a share of ${shared} processors for each of ${ranks} ranks on this host`;
+  }
+  return { threads, threadsReason };
 }
 
 /** Writes the numbers of a run, followed by scale and offset of each feed. */
@@ -132,6 +144,7 @@ export function createNativeBackend(): Backend {
       return calling(() => addon.repeatKernels(list, times));
     },
     adopt: (buffer) => calling(() => addon.adopt(new Uint8Array(buffer))),
+    openGroup: (library, ordered) => wrapGroup(new addon.Group(library, ordered)),
     info: () => ({ backend: 'native', ...limit, ...calling(() => addon.info()), addon: path, passedOver: failures }),
   };
 }

@@ -1,0 +1,42 @@
+import { writeSync } from 'node:fs';
+import { inspect } from 'node:util';
+import type { NativeGroup } from '../backend/backend.js';
+import { cut } from '../text.js';
+
+const STDERR = 2;
+
+/** Writes at once: the process ends before a stream would. */
+function tell(text: string): void {
+  try {
+    writeSync(STDERR, `${text}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}
+
+function firstLine(error: unknown): string {
+  return cut(String(error).split('\n', 1)[0], 300);
+}
+
+/** `busy`: other ranks wait for this one. `over`: they don't any more. */
+export type GroupState = 'idle' | 'busy' | 'over';
+
+/**
+ * Ends the group when this process ends. If that is an error, or other ranks would wait for calls that can't come any
+ * more, it ends the whole job, with a line that names this rank and the reason.
+ */
+export function endWithProcess(native: NativeGroup, rank: () => string, state: () => GroupState): void {
+  let thrown: { readonly error: unknown } | undefined;
+  process.on('uncaughtExceptionMonitor', (error) => {
+    if (process.listenerCount('uncaughtException') === 0) thrown = { error };
+  });
+  process.on('exit', (code) => {
+    if (state() === 'over') return;
+    if (code === 0 && state() === 'idle' && native.close()) return;
+    const reason = thrown ? firstLine(thrown.error) : code !== 0 ? `exit code ${code}` : 'it ended during a call';
+    tell(`blasnet: ${rank()} ends the job: ${reason}`);
+    // Node.js would print it after this handler, which does not return.
+    if (thrown !== undefined) tell(inspect(thrown.error));
+    native.abort(code || 1);
+  });
+}

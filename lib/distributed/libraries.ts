@@ -1,0 +1,114 @@
+import type { NativeGroup } from '../backend/backend.js';
+import { tryNative } from '../backend/select.js';
+import { checkArity } from '../checks.js';
+import { BlasnetError } from '../errors.js';
+import { findLauncher, type Launcher } from '../launcher.js';
+import { cut } from '../text.js';
+
+/** An MPI library that was opened. */
+export interface MpiLibrary {
+  /** Path or name that it was opened by; `(loaded)` if the process had loaded it already. */
+  readonly file: string;
+  /** Its name and version, as it says itself. */
+  readonly version: string;
+  /** The binary interface that it has. */
+  readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI';
+}
+
+/** Names under which packages install the libraries, by family. The standard's interface belongs to both. */
+const names = {
+  linux: {
+    'Open MPI': ['libmpi.so.40', 'libmpi.so'],
+    MPICH: ['libmpi.so.12', 'libmpich.so.12'],
+    standard: ['libmpi_abi.so.1', 'libmpi_abi.so.0'],
+  },
+  darwin: {
+    'Open MPI': ['libmpi.40.dylib', '/opt/homebrew/lib/libmpi.40.dylib'],
+    MPICH: ['libmpi.12.dylib', '/opt/homebrew/lib/libmpi.12.dylib'],
+    standard: ['libmpi_abi.1.dylib', '/opt/homebrew/lib/libmpi_abi.1.dylib'],
+  },
+};
+
+function candidates(family: Launcher['family']): string[] {
+  const table = names[process.platform === 'darwin' ? 'darwin' : 'linux'];
+  // Those of the other family are tried too: the error then tells of both what is there and what would be needed.
+  const order =
+    family === 'MPICH' ? (['MPICH', 'standard', 'Open MPI'] as const) : (['Open MPI', 'MPICH', 'standard'] as const);
+  return order.flatMap((name) => table[name]);
+}
+
+/** What the loader said, without the name of the library, which stands before it. */
+function reasonOf(error: unknown, file: string): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return cut(message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message, 200);
+}
+
+/**
+ * Opens the MPI library: the one asked for (an argument, or `BLASNET_MPI`), else the one that this process has loaded,
+ * else the first of the known names that loads. Throws `GROUP_FAILED` with every one tried and why it failed, and
+ * `BACKEND_UNAVAILABLE` without the native backend.
+ */
+export function openLibrary(
+  launcher: Launcher | undefined,
+  asked: string | undefined,
+  ordered: boolean,
+): { native: NativeGroup; library: MpiLibrary } {
+  const selected = tryNative();
+  if ('error' in selected) {
+    throw new BlasnetError('BACKEND_UNAVAILABLE', `MPI needs the native backend (${selected.error.message})`, {
+      cause: selected.error,
+    });
+  }
+  const own = asked ?? (process.env.BLASNET_MPI || undefined);
+  const failures: string[] = [];
+  for (const file of own === undefined ? ['', ...candidates(launcher?.family)] : [own]) {
+    try {
+      const native = selected.backend.openGroup!(file, ordered);
+      const [version = ''] = native.version.split(/[,\n]/);
+      return {
+        native,
+        library: {
+          file: file || '(loaded)',
+          version: version.replace(/\s+/g, ' ').trim(),
+          interface: native.interface,
+        },
+      };
+    } catch (error) {
+      if (file !== '') failures.push(`${file}: ${reasonOf(error, file)}`);
+    }
+  }
+  const remedy =
+    own === undefined
+      ? 'Install the MPI that the launcher belongs to, or name its library in BLASNET_MPI'
+      : `It was asked for by ${asked === undefined ? 'BLASNET_MPI' : "the option 'library'"}`;
+  const started = launcher === undefined ? '' : `${startedBy(launcher)}, but `;
+  throw new BlasnetError('GROUP_FAILED', `${started}no MPI library loads. ${remedy}. Tried ${failures.join('; ')}`);
+}
+
+/** What the launcher says: `… started 4 ranks`. */
+export function startedBy({ name, size }: Launcher): string {
+  return size === undefined ? `${name} started this process` : `${name} started ${size} ranks`;
+}
+
+/** What is known of MPI here before any group is joined. */
+export interface MpiInfo {
+  /** What started this process together with others; undefined if it was started on its own. */
+  readonly launcher: Omit<Launcher, 'family'> | undefined;
+  /** The library that `joinGroup` would use; undefined if none loads. */
+  readonly library: MpiLibrary | undefined;
+  /** Why no library loads. */
+  readonly reason: string | undefined;
+}
+
+/** The launcher of this process and the MPI library that `joinGroup()` would use. Opens the library, starts nothing. */
+export function mpiInfo(): MpiInfo {
+  checkArity('mpiInfo', arguments, 0);
+  const found = findLauncher();
+  const launcher = found && { name: found.name, rank: found.rank, size: found.size, ranksOnHost: found.ranksOnHost };
+  try {
+    return { launcher, library: openLibrary(found, undefined, false).library, reason: undefined };
+  } catch (error) {
+    if (!(error instanceof BlasnetError)) throw error;
+    return { launcher, library: undefined, reason: error.message };
+  }
+}

@@ -1,0 +1,77 @@
+// A group of processes over MPI.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "group.h"
+#include "mpi_library.h"
+
+namespace blasnet {
+
+// Calls may come from any thread, but all ranks must make them in the same order. Each waits by polling, and yields its
+// core between two polls: the libraries' own blocking calls spin on it, and can't be ended from outside.
+class MpiGroup : public Group {
+ public:
+  // `ordered`: sums are made in the order of the ranks, by this class: the same bits whatever the library does.
+  MpiGroup(std::unique_ptr<MpiLibrary> library, bool ordered) : mpi_(std::move(library)), ordered_(ordered) {}
+
+  // Starts MPI, and tells the hosts of all ranks. Blocks until all ranks have come. MPI starts once in a process.
+  bool join() noexcept;
+  // Ends MPI, for all ranks together. Blocks until all have come.
+  bool leave() noexcept;
+  // Ends this process and all others of the job.
+  [[noreturn]] void abort(int code) noexcept;
+  // Makes the call that waits, and all later ones, fail soon. From any thread.
+  void abandon() noexcept { abandoned_.store(true, std::memory_order_relaxed); }
+
+  const MpiLibrary& library() const noexcept { return *mpi_; }
+  // The host of each rank.
+  const std::vector<std::string>& hosts() const noexcept { return hosts_; }
+
+  int rank() const noexcept override { return rank_; }
+  int size() const noexcept override { return size_; }
+  bool sum(float* values, int64_t count) noexcept override;
+  bool sum(double* values, int64_t count) noexcept override;
+  bool startSum(float* values, int64_t count) noexcept override;
+  bool wait() noexcept override;
+  bool broadcast(void* bytes, int64_t count, int root) noexcept override;
+  bool barrier() noexcept override;
+  const char* error() const noexcept override { return error_; }
+
+ private:
+  // Makes one call into the library: MPI_THREAD_SERIALIZED allows one at a time.
+  template <typename Call>
+  bool call(const char* name, Call make) noexcept;
+  // Starts an operation by `make(&request)`.
+  template <typename Call>
+  bool start(const char* name, MpiHandle& request, Call make) noexcept;
+  bool finish(const char* name, MpiHandle request) noexcept;
+  template <typename Call>
+  bool run(const char* name, Call make) noexcept;
+
+  template <typename T>
+  bool sumByLibrary(T* values, int64_t count, MpiHandle type) noexcept;
+  template <typename T>
+  bool sumInOrder(T* values, int64_t count, MpiHandle type) noexcept;
+  bool exchangeHosts() noexcept;
+  bool fail(const char* what, const char* reason) noexcept;
+
+  std::unique_ptr<MpiLibrary> mpi_;
+  bool ordered_;
+  bool started_ = false;    // MPI runs, and this group uses it
+  bool finalizes_ = false;  // MPI was started here, not by somebody else in this process
+  MpiHandle comm_ = 0;
+  int rank_ = 0, size_ = 1;
+  std::vector<std::string> hosts_;
+  std::vector<MpiHandle> sums_;  // those that wait() finishes
+  std::vector<double> blocks_;   // of sumInOrder
+  std::mutex mutex_;
+  std::atomic<bool> abandoned_{false}, failed_{false};
+  char error_[1024] = "";
+};
+
+}  // namespace blasnet
