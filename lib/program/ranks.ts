@@ -57,8 +57,7 @@ export function writeRankSums(
     builder.emit('addTotal', { total: sums[i].loss, carry: null, x: local, factor: { symbol: 'share' } });
   }
   const gradients = trainedGradients(model, optimizer);
-  for (const { g, n } of gradients.slice(1))
-    builder.emit('allReduce', { values: g, totals: null, n, m: 0, last: 0 });
+  for (const { g, n } of gradients.slice(1)) builder.emit('allReduce', { values: g, totals: null, n, m: 0, last: 0 });
   const count = 1 + 2 * parts.length;
   const totals = tensor('sums', 'metric', { type: 'f64', fixed: count, offset: first });
   const { g = null, n = 0 } = gradients[0] ?? {};
@@ -69,7 +68,8 @@ export function writeRankSums(
   const total = builder.total('meanLoss');
   for (const [i, { loss, hits }] of sums.entries()) {
     builder.emit('addTotal', { total: builder.total(tag('hitCount', i)), carry: null, x: hits, factor: 1 });
-    if (!single) builder.emit('addTotal', { total: builder.total(tag('meanLoss', i)), carry: null, x: loss, factor: 1 });
+    if (!single)
+      builder.emit('addTotal', { total: builder.total(tag('meanLoss', i)), carry: null, x: loss, factor: 1 });
   }
   for (const [i, { weight }] of outputs.entries()) {
     builder.emit('addTotal', { total, carry, x: sums[i].loss, factor: weight });

@@ -408,12 +408,12 @@ bool Plan::formPhases(std::string& error) {
     argument += instruction.arguments.size();
     const bool sums = instruction.kernel == Kernel::allReduce;
     // One thread must decide for all.
-    if ((instruction.guard || sums) && !instruction.serial) {
-      error = "program: a guard or a sum over the ranks that is not serial";
+    if (instruction.guard && !instruction.serial) {
+      error = "program: a guard that is not serial";
       return false;
     }
-    if (sums && instruction.conditional) {
-      error = "program: a sum over the ranks that is conditional";
+    if (sums && (!instruction.serial || instruction.conditional)) {
+      error = "program: a sum over the ranks that is not serial, or conditional";
       return false;
     }
     if (sums) summedEnd_ = i + 1;

@@ -73,6 +73,7 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* abandon, int32_t* co
     if (!helped) steps(0, 1, nullptr);
     if (nonFinite_ || groupFailed_) {
       result.status = groupFailed_ ? RunStatus::groupFailed : RunStatus::nonFinite;
+      if (groupFailed_) result.reason = left_ ? "a rank left it in the middle of a step" : request_.group->error();
       break;
     }
     if (stopped_) {
@@ -224,7 +225,7 @@ void Run::sumOverRanks(const Argument* arguments, const BatchPart& batch) {
   groupFailed_ = !(totalCount == 0 || request_.group->sum(totals, totalCount)) ||
                  !(valueCount == 0 || request_.group->sum(values, valueCount));
   if (!last || groupFailed_) return;
-  groupFailed_ = std::isnan(totals[0]);
+  groupFailed_ = left_ = std::isnan(totals[0]);
   stopped_ = totals[0] > 0;
 }
 

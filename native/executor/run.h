@@ -18,6 +18,7 @@ struct RunResult {
   RunStatus status = RunStatus::done;
   int64_t steps = 0;
   double seconds = 0;
+  const char* reason = nullptr;  // of a failed group
 };
 
 class Run {
@@ -73,6 +74,7 @@ class Run {
   // Written while the other threads wait at a barrier.
   bool nonFinite_ = false;
   bool stopped_ = false;      // a rank wants to stop: all do, after this step
+  bool left_ = false;         // a rank left in the middle of a step
   bool groupFailed_ = false;  // the ranks can't be summed over any more
   double serialSeconds_ = 0;  // likewise, for a profile: seconds of the last phase's serial instructions
   int32_t* control_ = nullptr;
