@@ -226,6 +226,7 @@ const before: Record<string, readonly unknown[]> = {
       'checkpoint',
       'tensorBoard',
       'dashboard',
+      'joinGroup',
       'inverseTime',
       'exponential',
       'stepDecay',
@@ -397,6 +398,8 @@ const withoutOptions = new Set([
   ],
   ...[
     'backendInfo',
+    'mpiInfo',
+    'shard',
     'parseIdx',
     'oneHot',
     'fromOneHot',
