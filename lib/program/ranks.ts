@@ -13,7 +13,7 @@ import { trainedGradients, writePenaltyGradients } from './update.js';
  */
 
 /** Kernels that divide by the number of rows, or whose random numbers are counted by the row. */
-const overRanks: readonly KernelName[] = [
+export const overRanks: readonly KernelName[] = [
   'softmaxCrossEntropy',
   'softmaxCrossEntropyProbabilities',
   'binaryCrossEntropy',

@@ -1,6 +1,8 @@
 /** Programs of several ranks: what is summed over them, and where. */
 import { describe, expect, it } from 'vitest';
 import { batchNorm, dense, dropout, Network, relu, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
+import { kernelNames, signatureOf } from '../../lib/kernels/table.js';
+import { overRanks } from '../../lib/program/ranks.js';
 import { divide, joinBatches, largest, rowsOf, shareBatches } from '../../lib/runtime/batches.js';
 import { kernelsOf, model, program, randomTrainings } from './support.js';
 import { findRace } from './threads.js';
@@ -44,6 +46,18 @@ describe('a program of several ranks', () => {
     expect(kernels.filter((kernel) => kernel === 'allReduce')).toHaveLength(2);
     expect(kernels.indexOf('allReduce')).toBeGreaterThan(kernels.indexOf('sumWeights'));
     expect(kernels.indexOf('allReduce')).toBeLessThan(kernels.indexOf('weighRows'));
+  });
+
+  it('gives the rows of all ranks to losses and to what draws random numbers', () => {
+    const needed = kernelNames.filter((kernel) => {
+      const names = signatureOf(kernel).parameters.map(({ name }) => name);
+      return names.includes('step') || names.includes('dprediction');
+    });
+    // A row and its partner may be on different ranks: fit refuses it.
+    const refused = ['mixRows'];
+    expect([...overRanks].sort()).toEqual(
+      [...needed.filter((kernel) => !refused.includes(kernel)), 'meanGradient', 'weighRows'].sort(),
+    );
   });
 
   it('has nothing of it without ranks', () => {
