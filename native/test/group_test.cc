@@ -81,7 +81,7 @@ struct Rank {
          call(Kernel::dropoutForward, overRanks,
               {z, mask, z, n, number(1u << 30), number(4.0 / 3), number(9), number(2), word(ArgumentTag::step)}),
          call(Kernel::squaredError, overRanks, {losses, dz, z, target, rows(), number(outputs), number(1.0 / outputs)}),
-         call(Kernel::multiply, 0, {dz, dz, mask, n}),
+         call(Kernel::binary, 0, {dz, dz, mask, n, number(static_cast<double>(BinaryOperation::multiply))}),
          call(Kernel::denseBackwardWeight, barrierFlag, {dw, x, dz, rows(), number(in), number(outputs)}),
          // Totals: mean loss, hits, stop, sum of losses, sum of hits, this rank's mean.
          call(Kernel::batchTotals, barrierFlag | serialFlag, {metric(5), metric(4), losses, none(), none(), rows()}),
