@@ -65,21 +65,35 @@ export interface RunRequest {
   readonly profile?: Float64Array | null;
   /** Threads to run on; 1 for only the calling thread. */
   readonly threads: number;
+  /** Asynchronous runs of a program for several ranks: the group, and this rank's parts of an epoch's batches. */
+  readonly ranks?: RankRequest | undefined;
+}
+
+export interface RankRequest {
+  /** The addon's group: {@link NativeGroup.handle}. */
+  readonly group: object;
+  /** For each batch: its first row in this rank's order, its rows; the rows of lower ranks, those of all ranks. */
+  readonly parts: Int32Array;
 }
 
 /** Shared with an active run: setting word 0 to 1 requests a stop, word 1 counts finished steps. */
 export type Control = Int32Array;
 export const control = { cancel: 0, steps: 1, length: 16 } as const;
 
-export const statuses = ['done', 'cancelled', 'nonFinite'] as const;
+export const statuses = ['done', 'cancelled', 'nonFinite', 'groupFailed'] as const;
 
 export interface RunResult {
-  /** `nonFinite`: stopped before the update of a step whose mean loss was not finite. */
+  /**
+   * `nonFinite`: stopped before the update of a step whose mean loss was not finite. `groupFailed`: other ranks can't be
+   * reached any more, or one left in the middle of a step.
+   */
   readonly status: (typeof statuses)[number];
   /** Completed steps. */
   readonly steps: number;
   /** Duration of the run itself. */
   readonly seconds: number;
+  /** Why the group failed. */
+  readonly reason?: string;
 }
 
 /** A program bound to its memory, ready to run. One run at a time. */

@@ -1,6 +1,6 @@
 /** A page in the browser that shows a training as it runs: the public entry point `blasnet/dashboard`. */
 import { checkArity, checkBoolean, checkInteger, checkOptions, checkPath, invalid } from '../checks.js';
-import type { Callbacks } from '../training/callbacks.js';
+import { type Callbacks, onFirstRank } from '../training/callbacks.js';
 import { type Inspected, inspector, type LabelledImages } from './inspect.js';
 import type { Run } from './run.js';
 import { Site } from './site.js';
@@ -88,7 +88,7 @@ export function dashboard(options?: DashboardOptions): Dashboard {
     const end = performance.now();
     nextLook = end + Math.max(LEAST_PAUSE, PAUSE_FACTOR * (end - begin));
   };
-  return {
+  return onFirstRank({
     get url() {
       return site?.closed === false ? site.url : undefined;
     },
@@ -131,5 +131,5 @@ export function dashboard(options?: DashboardOptions): Dashboard {
       site?.flush();
       if (keepOpen) site?.keepOpen();
     },
-  };
+  });
 }

@@ -6,6 +6,7 @@ import { codes } from './codes.js';
 import { convolutionKernels } from './convolution.js';
 import { denseKernels } from './dense.js';
 import { elementwiseKernels } from './elementwise.js';
+import { groupKernels } from './group.js';
 import { lossKernels } from './loss.js';
 import { metricKernels } from './metric.js';
 import { normKernels } from './norm.js';
@@ -30,6 +31,7 @@ export const signatures = {
   ...elementwiseKernels,
   ...shapeKernels,
   ...augmentKernels,
+  ...groupKernels,
 } satisfies Record<string, Signature>;
 
 export type KernelName = keyof typeof signatures;

@@ -19,6 +19,7 @@ import {
 } from './instructions.js';
 import { feedName, type LossPart, reportedTotals, type Use, writeGather, writeLosses, writeTotals } from './losses.js';
 import { frozenLayer, goalsOf, type Model, type ModelOutput, placeOf, shapeOf } from './model.js';
+import { markOverRanks, writeRankSums } from './ranks.js';
 import { removeUnused, rewrite, rules } from './rewrite.js';
 import { writeAccumulation, writeGradientCheck, writePenaltyGradients, writeUpdate } from './update.js';
 import { describeInstruction } from './work.js';
@@ -137,6 +138,7 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   const rewritten = rewrite(needed, applied, capacity, threads);
   const workLength = placeWork(rewritten, capacity) / elementBytes.f32;
   const instructions = threading?.schedule(rewritten, capacity) ?? rewritten;
+  if (request.ranks) markOverRanks(instructions);
   return {
     request,
     instructions,
@@ -212,6 +214,10 @@ function writePasses(builder: ProgramBuilder, model: Model, request: ProgramRequ
     }
   }
   if (kind === 'backward') return;
+  if (request.ranks) {
+    writeRankSums(builder, model, builder.optimizer as Optimizer, parts);
+    return;
+  }
   writePenaltyGradients(builder, model);
   writeTotals(builder, model, parts, true);
 }

@@ -62,7 +62,9 @@ export type Symbolic =
   /** Entry `slot` of the step's optimizer scalars. */
   | { readonly symbol: 'scalar'; readonly slot: number }
   /** The network's training step count, the counter of its random masks. */
-  | { readonly symbol: 'step' };
+  | { readonly symbol: 'step' }
+  /** This rank's rows of the batch, as a fraction of the rows of all ranks: 1 without a group. */
+  | { readonly symbol: 'share' };
 
 export type Value = number | Symbolic;
 export type Argument = Tensor | Value | null;
@@ -105,6 +107,11 @@ export interface Instruction {
    * instructions may lie between the barrier and this one. Set by the scheduler.
    */
   serial?: boolean;
+  /**
+   * The rows of this rank are a share of those of all ranks, as are a thread's: the kernel gets the number of all rows
+   * and the range of its own. Only where the axis is the rows of the batch and the first dimension of every buffer.
+   */
+  overRanks?: boolean;
 }
 
 /** The axis along which threads split an instruction; undefined if one thread runs all of it. */

@@ -1,5 +1,6 @@
 import { BlasnetError } from '../errors.js';
 import type { Loss, TargetKind } from '../losses/loss.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
 import { type Augment, writeTargetAugment } from './augment.js';
 import type { ProgramBuilder } from './builder.js';
 import { elements, type FeedEntry, rows, type Tensor, tensor } from './instructions.js';
@@ -25,6 +26,8 @@ export interface Use {
   readonly augment?: readonly (Augment | undefined)[] | undefined;
   /** Names of the nodes whose values are given; default: the network's outputs. */
   readonly outputs?: readonly string[];
+  /** Several processes train together, each with a part of every batch. Default false. */
+  readonly ranks?: boolean | undefined;
 }
 
 /** The name of a feed: that of an only input or output without a name is the role alone. */
@@ -132,7 +135,7 @@ function writeLoss(
   builder: ProgramBuilder,
   { name, shape, loss: rule, weight: factor }: ModelOutput & { readonly loss: Loss },
   { target: given, weighted }: Goal,
-  { direct, augment }: Use,
+  { direct, augment, ranks }: Use,
   prediction: Tensor,
   training: boolean,
 ): Omit<LossPart, 'place'> {
@@ -154,7 +157,10 @@ function writeLoss(
   if (!weighted && factor === 1) return { loss, hits, dprediction };
   const weights = weighted ? writeColumn(builder, direct, feedName('weights', name), 'weights', 1) : null;
   const total = weighted ? builder.total(feedName('weight', name)) : null;
-  if (weights !== null && total !== null) builder.emit('sumWeights', { total, weights, rows: rows() });
+  if (weights !== null && total !== null) {
+    builder.emit('sumWeights', { total, weights, rows: rows() });
+    if (ranks) builder.emit('allReduce', { values: null, totals: total, n: 0, m: 1, last: 0 });
+  }
   const weigh = (y: Tensor, cols: number, scale: number) =>
     builder.emit('weighRows', { y, x: y, weights, total, rows: rows(), cols, scale });
   if (weighted) weigh(loss, 1, 1);
@@ -169,18 +175,7 @@ export function writeTotals(
   parts: readonly LossPart[],
   training: boolean,
 ): void {
-  const sum = builder.total('penalty');
-  let penalty: Tensor | null = null;
-  if (training && movesState(model, builder)) {
-    // Adds zero if the statistics are finite. Otherwise the loss becomes NaN and the guard ends the step.
-    const state = tensor('state', 'state', { fixed: model.stateLength, offset: 0 });
-    builder.emit('penalty', { total: sum, carry: penalty, w: state, n: model.stateLength, l1: 0, l2: 0 });
-    penalty = sum;
-  }
-  for (const { w, regularizer } of penalised(model)) {
-    builder.emit('penalty', { total: sum, carry: penalty, w, n: w.fixed, ...regularizer });
-    penalty = sum;
-  }
+  const penalty = writePenalties(builder, model, training ? writeStateCheck(builder, model, 'penalty') : null);
   const outputs = goalsOf(model);
   const single = isOnlyLoss(outputs);
   const total = builder.total('meanLoss');
@@ -197,8 +192,31 @@ export function writeTotals(
   }
 }
 
+/**
+ * Writes a total that is zero if the running statistics are finite; otherwise the loss becomes NaN and the guard ends
+ * the step. Null if a step does not change them.
+ */
+export function writeStateCheck(builder: ProgramBuilder, model: Model, name: string): Tensor | null {
+  if (!movesState(model, builder.optimizer)) return null;
+  const total = builder.total(name);
+  const state = tensor('state', 'state', { fixed: model.stateLength, offset: 0 });
+  builder.emit('penalty', { total, carry: null, w: state, n: model.stateLength, l1: 0, l2: 0 });
+  return total;
+}
+
+/** Writes the sum of `carry` and the penalties of all weights; null if there is nothing to add. */
+export function writePenalties(builder: ProgramBuilder, model: Model, carry: Tensor | null): Tensor | null {
+  let penalty = carry;
+  for (const { w, regularizer } of penalised(model)) {
+    const total = builder.total('penalty');
+    builder.emit('penalty', { total, carry: penalty, w, n: w.fixed, ...regularizer });
+    penalty = total;
+  }
+  return penalty;
+}
+
 /** Whether a training step changes running statistics. */
-function movesState(model: Model, { optimizer }: ProgramBuilder): boolean {
+export function movesState(model: Model, optimizer: Optimizer | undefined): boolean {
   return model.nodes.some(
     ({ operation }, i) => operation.batchStatistics !== undefined && frozenLayer(model, i, optimizer) === false,
   );

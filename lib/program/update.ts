@@ -94,7 +94,7 @@ export function writeAccumulation(builder: Builder, model: Model, optimizer: Opt
 }
 
 /** The gradients of all trained parameters. */
-function trainedGradients(model: Model, optimizer: Optimizer) {
+export function trainedGradients(model: Model, optimizer: Optimizer) {
   const frozen = (parameter: string) =>
     model.untrained.has(parameter) || optimizer.settings[optimizer.groupOf(parameter)].frozen !== false;
   return runs(model, frozen)

@@ -25,7 +25,7 @@ import { Listing } from '../program/listing.js';
 import { feedName, type Goal, type Use } from '../program/losses.js';
 import { BLOCK, goalsOf, initialize, type Model } from '../program/model.js';
 import { sharedBuffer } from '../shared-memory.js';
-import { type Batches, checkStatistics, divide, largest } from './batches.js';
+import { type Batches, checkStatistics, divide, largest, type Parts } from './batches.js';
 import type { Profile } from './profile.js';
 import { bounded } from './waiting.js';
 
@@ -66,6 +66,17 @@ export interface Job {
   readonly outputs?: readonly string[];
   /** Where results go, by the names of the program's output feeds. */
   readonly results?: Readonly<Record<string, Float32Array>>;
+  /** For asynchronous runs of `train` on several ranks. */
+  readonly ranks?: JobRanks | undefined;
+}
+
+/** What a run needs of a group of ranks. */
+export interface JobRanks {
+  /** The addon's group. */
+  readonly handle: object;
+  readonly parts: Parts;
+  /** Settles when all ranks are ready to start; rejects if one is not. */
+  ready(): Promise<void>;
 }
 
 interface Prepared {
@@ -112,9 +123,9 @@ function checkRoom(name: string, count: number, more: number): void {
   if (!Number.isSafeInteger(count + more)) throw invalid(name, `at most ${last} with the ${more} of this run`, count);
 }
 
-function batchesOf({ source, batchSize, drawn = source.rows, batches }: Job): Batches {
+function batchesOf({ source, batchSize, drawn = source.rows, batches, ranks }: Job): Batches {
   const whole = divide(drawn, batchSize);
-  return batches === undefined ? whole : { ...whole, count: batches };
+  return batches === undefined ? whole : { ...whole, count: batches, ...(ranks && { parts: ranks.parts }) };
 }
 
 /** How a job's program reads its data. */
@@ -290,6 +301,7 @@ export class Engine {
     const prepared = this.#prepare(job);
     this.#control = control;
     try {
+      await job.ranks?.ready();
       const result = await prepared.executable.run(this.#request(job, prepared), control);
       this.#count(job, result);
       return result;
@@ -393,7 +405,7 @@ export class Engine {
     if (job.optimizer !== undefined) checkRoom('optimizer: steps', job.optimizer.steps, steps);
     return {
       rows: source.rows,
-      drawn: batches.rows,
+      drawn: batches.parts?.drawn ?? batches.rows,
       batchSize: batches.size,
       batches: batches.count,
       epochs,
@@ -406,6 +418,7 @@ export class Engine {
       report: job.report ?? null,
       profile: job.profile?.timesFor(program) ?? null,
       threads: program.threads,
+      ranks: job.ranks && { group: job.ranks.handle, parts: job.ranks.parts.table },
     };
   }
 
@@ -413,6 +426,7 @@ export class Engine {
   #prepare(job: Job): Prepared {
     const { kind, optimizer, accumulate = false, augment } = job;
     const use = usesOf(this.model, job);
+    const ranks = job.ranks !== undefined;
     const batches = batchesOf(job);
     const batch = largest(batches);
     const capacity = job.exact || this.#exact ? batch : capacityFor(batch);
@@ -423,13 +437,18 @@ export class Engine {
     const at = programs.findIndex(({ request }) => {
       const sameProgram =
         request.kind === kind && request.capacity === capacity && (request.accumulate ?? false) === accumulate;
-      return sameProgram && sameUse(request, use) && keyOf(request.augment) === keyOf(augment);
+      return (
+        sameProgram &&
+        (request.ranks ?? false) === ranks &&
+        sameUse(request, use) &&
+        keyOf(request.augment) === keyOf(augment)
+      );
     });
     let program = programs[at];
     if (program === undefined) {
       const { threading } = this.backend;
       const threads = this.backend.info().threads;
-      const size = { kind, capacity, accumulate, augment } as const;
+      const size = { kind, capacity, accumulate, augment, ranks } as const;
       const request: ProgramRequest = { ...use, ...size, threads, threading, rewrite: this.#rewrite };
       program = compile(this.model, request, optimizer);
       if (capacity > batch && !holdsCapacity(program)) {

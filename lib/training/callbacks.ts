@@ -149,6 +149,19 @@ export function tellFailure(callbacks: readonly Callbacks[], error: unknown): vo
   }
 }
 
+const ofFirstRank = new WeakSet<object>();
+
+/** Marks callbacks that write files or show progress: of several ranks that train together, only the first calls them. */
+export function onFirstRank<C extends Callbacks>(callbacks: C): C {
+  ofFirstRank.add(callbacks);
+  return callbacks;
+}
+
+/** The callbacks that a rank calls. */
+export function callbacksOfRank(callbacks: readonly Callbacks[], rank: number): readonly Callbacks[] {
+  return rank === 0 ? callbacks : callbacks.filter((each) => !ofFirstRank.has(each));
+}
+
 /** Checks the callbacks of a `fit` and returns them as a list. */
 export function callbackList(value: Callbacks | readonly Callbacks[] | undefined): Callbacks[] {
   if (value === undefined) return [];

@@ -1,6 +1,6 @@
 import { checkArity, checkInteger, checkOptions, checkPath, invalid } from '../checks.js';
 import { removeFile } from '../formats/replace-file.js';
-import type { Callbacks } from './callbacks.js';
+import { type Callbacks, onFirstRank } from './callbacks.js';
 import { type MonitorOptions, watch } from './monitor.js';
 
 /**
@@ -39,7 +39,7 @@ export function checkpoint(options: CheckpointOptions): Callbacks {
   const watched = monitor === undefined ? undefined : watch('checkpoint', options);
   let written: string[] = [];
   let best = Number.NEGATIVE_INFINITY;
-  return {
+  return onFirstRank({
     onTrainBegin() {
       best = Number.NEGATIVE_INFINITY;
     },
@@ -56,5 +56,5 @@ export function checkpoint(options: CheckpointOptions): Callbacks {
       written = [...written.filter((name) => name !== file), file];
       while (keep !== undefined && written.length > keep) await removeFile(written.shift() as string);
     },
-  };
+  });
 }

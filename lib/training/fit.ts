@@ -1,15 +1,26 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Augmentation } from '../augmentations.js';
 import { checkBoolean, checkInteger, checkOptions, invalid } from '../checks.js';
+import { type Group, isGroup } from '../distributed/group.js';
 import { BlasnetError } from '../errors.js';
 import { describeModel, type Kept } from '../formats/network-file.js';
 import { describeOptimizer } from '../formats/optimizer-state.js';
 import { toPlain } from '../formats/plain.js';
+import { share } from '../kernels/share.js';
 import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { type Augment, checkAugment } from '../program/augment.js';
+import { movesState } from '../program/losses.js';
 import { goalsOf } from '../program/model.js';
-import { type Batches, checkStatistics, divide, divideEpoch, rowsOf } from '../runtime/batches.js';
+import {
+  type Batches,
+  checkStatistics,
+  divide,
+  divideEpoch,
+  joinBatches,
+  rowsOf,
+  shareBatches,
+} from '../runtime/batches.js';
 import { type ClassWeights, type ResolvedWeights, resolveClassWeights } from '../runtime/class-weights.js';
 import type { Engine, Source } from '../runtime/engine.js';
 import { checkSignal, evaluateData, newControl, sharedDoubles, signalsOf } from '../runtime/evaluate.js';
@@ -22,10 +33,18 @@ import { reportWidth, Tally } from '../runtime/tally.js';
 import { bounded, stoppable } from '../runtime/waiting.js';
 import type { SampleSource } from '../types.js';
 import { Accumulation } from './accumulation.js';
-import { type Callbacks, callbackList, Training, type TrainingSettings, tellFailure } from './callbacks.js';
+import {
+  type Callbacks,
+  callbackList,
+  callbacksOfRank,
+  Training,
+  type TrainingSettings,
+  tellFailure,
+} from './callbacks.js';
 import { type EpochLog, History } from './history.js';
 import { checkMetrics, computeMetrics, type MetricFunction, type Metrics } from './own-metrics.js';
 import { ProgressReporter } from './progress.js';
+import { checksum, checksumOf, Ranks } from './ranks.js';
 import { batchRows, drawnRows, type RowChoice, resolveSampling, type SamplingOptions } from './sampling.js';
 
 export interface FitOptions extends SamplingOptions {
@@ -88,6 +107,21 @@ export interface FitOptions extends SamplingOptions {
    * hundred bytes plus 8 per batch.
    */
   history?: 'all' | 'last' | number;
+  /**
+   * The processes that train together, from `joinGroup` of `blasnet/distributed`. All must call `fit` with the same
+   * network (also its `seed`), data and options. Every batch is divided among them: each takes its share of the rows and
+   * of `batchSize`, so they train as one process would, up to the order of sums. Parameters, moments and counters are
+   * those of the first rank. Only it calls `checkpoint`, `jsonLog`, `tensorBoard`, `progressBar` and `dashboard`; the
+   * ranks stop together. Batch norm uses the statistics of each rank's rows; the running ones are averaged after each
+   * epoch. A group of one changes nothing. `fit` rejects with `GROUP_FAILED` if another rank fails or trains something
+   * else, and with `BACKEND_UNAVAILABLE` on the TypeScript backend. Not for streams and `mixUp`.
+   */
+  group?: Group;
+  /**
+   * With `group`: the data are this rank's own rows, as `shard` gives them, not those of all. Each rank draws its rows
+   * in an order of its own, its share of `batchSize` for each batch, until the longest has no more. Default false.
+   */
+  sharded?: boolean;
   /** Measure each kernel; results in `history.profile`. Slows training by a few per cent. Default false. */
   profile?: boolean;
 }
@@ -111,6 +145,8 @@ const known = [
   'initialEpoch',
   'history',
   'profile',
+  'group',
+  'sharded',
 ];
 
 /** Epochs shorter than this many milliseconds run together, unless something happens between them. */
@@ -148,6 +184,9 @@ interface Plan {
   /** Number of logs the history keeps. */
   readonly kept: number;
   readonly training: Training;
+  /** The ranks that train together; undefined for one alone. */
+  readonly ranks: Ranks | undefined;
+  readonly sharded: boolean;
 }
 
 function checkEpochs(epochs: unknown, firstEpoch: number): number {
@@ -205,6 +244,35 @@ function readAugment({ model }: Engine, data: TrainingData, { augment }: FitOpti
   });
 }
 
+/** The ranks of the option `group`; undefined for a group of one. */
+function readRanks(engine: Engine, { group, sharded }: FitOptions): Ranks | undefined {
+  if (group !== undefined && !isGroup(group)) throw invalid('fit: group', 'a group that joinGroup gave', group);
+  if (checkBoolean('fit: sharded', sharded ?? false) && group === undefined)
+    throw new BlasnetError('INVALID_ARGUMENT', 'fit: sharded: it needs a group');
+  if (group === undefined || group.size === 1) return undefined;
+  if (engine.backend.name !== 'native')
+    throw new BlasnetError('BACKEND_UNAVAILABLE', 'fit: group: several ranks need the native backend');
+  return new Ranks(group);
+}
+
+/** Throws `INVALID_ARGUMENT` for what several ranks can't do. */
+function checkRanks(
+  data: Source | BatchReader,
+  { augment, batchSize, classWeights, sharded }: FitOptions,
+  ranks: Ranks,
+) {
+  const refuse = (option: string, why: string) =>
+    new BlasnetError('INVALID_ARGUMENT', `fit: ${option}: with a group of several ranks, ${why}`);
+  if (data instanceof BatchReader) throw refuse('data', 'expected a dataset, not a stream');
+  const lists = Array.isArray(augment) ? augment : Object.values(augment ?? {}).flat();
+  if (lists.some(({ type }) => type === 'mixUp'))
+    throw refuse('augment', 'mixUp is not possible: the rows that it mixes can be on different ranks');
+  if (!sharded) return;
+  if ((batchSize ?? 32) < ranks.size) throw refuse('batchSize', `sharded data need at least one row for each rank`);
+  const balanced = [classWeights, ...Object.values(classWeights ?? {})].includes('balanced');
+  if (balanced) throw refuse('classWeights', "'balanced' would count each rank's own rows: give numbers");
+}
+
 /** Trains the network of `engine`; see `Network.fit`. */
 export async function fit(
   engine: Engine,
@@ -213,6 +281,25 @@ export async function fit(
   options: FitOptions | undefined,
 ): Promise<History> {
   const given = checkOptions('fit', options, known);
+  const ranks = readRanks(engine, given);
+  if (ranks === undefined) return fitOnRank(engine, network, data, given, undefined);
+  try {
+    return await fitOnRank(engine, network, data, given, ranks);
+  } catch (error) {
+    await ranks.fail(error);
+    throw error;
+  } finally {
+    ranks.end();
+  }
+}
+
+async function fitOnRank(
+  engine: Engine,
+  network: Kept,
+  data: TrainingData,
+  given: FitOptions,
+  ranks: Ranks | undefined,
+): Promise<History> {
   const optimizer = checkOptimizer('fit: optimizer', given.optimizer ?? new Adam());
   const { signal, initialEpoch } = given;
   checkSignal('fit: signal', signal);
@@ -223,6 +310,7 @@ export async function fit(
   const signals = signalsOf(engine, signal);
   const { model } = engine;
   const unweighted = readData('fit: data', model, data, signals);
+  if (ranks !== undefined) checkRanks(unweighted, given, ranks);
   const counted = unweighted instanceof BatchReader ? undefined : unweighted;
   const classWeights = resolveClassWeights('fit', model, given.classWeights, data, counted);
   const read = weighClasses(model, unweighted, classWeights);
@@ -244,23 +332,25 @@ export async function fit(
     accumulate,
     augment: readAugment(engine, data, given),
     validation,
-    callbacks: callbackList(given.callbacks),
+    callbacks: callbacksOfRank(callbackList(given.callbacks), ranks?.rank ?? 0),
     signal,
     signals,
     firstEpoch,
     history: new History(checkBoolean('fit: profile', given.profile ?? false) ? new Profile() : undefined),
     kept: checkHistory(given.history),
     training: new Training(engine, network, optimizer),
+    ranks,
+    sharded: given.sharded ?? false,
   };
   if (isSampleSource(data) && isSampleSource(given.validation))
     checkSameClasses('fit: validation', given.validation, data);
   const task = async () => {
     signal?.throwIfAborted();
     engine.attach(optimizer);
-    const rows = stream ? undefined : drawnRows(rowChoice, read.rows, batchSize);
-    const batches = rows === undefined ? undefined : divideEpoch(engine.model, optimizer, rows, batchSize, dropLast);
+    const batches = stream ? undefined : await divideRows(plan, read.rows, batchSize, dropLast);
     if (batches !== undefined) checkStatistics(engine.model, optimizer, batches);
     if (initialEpoch !== undefined) network.epochs = initialEpoch;
+    if (ranks !== undefined && batches !== undefined) await beginTogether(plan, ranks, batches);
     const data = await overShared('fit: data', read);
     const checked = validation && { ...validation, source: await overShared('fit: validation', validation.source) };
     await train({ ...plan, batches, data, validation: checked }, stream ? undefined : read.rows);
@@ -269,7 +359,56 @@ export async function fit(
   return engine.hold(task, true);
 }
 
-function settingsOf({ engine, optimizer, batches, rowChoice, accumulate, augment }: Plan): TrainingSettings {
+type Draft = Omit<Plan, 'batches' | 'data'>;
+
+/** The batches of each epoch over a dataset. */
+async function divideRows(
+  { engine: { model }, optimizer, rowChoice, ranks, sharded }: Draft,
+  rows: number,
+  batchSize: number,
+  dropLast: boolean,
+): Promise<Batches> {
+  const own = (count: number, size: number, among: number) =>
+    divideEpoch(model, optimizer, drawnRows(rowChoice, count, size), size, dropLast, among);
+  if (ranks === undefined) return own(rows, batchSize, 1);
+  const { rank, size } = ranks;
+  if (!sharded) return shareBatches(own(rows, batchSize, size), rank, size);
+  await ranks.meet();
+  const counts = await ranks.gather(rows);
+  return joinBatches(rank, size, (other) => {
+    const [begin, end] = share(batchSize, 1, other, size);
+    return own(counts[other], end - begin, 1);
+  });
+}
+
+/** Makes sure that all ranks train the same, and begins with the first rank's parameters, moments and counters. */
+async function beginTogether(plan: Draft, ranks: Ranks, batches: Batches): Promise<void> {
+  const { engine, network, optimizer, epochs, firstEpoch } = plan;
+  const { rows, size, count } = batches;
+  const settings = settingsOf({ ...plan, batches });
+  const text = JSON.stringify([settings, epochs, firstEpoch, plan.validation !== undefined, rows, size, count]);
+  const what = 'their networks, data or options (without a seed, each network draws one of its own)';
+  await ranks.meet({ same: checksumOf(text), what });
+  const counters = Float64Array.of(optimizer.steps, optimizer.rateFactor, network.epochs, engine.noiseSteps);
+  await ranks.broadcast(engine.parameters, engine.state, engine.attach(optimizer), counters);
+  [optimizer.steps, optimizer.rateFactor, network.epochs, engine.noiseSteps] = counters;
+}
+
+/** At the end of an epoch and of the training: agrees on whether to stop, and makes sure that all are still the same. */
+async function meetAfter({ engine, optimizer, training }: Plan, ranks: Ranks): Promise<void> {
+  const same = await checksum(engine.parameters, engine.state, Float32Array.of(optimizer.rateFactor));
+  const { stop } = await ranks.meet({ same, what: 'their parameters after an epoch', stop: training.stopped });
+  training.stopped = stop;
+}
+
+function settingsOf({
+  engine,
+  optimizer,
+  batches,
+  rowChoice,
+  accumulate,
+  augment,
+}: Omit<Plan, 'data'>): TrainingSettings {
   const { kind, options } = describeOptimizer(optimizer);
   return {
     network: toPlain(describeModel(engine.model)),
@@ -299,24 +438,30 @@ async function trainEpochs(plan: Plan, samples: number | undefined): Promise<voi
   const progress = new ProgressReporter(callbacks, engine.model, firstEpoch, epochs);
   const trainer = new Trainer(plan, progress);
   // Epochs can run together if nothing happens between them.
+  const { ranks } = plan;
+  // Running statistics are averaged after each epoch.
+  const averages = ranks !== undefined && movesState(engine.model, plan.optimizer);
   const watched = plan.validation !== undefined || callbacks.some((each) => each.onEpochBegin ?? each.onEpochEnd);
   let group = 1;
   try {
     for (let done = 0; done < epochs && !plan.training.stopped; ) {
       const epoch = firstEpoch + done;
       await notify(plan, 'onEpochBegin', epoch);
-      const count = Math.min(group, epochs - done);
+      let count = Math.min(group, epochs - done);
+      if (ranks !== undefined) ({ number: count } = await ranks.meet({ number: count }));
       const { logs, seconds } = await trainer.runEpochs(epoch, count, watched ? count : Math.min(count, plan.kept));
-      if (!watched && batches !== undefined) {
+      if (!watched && batches !== undefined && !averages) {
         group = Math.max(1, Math.min(1000, Math.floor((SHORT_RUN / 1000 / seconds) * count)));
       }
       for (const log of logs) await endEpoch(plan, log);
+      if (ranks !== undefined) await meetAfter(plan, ranks);
       done += count;
     }
   } finally {
     progress.stop();
   }
   await notify(plan, 'onTrainEnd', history);
+  if (ranks !== undefined) await meetAfter(plan, ranks);
 }
 
 type Hook = Exclude<keyof Callbacks, 'onProgress' | 'onTrainFail'>;
@@ -485,6 +630,7 @@ class Trainer {
     if (this.#accumulation.open) await this.#finish(epoch);
     const seconds = (performance.now() - begin) / 1000;
     network.epochs += count;
+    await this.#averageState();
     if (await this.#snapshot.restore()) throw spoiltError(`in epoch ${epoch + count - 1}`);
     this.#progress.endEpoch();
     const perEpoch = seconds / count;
@@ -494,6 +640,16 @@ class Trainer {
       return { ...number, ...means, ...speed, batchLosses: new Float64Array(losses) };
     });
     return { logs, seconds };
+  }
+
+  /** The mean of the ranks' running statistics, weighted by the rows that each has seen. */
+  async #averageState(): Promise<void> {
+    const { engine, optimizer, ranks, batches } = this.#plan;
+    const { rows = 0, parts } = batches ?? {};
+    if (ranks === undefined || parts === undefined || !movesState(engine.model, optimizer)) return;
+    await ranks.meet();
+    const own = parts.table.reduce((sum, number, i) => (i % 4 === 1 ? sum + number : sum), 0);
+    await ranks.average(engine.state, own / rows);
   }
 
   async *#pieces(epoch: number): AsyncGenerator<Piece> {
@@ -514,7 +670,7 @@ class Trainer {
   async #run(piece: Piece, epoch: number, count: number): Promise<number[]> {
     const { source, batches, at } = piece;
     const accumulation = this.#accumulation;
-    const { engine, optimizer, history, signal, network, rowChoice, augment, data } = this.#plan;
+    const { engine, optimizer, history, signal, network, rowChoice, augment, data, ranks } = this.#plan;
     const steps = batches.count;
     const scalars = this.#scalars.take(count * steps * accumulation.scalarCount(optimizer));
     const rates = await scalarTable(scalars, optimizer, accumulation, epoch, count, piece);
@@ -537,6 +693,7 @@ class Trainer {
       accumulate: accumulation.size > 1,
       scalars,
       report,
+      ranks: batches.parts && ranks?.job(batches.parts),
       ...(history.profile && { profile: history.profile }),
     } as const;
     this.#control.fill(0);
@@ -547,6 +704,12 @@ class Trainer {
       return ended;
     });
     this.#progress.ended();
+    if (result.status === 'groupFailed') {
+      await this.#snapshot.restore();
+      throw (ranks as Ranks).lost(result.reason);
+    }
+    // Another rank stopped: it says why.
+    if (result.status === 'cancelled') await ranks?.meet();
     const bad = result.status === 'nonFinite' ? result.steps : firstNonFinite(report, width);
     if (bad === undefined) return rates;
     const loss = result.status === 'nonFinite' ? engine.metric[0] : report[width * bad];

@@ -1,6 +1,6 @@
 import { checkArity, checkPath } from '../checks.js';
 import { appendFile } from '../formats/append-file.js';
-import type { Callbacks } from './callbacks.js';
+import { type Callbacks, onFirstRank } from './callbacks.js';
 
 /**
  * Callbacks for `fit` that append JSON lines to a file (a path or file: URL): at the start of each `fit` one of type
@@ -15,8 +15,8 @@ export function jsonLog(path: string | URL): Callbacks {
   checkArity('jsonLog', arguments, 1);
   const file = checkPath('jsonLog: path', path);
   const append = (line: object) => appendFile(file, Buffer.from(`${JSON.stringify(line)}\n`), { lines: true });
-  return {
+  return onFirstRank({
     onTrainBegin: (start) => append({ type: 'start', time: new Date().toISOString(), ...start }),
     onEpochEnd: ({ batchLosses, ...log }) => append({ type: 'epoch', time: new Date().toISOString(), ...log }),
-  };
+  });
 }

@@ -1,6 +1,6 @@
 import { checkArity, checkOptions } from '../checks.js';
 import type { Evaluation } from '../runtime/tally.js';
-import type { Callbacks, Progress } from './callbacks.js';
+import { type Callbacks, onFirstRank, type Progress } from './callbacks.js';
 import type { EpochLog } from './history.js';
 
 export interface ProgressBarOptions {
@@ -67,7 +67,7 @@ export function progressBar(options?: ProgressBarOptions): Callbacks {
     if (drawn) stream.write('\r\x1b[K');
     drawn = false;
   };
-  return {
+  return onFirstRank({
     onTrainBegin({ epochs, initialEpoch }) {
       last = initialEpoch + epochs;
     },
@@ -80,5 +80,5 @@ export function progressBar(options?: ProgressBarOptions): Callbacks {
       clear();
       stream.write(`${line(log, last)}\n`);
     },
-  };
+  });
 }

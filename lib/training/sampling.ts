@@ -52,7 +52,7 @@ export function drawnRows({ sampling, stepsPerEpoch }: RowChoice, rows: number, 
   return drawn;
 }
 
-/** Rows of the batch of step `step`, in order, for a training run whose first epoch has the number `firstEpoch`. */
+/** This rank's rows of the batch of step `step`, in order, for a training run whose first epoch has the number `firstEpoch`. */
 export function batchRows(
   engine: Engine,
   source: Source,
@@ -63,13 +63,14 @@ export function batchRows(
 ): Int32Array {
   const epoch = (firstEpoch + Math.floor(step / batches.count)) % 2 ** 32;
   const { seed } = engine.model;
-  const length = sampling === 'shuffle' ? source.rows : batches.rows;
+  const { parts } = batches;
+  const length = sampling === 'shuffle' ? source.rows : (parts?.drawn ?? batches.rows);
   const order = Int32Array.from({ length }, (_, i) => i);
   if (sampling === 'shuffle') engine.backend.callKernel('permutation', [order, length, seed, Stream.shuffle, epoch]);
   else if (sampling === 'withReplacement') {
     engine.backend.callKernel('drawWithReplacement', [order, length, source.rows, seed, Stream.shuffle, epoch]);
   }
   const index = step % batches.count;
-  const begin = index * batches.size;
-  return order.subarray(begin, begin + rowsOf(batches, index));
+  const [begin, rows] = parts?.table.subarray(4 * index) ?? [index * batches.size, rowsOf(batches, index)];
+  return order.subarray(begin, begin + rows);
 }

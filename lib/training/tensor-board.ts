@@ -7,7 +7,7 @@ import { appendFile } from '../formats/append-file.js';
 import { type SummaryValues, startEvent, summaryEvent, versionEvent } from '../formats/event-file.js';
 import { systemReason } from '../system.js';
 import { pathText } from '../text.js';
-import type { Callbacks } from './callbacks.js';
+import { type Callbacks, onFirstRank } from './callbacks.js';
 import { figuresOf } from './figures.js';
 import { countNumbers } from './histogram.js';
 
@@ -74,7 +74,7 @@ export function tensorBoard(options: TensorBoardOptions): Callbacks {
     throw invalid('tensorBoard: histograms', 'a Network', histograms);
   let train = new EventFile(join(folder, 'train'));
   let validation = new EventFile(join(folder, 'validation'));
-  return {
+  return onFirstRank({
     onTrainBegin() {
       train = new EventFile(join(folder, 'train'));
       validation = new EventFile(join(folder, 'validation'));
@@ -95,5 +95,5 @@ export function tensorBoard(options: TensorBoardOptions): Callbacks {
       const metrics = Object.entries(log.metrics ?? {});
       await validation.write(epoch, { scalars: Object.fromEntries([...figuresOf(log.validation), ...metrics]) });
     },
-  };
+  });
 }

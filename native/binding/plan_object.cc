@@ -2,6 +2,7 @@
 
 #include "arguments.h"
 #include "environment.h"
+#include "group_object.h"
 
 namespace blasnet {
 
@@ -17,11 +18,13 @@ Napi::Function PlanObject::define(Napi::Env env) {
 }
 
 Napi::Object PlanObject::toObject(Napi::Env env, const RunResult& result) {
-  static constexpr const char* names[] = {"done", "cancelled", "nonFinite"};  // as `statuses` in lib/backend/backend.ts
+  static constexpr const char* names[] = {"done", "cancelled", "nonFinite",
+                                          "groupFailed"};  // as `statuses` in lib/backend/backend.ts
   Napi::Object object = Napi::Object::New(env);
   setOwn(object, "status", Napi::String::New(env, names[static_cast<int>(result.status)]));
   setOwn(object, "steps", Napi::Number::New(env, static_cast<double>(result.steps)));
   setOwn(object, "seconds", Napi::Number::New(env, result.seconds));
+  if (result.reason != nullptr) setOwn(object, "reason", Napi::String::New(env, result.reason));
   return object;
 }
 
@@ -48,6 +51,14 @@ PlanObject::PlanObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PlanOb
   // run. Frozen, so that nobody can remove anything.
   kept.Freeze();
   info.This().As<Napi::Object>().DefineProperty(Napi::PropertyDescriptor::Value("segments", kept, napi_default));
+}
+
+// Four numbers for each batch of an epoch; copied, as JavaScript may change them during the run.
+void PlanObject::readParts(Napi::Env env, Napi::Value value, RunRequest& request) {
+  const View parts = readView(env, value, "parts", napi_int32_array);
+  const int32_t* numbers = static_cast<const int32_t*>(parts.data);
+  for (size_t i = 0; i + 4 <= parts.length; i += 4)
+    request.parts.push_back({numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3]});
 }
 
 // (feeds, numbers, scalars, report, …); adds the feeds of an asynchronous run to `keep`, which is null for synchronous
@@ -100,6 +111,10 @@ RunRequest PlanObject::readRequest(const Napi::CallbackInfo& info, Napi::Array* 
     request.profile = static_cast<double*>(view.data);
     request.profileLength = view.length;
   }
+  if (asynchronous && info.Length() > 7 && !info[7].IsNull() && !info[7].IsUndefined()) {
+    request.group = &GroupObject::of(env, info[7]);
+    readParts(env, info[8], request);
+  }
   if (!plan_.checkRequest(request, error)) reject(env, error);
   return request;
 }
@@ -117,7 +132,7 @@ Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
   return Napi::Number::New(env, static_cast<int>(result.status));
 }
 
-// (feeds, numbers, scalars, report, control: Int32Array, done: (error, result) => void, profile?)
+// (feeds, numbers, scalars, report, control: Int32Array, done: (error, result) => void, profile?, group?, parts?)
 Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   // Keeps alive everything that the run uses, including this plan.
@@ -129,7 +144,7 @@ Napi::Value PlanObject::run(const Napi::CallbackInfo& info) {
     reject(env, "run: control: expected shared memory of two words");
   const uint32_t kept = static_cast<uint32_t>(plan_.feeds().size());
   setOwn(keep, kept, info.This());
-  for (uint32_t i = 1; i < 7; i++) setOwn(keep, kept + i, info[i]);
+  for (uint32_t i = 1; i < 8; i++) setOwn(keep, kept + i, info[i]);
   const Napi::Function done = info[5].As<Napi::Function>();
   Environment::of(env).start(
       std::make_unique<AsyncRun>(env, *this, request, static_cast<int32_t*>(control.data), keep, done));

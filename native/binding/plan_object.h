@@ -20,6 +20,7 @@ class PlanObject : public Napi::ObjectWrap<PlanObject> {
  private:
   Napi::Value runSync(const Napi::CallbackInfo& info);
   Napi::Value run(const Napi::CallbackInfo& info);
+  static void readParts(Napi::Env env, Napi::Value value, RunRequest& request);
   RunRequest readRequest(const Napi::CallbackInfo& info, Napi::Array* keep);
 
   Plan plan_;  // its memory is kept alive by the JavaScript object's property `segments`

@@ -47,7 +47,7 @@ bool tagFits(const Parameter& parameter, ArgumentTag tag) {
       return tag == ArgumentTag::number || tag == ArgumentTag::rows || tag == ArgumentTag::sourceRows;
     case ParameterKind::real:
       return tag == ArgumentTag::number || tag == ArgumentTag::scalar || tag == ArgumentTag::scale ||
-             tag == ArgumentTag::offset;
+             tag == ArgumentTag::offset || tag == ArgumentTag::share;
     case ParameterKind::word: return tag == ArgumentTag::number || tag == ArgumentTag::step;
     default: return tag == ArgumentTag::number;
   }
@@ -74,6 +74,27 @@ int64_t neededLength(const Instruction& instruction, const Parameter& parameter,
     if (!product(needed, size, needed)) return -1;
   }
   return needed;
+}
+
+// Finds how far the buffers of an instruction over all ranks move for each row of the other ranks before this one's;
+// returns false if its axis is not the rows of the batch, the first dimension of each buffer.
+bool findRowBytes(Instruction& instruction) {
+  const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+  if (instruction.axis < 0 || instruction.axisFactor == 0) return false;
+  for (int i = 0; i < signature.count; i++) {
+    const Parameter& parameter = signature.parameters[i];
+    ArgumentSource& source = instruction.arguments[i];
+    if (!parameter.isBuffer() || source.tag == ArgumentTag::none || parameter.lengthCount == 0) continue;
+    if (source.tag != ArgumentTag::buffer || parameter.whole || parameter.length[0] != instruction.axis) return false;
+    source.rowBytes = instruction.axisFactor * static_cast<int64_t>(elementBytes(parameter.element));
+    for (int j = 1; j < parameter.lengthCount; j++) {
+      const ArgumentSource& size = instruction.arguments[parameter.length[j]];
+      // Its product with the largest batch fits, as the buffer does.
+      if (size.tag != ArgumentTag::number) return false;
+      source.rowBytes *= static_cast<int64_t>(size.number);
+    }
+  }
+  return true;
 }
 
 }  // namespace
@@ -132,7 +153,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
     return false;
   }
   int64_t kernel, flags, grain, axisPlace, count;
-  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], 15, flags)) {
+  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], 31, flags)) {
     error = "program: unknown kernel or flag";
     return false;
   }
@@ -152,6 +173,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   instruction.guard = (flags & 2) != 0;
   instruction.serial = (flags & 4) != 0;
   instruction.conditional = (flags & 8) != 0;
+  instruction.overRanks = (flags & 16) != 0;
   if (instruction.conditional && (instruction.guard || condition_ < 0)) {
     return fail(error, signature.name, "condition", "there is none, or it is a guard");
   }
@@ -224,6 +246,9 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
     instruction.axisFactor = axis.tag == ArgumentTag::rows ? axis.factor : 0;
   }
   if (!checkInstruction(instruction, error)) return false;
+  if (instruction.overRanks && !findRowBytes(instruction)) {
+    return fail(error, signature.name, "ranks", "its rows can't be a share of those of all ranks");
+  }
   instructions_.push_back(std::move(instruction));
   return true;
 }
@@ -381,21 +406,39 @@ bool Plan::formPhases(std::string& error) {
       phase.shared.end = i + 1;
     }
     argument += instruction.arguments.size();
+    const bool sums = instruction.kernel == Kernel::allReduce;
     // One thread must decide for all.
     if (instruction.guard && !instruction.serial) {
       error = "program: a guard that is not serial";
       return false;
     }
+    if (sums && (!instruction.serial || instruction.conditional)) {
+      error = "program: a sum over the ranks that is not serial, or conditional";
+      return false;
+    }
+    if (sums) summedEnd_ = i + 1;
     phase.guard = phase.guard || instruction.guard;
   }
   return true;
 }
 
+// Each part must lie within the order of its epoch and the program's capacity.
+bool Plan::checkParts(const RunRequest& request, std::string& error) const {
+  bool fits = summedEnd_ > 0 && request.batches > 0 && request.parts.size() == static_cast<size_t>(request.batches);
+  for (const BatchPart& part : request.parts) {
+    fits = fits && part.rows >= 0 && part.rows <= capacity_ && part.begin >= 0 &&
+           part.begin + part.rows <= request.drawn && part.first >= 0 && part.of >= 1 && part.of <= maxSize &&
+           part.first + part.rows <= part.of;
+  }
+  if (!fits) error = "run: the parts of its batches don't fit";
+  return fits;
+}
+
 bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
   int64_t steps;
   if (request.rows < 1 || request.rows > maxSize || request.drawn < 1 || request.drawn > maxSize ||
-      request.batchSize < 1 || request.batchSize > capacity_ || request.epochs < 0 || request.batches < 0 ||
-      request.batches > maxSize || !product(request.stepsPerEpoch(), request.epochs, steps) ||
+      request.batchSize < 1 || (request.group == nullptr && request.batchSize > capacity_) || request.epochs < 0 ||
+      request.batches < 0 || request.batches > maxSize || !product(request.stepsPerEpoch(), request.epochs, steps) ||
       steps > (int64_t{1} << 52)) {
     error = "run: rows, batch size or epochs out of range";
     return false;
@@ -413,7 +456,9 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
     return false;
   }
   const int64_t last = request.drawn - (request.stepsPerEpoch() - 1) * request.batchSize;
-  if (last < 1 || last > capacity_) {
+  if (request.group != nullptr) {
+    if (!checkParts(request, error)) return false;
+  } else if (last < 1 || last > capacity_) {
     error = "run: batches: they don't make up the rows of an epoch";
     return false;
   }

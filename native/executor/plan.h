@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "../host/group.h"
 #include "../kernels/signatures.h"
 #include "governor.h"
 
@@ -43,7 +44,20 @@ constexpr int segmentCount = static_cast<int>(Segment::count);
 
 constexpr int maxThreads = 256;
 
-enum class ArgumentTag : int32_t { none, buffer, feed, number, rows, sourceRows, scale, offset, scalar, step, count };
+enum class ArgumentTag : int32_t {
+  none,
+  buffer,
+  feed,
+  number,
+  rows,
+  sourceRows,
+  scale,
+  offset,
+  scalar,
+  step,
+  share,
+  count
+};
 
 // Where an argument's value comes from.
 struct ArgumentSource {
@@ -53,6 +67,7 @@ struct ArgumentSource {
   size_t feed = 0;          // feed, scale, offset: index in the feed table
   int64_t factor = 0;       // rows: the multiplier; scalar: the slot
   double number = 0;        // number
+  int64_t rowBytes = 0;     // buffers of instructions over all ranks: bytes of a row of the batch
 };
 
 struct Instruction {
@@ -61,6 +76,7 @@ struct Instruction {
   bool guard = false;
   bool serial = false;
   bool conditional = false;  // left out in steps in which the scalar `Plan::condition` is 0
+  bool overRanks = false;    // gets the rows of all ranks, of which this rank's are a range
   int axisPlace = 0;         // index of the axis among the kernel's
   int axis = -1;             // index of the argument along which threads split the work; -1: one thread does it all
   int64_t grain = 1;         // shares of a constant axis are multiples of this many units
@@ -95,6 +111,14 @@ struct Gathered {
 // How the rows of an epoch are chosen; in the order of `samplings` in lib/backend/backend.ts.
 enum class Sampling : int32_t { inOrder, shuffle, withReplacement, count };
 
+// A rank's part of a batch: its rows are order[begin, begin + rows); they are the rows from `first` of all ranks' `of`.
+struct BatchPart {
+  int64_t begin = 0;
+  int64_t rows = 0;
+  int64_t first = 0;
+  int64_t of = 0;
+};
+
 // A run over a dataset; the same fields as RunRequest in lib/backend/backend.ts.
 struct RunRequest {
   int64_t rows = 0;
@@ -114,6 +138,9 @@ struct RunRequest {
   size_t reportLength = 0;
   double* profile = nullptr;  // accumulated seconds of each instruction and of the wait before it
   size_t profileLength = 0;
+  // The processes that train together, not owned; null for one alone. Then the parts of an epoch's batches, for each.
+  Group* group = nullptr;
+  std::vector<BatchPart> parts;
 
   // Reads the numbers in the format of lib/backend/native/index.ts, with scale and offset of each feed at the end; on
   // failure returns false with the reason in `error`.
@@ -121,10 +148,12 @@ struct RunRequest {
 
   int64_t stepsPerEpoch() const { return batches > 0 ? batches : (drawn + batchSize - 1) / batchSize; }
   int64_t steps() const { return stepsPerEpoch() * epochs; }
-  // Rows of the batch of step `index`. The last of an epoch takes the remaining rows, which may be more or fewer.
-  int64_t batchRows(int64_t index) const {
+  // The batch of step `index`. The last of an epoch takes the remaining rows, which may be more or fewer.
+  BatchPart batch(int64_t index) const {
     const int64_t perEpoch = stepsPerEpoch(), inEpoch = index % perEpoch;
-    return inEpoch == perEpoch - 1 ? drawn - inEpoch * batchSize : batchSize;
+    if (group != nullptr) return parts[static_cast<size_t>(inEpoch)];
+    const int64_t begin = inEpoch * batchSize, rows = inEpoch == perEpoch - 1 ? drawn - begin : batchSize;
+    return {begin, rows, 0, rows};
   }
 };
 
@@ -151,12 +180,15 @@ class Plan {
   const Gathered& gathered() const { return gathered_; }
   const double* metrics() const { return metrics_; }
   double loss() const { return metrics_[loss_]; }
+  // The instructions before this index are left out by a rank without rows, but for the sums over the ranks.
+  size_t summedEnd() const { return summedEnd_; }
   size_t reported() const { return reported_; }  // number of metrics, from the first, reported after each step
 
  private:
   bool decodeFeeds(const double*& word, const double* end, size_t count, std::string& error);
   bool decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error);
   bool checkInstruction(const Instruction& instruction, std::string& error) const;
+  bool checkParts(const RunRequest& request, std::string& error) const;
 
   bool formPhases(std::string& error);
   void findGathered();
@@ -170,6 +202,7 @@ class Plan {
   uint32_t shuffleStream_ = 0;
   size_t loss_ = 0;
   size_t reported_ = 0;
+  size_t summedEnd_ = 0;
   std::vector<FeedEntry> feeds_;
   bool usesOrder_ = false;
   Gathered gathered_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "../kernels/abandon.h"
@@ -57,8 +58,8 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* abandon, int32_t* co
   RunResult result;
   double perStep = regionSeconds;
   while (finished_ < total) {
-    if ((abandon != nullptr && abandon->load(std::memory_order_relaxed)) ||
-        (control != nullptr && load(control) != 0)) {
+    // With a group, the sum of a step says whether a rank stops.
+    if (request_.group == nullptr && wantsToStop()) {
       result.status = RunStatus::cancelled;
       break;
     }
@@ -70,8 +71,13 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* abandon, int32_t* co
     const Clock::time_point begin = Clock::now();
     const bool helped = threads > 1 && together(pool, threads, abandon != nullptr);
     if (!helped) steps(0, 1, nullptr);
-    if (nonFinite_) {
-      result.status = RunStatus::nonFinite;
+    if (nonFinite_ || groupFailed_) {
+      result.status = groupFailed_ ? RunStatus::groupFailed : RunStatus::nonFinite;
+      if (groupFailed_) result.reason = left_ ? "a rank left it in the middle of a step" : request_.group->error();
+      break;
+    }
+    if (stopped_) {
+      result.status = finished_ < total ? RunStatus::cancelled : RunStatus::done;
       break;
     }
     const double seconds = secondsSince(begin) / static_cast<double>(last_ - first_);
@@ -99,7 +105,7 @@ void Run::steps(int thread, int threads, Barrier* barrier) {
   const ZeroDenormals zeroDenormals;
   const Abandonment abandonment(abandon_);
   for (int64_t index = first_; index < last_; index++) {
-    if (!step(index, thread, threads, barrier)) return;
+    if (!step(index, thread, threads, barrier) || stopped_) return;
   }
 }
 
@@ -109,17 +115,17 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   const int64_t inEpoch = index % perEpoch;
   if (inEpoch == 0 && request_.sampling != Sampling::inOrder && plan_.usesOrder())
     beginEpoch(index / perEpoch, thread, barrier);
-  const int64_t rows = request_.batchRows(index);
+  const BatchPart batch = request_.batch(index);
   // A program's barriers assume a constant batch size. With another size, shares lie elsewhere, where other threads may
   // still be working.
-  if (barrier != nullptr && index > first_ && rows != request_.batchRows(index - 1)) barrier->wait(thread);
+  if (barrier != nullptr && index > first_ && batch.rows != request_.batch(index - 1).rows) barrier->wait(thread);
   Operands& operands = operands_[thread];
-  resolve(operands, index, inEpoch * request_.batchSize, rows);
+  resolve(operands, index, batch);
 
   Ahead ahead = rowsAhead(index, thread, threads);
   for (const Phase& phase : plan_.phases()) {
     if (phase.barrier) enter(phase, operands, thread, barrier);
-    if (phase.guard && nonFinite_) return false;
+    if ((phase.guard && nonFinite_) || (phase.barrier && groupFailed_)) return false;
     const bool timed = thread == 0 && request_.profile != nullptr;
     for (int part = thread; part < request_.threads; part += threads)
       runShare(phase.shared, operands, part, timed, ahead);
@@ -133,7 +139,8 @@ Ahead Run::rowsAhead(int64_t index, int thread, int threads) const {
   const Gathered& gathered = plan_.gathered();
   const int64_t perEpoch = request_.stepsPerEpoch(), next = index % perEpoch + 1;
   if (gathered.features == 0 || request_.sampling == Sampling::inOrder || next == perEpoch) return {};
-  const int64_t rows = request_.batchRows(index + 1), rowBytes = gathered.features * gathered.elementBytes;
+  const auto [begin, rows, first, of] = request_.batch(index + 1);
+  const int64_t rowBytes = gathered.features * gathered.elementBytes;
   if (rows * rowBytes > mostAhead) return {};
   const bool byColumns = gathered.columnGrain > 0;
   const Share mine = byColumns ? Share{0, rows} : share(rows, 1, thread, threads);
@@ -144,7 +151,7 @@ Ahead Run::rowsAhead(int64_t index, int thread, int threads) const {
           rowBytes,
           columns.begin * gathered.elementBytes,
           columns.end * gathered.elementBytes,
-          order_.data() + next * request_.batchSize + mine.begin,
+          order_.data() + begin + mine.begin,
           mine.end - mine.begin,
           static_cast<int64_t>(plan_.instructions().size())};
 }
@@ -172,43 +179,81 @@ void Run::enter(const Phase& phase, const Operands& operands, int thread, Barrie
 }
 
 // Runs share `part` of some instructions.
-void Run::runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead) const {
+void Run::runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead) {
   const Argument* arguments = operands.values.data() + stretch.argument;
-  const int64_t rows = operands.rows;
   for (size_t i = stretch.begin; i < stretch.end; i++) {
-    // Each thread may return on its own: all still arrive at each barrier of the region's steps.
-    if (abandoned()) return;
     const Instruction& instruction = plan_.instructions()[i];
-    if (instruction.conditional && !operands.complete) {
+    if (leftOut(i, operands)) {
       arguments += instruction.arguments.size();
       continue;
     }
     if (timed) {
       const Clock::time_point begin = Clock::now();
-      call(instruction, arguments, rows, part);
+      call(instruction, arguments, operands.batch, part);
       request_.profile[2 * i] += secondsSince(begin);
     } else {
-      call(instruction, arguments, rows, part);
+      call(instruction, arguments, operands.batch, part);
     }
     arguments += instruction.arguments.size();
     ahead.fetchSome();
   }
 }
 
+bool Run::leftOut(size_t index, const Operands& operands) const {
+  const Instruction& instruction = plan_.instructions()[index];
+  // No rank misses a sum.
+  if (request_.group != nullptr && instruction.kernel == Kernel::allReduce) return false;
+  // Each thread decides on its own: all still arrive at each barrier of the region's steps.
+  if (abandoned() || (instruction.conditional && !operands.complete)) return true;
+  return operands.batch.rows == 0 && index < plan_.summedEnd();
+}
+
+// Sums over the ranks; a rank without rows adds nothing. The last sum of a step also agrees on whether to stop.
+void Run::sumOverRanks(const Argument* arguments, const BatchPart& batch) {
+  float* values = static_cast<float*>(arguments[0].pointer);
+  double* totals = static_cast<double*>(arguments[1].pointer);
+  const int64_t valueCount = values == nullptr ? 0 : arguments[2].integer;
+  const int64_t totalCount = totals == nullptr ? 0 : arguments[3].integer;
+  const bool last = arguments[4].integer != 0 && totalCount > 0;
+  if (batch.rows == 0) {
+    std::fill_n(values, valueCount, 0.0f);
+    std::fill_n(totals, totalCount, 0.0);
+  }
+  // What a rank leaves in the middle of a step is no sum of anything.
+  if (last) totals[0] = abandoned() ? std::numeric_limits<double>::quiet_NaN() : wantsToStop() ? 1 : 0;
+  if (groupFailed_) return;
+  groupFailed_ = !(totalCount == 0 || request_.group->sum(totals, totalCount)) ||
+                 !(valueCount == 0 || request_.group->sum(values, valueCount));
+  if (!last || groupFailed_) return;
+  groupFailed_ = left_ = std::isnan(totals[0]);
+  stopped_ = totals[0] > 0;
+}
+
+bool Run::wantsToStop() const {
+  return (abandon_ != nullptr && abandon_->load(std::memory_order_relaxed)) ||
+         (control_ != nullptr && load(control_) != 0);
+}
+
 // Runs share `part` of an instruction; without an axis, part 0 is all of it.
-void Run::call(const Instruction& instruction, const Argument* arguments, int64_t rows, int part) const {
+void Run::call(const Instruction& instruction, const Argument* arguments, const BatchPart& batch, int part) {
   const int kernel = static_cast<int>(instruction.kernel);
   const int axis = instruction.axis;
+  if (request_.group != nullptr && instruction.kernel == Kernel::allReduce) {
+    if (part == 0) sumOverRanks(arguments, batch);
+    return;
+  }
   if (axis < 0) {
     if (part == 0) functions_[kernel](arguments, 0, 0, 0);
     return;
   }
   const int64_t factor = instruction.axisFactor;
   // Shares of a batch are whole rows, so that a share reads its own results in the next kernel.
-  const Share mine = factor > 0 ? share(rows, 1, part, request_.threads)
+  const Share mine = factor > 0 ? share(batch.rows, 1, part, request_.threads)
                                 : share(arguments[axis].integer, instruction.grain, part, request_.threads);
   const int64_t scale = factor > 0 ? factor : 1;
-  if (mine.begin < mine.end) functions_[kernel](arguments, instruction.axisPlace, mine.begin * scale, mine.end * scale);
+  if (mine.begin >= mine.end) return;
+  const int64_t passed = instruction.overRanks ? batch.first : 0;
+  functions_[kernel](arguments, instruction.axisPlace, (passed + mine.begin) * scale, (passed + mine.end) * scale);
 }
 
 // Thread 0 draws the epoch's order. The barriers ensure that nobody still reads the last one or reads the new one too
@@ -232,9 +277,10 @@ void Run::beginEpoch(int64_t epoch, int thread, Barrier* barrier) {
 
 // Fills in the operands of a step: all of them if the number of rows has changed, otherwise those that change each
 // step.
-void Run::resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows) const {
-  const bool all = operands.rows != rows;
-  operands.rows = rows;
+void Run::resolve(Operands& operands, int64_t index, const BatchPart& batch) const {
+  const BatchPart& last = operands.batch;
+  const bool all = last.rows != batch.rows || last.first != batch.first || last.of != batch.of;
+  operands.batch = batch;
   operands.complete = plan_.condition() < 0 || request_.scalars[index * plan_.scalarCount() + plan_.condition()] != 0;
   Argument* value = operands.values.data();
   for (const Instruction& instruction : plan_.instructions()) {
@@ -246,7 +292,7 @@ void Run::resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows
           const FeedEntry& feed = plan_.feeds()[source.feed];
           char* base = feed.role == FeedRole::order ? reinterpret_cast<char*>(const_cast<int32_t*>(order_.data()))
                                                     : static_cast<char*>(request_.feeds[source.feed].block.data);
-          const int64_t passed = feed.role == FeedRole::source ? 0 : begin * feed.perRow;
+          const int64_t passed = feed.role == FeedRole::source ? 0 : batch.begin * feed.perRow;
           value->pointer = base + static_cast<size_t>(passed) * elementBytes(feed.element);
           break;
         }
@@ -257,8 +303,14 @@ void Run::resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows
         default:
           if (!all) break;
           if (source.tag == ArgumentTag::none) value->pointer = nullptr;
-          if (source.tag == ArgumentTag::buffer) value->pointer = source.address;
-          if (source.tag == ArgumentTag::rows) value->integer = rows * source.factor;
+          // Over all ranks, row `first` is this rank's first; the kernel does not touch the others.
+          if (source.tag == ArgumentTag::buffer)
+            value->pointer = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(source.address) -
+                                                     static_cast<uintptr_t>(batch.first * source.rowBytes));
+          if (source.tag == ArgumentTag::rows)
+            value->integer = (instruction.overRanks ? batch.of : batch.rows) * source.factor;
+          if (source.tag == ArgumentTag::share)
+            value->real = static_cast<double>(batch.rows) / static_cast<double>(batch.of);
           if (source.tag == ArgumentTag::sourceRows) value->integer = request_.rows;
           if (source.tag == ArgumentTag::scale) value->real = request_.feeds[source.feed].scale;
           if (source.tag == ArgumentTag::offset) value->real = request_.feeds[source.feed].offset;

@@ -12,12 +12,13 @@
 
 namespace blasnet {
 
-enum class RunStatus { done, cancelled, nonFinite };
+enum class RunStatus { done, cancelled, nonFinite, groupFailed };
 
 struct RunResult {
   RunStatus status = RunStatus::done;
   int64_t steps = 0;
   double seconds = 0;
+  const char* reason = nullptr;  // of a failed group
 };
 
 class Run {
@@ -33,10 +34,10 @@ class Run {
   RunResult execute(Pool& pool, const std::atomic<bool>* abandon, int32_t* control);
 
  private:
-  // One thread's operands for each instruction, and the number of rows that they are valid for.
+  // One thread's operands for each instruction, and the batch that they are valid for.
   struct Operands {
     std::vector<Argument> values;
-    int64_t rows = -1;
+    BatchPart batch = {0, -1, 0, 0};
     bool complete = true;  // whether the step includes conditional instructions
   };
 
@@ -53,10 +54,13 @@ class Run {
   void enter(const Phase& phase, const Operands& operands, int thread, Barrier* barrier);
   static void runSerial(void* serial);
   Ahead rowsAhead(int64_t index, int thread, int threads) const;
-  void runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead) const;
-  void call(const Instruction& instruction, const Argument* arguments, int64_t rows, int part) const;
+  void runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead);
+  bool leftOut(size_t index, const Operands& operands) const;
+  void call(const Instruction& instruction, const Argument* arguments, const BatchPart& batch, int part);
+  void sumOverRanks(const Argument* arguments, const BatchPart& batch);
   void beginEpoch(int64_t epoch, int thread, Barrier* barrier);
-  void resolve(Operands& operands, int64_t index, int64_t begin, int64_t rows) const;
+  void resolve(Operands& operands, int64_t index, const BatchPart& batch) const;
+  bool wantsToStop() const;
   void finishStep(int64_t index);
 
   const Plan& plan_;
@@ -66,8 +70,12 @@ class Run {
   std::vector<Operands> operands_;  // by thread
   int64_t first_ = 0;               // steps of the current region
   int64_t last_ = 0;
-  int64_t finished_ = 0;      // written by thread 0
-  bool nonFinite_ = false;    // written while the other threads wait at a barrier
+  int64_t finished_ = 0;  // written by thread 0
+  // Written while the other threads wait at a barrier.
+  bool nonFinite_ = false;
+  bool stopped_ = false;      // a rank wants to stop: all do, after this step
+  bool left_ = false;         // a rank left in the middle of a step
+  bool groupFailed_ = false;  // the ranks can't be summed over any more
   double serialSeconds_ = 0;  // likewise, for a profile: seconds of the last phase's serial instructions
   int32_t* control_ = nullptr;
   const std::atomic<bool>* abandon_ = nullptr;

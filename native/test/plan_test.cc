@@ -120,11 +120,11 @@ TEST(planRefusesUnknownThings) {
   };
   for (const double kernel : {-1.0, 0.5, static_cast<double>(kernelCount), 1e9})
     CHECK(refused(with(5, kernel), "unknown kernel"));
-  for (const double flags : {-1.0, 16.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
+  for (const double flags : {-1.0, 32.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
   for (const double grain : {-1.0, 0.5, 16.0 * INT32_MAX + 1}) CHECK(refused(with(7, grain), "grain: out of range"));
   for (const double axis : {-1.0, 0.5, 1.0, 2.0}) CHECK(refused(with(8, axis), "axis: out of range"));
   for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0}) CHECK(refused(with(9, count), "wrong number"));
-  for (const double tag : {-1.0, 10.0, 2.5}) CHECK(refused(with(10, tag), "unknown kind"));
+  for (const double tag : {-1.0, 11.0, 2.5}) CHECK(refused(with(10, tag), "unknown kind"));
   CHECK(refused(with(11, segmentCount), "malformed buffer"));
   CHECK(refused(with(12, 3), "leaves its block"));  // not a whole element
 }
@@ -349,7 +349,8 @@ TEST(planRefusesRequestsThatDoNotFit) {
   joined.batchSize = 3;
   joined.batches = 2;
   CHECK(plan.checkRequest(joined, error) && joined.stepsPerEpoch() == 2 && joined.steps() == 4);
-  CHECK(joined.batchRows(0) == 3 && joined.batchRows(1) == 4 && joined.batchRows(2) == 3 && joined.batchRows(3) == 4);
+  CHECK(joined.batch(0).rows == 3 && joined.batch(1).rows == 4 && joined.batch(2).rows == 3 &&
+        joined.batch(3).rows == 4);
 }
 
 }  // namespace

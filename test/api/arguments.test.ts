@@ -405,6 +405,7 @@ const withoutOptions = new Set([
   ...[
     'backendInfo',
     'mpiInfo',
+    'shard',
     'parseIdx',
     'oneHot',
     'fromOneHot',

@@ -31,6 +31,8 @@ export interface AddonPlan {
     control: Control,
     done: (error: Error | null, result?: RunResult) => void,
     profile?: Float64Array | null,
+    group?: object,
+    parts?: Int32Array,
   ): void;
 }
 

@@ -22,9 +22,10 @@ const tag = {
   offset: 7,
   scalar: 8,
   step: 9,
+  share: 10,
 } as const;
 /** Flag bits of an instruction, from the lowest. */
-const flags = ['barrier', 'guard', 'serial', 'conditional'] as const;
+const flags = ['barrier', 'guard', 'serial', 'conditional', 'overRanks'] as const;
 /** Element types, numbered by position. */
 const types = Object.keys(elementBytes) as ElementType[];
 /** Blocks of memory in the order in which they are passed to the addon. */

@@ -112,7 +112,8 @@ class NativeExecutable implements Executable {
         if (result === undefined) reject(typed(error));
         else resolve(result);
       };
-      calling(() => this.#plan.run(...this.#arguments(request), control, done, request.profile));
+      const { profile, ranks } = request;
+      calling(() => this.#plan.run(...this.#arguments(request), control, done, profile, ranks?.group, ranks?.parts));
     });
   }
 }

@@ -81,7 +81,9 @@ function markBarriers(instructions: readonly Instruction[], capacity: number): v
   for (let round = 0; round < 2; round++) {
     let serial = false;
     instructions.forEach((instruction, i) => {
-      if (instruction.barrier || all[i].some((mine) => open.some((other) => conflict(mine, other)))) {
+      // One thread sums over the ranks.
+      const alone = instruction.kernel === 'allReduce' && !serial;
+      if (instruction.barrier || alone || all[i].some((mine) => open.some((other) => conflict(mine, other)))) {
         instruction.barrier = true;
         serial = true;
         open = [];
@@ -103,7 +105,8 @@ const totals: readonly KernelName[] = ['penalty', 'batchTotals', 'addTotal'];
  */
 function totalsAtBarrier(instructions: readonly Instruction[]): readonly Instruction[] {
   const last = instructions.findIndex(({ guard }) => guard);
-  if (last < 0) return instructions;
+  // With ranks, the totals wait for the sums anyway.
+  if (last < 0 || instructions.some(({ kernel }) => kernel === 'allReduce')) return instructions;
   let first = last;
   while (first > 0 && totals.includes(instructions[first - 1].kernel)) first--;
   const moved = instructions.slice(first, last + 1);

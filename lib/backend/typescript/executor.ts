@@ -98,6 +98,8 @@ function resolve(argument: Tensor | Symbolic, { request, order, begin, rows, ind
       return request.scalars[index * scalarCount + argument.slot];
     case 'step':
       return (request.step + index) >>> 0;
+    case 'share':
+      return 1;
     case 'scale':
       return request.feeds[argument.feed.name]?.scale ?? 1;
     case 'offset':

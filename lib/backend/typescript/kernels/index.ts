@@ -10,6 +10,7 @@ import * as dense from './dense.js';
 import * as dropout from './dropout.js';
 import * as elementwise from './elementwise.js';
 import { gemm } from './gemm.js';
+import { allReduce } from './group.js';
 import * as groupNorm from './group-norm.js';
 import * as groupedConv2d from './grouped-conv2d.js';
 import * as loss from './loss.js';
@@ -24,6 +25,7 @@ import * as shape from './shape.js';
 
 export const kernels = {
   gemm,
+  allReduce,
   ...dense,
   ...activation,
   ...arithmetic,

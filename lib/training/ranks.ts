@@ -1,0 +1,155 @@
+import { type Group, nativeGroup } from '../distributed/group.js';
+import { BlasnetError } from '../errors.js';
+import type { Parts } from '../runtime/batches.js';
+import type { JobRanks } from '../runtime/engine.js';
+import { Slices } from '../runtime/slices.js';
+import { cut } from '../text.js';
+
+/** Numbers that each rank brings to a meeting. */
+const WORDS = 4;
+const MOST_TEXT = 400;
+
+/** What a rank brings to a meeting. */
+interface Word {
+  /** A number that must be the same on all ranks. */
+  readonly same?: number;
+  /** What it would be a difference in, for the error. */
+  readonly what?: string;
+  /** Whether this rank wants to stop. */
+  readonly stop?: boolean;
+  /** All ranks take that of the first. */
+  readonly number?: number;
+}
+
+/** Groups that train at the moment. */
+const training = new WeakSet<Group>();
+
+/**
+ * The ranks of a training, as `fit` sees them. Between runs they {@link meet}: a rank that fails says so in its next
+ * meeting, so that none waits for it.
+ */
+export class Ranks {
+  readonly rank: number;
+  readonly size: number;
+  readonly #group: Group;
+  readonly #handle: object;
+  /** No meeting is possible any more: a rank has failed, or the group. */
+  #over = false;
+
+  /** Throws `INVALID_ARGUMENT` if the group trains already. */
+  constructor(group: Group) {
+    if (training.has(group))
+      throw new BlasnetError('INVALID_ARGUMENT', 'fit: group: it trains a network; wait for that fit to end');
+    this.rank = group.rank;
+    this.size = group.size;
+    this.#group = group;
+    this.#handle = nativeGroup(group)?.handle as object;
+    training.add(group);
+  }
+
+  /** Lets the group train again. */
+  end(): void {
+    training.delete(this.#group);
+  }
+
+  /** For a run of the native backend, which starts when all ranks are ready. */
+  job(parts: Parts): JobRanks {
+    return { handle: this.#handle, parts, ready: async () => void (await this.meet()) };
+  }
+
+  /**
+   * Waits for all ranks. Resolves to whether one of them wants to stop and the number of the first. Throws
+   * `GROUP_FAILED` if a rank failed, or brings a number that must be the same but is not.
+   */
+  async meet({ same = 0, what = '', stop = false, number = 0 }: Word = {}): Promise<{ stop: boolean; number: number }> {
+    const all = await this.#exchange([0, same, stop ? 1 : 0, number]);
+    await this.#throwFailure(all, undefined);
+    const other = all.findIndex(([, theirs]) => theirs !== all[0][1]);
+    if (other >= 0) {
+      this.#over = true;
+      throw new BlasnetError('GROUP_FAILED', `fit: rank ${other} and rank 0 differ in ${what}`);
+    }
+    return { stop: all.some(([, , stops]) => stops > 0), number: all[0][3] };
+  }
+
+  /** Tells the other ranks, which come to their next meeting, that this one has failed. */
+  async fail(error: unknown): Promise<void> {
+    if (this.#over) return;
+    const text = new TextEncoder().encode(cut(error instanceof Error ? error.message : String(error), MOST_TEXT));
+    try {
+      await this.#throwFailure(await this.#exchange([1 + text.length, 0, 0, 0]), text);
+    } catch {
+      // The other ranks' errors, or the group's: this rank has its own.
+    }
+  }
+
+  /** Notes that the group has failed, and returns the error to throw. */
+  lost(reason: string | undefined): BlasnetError {
+    this.#over = true;
+    return new BlasnetError('GROUP_FAILED', `fit: the group failed: ${reason ?? 'for an unknown reason'}`);
+  }
+
+  /** Overwrites blocks with those of the first rank. */
+  async broadcast(...blocks: readonly NodeJS.TypedArray[]): Promise<void> {
+    for (const block of blocks) if (block.length > 0) await this.#group.broadcast(block, 0);
+  }
+
+  /** Overwrites a block with the ranks' mean, of the given `weight` (the weights of all ranks have the sum 1). */
+  async average(block: Float32Array, weight: number): Promise<void> {
+    // In float64, so that equal numbers stay as they are.
+    const sums = Float64Array.from(block, (value) => value * weight);
+    await this.#group.allReduce(sums);
+    block.set(sums);
+  }
+
+  /** The numbers of each rank. */
+  async gather(number: number): Promise<number[]> {
+    const all = new Float64Array(this.size);
+    all[this.rank] = number;
+    await this.#group.allReduce(all);
+    return Array.from(all);
+  }
+
+  async #exchange(words: readonly number[]): Promise<number[][]> {
+    const all = new Float64Array(WORDS * this.size);
+    all.set(words, WORDS * this.rank);
+    try {
+      await this.#group.allReduce(all);
+    } catch (error) {
+      this.#over = true;
+      throw error;
+    }
+    return Array.from({ length: this.size }, (_, i) => Array.from(all.subarray(WORDS * i, WORDS * (i + 1))));
+  }
+
+  /** If a rank failed: throws an error with what the first of them says. */
+  async #throwFailure(all: readonly number[][], own: Uint8Array | undefined): Promise<void> {
+    const failed = all.findIndex(([status]) => status > 0);
+    if (failed < 0) return;
+    this.#over = true;
+    const text = new Uint8Array(all[failed][0] - 1);
+    if (failed === this.rank && own !== undefined) text.set(own);
+    if (text.length > 0) await this.#group.broadcast(text, failed);
+    throw new BlasnetError('GROUP_FAILED', `fit: rank ${failed} ended the training: ${new TextDecoder().decode(text)}`);
+  }
+}
+
+/** A hash of the bits of some blocks, an integer below 2³². */
+export async function checksum(...blocks: readonly Float32Array[]): Promise<number> {
+  let hash = 0x811c9dc5;
+  const slices = new Slices();
+  for (const block of blocks) {
+    const words = new Uint32Array(block.buffer, block.byteOffset, block.length);
+    await slices.each(words.length, (begin, end) => {
+      for (let i = begin; i < end; i++) hash = Math.imul(hash ^ words[i], 0x01000193) ^ (hash >>> 15);
+    });
+  }
+  return hash >>> 0;
+}
+
+/** The same of a text. */
+export function checksumOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) ^ (hash >>> 15);
+  return hash >>> 0;
+}

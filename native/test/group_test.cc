@@ -1,0 +1,280 @@
+// Runs with a group: threads of this process are the ranks.
+#include <atomic>
+#include <barrier>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <thread>
+
+#include "../executor/pool.h"
+#include "../executor/run.h"
+#include "program.h"
+
+namespace blasnet::test {
+namespace {
+
+constexpr int overRanks = 16;
+
+// What the ranks share.
+struct Meeting {
+  explicit Meeting(int size) : size(size), barrier(size), values(static_cast<size_t>(size)) {}
+  int size;
+  std::barrier<> barrier;
+  std::vector<void*> values;
+};
+
+class ThreadGroup : public Group {
+ public:
+  ThreadGroup(Meeting& meeting, int rank) : meeting_(meeting), rank_(rank) {}
+  int rank() const noexcept override { return rank_; }
+  int size() const noexcept override { return meeting_.size; }
+  bool sum(float* values, int64_t count) noexcept override { return sumOf(values, count); }
+  bool sum(double* values, int64_t count) noexcept override { return sumOf(values, count); }
+  bool startSum(float* values, int64_t count) noexcept override { return sumOf(values, count); }
+  bool wait() noexcept override { return true; }
+  bool broadcast(void*, int64_t, int) noexcept override { return true; }
+  bool barrier() noexcept override { return true; }
+  const char* error() const noexcept override { return "the link is cut"; }
+
+  int64_t failAt = -1;  // sums before the link is cut
+  int64_t sums = 0;
+
+ private:
+  template <typename T>
+  bool sumOf(T* values, int64_t count) noexcept {
+    if (sums++ == failAt) return false;
+    meeting_.values[static_cast<size_t>(rank_)] = values;
+    meeting_.barrier.arrive_and_wait();
+    std::vector<T> total(static_cast<size_t>(count));
+    for (void* each : meeting_.values) {
+      for (int64_t i = 0; i < count; i++) total[static_cast<size_t>(i)] += static_cast<T*>(each)[i];
+    }
+    meeting_.barrier.arrive_and_wait();
+    std::copy(total.begin(), total.end(), values);
+    return true;
+  }
+
+  Meeting& meeting_;
+  int rank_;
+};
+
+// y = dropout(x · w), loss = (y − target)², dw, w ← w − rate · dw; the rows shuffled.
+struct Rank {
+  static constexpr int64_t in = 5, outputs = 7, capacity = 12, sampleRows = 31;
+
+  static Words words() {
+    const double weights = in * outputs;
+    const auto work = [](double offset, double perRow) { return buffer(Segment::work, offset, perRow * capacity); };
+    const Words w = buffer(Segment::parameter, 0, weights), dw = buffer(Segment::gradient, 0, weights);
+    const Words x = work(0, in), z = work(4096, outputs), dz = work(16384, outputs), target = work(28672, outputs),
+                losses = work(40960, 1), mask = work(45056, outputs);
+    const Words n = rows(outputs);
+    const auto metric = [](double place, double count = 1) { return buffer(Segment::metric, 8 * place, count); };
+    return program(
+        capacity, 1,
+        {call(Kernel::gatherFloats, barrierFlag,
+              {x, feed(0), feed(2), rows(), number(in), sourceRows(), number(1), number(0)}),
+         call(Kernel::gatherFloats, 0,
+              {target, feed(1), feed(2), rows(), number(outputs), sourceRows(), number(1), number(0)}),
+         call(Kernel::denseForward, barrierFlag,
+              {z, x, w, none(), rows(), number(in), number(outputs), number(0), number(0)}),
+         call(Kernel::dropoutForward, overRanks,
+              {z, mask, z, n, number(1u << 30), number(4.0 / 3), number(9), number(2), word(ArgumentTag::step)}),
+         call(Kernel::squaredError, overRanks, {losses, dz, z, target, rows(), number(outputs), number(1.0 / outputs)}),
+         call(Kernel::binary, 0, {dz, dz, mask, n, number(static_cast<double>(BinaryOperation::multiply))}),
+         call(Kernel::denseBackwardWeight, barrierFlag, {dw, x, dz, rows(), number(in), number(outputs)}),
+         // Totals: mean loss, hits, stop, sum of losses, sum of hits, this rank's mean.
+         call(Kernel::batchTotals, barrierFlag | serialFlag, {metric(5), metric(4), losses, none(), none(), rows()}),
+         call(Kernel::addTotal, serialFlag, {metric(3), none(), metric(5), word(ArgumentTag::share)}),
+         call(Kernel::allReduce, serialFlag, {dw, metric(2, 3), number(weights), number(3), number(1)}),
+         call(Kernel::addTotal, serialFlag, {metric(1), none(), metric(4), number(1)}),
+         call(Kernel::addTotal, guardFlag | serialFlag, {metric(0), none(), metric(3), number(1)}),
+         call(Kernel::sgd, 0, {w, none(), dw, number(weights), scalar(0), number(0), number(0), number(0), number(0)},
+              16)},
+        {entry(FeedRole::source, Element::f32, in), entry(FeedRole::source, Element::f32, outputs),
+         entry(FeedRole::order, Element::i32, 1)});
+  }
+
+  Rank() : features(sampleRows * in), targets(sampleRows * outputs) {
+    Random random(3);
+    for (float& value : features) value = random.uniform(-1, 1);
+    for (float& value : targets) value = random.uniform(-1, 1);
+    for (int64_t i = 0; i < in * outputs; i++) memory.floats(Segment::parameter)[i] = random.uniform(-1, 1);
+    std::string error;
+    const Words program = words();
+    CHECK(plan.decode(program.data(), program.size(), memory.segments, error));
+    if (!error.empty()) std::printf("  %s\n", error.c_str());
+  }
+
+  // The rank's rows of batches of 12, 12 and 7 rows.
+  void divide(Group* group, int64_t epochs, int threads) {
+    request = requestOf(sampleRows, capacity, epochs, threads);
+    request.batches = 3;
+    request.sampling = Sampling::shuffle;
+    request.seed = 5;
+    request.group = group;
+    request.feeds = {bound(features), bound(targets), {}};
+    for (int64_t step = 0; group != nullptr && step < 3; step++) {
+      const int64_t begin = step * capacity, of = step == 2 ? 7 : 12;
+      const int64_t first = of * group->rank() / group->size(), end = of * (group->rank() + 1) / group->size();
+      request.parts.push_back({begin + first, end - first, first, of});
+    }
+    scalars.assign(static_cast<size_t>(request.steps()), 0.1);
+    request.scalars = scalars.data();
+    request.scalarLength = scalars.size();
+    report.assign(static_cast<size_t>(2 * request.steps()), -1);
+    request.report = report.data();
+    request.reportLength = report.size();
+    std::string error;
+    CHECK(plan.checkRequest(request, error));
+    if (!error.empty()) std::printf("  %s\n", error.c_str());
+  }
+
+  std::vector<float> weights() {
+    const float* w = memory.floats(Segment::parameter);
+    return std::vector<float>(w, w + in * outputs);
+  }
+
+  Memory memory;
+  Plan plan;
+  RunRequest request;
+  RunResult result;
+  std::vector<float> features, targets;
+  std::vector<double> scalars, report;
+  std::atomic<bool> abandon{false};
+  int32_t control[2] = {0, 0};
+};
+
+struct Ranks {
+  explicit Ranks(int size) : meeting(size) {
+    for (int rank = 0; rank < size; rank++) {
+      groups.push_back(std::make_unique<ThreadGroup>(meeting, rank));
+      ranks.push_back(std::make_unique<Rank>());
+    }
+  }
+
+  // Each rank on its own threads, one more than its number.
+  void run(int64_t epochs) {
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < ranks.size(); i++) {
+      threads.emplace_back([this, i, epochs] {
+        Rank& rank = *ranks[i];
+        rank.divide(groups[i].get(), epochs, static_cast<int>(i) % 3 + 1);
+        Pool pool;
+        Run run(rank.plan, rank.request, *kernelSets().back());
+        rank.result = run.execute(pool, &rank.abandon, rank.control);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  Rank& operator[](size_t i) { return *ranks[i]; }
+
+  Meeting meeting;
+  std::vector<std::unique_ptr<ThreadGroup>> groups;
+  std::vector<std::unique_ptr<Rank>> ranks;
+};
+
+Rank& alone(Rank& rank, int64_t epochs) {
+  rank.divide(nullptr, epochs, 1);
+  Pool pool;
+  Run run(rank.plan, rank.request, *kernelSets().back());
+  rank.result = run.execute(pool, nullptr, nullptr);
+  return rank;
+}
+
+}  // namespace
+
+// Also with more ranks than rows in a batch.
+TEST(ranksTrainAsOneProcess) {
+  Rank one;
+  alone(one, 8);
+  CHECK(one.report[0] > 1.2 * one.report[one.report.size() - 2]);
+  for (const int size : {1, 2, 3, 9}) {
+    Ranks ranks(size);
+    ranks.run(8);
+    const std::vector<float> expected = one.weights(), weights = ranks[0].weights();
+    for (size_t i = 0; i < weights.size(); i++) CHECK_NEAR(weights[i], expected[i], 1e-5, 1e-6, "weights");
+    for (size_t i = 0; i < one.report.size(); i++) CHECK_NEAR(ranks[0].report[i], one.report[i], 1e-5, 1e-6, "report");
+    for (auto& rank : ranks.ranks) {
+      CHECK(rank->result.status == RunStatus::done && rank->result.steps == 24);
+      CHECK(rank->weights() == weights && rank->report == ranks[0].report);
+    }
+    if (size == 1) CHECK(weights == expected);
+  }
+}
+
+TEST(oneRankStopsAll) {
+  Ranks ranks(3);
+  ranks[1].control[0] = 1;
+  ranks.run(8);
+  for (auto& rank : ranks.ranks) {
+    CHECK(rank->result.status == RunStatus::cancelled && rank->result.steps == 1);
+    CHECK(rank->weights() == ranks[0].weights());
+  }
+}
+
+TEST(aNaNOnOneRankStopsAllBeforeTheUpdate) {
+  Ranks ranks(3);
+  const std::vector<float> before = ranks[0].weights();
+  for (float& value : ranks[2].targets) value = std::numeric_limits<float>::quiet_NaN();
+  ranks.run(8);
+  for (auto& rank : ranks.ranks) {
+    CHECK(rank->result.status == RunStatus::nonFinite && rank->result.steps == 0 && rank->weights() == before);
+  }
+}
+
+TEST(aRankThatLeavesInAStepFailsAllBeforeTheUpdate) {
+  Ranks ranks(3);
+  const std::vector<float> before = ranks[0].weights();
+  ranks[0].abandon = true;
+  ranks.run(8);
+  for (auto& rank : ranks.ranks) CHECK(rank->result.status == RunStatus::groupFailed && rank->weights() == before);
+}
+
+TEST(aGroupThatFailsEndsTheRun) {
+  Ranks ranks(2);
+  // Two sums a step.
+  for (auto& group : ranks.groups) group->failAt = 7;
+  ranks.run(8);
+  for (auto& rank : ranks.ranks) CHECK(rank->result.status == RunStatus::groupFailed && rank->result.steps == 3);
+}
+
+TEST(partsOfBatchesMustFit) {
+  Meeting meeting(2);
+  ThreadGroup group(meeting, 0);
+  Rank rank;
+  rank.divide(&group, 1, 1);
+  const BatchPart wrong[] = {{-1, 6, 0, 12}, {0, 13, 0, 13}, {26, 6, 0, 12},
+                             {0, 6, 7, 12},  {0, 6, -1, 12}, {0, 0, 0, 0}};
+  for (const BatchPart& part : wrong) {
+    RunRequest request = rank.request;
+    request.parts[1] = part;
+    std::string error;
+    CHECK(!rank.plan.checkRequest(request, error) && error.find("parts") != std::string::npos);
+  }
+  RunRequest request = rank.request;
+  request.parts.pop_back();
+  std::string error;
+  CHECK(!rank.plan.checkRequest(request, error));
+}
+
+// An instruction over all ranks has rows first in each buffer; a sum is serial and never conditional.
+TEST(plansCheckSumsAndSharesOfRanks) {
+  Memory memory;
+  const auto refused = [&](const Words& call, const char* part, double condition = 0) {
+    Plan plan;
+    std::string error;
+    const Words words = program(4, 1, {call}, {}, condition);
+    return !plan.decode(words.data(), words.size(), memory.segments, error) && error.find(part) != std::string::npos;
+  };
+  const Words y = buffer(Segment::work, 0, 16), x = buffer(Segment::work, 4096, 16);
+  CHECK(refused(call(Kernel::relu, overRanks, {y, x, number(16)}), "ranks"));
+  CHECK(!refused(call(Kernel::relu, overRanks, {y, x, rows(4)}), ""));
+  const std::vector<Words> sum = {y, none(), number(16), number(0), number(0)};
+  CHECK(!refused(call(Kernel::allReduce, barrierFlag | serialFlag, sum), ""));
+  CHECK(refused(call(Kernel::allReduce, barrierFlag, sum), "serial"));
+  CHECK(refused(call(Kernel::allReduce, barrierFlag | serialFlag | conditionalFlag, sum), "conditional", 1));
+}
+
+}  // namespace blasnet::test
