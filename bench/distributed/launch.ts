@@ -14,7 +14,7 @@ export interface SumsJob {
   readonly seconds: number;
 }
 
-/** Median seconds of a sum, by size. */
+/** Median seconds of a sum, by size; 0 if it is too short to be measured. */
 export type SumsReply = readonly number[];
 
 /** Times steps of training. */

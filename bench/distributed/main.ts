@@ -14,10 +14,10 @@ import { measured } from './networks.js';
 import { distributedBars, renderResults } from './render.js';
 import type { LinkResult, NetworkResult, Results } from './results.js';
 
-/** From a few numbers to the gradients of M2L. */
-const SIZES = [8, 4096, 65_536, 358_440, 1_088_000, 2_678_824, 23_246_888];
+/** From a number to the gradients of M1, ResNet, M2 and M2L. */
+const SIZES = [8, 4096, 65_536, 358_440, 1_088_680, 2_678_824, 23_298_088];
 /** Rows of a step for which a rank's computing is measured, as shares of the network's batch. */
-const SHARES = [1 / 8, 1, 4];
+const SHARES = [1 / 8, 1, 2];
 
 interface Stage {
   readonly name: string;
@@ -44,18 +44,20 @@ function stagesOf({ rounds, seconds, quick }: Options, results: Results): Stage[
   };
 
   const steps = async (way: Way, workload: Workload, { link, algorithm }: LinkResult) => {
+    const before = results.steps.find((result) => result.workload === workload);
     const [half, ranks, threads]: number[][] = [[], [], []];
     let reply: StepsReply | undefined;
     const halved = { ...workload, batchSize: workload.batchSize / 2 };
     for (let round = 0; round < rounds; round++) {
-      half.push((await runAlone({ kind: 'steps', workload: halved, seconds }, 1)).seconds);
+      if (!before) half.push((await runAlone({ kind: 'steps', workload: halved, seconds }, 1)).seconds);
       reply = await runOnTwo(way, { kind: 'steps', workload, seconds });
       ranks.push(reply.seconds);
-      threads.push((await runAlone({ kind: 'steps', workload, seconds }, 2)).seconds);
+      if (!before) threads.push((await runAlone({ kind: 'steps', workload, seconds }, 2)).seconds);
     }
     const { parameters, sumShare } = reply as StepsReply;
     const sum = sumSeconds(algorithm, 2, 4 * parameters, link);
-    results.steps.push({ workload, way: way.title, half, ranks, threads, sumShare, sum });
+    const alone = before ?? { half, threads };
+    results.steps.push({ workload, way: way.title, half: alone.half, ranks, threads: alone.threads, sumShare, sum });
   };
 
   const onWay = (way: Way, workloads: readonly Workload[]): Stage => ({

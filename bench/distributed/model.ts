@@ -48,13 +48,14 @@ export interface Sum {
 
 /**
  * The link that explains sums over `ranks` best: least squares of the relative errors, so that small blocks count as
- * much as large ones. Latency is at least 0. Throws if larger blocks do not take longer.
+ * much as large ones. Latency is at least 0. Sums too short to be measured, with 0 seconds, don't count. Throws if larger
+ * blocks do not take longer.
  */
 export function fitLink(algorithm: Algorithm, ranks: number, sums: readonly Sum[]): Link {
   const { messages, blocks } = costOfSum(algorithm, ranks);
   // Minimizes Σ (a x + b y - 1)², where x is the latency and y the seconds a byte.
   let [aa, ab, bb, a1, b1] = [0, 0, 0, 0, 0];
-  for (const { bytes, seconds } of sums) {
+  for (const { bytes, seconds } of sums.filter((sum) => sum.seconds > 0)) {
     const [a, b] = [messages / seconds, (blocks * bytes) / seconds];
     aa += a * a;
     ab += a * b;

@@ -47,7 +47,7 @@ function renderSums(links: readonly LinkResult[]): string[] {
         title: amount(bytes),
         cell: (result) => {
           const { seconds } = result.sums[i];
-          return `${duration(seconds)} (${error(fitted(result, bytes), seconds)})`;
+          return seconds === 0 ? undefined : `${duration(seconds)} (${error(fitted(result, bytes), seconds)})`;
         },
       }),
     ),
@@ -141,7 +141,7 @@ export function distributedBars(steps: readonly StepsResult[], cores: number): B
   return BARRED.map((id) => {
     const found = steps.find(({ workload, way }) => workload.id === id && /Open MPI, shared memory/.test(way));
     const title = `${id}: 2 ranks × 1 thread / 1 rank × 2 threads`;
-    const excuse = cores < 2 ? 'needs 2 cores' : found === undefined ? 'no Open MPI' : undefined;
+    const excuse = cores < 2 ? 'needs 2 cores' : found === undefined ? 'no Open MPI, or a quick run' : undefined;
     return judge(title, { least: 0.9 }, found && summarize(ratios(found.threads, found.ranks)), excuse);
   });
 }
@@ -170,8 +170,7 @@ function renderPredictions(results: Results): string[] {
     `\
 A rank is a host like this one, with all its threads, and has as many rows in each step as the table of networks says:
 the batch grows with the ranks. Sums by halving. A wire adds ${duration(1e-5)} a message (RDMA: ${duration(2e-6)}; both
-assumed) to the latency that was measured here: between the TCP stacks of two ranks, or in shared memory for RDMA. A
-host that computes k times as fast needs k times the bandwidth for the same efficiency.`,
+assumed) to what was measured here: TCP on the loopback interface, or shared memory for RDMA. A host that computes k times as fast needs k times the bandwidth for the same efficiency.`,
     ...imaginedLines(results),
     '### Rows a second, and the efficiency: the share of the time in which ranks compute',
     renderTable(
@@ -186,7 +185,10 @@ host that computes k times as fast needs k times the bandwidth for the same effi
       rows,
     ),
     `### Steps between two sums, so that ranks compute ${percent(WANTED)} of the time`,
-    `1: each step may be summed. More: local steps are needed, with the mean of the parameters after so many.`,
+    `\
+1: gradients may be summed in every step. More: local steps are needed, so many between two means of the parameters
+(three times as many if Adam's moments are averaged, too). The last column is another question: how many ranks, by powers
+of two, can share a batch of 64 times a rank's rows, and still compute half of the time.`,
     renderTable(
       [
         ...names,
@@ -195,14 +197,12 @@ host that computes k times as fast needs k times the bandwidth for the same effi
           return count(stepsBetweenSums(compute, sum, WANTED));
         }),
         {
-          title: `batch ${count(64)} times the rank's, shared`,
-          cell: ({ candidate, fabric }) =>
-            `${count(mostRanks(candidate, BEST, fabric.link, 64 * candidate.rows))} ranks`,
+          title: 'ranks for 64 × rows',
+          cell: ({ candidate, fabric }) => count(mostRanks(candidate, BEST, fabric.link, 64 * candidate.rows)),
         },
       ],
       rows,
     ),
-    `The last column is another question: up to how many ranks can share a batch of fixed size and compute half of the time.`,
     `### The way of the sum, ${slowest[0].fabric.title}`,
     `\
 Efficiency with 16, 256 and 4,096 ranks. Tree: Open MPI's sums in place, whatever the number of ranks. Halving: MPICH, and

@@ -7,7 +7,7 @@ export interface LinkResult {
   readonly title: string;
   readonly algorithm: Algorithm;
   /** The wire that was put in the way; undefined for none. */
-  readonly wire?: Link;
+  readonly wire?: Link | undefined;
   readonly sums: readonly Sum[];
   /** What explains them. */
   readonly link: Link;
