@@ -4,6 +4,8 @@ import type { NativeGroup } from '../backend/backend.js';
 import { cut } from '../text.js';
 
 const STDERR = 2;
+/** Milliseconds that a launcher has to read a rank's last lines. */
+const FORWARDING = 200;
 
 /** Writes at once: the process ends before a stream would. */
 function tell(text: string): void {
@@ -30,13 +32,17 @@ export function endWithProcess(native: NativeGroup, rank: () => string, state: (
   process.on('uncaughtExceptionMonitor', (error) => {
     if (process.listenerCount('uncaughtException') === 0) thrown = { error };
   });
-  process.on('exit', (code) => {
+  process.on('exit', (given) => {
+    // An earlier handler may have set it, as Node.js does for an `await` at top level that nothing ends.
+    const code = Number(process.exitCode ?? given);
     if (state() === 'over') return;
     if (code === 0 && state() === 'idle' && native.close()) return;
     const reason = thrown ? firstLine(thrown.error) : code !== 0 ? `exit code ${code}` : 'it ended during a call';
     tell(`blasnet: ${rank()} ends the job: ${reason}`);
     // Node.js would print it after this handler, which does not return.
     if (thrown !== undefined) tell(inspect(thrown.error));
+    // Launchers drop what they have not read when a rank aborts.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FORWARDING);
     native.abort(code || 1);
   });
 }

@@ -17,6 +17,8 @@ export interface Host {
 }
 
 type Floats = Float32Array | Float64Array;
+type Integers = Int8Array | Uint8Array | Uint8ClampedArray | Int16Array | Uint16Array | Int32Array | Uint32Array;
+type AnyArray = Floats | Integers | BigInt64Array | BigUint64Array;
 
 /** The processes that were started together; see {@link joinGroup}. */
 export interface Group {
@@ -34,7 +36,7 @@ export interface Group {
    * Overwrites the elements of `array` with those of rank `root` (default 0), on all ranks. All must give arrays of the
    * same number of bytes. Returns the array.
    */
-  broadcast<T extends NodeJS.TypedArray>(array: T, root?: number): Promise<T>;
+  broadcast<T extends AnyArray>(array: T, root?: number): Promise<T>;
   /**
    * Overwrites each element of `array` with its sum over all ranks. All must give arrays of the same type and length.
    * All get the same bits. Returns the array.
@@ -109,7 +111,7 @@ export class JoinedGroup implements Group {
     return `rank ${this.rank} of ${this.size} on ${this.host.name}`;
   }
 
-  async broadcast<T extends NodeJS.TypedArray>(array: T, root = 0): Promise<T> {
+  async broadcast<T extends AnyArray>(array: T, root = 0): Promise<T> {
     checkArity('Group.broadcast', arguments, 2);
     if (!types.isTypedArray(array)) throw invalid('array', 'a typed array', array);
     checkInteger('root', root, { min: 0, max: this.size - 1 });
@@ -148,7 +150,7 @@ export class JoinedGroup implements Group {
    */
   async #withShared(
     name: string,
-    array: NodeJS.TypedArray,
+    array: AnyArray,
     call: (native: NativeGroup, bytes: Uint8Array<SharedArrayBuffer>) => Promise<void>,
   ): Promise<void> {
     checkStorage('array', array);

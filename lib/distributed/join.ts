@@ -58,15 +58,9 @@ export async function joinGroup(options?: JoinOptions): Promise<Group> {
     joined = { options: asked, group: Promise.resolve(group) };
     return group;
   }
-  yieldWhenIdle();
   const opened = openLibrary(launcher, library, reduction === 'ordered');
   joined = { options: asked, group: join(launcher, opened, reduction) };
   return joined.group;
-}
-
-/** Open MPI's own threads and calls would spin on cores that other ranks need. It reads the variable when it starts. */
-function yieldWhenIdle(): void {
-  process.env.OMPI_MCA_mpi_yield_when_idle ??= '1';
 }
 
 async function join(launcher: Launcher, opened: Opened, reduction: Group['reduction']): Promise<Group> {

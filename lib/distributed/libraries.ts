@@ -37,6 +37,18 @@ function candidates(family: Launcher['family']): string[] {
   return order.flatMap((name) => table[name]);
 }
 
+/**
+ * Settings that the libraries read when they load. They are for processes with several threads, whatever the machine;
+ * values of the user stay.
+ */
+const settings = {
+  // A rank that waits inside the library leaves its core to others.
+  OMPI_MCA_mpi_yield_when_idle: '1',
+  // UCX, which some MPIs use, watches the process's memory, and moves the end of the heap to try that out. Another thread
+  // that does so at the same time loses the page in between.
+  UCX_MEM_EVENTS: 'no',
+};
+
 /** What the loader said, without the name of the library, which stands before it. */
 function reasonOf(error: unknown, file: string): string {
   const message = error instanceof Error ? error.message : String(error);
@@ -59,6 +71,7 @@ export function openLibrary(
       cause: selected.error,
     });
   }
+  for (const [name, value] of Object.entries(settings)) process.env[name] ??= value;
   const own = asked ?? (process.env.BLASNET_MPI || undefined);
   const failures: string[] = [];
   for (const file of own === undefined ? ['', ...candidates(launcher?.family)] : [own]) {

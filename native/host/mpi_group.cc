@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -124,7 +125,12 @@ bool MpiGroup::leave() noexcept {
 
 void MpiGroup::abort(int code) noexcept {
   abandon();
-  // Not under the lock: a thread may be in a call that never ends, and this one ends the process.
+#ifndef _WIN32
+  // The process must end even if the library hangs.
+  std::signal(SIGALRM, SIG_DFL);
+  alarm(10);
+#endif
+  // Not under the lock: another thread may be in a call that never ends.
   if (started_) mpi_->Abort(mpi_->world, code);
   std::_Exit(code);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as board from '../../lib/dashboard/index.js';
 import * as data from '../../lib/data/index.js';
+import * as distributed from '../../lib/distributed/index.js';
 import * as extend from '../../lib/extend.js';
 import * as main from '../../lib/index.js';
 import * as onnx from '../../lib/interop/onnx/index.js';
@@ -67,7 +68,7 @@ function add(name: string, value: unknown): void {
     for (const key of Object.keys(value)) add(`${name}.${key}`, (value as Record<string, unknown>)[key]);
   }
 }
-for (const exports of [main, data, extend, report, kernels, tables, onnx, tfjs, board]) {
+for (const exports of [main, data, distributed, extend, report, kernels, tables, onnx, tfjs, board]) {
   for (const [name, value] of Object.entries(exports)) add(name, value);
 }
 // Under its own name, as `uniform` is also an initializer.

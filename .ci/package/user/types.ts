@@ -1,6 +1,7 @@
 // Must pass the TypeScript compiler where nothing but the package is installed.
 import { Adam, dense, type History, Network, relu, softmaxCrossEntropy } from 'blasnet';
 import { mnist } from 'blasnet/data';
+import { joinGroup } from 'blasnet/distributed';
 import { native } from 'blasnet/kernels';
 import { learningCurves } from 'blasnet/report';
 import { search } from 'blasnet/search';
@@ -16,5 +17,6 @@ export const fitted = encoder({ target: 'species' }).fit(await readCsv('penguins
 network.encoder = fitted;
 export const label: string | undefined = predictRows(network, [{ mass: 3700 }])[0]?.label;
 export const find = search;
+export const sum: Float32Array = await (await joinGroup()).allReduce(new Float32Array(1));
 // @ts-expect-error an option that there is not
 new Network({ input: [784], layers: [], loss: softmaxCrossEntropy(), optimiser: 1 });

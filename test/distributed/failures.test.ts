@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest';
+import { describeMpi, launch, mpis } from './support.js';
+
+/** Whether a process runs; one that has just been killed may be there for a moment. */
+async function ends(pid: number): Promise<boolean> {
+  for (let tries = 0; tries < 100; tries++) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return true;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
+}
+
+describeMpi('a rank that ends ends the job', (mpi) => {
+  const thrown = /rank 1 of 3 on \S+ ends the job: TypeError: bad luck\n/;
+  const otherWaysToThrow = [
+    ['rejects', thrown],
+    ['in a timer', thrown],
+  ] as const;
+  it.each([
+    ['throws', thrown],
+    // What comes from JavaScript is the same with the other MPI.
+    ...(mpi.name === 'MPICH' ? otherWaysToThrow : []),
+    ['exit code', /rank 1 of 3 on \S+ ends the job: exit code 7\n/],
+    ['during a call', /rank 1 of 3 on \S+ ends the job: it ended during a call\n/],
+    ['unsettled', /rank 1 of 3 on \S+ ends the job: exit code 13\n/],
+    ['killed', /signal 9|SIGKILL|KILLED/i],
+  ])('%s', async (how, line) => {
+    const { status, signal, stdout, stderr, reports, seconds } = launch<{ pid: number }>(mpi, 3, 'ends', [how]);
+    expect(signal, 'no hang').toBeNull();
+    expect(status).not.toBe(0);
+    expect(stdout + stderr).toMatch(line);
+    expect(seconds).toBeLessThan(30);
+    for (const report of reports) if (report !== undefined) expect(await ends(report.pid)).toBe(true);
+  });
+});
+
+describeMpi('a rank that ends before it joins', (mpi) => {
+  // MPICH's launcher waits for the others, which wait for this one: docs/distributed.md tells to join first.
+  it.skipIf(mpi.name === 'MPICH')('ends the job', () => {
+    const { status, signal, stderr } = launch(mpi, 3, 'ends', ['before']);
+    expect(signal, 'no hang').toBeNull();
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('TypeError: bad luck');
+  });
+});
+
+describeMpi('the library of another MPI', (mpi) => {
+  const other = mpis.find(({ name }) => name !== mpi.name);
+  it.skipIf(other === undefined)('is an error that names both', () => {
+    const { status, stderr } = launch(mpi, 2, 'calls', ['library'], { BLASNET_MPI: other!.library });
+    expect(status).not.toBe(0);
+    const launcher = mpi.name === 'MPICH' ? "MPICH's mpirun or a relative of it" : "Open MPI's mpirun";
+    expect(stderr).toContain(`${launcher} started 2 ranks, but the library ${other!.library} (${other!.name}`);
+    expect(stderr).toContain('knows of 1 rank');
+    expect(stderr).toContain("code: 'GROUP_FAILED'");
+  });
+});
