@@ -233,6 +233,7 @@ const optimizerCases = on(PARAMETERS.toLocaleString('en-US'), [
   (o) => ['lion', o.updated(n), o.updated(n), ...o.floats(n), n, 1e-4, 0.9, 0.99, 0],
   (o) => ['muonMomentum', ...o.floats(n), o.updated(n), ...o.floats(n), n, 0.95, 1],
   (o) => ['normalize', o.updated(n), Float64Array.of(1), n, 0],
+  (o) => ['allReduce', o.updated(n), o.doubles(1), n, 1, 0],
   (o) => ['averageWeights', o.updated(n), ...o.floats(n), n, 0.001],
   (o) => ['accumulate', o.updated(n), o.updated(n), n, 0.5],
   (o) => ['clipValue', o.updated(n), n, 0.1],

@@ -43,7 +43,7 @@ const modules = [
     files: /^lib\/(training|report|kernels)\/|^lib\/[^/]+\.ts$/,
     imports: [...runtime, 'runtime', 'data', 'formats', 'distributed'],
   },
-  { name: 'distributed', files: /^lib\/distributed\//, imports: [...runtime, 'runtime'] },
+  { name: 'distributed', files: /^lib\/distributed\//, imports: [...runtime, 'runtime', 'data'] },
   {
     name: 'interop',
     files: /^lib\/interop\//,

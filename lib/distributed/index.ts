@@ -2,3 +2,4 @@
 export type { Group, Host } from './group.js';
 export { type JoinOptions, joinGroup } from './join.js';
 export { type MpiInfo, type MpiLibrary, mpiInfo } from './libraries.js';
+export { shard } from './shard.js';

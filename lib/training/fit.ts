@@ -401,7 +401,14 @@ async function meetAfter({ engine, optimizer, training }: Plan, ranks: Ranks): P
   training.stopped = stop;
 }
 
-function settingsOf({ engine, optimizer, batches, rowChoice, accumulate, augment }: Omit<Plan, 'data'>): TrainingSettings {
+function settingsOf({
+  engine,
+  optimizer,
+  batches,
+  rowChoice,
+  accumulate,
+  augment,
+}: Omit<Plan, 'data'>): TrainingSettings {
   const { kind, options } = describeOptimizer(optimizer);
   return {
     network: toPlain(describeModel(engine.model)),

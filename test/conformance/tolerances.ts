@@ -138,6 +138,7 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   // Sums of positive terms, and differences of numbers of order 1.
   ...everyOutput(['binaryCrossEntropy', 'squaredError', 'absoluteError', 'huber'], within(4e-6, 1e-6)),
   // Double sums in order: the same operations as the reference, but for a fused multiply-add.
+  allReduce: { values: 'bits', totals: 'bits' },
   batchTotals: { meanLoss: within(1e-15, 0), hitCount: 'bits' },
   // One quotient, rounded once.
   meanGradient: { '*': roundings(1) },

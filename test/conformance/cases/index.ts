@@ -9,6 +9,7 @@ import { clippingCases } from './clipping.js';
 import { convolutionCases } from './conv2d.js';
 import { denseCases } from './dense.js';
 import { elementwiseCases } from './elementwise.js';
+import { groupCases } from './group.js';
 import { groupedConvolutionCases } from './groupedConv2d.js';
 import { groupNormCases } from './groupNorm.js';
 import { lossCases } from './losses.js';
@@ -35,4 +36,5 @@ export const cases: Readonly<Record<KernelName, KernelCases>> = {
   ...elementwiseCases,
   ...shapeCases,
   ...augmentCases,
+  ...groupCases,
 };

@@ -1,0 +1,225 @@
+/** `fit` on several ranks, which mpirun starts, against one process with the same batches. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const script = fileURLToPath(new URL('fixtures/fit.mjs', import.meta.url));
+const folder = mkdtempSync(`${tmpdir()}/blasnet-fit-`);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Outcome {
+  readonly losses?: number[];
+  readonly accuracies?: number[];
+  readonly batches?: number[];
+  readonly validation?: number;
+  readonly error?: {
+    readonly name: string;
+    readonly code: string;
+    readonly message: string;
+    readonly details?: object;
+  };
+  readonly parameters: number[][];
+}
+
+const has = (command: string) => spawnSync(command, ['--version']).status === 0;
+const native = process.env.BLASNET_BINARY !== 'none';
+const openmpi = native && has('mpirun.openmpi');
+const mpich = native && has('mpirun.mpich');
+
+/** Runs cases on `ranks` ranks, each on one thread; resolves to the launcher's exit code and what it printed. */
+async function launch(launcher: string | undefined, ranks: number, cases: string, ...rest: string[]) {
+  const to = mkdtempSync(`${folder}/ranks-`);
+  const own = [script, to, cases, ...rest];
+  const several = ['-n', String(ranks), process.execPath, ...own];
+  const args = launcher === undefined ? own : launcher === 'mpirun.openmpi' ? ['--oversubscribe', ...several] : several;
+  const root = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
+  const env = { ...process.env, ...root, BLASNET_THREADS: '1' };
+  const child = spawn(launcher ?? process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk;
+    });
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  const read = (name: string): Outcome[] =>
+    Array.from({ length: ranks }, (_, rank) => JSON.parse(readFileSync(`${to}/${name}.${rank}.json`, 'utf8')));
+  return { status, output, read };
+}
+type Launched = Awaited<ReturnType<typeof launch>>;
+
+/** The largest difference of two lists, relative to the larger of 1 and the second's numbers. */
+function difference(a: readonly number[] = [], b: readonly number[] = []): number {
+  expect(a.length).toBe(b.length);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]) / Math.max(1, Math.abs(b[i]))), 0);
+}
+
+/** The sums of float32 numbers in another order, over some tens of steps. */
+const TOLERANCE = 2e-5;
+
+function expectSame(ranks: readonly Outcome[], one: Outcome): void {
+  for (const outcome of ranks) {
+    expect(outcome.error).toBeUndefined();
+    expect(outcome).toEqual(ranks[0]);
+  }
+  expect(difference(ranks[0].losses, one.losses)).toBeLessThan(TOLERANCE);
+  expect(difference(ranks[0].batches, one.batches)).toBeLessThan(TOLERANCE);
+  // A row's largest output can be another one only if two are about equal.
+  expect(difference(ranks[0].accuracies, one.accuracies)).toBeLessThan(1e-6);
+  expect(difference(ranks[0].parameters.flat(), one.parameters.flat())).toBeLessThan(TOLERANCE);
+}
+
+const equal = [
+  'mlp',
+  'clipping',
+  'dropout',
+  'images',
+  'weights',
+  'few',
+  'accumulate',
+  'replacement',
+  'outputs',
+  'frozen',
+] as const;
+const ends = ['abort', 'throws', 'stop', 'early', 'nan', 'seeds', 'stream', 'mixUp'];
+const sharded = ['sharded', 'shardedUneven'];
+const launches = [
+  {
+    launcher: 'mpirun.openmpi',
+    available: openmpi,
+    ranks: 2,
+    cases: [...equal, 'doubled', 'normed', ...sharded, ...ends],
+  },
+  { launcher: 'mpirun.openmpi', available: openmpi, ranks: 3, cases: [...equal, 'normed', ...sharded, ...ends] },
+  { launcher: 'mpirun.openmpi', available: openmpi, ranks: 4, cases: ['mlp', 'images', 'few', 'normed'] },
+  {
+    launcher: 'mpirun.mpich',
+    available: mpich,
+    ranks: 2,
+    cases: ['mlp', 'dropout', 'few', 'doubled', 'throws', 'mlp'],
+  },
+];
+
+let one: Launched;
+beforeAll(async () => {
+  if (!openmpi && !mpich) return;
+  one = await launch(undefined, 1, [...equal, 'doubled', 'sharded'].join());
+  expect(one.status, one.output).toBe(0);
+}, 120_000);
+
+for (const { launcher, available, ranks, cases } of launches) {
+  describe.skipIf(!available)(`${launcher}, ${ranks} ranks`, () => {
+    let run: Launched;
+    beforeAll(async () => {
+      run = await launch(launcher, ranks, cases.join());
+      expect(run.status, run.output).toBe(0);
+    }, 120_000);
+    const only = (name: string) => (title: string, check: () => void) => {
+      if (cases.includes(name)) it(title, check);
+    };
+
+    // 'doubled': with batches of which each rank has the same rows, its statistics are those of all.
+    it.each([...equal, 'doubled', 'sharded'].filter((name) => cases.includes(name)))(
+      '%s: as one process, with the same bits on all ranks',
+      (name) => expectSame(run.read(name), one.read(name)[0]),
+    );
+
+    only('normed')('batch norm: the same parameters, running statistics and validation on all ranks', () => {
+      const outcomes = run.read('normed');
+      for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
+      const [first, , last] = outcomes[0].losses as number[];
+      expect(last).toBeLessThan(first);
+      expect(outcomes[0].validation).toBeLessThan(first);
+    });
+
+    only('shardedUneven')('ranks whose rows end earlier wait for the longest', () => {
+      const outcomes = run.read('shardedUneven');
+      for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
+      // Rank r has 20 + 30 r rows, and about 12 / ranks of each batch.
+      const longest = 20 + 30 * (ranks - 1);
+      expect(outcomes[0].batches).toHaveLength(3 * Math.ceil(longest / Math.floor(12 / ranks)));
+    });
+
+    only('abort')('a signal on one rank ends all after the same step', () => {
+      const outcomes = run.read('abort');
+      expect(outcomes[1].error).toMatchObject({ name: 'TimeoutError' });
+      for (const { error } of outcomes.filter((_, rank) => rank !== 1))
+        expect(error).toMatchObject({
+          code: 'GROUP_FAILED',
+          message: expect.stringMatching(/^fit: rank 1 ended the training: .*timeout/),
+        });
+      for (const { parameters } of outcomes) expect(parameters).toEqual(outcomes[0].parameters);
+    });
+
+    only('throws')('a callback that throws on one rank ends all, and the group can be used again', () => {
+      const outcomes = run.read('throws');
+      expect(outcomes[1].error?.message).toBe('the callback of rank 1');
+      expect(outcomes[0].error).toMatchObject({
+        code: 'GROUP_FAILED',
+        message: 'fit: rank 1 ended the training: the callback of rank 1',
+      });
+    });
+
+    only('stop')('one rank stops all after the same epoch', () => {
+      for (const { losses } of run.read('stop')) expect(losses).toHaveLength(2);
+    });
+
+    only('early')('early stopping: after the same epoch', () => {
+      const outcomes = run.read('early');
+      for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
+      expect(outcomes[0].losses?.length).toBeLessThan(60);
+    });
+
+    only('nan')('a NaN in the rows of one rank ends all before the update, and that rank tells where', () => {
+      const outcomes = run.read('nan');
+      for (const { error, parameters } of outcomes) {
+        expect(error?.code).toBe('NON_FINITE');
+        expect(parameters).toEqual(outcomes[0].parameters);
+        expect(parameters.flat().every(Number.isFinite)).toBe(true);
+      }
+      const told = outcomes.map(({ error }) => (error?.details as { where?: string } | undefined)?.where);
+      expect(told.filter((where) => where === 'features')).toHaveLength(1);
+    });
+
+    only('seeds')('networks with different seeds are refused', () => {
+      for (const { error } of run.read('seeds'))
+        expect(error).toMatchObject({
+          code: 'GROUP_FAILED',
+          message: expect.stringContaining('rank 1 and rank 0 differ'),
+        });
+    });
+
+    only('stream')('streams and mixUp are refused', () => {
+      for (const name of ['stream', 'mixUp'])
+        for (const { error } of run.read(name)) expect(error?.code).toBe('INVALID_ARGUMENT');
+    });
+  });
+}
+
+describe.skipIf(!openmpi)('a job', () => {
+  it('gives the same bits twice', async () => {
+    const runs = [await launch('mpirun.openmpi', 3, 'dropout'), await launch('mpirun.openmpi', 3, 'dropout')];
+    const [first, second] = runs.map((run) => run.read('dropout'));
+    expect(second).toEqual(first);
+  }, 120_000);
+
+  it('is continued from its checkpoint by another number of ranks', async () => {
+    const file = `${folder}/checkpoint.safetensors`;
+    const begun = await launch('mpirun.openmpi', 3, 'first', file);
+    expect(begun.status, begun.output).toBe(0);
+    const resumed = await launch('mpirun.openmpi', 2, 'second', file);
+    expect(resumed.status, resumed.output).toBe(0);
+    const whole = one.read('mlp')[0];
+    for (const { parameters } of resumed.read('second'))
+      expect(difference(parameters.flat(), whole.parameters.flat())).toBeLessThan(TOLERANCE);
+  }, 120_000);
+
+  it('ends when a rank is killed', async () => {
+    const { status, output } = await launch('mpirun.openmpi', 3, 'killed');
+    expect(status, output).toBeGreaterThan(0);
+  }, 120_000);
+});
