@@ -186,7 +186,7 @@ assumed) to what was measured here: TCP on the loopback interface, or shared mem
     ),
     `### Steps between two sums, so that ranks compute ${percent(WANTED)} of the time`,
     `\
-1: gradients may be summed in every step. More: local steps are needed, so many between two means of the parameters
+1: gradients may be summed in every step. More: it would take local steps, so many between two means of the parameters
 (three times as many if Adam's moments are averaged, too). The last column is another question: how many ranks, by powers
 of two, can share a batch of 64 times a rank's rows, and still compute half of the time.`,
     renderTable(
