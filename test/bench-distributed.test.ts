@@ -199,9 +199,13 @@ describe('the report', () => {
     expect(text).toContain('- not measured: MPICH: its mpirun was not found');
     expect(text).toContain('1.00 GB/s');
     expect(text).toContain('(-9 %)');
-    expect(text).toMatch(/\| M2L +\| Open MPI, shared memory +\| +110 ms \| 50\.0 ms \| +160 ms \|.*\| +0 % \| +30 % \|/);
+    expect(text).toMatch(
+      /\| M2L +\| Open MPI, shared memory +\| +110 ms \| 50\.0 ms \| +160 ms \|.*\| +0 % \| +30 % \|/,
+    );
     expect(text).toMatch(/\| MLP-1B +\| 25 Gbit\/s, TCP/);
-    expect(renderResults({ links: [], networks: [], steps: [], missing: [] }, []).join()).toContain('Nothing to predict');
+    expect(renderResults({ links: [], networks: [], steps: [], missing: [] }, []).join()).toContain(
+      'Nothing to predict',
+    );
   });
 
   it('writes times and amounts with three digits', () => {

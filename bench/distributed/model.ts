@@ -48,8 +48,8 @@ export interface Sum {
 
 /**
  * The link that explains sums over `ranks` best: least squares of the relative errors, so that small blocks count as
- * much as large ones. Latency is at least 0. Sums too short to be measured, with 0 seconds, don't count. Throws if larger
- * blocks do not take longer.
+ * much as large ones. Latency is at least 0. Sums too short to be measured, with 0 seconds, don't count. Throws if
+ * larger blocks do not take longer.
  */
 export function fitLink(algorithm: Algorithm, ranks: number, sums: readonly Sum[]): Link {
   const { messages, blocks } = costOfSum(algorithm, ranks);

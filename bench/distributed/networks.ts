@@ -41,7 +41,10 @@ function multilayerPerceptron(widths: readonly number[], rows: number): Imagined
   return { id: 'MLP-1B', title, parameters, rows, flops: flopsOfWeights(parameters) };
 }
 
-/** Tokens and positions embedded, blocks with attention and an MLP of four times the width; FLOPs as in PaLM's report. */
+/**
+ * Tokens and positions embedded, blocks with attention and an MLP of four times the width. FLOPs of a token: 6 for each
+ * parameter and 12 × layers × width × steps for attention (Chowdhery et al. 2022, appendix B).
+ */
 function transformer(layers: number, width: number, steps: number, vocabulary: number, rows: number): Imagined {
   const block = 12 * width * width + 13 * width;
   const parameters = layers * block + (vocabulary + steps + 2) * width;

@@ -129,7 +129,8 @@ function renderSteps(steps: readonly StepsResult[]): string[] {
     '## Steps of two ranks',
     `\
 Two ranks of one thread train with the batch of the table above. Predicted: a step of one rank of one thread on half of
-the batch, and the model's sum. In sums: the share of a step, from \`fit\`'s profile, with the wait for the other rank.`,
+the batch, and the model's sum. In sums: the share of a step, from \`fit\`'s profile, waiting for the other rank
+included.`,
     renderTable(columns, steps),
   ];
 }
@@ -170,7 +171,8 @@ function renderPredictions(results: Results): string[] {
     `\
 A rank is a host like this one, with all its threads, and has as many rows in each step as the table of networks says:
 the batch grows with the ranks. Sums by halving. A wire adds ${duration(1e-5)} a message (RDMA: ${duration(2e-6)}; both
-assumed) to what was measured here: TCP on the loopback interface, or shared memory for RDMA. A host that computes k times as fast needs k times the bandwidth for the same efficiency.`,
+assumed) to what was measured here: TCP on the loopback interface, or shared memory for RDMA. A
+host that computes k times as fast needs k times the bandwidth for the same efficiency.`,
     ...imaginedLines(results),
     '### Rows a second, and the efficiency: the share of the time in which ranks compute',
     renderTable(
@@ -187,8 +189,8 @@ assumed) to what was measured here: TCP on the loopback interface, or shared mem
     `### Steps between two sums, so that ranks compute ${percent(WANTED)} of the time`,
     `\
 1: gradients may be summed in every step. More: it would take local steps, so many between two means of the parameters
-(three times as many if Adam's moments are averaged, too). The last column is another question: how many ranks, by powers
-of two, can share a batch of 64 times a rank's rows, and still compute half of the time.`,
+(three times as many if Adam's moments are averaged, too). The last column is another question: how many ranks, by
+powers of two, can share a batch of 64 times a rank's rows, and still compute half of the time.`,
     renderTable(
       [
         ...names,
@@ -205,8 +207,8 @@ of two, can share a batch of 64 times a rank's rows, and still compute half of t
     ),
     `### The way of the sum, ${slowest[0].fabric.title}`,
     `\
-Efficiency with 16, 256 and 4,096 ranks. Tree: Open MPI's sums in place, whatever the number of ranks. Halving: MPICH, and
-Open MPI's sums that are not in place. Ring: for comparison.`,
+Efficiency with 16, 256 and 4,096 ranks. Tree: Open MPI's sums in place, whatever the number of ranks. Halving: MPICH,
+and Open MPI's sums that are not in place. Ring: for comparison.`,
     renderTable(
       [
         names[0],
