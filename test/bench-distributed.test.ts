@@ -228,7 +228,7 @@ describe('the report', () => {
   });
 });
 
-describe.runIf(native.available)('ranks', () => {
+describe.runIf(native.available)('ranks', { timeout: 120_000 }, () => {
   const workload = findWorkload('M1');
   const steps = { kind: 'steps', workload, seconds: 0.02 } as const;
 
