@@ -1,4 +1,4 @@
-/** What the examples write: tables to the console, pictures and a report to files. */
+/** What the examples write: tables and claims to the console, pictures and a report to files. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,3 +46,13 @@ export function present(name: string, report: Report): void {
   writeFileSync(path, htmlReport(report));
   process.once('exit', () => console.log(`report: ${path}`));
 }
+
+/** Prints whether a claim holds; when it does not, the process ends with status 1. */
+export function check(claim: string, holds: boolean): void {
+  console.log(`${holds ? 'holds' : 'FAILS'}: ${claim}`);
+  if (!holds) process.exitCode = 1;
+}
+
+export const mean = (numbers: readonly number[]): number =>
+  numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;

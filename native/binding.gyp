@@ -38,6 +38,9 @@
           'target_name': 'kernels_baseline',
           'type': 'static_library',
           'defines': ['BLASNET_SIMD=baseline'],
+          # Smaller code: these kernels run on processors of before 2013 only.
+          'cflags_cc': ['<@(baseline_flags)'],
+          'xcode_settings': {'OTHER_CPLUSPLUSFLAGS': ['<@(baseline_flags)']},
           'sources': ['<@(simd_sources)'],
         },
         {

@@ -24,21 +24,21 @@
       "kernels/optimizer.cc",
       "kernels/pool2d.cc",
       "kernels/prelu.cc",
+      "kernels/products/wide_products.cc",
+      "kernels/products/zero_columns.cc",
       "kernels/reduction.cc",
       "kernels/regularizer.cc",
       "kernels/response_norm.cc",
       "kernels/strided.cc",
-      "kernels/table.cc",
-      "kernels/wide_products.cc",
-      "kernels/zero_columns.cc"
+      "kernels/table.cc"
     ],
     "kernel_sources": [
       "kernels/abandon.cc",
       "kernels/blas_buffers.cc",
       "kernels/blas_environment.cc",
       "kernels/dispatch.cc",
-      "kernels/gemm.cc",
-      "kernels/product_rules.cc"
+      "kernels/products/gemm.cc",
+      "kernels/products/product_rules.cc"
     ],
     "executor_sources": [
       "executor/call.cc",
@@ -75,6 +75,7 @@
       "-Wall",
       "-Wextra"
     ],
+    "baseline_flags": ["-O2"],
     "avx2_flags": ["-mavx2", "-mfma"],
     "avx512_flags": ["-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
     "binding_defines": [

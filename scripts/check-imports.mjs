@@ -69,7 +69,7 @@ const modules = [
 // optional, in `peerDependencies`.
 const reserved = [
   { import: /^(napi|node_api|js_native_api|node|uv|v8)\b.*\.h$/, files: /^native\/binding\// },
-  { import: /^(cblas|openblas_config)\.h$/, files: /^native\/(kernels\/gemm|fuzz\/blas)\.cc$/ },
+  { import: /^(cblas|openblas_config)\.h$/, files: /^native\/(kernels\/products\/gemm|fuzz\/blas)\.cc$/ },
 ];
 const entryPoints = new Set([
   'blasnet',

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 const target = fileURLToPath(new URL('../native/kernels/signatures.inc', import.meta.url));
 const { signatures, tableHash } = await import(new URL('../dist/kernels/table.js', import.meta.url));
 const { codes } = await import(new URL('../dist/kernels/codes.js', import.meta.url));
+const { structs } = await import(new URL('../dist/kernels/signature.js', import.meta.url));
 
 const kinds = { float: 'real' };
 function parameterText(parameter, names) {
@@ -38,7 +39,8 @@ const values = { size: 'int64_t', float: 'float', word: 'uint32_t', flag: 'bool'
 
 /** The parameters of a kernel's function: its arguments, then the axis if there are several, and the range. */
 function declaration({ axes, parameters }) {
-  const list = parameters.map(({ name, kind, type, precise }) => {
+  const list = parameters.flatMap(({ name, kind, type, precise, struct }) => {
+    if (struct !== undefined) return name === structs[struct][0] ? [`${struct} g`] : [];
     if (type === undefined) return `${precise ? 'double' : values[kind]} ${name}`;
     return `${kind === 'in' ? 'const ' : ''}${elements[type]}* ${name}`;
   });
@@ -53,6 +55,10 @@ const lines = [
   '#ifdef BLASNET_KERNEL',
   ...Object.entries(signatures).map(([name, signature]) => `BLASNET_KERNEL(${name}, ${declaration(signature)})`),
   '#endif',
+  ...Object.entries(structs).flatMap(([name, fields]) => {
+    const macro = `BLASNET_${name.toUpperCase()}`;
+    return [`#ifdef ${macro}`, `${macro}(${fields.join(', ')})`, '#endif'];
+  }),
   ...Object.entries(codes).flatMap(([list, names]) => [
     `#ifdef BLASNET_${list.toUpperCase()}`,
     ...names.map((name) => `BLASNET_${list.toUpperCase()}(${name})`),

@@ -1,5 +1,5 @@
-// Installs onnxruntime-node below build/onnxruntime, for the tests of ONNX files: 300 MB, so it is no dependency.
-// Without it they are skipped.
+// Installs onnxruntime-node and onnxruntime-web below build/onnxruntime, for the tests of ONNX files and of the recipe
+// for browsers: 450 MB, so they are no dependencies. Without them those tests are skipped.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -215,7 +215,7 @@ const fuzzers = {
   plan: () => nativeFuzzer('plan'),
   call: () => nativeFuzzer('call'),
   ...Object.fromEntries(
-    ['safetensors', 'idx', 'npy', 'npz', 'tfjs', 'onnx'].map((name) => {
+    ['safetensors', 'idx', 'npy', 'npz', 'tfjs', 'onnx', 'csv', 'parquet'].map((name) => {
       return [name, () => [node, 'test/fuzz/readers.mjs', name, '--seconds', seconds]];
     }),
   ),

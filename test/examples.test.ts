@@ -65,3 +65,28 @@ it('an unknown name is refused', async () => {
   expect(status).toBe(1);
   expect(output).toContain('no example is called nothing');
 });
+
+it('mnist-record gives all runs as JSON', async () => {
+  const program = 'build/tools/examples/mnist-record/main.js';
+  const { status, output } = await node(program, '--goals', '97', '--seeds', '2', '--json');
+  expect(status, output).toBe(0);
+  const [{ goal, runs }] = JSON.parse(output).results;
+  expect(goal).toBe('97');
+  expect(runs.map(({ seed }: { seed: number }) => seed)).toEqual([1, 2]);
+  // Two seeds are two trainings, and every image of the test set counts.
+  expect(runs[0].accuracy).not.toBe(runs[1].accuracy);
+  for (const { accuracy, seconds } of runs) {
+    expect(accuracy).toBeGreaterThan(0.96);
+    expect(accuracy * 10_000).toBeCloseTo(Math.round(accuracy * 10_000), 6);
+    expect(seconds).toBeGreaterThan(0);
+  }
+}, 240_000);
+
+it.each([
+  ['--goals', '97,96', '--goals: expected some of 97,98,99,99.4, got 97,96'],
+  ['--seeds', 'x', '--seeds: expected a number of runs, got x'],
+])('mnist-record refuses %s %s', async (option, value, message) => {
+  const { status, output } = await node('build/tools/examples/mnist-record/main.js', option, value);
+  expect(status).toBe(1);
+  expect(output).toContain(message);
+});

@@ -1,10 +1,12 @@
 /** The programs of docs/recipes.md and docs/search.md, as they stand there. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { environment, nodeProgram } from './lifecycle/child.js';
+import { environment, nodeProgram, projectFile } from './lifecycle/child.js';
 import { compilePage, type PageProgram } from './pages-support.js';
 
 const NUMBER = String.raw`(-?[\d.]+(?:e-?\d+)?)`;
@@ -58,6 +60,10 @@ const expectations: Record<string, Record<string, (output: string) => void>> = {
     'An autoencoder that finds what is odd': (output) => {
       expect(output).toContain('numbers in the middle 8\n');
       expect(figures(output, 'area under the ROC curve #')[0]).toBeGreaterThan(0.97);
+    },
+    'In a browser': (output) => {
+      const shares = figures(output, 'here # # #');
+      expect(shares.reduce((sum, share) => sum + share)).toBeCloseTo(1, 5);
     },
   },
   search: {
@@ -114,4 +120,49 @@ it.each(all)(
     expectations[page][heading](output);
   },
   120_000,
+);
+
+const chromium = '/usr/bin/chromium';
+const web = projectFile('build/onnxruntime/node_modules/onnxruntime-web/dist');
+const absent = [chromium, web].find((path) => !existsSync(path));
+if (absent !== undefined) console.warn(`the recipe for browsers: skipped, there is no ${absent}`);
+
+it.skipIf(absent !== undefined)(
+  'recipes: the page of "In a browser" gives the same numbers in Chromium',
+  async () => {
+    const program = pages.get('recipes')?.find(({ heading }) => heading === 'In a browser') as PageProgram;
+    const here = figures((await run(program.file)).output, 'here # # #');
+    const [, page] = /^```html\n([\s\S]*?)^```$/m.exec(readFileSync(projectFile('docs/recipes.md'), 'utf8')) ?? [];
+    const types: Record<string, string> = { '.mjs': 'text/javascript', '.wasm': 'application/wasm' };
+    const server = createServer(({ url = '/' }, response) => {
+      const ort = /^\/ort\/([\w.-]+)$/.exec(url)?.[1];
+      const type = types[extname(url)] ?? (url === '/' ? 'text/html' : 'application/octet-stream');
+      const known = url === '/' || url === '/spirals.onnx' || ort !== undefined;
+      if (!known) return void response.writeHead(404).end();
+      const body = url === '/' ? page : readFileSync(ort === undefined ? join(folder, 'spirals.onnx') : join(web, ort));
+      response.writeHead(200, { 'content-type': type }).end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { chromium: browsers } = await import('playwright-core');
+    const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-background-networking'];
+    const browser = await browsers.launch({ executablePath: chromium, args: flags });
+    try {
+      const tab = await browser.newPage();
+      const problems: string[] = [];
+      tab.on('pageerror', ({ message }) => void problems.push(message));
+      await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+      const shown = tab.locator('output');
+      await expect.poll(() => shown.innerText(), { timeout: 60_000 }).toMatch(/\d/);
+      expect(problems).toEqual([]);
+      const there = (await shown.innerText()).split(' ').map(Number);
+      expect(there.length).toBe(3);
+      there.forEach((share, i) => {
+        expect(Math.abs(share - here[i])).toBeLessThan(1e-5);
+      });
+    } finally {
+      await browser.close();
+      server.close();
+    }
+  },
+  180_000,
 );

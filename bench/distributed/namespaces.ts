@@ -25,7 +25,7 @@ function slowDown(namespace: string, device: string, { latency, bandwidth }: Lin
     rule('netem', 'delay', `${Math.round(latency * 1e6)}us`, ...rate, 'limit', '100000');
     return { latency, bandwidth };
   } catch {
-    rule('tbf', ...rate, 'burst', '128kb', 'latency', '100ms');
+    rule('tbf', ...rate, 'burst', '70kb', 'latency', '100ms');
     return { latency: 0, bandwidth };
   }
 }

@@ -2,7 +2,7 @@
 import { type BarResult, judge } from '../bars.js';
 import { type Column, count, formatRatio, renderBars, renderTable, spread } from '../report.js';
 import { median, ratios, summarize } from '../statistics.js';
-import { describeWorkload, flopsPerSample } from '../workloads.js';
+import { flopsPerSample } from '../workloads.js';
 import { type Algorithm, inSeries, stepsBetweenSums, sumSeconds } from './model.js';
 import { imagined } from './networks.js';
 import { type Candidate, candidates, type Fabric, fabrics, flopRate, mostRanks, predict } from './predict.js';
@@ -92,7 +92,6 @@ function renderNetworks(networks: readonly NetworkResult[]): string[] {
   if (networks.length === 0) return [];
   const columns: Column<NetworkResult>[] = [
     { title: 'network', text: true, cell: ({ workload }) => workload.id },
-    { title: 'layers', text: true, cell: ({ workload }) => describeWorkload(workload) },
     { title: 'gradients', cell: ({ parameters }) => amount(4 * parameters) },
     { title: 'MFLOP a row', cell: ({ workload }) => formatRatio(flopsPerSample(workload) / 1e6) },
     {
@@ -102,7 +101,13 @@ function renderNetworks(networks: readonly NetworkResult[]): string[] {
     },
     { title: 'GFLOP/s', cell: (network) => formatRatio(flopRate(network) / 1e9) },
   ];
-  return ['## Networks on one rank with all threads', renderTable(columns, networks)];
+  return [
+    '## Networks on one rank with all threads',
+    `\
+M1, M2, M2L and M4 are those of \`npm run bench\`, ResNet is the network of examples/resnet. GFLOP/s: of the matrix
+products, with the network's own batch.`,
+    renderTable(columns, networks),
+  ];
 }
 
 const predictedStep = ({ half, sum }: StepsResult) => median(half) + sum;
@@ -171,8 +176,8 @@ function renderPredictions(results: Results): string[] {
     `\
 A rank is a host like this one, with all its threads, and has as many rows in each step as the table of networks says:
 the batch grows with the ranks. Sums by halving. A wire adds ${duration(1e-5)} a message (RDMA: ${duration(2e-6)}; both
-assumed) to what was measured here: TCP on the loopback interface, or shared memory for RDMA. A
-host that computes k times as fast needs k times the bandwidth for the same efficiency.`,
+assumed) to what was measured here: TCP on the loopback interface, or shared memory for RDMA. A host that computes
+k times as fast needs k times the bandwidth for the same efficiency.`,
     ...imaginedLines(results),
     '### Rows a second, and the efficiency: the share of the time in which ranks compute',
     renderTable(

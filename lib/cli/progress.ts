@@ -16,8 +16,8 @@ export interface TrainingProgress {
   clear(): void;
 }
 
-/** One line of progress over all epochs, drawn again and again on a terminal. */
-export function trainingProgress(stream: WriteStream): TrainingProgress {
+/** One line of progress over all epochs, drawn again and again on a terminal; `lead` tells which training it is of. */
+export function trainingProgress(stream: WriteStream, lead = ''): TrainingProgress {
   let figures = '';
   let left = '';
   let drawn = false;
@@ -27,7 +27,7 @@ export function trainingProgress(stream: WriteStream): TrainingProgress {
     next = performance.now() + INTERVAL;
     const filled = Math.min(WIDTH, Math.round((WIDTH * done) / epochs));
     const bar = `[${'='.repeat(filled)}${' '.repeat(WIDTH - filled)}]`;
-    const line = [`epoch ${Math.min(epochs, Math.floor(done) + 1)}/${epochs} ${bar}`, figures, left];
+    const line = [lead, `epoch ${Math.min(epochs, Math.floor(done) + 1)}/${epochs} ${bar}`, figures, left];
     const text = line.filter((part) => part !== '').join('  ');
     // A line that wraps could not be taken away.
     stream.write(`\r\x1b[K${text.slice(0, Math.max(20, stream.columns || 80) - 1)}`);

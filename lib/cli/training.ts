@@ -10,6 +10,7 @@ import {
   relu,
   softmaxCrossEntropy,
 } from 'blasnet';
+import type { Dataset } from 'blasnet/data';
 import type { Encoder, SplitTables, Table } from 'blasnet/tables';
 import { trainingProgress } from './progress.js';
 
@@ -99,28 +100,28 @@ export interface Course {
   readonly learningRate: number;
 }
 
-/** Trains with Adam and, where there are rows for validation, early stopping. Draws progress on a terminal. */
+/** How a network is fitted: with Adam and, where there are rows for validation, early stopping. */
+export function fitOptions({ batchSize, learningRate }: Course, validation: Dataset | undefined, watch?: Callbacks) {
+  const callbacks: Callbacks[] = [
+    ...(validation === undefined ? [] : [earlyStopping(stopping)]),
+    ...(watch === undefined ? [] : [watch]),
+  ];
+  return { optimizer: new Adam({ learningRate }), batchSize, callbacks, ...(validation && { validation }) };
+}
+
+/** Trains a network. Draws progress on a terminal. */
 export async function fitNetwork(
   network: Network<string>,
   encoder: Encoder,
   { train, validation }: SplitTables,
-  { epochs, batchSize, learningRate }: Course,
+  course: Course,
 ): Promise<{ history: History; seconds: number; kept: number }> {
   const validated = validation.length > 0;
   const progress = process.stderr.isTTY ? trainingProgress(process.stderr) : undefined;
-  const callbacks: Callbacks[] = [
-    ...(validated ? [earlyStopping(stopping)] : []),
-    ...(progress === undefined ? [] : [progress.callbacks]),
-  ];
+  const options = fitOptions(course, validated ? encoder.dataset(validation) : undefined, progress?.callbacks);
   const begin = performance.now();
   try {
-    const history = await network.fit(encoder.dataset(train), {
-      optimizer: new Adam({ learningRate }),
-      epochs,
-      batchSize,
-      callbacks,
-      ...(validated && { validation: encoder.dataset(validation) }),
-    });
+    const history = await network.fit(encoder.dataset(train), { ...options, epochs: course.epochs });
     return { history, seconds: (performance.now() - begin) / 1000, kept: keptEpoch(history, validated) };
   } finally {
     progress?.clear();

@@ -17,21 +17,66 @@ const READ_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 export async function readFile<T>(path: string, read: (file: FileHandle, size: number) => Promise<T>): Promise<T> {
   let file: FileHandle | undefined;
   try {
-    // Checked before opening, which has side effects on some devices, and again after, as the path may have been
-    // replaced.
-    checkRegular(await stat(path));
-    file = await open(path, READ_FLAGS);
-    const stats = await file.stat();
-    checkRegular(stats);
-    return await read(file, stats.size);
+    file = await openRegular(path);
+    return await read(file, (await file.stat()).size);
   } catch (cause) {
-    if (cause instanceof BlasnetError) throw cause;
-    const reason = isMissing(cause) ? 'there is no such file' : `it cannot be read (${systemReason(cause)})`;
-    throw new BlasnetError('FILE_NOT_FOUND', `${pathText(path)}: ${reason}`, { cause });
+    throw unreadable(path, cause);
   } finally {
     // Everything has been read, so an error on close does not matter.
     await file?.close().catch(() => {});
   }
+}
+
+/** A file that is read at places, and must be closed. */
+export interface OpenFile {
+  readonly size: number;
+  /** Reads up to the length of `into` from the byte `at`; returns how many bytes there were. */
+  read(into: Uint8Array, at: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Opens a regular file. Throws like {@link readFile}, which closes it too, and so does its `read`. */
+export async function openFile(path: string): Promise<OpenFile> {
+  let file: FileHandle | undefined;
+  try {
+    file = await openRegular(path);
+    const { size } = await file.stat();
+    const own = file;
+    return {
+      size,
+      async read(into, at) {
+        try {
+          return (await own.read(into, 0, Math.min(into.length, READ_LIMIT), at)).bytesRead;
+        } catch (cause) {
+          throw unreadable(path, cause);
+        }
+      },
+      close: () => own.close().catch(() => {}),
+    };
+  } catch (cause) {
+    await file?.close().catch(() => {});
+    throw unreadable(path, cause);
+  }
+}
+
+async function openRegular(path: string): Promise<FileHandle> {
+  // Checked before opening, which has side effects on some devices, and again after, as the path may have been
+  // replaced.
+  checkRegular(await stat(path));
+  const file = await open(path, READ_FLAGS);
+  try {
+    checkRegular(await file.stat());
+    return file;
+  } catch (error) {
+    await file.close().catch(() => {});
+    throw error;
+  }
+}
+
+function unreadable(path: string, cause: unknown): BlasnetError {
+  if (cause instanceof BlasnetError) return cause;
+  const reason = isMissing(cause) ? 'there is no such file' : `it cannot be read (${systemReason(cause)})`;
+  return new BlasnetError('FILE_NOT_FOUND', `${pathText(path)}: ${reason}`, { cause });
 }
 
 /**

@@ -1,42 +1,4 @@
-import { code, float, input, kernel, out, partial, size } from './signature.js';
-
-/** Sizes of a batch of images, a sliding window and its output. */
-const geometry = () =>
-  [
-    size('rows'),
-    size('height'),
-    size('width'),
-    size('channels'),
-    size('outHeight'),
-    size('outWidth'),
-    size('windowHeight'),
-    size('windowWidth'),
-    size('strideHeight'),
-    size('strideWidth'),
-    size('padTop'),
-    size('padLeft'),
-  ] as const;
-
-/** The same for images whose channels are divided into groups, and windows with gaps between their pixels. */
-const grouped = () =>
-  [
-    size('rows'),
-    size('height'),
-    size('width'),
-    size('groups'),
-    size('channels'),
-    size('outHeight'),
-    size('outWidth'),
-    size('windowHeight'),
-    size('windowWidth'),
-    size('strideHeight'),
-    size('strideWidth'),
-    size('dilationHeight'),
-    size('dilationWidth'),
-    size('padTop'),
-    size('padLeft'),
-    size('filters'),
-  ] as const;
+import { code, float, input, kernel, out, partial, size, sizes } from './signature.js';
 
 export const convolutionKernels = {
   // Images, channels last. A window is [height, width] with strides and the padding before the first row and column;
@@ -47,7 +9,8 @@ export const convolutionKernels = {
     input('x', ['rows', 'height', 'width', 'channels']),
     input('w', ['windowHeight', 'windowWidth', 'channels', 'filters']),
     input('b', ['filters'], { optional: true }),
-    ...geometry(),
+    size('rows'),
+    ...sizes('Geometry'),
     size('filters'),
     code('activation', 'activation'),
     float('slope'),
@@ -57,7 +20,8 @@ export const convolutionKernels = {
     out('dx', ['rows', 'height', 'width', 'channels']),
     input('dy', ['rows', 'outHeight', 'outWidth', 'filters']),
     input('w', ['windowHeight', 'windowWidth', 'channels', 'filters']),
-    ...geometry(),
+    size('rows'),
+    ...sizes('Geometry'),
     size('filters'),
   ),
   // For strides of 1, the input gradient is a convolution of dy with these weights.
@@ -76,7 +40,8 @@ export const convolutionKernels = {
     out('dw', ['patch', 'filters']),
     input('x', ['rows', 'height', 'width', 'channels']),
     input('dy', ['rows', 'outHeight', 'outWidth', 'filters']),
-    ...geometry(),
+    size('rows'),
+    ...sizes('Geometry'),
     size('filters'),
     size('patch'),
   ),
@@ -86,7 +51,8 @@ export const convolutionKernels = {
     out('dbParts', ['parts', 'filters'], { optional: true }),
     input('x', ['rows', 'height', 'width', 'channels'], { along: 'rows' }),
     input('dy', ['rows', 'outHeight', 'outWidth', 'filters'], { along: 'rows' }),
-    ...geometry(),
+    size('rows'),
+    ...sizes('Geometry'),
     size('filters'),
     size('patch'),
     size('parts'),
@@ -99,7 +65,8 @@ export const convolutionKernels = {
     input('x', ['rows', 'height', 'width', 'groups', 'channels']),
     input('w', ['windowHeight', 'windowWidth', 'channels', 'groups', 'filters']),
     input('b', ['groups', 'filters'], { optional: true }),
-    ...grouped(),
+    size('rows'),
+    ...sizes('GroupedGeometry'),
     code('activation', 'activation'),
     float('slope'),
   ),
@@ -108,7 +75,8 @@ export const convolutionKernels = {
     out('dx', ['rows', 'height', 'width', 'groups', 'channels']),
     input('dy', ['rows', 'outHeight', 'outWidth', 'groups', 'filters']),
     input('w', ['windowHeight', 'windowWidth', 'channels', 'groups', 'filters']),
-    ...grouped(),
+    size('rows'),
+    ...sizes('GroupedGeometry'),
   ),
   // As conv2dBackwardParts; a single part is the whole gradient.
   groupedConv2dBackwardParts: partial(
@@ -116,7 +84,8 @@ export const convolutionKernels = {
     out('dbParts', ['parts', 'groups', 'filters'], { optional: true }),
     input('x', ['rows', 'height', 'width', 'groups', 'channels'], { along: 'rows' }),
     input('dy', ['rows', 'outHeight', 'outWidth', 'groups', 'filters'], { along: 'rows' }),
-    ...grouped(),
+    size('rows'),
+    ...sizes('GroupedGeometry'),
     size('parts'),
   ),
   maxPool2dForward: kernel(
@@ -124,25 +93,29 @@ export const convolutionKernels = {
     out('y', ['rows', 'outHeight', 'outWidth', 'channels']),
     out('winner', ['rows', 'outHeight', 'outWidth', 'channels'], { type: 'i32' }),
     input('x', ['rows', 'height', 'width', 'channels']),
-    ...geometry(),
+    size('rows'),
+    ...sizes('Geometry'),
   ),
   maxPool2dBackward: kernel(
     'rows',
     out('dx', ['rows', 'height', 'width', 'channels']),
     input('dy', ['rows', 'outHeight', 'outWidth', 'channels']),
     input('winner', ['rows', 'outHeight', 'outWidth', 'channels'], { type: 'i32' }),
-    ...geometry(),
+    size('rows'),
+    ...sizes('Geometry'),
   ),
   avgPool2dForward: kernel(
     'rows',
     out('y', ['rows', 'outHeight', 'outWidth', 'channels']),
     input('x', ['rows', 'height', 'width', 'channels']),
-    ...geometry(),
+    size('rows'),
+    ...sizes('Geometry'),
   ),
   avgPool2dBackward: kernel(
     'rows',
     out('dx', ['rows', 'height', 'width', 'channels']),
     input('dy', ['rows', 'outHeight', 'outWidth', 'channels']),
-    ...geometry(),
+    size('rows'),
+    ...sizes('Geometry'),
   ),
 } as const;

@@ -36,6 +36,28 @@ export interface BufferParameter<N extends string = string> {
  */
 export const GRAIN = 16;
 
+/** Sizes that a kernel takes together: as one struct in C++, as one object in TypeScript. */
+export const structs = {
+  /** Images of a batch, channels last, and a window that slides over them. */
+  Geometry: [
+    ...['height', 'width', 'channels', 'outHeight', 'outWidth', 'windowHeight', 'windowWidth'],
+    ...['strideHeight', 'strideWidth', 'padTop', 'padLeft'],
+  ],
+  /**
+   * The same for images whose channels are divided into groups, and windows with gaps between their pixels. `channels`
+   * and `filters` are those of one group.
+   */
+  GroupedGeometry: [
+    ...['height', 'width', 'groups', 'channels', 'outHeight', 'outWidth', 'windowHeight', 'windowWidth'],
+    ...['strideHeight', 'strideWidth', 'dilationHeight', 'dilationWidth', 'padTop', 'padLeft', 'filters'],
+  ],
+} as const;
+
+type Structs = typeof structs;
+export type StructName = keyof Structs;
+export type Geometry = Readonly<Record<Structs['Geometry'][number], number>>;
+export type GroupedGeometry = Readonly<Record<Structs['GroupedGeometry'][number], number>>;
+
 /** size: integer ≥ 0; float: finite number; word: unsigned 32-bit integer; flag: 0 or 1; code: an index into `codes`. */
 export type ValueKind = 'size' | 'float' | 'word' | 'flag' | 'code';
 
@@ -47,6 +69,8 @@ export interface ValueParameter<N extends string = string, K extends ValueKind =
    * digits.
    */
   readonly precise?: boolean;
+  /** The struct that this size is a field of. Fields are neighbouring parameters, in the order of `structs`. */
+  readonly struct?: StructName;
   /** What the codes stand for. */
   readonly codes?: readonly string[];
 }
@@ -92,6 +116,10 @@ const value =
   <K extends ValueKind>(kind: K) =>
   <N extends string>(name: N): ValueParameter<N, K> => ({ name, kind });
 export const size = value('size');
+type Fields<F extends readonly string[]> = { readonly [I in keyof F]: ValueParameter<F[I], 'size'> };
+/** The fields of a struct, as parameters. */
+export const sizes = <S extends StructName>(struct: S) =>
+  structs[struct].map((name) => ({ name, kind: 'size', struct })) as unknown as Fields<Structs[S]>;
 export const float = value('float');
 export const precise = <N extends string>(name: N): ValueParameter<N, 'float'> => ({
   name,

@@ -1,10 +1,11 @@
 /** What the layers with convolutions share: options, parameters, and the kernels for given sizes. */
 import { checkBoolean } from '../checks.js';
 import { type Initializer, type InitializerName, resolveInitializer, zeros } from '../initializers.js';
+import type { Geometry } from '../kernels/signature.js';
 import { type Builder, elements, rows, type Shape, type Tensor } from '../program/instructions.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
 import type { Layer, ParameterSpec } from './layer.js';
-import { checkWindow, type Dilation, type Geometry, type Padding2d, type Size2d, type Window2d } from './window.js';
+import { checkWindow, type Dilation, type Padding2d, type Size2d, type Window2d } from './window.js';
 
 /** The part of a spec that all of them have. */
 export interface ConvolutionSpec extends Window2d {

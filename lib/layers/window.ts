@@ -1,5 +1,6 @@
 import { checkInteger, checkShape, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import type { Geometry } from '../kernels/signature.js';
 import type { Shape } from '../program/instructions.js';
 
 /** One size for height and width, or one for each. */
@@ -128,7 +129,7 @@ function positions(
 }
 
 /** The kernels' size arguments, except for the rows, for a window over images of shape `input`. */
-export function geometry(type: string, input: Shape, window: Window2d, dilation: Dilation = [1, 1]) {
+export function geometry(type: string, input: Shape, window: Window2d, dilation: Dilation = [1, 1]): Geometry {
   const [height, width, channels] = imageShape(type, input);
   const rows = positions(type, 'height', height, window, dilation);
   const columns = positions(type, 'width', width, window, dilation);
@@ -146,8 +147,6 @@ export function geometry(type: string, input: Shape, window: Window2d, dilation:
     padLeft: columns.before,
   };
 }
-
-export type Geometry = ReturnType<typeof geometry>;
 
 /** Output shape of the window with this many channels. */
 export function outputShape(

@@ -1,7 +1,8 @@
+import type { Geometry } from '../kernels/signature.js';
 import { fusedActivations, signatureOf } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { argument, call, numberOf, type Rule, withArguments, workTensor } from './edit.js';
-import { type Argument, type Instruction, isTensor, type Tensor } from './instructions.js';
+import { argument, call, namedArguments, type Rule, withArguments, workTensor } from './edit.js';
+import { type Instruction, isTensor, type Tensor } from './instructions.js';
 import type { Model } from './model.js';
 
 /** Rules that make a program faster without changing its results, in order of application. */
@@ -53,43 +54,28 @@ const MOST_PIXELS = 1.25;
 function convolveInputGradients(instructions: Instruction[]): Instruction[] {
   return instructions.flatMap((instruction) => {
     if (instruction.kernel !== 'conv2dBackwardInput') return [instruction];
-    const g = (name: string) => numberOf(instruction, name);
-    const window = { windowHeight: g('windowHeight'), windowWidth: g('windowWidth') };
-    const image = { height: g('height'), width: g('width'), channels: g('channels') };
-    const output = { outHeight: g('outHeight'), outWidth: g('outWidth'), filters: g('filters') };
-    const padding = { padTop: window.windowHeight - 1 - g('padTop'), padLeft: window.windowWidth - 1 - g('padLeft') };
-    const strides = { strideHeight: g('strideHeight'), strideWidth: g('strideWidth') };
+    const named = namedArguments(instruction);
+    const g = named as unknown as Geometry & { readonly filters: number };
+    const padding = { padTop: g.windowHeight - 1 - g.padTop, padLeft: g.windowWidth - 1 - g.padLeft };
     const fits =
-      strides.strideHeight === 1 &&
-      strides.strideWidth === 1 &&
-      window.windowHeight * window.windowWidth > 1 &&
+      g.strideHeight === 1 &&
+      g.strideWidth === 1 &&
+      g.windowHeight * g.windowWidth > 1 &&
       padding.padTop >= 0 &&
       padding.padLeft >= 0 &&
-      image.channels >= FEWEST_CHANNELS &&
-      image.height * image.width <= MOST_PIXELS * output.outHeight * output.outWidth;
+      g.channels >= FEWEST_CHANNELS &&
+      g.height * g.width <= MOST_PIXELS * g.outHeight * g.outWidth;
     if (!fits) return [instruction];
-    const w = argument(instruction, 'w') as Tensor;
-    const length = window.windowHeight * window.windowWidth * image.channels * output.filters;
-    const reversed = workTensor(`${w.name} reversed`, { fixed: length });
+    const length = g.windowHeight * g.windowWidth * g.channels * g.filters;
+    const reversed = workTensor(`${(named.w as Tensor).name} reversed`, { fixed: length });
     return [
-      call('conv2dReverseWeights', { reversed, w, ...window, channels: image.channels, filters: output.filters }),
+      call('conv2dReverseWeights', { ...named, reversed }),
       call('conv2dForward', {
-        y: argument(instruction, 'dx') as Tensor,
-        x: argument(instruction, 'dy') as Tensor,
-        w: reversed,
-        b: null,
-        rows: argument(instruction, 'rows') as Argument,
-        height: output.outHeight,
-        width: output.outWidth,
-        channels: output.filters,
-        outHeight: image.height,
-        outWidth: image.width,
-        ...window,
-        ...strides,
-        ...padding,
-        filters: image.channels,
-        activation: 0,
-        slope: 0,
+        ...named,
+        ...{ y: named.dx, x: named.dy, w: reversed, b: null },
+        ...{ height: g.outHeight, width: g.outWidth, channels: g.filters },
+        ...{ outHeight: g.height, outWidth: g.width, ...padding, filters: g.channels },
+        ...{ activation: 0, slope: 0 },
       }),
     ];
   });

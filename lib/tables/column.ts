@@ -214,3 +214,19 @@ export function checkColumn(name: string, column: unknown): Column {
   }
   return Object.freeze({ type, values } as Column);
 }
+
+/** A column of one row without a value. */
+export function missingColumn(type: ColumnType): Column {
+  if (type === 'number' || type === 'date') return Object.freeze({ type, values: Float64Array.of(Number.NaN) });
+  return Object.freeze({ type, values: [null] });
+}
+
+/** The rows of columns of the same type, one after the other. */
+export function joinColumns(a: Column, b: Column): Column {
+  if (a.type !== 'number' && a.type !== 'date')
+    return Object.freeze({ type: a.type, values: [...a.values, ...(b as StringColumn).values] } as Column);
+  const values = new Float64Array(a.values.length + b.values.length);
+  values.set(a.values);
+  values.set((b as NumberColumn).values, a.values.length);
+  return Object.freeze({ type: a.type, values });
+}

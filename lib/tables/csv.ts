@@ -3,6 +3,8 @@ import { checkArity, checkChoice, checkOptions, checkPath, invalid } from '../ch
 import { loadPackage } from '../packages.js';
 import { cut, quote } from '../text.js';
 import { type ColumnTypes, checkTypes, MAX_COLUMNS, TableBuilder } from './builder.js';
+import type { WrittenNumber } from './column.js';
+import { checkPieceRows, Pieces, type RowSink, type StreamOptions, TableStream, type Types } from './stream.js';
 import { Table } from './table.js';
 import { corrupt, ENCODINGS, readText, type TextEncoding } from './text-file.js';
 
@@ -56,37 +58,70 @@ type CsvParse = { parse(options: Options): Parser };
 export async function readCsv(path: string | URL, options?: CsvOptions): Promise<Table> {
   checkArity('readCsv', arguments, 2);
   const file = checkPath('readCsv: path', path);
-  const given = checkOptions('readCsv', options, OPTIONS);
-  const { header, encoding = 'utf-8', decimal = '.', missing = MISSING, delimiter } = given;
-  const checked = {
-    header: header === undefined ? undefined : checkNames('readCsv: header', header),
-    missing: new Set(checkStrings('readCsv: missing', missing)),
-    comma: checkChoice('readCsv: decimal', decimal, ['.', ',']) === ',',
-    encoding: checkChoice('readCsv: encoding', encoding, ENCODINGS),
-    delimiter: delimiter === undefined ? undefined : checkDelimiter(delimiter),
-  };
-  const types = checkTypes('readCsv: types', given.types);
+  const checked = checkCsv('readCsv', checkOptions('readCsv', options, OPTIONS));
   const { parse } = await loadPackage<CsvParse>('readCsv', 'csv-parse');
   const fail = (message: string) => corrupt(file, message);
-  const first = new TableBuilder(types, fail, { written: checked.comma ? commaNumber : (text) => text });
+  const first = new TableBuilder(checked.types, fail, checked);
   for (let builder: TableBuilder | undefined = first; ; ) {
-    await readRows(file, checked, parse, builder);
+    for await (const _ of readRows(file, checked, parse, builder));
     const again: TableBuilder | undefined = builder.again();
     if (again === undefined) return new Table(builder.finish());
     builder = again;
   }
 }
 
+/** Options of a stream. */
+export interface CsvStreamOptions extends CsvOptions, StreamOptions {}
+
+/**
+ * A file as for {@link readCsv}, in pieces of `rows` rows, for files larger than memory. A column has the type that its
+ * values in the first piece look like; a later value of another type is `FILE_CORRUPT`, which `types` avoids. Throws
+ * `INVALID_ARGUMENT` and `UNKNOWN_OPTION`; all else is thrown when the stream is read.
+ */
+export function streamCsv(path: string | URL, options?: CsvStreamOptions): TableStream {
+  checkArity('streamCsv', arguments, 2);
+  const file = checkPath('streamCsv: path', path);
+  const given = checkOptions('streamCsv', options, [...OPTIONS, 'rows']);
+  const checked = checkCsv('streamCsv', given);
+  const rows = checkPieceRows('streamCsv', given.rows);
+  return new TableStream(async function* (wanted) {
+    const { parse } = await loadPackage<CsvParse>('streamCsv', 'csv-parse');
+    const { types, written } = checked;
+    const fail = (message: string) => corrupt(file, message);
+    const pieces = new Pieces({ rows, types, wanted, open: false, written, fail });
+    yield* pieces.read(readRows(file, checked, parse, pieces));
+  });
+}
+
+function checkCsv(name: string, given: CsvOptions): Checked {
+  const { header, encoding = 'utf-8', decimal = '.', missing = MISSING, delimiter } = given;
+  return {
+    header: header === undefined ? undefined : checkNames(`${name}: header`, header),
+    missing: new Set(checkStrings(`${name}: missing`, missing)),
+    written: checkChoice(`${name}: decimal`, decimal, ['.', ',']) === ',' ? commaNumber : (text) => text,
+    encoding: checkChoice(`${name}: encoding`, encoding, ENCODINGS),
+    delimiter: delimiter === undefined ? undefined : checkDelimiter(`${name}: delimiter`, delimiter),
+    types: checkTypes(`${name}: types`, given.types),
+  };
+}
+
 interface Checked {
   readonly header: readonly string[] | undefined;
   readonly missing: ReadonlySet<string>;
-  readonly comma: boolean;
+  /** How numbers are written. */
+  readonly written: WrittenNumber;
   readonly encoding: TextEncoding;
   readonly delimiter: string | undefined;
+  readonly types: Types;
 }
 
-/** Gives all rows of a file to a builder. */
-async function readRows(file: string, given: Checked, parse: CsvParse['parse'], builder: TableBuilder): Promise<void> {
+/** Gives all rows of a file to a builder, some at each step. */
+async function* readRows(
+  file: string,
+  given: Checked,
+  parse: CsvParse['parse'],
+  builder: RowSink,
+): AsyncGenerator<void> {
   const begin = (names: readonly string[], line: number) => {
     if (names.length > MAX_COLUMNS) throw corrupt(file, `line ${line}: more than ${MAX_COLUMNS} columns`);
     for (const [i, written] of names.entries()) {
@@ -114,10 +149,11 @@ async function readRows(file: string, given: Checked, parse: CsvParse['parse'], 
       if (parser === undefined) resolve();
       else act(parser, (error) => (error ? reject(wrap(file, error)) : resolve()));
     });
-  await readText(file, given.encoding, (text) => {
+  for await (const text of readText(file, given.encoding)) {
     parser ??= start(parse, given.delimiter ?? findDelimiter(text), onRecord);
-    return step((to, done) => to.write(text, done));
-  });
+    await step((to, done) => to.write(text, done));
+    yield;
+  }
   await step((to, done) => to.end(done));
   if (builder.columns.size === 0) throw corrupt(file, 'it has no columns: not even a line with their names');
 }
@@ -175,9 +211,9 @@ function findDelimiter(text: string): string {
   return DELIMITERS[counts.indexOf(Math.max(...counts))];
 }
 
-function checkDelimiter(value: unknown): string {
+function checkDelimiter(name: string, value: unknown): string {
   if (typeof value !== 'string' || value.length !== 1 || /["\r\n\0]/.test(value))
-    throw invalid('readCsv: delimiter', 'a single character other than a quote or the end of a line', value);
+    throw invalid(name, 'a single character other than a quote or the end of a line', value);
   return value;
 }
 

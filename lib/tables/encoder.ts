@@ -1,4 +1,4 @@
-import { checkArity, checkChoice, checkInteger, checkOptions, describe, invalid, isPlain } from '../checks.js';
+import { checkArity, checkChoice, checkInteger, checkOptions, invalid, isPlain } from '../checks.js';
 import { Dataset } from '../data/dataset.js';
 import { shuffled } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
@@ -7,23 +7,17 @@ import { RandomStream, Stream } from '../random.js';
 import { sharedFloats } from '../shared-memory.js';
 import { quote } from '../text.js';
 import type { TypedArray } from '../types.js';
-import { ColumnBuilder, MAX_COLUMNS } from './builder.js';
-import {
-  asStrings,
-  COLUMN_TYPES,
-  type Column,
-  type ColumnType,
-  firstMissing,
-  holdsStrings,
-  isEmpty,
-  valueAt,
-} from './column.js';
-import { booleanKind } from './encoders/boolean.js';
-import { type CategoryOptions, categoryKind } from './encoders/category.js';
-import { type DateOptions, dateKind } from './encoders/date.js';
-import { type ColumnEncoder, checkGiven, type Given, type Kinds } from './encoders/kind.js';
-import { type NumberOptions, numberKind } from './encoders/number.js';
-import { type TextOptions, textKind } from './encoders/text.js';
+import { columnAs, type From, readColumn, targetColumn } from './as-type.js';
+import { MAX_COLUMNS } from './builder.js';
+import { COLUMN_TYPES, type Column, type ColumnType, holdsStrings, isEmpty } from './column.js';
+import type { CategoryOptions } from './encoders/category.js';
+import type { DateOptions } from './encoders/date.js';
+import { type ColumnEncoder, checkGiven, type Given } from './encoders/kind.js';
+import { kinds } from './encoders/kinds.js';
+import type { NumberOptions } from './encoders/number.js';
+import type { TextOptions } from './encoders/text.js';
+import { Fitting } from './fitting.js';
+import { joinTables, TableStream } from './stream.js';
 import { checkRows, Table } from './table.js';
 import { LabelTarget, type Prediction, type Target, ValueTarget } from './target.js';
 
@@ -62,15 +56,13 @@ export interface EncoderPlan {
    * learn from.
    */
   fit(table: Table): Encoder;
+  /**
+   * Learns the same from all rows of a file, read once, piece by piece; so give it the training part alone. Medians and
+   * the quartiles of `scale: 'robust'` are those of 32,768 rows drawn at random (or of the first piece, if that has more).
+   * Rejects like `fit`, and with what reading the file rejects with.
+   */
+  fitStream(rows: TableStream): Promise<Encoder>;
 }
-
-const kinds: Kinds = new Map([
-  ['number', numberKind],
-  ['boolean', booleanKind],
-  ['category', categoryKind],
-  ['date', dateKind],
-  ['text', textKind],
-]);
 
 /** Maximum of numbers that a row becomes. */
 const MAX_WIDTH = 2 ** 24;
@@ -104,108 +96,23 @@ export function encoder(options: EncoderOptions): EncoderPlan {
     throw invalid('encoder: ignore', 'a list of column names', ignore);
   const ignored: ReadonlySet<string> = new Set(ignore);
   if (ignored.has(target)) throw invalid('encoder: ignore', 'no target', target);
+  const plan = { target, task, options: own, ignored };
   return Object.freeze({
     fit(table: Table): Encoder {
       checkArity('fit', arguments, 1);
       if (!(table instanceof Table)) throw invalid('fit: table', 'a Table', table);
-      return fitEncoder(table, target, task, own, ignored);
+      const fitting = new Fitting(plan);
+      fitting.add('fit: table', table);
+      return new Encoder(fitting.finish('fit: table'));
+    },
+    async fitStream(rows: TableStream): Promise<Encoder> {
+      checkArity('fitStream', arguments, 1);
+      if (!(rows instanceof TableStream)) throw invalid('fitStream: rows', 'a TableStream', rows);
+      const fitting = new Fitting(plan);
+      for await (const piece of rows) fitting.add(`fitStream: rows from ${fitting.rows}`, piece);
+      return new Encoder(fitting.finish('fitStream: rows'));
     },
   });
-}
-
-function fitEncoder(
-  table: Table,
-  target: string,
-  task: EncoderOptions['task'],
-  options: ReadonlyMap<string, Given>,
-  ignored: ReadonlySet<string>,
-): Encoder {
-  if (table.length === 0) throw new BlasnetError('EMPTY_DATA', 'fit: table: expected one row or more, got none');
-  for (const name of [target, ...options.keys(), ...ignored]) table.column(name);
-  const optionsOf = (name: string): [string, ColumnType | undefined, Given] => {
-    const label = `encoder: columns: ${quote(name)}`;
-    const { as, ...rest } = options.get(name) ?? {};
-    return [label, as === undefined ? undefined : checkChoice(`${label}: as`, as, COLUMN_TYPES), rest];
-  };
-  const columns: Given[] = [];
-  for (const name of table.names) {
-    if (name === target || ignored.has(name)) continue;
-    const [label, as, own] = optionsOf(name);
-    const held = table.column(name).type;
-    const type = as ?? held;
-    const from = fromOf(held, type);
-    const column = columnAs('fit: table', table, name, type, from);
-    // Nothing can be learnt of a column without values.
-    if (isEmpty(column)) continue;
-    columns.push({ name, type, ...(from && { from }), ...kinds.get(type)?.fit(label, name, column, own).toJSON() });
-  }
-  if (columns.length === 0)
-    throw new BlasnetError('EMPTY_DATA', 'fit: table: expected a column with values besides the target, got none');
-  return new Encoder({ version: 1, target: fitTarget(table, target, task, optionsOf(target)), columns });
-}
-
-function fitTarget(
-  table: Table,
-  name: string,
-  task: EncoderOptions['task'],
-  [label, as, options]: [string, ColumnType | undefined, Given],
-): Given {
-  const { type } = table.column(name);
-  if (as !== undefined) throw invalid(`${label}: as`, 'none for the target, but task', as);
-  const wanted = task ?? (type === 'number' ? 'regression' : 'classification');
-  if (type === 'date') throw invalid('encoder: target', 'a column of another type than date', name);
-  const own = wanted === 'regression' ? 'number' : 'category';
-  const from = fromOf(type, own);
-  const column = targetColumn('fit: table', table, name, own, from);
-  if (wanted === 'classification') checkGiven(label, options, []);
-  const target =
-    wanted === 'regression'
-      ? ValueTarget.fit(label, column, options)
-      : LabelTarget.fit(`fit: table: column ${quote(name)}`, column);
-  return { name, type: target.type, ...(from && { from }), ...target.toJSON() };
-}
-
-/** The target's column, in which no value may be missing. */
-function targetColumn(label: string, table: Table, name: string, type: ColumnType, from: From): Column {
-  const column = columnAs(label, table, name, type, from);
-  const row = firstMissing(column);
-  if (row < 0) return column;
-  const hint = `leave such rows out with dropMissing([${quote(name)}])`;
-  throw new BlasnetError('INVALID_ARGUMENT', `${label}: row ${row}: the target ${quote(name)} is missing; ${hint}`);
-}
-
-/** The type that a column had whose values became strings. */
-type From = 'number' | 'boolean' | 'date' | undefined;
-
-function fromOf(own: ColumnType, type: ColumnType): From {
-  return holdsStrings(type) && !holdsStrings(own) ? own : undefined;
-}
-
-/** A column of a table as one of the given type. */
-function columnAs(label: string, table: Table, name: string, type: ColumnType, from: From): Column {
-  const column = table.column(name);
-  if (holdsStrings(type)) return asStrings(column, type, from);
-  if (column.type === type) return column;
-  return readColumn(label, table.length, name, type, (row) => valueAt(column, row));
-}
-
-/** A column of the given type of values that may have other ones. */
-function readColumn(
-  label: string,
-  rows: number,
-  name: string,
-  type: ColumnType,
-  valueOf: (row: number) => unknown,
-): Column {
-  const builder = new ColumnBuilder(type);
-  for (let row = 0; row < rows; row++) {
-    const value = valueOf(row);
-    const expected = builder.add(value);
-    if (expected === undefined) continue;
-    const text = `expected ${expected}, got ${describe(value)}`;
-    throw new BlasnetError('INVALID_ARGUMENT', `${label}: row ${row}, column ${quote(name)}: ${text}`);
-  }
-  return builder.finish();
 }
 
 /** Finite values of a table may overflow in single precision, far from those of the training part. */
@@ -224,10 +131,13 @@ function checkFinite(
   }
 }
 
-interface EncodedColumn {
+interface Typed {
   readonly name: string;
   readonly type: ColumnType;
   readonly from: From;
+}
+
+interface EncodedColumn extends Typed {
   readonly encoder: ColumnEncoder;
 }
 
@@ -251,6 +161,18 @@ export interface BatchOptions {
   batchSize?: number | undefined;
   /** 32-bit unsigned integer, default 0: the same seed gives the same batches. */
   seed?: number | undefined;
+}
+
+function readBatches(name: string, options: BatchOptions | undefined): { size: number; random: RandomStream } {
+  const { batchSize = 64, seed = 0 } = checkOptions(name, options, ['batchSize', 'seed']);
+  const size = checkInteger(`${name}: batchSize`, batchSize, { min: 1, below: 2 ** 31 });
+  checkInteger(`${name}: seed`, seed, { min: 0, max: 2 ** 32 - 1 });
+  return { size, random: new RandomStream(seed, Stream.data) };
+}
+
+/** Rows `begin` to `end`. */
+function range(table: Table, begin: number, end: number): Table {
+  return table.subset(Int32Array.from({ length: end - begin }, (_, i) => begin + i));
 }
 
 /**
@@ -343,23 +265,50 @@ export class Encoder {
    */
   batches(table: Table, options?: BatchOptions): Iterable<Dataset> {
     checkArity('batches', arguments, 2);
-    const given = checkOptions('batches', options, ['batchSize', 'seed']);
-    const size = checkInteger('batches: batchSize', given.batchSize ?? 64, { min: 1, below: 2 ** 31 });
-    const seed = checkInteger('batches: seed', given.seed ?? 0, { min: 0, max: 2 ** 32 - 1 });
+    const { size, random } = readBatches('batches', options);
     if (!(table instanceof Table)) throw invalid('batches: table', 'a Table', table);
     // All that can be wrong is said at once, with the number of the row in the whole table.
-    const target = targetColumn('batches: table', table, this.target, this.#target.type, this.#from);
-    const typed = new Table([
-      ...this.#columns.map((column) => [column.name, columnFor('batches: table', table, column)] as const),
-      [this.target, target] as const,
-    ]);
-    this.#target.encode(`batches: table: column ${quote(this.target)}`, target);
-    const random = new RandomStream(seed, Stream.data);
+    const typed = this.#typed('batches: table', table);
     const dataset = (rows: Int32Array) => this.dataset(typed.subset(rows));
     return {
       *[Symbol.iterator]() {
         const order = shuffled(typed.length, random);
         for (let begin = 0; begin < order.length; begin += size) yield dataset(order.subarray(begin, begin + size));
+      },
+    };
+  }
+
+  /**
+   * The rows of a file with their targets, as a stream for `fit` and `evaluate`. One piece of the file is in memory at a
+   * time, and one batch of it is encoded. Rows are in random order within each piece, another one in each pass; the
+   * pieces are in the order of the file. Errors are those of {@link batches} and of reading the file; rows are counted
+   * within the piece that the message names.
+   */
+  stream(rows: TableStream, options?: BatchOptions): AsyncIterable<Dataset> {
+    checkArity('stream', arguments, 2);
+    const { size, random } = readBatches('stream', options);
+    if (!(rows instanceof TableStream)) throw invalid('stream: rows', 'a TableStream', rows);
+    const held = ({ name, type, from }: Typed) => [name, from ?? type] as const;
+    const own = { name: this.target, type: this.#target.type, from: this.#from };
+    const types = Object.fromEntries([...this.#columns.map(held), held(own)]);
+    const typed = (label: string, table: Table) => this.#typed(label, table);
+    const dataset = (table: Table) => this.dataset(table);
+    return {
+      async *[Symbol.asyncIterator]() {
+        let first = 0;
+        let rest: Table | undefined;
+        for await (const piece of rows.pieces(types)) {
+          if (piece.length === 0) continue;
+          const table = typed(`stream: rows from ${first}`, piece);
+          first += piece.length;
+          const order = shuffled(table.length, random);
+          // What was too little for a batch comes first.
+          const all: Table = rest === undefined ? table.subset(order) : joinTables(rest, table.subset(order));
+          let begin = 0;
+          for (; begin + size <= all.length; begin += size) yield dataset(range(all, begin, begin + size));
+          rest = begin < all.length ? range(all, begin, all.length) : undefined;
+        }
+        if (rest !== undefined) yield dataset(rest);
       },
     };
   }
@@ -410,6 +359,17 @@ export class Encoder {
       ...encoder.toJSON(),
     }));
     return { version: 1, target, columns };
+  }
+
+  /** The columns that are encoded and the target, as their types. */
+  #typed(label: string, table: Table): Table {
+    const target = targetColumn(label, table, this.target, this.#target.type, this.#from);
+    const typed = new Table([
+      ...this.#columns.map((column) => [column.name, columnFor(label, table, column)] as const),
+      [this.target, target] as const,
+    ]);
+    this.#target.encode(`${label}: column ${quote(this.target)}`, target);
+    return typed;
   }
 
   #table(label: string, rows: unknown): Table {

@@ -1,5 +1,6 @@
 import { checkArity, checkOptions, checkPath, isPlain } from '../checks.js';
 import { type ColumnTypes, checkTypes, TableBuilder } from './builder.js';
+import { checkPieceRows, Pieces, type RowSink, type StreamOptions, TableStream } from './stream.js';
 import { Table } from './table.js';
 import { corrupt, readText } from './text-file.js';
 
@@ -25,14 +26,30 @@ export async function readJsonLines(path: string | URL, options?: JsonLinesOptio
   const types = checkTypes('readJsonLines: types', checkOptions('readJsonLines', options, ['types']).types);
   const first = new TableBuilder(types, (message) => corrupt(file, message));
   for (let builder: TableBuilder | undefined = first; ; ) {
-    await readRows(file, builder);
+    for await (const _ of readRows(file, builder));
     const again: TableBuilder | undefined = builder.again();
     if (again === undefined) return new Table(builder.finish());
     builder = again;
   }
 }
 
-async function readRows(file: string, builder: TableBuilder): Promise<void> {
+/** Options of a stream. */
+export interface JsonLinesStreamOptions extends JsonLinesOptions, StreamOptions {}
+
+/** A file as for {@link readJsonLines}, in pieces of `rows` rows; types and errors are as in {@link streamCsv}. */
+export function streamJsonLines(path: string | URL, options?: JsonLinesStreamOptions): TableStream {
+  checkArity('streamJsonLines', arguments, 2);
+  const file = checkPath('streamJsonLines: path', path);
+  const given = checkOptions('streamJsonLines', options, ['types', 'rows']);
+  const types = checkTypes('streamJsonLines: types', given.types);
+  const rows = checkPieceRows('streamJsonLines', given.rows);
+  return new TableStream((wanted) => {
+    const pieces = new Pieces({ rows, types, wanted, open: true, fail: (message) => corrupt(file, message) });
+    return pieces.read(readRows(file, pieces));
+  });
+}
+
+async function* readRows(file: string, builder: RowSink): AsyncGenerator<void> {
   let line = 0;
   let begun = '';
   const add = (text: string) => {
@@ -47,12 +64,13 @@ async function readRows(file: string, builder: TableBuilder): Promise<void> {
     if (!isPlain(row) || Array.isArray(row)) throw corrupt(file, `line ${line}: expected a JSON object`);
     builder.addRow(Object.entries(row), () => `line ${line}`);
   };
-  await readText(file, 'utf-8', (text) => {
+  for await (const text of readText(file, 'utf-8')) {
     const lines = text.split('\n');
     lines[0] = begun + lines[0];
     begun = lines.pop() as string;
     if (begun.length > MAX_LINE) throw corrupt(file, `line ${line + 1}: it has more than ${MAX_LINE} characters`);
     for (const complete of lines) add(complete);
-  });
+    yield;
+  }
   add(begun);
 }

@@ -40,6 +40,12 @@ export interface Target {
   toJSON(): Given;
 }
 
+/** Learns from the target's column, which comes in pieces. */
+export interface TargetLearner {
+  add(column: Column): void;
+  finish(): Target;
+}
+
 /** A prediction that is no number would else pass for the first label, or go on as NaN. */
 function nonFinite(row: number, value: number): BlasnetError {
   return new BlasnetError('NON_FINITE', `outputs: row ${row}: the prediction is ${value}`);
@@ -59,12 +65,24 @@ export class LabelTarget implements Target {
   }
 
   /** Labels in the order of their characters, or of their values if all are numbers. */
-  static fit(label: string, column: Column): LabelTarget {
-    const labels = [...new Set((column as StringColumn).values as readonly string[])];
-    if (labels.length < 2 || labels.length > MOST_LABELS)
-      throw invalid(label, `from 2 to ${MOST_LABELS} different labels`, labels.length);
-    const numbers = labels.every((text) => text.trim() !== '' && Number.isFinite(Number(text)));
-    return new LabelTarget(numbers ? labels.sort((a, b) => Number(a) - Number(b)) : labels.sort());
+  static learn(label: string): TargetLearner {
+    const seen = new Set<string>();
+    const checkCount = (least: number) => {
+      if (seen.size < least || seen.size > MOST_LABELS)
+        throw invalid(label, `from 2 to ${MOST_LABELS} different labels`, seen.size);
+    };
+    return {
+      add(column) {
+        for (const value of (column as StringColumn).values) seen.add(value as string);
+        checkCount(0);
+      },
+      finish() {
+        checkCount(2);
+        const labels = [...seen];
+        const numbers = labels.every((text) => text.trim() !== '' && Number.isFinite(Number(text)));
+        return new LabelTarget(numbers ? labels.sort((a, b) => Number(a) - Number(b)) : labels.sort());
+      },
+    };
   }
 
   static read(label: string, json: Given): LabelTarget {
@@ -117,8 +135,12 @@ export class ValueTarget implements Target {
     this.#scale = scale;
   }
 
-  static fit(label: string, column: Column, options: Given): ValueTarget {
-    return new ValueTarget(NumberScale.fit(label, (column as NumberColumn).values, options));
+  static learn(label: string, options: Given): TargetLearner {
+    const scale = NumberScale.learn(label, options);
+    return {
+      add: (column) => scale.add((column as NumberColumn).values),
+      finish: () => new ValueTarget(scale.finish()),
+    };
   }
 
   static read(label: string, json: Given): ValueTarget {

@@ -1,4 +1,4 @@
-import { readFile } from '../data/files.js';
+import { openFile } from '../data/files.js';
 import { BlasnetError } from '../errors.js';
 import { pathText } from '../text.js';
 
@@ -14,14 +14,10 @@ export function corrupt(path: string, message: string, cause?: unknown): Blasnet
 }
 
 /**
- * Reads a regular file piece by piece and gives its text, without a byte order mark, to `consume`. Throws
- * `FILE_NOT_FOUND`, and `FILE_CORRUPT` for bytes that are no text in this encoding.
+ * The text of a regular file, piece by piece, without a byte order mark. Throws `FILE_NOT_FOUND`, and `FILE_CORRUPT`
+ * for bytes that are no text in this encoding.
  */
-export async function readText(
-  path: string,
-  encoding: TextEncoding,
-  consume: (text: string) => void | Promise<void>,
-): Promise<void> {
+export async function* readText(path: string, encoding: TextEncoding): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true });
   const chunk = new Uint8Array(CHUNK);
   let at = 0;
@@ -33,16 +29,19 @@ export async function readText(
       throw corrupt(path, `byte ${at} or after: it is no text in ${encoding}${hint}`, cause);
     }
   };
-  await readFile(path, async (file) => {
+  const file = await openFile(path);
+  try {
     for (;;) {
-      const { bytesRead } = await file.read(chunk, 0, CHUNK, at);
+      const bytesRead = await file.read(chunk, at);
       if (bytesRead === 0) break;
       const text = decode(chunk.subarray(0, bytesRead));
       if (text.includes('\0')) throw corrupt(path, `byte ${at} or after: it has a NUL, as no text file does`);
       at += bytesRead;
-      await consume(text);
+      yield text;
     }
     const rest = decode(undefined);
-    if (rest !== '') await consume(rest);
-  });
+    if (rest !== '') yield rest;
+  } finally {
+    await file.close();
+  }
 }

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "../kernels/gemm.h"
+#include "../kernels/products/gemm.h"
 #include "arguments.h"
 #include "environment.h"
 #include "group_object.h"

@@ -18,7 +18,8 @@ Napi::Function PlanObject::define(Napi::Env env) {
 }
 
 Napi::Object PlanObject::toObject(Napi::Env env, const RunResult& result) {
-  static constexpr const char* names[] = {"done", "cancelled", "nonFinite", "groupFailed"};  // as `statuses` in lib/backend/backend.ts
+  static constexpr const char* names[] = {"done", "cancelled", "nonFinite",
+                                          "groupFailed"};  // as `statuses` in lib/backend/backend.ts
   Napi::Object object = Napi::Object::New(env);
   setOwn(object, "status", Napi::String::New(env, names[static_cast<int>(result.status)]));
   setOwn(object, "steps", Napi::Number::New(env, static_cast<double>(result.steps)));

@@ -437,8 +437,8 @@ bool Plan::checkParts(const RunRequest& request, std::string& error) const {
 bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
   int64_t steps;
   if (request.rows < 1 || request.rows > maxSize || request.drawn < 1 || request.drawn > maxSize ||
-      request.batchSize < 1 || (request.group == nullptr && request.batchSize > capacity_) || request.epochs < 0 || request.batches < 0 ||
-      request.batches > maxSize || !product(request.stepsPerEpoch(), request.epochs, steps) ||
+      request.batchSize < 1 || (request.group == nullptr && request.batchSize > capacity_) || request.epochs < 0 ||
+      request.batches < 0 || request.batches > maxSize || !product(request.stepsPerEpoch(), request.epochs, steps) ||
       steps > (int64_t{1} << 52)) {
     error = "run: rows, batch size or epochs out of range";
     return false;

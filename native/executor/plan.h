@@ -44,7 +44,20 @@ constexpr int segmentCount = static_cast<int>(Segment::count);
 
 constexpr int maxThreads = 256;
 
-enum class ArgumentTag : int32_t { none, buffer, feed, number, rows, sourceRows, scale, offset, scalar, step, share, count };
+enum class ArgumentTag : int32_t {
+  none,
+  buffer,
+  feed,
+  number,
+  rows,
+  sourceRows,
+  scale,
+  offset,
+  scalar,
+  step,
+  share,
+  count
+};
 
 // Where an argument's value comes from.
 struct ArgumentSource {

@@ -230,7 +230,8 @@ void Run::sumOverRanks(const Argument* arguments, const BatchPart& batch) {
 }
 
 bool Run::wantsToStop() const {
-  return (abandon_ != nullptr && abandon_->load(std::memory_order_relaxed)) || (control_ != nullptr && load(control_) != 0);
+  return (abandon_ != nullptr && abandon_->load(std::memory_order_relaxed)) ||
+         (control_ != nullptr && load(control_) != 0);
 }
 
 // Runs share `part` of an instruction; without an axis, part 0 is all of it.

@@ -70,7 +70,7 @@ class Run {
   std::vector<Operands> operands_;  // by thread
   int64_t first_ = 0;               // steps of the current region
   int64_t last_ = 0;
-  int64_t finished_ = 0;      // written by thread 0
+  int64_t finished_ = 0;  // written by thread 0
   // Written while the other threads wait at a barrier.
   bool nonFinite_ = false;
   bool stopped_ = false;      // a rank wants to stop: all do, after this step

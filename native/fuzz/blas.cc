@@ -1,4 +1,4 @@
-// The part of BLAS that native/kernels/gemm.cc calls, written out: sanitizers see
+// The part of BLAS that native/kernels/products/gemm.cc calls, written out: sanitizers see
 // each of its accesses.
 #include <cblas.h>
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "gemm.h"
+#include "products/gemm.h"
 
 #if defined(_WIN32)
 #include <windows.h>

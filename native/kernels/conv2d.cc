@@ -23,12 +23,8 @@ bool patchesAreInput(const Geometry& g) {
 
 // y: rows x outHeight x outWidth x filters; x: rows x height x width x channels; w: windowHeight x windowWidth x
 // channels x filters; b: filters.
-void conv2dForward(float* y, const float* x, const float* w, const float* b, int64_t rows, int64_t height,
-                   int64_t width, int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
-                   int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft,
-                   int64_t filters, int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
-  const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
-                      windowWidth, strideHeight, strideWidth, padTop,    padLeft};
+void conv2dForward(float* y, const float* x, const float* w, const float* b, int64_t rows, Geometry g, int64_t filters,
+                   int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
   if (begin >= end || filters == 0) return;
   if (patchesAreInput(g)) {
     const int64_t pixels = g.outPixels();
@@ -44,12 +40,8 @@ void conv2dForward(float* y, const float* x, const float* w, const float* b, int
 
 // dx: rows x height x width x channels; dy: rows x outHeight x outWidth x filters; w: windowHeight x windowWidth x
 // channels x filters.
-void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, int64_t height, int64_t width,
-                         int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
-                         int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop,
-                         int64_t padLeft, int64_t filters, int64_t begin, int64_t end) noexcept {
-  const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
-                      windowWidth, strideHeight, strideWidth, padTop,    padLeft};
+void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t rows, Geometry g, int64_t filters,
+                         int64_t begin, int64_t end) noexcept {
   if (begin >= end) return;
   if (filters == 0) {
     clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
@@ -77,12 +69,8 @@ void conv2dReverseWeights(float* reversed, const float* w, int64_t windowHeight,
 }
 
 // dw: patch x filters; x: rows x height x width x channels; dy: rows x outHeight x outWidth x filters.
-void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t height, int64_t width,
-                          int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
-                          int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop,
-                          int64_t padLeft, int64_t filters, int64_t patch, int64_t begin, int64_t end) noexcept {
-  const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
-                      windowWidth, strideHeight, strideWidth, padTop,    padLeft};
+void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, Geometry g, int64_t filters,
+                          int64_t patch, int64_t begin, int64_t end) noexcept {
   if (begin >= end || filters == 0) return;
   const int64_t pixels = rows * g.outPixels();
   if (pixels == 0 || g.windowRow() == 0) {
@@ -103,21 +91,17 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
 }
 
 // dwParts: parts x patch x filters; dbParts: parts x filters; the rest as above. A part is a share of the images.
-void conv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const float* dy, int64_t rows, int64_t height,
-                         int64_t width, int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight,
-                         int64_t windowWidth, int64_t strideHeight, int64_t strideWidth, int64_t padTop,
-                         int64_t padLeft, int64_t filters, int64_t patch, int64_t parts, int64_t begin,
-                         int64_t end) noexcept {
+void conv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const float* dy, int64_t rows, Geometry g,
+                         int64_t filters, int64_t patch, int64_t parts, int64_t begin, int64_t end) noexcept {
   // Without images or filters the other sizes are unrestricted.
   const bool any = rows > 0 && filters > 0;
-  const int64_t image = any ? height * width * channels : 0, pixels = any ? outHeight * outWidth : 0;
+  const int64_t image = any ? g.imageSize() : 0, pixels = any ? g.outPixels() : 0;
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(rows, 1, part, parts);
     const int64_t count = mine.end - mine.begin;
     const float* gradient = dy + mine.begin * pixels * filters;
-    conv2dBackwardWeight(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, height, width,
-                         channels, outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop,
-                         padLeft, filters, patch, 0, patch);
+    conv2dBackwardWeight(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, g, filters, patch,
+                         0, patch);
     if (dbParts != nullptr) denseBackwardBias(dbParts + part * filters, gradient, count * pixels, filters, 0, filters);
   }
 }

@@ -1,7 +1,7 @@
 // Convolution of single channels. A vector holds neighbouring channels of one pixel.
 #pragma once
 
-#include "grouped_geometry.h"
+#include "geometry.h"
 
 namespace blasnet::BLASNET_SIMD {
 

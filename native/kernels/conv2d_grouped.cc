@@ -5,9 +5,9 @@
 #include "activations.h"
 #include "conv2d_depthwise.h"
 #include "copy.h"
-#include "gemm.h"
-#include "grouped_geometry.h"
+#include "geometry.h"
 #include "kernels.h"
+#include "products/gemm.h"
 #include "share.h"
 
 namespace blasnet::BLASNET_SIMD {
@@ -149,15 +149,9 @@ void groupsBackwardWeight(float* dw, const float* x, const float* dy, const Grou
 
 // y: rows x outHeight x outWidth x groups x filters; x: rows x height x width x groups x channels; w: windowHeight x
 // windowWidth x channels x groups x filters; b: groups x filters.
-void groupedConv2dForward(float* y, const float* x, const float* w, const float* b, int64_t, int64_t height,
-                          int64_t width, int64_t groups, int64_t channels, int64_t outHeight, int64_t outWidth,
-                          int64_t windowHeight, int64_t windowWidth, int64_t strideHeight, int64_t strideWidth,
-                          int64_t dilationHeight, int64_t dilationWidth, int64_t padTop, int64_t padLeft,
-                          int64_t filters, int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
-  const GroupedGeometry g = {height,         width,         groups,      channels,     outHeight,
-                             outWidth,       windowHeight,  windowWidth, strideHeight, strideWidth,
-                             dilationHeight, dilationWidth, padTop,      padLeft,      filters};
-  if (begin >= end || outHeight == 0 || outWidth == 0 || groups == 0 || filters == 0) return;
+void groupedConv2dForward(float* y, const float* x, const float* w, const float* b, int64_t, GroupedGeometry g,
+                          int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
+  if (begin >= end || g.outHeight == 0 || g.outWidth == 0 || g.outputs() == 0) return;
   if (g.hasNoProducts()) {
     startSums(y, b, g, begin * g.outPixels(), end * g.outPixels());
     activate(y + begin * g.outPixels() * g.outputs(), (end - begin) * g.outPixels() * g.outputs(), activation, slope);
@@ -170,15 +164,9 @@ void groupedConv2dForward(float* y, const float* x, const float* w, const float*
 
 // dx: rows x height x width x groups x channels; dy: rows x outHeight x outWidth x groups x filters; w: windowHeight x
 // windowWidth x channels x groups x filters.
-void groupedConv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t, int64_t height, int64_t width,
-                                int64_t groups, int64_t channels, int64_t outHeight, int64_t outWidth,
-                                int64_t windowHeight, int64_t windowWidth, int64_t strideHeight, int64_t strideWidth,
-                                int64_t dilationHeight, int64_t dilationWidth, int64_t padTop, int64_t padLeft,
-                                int64_t filters, int64_t begin, int64_t end) noexcept {
-  const GroupedGeometry g = {height,         width,         groups,      channels,     outHeight,
-                             outWidth,       windowHeight,  windowWidth, strideHeight, strideWidth,
-                             dilationHeight, dilationWidth, padTop,      padLeft,      filters};
-  if (begin >= end || height == 0 || width == 0 || groups == 0 || channels == 0) return;
+void groupedConv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t, GroupedGeometry g, int64_t begin,
+                                int64_t end) noexcept {
+  if (begin >= end || g.height == 0 || g.width == 0 || g.inputs() == 0) return;
   if (g.hasNoProducts()) {
     clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
   } else if (isDepthwise(g)) {
@@ -191,15 +179,9 @@ void groupedConv2dBackwardInput(float* dx, const float* dy, const float* w, int6
 // dwParts: parts x windowHeight x windowWidth x channels x groups x filters; dbParts: parts x groups x filters; the
 // rest as above. A part is a share of the images.
 void groupedConv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const float* dy, int64_t rows,
-                                int64_t height, int64_t width, int64_t groups, int64_t channels, int64_t outHeight,
-                                int64_t outWidth, int64_t windowHeight, int64_t windowWidth, int64_t strideHeight,
-                                int64_t strideWidth, int64_t dilationHeight, int64_t dilationWidth, int64_t padTop,
-                                int64_t padLeft, int64_t filters, int64_t parts, int64_t begin, int64_t end) noexcept {
-  const GroupedGeometry g = {height,         width,         groups,      channels,     outHeight,
-                             outWidth,       windowHeight,  windowWidth, strideHeight, strideWidth,
-                             dilationHeight, dilationWidth, padTop,      padLeft,      filters};
-  if (groups == 0 || filters == 0) return;
-  const bool hasWeights = windowHeight > 0 && windowWidth > 0 && channels > 0;
+                                GroupedGeometry g, int64_t parts, int64_t begin, int64_t end) noexcept {
+  if (g.outputs() == 0) return;
+  const bool hasWeights = g.windowHeight > 0 && g.windowWidth > 0 && g.channels > 0;
   // Without images the other sizes are unrestricted.
   const int64_t pixels = rows > 0 ? g.outPixels() : 0;
   for (int64_t part = begin; part < end; part++) {

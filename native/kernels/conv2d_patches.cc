@@ -4,7 +4,7 @@
 #include "abandon.h"
 #include "activations.h"
 #include "copy.h"
-#include "gemm.h"
+#include "products/gemm.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {

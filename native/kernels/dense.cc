@@ -1,13 +1,13 @@
 // Matrix product and dense layer, using BLAS.
-#include "gemm.h"
+#include "products/gemm.h"
 
 #include "activations.h"
 #include "kernels.h"
+#include "products/wide_products.h"
+#include "products/zero_columns.h"
 #include "reduce.h"
 #include "share.h"
 #include "signatures.h"
-#include "wide_products.h"
-#include "zero_columns.h"
 
 namespace blasnet::BLASNET_SIMD {
 // c: m x n; op(a): m x k; op(b): k x n.

@@ -1,4 +1,4 @@
-// A batch of images, channels last, and a window that slides over them.
+// Images, channels last, and a window that slides over them. The fields are generated from lib/kernels.
 #pragma once
 
 #include "math.h"
@@ -7,8 +7,9 @@ namespace blasnet::BLASNET_SIMD {
 
 // Sizes may be anything that the kernel table allows, including zero strides and windows: nothing here divides by them.
 struct Geometry {
-  int64_t height, width, channels, outHeight, outWidth, windowHeight, windowWidth, strideHeight, strideWidth, padTop,
-      padLeft;
+#define BLASNET_GEOMETRY(...) int64_t __VA_ARGS__;
+#include "signatures.inc"
+#undef BLASNET_GEOMETRY
 
   BLASNET_INLINE int64_t imageSize() const { return height * width * channels; }
   BLASNET_INLINE int64_t outPixels() const { return outHeight * outWidth; }
@@ -17,6 +18,27 @@ struct Geometry {
   // What all windows together see of an image, including padding: its rows, and the elements of a row.
   BLASNET_INLINE int64_t seenRows() const { return (outHeight - 1) * strideHeight + windowHeight; }
   BLASNET_INLINE int64_t seenRow() const { return ((outWidth - 1) * strideWidth + windowWidth) * channels; }
+};
+
+// Images with groups of channels, and a window that may have gaps and sees one group. `channels` and `filters` are
+// those of one group.
+struct GroupedGeometry {
+#define BLASNET_GROUPEDGEOMETRY(...) int64_t __VA_ARGS__;
+#include "signatures.inc"
+#undef BLASNET_GROUPEDGEOMETRY
+
+  BLASNET_INLINE int64_t inputs() const { return groups * channels; }  // elements of a pixel of x
+  BLASNET_INLINE int64_t outputs() const { return groups * filters; }  // and of y
+  BLASNET_INLINE int64_t imageSize() const { return height * width * inputs(); }
+  BLASNET_INLINE int64_t outPixels() const { return outHeight * outWidth; }
+  BLASNET_INLINE int64_t window() const { return windowHeight * windowWidth; }
+  BLASNET_INLINE int64_t patch() const { return window() * channels; }
+  // Whether a window or an image has no elements. Then the other sizes are not bounded by the buffers, and their
+  // products may overflow.
+  BLASNET_INLINE bool hasNoProducts() const {
+    return height == 0 || width == 0 || groups == 0 || channels == 0 || outHeight == 0 || outWidth == 0 ||
+           windowHeight == 0 || windowWidth == 0 || filters == 0;
+  }
 };
 
 namespace {

@@ -14,6 +14,8 @@
 
 #include <cstdint>
 
+#include "geometry.h"
+
 namespace blasnet::BLASNET_SIMD {
 
 #define BLASNET_KERNEL(name, ...) void name(__VA_ARGS__) noexcept;

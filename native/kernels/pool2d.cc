@@ -111,13 +111,9 @@ BLASNET_INLINE void forAllGroups(const Geometry& g, int64_t begin, int64_t end, 
 }  // namespace
 
 // y, winner: rows x outHeight x outWidth x channels; x: rows x height x width x channels.
-void maxPool2dForward(float* y, int32_t* winner, const float* x, int64_t, int64_t height, int64_t width,
-                      int64_t channels, int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
-                      int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin,
+void maxPool2dForward(float* y, int32_t* winner, const float* x, int64_t, Geometry g, int64_t begin,
                       int64_t end) noexcept {
-  const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
-                      windowWidth, strideHeight, strideWidth, padTop,    padLeft};
-  if (channels == 0) return;
+  if (g.channels == 0) return;
   forAllGroups(g, begin, end,
                [=, &g]<int lanes>(Group<lanes>, int64_t out, int64_t in, int64_t channel, const Window& window) {
                  takeLargest<lanes>(y + out, winner + out, x + in, channel, g, window);
@@ -125,10 +121,9 @@ void maxPool2dForward(float* y, int32_t* winner, const float* x, int64_t, int64_
 }
 
 // dx: rows x height x width x channels; dy, winner: rows x outHeight x outWidth x channels.
-void maxPool2dBackward(float* dx, const float* dy, const int32_t* winner, int64_t, int64_t height, int64_t width,
-                       int64_t channels, int64_t outHeight, int64_t outWidth, int64_t, int64_t, int64_t, int64_t,
-                       int64_t, int64_t, int64_t begin, int64_t end) noexcept {
-  const int64_t size = height * width * channels, outSize = outHeight * outWidth * channels;
+void maxPool2dBackward(float* dx, const float* dy, const int32_t* winner, int64_t, Geometry g, int64_t begin,
+                       int64_t end) noexcept {
+  const int64_t size = g.imageSize(), outSize = g.outPixels() * g.channels;
   clear(dx + begin * size, (end - begin) * size);
   for (int64_t image = begin; image < end; image++) {
     float* out = dx + image * size;
@@ -140,35 +135,25 @@ void maxPool2dBackward(float* dx, const float* dy, const int32_t* winner, int64_
 }
 
 // y: rows x outHeight x outWidth x channels; x: rows x height x width x channels.
-void avgPool2dForward(float* y, const float* x, int64_t, int64_t height, int64_t width, int64_t channels,
-                      int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
-                      int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin,
-                      int64_t end) noexcept {
-  const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
-                      windowWidth, strideHeight, strideWidth, padTop,    padLeft};
-  if (channels == 0) return;
+void avgPool2dForward(float* y, const float* x, int64_t, Geometry g, int64_t begin, int64_t end) noexcept {
+  if (g.channels == 0) return;
   forAllGroups(g, begin, end, [=, &g]<int lanes>(Group<lanes>, int64_t out, int64_t in, int64_t, const Window& window) {
     takeMean<lanes>(y + out, x + in, g, window);
   });
 }
 
 // dx: rows x height x width x channels; dy: rows x outHeight x outWidth x channels.
-void avgPool2dBackward(float* dx, const float* dy, int64_t, int64_t height, int64_t width, int64_t channels,
-                       int64_t outHeight, int64_t outWidth, int64_t windowHeight, int64_t windowWidth,
-                       int64_t strideHeight, int64_t strideWidth, int64_t padTop, int64_t padLeft, int64_t begin,
-                       int64_t end) noexcept {
-  const Geometry g = {height,      width,        channels,    outHeight, outWidth, windowHeight,
-                      windowWidth, strideHeight, strideWidth, padTop,    padLeft};
+void avgPool2dBackward(float* dx, const float* dy, int64_t, Geometry g, int64_t begin, int64_t end) noexcept {
   clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
   forEachWindow(g, begin, end, [&](int64_t image, int64_t pixel, const Window& window) {
     if (window.empty()) return;
-    const float* gradient = dy + pixel * channels;
+    const float* gradient = dy + pixel * g.channels;
     const float share = 1.0f / static_cast<float>(window.count());
     for (int64_t iy = window.top; iy < window.bottom; iy++) {
       for (int64_t ix = window.left; ix < window.right; ix++) {
-        float* out = dx + image * g.imageSize() + (iy * width + ix) * channels;
+        float* out = dx + image * g.imageSize() + (iy * g.width + ix) * g.channels;
 #pragma omp simd
-        for (int64_t c = 0; c < channels; c++) out[c] += gradient[c] * share;
+        for (int64_t c = 0; c < g.channels; c++) out[c] += gradient[c] * share;
       }
     }
   });

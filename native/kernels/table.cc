@@ -19,15 +19,23 @@ constexpr Signature table[] = {
 #undef BLASNET_SIGNATURE
 };
 
-// Converts an argument to a kernel's parameter type T.
+// The number of arguments that a kernel's parameter of type T takes; a struct takes one for each field.
 template <typename T>
-T read(const Argument& argument) noexcept {
-  if constexpr (std::is_pointer_v<T>) {
-    return static_cast<T>(argument.pointer);
+constexpr int width = std::is_class_v<T> ? sizeof(T) / sizeof(Argument) : 1;
+
+// Converts arguments to a kernel's parameter type T.
+template <typename T>
+T read(const Argument* arguments) noexcept {
+  if constexpr (std::is_class_v<T>) {
+    T fields;
+    __builtin_memcpy(&fields, arguments, sizeof fields);
+    return fields;
+  } else if constexpr (std::is_pointer_v<T>) {
+    return static_cast<T>(arguments->pointer);
   } else if constexpr (std::is_floating_point_v<T>) {
-    return static_cast<T>(argument.real);
+    return static_cast<T>(arguments->real);
   } else {
-    return static_cast<T>(argument.integer);
+    return static_cast<T>(arguments->integer);
   }
 }
 
@@ -39,12 +47,20 @@ struct Thunk<number, function, void (*)(P...) noexcept> {
   static constexpr int count = table[number].count;
   // After the arguments: the index of the axis if there is a choice, and the range.
   static constexpr int extra = table[number].axes[0] < 0 ? 0 : table[number].axes[1] < 0 ? 2 : 3;
-  static_assert(sizeof...(P) == count + extra);
+  static_assert((width<P> + ...) == count + extra);
+
+  // The index of a parameter's first argument.
+  static constexpr int first(int parameter) {
+    constexpr int widths[] = {width<P>...};
+    int index = 0;
+    for (int i = 0; i < parameter; i++) index += widths[i];
+    return index;
+  }
 
   template <typename T, int i>
   static T value(const Argument* arguments, int axis, int64_t begin, int64_t end) noexcept {
     if constexpr (i < count) {
-      return read<T>(arguments[i]);
+      return read<T>(arguments + i);
     } else if constexpr (i == count + extra - 3) {
       return axis;
     } else {
@@ -55,7 +71,7 @@ struct Thunk<number, function, void (*)(P...) noexcept> {
   template <int... i>
   static void call(std::integer_sequence<int, i...>, const Argument* arguments, int axis, int64_t begin,
                    int64_t end) noexcept {
-    function(value<P, i>(arguments, axis, begin, end)...);
+    function(value<P, first(i)>(arguments, axis, begin, end)...);
   }
 
   static void run(const Argument* arguments, int axis, int64_t begin, int64_t end) noexcept {

@@ -9,7 +9,7 @@
 
 #include "../executor/thread.h"
 #include "../kernels/abandon.h"
-#include "../kernels/gemm.h"
+#include "../kernels/products/gemm.h"
 #include "test.h"
 
 #if defined(__linux__)

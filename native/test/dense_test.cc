@@ -1,5 +1,5 @@
 // The matrix product and the dense layer against triple loops.
-#include "../kernels/gemm.h"
+#include "../kernels/products/gemm.h"
 
 #include "test.h"
 

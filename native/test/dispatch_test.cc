@@ -1,5 +1,5 @@
 // The kernel table, the choice of an instruction set, and what OpenBLAS sees of the environment.
-#include "../kernels/gemm.h"
+#include "../kernels/products/gemm.h"
 
 #include <cstdlib>
 

@@ -80,13 +80,11 @@ struct Rank {
               {z, x, w, none(), rows(), number(in), number(outputs), number(0), number(0)}),
          call(Kernel::dropoutForward, overRanks,
               {z, mask, z, n, number(1u << 30), number(4.0 / 3), number(9), number(2), word(ArgumentTag::step)}),
-         call(Kernel::squaredError, overRanks,
-              {losses, dz, z, target, rows(), number(outputs), number(1.0 / outputs)}),
+         call(Kernel::squaredError, overRanks, {losses, dz, z, target, rows(), number(outputs), number(1.0 / outputs)}),
          call(Kernel::multiply, 0, {dz, dz, mask, n}),
          call(Kernel::denseBackwardWeight, barrierFlag, {dw, x, dz, rows(), number(in), number(outputs)}),
          // Totals: mean loss, hits, stop, sum of losses, sum of hits, this rank's mean.
-         call(Kernel::batchTotals, barrierFlag | serialFlag,
-              {metric(5), metric(4), losses, none(), none(), rows()}),
+         call(Kernel::batchTotals, barrierFlag | serialFlag, {metric(5), metric(4), losses, none(), none(), rows()}),
          call(Kernel::addTotal, serialFlag, {metric(3), none(), metric(5), word(ArgumentTag::share)}),
          call(Kernel::allReduce, serialFlag, {dw, metric(2, 3), number(weights), number(3), number(1)}),
          call(Kernel::addTotal, serialFlag, {metric(1), none(), metric(4), number(1)}),
@@ -247,7 +245,8 @@ TEST(partsOfBatchesMustFit) {
   ThreadGroup group(meeting, 0);
   Rank rank;
   rank.divide(&group, 1, 1);
-  const BatchPart wrong[] = {{-1, 6, 0, 12}, {0, 13, 0, 13}, {26, 6, 0, 12}, {0, 6, 7, 12}, {0, 6, -1, 12}, {0, 0, 0, 0}};
+  const BatchPart wrong[] = {{-1, 6, 0, 12}, {0, 13, 0, 13}, {26, 6, 0, 12},
+                             {0, 6, 7, 12},  {0, 6, -1, 12}, {0, 0, 0, 0}};
   for (const BatchPart& part : wrong) {
     RunRequest request = rank.request;
     request.parts[1] = part;

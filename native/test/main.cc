@@ -4,7 +4,7 @@
 #include <cstdarg>
 #include <cstdio>
 
-#include "../kernels/gemm.h"
+#include "../kernels/products/gemm.h"
 #include "test.h"
 
 namespace blasnet::test {

@@ -349,7 +349,8 @@ TEST(planRefusesRequestsThatDoNotFit) {
   joined.batchSize = 3;
   joined.batches = 2;
   CHECK(plan.checkRequest(joined, error) && joined.stepsPerEpoch() == 2 && joined.steps() == 4);
-  CHECK(joined.batch(0).rows == 3 && joined.batch(1).rows == 4 && joined.batch(2).rows == 3 && joined.batch(3).rows == 4);
+  CHECK(joined.batch(0).rows == 3 && joined.batch(1).rows == 4 && joined.batch(2).rows == 3 &&
+        joined.batch(3).rows == 4);
 }
 
 }  // namespace

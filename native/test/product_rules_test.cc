@@ -1,5 +1,5 @@
 // The choice of a product's way, against what was measured on the processors that it was made for.
-#include "../kernels/product_rules.h"
+#include "../kernels/products/product_rules.h"
 
 #include "test.h"
 

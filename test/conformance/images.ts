@@ -181,6 +181,49 @@ export const largeGeometries: readonly ConvolutionGeometry[] = [
     ],
     filters: 66,
   }),
+  // Two or more groups of filters as wide as a vector, with few weights and with many.
+  over(2, [10, 10, 4], { window: [3, 3], filters: 40 }),
+  over(2, [9, 14, 24], {
+    window: [3, 3],
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+    filters: 32,
+  }),
+  over(2, [7, 7, 18], {
+    window: [3, 3],
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+    filters: 32,
+  }),
+  over(1, [7, 11, 20], {
+    window: [3, 3],
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+    filters: 48,
+  }),
+  over(1, [6, 33, 40], {
+    window: [5, 5],
+    padding: [
+      [0, 0],
+      [2, 2],
+    ],
+    filters: 16,
+  }),
+  over(2, [9, 21, 33], {
+    window: [3, 3],
+    stride: [2, 2],
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+    filters: 64,
+  }),
 ];
 
 /** Small ones at which gradients are compared with finite differences. */

@@ -16,11 +16,11 @@ async function ends(pid: number): Promise<boolean> {
 
 describeMpi('a rank that ends ends the job', (mpi) => {
   const thrown = /rank 1 of 3 on \S+ ends the job: TypeError: bad luck\n/;
-  const otherWaysToThrow = [
+  const otherWaysToThrow: [string, RegExp][] = [
     ['rejects', thrown],
     ['in a timer', thrown],
-  ] as const;
-  it.each([
+  ];
+  it.each<[string, RegExp]>([
     ['throws', thrown],
     // What comes from JavaScript is the same with the other MPI.
     ...(mpi.name === 'MPICH' ? otherWaysToThrow : []),

@@ -222,4 +222,10 @@ describe.skipIf(!openmpi)('a job', () => {
     const { status, output } = await launch('mpirun.openmpi', 3, 'killed');
     expect(status, output).toBeGreaterThan(0);
   }, 120_000);
+
+  it('ends when nothing catches an error of a rank', async () => {
+    const { status, output } = await launch('mpirun.openmpi', 2, 'uncaught');
+    expect(status, output).toBeGreaterThan(0);
+    expect(output).toContain('nothing catches this');
+  }, 120_000);
 });

@@ -1,11 +1,12 @@
 // Feeds changed files to the readers, guided by which parts of them have run: an input that reaches something new is
 // kept and changed further. A reader must refuse with a BlasnetError or give what agrees with the file; quickly, and
 // without allocating much.
-//   node test/fuzz/readers.mjs safetensors|idx|npy|npz|tfjs|onnx [--seconds 60] [--seed 1] [--save <directory>]
+//   node test/fuzz/readers.mjs safetensors|idx|npy|npz|tfjs|onnx|csv|parquet [--seconds 60] [--seed 1] [--save <directory>]
 // Starts from test/fuzz/corpus; `--save` writes there what reached something new. A failing input goes to build/fuzz,
 // and is run alone with `--input <file>`.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +22,7 @@ import { fromOnnx, toOnnx } from '../../dist/interop/onnx/index.js';
 import { readModelJson } from '../../dist/interop/tfjs/files.js';
 import { makeNetwork } from '../../dist/interop/tfjs/import.js';
 import { RandomStream } from '../../dist/random.js';
+import { readCsv, readParquet, streamCsv, streamParquet } from '../../dist/tables/index.js';
 
 const MILLISECONDS = 2000;
 /** What a reader may allocate beyond some times the size of its input: gzip expands 1032 times at most. */
@@ -426,6 +428,76 @@ function checkOnnx(network) {
   agree(shapes(again.outputs) === shapes(network.outputs), 'the outputs of what was written again');
 }
 
+const csvTokens = [
+  '"',
+  '""',
+  ',',
+  ';',
+  '\t',
+  '|',
+  '\n',
+  '\r\n',
+  '\r',
+  ' ',
+  'NA',
+  '',
+  '1e3',
+  '-0',
+  '007',
+  'true',
+  '2020-02-30',
+];
+
+/** Changes a file of values: replaces, removes or puts in signs, lines and values. */
+function changeCsv(bytes, other) {
+  const text = bytes.toString('latin1');
+  const matches = [...text.matchAll(pick([/[",;\t|\r\n]/g, /[^",;\t|\r\n]+/g, /[^\n]*\n/g]))];
+  if (matches.length === 0) return changeBytes(bytes, other);
+  const { index, 0: found } = pick(matches);
+  const replacement = pick([found + found, '', pick(matches)[0], pick(csvTokens), found + pick(csvTokens)]);
+  return Buffer.from(text.slice(0, index) + replacement + text.slice(index + found.length), 'latin1');
+}
+
+/** Changes the metadata of a Parquet file, whose length follows it, and leaves the pages as they are. */
+function changeMetadata(bytes, other) {
+  const metadata = (file) => {
+    const end = Math.max(0, file.length - 8);
+    return [Math.max(0, end - (file.length < 8 ? 0 : file.readUInt32LE(end))), end];
+  };
+  const [begin, end] = metadata(bytes);
+  const changed = changeBytes(bytes.subarray(begin, end), other.subarray(...metadata(other)));
+  const tail = Buffer.from(bytes.subarray(end));
+  if (tail.length === 8) tail.writeUInt32LE(changed.length);
+  return Buffer.concat([bytes.subarray(0, begin), changed, tail]);
+}
+
+/** A file of its own for readers that take a path. */
+const folder = mkdtempSync(join(tmpdir(), 'blasnet-fuzz-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
+const file = join(folder, 'input');
+
+/** In pieces, with the types of the whole table, come the same rows. */
+async function checkPieces(read, stream, bytes) {
+  writeFileSync(file, bytes);
+  const table = await read(file);
+  const types = Object.fromEntries(table.names.map((name) => [name, table.column(name).type]));
+  let row = 0;
+  for await (const piece of stream(file, { rows: 3, types })) {
+    agree(String(piece.names) === String(table.names), 'the names of the columns');
+    for (const values of piece.rows())
+      agree(row < table.length && JSON.stringify(values) === JSON.stringify(table.row(row++)), `row ${row}`);
+  }
+  agree(row === table.length, 'the number of rows');
+  return table;
+}
+
+/** Where no quotes are, each line that has more than spaces is a row of the file or its header. */
+async function checkCsv(bytes) {
+  const { length } = await checkPieces(readCsv, streamCsv, bytes);
+  const text = Buffer.from(bytes).toString();
+  if (!text.includes('"')) agree(length <= text.split(/[\r\n]+/).length - 1, 'the number of lines');
+}
+
 const targets = {
   safetensors: {
     changes: [changeBytes, changeHeader, changeHeader, changeHeader],
@@ -441,6 +513,14 @@ const targets = {
   onnx: {
     changes: [changeFields, changeFields, changeFields, changeBytes],
     run: (bytes) => checkOnnx(fromOnnx(bytes, { backend: 'typescript' })),
+  },
+  csv: {
+    changes: [changeCsv, changeCsv, changeCsv, changeBytes],
+    run: checkCsv,
+  },
+  parquet: {
+    changes: [changeMetadata],
+    run: (bytes) => checkPieces(readParquet, streamParquet, bytes),
   },
   idx: {
     changes: [changeBytes, changeBytes, changeInflated],
@@ -464,19 +544,21 @@ const targets = {
 };
 
 /** Runs a reader; throws when it does what no reader may do. Returns whether it took the input. */
-function attempt(target, bytes) {
+async function attempt(target, bytes) {
   // Memory of its own, in which a read or a view beyond the end would be none of it.
   const input = Uint8Array.from(bytes);
   const before = process.memoryUsage().arrayBuffers;
-  const begin = performance.now();
+  // Of this process: other ones may take the processor meanwhile.
+  const begin = process.cpuUsage();
   let taken = true;
   try {
-    target.run(input);
+    await target.run(input);
   } catch (error) {
     if (!(error instanceof BlasnetError)) throw error;
     taken = false;
   }
-  const milliseconds = performance.now() - begin;
+  const { user, system } = process.cpuUsage(begin);
+  const milliseconds = (user + system) / 1000;
   if (milliseconds > MILLISECONDS) throw new Error(`it took ${Math.round(milliseconds)} ms`);
   const allocated = process.memoryUsage().arrayBuffers - before;
   if (allocated > BYTES) throw new Error(`it allocated ${allocated} bytes for an input of ${bytes.length}`);
@@ -518,9 +600,9 @@ async function fuzz(name, seconds, save) {
   const corpus = [];
   const seen = new Set();
   let [runs, taken] = [0, 0];
-  const execute = (bytes) => {
+  const execute = async (bytes) => {
     try {
-      if (attempt(target, bytes)) taken++;
+      if (await attempt(target, bytes)) taken++;
     } catch (error) {
       const file = join(root, 'build/fuzz', `${name}-${options.seed}-${runs}`);
       mkdirSync(join(root, 'build/fuzz'), { recursive: true });
@@ -529,8 +611,8 @@ async function fuzz(name, seconds, save) {
     }
     runs++;
   };
-  const reachesNew = (bytes) => {
-    execute(bytes);
+  const reachesNew = async (bytes) => {
+    await execute(bytes);
     const fresh = blocksRun().filter((block) => !seen.has(block));
     for (const block of fresh) seen.add(block);
     return fresh.length > 0;
@@ -541,10 +623,12 @@ async function fuzz(name, seconds, save) {
       bytes = pick(target.changes)(Buffer.from(bytes), pick(corpus));
     return bytes.subarray(0, LONGEST);
   };
+  // Loading the packages that read tables is no reader's time.
+  if (name === 'csv' || name === 'parquet') await attempt(target, files[0]).catch(() => {});
   profiler('enable');
   profiler('startPreciseCoverage', { callCount: true, detailed: true });
   for (const bytes of files) {
-    reachesNew(bytes);
+    await reachesNew(bytes);
     corpus.push(bytes);
   }
   const known = corpus.length;
@@ -553,8 +637,9 @@ async function fuzz(name, seconds, save) {
     // Asking what has run takes longer than a reader: the inputs of a batch are run one by one where it reached
     // something new.
     const batch = Array.from({ length: BATCH }, change);
-    for (const bytes of batch) execute(bytes);
-    if (blocksRun().some((block) => !seen.has(block))) corpus.push(...batch.filter(reachesNew));
+    for (const bytes of batch) await execute(bytes);
+    if (blocksRun().some((block) => !seen.has(block)))
+      for (const bytes of batch) if (await reachesNew(bytes)) corpus.push(bytes);
     // zlib gives back what a refused stream has taken when the event loop turns.
     await turn();
   }
@@ -570,5 +655,6 @@ async function fuzz(name, seconds, save) {
 
 const [name] = positionals;
 if (!(name in targets)) throw new Error(`expected one of ${Object.keys(targets).join(', ')}, got ${name}`);
-if (options.input !== undefined) console.log(attempt(targets[name], readFileSync(options.input)) ? 'taken' : 'refused');
+if (options.input !== undefined)
+  console.log((await attempt(targets[name], readFileSync(options.input))) ? 'taken' : 'refused');
 else await fuzz(name, Number(options.seconds), options.save);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { expect, it } from 'vitest';
 import { describeNative, onBackends } from '../api/support.js';
 import { instrumented, reportOf, runFixture } from './child.js';
@@ -71,4 +73,28 @@ describeNative('memory of datasets', () => {
     expect(before).toBeLessThan(800);
     expect(after).toBeLessThan(800);
   });
+});
+
+/** Why datasets can't lie in large pages here; '' where they can. */
+function noLargePages(): string {
+  if (process.platform !== 'linux') return 'large pages are requested on Linux only';
+  if (instrumented) return 'sanitizers have memory of their own';
+  const setting = '/sys/kernel/mm/transparent_hugepage/enabled';
+  try {
+    if (/\[never\]/.test(readFileSync(setting, 'utf8'))) return `${setting} says never`;
+  } catch {
+    return `there is no ${setting}`;
+  }
+  const [major, minor] = release().split('.').map(Number);
+  return major > 6 || (major === 6 && minor >= 1) ? '' : 'Linux before 6.1 does not move memory to large pages';
+}
+
+describeNative('memory of a dataset', () => {
+  const reason = noLargePages();
+  for (const order of ['addon first', 'dataset first']) {
+    it.skipIf(reason !== '')(`lies in large pages while a network trains: ${order} ${reason && `(${reason})`}`, () => {
+      const { kB } = reportOf<{ kB: number }>(runFixture('large-pages', { args: [order] }));
+      expect(kB).toBeGreaterThan(30_000);
+    });
+  }
 });

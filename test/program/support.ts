@@ -138,7 +138,7 @@ export function randomProgram(seed: number, scale = 1): Program {
  * Trainings that are large enough for two or three threads: of dense networks and of image networks, updated in all
  * ways.
  */
-export function randomTrainings(count: number): Program[] {
+export function randomTrainings(count: number, changes: Partial<ProgramRequest> = {}): Program[] {
   return Array.from({ length: count }, (_, seed) => {
     const random = new RandomStream(seed, 815);
     const pick = <T>(list: readonly T[]): T => list[random.below(list.length)];
@@ -177,6 +177,7 @@ export function randomTrainings(count: number): Program[] {
       pick([undefined, l1l2({ l1: 0.1, l2: 0.1 })]),
     );
     const capacity = images ? 24 + random.below(20) : pick([32, 60, 500]);
-    return program(of, 'train', capacity, { features: ['u8'], threads, accumulate: random.below(3) === 0 }, optimizer);
+    const use = { features: ['u8'], threads, accumulate: random.below(3) === 0, ...changes } as const;
+    return program(of, 'train', capacity, use, optimizer);
   });
 }

@@ -13,7 +13,7 @@ it('the code of docs/tables.md compiles and runs, as one program', () => {
   try {
     const page = readFileSync(join(root, 'docs/tables.md'), 'utf8');
     const blocks = Array.from(page.matchAll(/^```ts\n([\s\S]*?)^```/gm), ([, code]) => code);
-    expect(blocks.length).toBe(8);
+    expect(blocks.length).toBe(9);
     const figures = 'console.log(JSON.stringify([accuracy, scores, value, predictions.length]));\n';
     mkdirSync(join(folder, 'node_modules'));
     symlinkSync(root, join(folder, 'node_modules/blasnet'), 'junction');

@@ -20,10 +20,9 @@ import {
   type RunRequest,
   type RunResult,
 } from '../backend.js';
-import { kernels } from './kernels/index.js';
+import { calls, kernels } from './kernels/index.js';
 
 type Operand = FeedArray | Float64Array | number | null;
-type KernelFunction = (...operands: Operand[]) => void;
 
 /** Milliseconds that a run blocks the event loop at a time. */
 const SLICE = 8;
@@ -41,7 +40,7 @@ const constructors: Record<ElementType, ViewConstructor> = {
 
 /** A kernel call with its operands; `late` lists those that are known only in a run or a step. */
 interface Call {
-  readonly run: KernelFunction;
+  readonly run: (...operands: Operand[]) => void;
   readonly operands: Operand[];
   readonly guard: boolean;
   readonly conditional: boolean;
@@ -80,7 +79,7 @@ function bind(instruction: Instruction, memory: Memory, capacity: number): Call 
     }
   });
   const { kernel, guard, conditional = false } = instruction;
-  return { run: kernels[kernel] as unknown as KernelFunction, operands, guard, conditional, late };
+  return { run: calls[kernel], operands, guard, conditional, late };
 }
 
 function resolve(argument: Tensor | Symbolic, { request, order, begin, rows, index, scalarCount }: Step): Operand {

@@ -12,6 +12,7 @@ import {
 } from '../command.js';
 import { checkApart, checkWritable } from '../files.js';
 import { score, scoreLine } from '../scores.js';
+import { readSearching, searchSettings } from '../searching.js';
 import { checkColumns, readTable, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
 import { checkParts, defaultBatchSize, fitNetwork, makeNetwork, taskOf, withKnownLabels } from '../training.js';
 import { writeTrainingReport } from '../training-report.js';
@@ -26,6 +27,8 @@ export const train = command({
       'become numbers as the training part has them; the file of the network keeps how, so that predict takes rows ' +
       'as they are. Dense layers with ReLU are trained with Adam until the validation loss stops falling; the best ' +
       'epoch is kept. The test part shows how good the network is on rows it has not seen.',
+    'With --search, settings that no option gives (layers, dropout, learning rate, batch size) are drawn at random, ' +
+      'and the network with the least validation loss is kept. The test part has no say in it.',
   ],
   operands: [{ name: 'data', text: `a table: ${TABLE}`, completion: 'files' }],
   options: {
@@ -47,6 +50,8 @@ export const train = command({
     'learning-rate': numberOption('rate', 'of Adam; default 0.002', { above: 0, below: 1e6 }),
     validation: numberOption('fraction', 'of the rows, which tell when to stop; default 0.2; 0: all epochs', fraction),
     test: numberOption('fraction', 'of the rows, held out for the figures at the end; default 0.2', fraction),
+    search: integerOption('trials', 'try so many settings and keep the best network', { min: 1, below: 2 ** 31 }),
+    'search-log': fileOption('log.jsonl', 'a log of the trials of --search, from which an interrupted search goes on'),
     seed: integerOption('n', 'of the division, the first weights and the order; default 0', { min: 0, below: 2 ** 32 }),
     ...tableOptions,
     report: fileOption('report.html', 'where to write a page with figures, curves and settings'),
@@ -62,13 +67,19 @@ export const train = command({
       'blasnet train mails.jsonl --target spam --out spam.safetensors --report spam.html',
       'also writes a page with the figures, curves, the network and all settings',
     ],
+    [
+      'blasnet train iris.csv --target species --out iris.st --search 30 --search-log trials.jsonl',
+      'tries 30 settings; the same command goes on where it was interrupted',
+    ],
   ],
   async run([path], values, { note }) {
-    const { target, out, drop = [], seed = 0, report, layers = [100], epochs = 300 } = values;
-    const { dropout = 0, 'learning-rate': learningRate = 0.002, validation = 0.2, test = 0.2 } = values;
+    const { target, out, drop = [], seed = 0, report, epochs = 300, validation = 0.2, test = 0.2 } = values;
+    const { layers, dropout, 'learning-rate': learningRate, 'batch-size': batchSize, 'search-log': log } = values;
+    const fixed = { layers, dropout, learningRate, batchSize };
+    const searching = readSearching({ trials: values.search, epochs, seed, log }, fixed, validation);
     if (target === undefined || out === undefined) throw new UsageError('train: expected --target and --out');
-    checkApart({ '<data>': path }, { '--out': out, '--report': report });
-    for (const file of [out, report]) if (file !== undefined) checkWritable(file);
+    checkApart({ '<data>': path }, { '--out': out, '--report': report, '--search-log': log });
+    for (const file of [out, report, log]) if (file !== undefined) checkWritable(file);
     const { delimiter, decimal } = values;
     const all = await readTable(path, { delimiter, decimal });
     checkColumns(all, path, 'target', [target]);
@@ -89,27 +100,47 @@ export const train = command({
     const unknown = table.length - rows.train - rows.validation - rows.test;
     if (unknown > 0) note(`${path}: left out: ${rowCount(unknown)} with labels too rare to be in the training part`);
 
-    const network = makeNetwork(fitted, { layers, dropout, seed });
-    const batchSize = values['batch-size'] ?? defaultBatchSize(rows.train);
-    const { history, seconds, kept } = await fitNetwork(network, fitted, known, { epochs, batchSize, learningRate });
+    const usual = { layers: [100], dropout: 0, learningRate: 0.002, batchSize: defaultBatchSize(rows.train) };
+    const found = searching && (await searchSettings(fitted, known, fixed, usual.batchSize, searching));
+    const own = found?.settings ?? {
+      layers: layers ?? usual.layers,
+      dropout: dropout ?? usual.dropout,
+      learningRate: learningRate ?? usual.learningRate,
+      batchSize: batchSize ?? usual.batchSize,
+    };
+    // The seed of the best trial trains its network again.
+    const network = makeNetwork(fitted, { ...own, seed: found?.seed ?? seed });
+    const { history, seconds, kept } = await fitNetwork(network, fitted, known, { ...own, epochs });
     await network.save(out);
     const scores = rows.test > 0 ? score(network, fitted, known.test) : undefined;
     if (report !== undefined) {
-      const settings = { data: path, target, task, layers, dropout, epochs, batchSize, learningRate, seed, rows };
+      const settings = {
+        data: path,
+        target,
+        task,
+        ...own,
+        epochs,
+        seed,
+        rows,
+        ...(found && { search: found.figures }),
+      };
       await writeTrainingReport(report, { target, settings, network, history, scores, note });
     }
     const { parameterCount: parameters } = network;
-    const sizes = [...fitted.shape, ...layers, ...network.output].join('-');
+    const sizes = [...fitted.shape, ...own.layers, ...network.output].join('-');
     const text = [
       `${path}: ${table.length} rows, ${task} of ${target} from ${fitted.toJSON().columns.length} columns`,
       `rows: ${rows.train} for training, ${rows.validation} for validation, ${rows.test} for the test`,
-      `network: ${sizes}, ${parameters} parameters, batches of ${batchSize}`,
+      ...(found === undefined ? [] : [found.line]),
+      `network: ${sizes}, ${parameters} parameters, batches of ${own.batchSize}`,
       `training: ${history.epochs.length} epochs in ${seconds.toFixed(1)} s; kept: epoch ${kept}`,
       ...(scores === undefined ? [] : [`test: ${scoreLine(scores)}`]),
       `written: ${[out, ...(report === undefined ? [] : [report])].join(', ')}`,
     ].join('\n');
-    const trained = { parameters, batchSize, epochs: history.epochs.length, bestEpoch: kept, seconds };
+    const trained = { parameters, batchSize: own.batchSize, epochs: history.epochs.length, bestEpoch: kept, seconds };
     const labels = fitted.labels ?? null;
-    return { text, json: { model: out, task, target, labels, rows, ...trained, test: scores?.figures ?? null } };
+    const search = found && { ...found.figures, ...found.settings };
+    const json = { model: out, task, target, labels, rows, ...trained, ...(search && { search }) };
+    return { text, json: { ...json, test: scores?.figures ?? null } };
   },
 });

@@ -35,11 +35,19 @@ class BooleanEncoder implements ColumnEncoder {
 }
 
 export const booleanKind: Kind = {
-  fit(label, name, column, options) {
+  learn(label, name, options) {
     checkGiven(label, options, []);
-    const values = (column as BooleanColumn).values.filter((value) => value !== null);
-    const mean = values.filter((value) => value).length / values.length;
-    return new BooleanEncoder(name, mean, values.length < column.values.length);
+    let [trues, present, missing] = [0, 0, false];
+    return {
+      add(column) {
+        for (const value of (column as BooleanColumn).values) {
+          if (value === null) missing = true;
+          else present++;
+          if (value) trues++;
+        }
+      },
+      finish: () => new BooleanEncoder(name, trues / present, missing),
+    };
   },
   read(label, name, json) {
     checkGiven(label, json, ['mean', 'missing']);

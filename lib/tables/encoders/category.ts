@@ -1,4 +1,4 @@
-import { checkInteger } from '../../checks.js';
+import { checkInteger, invalid } from '../../checks.js';
 import type { Column, StringColumn } from '../column.js';
 import { type ColumnEncoder, checkGiven, type Given, type Kind, readFlag, readStrings } from './kind.js';
 
@@ -11,6 +11,8 @@ export interface CategoryOptions {
 
 /** Maximum number of values with a place of their own. */
 const MOST = 100_000;
+/** Different values are counted up to this number: those of a stream of rows may be any number. */
+const MOST_COUNTED = 2 ** 22;
 
 /**
  * One-hot: a place for each value, then one for all rare and unseen values, then one for missing values. The last two
@@ -60,21 +62,29 @@ class CategoryEncoder implements ColumnEncoder {
 }
 
 export const categoryKind: Kind = {
-  fit(label, name, column, options) {
+  learn(label, name, options) {
     const { minimum = 2, most = 100 } = checkGiven(label, options, ['minimum', 'most']);
     const least = checkInteger(`${label}: minimum`, minimum, { min: 1 });
     const limit = checkInteger(`${label}: most`, most, { min: 1, max: MOST });
     const counts = new Map<string, number>();
     let missing = false;
-    for (const value of (column as StringColumn).values) {
-      if (value === null) missing = true;
-      else counts.set(value, (counts.get(value) ?? 0) + 1);
-    }
-    // Of equally frequent ones, the first in the order of their characters.
-    const ordered = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-    const kept = ordered.filter(([, count]) => count >= least).slice(0, limit);
-    const levels = kept.map(([value]) => value).sort();
-    return new CategoryEncoder(name, levels, kept.length < counts.size, missing);
+    return {
+      add(column) {
+        for (const value of (column as StringColumn).values) {
+          if (value === null) missing = true;
+          else counts.set(value, (counts.get(value) ?? 0) + 1);
+        }
+        if (counts.size > MOST_COUNTED)
+          throw invalid(label, `at most ${MOST_COUNTED} different values (ignore the column?)`, counts.size);
+      },
+      finish() {
+        // Of equally frequent ones, the first in the order of their characters.
+        const ordered = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+        const kept = ordered.filter(([, count]) => count >= least).slice(0, limit);
+        const levels = kept.map(([value]) => value).sort();
+        return new CategoryEncoder(name, levels, kept.length < counts.size, missing);
+      },
+    };
   },
   read(label, name, json) {
     checkGiven(label, json, ['levels', 'other', 'missing']);

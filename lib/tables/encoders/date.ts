@@ -1,6 +1,5 @@
 import { invalid } from '../../checks.js';
 import type { Column, NumberColumn } from '../column.js';
-import { present } from '../statistics.js';
 import { type ColumnEncoder, checkGiven, type Given, type Kind, readFlag, readStrings } from './kind.js';
 import { NumberScale } from './number.js';
 
@@ -113,16 +112,24 @@ function checkParts(label: string, parts: readonly string[]): readonly string[] 
 }
 
 export const dateKind: Kind = {
-  fit(label, name, column, options) {
+  learn(label, name, options) {
     const { parts } = checkGiven(label, options, ['parts']);
-    const times = present((column as NumberColumn).values);
-    const timed = times.some((time) => time % DAY !== 0);
-    const chosen =
-      parts === undefined
-        ? ['trend', 'year', 'week', ...(timed ? ['day'] : [])]
-        : readStrings(label, options, 'parts', PARTS.length);
-    const missing = times.length < column.values.length;
-    return new DateEncoder(name, checkParts(label, chosen), NumberScale.fit(label, times, {}), missing);
+    const given =
+      parts === undefined ? undefined : checkParts(label, readStrings(label, options, 'parts', PARTS.length));
+    const scale = NumberScale.learn(label, {});
+    let [timed, missing] = [false, false];
+    return {
+      add(column) {
+        const { values } = column as NumberColumn;
+        timed ||= values.some((time) => !Number.isNaN(time) && time % DAY !== 0);
+        missing ||= values.some(Number.isNaN);
+        scale.add(values);
+      },
+      finish() {
+        const usual = ['trend', 'year', 'week', ...(timed ? ['day'] : [])];
+        return new DateEncoder(name, given ?? usual, scale.finish(), missing);
+      },
+    };
   },
   read(label, name, json) {
     checkGiven(label, json, ['parts', 'center', 'spread', 'missing']);

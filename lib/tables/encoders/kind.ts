@@ -21,10 +21,16 @@ export interface ColumnEncoder {
   toJSON(): Given;
 }
 
+/** Learns from the values of a column that come in pieces, of which one at least has a value. */
+export interface Learner {
+  add(column: Column): void;
+  finish(): ColumnEncoder;
+}
+
 /** How columns of one type are encoded. */
 export interface Kind {
-  /** Fits to a column with at least one value. `label` is for errors. */
-  fit(label: string, name: string, column: Column, options: Given): ColumnEncoder;
+  /** Begins to learn. `label` is for errors. */
+  learn(label: string, name: string, options: Given): Learner;
   /** The encoder of what `toJSON` gave, fully checked. */
   read(label: string, name: string, json: Given): ColumnEncoder;
 }

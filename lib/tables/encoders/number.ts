@@ -1,6 +1,6 @@
 import { checkBoolean, checkChoice, checkNumber } from '../../checks.js';
 import type { Column, NumberColumn } from '../column.js';
-import { moments, present, quantile } from '../statistics.js';
+import { Moments, quantile, Sample } from '../statistics.js';
 import { type ColumnEncoder, checkGiven, type Given, type Kind, readFlag, readNumber } from './kind.js';
 
 export interface NumberOptions {
@@ -25,20 +25,30 @@ export class NumberScale {
     this.log = log;
   }
 
-  /** The scale for the numbers of a column, of which there is at least one. */
-  static fit(label: string, values: Float64Array, options: Given): NumberScale {
+  /** Learns the scale for the numbers of a column, of which there is at least one; NaN doesn't count. */
+  static learn(label: string, options: Given): { add(values: Float64Array): void; finish(): NumberScale } {
     const { scale = 'standard', log = false } = checkGiven(label, options, ['scale', 'log']);
     checkChoice(`${label}: scale`, scale, ['standard', 'robust', 'none']);
     const logarithmic = checkBoolean(`${label}: log`, log);
-    if (scale === 'none') return new NumberScale(0, 1, logarithmic);
-    const numbers = present(values);
-    if (logarithmic) for (let i = 0; i < numbers.length; i++) numbers[i] = signedLog(numbers[i]);
-    const { mean, deviation } = moments(numbers);
-    // Of a constant column everything is 0.
-    if (scale === 'standard') return new NumberScale(mean, deviation || 1, logarithmic);
-    numbers.sort();
-    const range = quantile(numbers, 0.75) - quantile(numbers, 0.25);
-    return new NumberScale(quantile(numbers, 0.5), range || deviation || 1, logarithmic);
+    const moments = new Moments();
+    const sample = new Sample();
+    return {
+      add(values) {
+        if (scale === 'none') return;
+        const numbers = logarithmic ? values.map(signedLog) : values;
+        moments.add(numbers);
+        if (scale === 'robust') sample.add(numbers);
+      },
+      finish() {
+        if (scale === 'none') return new NumberScale(0, 1, logarithmic);
+        const { mean, deviation } = moments;
+        // Of a constant column everything is 0.
+        if (scale === 'standard') return new NumberScale(mean, deviation || 1, logarithmic);
+        const numbers = sample.sorted();
+        const range = quantile(numbers, 0.75) - quantile(numbers, 0.25);
+        return new NumberScale(quantile(numbers, 0.5), range || deviation || 1, logarithmic);
+      },
+    };
   }
 
   static read(label: string, json: Given): NumberScale {
@@ -100,11 +110,19 @@ class NumberEncoder implements ColumnEncoder {
 }
 
 export const numberKind: Kind = {
-  fit(label, name, column, options) {
-    const { values } = column as NumberColumn;
-    const scale = NumberScale.fit(label, values, options);
-    const numbers = present(values).sort();
-    return new NumberEncoder(name, scale, quantile(numbers, 0.5), numbers.length < values.length);
+  learn(label, name, options) {
+    const scale = NumberScale.learn(label, options);
+    const sample = new Sample();
+    let missing = false;
+    return {
+      add(column) {
+        const { values } = column as NumberColumn;
+        missing ||= values.some(Number.isNaN);
+        scale.add(values);
+        sample.add(values);
+      },
+      finish: () => new NumberEncoder(name, scale.finish(), quantile(sample.sorted(), 0.5), missing),
+    };
   },
   read(label, name, json) {
     checkGiven(label, json, ['center', 'spread', 'log', 'median', 'missing']);

@@ -101,7 +101,11 @@ function make(label: string, name: string, { size = 256, ngrams = 2 }: Given): C
 }
 
 export const textKind: Kind = {
-  fit: (label, name, _column, options) => make(label, name, checkGiven(label, options, ['size', 'ngrams'])),
+  learn(label, name, options) {
+    const encoder = make(label, name, checkGiven(label, options, ['size', 'ngrams']));
+    // Nothing is learnt: words that the training part lacks have a place, too.
+    return { add() {}, finish: () => encoder };
+  },
   read(label, name, json) {
     checkGiven(label, json, ['size', 'ngrams']);
     return make(label, name, { size: json.size ?? null, ngrams: json.ngrams ?? null });

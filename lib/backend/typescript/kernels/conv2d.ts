@@ -3,24 +3,11 @@
  * windowWidth × channels numbers is a row of a matrix that is written block by block. Images are channels last.
  */
 import { share } from '../../../kernels/share.js';
+import type { Geometry } from '../../../kernels/signature.js';
 import { denseBackwardBias } from './dense.js';
 import { gemm } from './gemm.js';
 import { floats, moreDoubles } from './scratch.js';
 import { biasAndActivation } from './tail.js';
-
-interface Geometry {
-  readonly height: number;
-  readonly width: number;
-  readonly channels: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly windowHeight: number;
-  readonly windowWidth: number;
-  readonly strideHeight: number;
-  readonly strideWidth: number;
-  readonly padTop: number;
-  readonly padLeft: number;
-}
 
 /** A block of about this many patch elements stays in the L2 cache. */
 const BLOCK = 1 << 16;
@@ -40,41 +27,18 @@ export function conv2dForward(
   w: Float32Array,
   b: Float32Array | null,
   rows: number,
-  height: number,
-  width: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  padTop: number,
-  padLeft: number,
+  g: Geometry,
   filters: number,
   activation: number,
   slope: number,
 ): void {
-  const geometry = {
-    height,
-    width,
-    channels,
-    outHeight,
-    outWidth,
-    windowHeight,
-    windowWidth,
-    strideHeight,
-    strideWidth,
-    padTop,
-    padLeft,
-  };
-  const patch = windowHeight * windowWidth * channels;
-  const pixels = rows * outHeight * outWidth;
+  const patch = g.windowHeight * g.windowWidth * g.channels;
+  const pixels = rows * g.outHeight * g.outWidth;
   const block = Math.min(pixels, pixelsPerBlock(patch));
   const patches = floats(block * patch);
   for (let from = 0; from < pixels; from += block) {
     const to = Math.min(pixels, from + block);
-    gather(patches, x, from, to, geometry);
+    gather(patches, x, from, to, g);
     gemm(y.subarray(from * filters, to * filters), patches, w, to - from, filters, patch, 0, 0, 1, 0);
   }
   biasAndActivation(y, b, pixels, filters, activation, slope);
@@ -86,39 +50,16 @@ export function conv2dBackwardInput(
   dy: Float32Array,
   w: Float32Array,
   rows: number,
-  height: number,
-  width: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  padTop: number,
-  padLeft: number,
+  g: Geometry,
   filters: number,
 ): void {
   if (filters === 0) {
     dx.fill(0);
     return;
   }
-  const geometry = {
-    height,
-    width,
-    channels,
-    outHeight,
-    outWidth,
-    windowHeight,
-    windowWidth,
-    strideHeight,
-    strideWidth,
-    padTop,
-    padLeft,
-  };
-  const patch = windowHeight * windowWidth * channels;
-  const outPixels = outHeight * outWidth;
-  const size = height * width * channels;
+  const patch = g.windowHeight * g.windowWidth * g.channels;
+  const outPixels = g.outHeight * g.outWidth;
+  const size = g.height * g.width * g.channels;
   const block = Math.min(outPixels, pixelsPerBlock(patch));
   const patches = floats(block * patch);
   const sums = moreDoubles(size);
@@ -139,7 +80,7 @@ export function conv2dBackwardInput(
         1,
         0,
       );
-      scatter(sums, patches, from, to, geometry);
+      scatter(sums, patches, from, to, g);
     }
     for (let i = 0, o = row * size; i < size; i++, o++) dx[o] = sums[i];
   }
@@ -167,40 +108,17 @@ export function conv2dBackwardWeight(
   x: Float32Array,
   dy: Float32Array,
   rows: number,
-  height: number,
-  width: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  padTop: number,
-  padLeft: number,
+  g: Geometry,
   filters: number,
   patch: number,
 ): void {
-  const geometry = {
-    height,
-    width,
-    channels,
-    outHeight,
-    outWidth,
-    windowHeight,
-    windowWidth,
-    strideHeight,
-    strideWidth,
-    padTop,
-    padLeft,
-  };
-  const pixels = rows * outHeight * outWidth;
+  const pixels = rows * g.outHeight * g.outWidth;
   const block = Math.min(pixels, pixelsPerBlock(patch));
   const patches = floats(block * patch);
   if (pixels === 0) dw.fill(0);
   for (let from = 0; from < pixels; from += block) {
     const to = Math.min(pixels, from + block);
-    gather(patches, x, from, to, geometry);
+    gather(patches, x, from, to, g);
     const part = dy.subarray(from * filters, to * filters);
     gemm(dw, patches, part, patch, filters, to - from, 1, 0, 1, from === 0 ? 0 : 1);
   }
@@ -213,54 +131,27 @@ export function conv2dBackwardParts(
   x: Float32Array,
   dy: Float32Array,
   rows: number,
-  height: number,
-  width: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  padTop: number,
-  padLeft: number,
+  g: Geometry,
   filters: number,
   patch: number,
   parts: number,
 ): void {
-  const [image, pixels] = [height * width * channels, outHeight * outWidth];
+  const [image, pixels] = [g.height * g.width * g.channels, g.outHeight * g.outWidth];
   for (let part = 0; part < parts; part++) {
     const [from, to] = share(rows, 1, part, parts);
     const dw = dwParts.subarray(part * patch * filters, (part + 1) * patch * filters);
     const gradient = dy.subarray(from * pixels * filters, to * pixels * filters);
-    conv2dBackwardWeight(
-      dw,
-      x.subarray(from * image, to * image),
-      gradient,
-      to - from,
-      height,
-      width,
-      channels,
-      outHeight,
-      outWidth,
-      windowHeight,
-      windowWidth,
-      strideHeight,
-      strideWidth,
-      padTop,
-      padLeft,
-      filters,
-      patch,
-    );
+    const images = x.subarray(from * image, to * image);
+    conv2dBackwardWeight(dw, images, gradient, to - from, g, filters, patch);
     const db = dbParts?.subarray(part * filters, (part + 1) * filters);
     if (db !== undefined) denseBackwardBias(db, gradient, (to - from) * pixels, filters);
   }
 }
 
 /** Writes the patches of output pixels [from, to), counted over all images; zeros outside the image. */
-function gather(patches: Float32Array, x: Float32Array, from: number, to: number, geometry: Geometry): void {
-  const { height, width, channels, outHeight, outWidth, windowHeight, windowWidth } = geometry;
-  const { strideHeight, strideWidth, padTop, padLeft } = geometry;
+function gather(patches: Float32Array, x: Float32Array, from: number, to: number, g: Geometry): void {
+  const { height, width, channels, outHeight, outWidth, windowHeight, windowWidth } = g;
+  const { strideHeight, strideWidth, padTop, padLeft } = g;
   const run = windowWidth * channels;
   if (run === 0) return;
   let ox = from % outWidth;
@@ -290,9 +181,9 @@ function gather(patches: Float32Array, x: Float32Array, from: number, to: number
 }
 
 /** Adds the patches of output pixels [from, to) of one image to the positions that `gather` reads. */
-function scatter(sums: Float64Array, patches: Float32Array, from: number, to: number, geometry: Geometry): void {
-  const { height, width, channels, outWidth, windowHeight, windowWidth } = geometry;
-  const { strideHeight, strideWidth, padTop, padLeft } = geometry;
+function scatter(sums: Float64Array, patches: Float32Array, from: number, to: number, g: Geometry): void {
+  const { height, width, channels, outWidth, windowHeight, windowWidth } = g;
+  const { strideHeight, strideWidth, padTop, padLeft } = g;
   const run = windowWidth * channels;
   if (run === 0) return;
   let ox = from % outWidth;

@@ -3,33 +3,16 @@
  * for matrix products to pay. Sums are in double precision.
  */
 import { share } from '../../../kernels/share.js';
+import type { GroupedGeometry } from '../../../kernels/signature.js';
 import { denseBackwardBias } from './dense.js';
 import { doubles } from './scratch.js';
 import { biasAndActivation } from './tail.js';
-
-interface Geometry {
-  readonly height: number;
-  readonly width: number;
-  readonly groups: number;
-  readonly channels: number;
-  readonly outHeight: number;
-  readonly outWidth: number;
-  readonly windowHeight: number;
-  readonly windowWidth: number;
-  readonly strideHeight: number;
-  readonly strideWidth: number;
-  readonly dilationHeight: number;
-  readonly dilationWidth: number;
-  readonly padTop: number;
-  readonly padLeft: number;
-  readonly filters: number;
-}
 
 /**
  * Calls `visit` for every pixel inside the image that the window of an output pixel sees: the positions of their first
  * elements in one image of y, one of x, and in w.
  */
-function eachPixel(g: Geometry, visit: (y: number, x: number, w: number) => void): void {
+function eachPixel(g: GroupedGeometry, visit: (y: number, x: number, w: number) => void): void {
   const [inputs, outputs] = [g.groups * g.channels, g.groups * g.filters];
   // Empty images, windows or channels, however large the other sizes are.
   if (inputs * outputs * g.windowHeight * g.windowWidth * g.height * g.width === 0) return;
@@ -55,47 +38,17 @@ export function groupedConv2dForward(
   w: Float32Array,
   b: Float32Array | null,
   rows: number,
-  height: number,
-  width: number,
-  groups: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  dilationHeight: number,
-  dilationWidth: number,
-  padTop: number,
-  padLeft: number,
-  filters: number,
+  g: GroupedGeometry,
   activation: number,
   slope: number,
 ): void {
-  const geometry = {
-    height,
-    width,
-    groups,
-    channels,
-    outHeight,
-    outWidth,
-    windowHeight,
-    windowWidth,
-    strideHeight,
-    strideWidth,
-    dilationHeight,
-    dilationWidth,
-    padTop,
-    padLeft,
-    filters,
-  };
+  const { groups, channels, filters } = g;
   const outputs = groups * filters;
-  const [image, size] = [height * width * groups * channels, outHeight * outWidth * outputs];
+  const [image, size] = [g.height * g.width * groups * channels, g.outHeight * g.outWidth * outputs];
   const sums = doubles(size);
   for (let row = 0; row < rows; row++) {
     sums.fill(0, 0, size);
-    eachPixel(geometry, (to, from, weights) => {
+    eachPixel(g, (to, from, weights) => {
       let [o, s, column] = [to, row * image + from, weights];
       for (let group = 0; group < groups; group++, o += filters, column += filters) {
         for (let c = 0, k = column; c < channels; c++, s++, k += outputs) {
@@ -106,7 +59,7 @@ export function groupedConv2dForward(
     });
     for (let i = 0, o = row * size; i < size; i++, o++) y[o] = sums[i];
   }
-  biasAndActivation(y, b, rows * outHeight * outWidth, outputs, activation, slope);
+  biasAndActivation(y, b, rows * g.outHeight * g.outWidth, outputs, activation, slope);
 }
 
 /** dx: what each pixel of dy gives to the pixels that its window sees. */
@@ -115,45 +68,15 @@ export function groupedConv2dBackwardInput(
   dy: Float32Array,
   w: Float32Array,
   rows: number,
-  height: number,
-  width: number,
-  groups: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  dilationHeight: number,
-  dilationWidth: number,
-  padTop: number,
-  padLeft: number,
-  filters: number,
+  g: GroupedGeometry,
 ): void {
-  const geometry = {
-    height,
-    width,
-    groups,
-    channels,
-    outHeight,
-    outWidth,
-    windowHeight,
-    windowWidth,
-    strideHeight,
-    strideWidth,
-    dilationHeight,
-    dilationWidth,
-    padTop,
-    padLeft,
-    filters,
-  };
+  const { groups, channels, filters } = g;
   const outputs = groups * filters;
-  const [image, size] = [height * width * groups * channels, outHeight * outWidth * outputs];
+  const [image, size] = [g.height * g.width * groups * channels, g.outHeight * g.outWidth * outputs];
   const sums = doubles(image);
   for (let row = 0; row < rows; row++) {
     sums.fill(0, 0, image);
-    eachPixel(geometry, (from, to, weights) => {
+    eachPixel(g, (from, to, weights) => {
       let [s, o, column] = [row * size + from, to, weights];
       for (let group = 0; group < groups; group++, s += filters, column += filters) {
         for (let c = 0, k = column; c < channels; c++, o++, k += outputs) {
@@ -174,50 +97,20 @@ export function groupedConv2dBackwardParts(
   x: Float32Array,
   dy: Float32Array,
   rows: number,
-  height: number,
-  width: number,
-  groups: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  dilationHeight: number,
-  dilationWidth: number,
-  padTop: number,
-  padLeft: number,
-  filters: number,
+  g: GroupedGeometry,
   parts: number,
 ): void {
-  const geometry = {
-    height,
-    width,
-    groups,
-    channels,
-    outHeight,
-    outWidth,
-    windowHeight,
-    windowWidth,
-    strideHeight,
-    strideWidth,
-    dilationHeight,
-    dilationWidth,
-    padTop,
-    padLeft,
-    filters,
-  };
+  const { groups, channels, filters } = g;
   const outputs = groups * filters;
-  const [image, pixels] = [height * width * groups * channels, outHeight * outWidth];
+  const [image, pixels] = [g.height * g.width * groups * channels, g.outHeight * g.outWidth];
   const size = pixels * outputs;
-  const length = windowHeight * windowWidth * channels * outputs;
+  const length = g.windowHeight * g.windowWidth * channels * outputs;
   const sums = doubles(length);
   for (let part = 0; part < parts; part++) {
     const [begin, end] = share(rows, 1, part, parts);
     sums.fill(0, 0, length);
     for (let row = begin; row < end; row++) {
-      eachPixel(geometry, (at, from, weights) => {
+      eachPixel(g, (at, from, weights) => {
         let [d, s, column] = [row * size + at, row * image + from, weights];
         for (let group = 0; group < groups; group++, d += filters, column += filters) {
           for (let c = 0, k = column; c < channels; c++, s++, k += outputs) {

@@ -1,5 +1,5 @@
 /** The kernel table of the TypeScript backend: every kernel of lib/kernels/table.ts under its name. */
-import type { KernelName } from '../../../kernels/table.js';
+import { type KernelName, kernelNames, signatureOf } from '../../../kernels/table.js';
 import * as activation from './activation.js';
 import * as arithmetic from './arithmetic.js';
 import * as augment from './augment.js';
@@ -47,3 +47,23 @@ export const kernels = {
   ...shape,
   ...augment,
 } satisfies Record<KernelName, (...args: never[]) => void>;
+
+type KernelFunction = (...operands: unknown[]) => void;
+
+/** A kernel that takes the arguments of its signature: the fields of a struct one by one. */
+function withFields(name: KernelName): KernelFunction {
+  const kernel = kernels[name] as unknown as KernelFunction;
+  const { parameters } = signatureOf(name);
+  const fields = parameters.flatMap((parameter, i) => ('struct' in parameter ? [{ name: parameter.name, i }] : []));
+  if (fields.length === 0) return kernel;
+  return (...operands) => {
+    const struct = Object.fromEntries(fields.map(({ name, i }) => [name, operands[i]]));
+    operands.splice(fields[0].i, fields.length, struct);
+    kernel(...operands);
+  };
+}
+
+/** The kernels with the arguments of their signatures. */
+export const calls = Object.fromEntries(kernelNames.map((name) => [name, withFields(name)])) as Readonly<
+  Record<KernelName, KernelFunction>
+>;

@@ -2,6 +2,7 @@
  * Pooling over windows of images, channels last. Pixels outside the image are ignored. The innermost loops run over
  * channels, where memory is contiguous.
  */
+import type { Geometry } from '../../../kernels/signature.js';
 
 /** The largest pixel of each window and its position in the image: the first of equal pixels, or the first NaN. */
 export function maxPool2dForward(
@@ -9,18 +10,10 @@ export function maxPool2dForward(
   winner: Int32Array,
   x: Float32Array,
   rows: number,
-  height: number,
-  width: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  padTop: number,
-  padLeft: number,
+  g: Geometry,
 ): void {
+  const { height, width, channels, outHeight, outWidth, windowHeight, windowWidth } = g;
+  const { strideHeight, strideWidth, padTop, padLeft } = g;
   const size = height * width * channels;
   for (let row = 0, o = 0; row < rows; row++) {
     for (let oy = 0; oy < outHeight; oy++) {
@@ -58,18 +51,9 @@ export function maxPool2dBackward(
   dy: Float32Array,
   winner: Int32Array,
   rows: number,
-  height: number,
-  width: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  _windowHeight: number,
-  _windowWidth: number,
-  _strideHeight: number,
-  _strideWidth: number,
-  _padTop: number,
-  _padLeft: number,
+  g: Geometry,
 ): void {
+  const { height, width, channels, outHeight, outWidth } = g;
   const size = height * width * channels;
   const outSize = outHeight * outWidth * channels;
   dx.fill(0, 0, rows * height * width * channels);
@@ -82,22 +66,9 @@ export function maxPool2dBackward(
 }
 
 /** The mean of the pixels of each window. */
-export function avgPool2dForward(
-  y: Float32Array,
-  x: Float32Array,
-  rows: number,
-  height: number,
-  width: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  padTop: number,
-  padLeft: number,
-): void {
+export function avgPool2dForward(y: Float32Array, x: Float32Array, rows: number, g: Geometry): void {
+  const { height, width, channels, outHeight, outWidth, windowHeight, windowWidth } = g;
+  const { strideHeight, strideWidth, padTop, padLeft } = g;
   for (let row = 0, o = 0; row < rows; row++) {
     for (let oy = 0; oy < outHeight; oy++) {
       const top = Math.max(0, oy * strideHeight - padTop);
@@ -121,22 +92,9 @@ export function avgPool2dForward(
 }
 
 /** Distributes dy equally among the pixels of its window. */
-export function avgPool2dBackward(
-  dx: Float32Array,
-  dy: Float32Array,
-  rows: number,
-  height: number,
-  width: number,
-  channels: number,
-  outHeight: number,
-  outWidth: number,
-  windowHeight: number,
-  windowWidth: number,
-  strideHeight: number,
-  strideWidth: number,
-  padTop: number,
-  padLeft: number,
-): void {
+export function avgPool2dBackward(dx: Float32Array, dy: Float32Array, rows: number, g: Geometry): void {
+  const { height, width, channels, outHeight, outWidth, windowHeight, windowWidth } = g;
+  const { strideHeight, strideWidth, padTop, padLeft } = g;
   dx.fill(0, 0, rows * height * width * channels);
   for (let row = 0, o = 0; row < rows; row++) {
     for (let oy = 0; oy < outHeight; oy++) {

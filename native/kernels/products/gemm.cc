@@ -3,11 +3,11 @@
 
 #include <cblas.h>
 
-#include "abandon.h"
-#include "blas_buffers.h"
+#include "../abandon.h"
+#include "../blas_buffers.h"
+#include "../share.h"
 #include "pack.h"
 #include "product_rules.h"
-#include "share.h"
 
 namespace blasnet {
 namespace {

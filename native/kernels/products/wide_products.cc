@@ -3,13 +3,13 @@
 // (docs/decisions/0003-small-products.md).
 #include "wide_products.h"
 
-#include "abandon.h"
+#include "../abandon.h"
+#include "../math.h"
+#include "../share.h"
 #include "gemm.h"
 #include "kept_tiles.h"
-#include "math.h"
 #include "pack.h"
 #include "product_rules.h"
-#include "share.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {

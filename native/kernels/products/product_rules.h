@@ -13,6 +13,9 @@ struct ProductRules {
   bool smallKernels;
   // Total bytes of both operands and the result above which a single BLAS product is fastest.
   int64_t mostBytes;
+  // Whether convolutions with many weights, or output rows of 7 pixels, are faster in own tiles than in BLAS's products
+  // of blocks of patches.
+  bool patchTiles;
   bool isLarge(int64_t m, int64_t n, int64_t k) const noexcept;
 };
 

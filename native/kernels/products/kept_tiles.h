@@ -4,7 +4,7 @@
 
 #include <type_traits>
 
-#include "vector.h"
+#include "../vector.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {

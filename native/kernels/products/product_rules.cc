@@ -37,11 +37,11 @@ bool ProductRules::isLarge(int64_t m, int64_t n, int64_t k) const noexcept {
 }
 
 ProductRules rulesFor(const char* core, bool amd, const char* wish) noexcept {
-  if (wish != nullptr && std::strcmp(wish, "0") == 0) return {false, unlimited};
-  if (wish != nullptr && std::strcmp(wish, "1") == 0) return {true, unlimited};
+  if (wish != nullptr && std::strcmp(wish, "0") == 0) return {false, unlimited, false};
+  if (wish != nullptr && std::strcmp(wish, "1") == 0) return {true, unlimited, false};
   bool smallKernels = false;
   for (const char* name : smallKernelCores) smallKernels = smallKernels || std::strcmp(core, name) == 0;
-  return {smallKernels, smallKernels && !amd ? otherLimit : amdLimit};
+  return {smallKernels, smallKernels && !amd ? otherLimit : amdLimit, smallKernels && !amd};
 }
 
 const ProductRules& productRules() noexcept {

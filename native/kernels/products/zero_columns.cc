@@ -3,13 +3,13 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "abandon.h"
-#include "copy.h"
+#include "../abandon.h"
+#include "../copy.h"
+#include "../math.h"
+#include "../share.h"
 #include "gemm.h"
 #include "kept_tiles.h"
-#include "math.h"
 #include "product_rules.h"
-#include "share.h"
 #include "wide_products.h"
 
 namespace blasnet::BLASNET_SIMD {

@@ -1,0 +1,93 @@
+/** Programs of several ranks: what is summed over them, and where. */
+import { describe, expect, it } from 'vitest';
+import { batchNorm, dense, dropout, Network, relu, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
+import { divide, joinBatches, largest, rowsOf, shareBatches } from '../../lib/runtime/batches.js';
+import { kernelsOf, model, program, randomTrainings } from './support.js';
+import { findRace } from './threads.js';
+
+const ranks = { ranks: true };
+
+describe('a program of several ranks', () => {
+  it('sums on one thread, and no thread touches what another one writes', () => {
+    for (const of of randomTrainings(16, ranks)) {
+      const { capacity } = of.request;
+      expect(findRace(of, of.threads, [capacity, capacity])).toBeUndefined();
+      const sums = of.instructions.filter(({ kernel }) => kernel === 'allReduce');
+      expect(sums.length).toBeGreaterThan(0);
+      for (const { serial, conditional = false } of sums) expect([serial, conditional]).toEqual([true, false]);
+    }
+  });
+
+  it('sums after the backward pass, and adds penalties, guards and updates after it', () => {
+    const of = model([20], [dense(8), batchNorm(), relu(), dropout(0.5), dense(3)], softmaxCrossEntropy(), {
+      l1: 0,
+      l2: 1,
+    });
+    const list = program(of, 'train', 16, ranks, new Sgd({ clipNorm: 1 })).instructions;
+    const kernels = kernelsOf(list);
+    const sum = kernels.indexOf('allReduce');
+    expect(kernels.filter((kernel) => kernel === 'allReduce')).toHaveLength(1);
+    for (const after of ['penaltyGradient', 'squareSum', 'clipNorm', 'sgd'] as const)
+      expect(kernels.indexOf(after), after).toBeGreaterThan(sum);
+    for (const before of ['denseBackwardWeight', 'denseBackwardBias', 'batchTotals'] as const)
+      expect(kernels.lastIndexOf(before), before).toBeLessThan(sum);
+    expect(list.findIndex(({ guard }) => guard)).toBeGreaterThan(sum);
+    expect(list.filter(({ overRanks }) => overRanks).map(({ kernel }) => kernel)).toEqual([
+      'dropoutForward',
+      'softmaxCrossEntropy',
+    ]);
+  });
+
+  it('sums the weights of rows before the losses are weighed', () => {
+    const goals = [{ target: 'labels', weighted: true }] as const;
+    const kernels = kernelsOf(program(model([20], [dense(3)]), 'train', 16, { ...ranks, goals }).instructions);
+    expect(kernels.filter((kernel) => kernel === 'allReduce')).toHaveLength(2);
+    expect(kernels.indexOf('allReduce')).toBeGreaterThan(kernels.indexOf('sumWeights'));
+    expect(kernels.indexOf('allReduce')).toBeLessThan(kernels.indexOf('weighRows'));
+  });
+
+  it('has nothing of it without ranks', () => {
+    for (const { instructions } of randomTrainings(8)) {
+      expect(kernelsOf(instructions)).not.toContain('allReduce');
+      expect(instructions.some(({ overRanks }) => overRanks)).toBe(false);
+    }
+  });
+});
+
+describe('the batches of ranks', () => {
+  const rowsOfPart = (table: Int32Array) => Array.from({ length: table.length / 4 }, (_, i) => table[4 * i + 1]);
+
+  it('are shares of those that all draw', () => {
+    const batches = divide(23, 10);
+    const parts = [0, 1, 2, 3].map((rank) => shareBatches(batches, rank, 4));
+    for (const [i, of] of [10, 10, 3].entries()) {
+      let next = 0;
+      for (const each of parts) {
+        const [begin, rows, first, all] = each.parts?.table.subarray(4 * i, 4 * i + 4) ?? [];
+        expect([begin, first, all, rowsOf(each, i)]).toEqual([10 * i + next, next, of, of]);
+        next += rows;
+      }
+      expect(next).toBe(of);
+    }
+    expect(parts.map(largest)).toEqual([3, 3, 3, 3]);
+  });
+
+  it('go on until the longest rank has no more rows', () => {
+    const own = [divide(5, 2), divide(9, 2), divide(1, 1)];
+    const joined = own.map((_, rank) => joinBatches(rank, 3, (other) => own[other]));
+    expect(joined.map(({ parts }) => rowsOfPart(parts?.table as Int32Array))).toEqual([
+      [2, 2, 1, 0, 0],
+      [2, 2, 2, 2, 1],
+      [1, 0, 0, 0, 0],
+    ]);
+    expect([0, 1, 2, 3, 4].map((i) => rowsOf(joined[0], i))).toEqual([5, 4, 3, 2, 1]);
+    expect(joined[0].rows).toBe(15);
+  });
+});
+
+it('fit: a group must come from joinGroup, and sharded needs one', async () => {
+  const network = new Network({ input: [2], layers: [dense(2)], loss: softmaxCrossEntropy() });
+  const group = { rank: 0, size: 1 } as never;
+  await expect(network.fit([], { group })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  await expect(network.fit([], { sharded: true })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+});
