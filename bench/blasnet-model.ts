@@ -44,8 +44,8 @@ function imageNode(x: Node, layer: ImageLayer): Node {
 }
 
 /** blasnet's network for a workload, on one of the backends. */
-export function createBlasnetModel(workload: Workload, backend: BackendName): Model {
-  const { images, channelMeans, widths, batchSize } = workload;
+export function createNetwork(workload: Workload, backend: BackendName): Network {
+  const { images, channelMeans, widths } = workload;
   const outputs = widths[widths.length - 1];
   const hidden = widths
     .slice(1, -1)
@@ -54,15 +54,24 @@ export function createBlasnetModel(workload: Workload, backend: BackendName): Mo
     images.length === 0
       ? input([widths[0]])
       : images.reduce(imageNode, input([IMAGE_SIDE, IMAGE_SIDE, 1])).pipe(channelMeans ? globalAvgPool2d() : flatten());
-  const network = new Network({
+  return new Network({
     output: features.pipe(...hidden, dense(outputs)),
     loss: softmaxCrossEntropy(),
     seed: 1,
     backend,
   });
-  const optimizer =
-    workload.optimizer === 'adam' ? new Adam({ learningRate: 1e-3 }) : new Sgd({ learningRate: 0.01, momentum: 0.9 });
-  const predicted = new Float32Array(batchSize * outputs);
+}
+
+export function createOptimizer({ optimizer }: Workload): Adam | Sgd {
+  return optimizer === 'adam' ? new Adam({ learningRate: 1e-3 }) : new Sgd({ learningRate: 0.01, momentum: 0.9 });
+}
+
+/** A workload's network as a contender. */
+export function createBlasnetModel(workload: Workload, backend: BackendName): Model {
+  const { widths, batchSize } = workload;
+  const network = createNetwork(workload, backend);
+  const optimizer = createOptimizer(workload);
+  const predicted = new Float32Array(batchSize * widths[widths.length - 1]);
   return {
     async train(data, size, epochs) {
       await network.fit(data, { optimizer, batchSize: size, epochs });

@@ -14,13 +14,16 @@ const descriptions = {
     'PATH,...',
     'interpreters of the Python peers (default python3); of several versions the fastest takes part',
   ],
-  rounds: ['N', 'rounds of all contenders (default 5)'],
+  rounds: ['N', 'rounds of all contenders'],
   seconds: ['S', 'how long each measurement takes'],
   quick: ['', 'one short round: shows that the benchmark works'],
   suggest: ['', 'what each way would lose by the size of products: from that, rules are made'],
   check: ['', 'exit with status 1 when a bar is missed'],
+  write: ['', 'keep the report in bench/results/distributed.md, which is committed, not in latest.md'],
   name: ['NAME', 'keep the report in bench/results/NAME.md, not latest.md; NAME is the kind of machine: amd-zen5-2c'],
 } as const;
+
+const ROUNDS = 5;
 
 type OptionName = keyof typeof descriptions;
 
@@ -29,6 +32,8 @@ interface Command {
   /** Seconds per measurement. */
   readonly seconds: number;
   readonly quickSeconds?: number;
+  /** Default 5. */
+  readonly rounds?: number;
   readonly workloads?: readonly string[];
 }
 
@@ -46,6 +51,12 @@ const commands = {
     workloads: ['M1', 'M1bn', 'M2', 'M3', 'P1', 'P1single'],
   },
   'bench:scaling': { accepts: ['seconds', 'quick', 'name'], seconds: 1, quickSeconds: 0.1 },
+  'bench:distributed': {
+    accepts: ['rounds', 'seconds', 'quick', 'check', 'write'],
+    seconds: 1,
+    quickSeconds: 0.05,
+    rounds: 3,
+  },
   'bench:kernels': { accepts: ['seconds', 'name'], seconds: 0.2 },
   'bench:products': {
     accepts: ['rounds', 'seconds', 'quick', 'suggest', 'check', 'name'],
@@ -73,7 +84,7 @@ export interface Options {
 
 function help(name: CommandName): string {
   const command: Command = commands[name];
-  const defaults = { workloads: command.workloads?.join(), seconds: command.seconds };
+  const defaults = { workloads: command.workloads?.join(), seconds: command.seconds, rounds: command.rounds ?? ROUNDS };
   const lines = command.accepts.map((option) => {
     const [value, text] = descriptions[option];
     const usual = option in defaults ? ` (default ${defaults[option as keyof typeof defaults]})` : '';
@@ -106,9 +117,9 @@ export function parseOptions(name: CommandName, args: readonly string[]): Option
   if (values.help) return undefined;
   const given = values as Partial<Record<OptionName, string>>;
   const quick = values.quick === true;
-  const rounds = positive('rounds', given.rounds ?? (quick ? '1' : '5'));
+  const rounds = positive('rounds', given.rounds ?? String(quick ? 1 : (command.rounds ?? ROUNDS)));
   if (!Number.isInteger(rounds)) throw new Error(`--rounds: expected an integer, got ${rounds}`);
-  const file = given.name ?? 'latest';
+  const file = given.name ?? (values.write === true ? 'distributed' : 'latest');
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(file)) {
     throw new Error(`--name: expected lower-case words joined by hyphens, got ${file}`);
   }
