@@ -207,12 +207,13 @@ it('sends a curve anew where there is too much to add', async () => {
   const { messages, opened, close } = listen(board.url as string);
   await opened;
   await classifier('typescript').fit(data, { epochs: 1500, callbacks: [board] });
-  await until(() => messages.at(-1)?.data[0].status === 'finished', 'the end is told');
+  // The training before it had finished, too, and may be all that was told until now.
+  const newest = () => messages.flatMap(({ data: [{ curve, added = [] }] }) => [curve?.newest, ...added]).at(-1)?.epoch;
+  await until(() => newest() === 1499, 'the last epoch is told');
   const epochs = pointsOf(messages).map(({ epoch }) => epoch);
   expect(epochs.length).toBeLessThanOrEqual(1000);
-  // In order, without repetitions, to the end.
+  // In order, without repetitions.
   expect(epochs.every((epoch, i) => i === 0 || epoch > epochs[i - 1])).toBe(true);
-  expect(messages.flatMap(({ data: [{ curve, added = [] }] }) => [curve?.newest, ...added]).at(-1)?.epoch).toBe(1499);
   close();
 }, 30_000);
 
