@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { types } from 'node:util';
 import type { Augmentation } from '../augmentations.js';
 import { checkBoolean, checkInteger, checkOptions, invalid } from '../checks.js';
 import { type Group, isGroup } from '../distributed/group.js';
@@ -344,13 +345,16 @@ async function fitOnRank(
   };
   if (isSampleSource(data) && isSampleSource(given.validation))
     checkSameClasses('fit: validation', given.validation, data);
+  // Shards can have other classes each, if their labels give the number.
+  const classes = plan.sharded ? undefined : (data as { classes?: unknown }).classes;
+  const kinds = [kindOf(data, read), classes, classWeights, validation && validationKind(validation)];
   const task = async () => {
     signal?.throwIfAborted();
     engine.attach(optimizer);
     const batches = stream ? undefined : await divideRows(plan, read.rows, batchSize, dropLast);
     if (batches !== undefined) checkStatistics(engine.model, optimizer, batches);
     if (initialEpoch !== undefined) network.epochs = initialEpoch;
-    if (ranks !== undefined && batches !== undefined) await beginTogether(plan, ranks, batches);
+    if (ranks !== undefined && batches !== undefined) await beginTogether(plan, ranks, batches, kinds);
     const data = await overShared('fit: data', read);
     const checked = validation && { ...validation, source: await overShared('fit: validation', validation.source) };
     await train({ ...plan, batches, data, validation: checked }, stream ? undefined : read.rows);
@@ -382,16 +386,31 @@ async function divideRows(
 }
 
 /** Makes sure that all ranks train the same, and begins with the first rank's parameters, moments and counters. */
-async function beginTogether(plan: Draft, ranks: Ranks, batches: Batches): Promise<void> {
+async function beginTogether(plan: Draft, ranks: Ranks, batches: Batches, data: readonly unknown[]): Promise<void> {
   const { engine, network, optimizer, epochs, firstEpoch } = plan;
   const { rows, size, count } = batches;
-  const settings = settingsOf({ ...plan, batches });
-  const text = JSON.stringify([settings, epochs, firstEpoch, plan.validation !== undefined, rows, size, count]);
+  const text = JSON.stringify([settingsOf({ ...plan, batches }), epochs, firstEpoch, rows, size, count, data]);
   const what = 'their networks, data or options (without a seed, each network draws one of its own)';
   await ranks.meet({ same: checksumOf(text), what });
   const counters = Float64Array.of(optimizer.steps, optimizer.rateFactor, network.epochs, engine.noiseSteps);
   await ranks.broadcast(engine.parameters, engine.state, engine.attach(optimizer), counters);
   [optimizer.steps, optimizer.rateFactor, network.epochs, engine.noiseSteps] = counters;
+}
+
+/** The same of the validation, which each rank makes with all of its rows. */
+function validationKind({ data, source, average, metrics }: Validation): unknown {
+  const rows = source instanceof BatchReader ? undefined : source.rows;
+  return [kindOf(data, source), rows, average, metrics.map(([name]) => name)];
+}
+
+/** What ranks that read the same kind of data have alike; `source`: what `fit` reads of `data`. */
+function kindOf(data: TrainingData, source: Source | BatchReader): unknown {
+  if (source instanceof BatchReader) return 'stream';
+  const { labelNames } = data as { labelNames?: unknown };
+  const feeds = Object.entries(source.feeds).map(([name, { values, scale = 1, offset = 0 }]) => {
+    return [name, types.isUint8Array(values), scale, offset];
+  });
+  return [labelNames, feeds, source.goals];
 }
 
 /** At the end of an epoch and of the training: agrees on whether to stop, and makes sure that all are still the same. */

@@ -85,7 +85,8 @@ const equal = [
   'outputs',
   'frozen',
 ] as const;
-const ends = ['abort', 'throws', 'stop', 'early', 'nan', 'seeds', 'stream', 'mixUp'];
+const differ = ['seeds', 'names', 'sampleWeights', 'scale', 'classWeights', 'validation'];
+const ends = ['abort', 'throws', 'stop', 'early', 'nan', ...differ, 'stream', 'mixUp'];
 const sharded = ['sharded', 'shardedUneven'];
 const launches = [
   {
@@ -185,12 +186,13 @@ for (const { launcher, available, ranks, cases } of launches) {
       expect(told.filter((where) => where === 'features')).toHaveLength(1);
     });
 
-    only('seeds')('networks with different seeds are refused', () => {
-      for (const { error } of run.read('seeds'))
-        expect(error).toMatchObject({
-          code: 'GROUP_FAILED',
-          message: expect.stringContaining('rank 1 and rank 0 differ'),
-        });
+    only('seeds')('networks with different seeds, data or options are refused', () => {
+      for (const name of differ)
+        for (const { error } of run.read(name))
+          expect(error, name).toMatchObject({
+            code: 'GROUP_FAILED',
+            message: expect.stringContaining('rank 1 and rank 0 differ in their networks, data or options'),
+          });
     });
 
     only('stream')('streams and mixUp are refused', () => {
