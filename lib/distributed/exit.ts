@@ -16,8 +16,17 @@ function tell(text: string): void {
   }
 }
 
-function firstLine(error: unknown): string {
+export function firstLine(error: unknown): string {
   return cut(String(error).split('\n', 1)[0], 300);
+}
+
+/** Ends this process and all others of the job, with a line that names this rank and the reason. */
+export function endJob(native: NativeGroup, rank: string, reason: string, code: number, more?: string): never {
+  tell(`blasnet: ${rank} ends the job: ${reason}`);
+  if (more !== undefined) tell(more);
+  // Launchers drop what they have not read when a rank aborts.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FORWARDING);
+  return native.abort(code);
 }
 
 /** `busy`: other ranks wait for this one. `over`: they don't any more. */
@@ -37,12 +46,9 @@ export function endWithProcess(native: NativeGroup, rank: () => string, state: (
     const code = Number(process.exitCode ?? given);
     if (state() === 'over') return;
     if (code === 0 && state() === 'idle' && native.close()) return;
-    const reason = thrown ? firstLine(thrown.error) : code !== 0 ? `exit code ${code}` : 'it ended during a call';
-    tell(`blasnet: ${rank()} ends the job: ${reason}`);
+    const early = state() === 'busy' ? 'it ended while other ranks wait for it' : 'the group failed before';
+    const reason = thrown ? firstLine(thrown.error) : code !== 0 ? `exit code ${code}` : early;
     // Node.js would print it after this handler, which does not return.
-    if (thrown !== undefined) tell(inspect(thrown.error));
-    // Launchers drop what they have not read when a rank aborts.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FORWARDING);
-    native.abort(code || 1);
+    endJob(native, rank(), reason, code || 1, thrown && inspect(thrown.error));
   });
 }

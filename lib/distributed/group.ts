@@ -56,6 +56,20 @@ export function nativeGroup(group: Group): NativeGroup | undefined {
   return natives.get(group);
 }
 
+/** Groups that train: other ranks wait for this one, also between two calls. */
+const occupied = new WeakSet<Group>();
+
+/** Takes a group for a training, until `release`; false if it is taken. */
+export function occupy(group: Group): boolean {
+  if (occupied.has(group)) return false;
+  occupied.add(group);
+  return true;
+}
+
+export function release(group: Group): void {
+  occupied.delete(group);
+}
+
 /** Whether a value is a group that `joinGroup` returned. */
 export function isGroup(value: unknown): value is Group {
   return value instanceof JoinedGroup;
@@ -103,7 +117,7 @@ export class JoinedGroup implements Group {
 
   /** For the end of the process. */
   get state(): GroupState {
-    if (this.#pending > 0) return 'busy';
+    if (this.#pending > 0 || occupied.has(this)) return 'busy';
     return this.#left === undefined ? 'idle' : 'over';
   }
 

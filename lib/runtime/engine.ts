@@ -77,6 +77,8 @@ export interface JobRanks {
   readonly parts: Parts;
   /** Settles when all ranks are ready to start; rejects if one is not. */
   ready(): Promise<void>;
+  /** Ends the job: a run that had started failed here, by lack of memory for example, and other ranks wait in theirs. */
+  failed(error: unknown): never;
 }
 
 interface Prepared {
@@ -301,8 +303,10 @@ export class Engine {
     const prepared = this.#prepare(job);
     this.#control = control;
     try {
+      const request = this.#request(job, prepared);
       await job.ranks?.ready();
-      const result = await prepared.executable.run(this.#request(job, prepared), control);
+      const run = prepared.executable.run(request, control);
+      const result = await (job.ranks === undefined ? run : run.catch(job.ranks.failed));
       this.#count(job, result);
       return result;
     } finally {

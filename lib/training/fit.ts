@@ -266,7 +266,7 @@ function checkRanks(
     new BlasnetError('INVALID_ARGUMENT', `fit: ${option}: with a group of several ranks, ${why}`);
   if (data instanceof BatchReader) throw refuse('data', 'expected a dataset, not a stream');
   const lists = Array.isArray(augment) ? augment : Object.values(augment ?? {}).flat();
-  if (lists.some(({ type }) => type === 'mixUp'))
+  if (lists.some((each) => each?.type === 'mixUp'))
     throw refuse('augment', 'mixUp is not possible: the rows that it mixes can be on different ranks');
   if (!sharded) return;
   if ((batchSize ?? 32) < ranks.size) throw refuse('batchSize', `sharded data need at least one row for each rank`);
@@ -414,10 +414,10 @@ function kindOf(data: TrainingData, source: Source | BatchReader): unknown {
 }
 
 /** At the end of an epoch and of the training: agrees on whether to stop, and makes sure that all are still the same. */
-async function meetAfter({ engine, optimizer, training }: Plan, ranks: Ranks): Promise<void> {
+async function meetAfter({ engine, optimizer, training }: Plan, ranks: Ranks): Promise<boolean> {
   const same = await checksum(engine.parameters, engine.state, Float32Array.of(optimizer.rateFactor));
   const { stop } = await ranks.meet({ same, what: 'their parameters after an epoch', stop: training.stopped });
-  training.stopped = stop;
+  return stop;
 }
 
 function settingsOf({
@@ -463,7 +463,8 @@ async function trainEpochs(plan: Plan, samples: number | undefined): Promise<voi
   const watched = plan.validation !== undefined || callbacks.some((each) => each.onEpochBegin ?? each.onEpochEnd);
   let group = 1;
   try {
-    for (let done = 0; done < epochs && !plan.training.stopped; ) {
+    let stop = false;
+    for (let done = 0; done < epochs && !stop; ) {
       const epoch = firstEpoch + done;
       await notify(plan, 'onEpochBegin', epoch);
       let count = Math.min(group, epochs - done);
@@ -473,7 +474,8 @@ async function trainEpochs(plan: Plan, samples: number | undefined): Promise<voi
         group = Math.max(1, Math.min(1000, Math.floor((SHORT_RUN / 1000 / seconds) * count)));
       }
       for (const log of logs) await endEpoch(plan, log);
-      if (ranks !== undefined) await meetAfter(plan, ranks);
+      // With ranks, one that was told to stop after their meeting goes on until the next.
+      stop = ranks === undefined ? plan.training.stopped : await meetAfter(plan, ranks);
       done += count;
     }
   } finally {

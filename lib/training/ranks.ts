@@ -1,4 +1,6 @@
-import { type Group, nativeGroup } from '../distributed/group.js';
+import type { NativeGroup } from '../backend/backend.js';
+import { endJob, firstLine } from '../distributed/exit.js';
+import { type Group, nativeGroup, occupy, release } from '../distributed/group.js';
 import { BlasnetError } from '../errors.js';
 import type { Parts } from '../runtime/batches.js';
 import type { JobRanks } from '../runtime/engine.js';
@@ -21,9 +23,6 @@ interface Word {
   readonly number?: number;
 }
 
-/** Groups that train at the moment. */
-const training = new WeakSet<Group>();
-
 /**
  * The ranks of a training, as `fit` sees them. Between runs they {@link meet}: a rank that fails says so in its next
  * meeting, so that none waits for it.
@@ -38,23 +37,26 @@ export class Ranks {
 
   /** Throws `INVALID_ARGUMENT` if the group trains already. */
   constructor(group: Group) {
-    if (training.has(group))
+    if (!occupy(group))
       throw new BlasnetError('INVALID_ARGUMENT', 'fit: group: it trains a network; wait for that fit to end');
     this.rank = group.rank;
     this.size = group.size;
     this.#group = group;
     this.#handle = nativeGroup(group)?.handle as object;
-    training.add(group);
   }
 
   /** Lets the group train again. */
   end(): void {
-    training.delete(this.#group);
+    release(this.#group);
   }
 
   /** For a run of the native backend, which starts when all ranks are ready. */
   job(parts: Parts): JobRanks {
-    return { handle: this.#handle, parts, ready: async () => void (await this.meet()) };
+    const failed = (error: unknown) => {
+      const native = nativeGroup(this.#group) as NativeGroup;
+      return endJob(native, String(this.#group), `a run failed: ${firstLine(error)}`, 1);
+    };
+    return { handle: this.#handle, parts, ready: async () => void (await this.meet()), failed };
   }
 
   /**

@@ -25,7 +25,7 @@ describeMpi('a rank that ends ends the job', (mpi) => {
     // What comes from JavaScript is the same with the other MPI.
     ...(mpi.name === 'MPICH' ? otherWaysToThrow : []),
     ['exit code', /rank 1 of 3 on \S+ ends the job: exit code 7\n/],
-    ['during a call', /rank 1 of 3 on \S+ ends the job: it ended during a call\n/],
+    ['during a call', /rank 1 of 3 on \S+ ends the job: it ended while other ranks wait for it\n/],
     ['unsettled', /rank 1 of 3 on \S+ ends the job: exit code 13\n/],
     ['killed', /signal 9|SIGKILL|KILLED/i],
   ])('%s', async (how, line) => {

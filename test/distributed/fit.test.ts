@@ -86,7 +86,7 @@ const equal = [
   'frozen',
 ] as const;
 const differ = ['seeds', 'names', 'sampleWeights', 'scale', 'classWeights', 'validation'];
-const ends = ['abort', 'throws', 'stop', 'early', 'nan', ...differ, 'stream', 'mixUp'];
+const ends = ['abort', 'throws', 'stop', 'late', 'early', 'nan', ...differ, 'stream', 'mixUp', 'nothing'];
 const sharded = ['sharded', 'shardedUneven'];
 const launches = [
   {
@@ -169,6 +169,10 @@ for (const { launcher, available, ranks, cases } of launches) {
       for (const { losses } of run.read('stop')) expect(losses).toHaveLength(2);
     });
 
+    only('late')('a rank that is told to stop while it waits stops all after the next epoch', () => {
+      for (const { losses } of run.read('late')) expect(losses).toHaveLength(2);
+    });
+
     only('early')('early stopping: after the same epoch', () => {
       const outcomes = run.read('early');
       for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
@@ -195,8 +199,8 @@ for (const { launcher, available, ranks, cases } of launches) {
           });
     });
 
-    only('stream')('streams and mixUp are refused', () => {
-      for (const name of ['stream', 'mixUp'])
+    only('stream')('streams, mixUp and what is no augmentation are refused', () => {
+      for (const name of ['stream', 'mixUp', 'nothing'])
         for (const { error } of run.read(name)) expect(error?.code).toBe('INVALID_ARGUMENT');
     });
   });
@@ -223,6 +227,18 @@ describe.skipIf(!openmpi)('a job', () => {
   it('ends when a rank is killed', async () => {
     const { status, output } = await launch('mpirun.openmpi', 3, 'killed');
     expect(status, output).toBeGreaterThan(0);
+  }, 120_000);
+
+  it('ends when a rank ends between two runs', async () => {
+    const { status, output } = await launch('mpirun.openmpi', 2, 'exits');
+    expect(status, output).toBeGreaterThan(0);
+    expect(output).toMatch(/rank 1 of 2 on \S+ ends the job: it ended while other ranks wait for it\n/);
+  }, 120_000);
+
+  it('ends when a run that has started fails on a rank', async () => {
+    const { status, output } = await launch('mpirun.openmpi', 2, 'noThread');
+    expect(status, output).toBeGreaterThan(0);
+    expect(output).toMatch(/rank 1 of 2 on \S+ ends the job: a run failed: Error: no thread\n/);
   }, 120_000);
 
   it('ends when nothing catches an error of a rank', async () => {
