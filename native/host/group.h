@@ -15,10 +15,6 @@ class Group {
   // Sums the values of all ranks in place. All ranks get the same bits.
   virtual bool sum(float* values, int64_t count) noexcept = 0;
   virtual bool sum(double* values, int64_t count) noexcept = 0;
-  // Starts a sum that wait() finishes. Until then its values must not be touched. Several may be under way.
-  virtual bool startSum(float* values, int64_t count) noexcept = 0;
-  // Finishes all sums that were started.
-  virtual bool wait() noexcept = 0;
   virtual bool broadcast(void* bytes, int64_t count, int root) noexcept = 0;
   virtual bool barrier() noexcept = 0;
   virtual const char* error() const noexcept = 0;

@@ -58,13 +58,10 @@ bool MpiGroup::call(const char* name, Call make) noexcept {
 }
 
 template <typename Call>
-bool MpiGroup::start(const char* name, MpiHandle& request, Call make) noexcept {
+bool MpiGroup::run(const char* name, Call make) noexcept {
   if (!started_) return fail(name, "the group is not joined");
-  request = 0;
-  return call(name, [&] { return make(&request); });
-}
-
-bool MpiGroup::finish(const char* name, MpiHandle request) noexcept {
+  MpiHandle request = 0;
+  if (!call(name, [&] { return make(&request); })) return false;
   for (;;) {
     int done = 0;
     if (!call(name, [&] { return mpi_->Test(&request, &done, mpi_->statusIgnore); })) return false;
@@ -72,12 +69,6 @@ bool MpiGroup::finish(const char* name, MpiHandle request) noexcept {
     if (abandoned_.load(std::memory_order_relaxed)) return fail(name, "it was left in the middle of the call");
     yieldCore();
   }
-}
-
-template <typename Call>
-bool MpiGroup::run(const char* name, Call make) noexcept {
-  MpiHandle request;
-  return start(name, request, make) && finish(name, request);
 }
 
 bool MpiGroup::join() noexcept {
@@ -189,32 +180,6 @@ bool MpiGroup::sum(float* values, int64_t count) noexcept {
 
 bool MpiGroup::sum(double* values, int64_t count) noexcept {
   return ordered_ ? sumInOrder(values, count, mpi_->typeDouble) : sumByLibrary(values, count, mpi_->typeDouble);
-}
-
-bool MpiGroup::startSum(float* values, int64_t count) noexcept {
-  // In order, it takes several operations, one after the other.
-  if (ordered_) return sumInOrder(values, count, mpi_->typeFloat);
-  for (int64_t from = 0; from < count; from += mostAtOnce) {
-    const int part = static_cast<int>(std::min(count - from, mostAtOnce));
-    const auto reduce = [&](MpiHandle* request) {
-      return mpi_->Iallreduce(mpi_->inPlace, values + from, part, mpi_->typeFloat, mpi_->opSum, comm_, request);
-    };
-    MpiHandle request;
-    if (!start("MPI_Iallreduce", request, reduce)) return false;
-    try {
-      sums_.push_back(request);
-    } catch (...) {
-      return fail("allReduce", "no memory");
-    }
-  }
-  return true;
-}
-
-bool MpiGroup::wait() noexcept {
-  bool good = !failed_;
-  for (const MpiHandle request : sums_) good = good && finish("MPI_Iallreduce", request);
-  sums_.clear();
-  return good;
 }
 
 bool MpiGroup::broadcast(void* bytes, int64_t count, int root) noexcept {

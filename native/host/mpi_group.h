@@ -36,8 +36,6 @@ class MpiGroup : public Group {
   int size() const noexcept override { return size_; }
   bool sum(float* values, int64_t count) noexcept override;
   bool sum(double* values, int64_t count) noexcept override;
-  bool startSum(float* values, int64_t count) noexcept override;
-  bool wait() noexcept override;
   bool broadcast(void* bytes, int64_t count, int root) noexcept override;
   bool barrier() noexcept override;
   const char* error() const noexcept override { return error_; }
@@ -46,10 +44,7 @@ class MpiGroup : public Group {
   // Makes one call into the library: MPI_THREAD_SERIALIZED allows one at a time.
   template <typename Call>
   bool call(const char* name, Call make) noexcept;
-  // Starts an operation by `make(&request)`.
-  template <typename Call>
-  bool start(const char* name, MpiHandle& request, Call make) noexcept;
-  bool finish(const char* name, MpiHandle request) noexcept;
+  // Starts an operation by `make(&request)`, and waits for it.
   template <typename Call>
   bool run(const char* name, Call make) noexcept;
 
@@ -67,8 +62,7 @@ class MpiGroup : public Group {
   MpiHandle comm_ = 0;
   int rank_ = 0, size_ = 1;
   std::vector<std::string> hosts_;
-  std::vector<MpiHandle> sums_;  // those that wait() finishes
-  std::vector<double> blocks_;   // of sumInOrder
+  std::vector<double> blocks_;  // of sumInOrder
   std::mutex mutex_;
   std::atomic<bool> abandoned_{false}, failed_{false};
   char error_[1024] = "";

@@ -45,6 +45,8 @@ bool MpiLibrary::findFunctions(void* from, std::string& error) {
 
 // The constants are those of each interface's mpi.h.
 bool MpiLibrary::findHandles(void* from, std::string& error) {
+  // First, as Open MPI's library with the standard's interface needs others of it, and names are looked up in those
+  // too. A library with an interface of its own says that it has version -1 of the standard's.
   if (standardVersion(from) > 0) {
     interfaceName = "MPI ABI";
     world = 0x101;

@@ -30,8 +30,6 @@ class ThreadGroup : public Group {
   int size() const noexcept override { return meeting_.size; }
   bool sum(float* values, int64_t count) noexcept override { return sumOf(values, count); }
   bool sum(double* values, int64_t count) noexcept override { return sumOf(values, count); }
-  bool startSum(float* values, int64_t count) noexcept override { return sumOf(values, count); }
-  bool wait() noexcept override { return true; }
   bool broadcast(void*, int64_t, int) noexcept override { return true; }
   bool barrier() noexcept override { return true; }
   const char* error() const noexcept override { return "the link is cut"; }
