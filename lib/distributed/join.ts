@@ -74,7 +74,8 @@ async function join(launcher: Launcher, opened: Opened, reduction: Group['reduct
   );
   try {
     const { rank, hosts } = await native.join();
-    if (launcher.size !== undefined && launcher.size !== hosts.length) {
+    // Some launchers tell the rank only.
+    if ((launcher.size ?? hosts.length) !== hosts.length || (launcher.rank ?? rank) >= hosts.length) {
       // Each rank is alone with this library, so nobody has to be waited for.
       await native.leave();
       throw new Error(mismatch(launcher, library, hosts.length));

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { joinGroup, mpiInfo } from '../../lib/distributed/index.js';
 import { findLauncher } from '../../lib/launcher.js';
 import { builtLibrary, environment, nodeProgram } from '../lifecycle/child.js';
-import { missing } from './support.js';
+import { missing, mpis } from './support.js';
 
 describe('a process that no launcher started', () => {
   it('is a group of one, for which no library is opened', async () => {
@@ -70,6 +70,14 @@ describe.skipIf(missing !== undefined)(`processes that a launcher started${missi
 
   it.skipIf(process.platform !== 'linux')('a library that is no MPI', () => {
     expect(joining({ library: 'libc.so.6' }, {}).stderr).toContain('libc.so.6: it has no MPI_Initialized');
+  });
+
+  const mpich = mpis.find(({ name }) => name === 'MPICH');
+  it.skipIf(mpich === undefined)('by a launcher that tells the rank only, with the library of another', () => {
+    const { status, stderr } = joining({}, { PMI_SIZE: '', PMIX_RANK: '1', BLASNET_MPI: mpich!.library });
+    expect(status).toBe(1);
+    expect(stderr).toContain('a PMIx launcher started this process as rank 1, but the library libmpich.so.12 (MPICH');
+    expect(stderr).toContain('knows of 1 rank');
   });
 
   it('without the native backend', () => {
