@@ -51,8 +51,8 @@ const known = [
     name: 'Open MPI',
     commands: ['mpirun.openmpi', 'mpirun'],
     version: /Open MPI/,
-    // libnbc's choice for up to three ranks, and for any number of ranks if a sum is made in place.
-    algorithm: 'tree',
+    // That of the setting that joining makes.
+    algorithm: 'halving',
     options: ['--oversubscribe', '--bind-to', 'none'],
   },
   { name: 'MPICH', commands: ['mpirun.mpich', 'mpirun'], version: /HYDRA/, algorithm: 'halving', options: [] },

@@ -123,14 +123,6 @@ function stagesOf({ rounds, seconds, quick }: Options, results: Results): Stage[
       : [
           onWay(
             {
-              title: 'Open MPI told to halve, shared memory',
-              mpi: { ...openMpi, algorithm: 'halving' },
-              options: ['--mca', 'coll_libnbc_iallreduce_algorithm', '3'],
-            },
-            [],
-          ),
-          onWay(
-            {
               title: 'Open MPI, TCP on the loopback interface',
               mpi: openMpi,
               options: ['--mca', 'btl', 'tcp,self', '--mca', 'btl_tcp_if_include', 'lo'],

@@ -212,8 +212,8 @@ powers of two, can share a batch of 64 times a rank's rows, and still compute ha
     ),
     `### The way of the sum, ${slowest[0].fabric.title}`,
     `\
-Efficiency with 16, 256 and 4,096 ranks. Tree: Open MPI's sums in place, whatever the number of ranks. Halving: MPICH,
-and Open MPI's sums that are not in place. Ring: for comparison.`,
+Efficiency with 16, 256 and 4,096 ranks. Halving: MPICH, and Open MPI with the setting that joining makes. Tree: Open
+MPI without it. Ring: for comparison.`,
     renderTable(
       [
         names[0],

@@ -38,12 +38,14 @@ function candidates(family: Launcher['family']): string[] {
 }
 
 /**
- * Settings that the libraries read when they load. They are for processes with several threads, whatever the machine;
- * values of the user stay.
+ * Settings that the libraries read when they load. They are for processes with several threads and for large sums,
+ * whatever the machine; values of the user stay.
  */
 const settings = {
   // A rank that waits inside the library leaves its core to others.
   OMPI_MCA_mpi_yield_when_idle: '1',
+  // Rabenseifner's algorithm. Open MPI would send the whole block along a tree if a sum is made in place.
+  OMPI_MCA_coll_libnbc_iallreduce_algorithm: '3',
   // UCX, which some MPIs use, watches the process's memory, and moves the end of the heap to try that out. Another thread
   // that does so at the same time loses the page in between.
   UCX_MEM_EVENTS: 'no',
@@ -99,8 +101,9 @@ export function openLibrary(
 }
 
 /** What the launcher says: `… started 4 ranks`. */
-export function startedBy({ name, size }: Launcher): string {
-  return size === undefined ? `${name} started this process` : `${name} started ${size} ranks`;
+export function startedBy({ name, rank, size }: Launcher): string {
+  if (size !== undefined) return `${name} started ${size} ranks`;
+  return `${name} started this process${rank === undefined ? '' : ` as rank ${rank}`}`;
 }
 
 /** What is known of MPI here before any group is joined. */
