@@ -108,7 +108,7 @@ const launches = [
 let one: Launched;
 beforeAll(async () => {
   if (!openmpi && !mpich) return;
-  one = await launch(undefined, 1, [...equal, 'doubled', 'sharded'].join());
+  one = await launch(undefined, 1, [...equal, 'doubled', 'sharded', 'uneven2', 'uneven3'].join());
   expect(one.status, one.output).toBe(0);
 }, 120_000);
 
@@ -139,7 +139,7 @@ for (const { launcher, available, ranks, cases } of launches) {
 
     only('shardedUneven')('ranks whose rows end earlier wait for the longest', () => {
       const outcomes = run.read('shardedUneven');
-      for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
+      expectSame(outcomes, one.read(`uneven${ranks}`)[0]);
       // Rank r has 20 + 30 r rows, and about 12 / ranks of each batch.
       const longest = 20 + 30 * (ranks - 1);
       expect(outcomes[0].batches).toHaveLength(3 * Math.ceil(longest / Math.floor(12 / ranks)));
@@ -211,6 +211,12 @@ describe.skipIf(!openmpi)('a job', () => {
     const runs = [await launch('mpirun.openmpi', 3, 'dropout'), await launch('mpirun.openmpi', 3, 'dropout')];
     const [first, second] = runs.map((run) => run.read('dropout'));
     expect(second).toEqual(first);
+  }, 120_000);
+
+  it('trains as one process with sums in the order of the ranks', async () => {
+    const run = await launch('mpirun.openmpi', 3, 'mlp,images', 'ordered');
+    expect(run.status, run.output).toBe(0);
+    for (const name of ['mlp', 'images']) expectSame(run.read(name), one.read(name)[0]);
   }, 120_000);
 
   it('is continued from its checkpoint by another number of ranks', async () => {
