@@ -278,8 +278,8 @@ describe.runIf(native.available)('ranks', { timeout: 120_000 }, () => {
         entered = true;
         expect(wire?.bandwidth).toBe(1.25e8);
         const [seconds] = await runOnTwo({ ...way, title: '' }, { kind: 'sums', sizes: [1e6], seconds: 0.05 });
-        // A megabyte there and back takes 16 ms at 1 Gbit/s.
-        expect(seconds).toBeGreaterThan(0.014);
+        // Half a megabyte there and half a megabyte back take 8 ms at 1 Gbit/s.
+        expect(seconds).toBeGreaterThan(0.007);
       });
     } catch (error) {
       if (entered) throw error;

@@ -30,7 +30,7 @@ let joined: { options: JoinOptions; group: Promise<Group> } | undefined;
  * resolves when all have come. A process that was started on its own is a group of one, for which no library is opened.
  * MPI starts once in a process: a second call gives the same group.
  *
- * If the process ends with an error, or while a call of the group is under way, the whole job ends.
+ * If the process ends with an error, or while a call of the group or a `fit` is under way, the whole job ends.
  *
  * Throws `GROUP_FAILED` if no library loads, if it does not belong to the launcher, or if MPI does not start,
  * `BACKEND_UNAVAILABLE` without the native backend, `INVALID_ARGUMENT` (also in a worker thread, and for options other

@@ -20,12 +20,17 @@ describeMpi('a rank that ends ends the job', (mpi) => {
     ['rejects', thrown],
     ['in a timer', thrown],
   ];
+  const afterFailure: [string, RegExp][] = [
+    ['after a failure', /GROUP_FAILED\n[^]*rank 1 of 3 on \S+ ends the job: the group failed before\n/],
+  ];
   it.each<[string, RegExp]>([
     ['throws', thrown],
     // What comes from JavaScript is the same with the other MPI.
     ...(mpi.name === 'MPICH' ? otherWaysToThrow : []),
     ['exit code', /rank 1 of 3 on \S+ ends the job: exit code 7\n/],
     ['during a call', /rank 1 of 3 on \S+ ends the job: it ended while other ranks wait for it\n/],
+    // Open MPI ends the job itself.
+    ...(mpi.name === 'MPICH' ? afterFailure : []),
     ['unsettled', /rank 1 of 3 on \S+ ends the job: exit code 13\n/],
     ['killed', /signal 9|SIGKILL|KILLED/i],
   ])('%s', async (how, line) => {
