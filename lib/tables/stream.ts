@@ -66,7 +66,10 @@ export class TableStream {
     return this.#open(checkTypes('pieces: types', types));
   }
 
-  /** The rows that have a value in each of these columns. */
+  /**
+   * The rows that have a value in each of these columns. After the last piece, `INVALID_ARGUMENT` is thrown for a name
+   * that the file lacks.
+   */
   dropMissing(names: readonly string[]): TableStream {
     checkArity('dropMissing', arguments, 1);
     if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
@@ -74,7 +77,14 @@ export class TableStream {
     const open = this.#open;
     const own: readonly string[] = [...names];
     return new TableStream(async function* (wanted) {
-      for await (const table of open(wanted)) yield table.dropMissing(own);
+      let names: readonly string[] = [];
+      for await (const table of open(wanted)) {
+        names = table.names;
+        // A column may begin in a later piece.
+        yield own.every((name) => table.has(name)) ? table.dropMissing(own) : table.subset([]);
+      }
+      const missing = own.find((name) => !names.includes(name));
+      if (missing !== undefined) throw invalid('column', `one of ${listed(names)}`, missing);
     });
   }
 
