@@ -153,7 +153,9 @@ export class Pieces implements RowSink {
   readonly #options: PieceOptions;
   readonly #types = new Map<string, ColumnType>();
   readonly #guessed = new Map<string, ColumnType>();
-  #pending: ((to: TableBuilder) => void)[] = [];
+  readonly #pending: ((to: TableBuilder) => void)[] = [];
+  /** So many of them are in pieces that were read. */
+  #taken = 0;
   #pieces = 0;
 
   constructor(options: PieceOptions) {
@@ -186,10 +188,15 @@ export class Pieces implements RowSink {
   /** Tables of the rows that a reader gives between its steps. */
   async *read(steps: AsyncIterable<void>): AsyncGenerator<Table> {
     const { rows } = this.#options;
-    for await (const _ of steps) while (this.#pending.length >= rows) yield this.#take(rows);
+    for await (const _ of steps) {
+      while (this.#left >= rows) yield this.#take(rows);
+      // At once, as each cut moves all that remains.
+      this.#pending.splice(0, this.#taken);
+      this.#taken = 0;
+    }
     // The last step may give any number of rows. A file without rows still has columns.
-    const some = this.#pieces > 0 || this.#pending.length > 0;
-    while (this.#pending.length > 0 || this.#pieces === 0) yield this.#take(rows);
+    const some = this.#pieces > 0 || this.#left > 0;
+    while (this.#left > 0 || this.#pieces === 0) yield this.#take(rows);
     // Only after the last row is it certain that none has such a name.
     if (!this.#options.open || !some) return;
     const { types, wanted } = this.#options;
@@ -200,12 +207,17 @@ export class Pieces implements RowSink {
     if (missing !== undefined) throw invalid('column', `one of ${listed([...this.#seen])}`, missing);
   }
 
+  get #left(): number {
+    return this.#pending.length - this.#taken;
+  }
+
   #take(count: number): Table {
     const { types, fail, rows, written } = this.#options;
     const guessed = this.#guessed;
     const missing = [...types.keys()].find((name) => !this.columns.has(name));
     if (missing !== undefined) throw invalid('types', 'names of columns', missing);
-    const taken = this.#pending.splice(0, count);
+    const taken = this.#pending.slice(this.#taken, this.#taken + count);
+    this.#taken += taken.length;
     const first = this.#pieces++ === 0;
     const hint = `; columns without a given type have that of the first ${rows} rows: see the option types`;
     const refuse = (message: string) => fail(first ? message : message + hint);
