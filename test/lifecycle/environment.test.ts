@@ -157,7 +157,10 @@ describeNative('switches', () => {
     for (const [i, { info, error }] of results.entries()) {
       if (error === undefined) expect(info.bfloat16).toBe(ways[i]);
       else
-        expect(error).toEqual({ code: 'BACKEND_UNAVAILABLE', message: expect.stringContaining(`asked for ${ways[i]}, but`) });
+        expect(error).toEqual({
+          code: 'BACKEND_UNAVAILABLE',
+          message: expect.stringContaining(`asked for ${ways[i]}, but`),
+        });
     }
     expect(ways).toContain(report({ BLASNET_BFLOAT16: '' }, 'native').info.bfloat16);
     expect(report({ BLASNET_BFLOAT16: 'plain' }, 'native').error).toEqual({

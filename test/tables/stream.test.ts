@@ -4,6 +4,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { Adam, dense, Network, relu, softmaxCrossEntropy } from '../../lib/index.js';
 import {
+  type ColumnTypes,
   type Encoder,
   encoder,
   type Row,
@@ -119,7 +120,7 @@ describe('pieces', () => {
   it('a name that JSON lines lack is an error, as in a table', async () => {
     const path = write('{"a":1}\n{"a":2}\n{"b":null}\n');
     for (const rows of [1, 8]) {
-      const read = (types: object) => rowsOf(streamJsonLines(path, { rows, types }));
+      const read = (types: ColumnTypes) => rowsOf(streamJsonLines(path, { rows, types }));
       await expectRejection(() => read({ agee: 'number' }), 'INVALID_ARGUMENT', /^types: .*got "agee"$/);
       expect((await read({ b: 'number' })).length).toBe(3);
     }
