@@ -93,6 +93,6 @@ int main(int argc, char** argv) {
     failures.insert(before, std::string(entry.name) + ", " + std::to_string(failedInCase) + " checks failed:\n");
   }
   if (failedCases > 0) std::printf("failures:\n%s", failures.c_str());
-  std::printf("%ld checks\n%ld passed, %ld failed\n", checkCount, passedCases, failedCases);
+  std::printf("%ld checks\n%ld passed, %ld failed\n", checkCount.load(), passedCases, failedCases);
   return failedCases == 0 && passedCases > 0 ? 0 : 1;
 }
