@@ -25,9 +25,11 @@ const onTwo = { cores: [2, Number.POSITIVE_INFINITY] } as const;
 /** Bars of `npm run bench`. */
 export const speedBars: readonly Bar[] = [
   // The floor multiplies everything, including zeros.
-  ...each({ contender: 'native-1-zeros', against: ['floor'] }, { M1: 0.85, M1bn: 0.85, M2: 0.93, M2L: 0.93 }),
-  ...each({ contender: 'native', against: ['native-1'], ...onTwo }, { M1: 1.6, M2: 1.75, M2L: 1.85 }),
-  ...each({ contender: 'native', against: ['typescript'], ...onTwo }, { M1: 35, M2: 40 }),
+  ...each(
+    { contender: 'native-1-zeros', against: ['floor', 'floor-cut'] },
+    { M1: 0.88, M1bn: 0.85, M2: 0.95, M2L: 0.97 },
+  ),
+  ...each({ contender: 'native', against: ['native-1'], ...onTwo }, { M1: 1.6, M1bn: 1.6, M2: 1.8, M2L: 1.9 }),
   ...each({ contender: 'native-contended', against: ['native-1'] }, { M1: 0.8, M2: 0.8 }),
   ...each({ contender: 'native-8', against: ['native-1'] }, { M2L: 5.5, M4: 6 }),
   ...each({ contender: 'typescript', against: ['reference'] }, { M1: 0.8, M2: 0.8 }),
@@ -47,7 +49,8 @@ const javaScript = {
 
 /** Bars of `npm run bench:peers`. */
 export const peerBars: readonly Bar[] = [
-  ...each(pytorch, { M1: 2.8, M1bn: 2.5, M2: 1.25, M2L: 1.1, M3: 2, M4: 1.1, M5: 1.3, M6: 1 }),
+  ...each(pytorch, { M1: 2.8, M1bn: 2.5, M2: 1.25, M2L: 1.1, M3: 2, M4: 1.6, M5: 1.3, M6: 1 }),
+  ...each({ peers: 'PyTorch', contender: 'native-1', against: ['pytorch-1'] }, { M4: 1.4 }),
   ...each(jaxOnOne, { M1: 1.25, M1bn: 1.25, M2: 1.05, M2L: 1.15 }),
   ...each(jaxOnAll, { M1: 1.6, M1bn: 1.6, M2: 1.25, M2L: 1.15 }),
   ...each(javaScript, { M1: 12, M2: 5, M3: 8 }),

@@ -11,7 +11,7 @@ import { environmentWith, programPath, stopping } from './program.js';
 import { type Column, measureAndReport, renderTable } from './report.js';
 import { forwardProducts, passes, workloads } from './workloads.js';
 
-const ways = ['whole', 'pieces', 'tiles', 'blocked'] as const;
+const ways = ['whole', 'pieces', 'tiles'] as const;
 type Way = (typeof ways)[number];
 
 /** Windows of a convolution that are multiplied together. */
@@ -83,7 +83,7 @@ async function measure(
   const shape = shapeOf(product);
   const { bits } = await ask(chooser, { shape });
   const flops = 2 * shape.m * shape.n * shape.k;
-  const best = { whole: 0, pieces: 0, tiles: 0, blocked: 0 };
+  const best = { whole: 0, pieces: 0, tiles: 0 };
   const same: Way[] = [];
   for (const [way, child] of children) if ((await ask(child, { shape })).bits === bits) same.push(way);
   // As if at 100 GFLOP/s.

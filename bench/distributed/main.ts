@@ -60,33 +60,36 @@ function stagesOf({ rounds, seconds, quick }: Options, results: Results): Stage[
     results.steps.push({ workload, way: way.title, half: alone.half, ranks, threads: alone.threads, sumShare, sum });
   };
 
-  const onWay = (way: Way, workloads: readonly Workload[]): Stage => ({
-    name: way.title,
+  /** A stage that leaves the others their results if it fails. */
+  const attempt = (name: string, measure: () => Promise<void>): Stage => ({
+    name,
     run: async () => {
-      const link = await sums(way);
-      for (const workload of workloads) await steps(way, workload, link);
+      try {
+        await measure();
+      } catch (error) {
+        results.missing.push(`${name}: ${reasonOf(error)}`);
+      }
     },
   });
+
+  const onWay = (way: Way, workloads: readonly Workload[]): Stage =>
+    attempt(way.title, async () => {
+      const link = await sums(way);
+      for (const workload of workloads) await steps(way, workload, link);
+    });
 
   const onHosts = (mpi: Mpi, rate: number | undefined, workloads: readonly Workload[]): Stage => {
     const title = `${mpi.name}, TCP between network namespaces${rate === undefined ? '' : `, ${rate} Gbit/s`}`;
     const wire = rate === undefined ? undefined : { latency: 100e-6, bandwidth: gigabit(rate) };
-    return {
-      name: title,
-      run: async () => {
-        try {
-          await betweenHosts(mpi, wire, async (way, made) => {
-            const delay = made === undefined || made.latency === 0 ? '' : `, ${made.latency * 1e6} µs`;
-            if (made?.latency === 0) results.missing.push(`${title}: with a delay: the kernel has no netem`);
-            const named = { ...way, title: title + delay };
-            const link = await sums(named, made);
-            for (const workload of workloads) await steps(named, workload, link);
-          });
-        } catch (error) {
-          results.missing.push(`${title}: ${reasonOf(error)}`);
-        }
-      },
-    };
+    return attempt(title, () =>
+      betweenHosts(mpi, wire, async (way, made) => {
+        const delay = made === undefined || made.latency === 0 ? '' : `, ${made.latency * 1e6} µs`;
+        if (made?.latency === 0) results.missing.push(`${title}: with a delay: the kernel has no netem`);
+        const named = { ...way, title: title + delay };
+        const link = await sums(named, made);
+        for (const workload of workloads) await steps(named, workload, link);
+      }),
+    );
   };
 
   const compute = (workload: Workload): Stage => ({

@@ -8,6 +8,7 @@ export interface Run {
   readonly seed: number;
   /** Share of `judge` that the trained network reads rightly. */
   readonly accuracy: number;
+  readonly loss: number;
   /** From before the network is made until training has ended. */
   readonly seconds: number;
   /** Processor time of all threads in these seconds. */
@@ -41,6 +42,6 @@ export async function timedRun(recipe: Recipe, seed: number, train: Dataset, jud
   const optimizer = new Adam({ learningRate, beta2: 0.99 });
   await network.fit(rows, { optimizer, epochs, batchSize, augment });
   const [seconds, cpu] = [(performance.now() - start) / 1000, process.cpuUsage(cpuStart)];
-  const { accuracy } = await network.evaluate(judge);
-  return { seed, accuracy: accuracy as number, seconds, cpuSeconds: (cpu.user + cpu.system) / 1e6 };
+  const { accuracy, loss: judged } = await network.evaluate(judge);
+  return { seed, accuracy: accuracy as number, loss: judged, seconds, cpuSeconds: (cpu.user + cpu.system) / 1e6 };
 }

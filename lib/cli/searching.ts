@@ -35,8 +35,10 @@ export interface Found {
   readonly settings: Settings;
   /** Of its network: the same seed trains the same network again. */
   readonly seed: number;
-  /** `best`: number of the best trial, from 0. */
-  readonly figures: Readonly<Record<'trials' | 'failed' | 'best' | 'validationLoss' | 'seconds', number>>;
+  /** `best`: number of the best trial, from 0; `networkSeed`: `seed`; `seconds`: of all trials, also those in the log. */
+  readonly figures: Readonly<
+    Record<'trials' | 'failed' | 'best' | 'networkSeed' | 'validationLoss' | 'seconds', number>
+  >;
   /** All that in a line. */
   readonly line: string;
 }
@@ -79,9 +81,7 @@ export async function searchSettings(
     batchSize: choice(batchSize === undefined ? [usualBatch / 2, usualBatch, usualBatch * 2] : [batchSize]),
   };
   const terminal = process.stderr.isTTY ? process.stderr : undefined;
-  let done = 0;
   let progress: ReturnType<typeof trainingProgress> | undefined;
-  const begin = performance.now();
   try {
     const { best, trials: all } = await search({
       space,
@@ -93,12 +93,10 @@ export async function searchSettings(
       metric: 'loss',
       refit: false,
       ...(log !== undefined && { log }),
-      onTrial: (_, progress) => {
-        done = progress.done;
-      },
       build: (params, task) => {
         progress?.clear();
-        progress = terminal && trainingProgress(terminal, `search: ${done} of ${trials}`);
+        // One after the other: those before it are done.
+        progress = terminal && trainingProgress(terminal, `search: ${task.trial} of ${trials}`);
         return {
           network: makeNetwork(encoder, { ...params, seed: task.seed }),
           ...fitOptions({ ...params, epochs }, task.validation, progress?.callbacks),
@@ -107,7 +105,7 @@ export async function searchSettings(
     });
     const settings = best.params;
     const failed = all.filter(({ error }) => error !== undefined).length;
-    const seconds = (performance.now() - begin) / 1000;
+    const seconds = all.reduce((sum, trial) => sum + trial.seconds, 0);
     const validationLoss = best.value as number;
     const chosen = [
       `layers ${settings.layers.join(',') || 'none'}`,
@@ -119,7 +117,7 @@ export async function searchSettings(
     return {
       settings,
       seed: best.seed,
-      figures: { trials, failed, best: best.trial, validationLoss, seconds },
+      figures: { trials, failed, best: best.trial, networkSeed: best.seed, validationLoss, seconds },
       line: `search: ${count}; best: ${chosen} (validation loss ${figure(validationLoss)})`,
     };
   } finally {

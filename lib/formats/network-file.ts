@@ -322,7 +322,12 @@ function readSpec(value: Readonly<Record<string, unknown>>, given: Loss | undefi
   );
   const common = {
     regularizer: resolveRegularizer('regularizer', rest.regularizer as Regularizer | undefined),
-    precision: checkChoice('precision', (rest.precision ?? 'float32') as Precision, codes.precision),
+    // Files from before there was a choice have none.
+    precision: checkChoice(
+      'precision',
+      (rest.precision === undefined ? 'float32' : rest.precision) as Precision,
+      codes.precision,
+    ),
     seed: checkInteger('seed', rest.seed, { min: 0, below: 2 ** 32 }),
   };
   if (graph === undefined) {

@@ -111,7 +111,7 @@ export class Runner {
     await this.#setup.onTrial?.(result, Object.freeze({ done: this.#done, total: this.#setup.total, best: this.best }));
   }
 
-  async #train({ seed, params }: Draw, epochs: number): Promise<Outcome> {
+  async #train({ trial, seed, params }: Draw, epochs: number): Promise<Outcome> {
     const begin = performance.now();
     const seconds = () => (performance.now() - begin) / 1000;
     const { signal } = this.#setup.controller;
@@ -119,7 +119,7 @@ export class Runner {
     try {
       const folds = [];
       for (const division of this.#setup.divisions)
-        folds.push(await trainAndMeasure(build, division, { seed, epochs }, this.#setup.metric, signal));
+        folds.push(await trainAndMeasure(build, division, { trial, seed, epochs }, this.#setup.metric, signal));
       const trained = Math.round(average(folds.map((fold) => fold.epochs)));
       return { value: average(folds.map((fold) => fold.value)), trained, seconds: seconds() };
     } catch (error) {

@@ -147,7 +147,7 @@ export async function search<const S extends Space, N extends AnyNetwork = AnyNe
     }
     const { best } = runner;
     if (best === undefined) throw allFailed(runner);
-    const task = { seed: best.seed, epochs: best.trained, train: data, validation: undefined };
+    const task = { trial: best.trial, seed: best.seed, epochs: best.trained, train: data, validation: undefined };
     const again = (own: Task) => untyped.build(best.params, own);
     const network = refit ? (await train(again, task, controller.signal)).network : undefined;
     const result = { best, network, trials: Object.freeze([...runner.trials]) };

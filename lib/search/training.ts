@@ -9,6 +9,8 @@ export type AnyNetwork = Network<string> | Network;
 
 /** What a training is for. */
 export interface Task {
+  /** Number of the trial, from 0; undefined in `crossValidate`. */
+  readonly trial?: number | undefined;
   /** For the network: the same for the same trial. */
   readonly seed: number;
   /** Epochs that it will be trained for, for schedules. */
@@ -127,7 +129,7 @@ export interface Division {
 export async function trainAndMeasure(
   build: (task: Task) => unknown,
   division: Division,
-  settings: { readonly seed: number; readonly epochs: number },
+  settings: Pick<Task, 'trial' | 'seed' | 'epochs'>,
   metric: Metric,
   signal: AbortSignal,
 ): Promise<{ value: number; epochs: number }> {

@@ -7,7 +7,9 @@ import {
   type ColumnType,
   expectations,
   guessType,
+  holdsStrings,
   isMissing,
+  likenesses,
   MISFIT,
   readers,
   type WrittenNumber,
@@ -30,6 +32,8 @@ export class ColumnBuilder {
   /** The given or guessed type; undefined before the first value. */
   #type: ColumnType | undefined;
   readonly #given: boolean;
+  /** The type is that of earlier values, which others must look like; no value is converted to it. */
+  readonly #alike: boolean;
   readonly #written: WrittenNumber | undefined;
   /** Strings may turn out to be text. */
   readonly #open: boolean;
@@ -42,13 +46,15 @@ export class ColumnBuilder {
 
   /**
    * `type`: the type that all values must have; 'string' for categories or text, whichever the values are; undefined
-   * for the type that the values look like.
+   * for the type that the values look like. `alike`: the type is what earlier values look like, and others must too.
    */
-  constructor(type: ColumnType | 'string' | undefined, written?: WrittenNumber) {
+  constructor(type: ColumnType | 'string' | undefined, written?: WrittenNumber, alike = false) {
     this.#open = type === 'string' || type === undefined;
     this.#given = type !== undefined;
     this.#type = type === 'string' ? 'category' : type;
     this.#written = written;
+    // Strings hold everything.
+    this.#alike = alike && this.#type !== undefined && !holdsStrings(this.#type);
   }
 
   /** Whether values have different types, so that they must be collected again, as strings. */
@@ -62,6 +68,7 @@ export class ColumnBuilder {
       this.pad(this.length + 1);
       return undefined;
     }
+    if (this.#alike && guessType(value, this.#written) !== this.#type) return likenesses[this.#type as ColumnType];
     if (!this.#given) {
       const guess = guessType(value, this.#written);
       if (guess === undefined) return 'a number, a string, a truth value, a Date or null';
@@ -141,22 +148,32 @@ export function checkTypes(name: string, types: unknown): ReadonlyMap<string, Co
   );
 }
 
+interface BuilderOptions {
+  readonly written?: WrittenNumber | undefined;
+  /** What values of columns look like in rows before these. */
+  readonly guessed?: ReadonlyMap<string, ColumnType>;
+  /** Columns whose values turned out to differ in type. */
+  readonly strings?: ReadonlySet<string>;
+}
+
 /** Collects rows as columns; {@link TableBuilder.again} says whether all rows must come a second time. */
 export class TableBuilder {
   readonly columns = new Map<string, ColumnBuilder>();
   readonly #types: ReadonlyMap<string, ColumnType>;
+  readonly #guessed: ReadonlyMap<string, ColumnType>;
   readonly #strings: ReadonlySet<string>;
   readonly #written: WrittenNumber | undefined;
   readonly #fail: (message: string) => BlasnetError;
   rows = 0;
 
-  /** `fail` makes the error for a message; `strings` are columns whose values turned out to differ in type. */
+  /** `fail` makes the error for a message. */
   constructor(
     types: ReadonlyMap<string, ColumnType>,
     fail: (message: string) => BlasnetError,
-    { written, strings = new Set() }: { written?: WrittenNumber | undefined; strings?: ReadonlySet<string> } = {},
+    { written, guessed = new Map(), strings = new Set() }: BuilderOptions = {},
   ) {
     this.#types = types;
+    this.#guessed = guessed;
     this.#strings = strings;
     this.#written = written;
     this.#fail = fail;
@@ -167,10 +184,9 @@ export class TableBuilder {
     let found = this.columns.get(name);
     if (found === undefined) {
       if (this.columns.size >= MAX_COLUMNS) throw this.#fail(`more than ${MAX_COLUMNS} columns`);
-      found = new ColumnBuilder(
-        this.#types.get(name) ?? (this.#strings.has(name) ? 'string' : undefined),
-        this.#written,
-      );
+      const given = this.#types.get(name) ?? (this.#strings.has(name) ? 'string' : undefined);
+      const guessed = given === undefined ? this.#guessed.get(name) : undefined;
+      found = new ColumnBuilder(given ?? guessed, this.#written, guessed !== undefined);
       found.pad(this.rows);
       this.columns.set(name, found);
     }
@@ -211,7 +227,7 @@ export class TableBuilder {
     const strings = new Set([...this.columns].filter(([, column]) => column.misfit).map(([name]) => name));
     if (strings.size === 0) return undefined;
     for (const name of this.#strings) strings.add(name);
-    return new TableBuilder(this.#types, this.#fail, { written: this.#written, strings });
+    return new TableBuilder(this.#types, this.#fail, { written: this.#written, guessed: this.#guessed, strings });
   }
 
   finish(): ReadonlyMap<string, Column> {

@@ -164,6 +164,15 @@ export const expectations: Readonly<Record<ColumnType, string>> = {
   text: 'a string, a number or a truth value',
 };
 
+/** What {@link guessType} takes for each type, for messages. */
+export const likenesses: Readonly<Record<ColumnType, string>> = {
+  number: 'a number without leading zeros that a double holds',
+  boolean: 'true or false',
+  date: 'an ISO 8601 date',
+  category: 'a string',
+  text: 'a string',
+};
+
 /** The value of a row as a plain one: null if it is missing, a Date for dates. */
 export function valueAt({ type, values }: Column, row: number): Value {
   const value = values[row];

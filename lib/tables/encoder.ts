@@ -361,7 +361,7 @@ export class Encoder {
     return { version: 1, target, columns };
   }
 
-  /** The columns that are encoded and the target, as their types. */
+  /** The columns that are encoded and the target, as their types, of which {@link dataset} will take any rows. */
   #typed(label: string, table: Table): Table {
     const target = targetColumn(label, table, this.target, this.#target.type, this.#from);
     const typed = new Table([
@@ -369,6 +369,14 @@ export class Encoder {
       [this.target, target] as const,
     ]);
     this.#target.encode(`${label}: column ${quote(this.target)}`, target);
+    // The places of the others are 0 or 1 whatever the values, and many.
+    for (const { name, type, encoder } of this.#columns) {
+      if (type !== 'number' && type !== 'date') continue;
+      const { width } = encoder;
+      const features = new Float32Array(typed.length * width);
+      encoder.encode(typed.column(name), features, 0, width);
+      checkFinite(label, name, features, { at: 0, end: width, width });
+    }
     return typed;
   }
 

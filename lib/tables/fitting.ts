@@ -1,6 +1,6 @@
 import { checkChoice, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { quote } from '../text.js';
+import { listed, quote } from '../text.js';
 import { columnAs, type From, fromOf, targetColumn } from './as-type.js';
 import { COLUMN_TYPES, type ColumnType, isEmpty, missingColumn } from './column.js';
 import { checkGiven, type Given, type Learner } from './encoders/kind.js';
@@ -28,7 +28,8 @@ export class Fitting {
   readonly #plan: Plan;
   readonly #columns = new Map<string, Begun<Learner>>();
   #target: Begun<TargetLearner> | undefined;
-  #names: readonly string[] = [];
+  /** Of all columns; some may begin in a later piece. */
+  readonly #names = new Set<string>();
   #rows = 0;
 
   constructor(plan: Plan) {
@@ -40,25 +41,27 @@ export class Fitting {
   }
 
   add(label: string, table: Table): void {
+    for (const name of table.names) this.#names.add(name);
     if (table.length === 0) return;
-    const { target, options, ignored } = this.#plan;
-    if (this.#rows === 0) for (const name of [target, ...options.keys(), ...ignored]) table.column(name);
+    const { target, ignored } = this.#plan;
+    table.column(target);
     for (const name of table.names) if (name !== target && !ignored.has(name)) this.#add(label, table, name);
     this.#target ??= this.#beginTarget(label, table);
     const { type, from, learner } = this.#target;
     learner.add(targetColumn(label, table, target, type, from));
     this.#rows += table.length;
-    this.#names = table.names;
   }
 
   /** Plain data of the encoder. */
   finish(label: string): { version: 1; target: Given; columns: readonly Given[] } {
     if (this.#target === undefined)
       throw new BlasnetError('EMPTY_DATA', `${label}: expected one row or more, got none`);
+    for (const name of [...this.#plan.options.keys(), ...this.#plan.ignored])
+      if (!this.#names.has(name)) throw invalid('column', `one of ${listed([...this.#names])}`, name);
     if (this.#columns.size === 0)
       throw new BlasnetError('EMPTY_DATA', `${label}: expected a column with values besides the target, got none`);
     const typed = <L>(name: string, { type, from }: Begun<L>) => ({ name, type, ...(from && { from }) });
-    const columns = this.#names.flatMap((name) => {
+    const columns = [...this.#names].flatMap((name) => {
       const begun = this.#columns.get(name);
       return begun === undefined ? [] : [{ ...typed(name, begun), ...begun.learner.finish().toJSON() }];
     });

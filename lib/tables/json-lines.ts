@@ -36,7 +36,10 @@ export async function readJsonLines(path: string | URL, options?: JsonLinesOptio
 /** Options of a stream. */
 export interface JsonLinesStreamOptions extends JsonLinesOptions, StreamOptions {}
 
-/** A file as for {@link readJsonLines}, in pieces of `rows` rows; types and errors are as in {@link streamCsv}. */
+/**
+ * A file as for {@link readJsonLines}, in pieces of `rows` rows; types and errors are as in {@link streamCsv}. Columns
+ * may begin late, so a name of `types` that no row has is `INVALID_ARGUMENT` after the last piece.
+ */
 export function streamJsonLines(path: string | URL, options?: JsonLinesStreamOptions): TableStream {
   checkArity('streamJsonLines', arguments, 2);
   const file = checkPath('streamJsonLines: path', path);

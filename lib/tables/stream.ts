@@ -1,6 +1,7 @@
 import { checkArity, checkInteger, checkNumber, checkOptions, invalid } from '../checks.js';
 import type { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
+import { listed } from '../text.js';
 import { type ColumnTypes, checkTypes, MAX_COLUMNS, TableBuilder } from './builder.js';
 import { type ColumnType, isEmpty, joinColumns, type WrittenNumber } from './column.js';
 import { Table } from './table.js';
@@ -56,13 +57,19 @@ export class TableStream {
     return this.#open(new Map());
   }
 
-  /** The same pieces; columns have these types, whatever their values look like. The file may lack such columns. */
+  /**
+   * The same pieces; columns have these types, whatever their values look like. Pieces lack such columns if the file
+   * does, but JSON lines, of which each may have other names, throw `INVALID_ARGUMENT` after the last piece.
+   */
   pieces(types?: ColumnTypes): AsyncGenerator<Table> {
     checkArity('pieces', arguments, 1);
     return this.#open(checkTypes('pieces: types', types));
   }
 
-  /** The rows that have a value in each of these columns. */
+  /**
+   * The rows that have a value in each of these columns. After the last piece, `INVALID_ARGUMENT` is thrown for a name
+   * that the file lacks.
+   */
   dropMissing(names: readonly string[]): TableStream {
     checkArity('dropMissing', arguments, 1);
     if (!Array.isArray(names) || !names.every((name) => typeof name === 'string'))
@@ -70,7 +77,14 @@ export class TableStream {
     const open = this.#open;
     const own: readonly string[] = [...names];
     return new TableStream(async function* (wanted) {
-      for await (const table of open(wanted)) yield table.dropMissing(own);
+      let names: readonly string[] = [];
+      for await (const table of open(wanted)) {
+        names = table.names;
+        // A column may begin in a later piece.
+        yield own.every((name) => table.has(name)) ? table.dropMissing(own) : table.subset([]);
+      }
+      const missing = own.find((name) => !names.includes(name));
+      if (missing !== undefined) throw invalid('column', `one of ${listed(names)}`, missing);
     });
   }
 
@@ -134,9 +148,14 @@ export interface PieceOptions {
  */
 export class Pieces implements RowSink {
   readonly columns = new Set<string>();
+  /** Names that rows have, where these tell the columns. */
+  readonly #seen = new Set<string>();
   readonly #options: PieceOptions;
   readonly #types = new Map<string, ColumnType>();
-  #pending: ((to: TableBuilder) => void)[] = [];
+  readonly #guessed = new Map<string, ColumnType>();
+  readonly #pending: ((to: TableBuilder) => void)[] = [];
+  /** So many of them are in pieces that were read. */
+  #taken = 0;
   #pieces = 0;
 
   constructor(options: PieceOptions) {
@@ -155,7 +174,10 @@ export class Pieces implements RowSink {
 
   addRow(entries: Iterable<readonly [string, unknown]>, where: () => string): void {
     const row = [...entries];
-    for (const [name] of row) this.column(name);
+    for (const [name] of row) {
+      this.column(name);
+      this.#seen.add(name);
+    }
     this.#pending.push((to) => to.addRow(row, where));
   }
 
@@ -166,20 +188,40 @@ export class Pieces implements RowSink {
   /** Tables of the rows that a reader gives between its steps. */
   async *read(steps: AsyncIterable<void>): AsyncGenerator<Table> {
     const { rows } = this.#options;
-    for await (const _ of steps) while (this.#pending.length >= rows) yield this.#take(rows);
+    for await (const _ of steps) {
+      while (this.#left >= rows) yield this.#take(rows);
+      // At once, as each cut moves all that remains.
+      this.#pending.splice(0, this.#taken);
+      this.#taken = 0;
+    }
     // The last step may give any number of rows. A file without rows still has columns.
-    while (this.#pending.length > 0 || this.#pieces === 0) yield this.#take(rows);
+    const some = this.#pieces > 0 || this.#left > 0;
+    while (this.#left > 0 || this.#pieces === 0) yield this.#take(rows);
+    // Only after the last row is it certain that none has such a name.
+    if (!this.#options.open || !some) return;
+    const { types, wanted } = this.#options;
+    const lacks = (name: string) => !this.#seen.has(name);
+    const mistaken = [...types.keys()].find(lacks);
+    if (mistaken !== undefined) throw invalid('types', 'names of columns', mistaken);
+    const missing = [...wanted.keys()].find(lacks);
+    if (missing !== undefined) throw invalid('column', `one of ${listed([...this.#seen])}`, missing);
+  }
+
+  get #left(): number {
+    return this.#pending.length - this.#taken;
   }
 
   #take(count: number): Table {
     const { types, fail, rows, written } = this.#options;
+    const guessed = this.#guessed;
     const missing = [...types.keys()].find((name) => !this.columns.has(name));
     if (missing !== undefined) throw invalid('types', 'names of columns', missing);
-    const taken = this.#pending.splice(0, count);
+    const taken = this.#pending.slice(this.#taken, this.#taken + count);
+    this.#taken += taken.length;
     const first = this.#pieces++ === 0;
     const hint = `; columns without a given type have that of the first ${rows} rows: see the option types`;
     const refuse = (message: string) => fail(first ? message : message + hint);
-    for (let builder: TableBuilder = new TableBuilder(this.#types, refuse, { written }); ; ) {
+    for (let builder: TableBuilder = new TableBuilder(this.#types, refuse, { written, guessed }); ; ) {
       for (const name of this.columns) builder.column(name);
       for (const add of taken) add(builder);
       const again = builder.again();
@@ -190,7 +232,7 @@ export class Pieces implements RowSink {
       const table = new Table(builder.finish());
       for (const name of table.names) {
         const column = table.column(name);
-        if (!this.#types.has(name) && !isEmpty(column)) this.#types.set(name, column.type);
+        if (!this.#types.has(name) && !guessed.has(name) && !isEmpty(column)) guessed.set(name, column.type);
       }
       return table;
     }

@@ -70,9 +70,12 @@ Napi::Value getInfo(const Napi::CallbackInfo& info) {
   setOwn(result, "cpuFeatures", strings(env, cpuFeatures()));
   setOwn(result, "simd", simd);
   setOwn(result, "blas", blas);
-  setOwn(result, "bfloat16", Napi::String::New(env, bfloat16Way()));
   return result;
 }
+
+// The way of bfloat16Way. Not part of the information that is read when the addon loads: it asks the system for the
+// state of AMX, which a process should have only if it uses it.
+Napi::Value getBfloat16(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), bfloat16Way()); }
 
 // V8 does not count shared memory when it decides whether to collect garbage. Without this, memory would only grow in a
 // loop that creates and drops networks.
@@ -144,6 +147,7 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
   setOwn(addon, "countMore", Napi::Function::New<countMore>(env, "countMore"));
   setOwn(addon, "adopt", Napi::Function::New<adopt>(env, "adopt"));
   setOwn(addon, "info", Napi::Function::New<getInfo>(env, "info"));
+  setOwn(addon, "bfloat16", Napi::Function::New<getBfloat16>(env, "bfloat16"));
   setOwn(addon, "stop", Napi::Function::New<stop>(env, "stop"));
   return addon;
 }

@@ -31,10 +31,23 @@ void AsyncRun::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+// Moves the feeds into large pages, a piece at a time, so that the run can be ended meanwhile.
+void AsyncRun::moveFeeds() {
+  constexpr size_t piece = size_t{64} << 20;
+  for (const auto& feed : request_.feeds) {
+    for (size_t at = 0; at < feed.block.bytes; at += piece) {
+      if (abandon_.load(std::memory_order_relaxed)) return;
+      if (control_ != nullptr && __atomic_load_n(control_, __ATOMIC_RELAXED) != 0) return;
+      const size_t left = feed.block.bytes - at;
+      if (!moveToLargePages(static_cast<char*>(feed.block.data) + at, left < piece ? left : piece)) break;
+    }
+  }
+}
+
 // Runs on the run's own thread: must not throw, and must not touch JavaScript values.
 void AsyncRun::work(Environment& environment) {
   // Datasets may have been read before there was an addon to request large pages for them.
-  for (const auto& feed : request_.feeds) moveToLargePages(feed.block.data, feed.block.bytes);
+  moveFeeds();
   try {
     result_ = run_.execute(environment.pool, &abandon_, control_);
   } catch (const std::bad_alloc&) {

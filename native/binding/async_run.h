@@ -27,6 +27,7 @@ class AsyncRun {
 
  private:
   void work(Environment& environment);
+  void moveFeeds();
   static void finish(Napi::Env env, Napi::Function done, void*, AsyncRun* run);
   // Queues the run itself: a Napi::ThreadSafeFunction would allocate for each call. The allocation may fail, and it
   // leaks if the environment ends before the call.

@@ -10,7 +10,7 @@ namespace blasnet {
 // For a block that nobody has written to yet.
 void adviseLargePages(void* data, size_t bytes) noexcept;
 
-// Also moves what has been written into large pages.
-void moveToLargePages(void* data, size_t bytes) noexcept;
+// Also moves what has been written into large pages. False if that is refused.
+bool moveToLargePages(void* data, size_t bytes) noexcept;
 
 }  // namespace blasnet

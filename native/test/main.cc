@@ -1,8 +1,10 @@
 // Runs every registered case; the last line counts the cases, the one before it the checks. Before them, failures are
 // repeated, so that the end of a log names them. An argument selects the cases whose names contain it.
+#include <atomic>
 #include <chrono>
 #include <cstdarg>
 #include <cstdio>
+#include <mutex>
 
 #include "../kernels/products/blas.h"
 #include "test.h"
@@ -20,7 +22,10 @@ std::vector<Entry>& entries() {
   return list;
 }
 
-long checkCount = 0, failedInCase = 0;
+// A case may check in threads of its own.
+std::atomic<long> checkCount{0};
+std::mutex failing;
+long failedInCase = 0;
 std::string failures;
 
 }  // namespace
@@ -28,8 +33,9 @@ std::string failures;
 Case::Case(const char* name, void (*run)()) { entries().push_back({name, run}); }
 
 void check(bool passed, const char* file, int line, const std::string& message) {
-  checkCount++;
+  checkCount.fetch_add(1, std::memory_order_relaxed);
   if (passed) return;
+  const std::lock_guard<std::mutex> lock(failing);
   if (++failedInCase > 5) return;
   const std::string place = "  " + std::string(file) + ":" + std::to_string(line) + ": ";
   std::printf("%s%s\n", place.c_str(), message.c_str());
@@ -87,6 +93,6 @@ int main(int argc, char** argv) {
     failures.insert(before, std::string(entry.name) + ", " + std::to_string(failedInCase) + " checks failed:\n");
   }
   if (failedCases > 0) std::printf("failures:\n%s", failures.c_str());
-  std::printf("%ld checks\n%ld passed, %ld failed\n", checkCount, passedCases, failedCases);
+  std::printf("%ld checks\n%ld passed, %ld failed\n", checkCount.load(), passedCases, failedCases);
   return failedCases == 0 && passedCases > 0 ? 0 : 1;
 }

@@ -22,7 +22,7 @@ constexpr Measured intel[] = {
     {16, 4096, 4096, {58, 62, 51}, {56, 58, 58}},
 };
 
-bool isOwn(Way way) { return way == Way::tiles || way == Way::blocked; }
+bool isOwn(Way way) { return way == Way::tiles; }
 
 Way wayOf(const Rule* rules, bool transA, bool transB, int64_t m, int64_t n, int64_t k) {
   return chooseRule(rules, {transA, transB, m, n, k, transB ? k : n}).way;
@@ -75,7 +75,7 @@ TEST(waysOfOtherProcessors) {
   CHECK(wayOf(rulesFor("SkylakeX", Vendor::intel, 16, "whole"), false, false, 64, 100, 784) == Way::whole);
   CHECK(wayOf(rulesFor("Haswell", Vendor::amd, 8, "pieces"), false, false, 64, 100, 784) == Way::pieces);
   CHECK(isOwn(wayOf(rulesFor("Zen", Vendor::amd, 8, "tiles"), true, true, 1, 1, 1)));
-  CHECK(isOwn(wayOf(rulesFor("Zen", Vendor::amd, 8, "blocked"), true, true, 1, 1, 1)));
+  CHECK(isOwn(wayOf(rulesFor("Zen", Vendor::amd, 8, "tiles"), true, true, 1, 1, 1)));
 }
 
 }  // namespace

@@ -84,13 +84,13 @@ TEST(zeroColumnsMeetWeightsThatAreNotFinite) {
           const Buffer<float> x = withZeroColumns(0, rows, in, random);
           Buffer<float> w(in * out, random, -1, 1), y(rows * out), dw(in * out);
           w[at * out + 99] = bad;
-          Call(*set, Kernel::denseForward, y, x, w, nullptr, rows, in, out, 0, 0.0f).whole();
+          Call(*set, Kernel::denseForward, y, x, w, nullptr, rows, in, out, 0, 0.0f, 0).whole();
           bool right = true;
           for (int64_t i = 0; i < rows; i++) right = right && std::isnan(y[i * out + 99]) && std::isfinite(y[i * out]);
           check(right, __FILE__, __LINE__, format("forward %ld", static_cast<long>(rows)));
           Buffer<float> dy(rows * out, random, -1, 1);
           dy[(rows - 1) * out + 7] = bad;
-          Call(*set, Kernel::denseBackwardWeight, dw, x, dy, rows, in, out).whole();
+          Call(*set, Kernel::denseBackwardWeight, dw, x, dy, rows, in, out, 0).whole();
           check(std::isnan(dw[at * out + 7]) && dw[at * out + 8] == 0, __FILE__, __LINE__,
                 format("weight gradient %ld", static_cast<long>(rows)));
         }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Network } from '../../lib/index.js';
+import { RandomStream, Stream } from '../../lib/random.js';
 import { Encoder, type EncoderJson, readCsv } from '../../lib/tables/index.js';
 import { projectFile } from '../lifecycle/child.js';
 import { blasnet, onTerminal } from './support.js';
@@ -39,9 +40,11 @@ describe('train --search', () => {
     const [, ...trials] = logged('log.jsonl');
     expect(trials.map(({ trial, epochs }) => [trial, epochs])).toEqual([0, 1, 2, 3].map((trial) => [trial, 40]));
     const least = trials.reduce((best, trial) => (trial.value < best.value ? trial : best));
+    // Whoever knows the seed can train the network again.
+    const networkSeed = new RandomStream(3, Stream.search + least.trial).word();
     expect(found.search).toEqual({
       ...{ trials: 4, failed: 0, best: least.trial, validationLoss: least.value, seconds: expect.any(Number) },
-      ...least.params,
+      ...{ networkSeed, ...least.params },
     });
     expect(found).toMatchObject({ batchSize: least.params.batchSize, epochs: least.trained });
     // The network in the file is that of the trial: its loss on the same validation part is.
@@ -58,7 +61,8 @@ describe('train --search', () => {
     const { nodes } = json('show', 'best.safetensors');
     const sizes = nodes.filter(({ type }: { type: string }) => type === 'dense');
     expect(sizes.map(({ shape }: { shape: number[] }) => shape[0])).toEqual([...least.params.layers, 5]);
-    expect(readFileSync(file('best.html'), 'utf8')).toContain('<td>search.validationLoss</td>');
+    const page = readFileSync(file('best.html'), 'utf8');
+    for (const name of ['validationLoss', 'networkSeed']) expect(page).toContain(`<td>search.${name}</td>`);
   });
 
   it('goes on from a log, and trains only what it lacks', () => {
@@ -105,8 +109,21 @@ describe('train --search', () => {
     );
   });
 
+  it('shows how far a resumed search is, and the time of all its trials', () => {
+    const [header, ...trials] = readFileSync(file('log.jsonl'), 'utf8').trim().split('\n');
+    const kept = [1, 0, 3].map((trial) => JSON.stringify({ ...JSON.parse(trials[trial]), seconds: 1000 }));
+    writeFileSync(file('most.jsonl'), `${[header, ...kept].join('\n')}\n`);
+    const resumed = [...SEARCH, '--search-log', 'most.jsonl', '--out', 'most.safetensors'];
+    const { status, stdout } = onTerminal(resumed, { cwd: folder });
+    expect(status).toBe(0);
+    const drawings = stdout.split('\r\x1b[K').filter((drawing) => drawing.startsWith('search: '));
+    expect(drawings[0]).toMatch(/^search: 2 of 4 {2}epoch/);
+    expect(stdout).toMatch(/search: 4 trials in 30\d\d\.\d s; best: /);
+  });
+
   it.each([
     [['--search', '0'], /--search: expected an integer at least 1 .*, got '0'$/m],
+    [['--search', '100001'], /--search: expected an integer at least 1 and below 100001, got '100001'$/m],
     [['--search', '2', '--validation', '0'], /--search: it compares networks by the validation part/],
     [['--search-log', 'x.jsonl'], /--search-log: it is for --search$/m],
     [

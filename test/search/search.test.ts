@@ -170,7 +170,8 @@ describe('search', () => {
     expect(best.trained).toBe(3);
     expect(samples).toEqual([20, 20]);
     expect(seen.map(({ epochs }) => epochs)).toEqual([50, 3]);
-    expect(seen[1]).toEqual({ seed: best.seed, epochs: 3, train: data, validation: undefined });
+    expect(seen[1]).toEqual({ trial: 0, seed: best.seed, epochs: 3, train: data, validation: undefined });
+    expect(seen[0]).toMatchObject({ trial: 0, seed: best.seed });
     const { train, test } = split(data, { test: 0.2, seed: 3, stratify: true });
     expect(seen[0].train.features).toEqual(train.features);
     // The network has not changed, so the best is measured by the first network.

@@ -4,6 +4,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { Adam, dense, Network, relu, softmaxCrossEntropy } from '../../lib/index.js';
 import {
+  type ColumnTypes,
   type Encoder,
   encoder,
   type Row,
@@ -71,7 +72,7 @@ describe('pieces', () => {
     await expectRejection(
       () => rowsOf(stream),
       'FILE_CORRUPT',
-      /line 6, column "a": .*number, got "x"; .*first 2 rows/,
+      /line 6, column "a": expected a number.*, got "x"; .*first 2 rows/,
     );
     const given = await piecesOf(streamCsv(write(text), { rows: 2, types: { a: 'category' } }));
     expect(given.map((piece) => typesOf(piece))).toEqual([
@@ -82,6 +83,51 @@ describe('pieces', () => {
     // Within one piece, different types make strings, as in a table.
     expect(await rowsOf(streamCsv(write(text), { rows: 5 }))).toEqual((await readCsv(write(text))).rows());
     await expectRejection(() => rowsOf(streamCsv(write(text), { types: { c: 'text' } })), 'INVALID_ARGUMENT', /types/);
+  });
+
+  it.each([
+    ['1', '01067', 'a number'],
+    ['1', '12345678901234567890', 'a number'],
+    ['true', '1', 'true or false'],
+    ['2020-01-01', '5', 'an ISO 8601 date'],
+  ])('no value is made one of the type of those before: %s, then %s', async (first, later, wanted) => {
+    const path = write(`a\n${first}\n${first}\n${later}\n`);
+    const message = new RegExp(`: line 4, column "a": expected ${wanted}.*, got "${later}"; .*the option types$`);
+    await expectRejection(() => rowsOf(streamCsv(path, { rows: 2 })), 'FILE_CORRUPT', message);
+    // As a table, it has strings.
+    expect((await readCsv(path)).rows().at(-1)).toEqual({ a: later });
+    expect(await rowsOf(streamCsv(path, { rows: 2, types: { a: 'category' } }))).toEqual(
+      [first, first, later].map((a) => ({ a })),
+    );
+    const number = await piecesOf(streamCsv(write('a\n1\n2\n01067\n'), { rows: 2, types: { a: 'number' } }));
+    expect(number[1].rows()).toEqual([{ a: 1067 }]);
+  });
+
+  it.each([
+    ['"2020-01-01"', '5', /expected an ISO 8601 date, got 5;/],
+    ['true', '1', /expected true or false, got 1;/],
+    ['2', '"3"', /expected a number.*, got "3";/],
+  ])('nor in JSON lines: %s, then %s', async (first, later, message) => {
+    const path = write(`{"a":${first}}\n{"a":${later}}\n`);
+    await expectRejection(() => rowsOf(streamJsonLines(path, { rows: 1 })), 'FILE_CORRUPT', message);
+  });
+
+  it('strings hold whatever comes later', async () => {
+    const path = write('a\nx\n5\n2020-01-01\n010\n');
+    expect(await rowsOf(streamCsv(path, { rows: 1 }))).toEqual(['x', '5', '2020-01-01', '010'].map((a) => ({ a })));
+  });
+
+  it('a name that JSON lines lack is an error, as in a table', async () => {
+    const path = write('{"a":1}\n{"a":2}\n{"b":null}\n');
+    for (const rows of [1, 8]) {
+      const read = (types: ColumnTypes) => rowsOf(streamJsonLines(path, { rows, types }));
+      await expectRejection(() => read({ agee: 'number' }), 'INVALID_ARGUMENT', /^types: .*got "agee"$/);
+      expect((await read({ b: 'number' })).length).toBe(3);
+    }
+    await expectRejection(() => readJsonLines(path, { types: { agee: 'number' } }), 'INVALID_ARGUMENT', /"agee"/);
+    expect(await rowsOf(streamJsonLines(write(''), { types: { agee: 'number' } }))).toEqual([]);
+    const pieces = streamJsonLines(path).pieces({ A: 'number' });
+    await expectRejection(() => piecesOf(pieces), 'INVALID_ARGUMENT', /^column: expected one of a, b, got "A"$/);
   });
 
   it('columns of JSON lines may begin late', async () => {
@@ -197,6 +243,52 @@ describe('parts of a stream', () => {
   });
 });
 
+describe('columns that begin late', () => {
+  // Longer than what is read of the file at a time.
+  const pad = 'p'.repeat(2 ** 16);
+  const line = (i: number) => JSON.stringify({ x: i, ...(i >= 6 && { y: i % 2 ? 'a' : 'b', z: i, id: i }), pad });
+  const path = write(Array.from({ length: 20 }, (_, i) => `${line(i)}\n`).join(''));
+  const stream = streamJsonLines(path, { rows: 4 });
+
+  it('may be missing in whole pieces', async () => {
+    expect((await piecesOf(stream))[0].names).toEqual(['x', 'pad']);
+    expect((await rowsOf(stream.dropMissing(['y']))).map(({ x }) => x)).toEqual(
+      Array.from({ length: 14 }, (_, i) => i + 6),
+    );
+    await expectRejection(() => rowsOf(stream.dropMissing(['x', 'Y'])), 'INVALID_ARGUMENT', /column: .*got "Y"$/);
+    await expectRejection(
+      () => rowsOf(streamCsv(write('a\n1\n')).dropMissing(['A'])),
+      'INVALID_ARGUMENT',
+      /column: .*got "A"$/,
+    );
+  });
+
+  it('are learnt, and may have options', async () => {
+    const plan = encoder({ target: 'y', columns: { z: { scale: 'none' } }, ignore: ['id', 'pad'] });
+    const table = (await readJsonLines(path)).dropMissing(['y']);
+    near((await plan.fitStream(stream.dropMissing(['y']))).toJSON(), plan.fit(table).toJSON());
+    const late = encoder({ target: 'x', columns: { y: { size: 2 } }, ignore: ['id', 'pad'] });
+    await expectRejection(() => late.fitStream(stream), 'UNKNOWN_OPTION', /"y".*size/);
+    const good = encoder({ target: 'x', columns: { z: { scale: 'none' } }, ignore: ['id', 'pad'] });
+    near((await good.fitStream(stream)).toJSON(), good.fit(await readJsonLines(path)).toJSON());
+    for (const options of [{ columns: { Z: {} } }, { ignore: ['Z'] }])
+      await expectRejection(
+        () => encoder({ target: 'x', ...options }).fitStream(stream),
+        'INVALID_ARGUMENT',
+        /column: .*got "Z"$/,
+      );
+  });
+
+  it('that never begin are an error of the batches too', async () => {
+    const fitted = await encoder({ target: 'x', ignore: ['id', 'pad', 'y'] }).fitStream(stream);
+    const other = streamJsonLines(write('{"x":1,"Z":1}\n{"x":2,"Z":2}\n'), { rows: 1 });
+    const pass = async () => {
+      for await (const batch of fitted.stream(other)) expect(batch.length).toBeGreaterThan(0);
+    };
+    await expectRejection(pass, 'INVALID_ARGUMENT', /^column: expected one of .*, got "z"$/);
+  });
+});
+
 describe('an encoder that learns from a stream', () => {
   const plans = {
     classification: encoder({
@@ -294,6 +386,15 @@ describe('batches of a stream', () => {
       'LABEL_OUT_OF_RANGE',
       /^stream: rows from 0: column "y": row 1: .*got "none"$/,
     );
+    // In the order of the file, however batches are shuffled.
+    const large = write(`x,y\n${'1,odd\n'.repeat(20)}${'1,odd\n'.repeat(13)}1e300,odd\n${'1,odd\n'.repeat(6)}`);
+    await expectRejection(
+      () => pass(fitted.stream(streamCsv(large, { rows: 20 }), { batchSize: 4 })),
+      'NON_FINITE',
+      /^stream: rows from 20: row 13, column "x": the value is too large/,
+    );
+    const table = await readCsv(large);
+    expectError(() => fitted.batches(table), 'NON_FINITE', /^batches: table: row 33, column "x": the value/);
     expectError(() => fitted.stream(stream, { batchSize: 0 }), 'INVALID_ARGUMENT', /batchSize/);
     expectError(() => fitted.stream({} as TableStream), 'INVALID_ARGUMENT', /TableStream/);
   });

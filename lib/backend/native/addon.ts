@@ -9,7 +9,6 @@ import { candidates, unavailable, unreadable } from './binaries.js';
 export interface AddonInfo {
   readonly cpuFeatures: string[];
   readonly simd: { readonly set: string; readonly available: string[]; readonly reason: string };
-  readonly bfloat16: string;
   readonly blas: { readonly name: string; readonly core: string; readonly config: string; readonly threads: number };
 }
 
@@ -69,6 +68,8 @@ export interface Addon extends Counter {
    */
   adopt(view: Uint8Array): number;
   info(): AddonInfo;
+  /** What multiplies in bfloat16. Asks the system for AMX's state if that is used. */
+  bfloat16(): string;
   /** Ends all runs of this environment immediately, in the middle of a step, and waits for their threads. */
   stop(): void;
 }

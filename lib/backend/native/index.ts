@@ -124,9 +124,8 @@ export function createNativeBackend(): Backend {
   checkSwitches();
   const { addon, path, failures } = loadAddon(tableHash);
   countWith(addon);
-  const info = calling(() => addon.info());
-  checkCore(info.blas.core);
-  checkWay(info.bfloat16);
+  checkCore(calling(() => addon.info()).blas.core);
+  checkWay(() => addon.bfloat16());
   // Run threads must end before the process destroys what they use.
   process.on('exit', () => addon.stop());
   return {
@@ -148,6 +147,13 @@ export function createNativeBackend(): Backend {
     },
     adopt: (buffer) => calling(() => addon.adopt(new Uint8Array(buffer))),
     openGroup: (library, ordered) => wrapGroup(new addon.Group(library, ordered)),
-    info: () => ({ backend: 'native', ...limit, ...calling(() => addon.info()), addon: path, passedOver: failures }),
+    info: () => ({
+      backend: 'native',
+      ...limit,
+      ...calling(() => addon.info()),
+      bfloat16: addon.bfloat16(),
+      addon: path,
+      passedOver: failures,
+    }),
   };
 }

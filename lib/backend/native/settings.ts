@@ -18,15 +18,16 @@ function oneOf(name: string, values: readonly string[]): void {
 /** Checks the settings that the addon's kernels read themselves. */
 export function checkSwitches(): void {
   oneOf('BLASNET_SKIP_ZEROS', ['0', '1']);
-  oneOf('BLASNET_PRODUCTS', ['whole', 'pieces', 'tiles', 'blocked']);
+  oneOf('BLASNET_PRODUCTS', ['whole', 'pieces', 'tiles']);
   oneOf('BLASNET_BFLOAT16', ['amx', 'avx512-bf16', 'float32']);
 }
 
 /** Throws `BACKEND_UNAVAILABLE` if the products that `BLASNET_BFLOAT16` requests can't run here. */
-export function checkWay(used: string): void {
+export function checkWay(way: () => string): void {
   const wanted = process.env.BLASNET_BFLOAT16;
-  if (wanted === undefined || wanted === '' || wanted === used) return;
-  throw new BlasnetError('BACKEND_UNAVAILABLE', `BLASNET_BFLOAT16: this CPU or system has no ${wanted}`);
+  if (wanted === undefined || wanted === '' || wanted === way()) return;
+  const text = `asked for ${wanted}, but this process uses ${way()}: what its CPU and system have, or chose before`;
+  throw new BlasnetError('BACKEND_UNAVAILABLE', `BLASNET_BFLOAT16: ${text}`);
 }
 
 /**

@@ -121,8 +121,9 @@ void passPanels(const Tiles& tiles, const Room& room, const Operand& kept, const
 const Tiles* tilesFor(const char* wish) noexcept {
   const auto wished = [=](const char* name) { return wish != nullptr && std::strcmp(wish, name) == 0; };
   if (wished("float32")) return nullptr;
-  const Tiles *amx = amxTiles(), *avx512 = avx512Tiles();
+  const Tiles* avx512 = avx512Tiles();
   if (wished("avx512-bf16")) return avx512;
+  const Tiles* amx = amxTiles();
   if (amx != nullptr || wished("amx")) return amx;
     // On Intel's processors these instructions are slower than float32's.
 #if defined(__x86_64__)

@@ -67,12 +67,13 @@ void blasProduct(bool pieces, bool transA, bool transB, int64_t m, int64_t n, in
   if (lda > largestInt) (transA ? depthBlock : rowBlock) = 1;
   if (ldb > largestInt && !packed) (transB ? columnBlock : depthBlock) = 1;
   if (ldc > largestInt) rowBlock = 1;
-  // Products that take seconds are split, too, so that they can be aborted between blocks; the bits don't change.
+  // Products that take seconds are split, too, so that they can be aborted between blocks. Equal parts are large enough
+  // for the kernels of the whole product, so the bits don't change.
   constexpr double longProduct = 1e10;
   constexpr int64_t longBlock = 4096;
   if (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) > longProduct) {
-    rowBlock = smaller(rowBlock, longBlock);
-    columnBlock = smaller(columnBlock, longBlock);
+    rowBlock = smaller(rowBlock, partOf(m, longBlock));
+    columnBlock = smaller(columnBlock, partOf(n, longBlock));
   }
 
   const BlasTurn turn;

@@ -20,9 +20,8 @@ const Rule& ruleOf(const Shape& shape) noexcept {
 void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
            const float* b, int64_t ldb, float beta, float* c, int64_t ldc) noexcept {
   const Way way = ruleOf({transA, transB, m, n, k, ldb}).way;
-  const bool own = way == Way::tiles || way == Way::blocked;
-  if (own && alpha == 1 && (beta == 0 || beta == 1) && n >= vectorLanes && k > 0) {
-    return multiplyTiles({transA, transB, m, n, k, a, lda, b, ldb, beta == 1, c, ldc, way == Way::blocked});
+  if (way == Way::tiles && alpha == 1 && (beta == 0 || beta == 1) && n >= vectorLanes && k > 0) {
+    return multiplyTiles({transA, transB, m, n, k, a, lda, b, ldb, beta == 1, c, ldc});
   }
   blasProduct(way == Way::pieces, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }

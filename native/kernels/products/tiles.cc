@@ -1,6 +1,5 @@
-// Blocks for the caches, as in K. Goto, R. A. van de Geijn: Anatomy of high-performance matrix multiplication (2008):
-// a block of the left matrix stays in the second-level cache while the panels of the right one pass through the first.
-// What lies badly in memory is copied first.
+// The left matrix is read in place; panels of the right one that lie badly in memory are copied, so that they pass
+// through the first-level cache (K. Goto, R. A. van de Geijn: Anatomy of high-performance matrix multiplication, 2008).
 #include "tiles.h"
 
 #include "../abandon.h"
@@ -14,10 +13,9 @@ namespace {
 
 using math::smaller;
 
-// Of a block of the left matrix: rows and depth where it is copied, and where it is read in place.
-constexpr int64_t copiedRows = 256, mostRows = 512;
-constexpr int64_t copiedDepth = 256, rightDepth = 128, mostDepth = 192;
-constexpr int64_t panel = 64, widest = panel + 16;  // columns of the right matrix that are copied together
+constexpr int64_t mostRows = 512;                      // of the left matrix at a time
+constexpr int64_t copiedDepth = 128, mostDepth = 192;  // where the right matrix is copied, and where it is not
+constexpr int64_t panel = 64, widest = panel + 16;     // columns of the right matrix that are copied together
 constexpr int64_t farApart = 512;   // rows further apart lie in a page each, and often in the same set of the cache
 constexpr int64_t lineLength = 16;  // floats in a line of the cache
 
@@ -49,24 +47,11 @@ int64_t panelOf(int64_t left) { return left < widest ? left : panel; }
 // The distance between rows of a copy: an odd number of lines, so that they use all sets of the cache.
 int64_t strideOf(int64_t length) { return ((length + lineLength - 1) / lineLength | 1) * lineLength; }
 
-// A block of the left matrix as the tiles read it.
-struct Left {
-  const float* at;
-  int64_t rowStride, stepStride;
-};
-
-Left copyLeft(float* copied, const TileProduct& p, int64_t i, int64_t l, int64_t rows, int64_t depth) {
-  const int64_t lines = p.transA ? depth : rows, length = p.transA ? rows : depth, stride = strideOf(length);
-  const float* from = p.a + (p.transA ? l * p.lda + i : i * p.lda + l);
-  for (int64_t line = 0; line < lines; line++) copy(copied + line * stride, from + line * p.lda, length);
-  return {copied, p.transA ? 1 : stride, p.transA ? stride : 1};
-}
-
 // All columns of the result for one block of the left matrix.
-void multiplyBlock(const TileProduct& p, const Left& left, const Row* rows, int64_t count, int64_t l, int64_t depth,
-                   bool copiesRight) {
+void multiplyBlock(const TileProduct& p, const Row* rows, int64_t count, int64_t l, int64_t depth, bool copiesRight) {
   alignas(64) float rightCopy[copiedDepth * (widest + lineLength)];
-  Step steps[copiedDepth];
+  Step steps[mostDepth];
+  const int64_t leftStride = p.transA ? p.lda : 1;
   const bool add = p.add || l > 0;
   const auto rightAt = [&](int64_t j) { return p.b + (p.transB ? j * p.ldb + l : l * p.ldb + j); };
   for (int64_t j = 0, width; j < p.n; j += width) {
@@ -77,7 +62,7 @@ void multiplyBlock(const TileProduct& p, const Left& left, const Row* rows, int6
       const int64_t step = p.steps != nullptr ? p.steps[l + k] : l + k;
       const float* right = p.b + step * p.ldb;
       if (copiesRight && p.steps != nullptr) copy(rightCopy + k * stride, right + j, width);
-      steps[k] = {left.at + (p.copiesLeft ? k : step) * left.stepStride, copiesRight ? rightCopy + k * stride : right};
+      steps[k] = {p.a + step * leftStride, copiesRight ? rightCopy + k * stride : right};
     }
     // The next panel comes into the cache while this one is multiplied.
     const int64_t rest = p.n - j - width, nextWidth = copiesRight && p.steps == nullptr && rest > 0 ? panelOf(rest) : 0;
@@ -97,23 +82,19 @@ void multiplyBlock(const TileProduct& p, const Left& left, const Row* rows, int6
 
 void multiplyTiles(const TileProduct& p) noexcept {
   if (p.m <= 0) return;
-  alignas(64) float leftCopy[copiedRows * (copiedDepth + lineLength)];
   Row rows[mostRows];
   const bool copiesRight = p.transB || p.ldb > farApart;
-  const int64_t height = partOf(p.m, p.copiesLeft ? copiedRows : mostRows);
-  const int64_t part = partOf(p.k, p.copiesLeft ? copiedDepth : copiesRight ? rightDepth : mostDepth);
+  const int64_t height = partOf(p.m, mostRows), part = partOf(p.k, copiesRight ? copiedDepth : mostDepth);
   for (int64_t l = 0; l < p.k; l += part) {
     const int64_t depth = smaller(part, p.k - l);
     for (int64_t i = 0; i < p.m; i += height) {
       if (abandoned()) return;
       const int64_t count = smaller(height, p.m - i);
-      Left left = {p.a, p.transA ? 1 : p.lda, p.transA ? p.lda : 1};
-      if (p.copiesLeft) left = copyLeft(leftCopy, p, i, l, count, depth);
       for (int64_t r = 0; r < count; r++) {
         const int64_t row = p.rows != nullptr ? p.rows[i + r] : i + r;
-        rows[r] = {(p.copiesLeft ? r : row) * left.rowStride, p.c + row * p.ldc};
+        rows[r] = {row * (p.transA ? 1 : p.lda), p.c + row * p.ldc};
       }
-      multiplyBlock(p, left, rows, count, l, depth, copiesRight);
+      multiplyBlock(p, rows, count, l, depth, copiesRight);
     }
   }
 }

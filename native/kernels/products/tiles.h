@@ -16,7 +16,6 @@ struct TileProduct {
   bool add;
   float* c;
   int64_t ldc;
-  bool copiesLeft = false;  // pays where the left matrix is large and read for many columns
   // If given, the m rows of op(a) and c, or the k columns of op(a) and rows of op(b), that take part.
   const uint16_t* rows = nullptr;
   const uint16_t* steps = nullptr;

@@ -45,9 +45,8 @@ constexpr Rule forced[] = {
     {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
     {Rule::any, 0, 0, 0, 0, unlimited, Way::tiles, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::blocked, few},
 };
-constexpr const char* wayNames[] = {"whole", "pieces", "tiles", "blocked"};
+constexpr const char* wayNames[] = {"whole", "pieces", "tiles"};
 
 // OpenBLAS has small kernels for these cores. They reach the machine's peak, while the general path, which packs both
 // operands first, does not.
@@ -71,7 +70,7 @@ Vendor vendor() noexcept {
 }
 
 const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept {
-  for (int way = 0; wish != nullptr && way < 4; way++) {
+  for (int way = 0; wish != nullptr && way < 3; way++) {
     if (std::strcmp(wish, wayNames[way]) == 0) return &forced[way];
   }
   if (hasSmallKernels(core)) return lanes < 16 ? narrow512 : vendor == Vendor::amd ? amd512 : other512;
@@ -79,7 +78,7 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
 }
 
 bool patchTilesFor(const char* core, Vendor vendor, const char* wish) noexcept {
-  return (wish == nullptr || *wish == 0) && hasSmallKernels(core) && vendor != Vendor::amd;
+  return (wish == nullptr || std::strcmp(wish, wayNames[0]) != 0) && hasSmallKernels(core) && vendor != Vendor::amd;
 }
 
 const Rule& chooseRule(const Rule* rule, const Shape& s) noexcept {

@@ -8,10 +8,9 @@
 namespace blasnet {
 
 enum class Way {
-  whole,    // one product of BLAS
-  pieces,   // cut to the size of OpenBLAS's kernels for small matrices
-  tiles,    // our own tiles; the left matrix is read in place
-  blocked,  // our own tiles; blocks of the left matrix are copied
+  whole,   // one product of BLAS
+  pieces,  // cut to the size of OpenBLAS's kernels for small matrices
+  tiles,   // our own
 };
 
 struct Shape {

@@ -73,10 +73,13 @@ int64_t mostKept(int64_t rows, int64_t columns, int64_t out, int64_t ldw) {
 
 // Whether 0 times any of these is 0.
 bool allFinite(const float* x, int64_t n) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < n; j++) sum += 0 * x[j];
-  return sum == 0;
+  uint32_t largest = 0;
+#pragma omp simd reduction(max : largest)
+  for (int64_t j = 0; j < n; j++) {
+    const uint32_t bits = math::toBits(x[j]) & 0x7fffffffu;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest < 0x7f800000u;
 }
 
 // Calls work(begin, end) for the runs of columns between the kept ones, until it returns false; tells whether it never
@@ -113,6 +116,7 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
       const float* left = x + i * ldx + l;
       // Zero times infinity or NaN is NaN: then nothing is left out.
       const auto finite = [&](int64_t begin, int64_t end) {
+        if (ldw == out) return allFinite(right + begin * ldw, (end - begin) * out);
         while (begin < end && allFinite(right + begin * ldw, out)) begin++;
         return begin == end;
       };
@@ -126,7 +130,7 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
         sgemm(false, false, height, out, 0, 1.0f, left, ldx, right, ldw, scale, y + i * ldy, ldy);
       } else {
         multiplyTiles({false, false, height, out, kept.count, left, ldx, right, ldw, scale != 0, y + i * ldy, ldy,
-                       false, nullptr, kept.index});
+                       nullptr, kept.index});
       }
     }
   }
@@ -153,8 +157,7 @@ void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, i
           return true;
         };
         if (i == 0) everyGap(kept, columns, clear);
-        multiplyTiles(
-            {true, false, kept.count, out, height, left, ldx, right, out, i > 0, result, out, false, kept.index});
+        multiplyTiles({true, false, kept.count, out, height, left, ldx, right, out, i > 0, result, out, kept.index});
       } else {
         sgemm(true, false, columns, out, rows - i, 1.0f, left, ldx, right, out, i > 0 ? 1.0f : 0.0f, result, out);
         break;
