@@ -81,9 +81,10 @@ BLASNET_INLINE void byRows(int64_t count, Work work) {
 // c <- a b [+ c] for one tile, over the steps [step, end); the right
 // matrix begins at column `first` of the result. Whole addresses in the steps leave as many general registers
 // as the rows need: with an addition for each of them the tile would lose a tenth of its speed.
+// `nothrow`, not `noexcept`, which would add code for exceptions to every set of kernels.
 template <int rows, int vectors>
-__attribute__((noinline)) void multiplyTile(const Row* row, const Step* step, const Step* end, const Columns& columns,
-                                            int64_t first, bool add) {
+__attribute__((noinline, nothrow)) void multiplyTile(const Row* row, const Step* step, const Step* end,
+                                                     const Columns& columns, int64_t first, bool add) {
   Lanes sum[rows][vectors] = {};
   const int64_t begin = columns.begin, last = begin + columns.last;
   int64_t at[rows];

@@ -48,7 +48,8 @@ int64_t panelOf(int64_t left) { return left < widest ? left : panel; }
 int64_t strideOf(int64_t length) { return ((length + lineLength - 1) / lineLength | 1) * lineLength; }
 
 // All columns of the result for one block of the left matrix.
-void multiplyBlock(const TileProduct& p, const Row* rows, int64_t count, int64_t l, int64_t depth, bool copiesRight) {
+[[gnu::nothrow]] void multiplyBlock(const TileProduct& p, const Row* rows, int64_t count, int64_t l, int64_t depth,
+                                    bool copiesRight) {
   alignas(64) float rightCopy[copiedDepth * (widest + lineLength)];
   Step steps[mostDepth];
   const int64_t leftStride = p.transA ? p.lda : 1;
