@@ -20,8 +20,15 @@
 #include <unistd.h>
 #endif
 
-#define BLASNET_PAIRS __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
-#define BLASNET_AMX __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16")))
+// Clang 18 to 21 have vectors of 512 bits as a feature of its own, which a baseline processor switches off.
+#if defined(__clang__) && __clang_major__ >= 18 && __clang_major__ < 22
+#define BLASNET_WIDE "evex512,"
+#else
+#define BLASNET_WIDE
+#endif
+#define BLASNET_PAIRS __attribute__((target(BLASNET_WIDE "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")))
+#define BLASNET_AMX \
+  __attribute__((target(BLASNET_WIDE "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,amx-tile,amx-bf16")))
 
 namespace blasnet {
 namespace {
