@@ -5,8 +5,9 @@
 import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path/posix';
 import { rolldown } from 'rolldown';
+import { minifySync } from 'rolldown/experimental';
 import { copyHeaders } from './build-addon.mjs';
-import { readIfPresent, root, writeWhole } from './support.mjs';
+import { listFiles, readIfPresent, root, writeWhole } from './support.mjs';
 
 const { exports } = JSON.parse(readIfPresent('package.json'));
 const entries = Object.values(exports).filter((conditions) => conditions.require);
@@ -32,6 +33,8 @@ async function buildCommonJs() {
     entryFileNames: '[name].cjs',
     chunkFileNames: 'shared-[hash].cjs',
     comments: { legal: true, annotation: true, jsdoc: false },
+    // The package has a limit; names stay, for stack traces.
+    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
   });
 }
 
@@ -44,6 +47,21 @@ function writeDeclarations() {
   writeWhole(join(dirname(entries[0].types.require), 'package.json'), '{ "type": "commonjs" }\n');
 }
 
+// The declarations have the comments; the code of the ES modules does without them, since the package has a limit. Files
+// with comments for bundlers stay as they are.
+function dropComments() {
+  const isModule = (path) => path.endsWith('.js') && !/^dist\/(cjs|types)\//.test(path);
+  for (const path of listFiles('dist').filter(isModule)) {
+    const source = readIfPresent(path);
+    if (source.includes('webpackIgnore')) continue;
+    const options = { module: true, compress: false, mangle: false, codegen: { removeWhitespace: false } };
+    const { code, errors } = minifySync(basename(path), source, options);
+    if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`);
+    if (code !== source) writeWhole(path, code);
+  }
+}
+
 writeDeclarations();
 copyHeaders();
 await buildCommonJs();
+dropComments();

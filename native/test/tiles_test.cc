@@ -7,11 +7,11 @@
   namespace blasnet::set {                         \
   void multiplyTiles(const TileProduct&) noexcept; \
   }
-#if defined(BLASNET_HAVE_X86_SETS)
+#if defined(__x86_64__) && !defined(BLASNET_BASELINE_ONLY)
 BLASNET_DECLARE(avx2)
 BLASNET_DECLARE(avx512)
 #endif
-#if defined(BLASNET_HAVE_NEON)
+#if defined(__aarch64__)
 BLASNET_DECLARE(neon)
 #else
 BLASNET_DECLARE(baseline)
@@ -28,11 +28,11 @@ struct Set {
 };
 
 constexpr Set sets[] = {
-#if defined(BLASNET_HAVE_X86_SETS)
+#if defined(__x86_64__) && !defined(BLASNET_BASELINE_ONLY)
     {"avx2", avx2::multiplyTiles},
     {"avx512", avx512::multiplyTiles},
 #endif
-#if defined(BLASNET_HAVE_NEON)
+#if defined(__aarch64__)
     {"neon", neon::multiplyTiles},
 #else
     {"baseline", baseline::multiplyTiles},
