@@ -1,4 +1,5 @@
 // Gathers the rows of a batch, and computes their order.
+#include "finite.h"
 #include "kernels.h"
 #include "threefry.h"
 
@@ -33,17 +34,7 @@ BLASNET_INLINE void convertRow(float* x, const T* source, int64_t features, floa
   }
 }
 
-BLASNET_INLINE bool isFinite(const uint8_t*, int64_t) { return true; }
-
-BLASNET_INLINE bool isFinite(const float* x, int64_t n) {
-  uint32_t largest = 0;
-#pragma omp simd reduction(max : largest)
-  for (int64_t j = 0; j < n; j++) {
-    const uint32_t bits = math::toBits(x[j]) & 0x7fffffffu;
-    largest = bits > largest ? bits : largest;
-  }
-  return largest < 0x7f800000u;
-}
+BLASNET_INLINE bool allFinite(const uint8_t*, int64_t) { return true; }
 
 // The first n elements of rows [begin, end) of x. x: rows x features; source: sourceRows x features; order: rows.
 template <typename T>
@@ -55,7 +46,7 @@ BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int6
     if (isRow(later, sourceRows)) prefetch(source + later * features, n);
     float* out = x + row * features;
     const T* in = isRow(index, sourceRows) ? source + index * features : nullptr;
-    if (in == nullptr || !isFinite(in, n)) {
+    if (in == nullptr || !allFinite(in, n)) {
       fillNaN(out, n);
     } else if (offset == 0) {
       convertRow<float>(out, in, n, scale, offset);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "../abandon.h"
+#include "../finite.h"
 #include "../math.h"
 #include "../share.h"
 #include "gemm.h"
@@ -69,17 +70,6 @@ bool worthLooking(int64_t rows, int64_t in, int64_t out) { return in >= 64 && ro
 
 int64_t mostKept(int64_t rows, int64_t columns, int64_t out, int64_t ldw) {
   return static_cast<int64_t>(keptShare(rows, out, columns, ldw) * static_cast<double>(columns));
-}
-
-// Whether 0 times any of these is 0.
-bool allFinite(const float* x, int64_t n) {
-  uint32_t largest = 0;
-#pragma omp simd reduction(max : largest)
-  for (int64_t j = 0; j < n; j++) {
-    const uint32_t bits = math::toBits(x[j]) & 0x7fffffffu;
-    largest = bits > largest ? bits : largest;
-  }
-  return largest < 0x7f800000u;
 }
 
 // Calls work(begin, end) for the runs of columns between the kept ones, until it returns false; tells whether it never
