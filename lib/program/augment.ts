@@ -17,33 +17,28 @@ const isImage = (shape: Shape | undefined) => shape?.length === 3;
 
 /**
  * Checks a list of augmentations; undefined if it is empty. A sample has the network's `input` shape, or that of the
- * data if only they say that it is an image. `losses` are those of the targets that mixing changes; undefined where
- * mixing is not possible. Throws `INVALID_ARGUMENT`, `UNKNOWN_OPTION` and `SHAPE_MISMATCH`.
+ * data if only they say that it is an image. `losses` are those of the targets that mixing changes. Throws
+ * `INVALID_ARGUMENT`, `UNKNOWN_OPTION` and `SHAPE_MISMATCH`.
  */
 export function checkAugment(
   name: string,
   value: unknown,
   input: Shape,
   ofData: Shape | undefined,
-  losses: readonly Loss[] | undefined,
+  losses: readonly Loss[],
 ): Augment | undefined {
   const list = resolveAugmentations(name, value);
   const shape = ofData !== undefined && !isImage(input) && isImage(ofData) ? ofData : input;
   for (const [i, entry] of list.entries()) {
-    const { images, mixes, check } = augmentationType(entry);
+    const { images, check } = augmentationType(entry);
     const label = `${name}[${i}]: ${entry.type}`;
     if (images && !isImage(shape)) {
       const text = `expected samples of the shape [height, width, channels], got [${shape.join(', ')}]; give the dataset that shape`;
       throw new BlasnetError('SHAPE_MISMATCH', `${label}: ${text}`);
     }
     check?.(label, entry, shape);
-    if (mixes && losses === undefined)
-      throw new BlasnetError(
-        'INVALID_ARGUMENT',
-        `${label}: it mixes rows with their targets: for networks with one input`,
-      );
-    const labelled = losses?.find(({ targets }) => !targets.includes('targets'));
-    if (mixes && labelled !== undefined) {
+    const labelled = losses.find(({ targets }) => !targets.includes('targets'));
+    if (mixes(entry) && labelled !== undefined) {
       const text = `it mixes targets, but the loss ${labelled.kind} takes only labels`;
       throw new BlasnetError('INVALID_ARGUMENT', `${label}: ${text}`);
     }
@@ -51,41 +46,67 @@ export function checkAugment(
   return list.length === 0 ? undefined : { list, shape: [...shape], key: JSON.stringify([list, shape]) };
 }
 
+/** The lists of all inputs, in the network's order; undefined for an input without one. */
+export type Augments = readonly (Augment | undefined)[];
+
+const mixes = (entry: Augmentation) => augmentationType(entry).mixes;
+
+/**
+ * Checks that the inputs `names` are mixed alike, as their rows belong together. Throws `INVALID_ARGUMENT` with the
+ * first input whose list has other mixing entries than another's.
+ */
+export function checkMixing(name: string, names: readonly string[], augments: Augments): void {
+  const mixing = augments.map((augment) => JSON.stringify(augment?.list.filter(mixes) ?? []));
+  const mixed = mixing.findIndex((text) => text !== '[]');
+  const other = mixing.findIndex((text) => text !== mixing[mixed]);
+  if (mixed < 0 || other < 0) return;
+  const text = `the rows of all inputs are mixed alike: expected the same mixUp as in the list of ${names[mixed]}`;
+  throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${names[other]}: ${text}`);
+}
+
 /** Distance between the streams of two inputs. */
 const PER_INPUT = 0x100;
 
-/** The random words of entry `i` of the list for an input. */
-const drawsOf = (builder: Builder, input: number, i: number) =>
-  ({ seed: builder.seed, stream: Stream.augment + PER_INPUT * input + i, step: { symbol: 'step' } }) as const;
+/** The random words of entry `i` of the list for an input. What mixes has those of the first input, in all lists. */
+function drawsOf(builder: Builder, augments: Augments, input: number, i: number) {
+  const mixing = (of: number) => (augments[of]?.list ?? []).flatMap((entry, at) => (mixes(entry) ? [at] : []));
+  const turn = mixing(input).indexOf(i);
+  const place = turn < 0 ? PER_INPUT * input + i : mixing(0)[turn];
+  return { seed: builder.seed, stream: Stream.augment + place, step: { symbol: 'step' } } as const;
+}
 
 /** Writes the changes of a batch `x` of an input, by its index; returns the changed batch. */
-export function writeAugment(builder: Builder, { list, shape }: Augment, input: number, x: Tensor): Tensor {
+export function writeAugment(builder: Builder, augments: Augments, input: number, x: Tensor): Tensor {
+  const augment = augments[input];
+  if (augment === undefined) return x;
+  const { list, shape } = augment;
   const features = elements(shape);
   return list.reduce<Tensor>((changed, entry, i) => {
     const { images, write } = augmentationType(entry);
     const y = () => tensor(`x ${entry.type}`, 'work', { perRow: features });
-    return write(builder, entry, changed, y, images ? shape : [features], drawsOf(builder, input, i));
+    return write(builder, entry, changed, y, images ? shape : [features], drawsOf(builder, augments, input, i));
   }, x);
 }
 
 /** Writes the changes of a batch's targets or labels, as mixed rows have mixed targets; returns the changed ones. */
 export function writeTargetAugment(
   builder: Builder,
-  { list }: Augment,
+  augments: Augments,
   kind: TargetKind,
   target: Tensor,
   outputs: number,
 ): { kind: TargetKind; target: Tensor } {
-  if (!list.some((entry) => augmentationType(entry).mixes)) return { kind, target };
+  const list = augments[0]?.list ?? [];
+  if (!list.some(mixes)) return { kind, target };
   let mixed = target;
   if (kind === 'labels') {
     mixed = builder.perRow('oneHot', outputs);
     builder.emit('oneHot', { y: mixed, labels: target, rows: rows(), classes: outputs });
   }
   for (const [i, entry] of list.entries()) {
-    const { mixes, write } = augmentationType(entry);
     const y = () => builder.perRow('mixed', outputs);
-    if (mixes) mixed = write(builder, entry, mixed, y, [outputs], drawsOf(builder, 0, i));
+    if (mixes(entry))
+      mixed = augmentationType(entry).write(builder, entry, mixed, y, [outputs], drawsOf(builder, augments, 0, i));
   }
   return { kind: 'targets', target: mixed };
 }

@@ -183,9 +183,7 @@ function writePasses(builder: ProgramBuilder, model: Model, request: ProgramRequ
   const needed = ancestors(model, ends);
   const xs = model.inputs.map((_, i) => {
     if (!needed[i]) return undefined;
-    const batch = writeGather(builder, request, model, i);
-    const augment = request.augment?.[i];
-    return augment === undefined ? batch : writeAugment(builder, augment, i, batch);
+    return writeAugment(builder, request.augment ?? [], i, writeGather(builder, request, model, i));
   });
   const atNode = <T>(index: number, write: () => T) => builder.atNode(index, write);
   const { values, passes } = writeForward(builder, model, xs, mode, needed, atNode);

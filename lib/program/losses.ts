@@ -1,7 +1,7 @@
 import { BlasnetError } from '../errors.js';
 import type { Loss, TargetKind } from '../losses/loss.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { type Augment, writeTargetAugment } from './augment.js';
+import { type Augments, writeTargetAugment } from './augment.js';
 import type { ProgramBuilder } from './builder.js';
 import { elements, type FeedEntry, rows, type Tensor, tensor } from './instructions.js';
 import { frozenLayer, goalsOf, type Model, type ModelOutput } from './model.js';
@@ -23,7 +23,7 @@ export interface Use {
   /** For each output with a loss; empty if the program has no losses. */
   readonly goals: readonly Goal[];
   /** Random changes of each input's batch before the first layer. */
-  readonly augment?: readonly (Augment | undefined)[] | undefined;
+  readonly augment?: Augments | undefined;
   /** Names of the nodes whose values are given; default: the network's outputs. */
   readonly outputs?: readonly string[];
   /** Several processes train together, each with a part of every batch. Default false. */
@@ -141,11 +141,7 @@ function writeLoss(
 ): Omit<LossPart, 'place'> {
   const outputs = elements(shape);
   const gathered = writeTarget(builder, direct, given, name, outputs);
-  const mixing = augment?.[0];
-  const { kind, target } =
-    mixing === undefined
-      ? { kind: given, target: gathered }
-      : writeTargetAugment(builder, mixing, given, gathered, outputs);
+  const { kind, target } = writeTargetAugment(builder, augment ?? [], given, gathered, outputs);
   const loss = builder.perRow('loss', 1);
   const dprediction = training ? builder.perRow('dprediction', outputs) : null;
   rule.write(builder, kind, { loss, dprediction, prediction, target, outputs, shape });

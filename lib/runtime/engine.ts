@@ -12,7 +12,7 @@ import type {
 import { invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { type Optimizer, WEIGHT_AVERAGE } from '../optimizers/optimizer.js';
-import type { Augment } from '../program/augment.js';
+import type { Augments } from '../program/augment.js';
 import {
   compile,
   holdsCapacity,
@@ -43,7 +43,7 @@ export interface Job {
   readonly source: Source;
   readonly batchSize: number;
   /** Random changes of each input's batch, counted by the network's steps in training mode. */
-  readonly augment?: readonly (Augment | undefined)[] | undefined;
+  readonly augment?: Augments | undefined;
   /** Compile the program for this batch size, not rounded up to serve several sizes. */
   readonly exact?: boolean;
   readonly epochs?: number;

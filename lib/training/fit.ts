@@ -10,7 +10,7 @@ import { toPlain } from '../formats/plain.js';
 import { share } from '../kernels/share.js';
 import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
-import { type Augment, checkAugment } from '../program/augment.js';
+import { type Augments, checkAugment, checkMixing } from '../program/augment.js';
 import { movesState } from '../program/losses.js';
 import { goalsOf } from '../program/model.js';
 import {
@@ -73,8 +73,8 @@ export interface FitOptions extends SamplingOptions {
    * `randomCrop`, `randomRotation`, `cutout`, `mixUp`. Only for training: validation, `evaluate` and `predict` see the
    * samples as they are. Drawn from the network's seed and its training steps, so a resumed training continues them;
    * files don't hold the list. All but `mixUp` need images: the network's input or the dataset's samples are [height,
-   * width, channels]. For a network with several inputs: an object of lists by the inputs' names, without `mixUp`.
-   * Default: none.
+   * width, channels]. For a network with several inputs: an object of lists by the inputs' names. `mixUp` mixes the
+   * same rows by the same shares in all inputs, so all lists must have it. Default: none.
    */
   augment?: readonly Augmentation[] | Readonly<Record<string, readonly Augmentation[]>>;
   /** Evaluated after each epoch: a dataset, or a stream that can be read repeatedly. */
@@ -174,7 +174,7 @@ interface Plan {
   readonly rowChoice: RowChoice;
   /** Batches per step of the optimizer. */
   readonly accumulate: number;
-  readonly augment: readonly (Augment | undefined)[] | undefined;
+  readonly augment: Augments | undefined;
   readonly validation: Validation | undefined;
   readonly callbacks: readonly Callbacks[];
   readonly signal: AbortSignal | undefined;
@@ -237,12 +237,16 @@ function readAugment({ model }: Engine, data: TrainingData, { augment }: FitOpti
     augment as Record<string, unknown>,
     inputs.flatMap(({ name }) => name ?? []),
   );
-  return inputs.map(({ name, shape }) => {
+  const augments = inputs.map(({ name, shape }) => {
     if (name === undefined || lists[name] === undefined) return undefined;
-    const ofData = shapes?.inputs?.[name]?.shape;
-    // Mixed rows need mixed targets, and all inputs mixed alike.
-    return checkAugment(`fit: augment: ${name}`, lists[name], shape, ofData, inputs.length > 1 ? undefined : losses);
+    return checkAugment(`fit: augment: ${name}`, lists[name], shape, shapes?.inputs?.[name]?.shape, losses);
   });
+  checkMixing(
+    'fit: augment',
+    inputs.flatMap(({ name }) => name ?? []),
+    augments,
+  );
+  return augments;
 }
 
 /** The ranks of the option `group`; undefined for a group of one. */

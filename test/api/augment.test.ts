@@ -7,11 +7,13 @@ import {
   Adam,
   type Augmentation,
   augmentBatch,
+  concat,
   conv2d,
   cutout,
   dense,
   flatten,
   globalAvgPool2d,
+  input,
   type LayerSpec,
   type Loss,
   meanSquaredError,
@@ -403,6 +405,43 @@ onBackends('fit with augmentations', (backend) => {
     const goals = new Dataset({ features: values.targets as Float32Array, shape: [1] });
     other.trainBatch(x, augmentBatch(list, goals, { seed: 7, backend }), new Sgd(rate));
     expect(distance(weights(network), weights(other))).toBeLessThan(1e-5);
+  });
+
+  it('mixes all inputs and targets of a graph with the same rows and shares', async () => {
+    const mix = mixUp({ alpha: 1 });
+    const table = () => {
+      const image = input([6, 7, 2], { name: 'image' });
+      const meta = input([3], { name: 'meta' });
+      const both = concat(image.pipe(flatten()), meta);
+      const outputs = { kind: both.pipe(dense(3)), value: both.pipe(dense(1)) };
+      return new Network({
+        outputs,
+        losses: { kind: softmaxCrossEntropy(), value: meanSquaredError() },
+        seed: 7,
+        backend,
+      });
+    };
+    const rows = 24;
+    const columns = { image: data.features, meta: randomFloats(3 * rows, 5), value: randomFloats(rows, 6) };
+    const mixed = (features: Float32Array, shape: number[]) =>
+      augmentBatch([mix], new Dataset({ features, shape }), { seed: 7, backend });
+    const train = new Dataset({
+      features: { image: { values: columns.image, shape: data.shape }, meta: columns.meta },
+      targets: { kind: data.labels as Int32Array, value: columns.value },
+    });
+    const [network, other] = [table(), table()];
+    const augment = { meta: [mix], image: [mix] };
+    await network.fit(train, { augment, batchSize: rows, shuffle: false, optimizer: new Sgd(rate) });
+    other.trainBatch(
+      { image: mixed(columns.image as Float32Array, [6, 7, 2]), meta: mixed(columns.meta, [3]) },
+      { kind: mixed(data.oneHot().targets as Float32Array, [3]), value: mixed(columns.value, [1]) },
+      new Sgd(rate),
+    );
+    expect(distance(weights(network), weights(other))).toBeLessThan(1e-5);
+    for (const lists of [{ image: [mix] }, { meta: [mix] }, { image: [mix], meta: [mixUp({ alpha: 0.5 })] }]) {
+      const message = /^fit: augment: (image|meta): the rows of all inputs are mixed alike: expected the same mixUp/;
+      await expectRejection(() => table().fit(train, { augment: lists }), 'INVALID_ARGUMENT', message);
+    }
   });
 
   it('goes on from a file with the draws of a training that was not interrupted', async () => {

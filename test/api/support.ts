@@ -85,7 +85,7 @@ export function regressor(backend: BackendName, layers: LayerSpec[], loss: Loss,
 }
 
 /** All that training changes in a network, as one list of copies. */
-export function weights(network: Network): Float32Array[] {
+export function weights(network: Network<string> | Network): Float32Array[] {
   return [...network.parameters, ...network.state].map((entry) => entry.value.slice());
 }
 
