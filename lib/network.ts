@@ -629,16 +629,25 @@ export class Network<K extends string = ''> {
 
   /**
    * Forward and backward pass on one batch in training mode, without an update. Fills the `gradient` views. Returns the
-   * mean loss, penalties included, and the gradient with respect to `x` (by name if there are several inputs). Omit `y`
-   * for a dataset, which has its own targets. With `optimizer`, batch norm layers that it freezes behave as in its
-   * training; the optimizer is not changed. Synchronous. Throws `NON_FINITE` if the loss is not finite.
+   * mean loss, penalties included, and the gradient with respect to `x` (by name if there are several inputs; in
+   * TypeScript `gradients<'image' | 'meta'>(…)` types it). Omit `y` for a dataset, which has its own targets. With
+   * `optimizer`, batch norm layers that it freezes behave as in its training; the optimizer is not changed.
+   * Synchronous. Throws `NON_FINITE` if the loss is not finite.
    *
    * With `{ outputGradient }` in place of `y`: for a loss computed by the caller, its gradient with respect to the raw
    * outputs (rows × outputs numbers, by name if there are several), or a function of the raw outputs that returns it. No
    * penalty is added, and the result has no loss.
    */
-  gradients(x: Features, y?: Targets, optimizer?: Optimizer): { loss: number; inputGradient: Predicted<''> };
-  gradients(x: Features, y: OutputGradient<K>, optimizer?: Optimizer): { inputGradient: Predicted<''> };
+  gradients<I extends string = ''>(
+    x: Features,
+    y?: Targets,
+    optimizer?: Optimizer,
+  ): { loss: number; inputGradient: Predicted<I> };
+  gradients<I extends string = ''>(
+    x: Features,
+    y: OutputGradient<K>,
+    optimizer?: Optimizer,
+  ): { inputGradient: Predicted<I> };
   gradients(
     x: Features,
     y?: Targets | OutputGradient<K>,

@@ -155,6 +155,8 @@ export async function graphs(data: Dataset): Promise<void> {
   network.gradients(data, { outputGradient: (raw) => ({ kind: raw.kind, code: raw.code }) });
   // @ts-expect-error a gradient of each output
   network.gradients(data, { outputGradient: { kind: new Float32Array(3) } });
+  const parts: Float32Array = network.gradients<'image' | 'meta'>(data).inputGradient.meta;
+  void parts;
   const { outputs: figures } = await network.evaluate(data);
   expectType<Equal<typeof figures, Readonly<Record<string, Figures>> | undefined>>();
   const one = new Network({ output: x.pipe(dense(1)), loss: customLoss((y, t) => mean(square(subtract(y, t)))) });
