@@ -56,7 +56,7 @@ export function takesPart(
   machine: { readonly cores: number; readonly native: boolean },
 ): boolean {
   if (machine.cores < cores || (denseOnly && workload.images.length > 0)) return false;
-  if (kind === 'reference' && workload.batchNorm) return false;
+  if (kind === 'reference' && (workload.batchNorm || workload.task === 'predict')) return false;
   return kind === 'floor' || kind === 'native' ? machine.native : flopsPerSample(workload) <= MOST_FLOPS;
 }
 
