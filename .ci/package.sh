@@ -181,19 +181,19 @@ package_part() {
   mkdir -p $work
   : >$figures
   check 'system packages of the package' package_system_packages
+  check 'runtimes and npm' package_tools .ci/package $work/tools install --no-package-lock
+  check "users' tools" package_tools .ci/package/user-tools $work/user-tools ci
+  for system in "${systems[@]}"; do check "bare system, $system" bare_system "$system"; done
   check 'prebuilt binaries' prebuilt_binaries
   # In an emulator, one process at a time.
   aside 'tests of the prebuilt binaries, arm64' node scripts/prebuild.mjs --test linux-arm64-glibc linux-arm64-musl
   counted 'tests of the prebuilt binaries, x64' npm run prebuild -- --test linux-x64-glibc linux-x64-musl
-  check 'runtimes and npm' package_tools .ci/package $work/tools install --no-package-lock
-  check "users' tools" package_tools .ci/package/user-tools $work/user-tools ci
   check 'package' pack
   check 'contents of the package' tarball_fits
   check 'publint' $work/user-tools/node_modules/.bin/publint --strict "$tarball"
   check 'attw' $work/user-tools/node_modules/.bin/attw "$tarball"
   check 'registry' start_registry
   for system in "${systems[@]}"; do
-    check "bare system, $system" bare_system "$system"
     check "package on $system, npm 11 on Node.js 20" installs "$system" node20 npm11
   done
   system=${systems[0]}
