@@ -16,12 +16,12 @@ package_system_packages() {
     mmdebstrap debian-archive-keyring qemu-user-static
 }
 
-# package_tools <folder of a lock file> <folder>: what the lock file pins
+# package_tools <folder> <folder> <npm's command>: what the first one's package.json and lock file pin, in the second
 package_tools() {
-  cmp -s "$1/package-lock.json" "$2/installed" && return
+  cmp -s <(cat "$1"/package*.json) "$2/installed" && return
   rm -rf "$2" && mkdir -p "$2" && cp "$1"/package*.json "$2" &&
-    npm ci --prefix "$2" --ignore-scripts --no-audit --no-fund --loglevel=error &&
-    cp "$1/package-lock.json" "$2/installed"
+    npm "${@:3}" --prefix "$2" --ignore-scripts --no-audit --no-fund --loglevel=error &&
+    cat "$1"/package*.json >"$2/installed"
 }
 
 # The tarball and its contents.
@@ -181,19 +181,19 @@ package_part() {
   mkdir -p $work
   : >$figures
   check 'system packages of the package' package_system_packages
+  check 'runtimes and npm' package_tools .ci/package $work/tools install --no-package-lock
+  check "users' tools" package_tools .ci/package/user-tools $work/user-tools ci
+  for system in "${systems[@]}"; do check "bare system, $system" bare_system "$system"; done
   check 'prebuilt binaries' prebuilt_binaries
   # In an emulator, one process at a time.
   aside 'tests of the prebuilt binaries, arm64' node scripts/prebuild.mjs --test linux-arm64-glibc linux-arm64-musl
   counted 'tests of the prebuilt binaries, x64' npm run prebuild -- --test linux-x64-glibc linux-x64-musl
-  check 'runtimes and npm' package_tools .ci/package $work/tools
-  check "users' tools" package_tools .ci/package/user-tools $work/user-tools
   check 'package' pack
   check 'contents of the package' tarball_fits
-  check 'publint' $tools/.bin/publint --strict "$tarball"
-  check 'attw' $tools/.bin/attw "$tarball"
+  check 'publint' $work/user-tools/node_modules/.bin/publint --strict "$tarball"
+  check 'attw' $work/user-tools/node_modules/.bin/attw "$tarball"
   check 'registry' start_registry
   for system in "${systems[@]}"; do
-    check "bare system, $system" bare_system "$system"
     check "package on $system, npm 11 on Node.js 20" installs "$system" node20 npm11
   done
   system=${systems[0]}

@@ -56,6 +56,7 @@ export function takesPart(
   machine: { readonly cores: number; readonly native: boolean },
 ): boolean {
   if (machine.cores < cores || (denseOnly && workload.images.length > 0)) return false;
+  if (kind === 'reference' && (workload.batchNorm || workload.task === 'predict')) return false;
   return kind === 'floor' || kind === 'native' ? machine.native : flopsPerSample(workload) <= MOST_FLOPS;
 }
 
@@ -106,8 +107,7 @@ export interface SpeedReply {
 
 /** Loss and accuracy on the test data. */
 export interface Learned {
-  /** Undefined if a contender gives no probabilities. */
-  readonly loss?: number;
+  readonly loss: number;
   readonly accuracy: number;
 }
 

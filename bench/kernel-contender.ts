@@ -1,8 +1,8 @@
 /** A process of the kernel benchmark: times every case on one backend and kernel set, and prints JSON. */
 import { type BackendName, backendInfo } from 'blasnet';
 import { native, typescript } from 'blasnet/kernels';
-import { kernelCases, peakCase } from './kernel-cases.js';
-import { AlignedMemory, type KernelCase, Operands } from './operands.js';
+import { type KernelCase, kernelCases, peakCase } from './kernel-cases.js';
+import { AlignedMemory, makeCall } from './operands.js';
 import { type Summary, summarize } from './statistics.js';
 
 interface KernelRequest {
@@ -62,13 +62,17 @@ function copyRateOf(memory: AlignedMemory, bytes: number, seconds: number): numb
 function main({ backend: name, seconds }: KernelRequest): KernelReply {
   const backend = name === 'native' ? native : typescript;
   const memory = new AlignedMemory(MEMORY);
-  const measure = ({ shape, flops, call: make }: KernelCase): KernelTiming => {
-    const operands = new Operands(memory);
-    const call = make(operands);
-    const { bytes } = operands;
+  const measure = ({ kernel, operation, shape, flops, values }: KernelCase): KernelTiming => {
+    const { call, bytes } = makeCall(kernel, values, memory);
     const rate = rateOf((times) => backend.repeat([call], times), (flops ?? bytes) / 1e9, seconds);
     const copyRate = copyRateOf(memory, bytes, seconds / 4);
-    return { kernel: call[0], shape, unit: flops === undefined ? 'GB/s' : 'GFLOP/s', rate, copyRate };
+    return {
+      kernel: [kernel, operation].filter(Boolean).join(' '),
+      shape,
+      unit: flops === undefined ? 'GB/s' : 'GFLOP/s',
+      rate,
+      copyRate,
+    };
   };
   const timings = kernelCases.map(measure);
   if (name === 'typescript') return { timings };

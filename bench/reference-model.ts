@@ -10,9 +10,9 @@ const EVALUATION_BATCH = 1000;
  * The plain JavaScript trainer that blasnet's TypeScript backend is compared with; gathers and scales bytes as blasnet
  * does.
  */
-export function createReferenceModel({ widths, batchNorm, batchSize }: Workload): Model {
+export function createReferenceModel({ widths, batchSize }: Workload): Model {
   const random = randomNumbers(1);
-  const network = new ReferenceNetwork({ widths, batchNorm, capacity: Math.max(batchSize, EVALUATION_BATCH), random });
+  const network = new ReferenceNetwork({ widths, capacity: Math.max(batchSize, EVALUATION_BATCH), random });
   const width = widths[0];
 
   const pass = (data: Dataset, size: number) => {
@@ -42,7 +42,7 @@ export function createReferenceModel({ widths, batchNorm, batchSize }: Workload)
       for (let epoch = 0; epoch < epochs; epoch++) pass(data, size);
     },
     predict(images) {
-      network.forward(images, images.length / width, false);
+      network.forward(images, images.length / width);
     },
     evaluate(data) {
       const [features, labels] = [scaledFeatures(data), labelsOf(data)];

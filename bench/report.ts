@@ -95,7 +95,7 @@ function columnsOf(all: WorkloadResult, ownColumns: OwnColumns): Column<Result>[
     ...own.settings,
     { title: 'samples/s (min–max)', cell: speedOf },
     ...own.ratios,
-    { title: 'loss', cell: ({ learned }) => learned?.loss?.toFixed(4) },
+    { title: 'loss', cell: ({ learned }) => learned?.loss.toFixed(4) },
     { title: 'accuracy', cell: ({ learned }) => learned?.accuracy.toFixed(4) },
   ];
 }

@@ -71,21 +71,8 @@ const reserved = [
   { import: /^(napi|node_api|js_native_api|node|uv|v8)\b.*\.h$/, files: /^native\/binding\// },
   { import: /^(cblas|openblas_config)\.h$/, files: /^native\/(kernels\/products\/blas|fuzz\/blas)\.cc$/ },
 ];
-const entryPoints = new Set([
-  'blasnet',
-  'blasnet/dashboard',
-  'blasnet/data',
-  'blasnet/distributed',
-  'blasnet/extend',
-  'blasnet/kernels',
-  'blasnet/onnx',
-  'blasnet/report',
-  'blasnet/tables',
-  'blasnet/tfjs',
-  'blasnet/search',
-  'blasnet/package.json',
-]);
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const entryPoints = new Set(Object.keys(manifest.exports).map((path) => join(manifest.name, path)));
 
 const violations = [];
 const report = (file, line, what) => violations.push(`${file}:${line}: ${what}`);

@@ -1,6 +1,7 @@
 // Creates the package's files beside the compiler's output, from package.json's `exports`:
 // - the CommonJS build (`require`): the bundled entry points, for Node.js versions that can't `require` ES modules;
-// - the declarations of the ES modules: they re-export those of CommonJS, so that each type exists only once;
+// - the declarations of the ES modules: they re-export those of CommonJS, so that each type exists only once; those that
+//   no entry point leads to are dropped;
 // - the header files of node-addon-api, which an installed package needs to build its addon.
 import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path/posix';
@@ -47,6 +48,20 @@ function writeDeclarations() {
   writeWhole(join(dirname(entries[0].types.require), 'package.json'), '{ "type": "commonjs" }\n');
 }
 
+function dropInnerDeclarations() {
+  const reached = new Set();
+  const visit = (path) => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    const imports = readIfPresent(path).matchAll(/\b(?:from |import[ (])['"](\.[^'"]+)\.js['"]/g);
+    for (const [, module] of imports) visit(join(dirname(path), `${module}.d.ts`));
+  };
+  for (const { types } of entries) visit(join(types.require));
+  for (const path of listFiles('dist/types')) {
+    if (path.endsWith('.d.ts') && !reached.has(path)) rmSync(join(root, path));
+  }
+}
+
 // The declarations have the comments; the code of the ES modules does without them, since the package has a limit. Files
 // with comments for bundlers stay as they are.
 function dropComments() {
@@ -62,6 +77,7 @@ function dropComments() {
 }
 
 writeDeclarations();
+dropInnerDeclarations();
 copyHeaders();
 await buildCommonJs();
 dropComments();

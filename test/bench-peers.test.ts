@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkBars, peerBars } from '../bench/bars.js';
 import { parseOptions } from '../bench/options.js';
-import { crossEntropy } from '../bench/peers/outputs.js';
 import { entrantId, findPeer, peers } from '../bench/peers/peers.js';
 import { type PlacedSetting, peerEnvironment } from '../bench/peers/requests.js';
 import { rank, settingsOf } from '../bench/peers/settings.js';
@@ -73,29 +72,6 @@ describe('processes', () => {
       'Error: no file (a path)',
     );
     expect(reasonOf(new Error('plain'))).toBe('plain');
-  });
-});
-
-describe('outputs', () => {
-  const labels = Int32Array.of(0, 1);
-
-  it('takes the cross-entropy of logits and of probabilities', () => {
-    const probabilities = [0.75, 0.25, 0.5, 0.5];
-    const expected = -Math.log(0.75) - Math.log(0.5);
-    const logits = probabilities.map((value) => Math.log(value) + 3);
-    for (const [values, kind] of [
-      [probabilities, 'probabilities'],
-      [logits, 'logits'],
-    ] as const) {
-      const { loss, hits } = crossEntropy(values, labels, 2, kind);
-      expect(loss).toBeCloseTo(expected, 6);
-      // Of equal outputs the first counts.
-      expect(hits).toBe(1);
-    }
-  });
-
-  it('counts no hits for what is not a number, and no loss of scores', () => {
-    expect(crossEntropy([Number.NaN, 0, 0, 1], labels, 2, 'scores')).toEqual({ loss: Number.NaN, hits: 1 });
   });
 });
 

@@ -11,7 +11,6 @@ import { root } from '../program.js';
 import { type CreateModel, labelsOf, type Model, perform, scaledFeatures } from '../trainer.js';
 import type { Workload } from '../workloads.js';
 import { peerFolder } from './installation.js';
-import { crossEntropy } from './outputs.js';
 import { findPeer, type JavaScriptPeer } from './peers.js';
 import type { PeerRequest } from './requests.js';
 
@@ -46,19 +45,22 @@ function packagesOf(peer: JavaScriptPeer): Packages {
   };
 }
 
-async function evaluate(model: PeerModel, peer: JavaScriptPeer, data: Dataset): Promise<Learned> {
-  const [images, labels] = [scaledFeatures(data), labelsOf(data)];
+/** The mean cross-entropy of the outputs, which are logits, and the share of rows whose largest is the label's. */
+async function evaluate(model: PeerModel, data: Dataset): Promise<Learned> {
+  const [images, labels, width] = [scaledFeatures(data), labelsOf(data), data.featureCount];
   let [loss, hits] = [0, 0];
   for (let begin = 0; begin < data.length; begin += EVALUATION_BATCH) {
     const batch = labels.subarray(begin, begin + EVALUATION_BATCH);
-    const width = data.featureCount;
     const rows = images.slice(begin * width, (begin + batch.length) * width);
-    const result = crossEntropy(await model.outputs(rows, batch.length), batch, CLASSES, peer.outputs);
-    loss += result.loss;
-    hits += result.hits;
+    const outputs = await model.outputs(rows, batch.length);
+    batch.forEach((label, row) => {
+      const logits = Array.from({ length: CLASSES }, (_, i) => outputs[row * CLASSES + i]);
+      const largest = Math.max(...logits);
+      if (logits.indexOf(largest) === label) hits++;
+      loss += Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0)) + largest - logits[label];
+    });
   }
-  const accuracy = hits / data.length;
-  return peer.outputs === 'scores' ? { accuracy } : { loss: loss / data.length, accuracy };
+  return { loss: loss / data.length, accuracy: hits / data.length };
 }
 
 /** Creates models over the first of the training images, which are scaled once. */
@@ -80,7 +82,7 @@ async function creator(peer: JavaScriptPeer, options: PeerRequest['options']): P
         const pending = model.outputs(rows, workload.batchSize);
         return pending instanceof Promise ? pending.then(() => {}) : undefined;
       },
-      evaluate: (data) => evaluate(model, peer, data),
+      evaluate: (data) => evaluate(model, data),
     };
   };
 }

@@ -29,8 +29,6 @@ export interface JavaScriptPeer extends CommonPeer {
   readonly packages: Readonly<Record<string, string>>;
   /** Its installation must run the packages' scripts to work. */
   readonly scripts?: boolean;
-  /** The kind of its outputs; scores have no cross-entropy. */
-  readonly outputs: 'logits' | 'probabilities' | 'scores';
 }
 
 export interface PythonPeer extends CommonPeer {
@@ -42,7 +40,6 @@ export interface PythonPeer extends CommonPeer {
 
 export type Peer = JavaScriptPeer | PythonPeer;
 
-const perceptrons = ['M1', 'M2', 'P1', 'P1single'];
 const everything = ['M1', 'M1bn', 'M2', 'M2L', 'M3', 'M4', 'P1', 'P1single'];
 const asItIs = (): Setting[] => [{ name: '' }];
 
@@ -164,7 +161,6 @@ export const peers: readonly Peer[] = [
     language: 'javascript',
     adapter: 'onnxruntime',
     packages: { 'onnxruntime-node': '1.30.0' },
-    outputs: 'logits',
     workloads: ['P1', 'P1single'],
     groups: ['one', 'all'],
     settings: (_workload, threads) => [{ name: '', options: { threads } }],
@@ -177,7 +173,6 @@ export const peers: readonly Peer[] = [
     adapter: 'tfjs',
     packages: { '@tensorflow/tfjs-node': '4.22.0' },
     scripts: true,
-    outputs: 'logits',
     workloads: everything,
     groups: ['all'],
     settings: tensorFlowSettings('tensorflow'),
@@ -188,7 +183,6 @@ export const peers: readonly Peer[] = [
     language: 'javascript',
     adapter: 'jax-js',
     packages: { '@jax-js/jax': '0.1.25' },
-    outputs: 'logits',
     workloads: ['M1', 'M1bn', 'M2', 'M2L', 'M3', 'P1', 'P1single'],
     groups: ['one'],
     settings: asItIs,
@@ -201,7 +195,6 @@ export const peers: readonly Peer[] = [
     language: 'javascript',
     adapter: 'tfjs',
     packages: { '@tensorflow/tfjs': '4.22.0', '@tensorflow/tfjs-backend-wasm': '4.22.0' },
-    outputs: 'logits',
     workloads: ['M1', 'M1bn', 'M2', 'P1', 'P1single'],
     groups: ['one'],
     settings: tensorFlowSettings('wasm'),
@@ -213,57 +206,9 @@ export const peers: readonly Peer[] = [
     language: 'javascript',
     adapter: 'tfjs',
     packages: { '@tensorflow/tfjs': '4.22.0' },
-    outputs: 'logits',
     workloads: ['M1', 'M1bn', 'M2', 'M3', 'P1', 'P1single'],
     groups: ['one'],
     settings: tensorFlowSettings('cpu'),
-  },
-  {
-    id: 'convnetjs',
-    title: 'ConvNetJS',
-    language: 'javascript',
-    adapter: 'convnetjs',
-    packages: { convnetjs: '0.3.0' },
-    outputs: 'probabilities',
-    workloads: ['M1', 'M2', 'M3', 'P1', 'P1single'],
-    groups: ['one'],
-    settings: asItIs,
-    remark: 'double precision; has no Adam: momentum 0.9 at 0.01',
-  },
-  {
-    id: 'brain.js',
-    title: 'brain.js',
-    language: 'javascript',
-    adapter: 'brain',
-    packages: { 'brain.js': '2.0.0-beta.24', 'gpu.js': '2.24.1' },
-    outputs: 'scores',
-    workloads: perceptrons,
-    groups: ['one'],
-    settings: asItIs,
-    remark: 'has no batches, softmax or ReLU with them: sigmoid, squared error, an update after each sample',
-  },
-  {
-    id: 'ml-fnn',
-    title: 'ml-fnn',
-    language: 'javascript',
-    adapter: 'ml-fnn',
-    packages: { 'ml-fnn': '5.0.0' },
-    outputs: 'scores',
-    workloads: perceptrons,
-    groups: ['one'],
-    settings: asItIs,
-    remark: 'full-batch descent only, here on 2000 samples at a time; tanh whatever is asked for',
-  },
-  {
-    id: 'js-pytorch',
-    title: 'js-pytorch',
-    language: 'javascript',
-    adapter: 'js-pytorch',
-    packages: { 'js-pytorch': '0.7.2' },
-    outputs: 'logits',
-    workloads: perceptrons,
-    groups: ['one'],
-    settings: asItIs,
   },
 ];
 

@@ -88,38 +88,6 @@ function pack(
   }
 }
 
-/** For one or two rows: packing b would cost more than the product, so b's rows are read in place, four at a time. */
-function multiplyThin(
-  m: number,
-  n: number,
-  k: number,
-  a: Float32Array,
-  b: Float32Array,
-  c: Float32Array,
-  add: boolean,
-): void {
-  for (let i = 0; i < m; i++) {
-    const at = i * n;
-    if (!add) c.fill(0, at, at + n);
-    let p = 0;
-    for (; p + 3 < k; p += 4) {
-      const a0 = a[i * k + p];
-      const a1 = a[i * k + p + 1];
-      const a2 = a[i * k + p + 2];
-      const a3 = a[i * k + p + 3];
-      let b0 = p * n;
-      let b1 = b0 + n;
-      let b2 = b1 + n;
-      let b3 = b2 + n;
-      for (let j = 0; j < n; j++) c[at + j] += a0 * b[b0++] + a1 * b[b1++] + a2 * b[b2++] + a3 * b[b3++];
-    }
-    for (; p < k; p++) {
-      const a0 = a[i * k + p];
-      for (let j = 0; j < n; j++) c[at + j] += a0 * b[p * n + j];
-    }
-  }
-}
-
 /** c (m × n) = op(a) (m × k) · op(b) (k × n), added to c with `add`; all row-major and contiguous. */
 export function gemm(
   transA: boolean,
@@ -132,10 +100,6 @@ export function gemm(
   c: Float32Array,
   add: boolean,
 ): void {
-  if (m < ROWS && !transA && !transB) {
-    multiplyThin(m, n, k, a, b, c, add);
-    return;
-  }
   const rowPanels = Math.ceil(m / ROWS);
   const columnPanels = Math.ceil(n / COLUMNS);
   for (let from = 0; from < k; from += DEPTH) {

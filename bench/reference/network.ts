@@ -20,7 +20,7 @@ function parameter(value: Float32Array): Parameter {
 interface Layer {
   readonly parameters: readonly Parameter[];
   /** `x` and the result are rows × width; the result may overwrite `x`. */
-  forward(x: Float32Array, rows: number, training: boolean): Float32Array;
+  forward(x: Float32Array, rows: number): Float32Array;
   backward(dy: Float32Array, rows: number): Float32Array;
 }
 
@@ -65,72 +65,6 @@ function relu(width: number): Layer {
   };
 }
 
-function batchNormalization(n: number, capacity: number): Layer {
-  const [gamma, beta] = [parameter(new Float32Array(n).fill(1)), parameter(new Float32Array(n))];
-  const [mean, inverseStd, sum, product] = Array.from({ length: 4 }, () => new Float64Array(n));
-  const [runningMean, runningVariance] = [new Float32Array(n), new Float32Array(n).fill(1)];
-  const [normalized, y, dx] = Array.from({ length: 3 }, () => new Float32Array(capacity * n));
-
-  function takeStatistics(x: Float32Array, rows: number): void {
-    sum.fill(0);
-    product.fill(0);
-    for (let i = 0, o = 0; i < rows; i++) {
-      for (let j = 0; j < n; j++, o++) {
-        sum[j] += x[o];
-        product[j] += x[o] * x[o];
-      }
-    }
-    for (let j = 0; j < n; j++) {
-      mean[j] = sum[j] / rows;
-      const variance = Math.max(0, product[j] / rows - mean[j] * mean[j]);
-      inverseStd[j] = 1 / Math.sqrt(variance + 1e-3);
-      runningMean[j] = 0.99 * runningMean[j] + 0.01 * mean[j];
-      runningVariance[j] = 0.99 * runningVariance[j] + 0.01 * variance;
-    }
-  }
-
-  return {
-    parameters: [gamma, beta],
-    forward(x, rows, training) {
-      if (training) takeStatistics(x, rows);
-      else {
-        mean.set(runningMean);
-        for (let j = 0; j < n; j++) inverseStd[j] = 1 / Math.sqrt(runningVariance[j] + 1e-3);
-      }
-      for (let i = 0, o = 0; i < rows; i++) {
-        for (let j = 0; j < n; j++, o++) {
-          const value = (x[o] - mean[j]) * inverseStd[j];
-          normalized[o] = value;
-          y[o] = value * gamma.value[j] + beta.value[j];
-        }
-      }
-      return y;
-    },
-    backward(dy, rows) {
-      sum.fill(0);
-      product.fill(0);
-      for (let i = 0, o = 0; i < rows; i++) {
-        for (let j = 0; j < n; j++, o++) {
-          sum[j] += dy[o];
-          product[j] += dy[o] * normalized[o];
-        }
-      }
-      for (let j = 0; j < n; j++) {
-        beta.gradient[j] = sum[j];
-        gamma.gradient[j] = product[j];
-        sum[j] /= rows;
-        product[j] /= rows;
-      }
-      for (let i = 0, o = 0; i < rows; i++) {
-        for (let j = 0; j < n; j++, o++) {
-          dx[o] = gamma.value[j] * inverseStd[j] * (dy[o] - sum[j] - normalized[o] * product[j]);
-        }
-      }
-      return dx;
-    },
-  };
-}
-
 /** Uniform numbers in [0, 1) from a seed (mulberry32). */
 export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0;
@@ -151,8 +85,6 @@ function heNormal(fanIn: number, length: number, random: () => number): Float32A
 interface ReferenceOptions {
   /** Inputs, hidden layers, outputs. */
   widths: readonly number[];
-  /** Batch norm between dense and ReLU. */
-  batchNorm: boolean;
   /** Largest batch. */
   capacity: number;
   random: () => number;
@@ -168,12 +100,11 @@ export class ReferenceNetwork {
   readonly #gradient: Float32Array;
   #steps = 0;
 
-  constructor({ widths, batchNorm, capacity, random }: ReferenceOptions) {
+  constructor({ widths, capacity, random }: ReferenceOptions) {
     for (let i = 0; i + 1 < widths.length; i++) {
       const [inputs, outputs] = [widths[i], widths[i + 1]];
       this.#layers.push(dense(inputs, outputs, capacity, heNormal(inputs, inputs * outputs, random), i === 0));
       if (i + 2 === widths.length) break;
-      if (batchNorm) this.#layers.push(batchNormalization(outputs, capacity));
       this.#layers.push(relu(outputs));
     }
     this.#parameters = this.#layers.flatMap((layer) => layer.parameters);
@@ -182,18 +113,18 @@ export class ReferenceNetwork {
   }
 
   /** Logits, valid until the next call. */
-  forward(x: Float32Array, rows: number, training: boolean): Float32Array {
-    return this.#layers.reduce((values, layer) => layer.forward(values, rows, training), x);
+  forward(x: Float32Array, rows: number): Float32Array {
+    return this.#layers.reduce((values, layer) => layer.forward(values, rows), x);
   }
 
   /** Mean loss and hits of a batch, in inference mode. */
   evaluate(x: Float32Array, labels: Int32Array, rows: number): { loss: number; hits: number } {
-    return this.#loss(this.forward(x, rows, false), labels, rows);
+    return this.#loss(this.forward(x, rows), labels, rows);
   }
 
   /** One training step; returns the mean loss before it. */
   step(x: Float32Array, labels: Int32Array, rows: number): number {
-    const { loss } = this.#loss(this.forward(x, rows, true), labels, rows);
+    const { loss } = this.#loss(this.forward(x, rows), labels, rows);
     this.#layers.reduceRight((gradient, layer) => layer.backward(gradient, rows), this.#gradient);
     this.#update();
     return loss;

@@ -4,14 +4,23 @@
  * `-- --splits <n>` the number of splits. With `-- --check` it fails if blasnet's mean is more than a point below
  * scikit-learn's, or its training longer.
  */
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { readCsv, Table } from 'blasnet/tables';
 import { lastLine, root } from '../program.js';
 import { median } from '../statistics.js';
-import { runTimed, type Timed } from './timed.js';
+
+const execute = promisify(execFile);
+
+/** A program's standard output, and the seconds from its start to its end. */
+async function runTimed(program: string, args: readonly string[]): Promise<{ output: string; seconds: number }> {
+  const begin = performance.now();
+  const { stdout } = await execute(program, args, { maxBuffer: 1 << 26 });
+  return { output: stdout, seconds: (performance.now() - begin) / 1000 };
+}
 
 interface Case {
   readonly file: string;
@@ -59,11 +68,9 @@ async function blasnet({ target }: Case, folder: string, seed: number): Promise<
   return {
     score: JSON.parse(tested.output),
     seconds: JSON.parse(trained.output).seconds,
-    process: sum(trained, tested),
+    process: trained.seconds + tested.seconds,
   };
 }
-
-const sum = (...all: readonly Timed[]) => all.reduce((seconds, timed) => seconds + timed.seconds, 0);
 
 async function scikitLearn({ target, task }: Case, folder: string, seed: number, python: string): Promise<Result> {
   const program = join(root, 'bench/tables/scikit_learn.py');

@@ -33,10 +33,14 @@ const settings = [
   'NO_WARMUP=1',
 ];
 
+// What the product calls, as make's patterns for the names of objects: a product with a vector may become a GEMV.
+const needed = ['cblas_sgemm.%', 'sgemm_%', 'sgemm.%', 'sgemv%', 'sscal_k%', 'setparam%'];
+
 // For the systems that Linux compiles for.
 const crossSettings = [
   'DYNAMIC_ARCH=1',
   'NO_AFFINITY=1',
+  `BLASOBJS=$(filter ${needed.join(' ')}, $(SBLASOBJS))`,
   'CFLAGS=-fPIC -fvisibility=hidden -ffunction-sections -fdata-sections',
 ];
 
@@ -77,6 +81,29 @@ export function makeOpenBlas(log, { cwd, env, prefix }, variables) {
 }
 
 /**
+ * OpenBLAS's tables name all kernels for each core. This adds the ones that were not built to the library: all of them
+ * are one function, which aborts.
+ */
+function addMissingKernels(library, triple) {
+  const symbols = logged('openblas-symbols', `${triple}-nm`, ['-g', library]);
+  const namesOf = (kinds) => new Set([...symbols.matchAll(kinds)].map(([, name]) => name));
+  const defined = namesOf(/ [A-TV-Z] (\w+)$/gm);
+  const missing = [...namesOf(/ U (\w+_[A-Z0-9]+)$/gm)].filter((name) => !defined.has(name));
+  const source = `${work}/openblas-missing.c`;
+  writeWhole(
+    source,
+    [
+      'void blasnet_missing(void) { __builtin_trap(); }',
+      ...missing.map((name) => `void ${name}(void) __attribute__((alias("blasnet_missing")));`),
+      '',
+    ].join('\n'),
+  );
+  const object = join(root, work, 'missing.o');
+  logged('openblas-missing', `${triple}-gcc`, ['-c', '-O2', '-fPIC', '-fvisibility=hidden', '-o', object, source]);
+  logged('openblas-archive', `${triple}-ar`, ['-rs', library, object]);
+}
+
+/**
  * Builds the library for a target's architecture if it is missing; returns the archive's path. Its headers are in
  * ../include.
  */
@@ -85,7 +112,7 @@ export function buildOpenBlas({ arch, triple, openblas }) {
   const tools = [`CC=${triple}-gcc`, `AR=${triple}-ar`, `RANLIB=${triple}-ranlib`, 'HOSTCC=gcc'];
   if (arch !== process.arch) tools.push('CROSS=1');
   const variables = [...tools, ...openblas, ...crossSettings];
-  const identity = hashInputs([], [version, compiler, ...variables, ...settings, ...renamed]);
+  const identity = hashInputs(['scripts/prebuild/openblas.mjs'], [compiler, ...variables]);
   const name = `${work}/openblas-${arch}`;
   const archive = join(root, name, 'lib/libopenblas.a');
   if (readIfPresent(`${name}/identity`) === identity) return archive;
@@ -99,6 +126,7 @@ export function buildOpenBlas({ arch, triple, openblas }) {
     logged(`openblas-${arch}-copy`, 'cp', ['-r', source, build]);
     makeOpenBlas(`openblas-${arch}`, { cwd: build, env, prefix: installed }, variables);
     const library = realpathSync(join(installed, 'lib/libopenblas.a'));
+    addMissingKernels(library, triple);
     const renames = renamed.flatMap((pair) => ['--redefine-sym', pair]);
     logged(`openblas-${arch}-rename`, `${triple}-objcopy`, [...renames, library]);
     renameSync(installed, join(root, name));

@@ -1,6 +1,6 @@
 // Shared by the adapters. Each adapter exports `load(packages, options)`, which returns a function that creates a model
 // for a workload: `train({ images, labels }, batchSize)` passes once over the samples in a new random order,
-// `outputs(images, rows)` returns ten numbers for each image; both may return a promise.
+// `outputs(images, rows)` returns ten logits for each image; both may return a promise.
 
 export const PIXELS = 784;
 export const CLASSES = 10;
@@ -31,20 +31,6 @@ export function oneHot(labels, indices) {
   const rows = new Float32Array(indices.length * CLASSES);
   for (let i = 0; i < indices.length; i++) rows[i * CLASSES + labels[indices[i]]] = 1;
   return rows;
-}
-
-/** The one-hot row of each class. */
-export function unitRows() {
-  return Array.from({ length: CLASSES }, (_, label) =>
-    Float32Array.from({ length: CLASSES }, (_, i) => (i === label ? 1 : 0)),
-  );
-}
-
-/** The outputs of a network that takes one image per call. */
-export function outputsOneByOne(images, rows, run) {
-  const outputs = new Float32Array(rows * CLASSES);
-  for (let i = 0; i < rows; i++) outputs.set(run(imageAt(images, i)), i * CLASSES);
-  return outputs;
 }
 
 /** Normal numbers (Box and Muller) with variance 2 / fanIn, as He and others propose for ReLU. */
