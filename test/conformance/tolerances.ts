@@ -138,6 +138,9 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   ...everyOutput(['binaryCrossEntropy', 'squaredError', 'absoluteError', 'huber'], within(4e-6, 1e-6)),
   // Double sums in order: the same operations as the reference, but for a fused multiply-add.
   allReduce: { values: 'bits', totals: 'bits' },
+  startSum: { values: 'bits' },
+  // A product with a factor that is rounded to float32.
+  averageRanks: { values: roundings(2) },
   batchTotals: { meanLoss: within(1e-15, 0), hitCount: 'bits' },
   // One quotient, rounded once.
   meanGradient: { '*': roundings(1) },

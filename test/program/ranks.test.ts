@@ -2,12 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { batchNorm, dense, dropout, Network, relu, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
 import { kernelNames, signatureOf } from '../../lib/kernels/table.js';
-import { overRanks } from '../../lib/program/ranks.js';
+import { dividing, drawing } from '../../lib/program/ranks.js';
 import { divide, joinBatches, largest, rowsOf, shareBatches } from '../../lib/runtime/batches.js';
 import { kernelsOf, model, program, randomTrainings } from './support.js';
 import { findRace } from './threads.js';
 
-const ranks = { ranks: true };
+const ranks = { ranks: { sums: 'gradients', allRows: 0 } } as const;
 
 describe('a program of several ranks', () => {
   it('sums on one thread, and no thread touches what another one writes', () => {
@@ -53,11 +53,7 @@ describe('a program of several ranks', () => {
       const names = signatureOf(kernel).parameters.map(({ name }) => name);
       return names.includes('step') || names.includes('dprediction');
     });
-    // A row and its partner may be on different ranks: fit refuses it.
-    const refused = ['mixRows'];
-    expect([...overRanks].sort()).toEqual(
-      [...needed.filter((kernel) => !refused.includes(kernel)), 'meanGradient', 'weighRows'].sort(),
-    );
+    expect([...dividing, ...drawing].sort()).toEqual([...needed, 'meanGradient', 'weighRows'].sort());
   });
 
   it('has nothing of it without ranks', () => {

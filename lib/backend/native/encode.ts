@@ -10,7 +10,7 @@ import { Stream } from '../../random.js';
  * arguments of four numbers each. native/executor/plan.cc decodes and checks this format.
  */
 
-const VERSION = 6;
+const VERSION = 7;
 const tag = {
   none: 0,
   buffer: 1,
@@ -25,7 +25,7 @@ const tag = {
   share: 10,
 } as const;
 /** Flag bits of an instruction, from the lowest. */
-const flags = ['barrier', 'guard', 'serial', 'conditional', 'overRanks'] as const;
+const flags = ['barrier', 'guard', 'serial', 'conditional', 'overRanks', 'ownRows', 'allRows'] as const;
 /** Element types, numbered by position. */
 const types = Object.keys(elementBytes) as ElementType[];
 /** Blocks of memory in the order in which they are passed to the addon. */
@@ -56,6 +56,7 @@ export function encode(program: Program): Float64Array {
     loss,
     reported,
     condition === undefined ? 0 : condition + 1,
+    request.ranks?.allRows ?? 0,
   ];
   for (const { role, type, perRow } of feeds) words.push(feedRoles.indexOf(role), types.indexOf(type), perRow);
   for (const instruction of instructions) {

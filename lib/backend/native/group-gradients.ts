@@ -52,6 +52,12 @@ export function groupWeightGradients(instructions: Instruction[], capacity: numb
   const kept: Instruction[] = [];
   let moved: Instruction[] = [];
   for (const instruction of instructions.slice(0, last + 1)) {
+    if (instruction.kernel === 'startSum') {
+      // It sums those before it.
+      kept.push(...moved, instruction);
+      moved = [];
+      continue;
+    }
     if (canWait(instruction, capacity)) {
       moved.push(instruction);
       continue;
