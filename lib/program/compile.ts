@@ -28,7 +28,7 @@ import {
   writeTotals,
 } from './losses.js';
 import { frozenLayer, goalsOf, type Model, type ModelOutput, placeOf, shapeOf } from './model.js';
-import { markRanks, StartedSums, widenMixed, writeRankMeans, writeRankSums } from './ranks.js';
+import { markRanks, StartedSums, sumStatistics, widenMixed, writeRankMeans, writeRankSums } from './ranks.js';
 import { removeUnused, rewrite, rules } from './rewrite.js';
 import { writeAccumulation, writeGradientCheck, writePenaltyGradients, writeUpdate } from './update.js';
 import { describeInstruction } from './work.js';
@@ -172,7 +172,7 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
     scalarCount,
     condition,
     feeds: builder.feeds,
-    totals: builder.totals.length,
+    totals: builder.totalLength,
     loss: 0,
     reported: reported.length,
   };
@@ -212,7 +212,13 @@ function writePasses(builder: ProgramBuilder, model: Model, request: ProgramRequ
     const augment = request.augment?.[i];
     return augment === undefined ? batch : writeAugment(builder, augment, i, batch);
   });
-  const atNode = <T>(index: number, write: () => T) => builder.atNode(index, write);
+  const atNode = <T>(index: number, write: () => T) => {
+    const begin = builder.instructions.length;
+    const result = builder.atNode(index, write);
+    if (request.ranks !== undefined && model.nodes[index].operation.batchStatistics?.sync)
+      sumStatistics(builder, begin);
+    return result;
+  };
   const { values, passes } = writeForward(builder, model, xs, mode, needed, atNode);
   for (const { place, feed, output } of given)
     writeOutput(builder, model, values[place] as Tensor, place, feed, output);

@@ -1,6 +1,7 @@
 import { type KernelName, signatureOf } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ProgramBuilder } from './builder.js';
+import { call, namedArguments, numberOf, workTensor } from './edit.js';
 import { type Instruction, isTensor, rows, type Symbolic, type Tensor, tensor } from './instructions.js';
 import { feedName, isOnlyLoss, type LossPart, type RankUse, writePenalties, writeStateCheck } from './losses.js';
 import { goalsOf, type Model } from './model.js';
@@ -37,7 +38,7 @@ export const drawing: readonly KernelName[] = [
   'mixRows',
 ];
 
-const sums: readonly KernelName[] = ['allReduce', 'averageRanks', 'startSum'];
+const together: readonly KernelName[] = ['allReduce', 'averageRanks', 'startSum', 'batchNormMerge'];
 
 /**
  * Marks the instructions that see this rank's rows as a part of the whole batch, and those that a rank without rows
@@ -51,7 +52,7 @@ export function markRanks(instructions: readonly Instruction[], use: RankUse): v
     const { kernel } = instruction;
     if (over.includes(kernel) && !instruction.allRows) instruction.overRanks = true;
     const own = i < totals || kernel === 'accumulate' || (use.sums === 'parameters' && guard >= 0 && i > guard);
-    if (own && !sums.includes(kernel)) instruction.ownRows = true;
+    if (own && !together.includes(kernel)) instruction.ownRows = true;
   }
 }
 
@@ -78,6 +79,68 @@ export function widenMixed(instructions: readonly Instruction[], all: number): v
       return instruction.allRows || parameters[i].kind === 'in' ? widened(each) : each;
     });
   }
+}
+
+/**
+ * Turns the batch norms among the instructions from `begin` on into those over the rows of all ranks: each sums its own
+ * rows, and the sums are added over the ranks.
+ */
+export function sumStatistics(builder: ProgramBuilder, begin: number): void {
+  const written = builder.instructions.splice(begin);
+  for (const instruction of written) {
+    if (instruction.kernel === 'batchNormForward') builder.instructions.push(...forwardOverRanks(builder, instruction));
+    else if (instruction.kernel === 'batchNormBackward')
+      builder.instructions.push(...backwardOverRanks(builder, instruction));
+    else builder.instructions.push(instruction);
+  }
+}
+
+/** Of a batch norm: its arguments by name, and its sizes as one share of whole rows of the batch. */
+function batchNormOf(instruction: Instruction) {
+  const named = namedArguments(instruction);
+  const { times: pixels } = named.rows as Extract<Symbolic, { symbol: 'rows' }>;
+  const features = numberOf(instruction, 'features');
+  const part = (name: string) => workTensor(name, { fixed: features });
+  return { named, features, part, sizes: { rows: rows(), pixels, features, parts: 1 } };
+}
+
+function forwardOverRanks(builder: ProgramBuilder, instruction: Instruction): Instruction[] {
+  const { named, features, part, sizes } = batchNormOf(instruction);
+  const mean = named.mean as Tensor;
+  const [means, rests, squares, variance] = [': means', ': rests', ': squares', ': variance'].map((what) =>
+    part(`${mean.name}${what}`),
+  );
+  const { arrays, all } = builder.totalArrays([`${mean.name}: sums`, `${mean.name}: powers`], features);
+  const [totals, powers] = arrays;
+  const merge = call('batchNormMerge', { ...named, variance, sums: totals, powers });
+  return [
+    call('batchNormParts', { ...named, means, rests, squares, ...sizes }),
+    call('batchNormSums', { sums: totals, powers, means, rests, squares, center: named.runningMean, ...sizes }),
+    call('allReduce', { values: null, totals: all, n: 0, m: all.fixed, last: 0 }),
+    { ...merge, overRanks: true },
+    call('batchNormInference', { ...named, runningMean: mean, runningVariance: variance }),
+  ];
+}
+
+function backwardOverRanks(builder: ProgramBuilder, instruction: Instruction): Instruction[] {
+  const { named, features, part, sizes } = batchNormOf(instruction);
+  const [dgamma, dbeta] = [named.dgamma as Tensor, named.dbeta as Tensor];
+  const [dgammaParts, dbetaParts] = [part(`${dgamma.name} of shares`), part(`${dbeta.name} of shares`)];
+  // Floats, in as many doubles.
+  const { offset } = builder.totalArrays([`${dgamma.name} of all ranks`], features).all;
+  const floats = (name: string, fixed: number, at: number) => tensor(name, 'metric', { fixed, offset: 2 * offset + at });
+  const [gammas, betas] = [dgamma, dbeta].map(({ name }, i) => floats(`${name} of all ranks`, features, i * features));
+  const sumOf = (y: Tensor, terms: Tensor) => call('sumParts', { y, terms, n: features, parts: 1 });
+  const input = call('batchNormBackwardInput', { ...named, dgammaParts: gammas, dbetaParts: betas, parts: 1 });
+  return [
+    call('batchNormBackwardParts', { ...named, dgammaParts, dbetaParts, ...sizes }),
+    sumOf(dgamma, dgammaParts),
+    sumOf(dbeta, dbetaParts),
+    sumOf(gammas, dgammaParts),
+    sumOf(betas, dbetaParts),
+    call('allReduce', { values: floats('sums', 2 * features, 0), totals: null, n: 2 * features, m: 0, last: 0 }),
+    { ...input, overRanks: true },
+  ];
 }
 
 /** A layer's gradients of less than this many elements (1 MB) wait for those of the layers before it. */

@@ -12,7 +12,7 @@ import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { type Augment, checkAugment } from '../program/augment.js';
 import { movesState } from '../program/losses.js';
-import { goalsOf } from '../program/model.js';
+import { goalsOf, type Model } from '../program/model.js';
 import {
   type Batches,
   checkStatistics,
@@ -299,9 +299,10 @@ function readSyncEvery({ syncEvery, group, accumulate }: FitOptions): number | u
 }
 
 /** Throws `INVALID_ARGUMENT` for what ranks can't do that each make steps of their own. */
-function checkAlone(goals: Source['goals']): void {
-  if (goals.some(({ weighted }) => weighted))
-    throw new BlasnetError('INVALID_ARGUMENT', 'fit: syncEvery: not with weights of rows or classes');
+function checkAlone({ nodes }: Model, goals: Source['goals']): void {
+  const refuse = (what: string) => new BlasnetError('INVALID_ARGUMENT', `fit: syncEvery: not with ${what}`);
+  if (goals.some(({ weighted }) => weighted)) throw refuse('weights of rows or classes');
+  if (nodes.some(({ operation }) => operation.batchStatistics?.sync)) throw refuse('batchNorm({ sync: true })');
 }
 
 /** Trains the network of `engine`; see `Network.fit`. */
@@ -347,7 +348,7 @@ async function fitOnRank(
   const classWeights = resolveClassWeights('fit', model, given.classWeights, data, counted);
   const read = weighClasses(model, unweighted, classWeights);
   const stream = read instanceof BatchReader;
-  if (syncEvery !== undefined && !stream) checkAlone(read.goals);
+  if (syncEvery !== undefined && !stream) checkAlone(model, read.goals);
   const validation = checkValidation(engine, optimizer, given, classWeights);
   const rowChoice = resolveSampling(given, stream);
   for (const option of ['batchSize', 'dropLast'] as const) {
@@ -750,7 +751,7 @@ class Trainer {
     const { source, batches, at } = piece;
     const accumulation = this.#accumulation;
     const { engine, optimizer, history, signal, network, rowChoice, augment, data, ranks, syncEvery } = this.#plan;
-    if (syncEvery !== undefined) checkAlone(source.goals);
+    if (syncEvery !== undefined) checkAlone(engine.model, source.goals);
     const stream = data instanceof BatchReader;
     const steps = batches.count;
     const scalars = this.#scalars.take(count * steps * accumulation.scalarCount(optimizer));

@@ -121,6 +121,9 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   // As those; the sums of squares are relative to their terms.
   batchNormParts: { '*': within(4e-6, 4e-6) },
   batchNormStatistics: { '*': within(4e-6, 4e-6) },
+  // Sums in double, of squares that cancel to less than a hundredth.
+  batchNormSums: { '*': within(1e-12, 1e-12) },
+  batchNormMerge: { '*': within(4e-6, 4e-6) },
   ...everyOutput(['batchNormBackwardParts', 'batchNormBackwardInput'], within(4e-6, 4e-6)),
   // As batch norm. What float32 loses of the mean is of the order of the mean's rounding, and known to 2e-4 of that.
   groupNormForward: { '*': within(4e-6, 4e-6), rest: within(2e-4, 1e-6) },

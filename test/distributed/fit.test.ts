@@ -143,8 +143,10 @@ const equal = [
   'mixUp',
   'everyStep',
   'large',
+  'synced',
+  'syncedImages',
 ] as const;
-const refused = ['streamSharded', 'mixUpSharded', 'localWeights', 'localAccumulate', 'nothing'];
+const refused = ['streamSharded', 'mixUpSharded', 'localWeights', 'localAccumulate', 'localSynced', 'nothing'];
 const local = ['local', 'localAdam', 'localNan', 'localStop'];
 const differ = ['seeds', 'names', 'sampleWeights', 'scale', 'classWeights', 'validation'];
 const ends = ['abort', 'throws', 'stop', 'late', 'early', 'nan', ...differ, 'streams', ...refused, ...local];

@@ -52,8 +52,8 @@ export function groupWeightGradients(instructions: Instruction[], capacity: numb
   const kept: Instruction[] = [];
   let moved: Instruction[] = [];
   for (const instruction of instructions.slice(0, last + 1)) {
-    if (instruction.kernel === 'startSum') {
-      // It sums those before it.
+    if (instruction.kernel === 'startSum' || instruction.kernel === 'allReduce') {
+      // They sum blocks of what was written before.
       kept.push(...moved, instruction);
       moved = [];
       continue;

@@ -144,7 +144,7 @@ export function shareBatchNorm(instructions: Instruction[], _capacity: number, t
       .map(({ arguments: [y] }) => y),
   );
   const shared = new Set<Argument | undefined>();
-  return instructions.flatMap((instruction) => {
+  return divideStatistics(instructions, threads).flatMap((instruction) => {
     const { kernel } = instruction;
     if (kernel === 'batchNormForward' && !columns.has(argument(instruction, 'x') as Argument)) {
       shared.add(argument(instruction, 'mean'));
@@ -152,6 +152,21 @@ export function shareBatchNorm(instructions: Instruction[], _capacity: number, t
     }
     const backward = kernel === 'batchNormBackward' && shared.has(argument(instruction, 'mean'));
     return backward ? batchNormBackwardByRows(instruction, threads) : [instruction];
+  });
+}
+
+/** The statistics over several ranks, of which each thread sums those of its own rows. */
+function divideStatistics(instructions: readonly Instruction[], threads: number): Instruction[] {
+  const divided = new Map<Argument, Tensor>();
+  for (const { kernel, arguments: list } of instructions) {
+    const outputs = kernel === 'batchNormParts' ? 3 : kernel === 'batchNormBackwardParts' ? 2 : 0;
+    for (const part of list.slice(0, outputs) as Tensor[])
+      divided.set(part, workTensor(part.name, { fixed: threads * part.fixed }));
+  }
+  return instructions.map((instruction) => {
+    if (!instruction.arguments.some((each) => divided.has(each))) return instruction;
+    const list = instruction.arguments.map((each) => divided.get(each) ?? each);
+    return withArguments({ ...instruction, arguments: list }, { parts: threads });
   });
 }
 

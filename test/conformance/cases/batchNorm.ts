@@ -6,16 +6,20 @@ import {
   type BatchNormForwardArguments,
   type BatchNormInferenceArguments,
   type BatchNormInferenceBackwardArguments,
+  type BatchNormMergeArguments,
   type BatchNormPartsArguments,
   type BatchNormStatisticsArguments,
+  type BatchNormSumsArguments,
   batchNormBackward,
   batchNormBackwardInput,
   batchNormBackwardParts,
   batchNormForward,
   batchNormInference,
   batchNormInferenceBackward,
+  batchNormMerge,
   batchNormParts,
   batchNormStatistics,
+  batchNormSums,
 } from '../reference/batchNorm.js';
 import { type CaseTable, defineCases, type GradientCase, type Sample } from '../types.js';
 
@@ -196,6 +200,20 @@ function statisticsArguments(seed: number, sizes: Shared, momentum = 0.9): Batch
   };
 }
 
+function sumsArguments(seed: number, sizes: Shared): BatchNormSumsArguments {
+  const { means, rests, squares, rows, pixels, features, parts } = statisticsArguments(seed, sizes);
+  return { means, rests, squares, center: new Data(seed + 3).normal(features), rows, pixels, features, parts };
+}
+
+/** Two ranks with the same numbers of rows. */
+function mergeArguments(seed: number, sizes: Shared, momentum = 0.9): BatchNormMergeArguments {
+  const { runningMean, runningVariance, features, rows, pixels } = statisticsArguments(seed, sizes);
+  const [a, b] = [0, 1].map((rank) => batchNormSums({ ...sumsArguments(seed + rank, sizes), center: runningMean }));
+  const sums = a.sums.map((sum, j) => sum + b.sums[j]);
+  const powers = a.powers.map((sum, j) => sum + b.powers[j]);
+  return { runningMean, runningVariance, sums, powers, rows: 2 * rows * pixels, features, epsilon: 1e-3, momentum };
+}
+
 function backwardPartsArguments(seed: number, sizes: Shared): BatchNormBackwardPartsArguments {
   const a = partsArguments(seed, sizes);
   const data = new Data(seed + 1);
@@ -236,6 +254,25 @@ export const batchNormCases = {
       },
     ],
     reference: batchNormStatistics,
+  }),
+  batchNormSums: defineCases<BatchNormSumsArguments>({
+    samples: [
+      ...shared.map((sizes, i) => ({ arguments: sumsArguments(620 + i, sizes) })),
+      { note: 'NaN in one feature', arguments: { ...sumsArguments(640, [6, 2, 5, 3]), squares: oneNaN(15) } },
+    ],
+    reference: batchNormSums,
+  }),
+  batchNormMerge: defineCases<BatchNormMergeArguments>({
+    samples: [
+      ...shared.map((sizes, i) => ({ arguments: mergeArguments(650 + 2 * i, sizes) })),
+      { note: 'momentum 1', arguments: mergeArguments(680, shared[4], 1) },
+      {
+        note: 'momentum 1 takes in no NaN',
+        arguments: { ...mergeArguments(690, [4, 1, 3, 2], 1), runningVariance: [1, 2, 3], powers: oneNaN(3) },
+        expected: { runningVariance: [1, 2, 3] },
+      },
+    ],
+    reference: batchNormMerge,
   }),
   batchNormBackwardParts: defineCases<BatchNormBackwardPartsArguments>({
     samples: [

@@ -15,7 +15,7 @@ export function allReduce({ values, totals }: AllReduceArguments): Results {
 export type WeightedArguments = { values: Vector; n: number; weight: number };
 
 export function averageRanks({ values, weight }: WeightedArguments): Results {
-  return { values: values.map((value) => value * weight) };
+  return { values: Float64Array.from(values, (value) => value * weight) };
 }
 
 export function startSum({ values }: Omit<WeightedArguments, 'weight'>): Results {
