@@ -50,7 +50,8 @@
       "executor/governor.cc",
       "executor/plan.cc",
       "executor/pool.cc",
-      "executor/run.cc"
+      "executor/run.cc",
+      "executor/sums.cc"
     ],
     "host_sources": [
       "host/mpi_group.cc",

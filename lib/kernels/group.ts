@@ -1,4 +1,4 @@
-import { flag, inout, kernel, size } from './signature.js';
+import { flag, inout, kernel, precise, size } from './signature.js';
 
 /** What the executor does for all processes that train together. As kernels they are sums over a group of one. */
 export const groupKernels = {
@@ -11,4 +11,8 @@ export const groupKernels = {
     size('m'),
     flag('last'),
   ),
+  // The weighted sum over the ranks, whose weights have the sum 1 or are each rank's part of one.
+  averageRanks: kernel(undefined, inout('values', ['n']), size('n'), precise('weight')),
+  // Begins a sum over the ranks, which goes on while later instructions run, until the next `allReduce`.
+  startSum: kernel(undefined, inout('values', ['n']), size('n')),
 } as const;

@@ -1,4 +1,4 @@
-import { checkArity, checkChoice, checkNumber } from '../checks.js';
+import { checkArity, checkBoolean, checkChoice, checkNumber } from '../checks.js';
 import { type Initializer, type InitializerName, ones, resolveInitializer, zeros } from '../initializers.js';
 import { elements, rows } from '../program/instructions.js';
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
@@ -24,13 +24,19 @@ export interface BatchNormOptions {
    * variance.
    */
   singleValue?: 'error' | 'allow';
+  /**
+   * With `fit(data, { group })`: normalise with the statistics of all ranks' rows, in one process those of the same
+   * batch, at the cost of a message for each layer in either pass. Default false: each rank uses its own rows.
+   */
+  sync?: boolean;
   name?: string;
 }
 
 interface BatchNormSpec
   extends LayerSpec,
-    Required<Omit<BatchNormOptions, 'name' | 'gammaInitializer' | 'betaInitializer'>> {
+    Required<Omit<BatchNormOptions, 'name' | 'gammaInitializer' | 'betaInitializer' | 'sync'>> {
   readonly type: 'batchNorm';
+  readonly sync?: true;
   readonly gammaInitializer: Initializer;
   readonly betaInitializer: Initializer;
 }
@@ -51,6 +57,7 @@ export function batchNorm(options?: BatchNormOptions): LayerSpec {
     'evaluation',
     'training',
     'singleValue',
+    'sync',
   ];
   const given = layerOptions('batchNorm', options, known);
   return spec<BatchNormSpec>({
@@ -65,6 +72,7 @@ export function batchNorm(options?: BatchNormOptions): LayerSpec {
     evaluation: checkChoice('batchNorm: evaluation', given.evaluation ?? 'running', ['running', 'batch']),
     training: checkChoice('batchNorm: training', given.training ?? 'batch', ['batch', 'running']),
     singleValue: checkChoice('batchNorm: singleValue', given.singleValue ?? 'error', ['error', 'allow']),
+    ...(checkBoolean('batchNorm: sync', given.sync ?? false) && { sync: true }),
   });
 }
 
@@ -87,7 +95,7 @@ registerLayer<BatchNormSpec>('batchNorm', batchNorm, (layer, input) => {
       { name: 'runningVariance', shape: [features], initial: layer.initialVariance },
     ],
     ...(layer.training === 'batch' && {
-      batchStatistics: { valuesPerRow: pixels, singleValue: layer.singleValue },
+      batchStatistics: { valuesPerRow: pixels, singleValue: layer.singleValue, sync: layer.sync },
     }),
     forward(builder, x, mode) {
       const y = builder.perRow('y', perSample);

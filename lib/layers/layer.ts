@@ -40,8 +40,15 @@ export interface Layer {
   readonly output: Shape;
   readonly parameters: readonly ParameterSpec[];
   readonly state: readonly StateSpec[];
-  /** For layers that normalise by batch statistics in training: values per row, and how to handle a single value. */
-  readonly batchStatistics?: { readonly valuesPerRow: number; readonly singleValue: 'error' | 'allow' };
+  /**
+   * For layers that normalise by batch statistics in training: values per row, how to handle a single value, and whether
+   * the statistics are those of all ranks.
+   */
+  readonly batchStatistics?: {
+    readonly valuesPerRow: number;
+    readonly singleValue: 'error' | 'allow';
+    readonly sync?: boolean | undefined;
+  };
   /** Emits the forward pass. */
   forward(builder: Builder, x: Tensor, mode: Mode): Pass;
 }

@@ -127,10 +127,24 @@ export class ProgramBuilder implements GraphBuilder {
   total(name: string): Tensor {
     let found = this.totals.find((other) => other.name === name);
     if (found === undefined) {
-      found = tensor(name, 'metric', { type: 'f64', fixed: 1, offset: this.totals.length });
+      found = tensor(name, 'metric', { type: 'f64', fixed: 1, offset: this.totalLength });
       this.totals.push(found);
     }
     return found;
+  }
+
+  /** Totals in the metric block. */
+  get totalLength(): number {
+    return this.totals.reduce((sum, { fixed }) => sum + fixed, 0);
+  }
+
+  /** Neighbouring arrays of `n` doubles in the metric block, and all of them as one. */
+  totalArrays(names: readonly string[], n: number): { readonly arrays: Tensor[]; readonly all: Tensor } {
+    const offset = this.totalLength;
+    const all = tensor(names.join(' and '), 'metric', { type: 'f64', fixed: names.length * n, offset });
+    this.totals.push(all);
+    const arrays = names.map((name, i) => tensor(name, 'metric', { type: 'f64', fixed: n, offset: offset + i * n }));
+    return { arrays, all };
   }
 
   #entry(name: string): ParameterEntry {

@@ -17,9 +17,18 @@ import {
   sizeOf,
   type Tensor,
 } from './instructions.js';
-import { feedName, type LossPart, reportedTotals, type Use, writeGather, writeLosses, writeTotals } from './losses.js';
+import {
+  feedName,
+  type LossPart,
+  type RankUse,
+  reportedTotals,
+  type Use,
+  writeGather,
+  writeLosses,
+  writeTotals,
+} from './losses.js';
 import { frozenLayer, goalsOf, type Model, type ModelOutput, placeOf, shapeOf } from './model.js';
-import { markOverRanks, writeRankSums } from './ranks.js';
+import { markRanks, StartedSums, sumStatistics, widenMixed, writeRankMeans, writeRankSums } from './ranks.js';
 import { removeUnused, rewrite, rules } from './rewrite.js';
 import { writeAccumulation, writeGradientCheck, writePenaltyGradients, writeUpdate } from './update.js';
 import { describeInstruction } from './work.js';
@@ -59,9 +68,9 @@ export interface ProgramRequest extends Use {
   /** The backend's threading; undefined if it runs programs unchanged on one thread. */
   readonly threading?: Threading | undefined;
   /**
-   * For `train`: a step of the optimizer takes the gradients of several batches. The program then reads two more
-   * scalars after those of the optimizer: the share of the batch in the rows of the step so far, and whether the batch
-   * is the last one of the step.
+   * For `train`: a step of the optimizer takes the gradients of several batches. The program then reads more scalars
+   * after those of the optimizer: the share of the batch in the rows of the step so far; with ranks, or where they
+   * average parameters, this one's part of the rows of all; and whether the batch is the last one of the step.
    */
   readonly accumulate?: boolean | undefined;
   /** Whether to apply the rewrite rules; tests turn them off to compare both. */
@@ -112,24 +121,40 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   let condition: number | undefined;
   if (updates) {
     if (optimizer === undefined) throw new BlasnetError('INTERNAL', 'a program that updates needs an optimizer');
-    if (kind === 'update') writeGradientCheck(builder, model, optimizer);
-    const updateStart = builder.instructions.length;
+    const { accumulate, ranks } = request;
     ({ scalarCount } = optimizer);
-    if (request.accumulate) {
-      writeAccumulation(builder, model, optimizer, { symbol: 'scalar', slot: scalarCount });
-      condition = scalarCount + 1;
-      scalarCount += 2;
+    const writeMeans = (use: RankUse) =>
+      writeRankMeans(builder, model, optimizer, use, { symbol: 'scalar', slot: scalarCount++ });
+    if (kind === 'update') {
+      if (ranks !== undefined) {
+        writeMeans(ranks);
+        writePenaltyGradients(builder, model);
+      }
+      writeGradientCheck(builder, model, optimizer);
     }
-    const stepStart = builder.instructions.length;
+    const updateStart = builder.instructions.length;
+    if (accumulate) writeAccumulation(builder, model, optimizer, { symbol: 'scalar', slot: scalarCount++ });
+    let conditionalStart = builder.instructions.length;
+    if (accumulate && ranks !== undefined) {
+      writeMeans(ranks);
+      writePenaltyGradients(builder, model);
+    }
     writeUpdate(builder, model, optimizer);
-    if (request.accumulate)
-      for (const instruction of builder.instructions.slice(stepStart)) instruction.conditional = true;
+    if (ranks?.sums === 'parameters') {
+      conditionalStart = builder.instructions.length;
+      writeMeans(ranks);
+    }
+    if (accumulate || ranks?.sums === 'parameters') {
+      for (const instruction of builder.instructions.slice(conditionalStart)) instruction.conditional = true;
+      condition = scalarCount++;
+    }
     // The last instruction before the update writes the totals, or the gradient check if anything is trained.
     if (updateStart > 0 && builder.instructions.length > updateStart)
       builder.instructions[updateStart - 1].guard = true;
   }
 
   const { capacity } = request;
+  if (request.ranks?.allRows) widenMixed(builder.instructions, request.ranks.allRows);
   const needed = kind === 'train' ? removeUnused(builder.instructions, model, optimizer) : builder.instructions;
   const flops = needed.reduce((sum, instruction) => sum + describeInstruction(instruction, capacity).flops, 0);
   const threads = Math.max(1, Math.min(request.threads, Math.floor(flops / FLOPS_PER_THREAD)));
@@ -138,7 +163,7 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   const rewritten = rewrite(needed, applied, capacity, threads);
   const workLength = placeWork(rewritten, capacity) / elementBytes.f32;
   const instructions = threading?.schedule(rewritten, capacity) ?? rewritten;
-  if (request.ranks) markOverRanks(instructions);
+  if (kind === 'train' && request.ranks !== undefined) markRanks(instructions, request.ranks);
   return {
     request,
     instructions,
@@ -147,7 +172,7 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
     scalarCount,
     condition,
     feeds: builder.feeds,
-    totals: builder.totals.length,
+    totals: builder.totalLength,
     loss: 0,
     reported: reported.length,
   };
@@ -185,7 +210,13 @@ function writePasses(builder: ProgramBuilder, model: Model, request: ProgramRequ
     if (!needed[i]) return undefined;
     return writeAugment(builder, request.augment ?? [], i, writeGather(builder, request, model, i));
   });
-  const atNode = <T>(index: number, write: () => T) => builder.atNode(index, write);
+  const atNode = <T>(index: number, write: () => T) => {
+    const begin = builder.instructions.length;
+    const result = builder.atNode(index, write);
+    if (request.ranks !== undefined && model.nodes[index].operation.batchStatistics?.sync)
+      sumStatistics(builder, begin);
+    return result;
+  };
   const { values, passes } = writeForward(builder, model, xs, mode, needed, atNode);
   for (const { place, feed, output } of given)
     writeOutput(builder, model, values[place] as Tensor, place, feed, output);
@@ -202,7 +233,17 @@ function writePasses(builder: ProgramBuilder, model: Model, request: ProgramRequ
   const wanted = model.inputs.map((_, place) => kind !== 'train' && needed[place]);
   for (const [index, { from }] of model.nodes.entries())
     wanted.push(trained[index] || from.some((place) => wanted[place]));
-  const gradients = writeBackward(builder, model, passes, seeds, wanted, (index) => trained[index], atNode);
+  const { ranks } = request;
+  const sums =
+    ranks?.sums === 'gradients' && !request.accumulate
+      ? new StartedSums(builder, model, builder.optimizer as Optimizer)
+      : undefined;
+  const backwardAt = <T>(index: number, write: () => T) => {
+    const result = atNode(index, write);
+    sums?.after(index);
+    return result;
+  };
+  const gradients = writeBackward(builder, model, passes, seeds, wanted, (index) => trained[index], backwardAt);
   if (kind !== 'train') {
     for (const [place, dx] of gradients.entries()) {
       if (dx === undefined) continue;
@@ -212,8 +253,8 @@ function writePasses(builder: ProgramBuilder, model: Model, request: ProgramRequ
     }
   }
   if (kind === 'backward') return;
-  if (request.ranks) {
-    writeRankSums(builder, model, builder.optimizer as Optimizer, parts);
+  if (ranks !== undefined) {
+    writeRankSums(builder, model, ranks, parts, sums?.rest ?? [], sums !== undefined);
     return;
   }
   writePenaltyGradients(builder, model);

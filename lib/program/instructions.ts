@@ -108,9 +108,14 @@ export interface Instruction {
   serial?: boolean;
   /**
    * The rows of this rank are a share of those of all ranks, as are a thread's: the kernel gets the number of all rows
-   * and the range of its own. Only where the axis is the rows of the batch and the first dimension of every buffer.
+   * and the range of its own. Only where the axis is the rows of the batch and the first dimension of every buffer that
+   * has it, or where there is no axis and no buffer has rows. A buffer that threads read whole has the rows of all.
    */
   overRanks?: boolean;
+  /** A rank that has no rows of a batch leaves it out. */
+  ownRows?: boolean;
+  /** Works on the whole batch, of which each rank has the data. */
+  allRows?: boolean;
 }
 
 /** The axis along which threads split an instruction; undefined if one thread runs all of it. */

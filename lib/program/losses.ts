@@ -26,8 +26,16 @@ export interface Use {
   readonly augment?: Augments | undefined;
   /** Names of the nodes whose values are given; default: the network's outputs. */
   readonly outputs?: readonly string[];
-  /** Several processes train together, each with a part of every batch. Default false. */
-  readonly ranks?: boolean | undefined;
+  /** Several processes train together, each with a part of every batch; undefined for one alone. */
+  readonly ranks?: RankUse | undefined;
+}
+
+/** How several processes train together. */
+export interface RankUse {
+  /** What is summed over them: the gradients, before each step, or the parameters and moments, after some steps. */
+  readonly sums: 'gradients' | 'parameters';
+  /** Rows of the largest batch of all ranks, if each rank gathers and changes all of them; otherwise 0. */
+  readonly allRows: number;
 }
 
 /** The name of a feed: that of an only input or output without a name is the role alone. */
@@ -155,7 +163,7 @@ function writeLoss(
   const total = weighted ? builder.total(feedName('weight', name)) : null;
   if (weights !== null && total !== null) {
     builder.emit('sumWeights', { total, weights, rows: rows() });
-    if (ranks) builder.emit('allReduce', { values: null, totals: total, n: 0, m: 1, last: 0 });
+    if (ranks !== undefined) builder.emit('allReduce', { values: null, totals: total, n: 0, m: 1, last: 0 });
   }
   const weigh = (y: Tensor, cols: number, scale: number) =>
     builder.emit('weighRows', { y, x: y, weights, total, rows: rows(), cols, scale });

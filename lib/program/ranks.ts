@@ -1,19 +1,21 @@
-import type { KernelName } from '../kernels/table.js';
+import { type KernelName, signatureOf } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ProgramBuilder } from './builder.js';
-import { type Instruction, rows, tensor } from './instructions.js';
-import { feedName, isOnlyLoss, type LossPart, writePenalties, writeStateCheck } from './losses.js';
+import { call, namedArguments, numberOf, withArguments } from './edit.js';
+import { type Instruction, isTensor, rows, type Symbolic, type Tensor, tensor } from './instructions.js';
+import { feedName, isOnlyLoss, type LossPart, type RankUse, writePenalties, writeStateCheck } from './losses.js';
 import { goalsOf, type Model } from './model.js';
-import { trainedGradients, writePenaltyGradients } from './update.js';
+import { trainedBlocks, trainedGradients, writePenaltyGradients } from './update.js';
 
 /**
  * Training on several ranks, each with a part of every batch. The sums of the losses, of the hits and of the gradients
  * are added over the ranks, and only then penalties, guard, clipping and update follow, which so are the same on all
- * ranks.
+ * ranks. Where parameters are averaged instead, each rank updates its own by the gradients of its rows; the totals are
+ * those of all ranks there too.
  */
 
-/** Kernels that divide by the number of rows, or whose random numbers are counted by the row. */
-export const overRanks: readonly KernelName[] = [
+/** Kernels that divide by the number of rows. */
+export const dividing: readonly KernelName[] = [
   'softmaxCrossEntropy',
   'softmaxCrossEntropyProbabilities',
   'binaryCrossEntropy',
@@ -22,6 +24,10 @@ export const overRanks: readonly KernelName[] = [
   'huber',
   'meanGradient',
   'weighRows',
+];
+
+/** Kernels whose random numbers are counted by the row. */
+export const drawing: readonly KernelName[] = [
   'dropoutForward',
   'dropoutMask',
   'gaussianNoise',
@@ -29,42 +35,191 @@ export const overRanks: readonly KernelName[] = [
   'flipImages',
   'rotateImages',
   'cutImages',
+  'mixRows',
 ];
 
-/** Marks the instructions that see this rank's rows as a part of the whole batch. */
-export function markOverRanks(instructions: readonly Instruction[]): void {
-  for (const instruction of instructions) if (overRanks.includes(instruction.kernel)) instruction.overRanks = true;
+const together: readonly KernelName[] = ['allReduce', 'averageRanks', 'startSum', 'batchNormMerge'];
+
+/**
+ * Marks the instructions that see this rank's rows as a part of the whole batch, and those that a rank without rows
+ * leaves out: all before the step's totals, and its own update.
+ */
+export function markRanks(instructions: readonly Instruction[], use: RankUse): void {
+  const over = use.sums === 'gradients' ? [...dividing, ...drawing] : drawing;
+  const guard = instructions.findIndex((instruction) => instruction.guard);
+  const totals = instructions.findIndex(({ kernel, arguments: list }) => kernel === 'allReduce' && list.at(-1) === 1);
+  for (const [i, instruction] of instructions.entries()) {
+    const { kernel } = instruction;
+    if (over.includes(kernel) && !instruction.allRows) instruction.overRanks = true;
+    const own = i < totals || kernel === 'accumulate' || (use.sums === 'parameters' && guard >= 0 && i > guard);
+    if (own && !together.includes(kernel)) instruction.ownRows = true;
+  }
 }
 
-/** Writes the sums of a step over the ranks, then the penalties and the totals. */
+/**
+ * Where rows are mixed with others of the batch, each rank gathers and changes all of them: these instructions work on
+ * the whole batch of at most `all` rows.
+ */
+export function widenMixed(instructions: readonly Instruction[], all: number): void {
+  const wide = new Map<Tensor, Tensor>();
+  const widened = (old: Tensor) => {
+    const { name, type, perRow } = old;
+    const known = wide.get(old) ?? tensor(`${name} of all ranks`, 'work', { type, fixed: perRow * all });
+    wide.set(old, known);
+    return known;
+  };
+  for (const instruction of [...instructions].reverse()) {
+    const { kernel, arguments: list } = instruction;
+    const { parameters } = signatureOf(kernel);
+    const written = list.filter((_, i) => parameters[i].kind === 'out' || parameters[i].kind === 'inout');
+    if (written.some((each) => each !== null && isTensor(each) && wide.has(each))) instruction.allRows = true;
+    else if (kernel !== 'mixRows') continue;
+    instruction.arguments = list.map((each, i) => {
+      if (each === null || !isTensor(each) || each.perRow === 0 || each.storage !== 'work') return each;
+      return instruction.allRows || parameters[i].kind === 'in' ? widened(each) : each;
+    });
+  }
+}
+
+/**
+ * Turns the batch norms among the instructions from `begin` on into those over the rows of all ranks: each sums its own
+ * rows, and the sums are added over the ranks.
+ */
+export function sumStatistics(builder: ProgramBuilder, begin: number): void {
+  const written = builder.instructions.splice(begin);
+  for (const instruction of written) {
+    if (instruction.kernel === 'batchNormStatistics')
+      builder.instructions.push(...statisticsOverRanks(builder, instruction));
+    else if (instruction.kernel === 'batchNormBackwardInput')
+      builder.instructions.push(...backwardOverRanks(builder, instruction));
+    else builder.instructions.push(instruction);
+  }
+}
+
+function statisticsOverRanks(builder: ProgramBuilder, instruction: Instruction): Instruction[] {
+  const named = namedArguments(instruction);
+  const { name } = named.mean as Tensor;
+  const names = [`${name}: sums`, `${name}: powers`];
+  const { arrays, all } = builder.totalArrays(names, numberOf(instruction, 'features'));
+  const [sums, powers] = arrays;
+  const merge = call('batchNormMerge', { ...named, sums, powers, rows: rows(numberOf(instruction, 'pixels')) });
+  return [
+    call('batchNormSums', { ...named, sums, powers, center: named.runningMean }),
+    call('allReduce', { values: null, totals: all, n: 0, m: all.fixed, last: 0 }),
+    { ...merge, overRanks: true },
+  ];
+}
+
+function backwardOverRanks(builder: ProgramBuilder, instruction: Instruction): Instruction[] {
+  const named = namedArguments(instruction);
+  const n = numberOf(instruction, 'features');
+  const own = [named.dgammaParts, named.dbetaParts] as Tensor[];
+  // Floats, in as many doubles.
+  const { offset } = builder.totalArrays([`${own[0].name} of all ranks`], n).all;
+  const floats = (name: string, fixed: number, at: number) =>
+    tensor(name, 'metric', { fixed, offset: 2 * offset + at });
+  const all = own.map(({ name }, i) => floats(`${name} of all ranks`, n, i * n));
+  const input = withArguments(instruction, { dgammaParts: all[0], dbetaParts: all[1] });
+  return [
+    ...own.map((terms, i) => call('sumParts', { y: all[i], terms, n, parts: 1 })),
+    call('allReduce', { values: floats('sums', 2 * n, 0), totals: null, n: 2 * n, m: 0, last: 0 }),
+    { ...input, overRanks: true },
+  ];
+}
+
+/** A layer's gradients of less than this many elements (1 MB) wait for those of the layers before it. */
+const LEAST_STARTED = 1 << 18;
+
+/**
+ * Starts the sums over the ranks while the backward pass goes on: of blocks of at least 1 MB, each as soon as the last
+ * of its gradients is there. What remains is summed at its end.
+ */
+export class StartedSums {
+  readonly #builder: ProgramBuilder;
+  readonly #model: Model;
+  readonly #trained: readonly { readonly g: Tensor; readonly n: number }[];
+  /** Gradients from here on are being summed. */
+  #from: number;
+
+  constructor(builder: ProgramBuilder, model: Model, optimizer: Optimizer) {
+    this.#builder = builder;
+    this.#model = model;
+    this.#trained = trainedGradients(model, optimizer);
+    this.#from = model.parameterLength;
+  }
+
+  /** After the backward pass of node `index`: those of all nodes before it are still to come. */
+  after(index: number): void {
+    const { nodes, parameters } = this.#model;
+    // Of shared layers, the first use is the last to go backward.
+    const done = nodes.slice(index).filter(({ owner }) => owner >= index);
+    const offsets = done.flatMap(({ owner, operation }) =>
+      operation.parameters.map(
+        ({ name }) => parameters.get(`${nodes[owner].name}.${name}`)?.gradient.offset ?? this.#from,
+      ),
+    );
+    const begin = Math.min(this.#from, ...offsets);
+    if (this.#from - begin < LEAST_STARTED) return;
+    for (const { g, n } of this.#parts(begin, this.#from)) this.#builder.emit('startSum', { values: g, n });
+    this.#from = begin;
+  }
+
+  /** The gradients that are not being summed yet. */
+  get rest(): { readonly g: Tensor; readonly n: number }[] {
+    return this.#parts(0, this.#from);
+  }
+
+  #parts(begin: number, end: number) {
+    return this.#trained.flatMap(({ g, n }) => {
+      const first = Math.max(begin, g.offset);
+      const length = Math.min(end, g.offset + n) - first;
+      if (length === n) return [{ g, n }];
+      const name = `gradients from ${first}`;
+      return length > 0 ? [{ g: tensor(name, 'gradient', { fixed: length, offset: first }), n: length }] : [];
+    });
+  }
+}
+
+/**
+ * Writes the sums of a step's totals over the ranks, and of `gradients`, then the penalties and the totals. The gradients
+ * of penalties are added to those that are `whole`; they are added later to those of several batches.
+ */
 export function writeRankSums(
   builder: ProgramBuilder,
   model: Model,
-  optimizer: Optimizer,
+  { sums: kind }: RankUse,
   parts: readonly LossPart[],
+  gradients: readonly { readonly g: Tensor; readonly n: number }[],
+  whole: boolean,
 ): void {
+  const local = kind === 'parameters';
   const outputs = goalsOf(model);
   const single = isOnlyLoss(outputs);
   const tag = (name: string, i: number) => (single ? name : feedName(name, outputs[i].name));
   // In one block: how many ranks want to stop, then the sums of each output.
   const first = builder.total('stop').offset;
   const sums = parts.map((_, i) => ({ loss: builder.total(tag('lossSum', i)), hits: builder.total(tag('hitSum', i)) }));
-  const local = builder.total('rankLoss');
-  const penalty = writeStateCheck(builder, model, 'stateCheck');
+  const own = builder.total('rankLoss');
+  const check = writeStateCheck(builder, model, 'stateCheck');
+  if (local) writePenaltyGradients(builder, model);
+  // The penalties of a rank's own parameters are a part of its own loss.
+  const penalty = local ? writePenalties(builder, model, check) : check;
   for (const [i, { loss, hits }] of parts.entries()) {
     const row = { loss, hits, penalty: i === 0 ? penalty : null, rows: rows() };
-    builder.emit('batchTotals', { meanLoss: local, hitCount: sums[i].hits, ...row });
-    builder.emit('addTotal', { total: sums[i].loss, carry: null, x: local, factor: { symbol: 'share' } });
+    builder.emit('batchTotals', { meanLoss: own, hitCount: sums[i].hits, ...row });
+    builder.emit('addTotal', { total: sums[i].loss, carry: null, x: own, factor: { symbol: 'share' } });
   }
-  const gradients = trainedGradients(model, optimizer);
   for (const { g, n } of gradients.slice(1)) builder.emit('allReduce', { values: g, totals: null, n, m: 0, last: 0 });
   const count = 1 + 2 * parts.length;
   const totals = tensor('sums', 'metric', { type: 'f64', fixed: count, offset: first });
   const { g = null, n = 0 } = gradients[0] ?? {};
   builder.emit('allReduce', { values: g, totals, n, m: count, last: 1 });
 
-  writePenaltyGradients(builder, model);
-  let carry = writePenalties(builder, model, null);
+  let carry: Tensor | null = null;
+  if (!local) {
+    if (whole) writePenaltyGradients(builder, model);
+    carry = writePenalties(builder, model, null);
+  }
   const total = builder.total('meanLoss');
   for (const [i, { loss, hits }] of sums.entries()) {
     builder.emit('addTotal', { total: builder.total(tag('hitCount', i)), carry: null, x: hits, factor: 1 });
@@ -75,4 +230,20 @@ export function writeRankSums(
     builder.emit('addTotal', { total, carry, x: sums[i].loss, factor: weight });
     carry = total;
   }
+}
+
+/**
+ * Writes the means over the ranks at the end of several batches: of the gradients, or of the parameters and moments.
+ * `weight`: this rank's part of the rows.
+ */
+export function writeRankMeans(
+  builder: ProgramBuilder,
+  model: Model,
+  optimizer: Optimizer,
+  use: RankUse,
+  weight: Symbolic,
+): void {
+  const storages = use.sums === 'gradients' ? (['gradient'] as const) : (['parameter', 'moment'] as const);
+  for (const { values, n } of trainedBlocks(model, optimizer, storages))
+    builder.emit('averageRanks', { values, n, weight });
 }

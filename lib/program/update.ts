@@ -105,6 +105,19 @@ export function trainedGradients(model: Model, optimizer: Optimizer) {
     }));
 }
 
+/** The trained parameters, their gradients or their moments, in the order of the blocks. */
+export function trainedBlocks(model: Model, optimizer: Optimizer, storages: readonly Storage[]) {
+  const names: Partial<Record<Storage, readonly string[]>> = { moment: optimizer.blockNames };
+  return storages.flatMap((storage) =>
+    (names[storage] ?? [`${storage}s`]).flatMap((block, i) =>
+      trainedGradients(model, optimizer).map(({ g: { name, offset }, n }) => {
+        const at = { fixed: n, offset: i * model.parameterLength + offset };
+        return { values: tensor(name.replace('gradients', block), storage, at), n };
+      }),
+    ),
+  );
+}
+
 /** Writes the sum of the squared gradients to the loss's total, so that a guard can check that they are finite. */
 export function writeGradientCheck(builder: Builder, model: Model, optimizer: Optimizer): void {
   const sum = builder.total('meanLoss');

@@ -51,7 +51,9 @@ export function divideEpoch(
     }
     return { rows: rows - left, size, count: batches.count - 1 };
   }
-  const joins = left > 0 && left < 2 * ranks && batches.count > 1 && byBatchStatistics(model, optimizer).length > 0;
+  const own = byBatchStatistics(model, optimizer);
+  const together = own.every((index) => model.nodes[index].operation.batchStatistics?.sync);
+  const joins = left > 0 && left < 2 * (together ? 1 : ranks) && batches.count > 1 && own.length > 0;
   return joins ? { ...batches, count: batches.count - 1 } : batches;
 }
 
@@ -115,16 +117,15 @@ function byBatchStatistics(model: Model, optimizer: Optimizer | undefined): numb
 export function checkStatistics(model: Model, optimizer: Optimizer | undefined, batches: Batches): void {
   const { rows, size, count, parts } = batches;
   // Two rows give at least two values.
-  if (
-    parts !== undefined
-      ? parts.table.every((n, i) => i % 4 !== 1 || n !== 1)
-      : size > 1 && rows - (count - 1) * size > 1
-  )
-    return;
+  const single = (sync: boolean) =>
+    parts === undefined
+      ? size === 1 || rows - (count - 1) * size === 1
+      : parts.table.some((n, i) => i % 4 === (sync ? 3 : 1) && n === 1);
+  if (!single(false) && !single(true)) return;
   for (const index of byBatchStatistics(model, optimizer)) {
     const { spec, label, name: layer, operation } = model.nodes[index];
-    const { valuesPerRow = 1, singleValue } = operation.batchStatistics ?? {};
-    if (valuesPerRow > 1 || singleValue === 'allow') continue;
+    const { valuesPerRow = 1, singleValue, sync = false } = operation.batchStatistics ?? {};
+    if (valuesPerRow > 1 || singleValue === 'allow' || !single(sync)) continue;
     const name = spec.name === undefined ? label : `layer ${layer}`;
     throw new BlasnetError(
       'INVALID_ARGUMENT',

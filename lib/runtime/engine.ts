@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { augmentationType } from '../augmentations.js';
 import type {
   Backend,
   Control,
@@ -22,10 +23,10 @@ import {
   type ProgramRequest,
 } from '../program/compile.js';
 import { Listing } from '../program/listing.js';
-import { feedName, type Goal, type Use } from '../program/losses.js';
+import { feedName, type Goal, type RankUse, type Use } from '../program/losses.js';
 import { BLOCK, goalsOf, initialize, type Model } from '../program/model.js';
 import { sharedBuffer } from '../shared-memory.js';
-import { type Batches, checkStatistics, divide, largest, type Parts } from './batches.js';
+import { type Batches, checkStatistics, divide, largest, type Parts, rowsOf } from './batches.js';
 import type { Profile } from './profile.js';
 import { bounded } from './waiting.js';
 
@@ -72,6 +73,7 @@ export interface Job {
 
 /** What a run needs of a group of ranks. */
 export interface JobRanks {
+  readonly sums: RankUse['sums'];
   /** The addon's group. */
   readonly handle: object;
   readonly parts: Parts;
@@ -141,6 +143,14 @@ function usesOf({ inputs }: Model, { kind, source: { feeds, goals }, outputs }: 
     return bytes ? 'u8' : 'f32';
   });
   return { features, direct, goals, ...(outputs && { outputs }) };
+}
+
+/** How a program's ranks work together: they change whole batches where rows are mixed with others of their batch. */
+function rankUseOf({ ranks, augment, exact }: Job, batches: Batches): RankUse | undefined {
+  if (ranks === undefined) return undefined;
+  const mixes = augment?.some((each) => each?.list.some((entry) => augmentationType(entry).mixes));
+  const all = Math.max(...Array.from({ length: batches.count }, (_, i) => rowsOf(batches, i)));
+  return { sums: ranks.sums, allRows: mixes ? (exact ? all : capacityFor(all)) : 0 };
 }
 
 function sameUse(a: Use, b: Use): boolean {
@@ -430,8 +440,8 @@ export class Engine {
   #prepare(job: Job): Prepared {
     const { kind, optimizer, accumulate = false, augment } = job;
     const use = usesOf(this.model, job);
-    const ranks = job.ranks !== undefined;
     const batches = batchesOf(job);
+    const ranks = rankUseOf(job, batches);
     const batch = largest(batches);
     const capacity = job.exact || this.#exact ? batch : capacityFor(batch);
     if (isTraining(kind)) checkStatistics(this.model, optimizer, batches);
@@ -443,7 +453,8 @@ export class Engine {
         request.kind === kind && request.capacity === capacity && (request.accumulate ?? false) === accumulate;
       return (
         sameProgram &&
-        (request.ranks ?? false) === ranks &&
+        request.ranks?.sums === ranks?.sums &&
+        request.ranks?.allRows === ranks?.allRows &&
         sameUse(request, use) &&
         keyOf(request.augment) === keyOf(augment)
       );

@@ -1,48 +1,76 @@
 import type { Optimizer } from '../optimizers/optimizer.js';
+import type { RankUse } from '../program/losses.js';
 
-/** How the batches of a training make steps of the optimizer: `size` of them each, fewer at the end of an epoch. */
+/**
+ * How the batches of a training form groups of `size`, fewer at the end of an epoch. Each makes a step of the optimizer
+ * or, if ranks average their parameters, is what they train alone before they do.
+ */
 export class Accumulation {
   readonly size: number;
-  /** Batches and rows of the step under way. */
+  readonly #sums: RankUse['sums'] | undefined;
+  /** Batches and rows of the group under way, rows of this rank, and rows of the batches of which it has some. */
   #batches = 0;
   #rows = 0;
+  #own = 0;
+  #shared = 0;
 
-  constructor(size: number) {
+  /** `sums`: what ranks do together; undefined for one alone. */
+  constructor(size: number, sums: RankUse['sums'] | undefined) {
     this.size = size;
+    this.#sums = sums;
   }
 
-  /** Whether batches still wait for their step. */
+  /** Whether several batches make a step of the optimizer. */
+  get accumulates(): boolean {
+    return this.size > 1 && this.#sums !== 'parameters';
+  }
+
+  /** Whether batches still wait for the end of their group. */
   get open(): boolean {
     return this.#batches > 0;
   }
 
-  close(): void {
-    [this.#batches, this.#rows] = [0, 0];
+  /** This rank's part in the means over the ranks. */
+  get weight(): number {
+    return (this.#sums === 'parameters' ? this.#own : this.#shared) / this.#rows;
   }
 
-  /** Scalars of each batch: those of the optimizer and, with several batches per step, two more. */
+  close(): void {
+    [this.#batches, this.#rows, this.#own, this.#shared] = [0, 0, 0, 0];
+  }
+
+  /** Scalars of each batch: those of the optimizer, and those that {@link add} writes. */
   scalarCount(optimizer: Optimizer): number {
-    return optimizer.scalarCount + (this.size > 1 ? 2 : 0);
+    if (!this.accumulates && this.#sums !== 'parameters') return optimizer.scalarCount;
+    return optimizer.scalarCount + (this.accumulates ? 1 : 0) + (this.#sums === undefined ? 0 : 1) + 1;
   }
 
   /**
-   * Counts a batch and writes its scalars at `at`: its share of the step's rows so far, and whether it ends the step.
-   * Returns whether it does.
+   * Counts a batch, of which this rank has `own` rows, and writes its scalars at `at`: if the gradients are accumulated,
+   * its share of the rows so far; with ranks, this one's part of them; whether it ends the group. Returns whether it
+   * ends a step of the optimizer.
    */
-  add(rows: number, endsEpoch: boolean, scalars: Float64Array, at: number): boolean {
-    if (this.size === 1) return true;
+  add(rows: number, own: number, endsEpoch: boolean, scalars: Float64Array, at: number): boolean {
+    if (!this.accumulates && this.#sums !== 'parameters') return true;
     this.#batches++;
     this.#rows += rows;
+    this.#own += own;
+    // A rank without rows leaves a batch out, so the mean of its gradients is over the others.
+    this.#shared += own > 0 ? rows : 0;
     const ends = endsEpoch || this.#batches === this.size;
-    scalars[at] = rows / this.#rows;
-    scalars[at + 1] = ends ? 1 : 0;
+    const list = [
+      ...(this.accumulates ? [own > 0 ? rows / this.#shared : 0] : []),
+      ...(this.#sums === undefined ? [] : [this.weight]),
+      ends ? 1 : 0,
+    ];
+    scalars.set(list, at);
     if (ends) this.close();
-    return ends;
+    return ends || !this.accumulates;
   }
 
-  /** Steps that the first `batches` batches of a run ended, by its scalars. */
+  /** Steps of the optimizer that the first `batches` batches of a run ended, by its scalars. */
   stepsIn(batches: number, optimizer: Optimizer, scalars: Float64Array): number {
-    if (this.size === 1) return batches;
+    if (!this.accumulates) return batches;
     const count = this.scalarCount(optimizer);
     let steps = 0;
     for (let i = 0; i < batches; i++) steps += scalars[i * count + count - 1];

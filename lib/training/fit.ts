@@ -12,7 +12,7 @@ import { Adam } from '../optimizers/adam.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { type Augments, checkAugment, checkMixing } from '../program/augment.js';
 import { movesState } from '../program/losses.js';
-import { goalsOf } from '../program/model.js';
+import { goalsOf, type Model } from '../program/model.js';
 import {
   type Batches,
   checkStatistics,
@@ -115,14 +115,25 @@ export interface FitOptions extends SamplingOptions {
    * those of the first rank. Only it calls `checkpoint`, `jsonLog`, `tensorBoard`, `progressBar` and `dashboard`; the
    * ranks stop together. Batch norm uses the statistics of each rank's rows; the running ones are averaged after each
    * epoch. A group of one changes nothing. `fit` rejects with `GROUP_FAILED` if another rank fails or trains something
-   * else, and with `BACKEND_UNAVAILABLE` on the TypeScript backend. Not for streams and `mixUp`.
+   * else, and with `BACKEND_UNAVAILABLE` on the TypeScript backend. All ranks must read the same batches of a stream,
+   * of which each takes its rows.
    */
   group?: Group;
   /**
    * With `group`: the data are this rank's own rows, as `shard` gives them, not those of all. Each rank draws its rows
-   * in an order of its own, its share of `batchSize` for each batch, until the longest has no more. Default false.
+   * in an order of its own, its share of `batchSize` for each batch, until the longest has no more. Not for streams and
+   * `mixUp`. Default false.
    */
   sharded?: boolean;
+  /**
+   * With `group`: each rank makes this many steps with the gradients of its own rows alone (local SGD, Stich 2019).
+   * Then, and at the end of each epoch, parameters and moments become the means over the ranks, weighted by the rows
+   * that each has seen since. Losses, hits and the check that they are finite are those of all ranks in every step;
+   * clipping and penalties are each rank's own. For networks over slow wires. Not with `accumulate`, weights of rows or
+   * classes, and `batchNorm({ sync: true })`. A group of one changes nothing. Default: the gradients of each step are
+   * summed.
+   */
+  syncEvery?: number;
   /** Measure each kernel; results in `history.profile`. Slows training by a few per cent. Default false. */
   profile?: boolean;
 }
@@ -148,6 +159,7 @@ const known = [
   'profile',
   'group',
   'sharded',
+  'syncEvery',
 ];
 
 /** Epochs shorter than this many milliseconds run together, unless something happens between them. */
@@ -188,6 +200,8 @@ interface Plan {
   /** The ranks that train together; undefined for one alone. */
   readonly ranks: Ranks | undefined;
   readonly sharded: boolean;
+  /** Steps that ranks make before they average their parameters; undefined if they sum gradients. */
+  readonly syncEvery: number | undefined;
 }
 
 function checkEpochs(epochs: unknown, firstEpoch: number): number {
@@ -266,16 +280,33 @@ function checkRanks(
   { augment, batchSize, classWeights, sharded }: FitOptions,
   ranks: Ranks,
 ) {
+  if (!sharded) return;
   const refuse = (option: string, why: string) =>
     new BlasnetError('INVALID_ARGUMENT', `fit: ${option}: with a group of several ranks, ${why}`);
-  if (data instanceof BatchReader) throw refuse('data', 'expected a dataset, not a stream');
+  if (data instanceof BatchReader) throw refuse('sharded', 'the batches of a stream are those of all ranks');
   const lists = Array.isArray(augment) ? augment : Object.values(augment ?? {}).flat();
   if (lists.some((each) => each?.type === 'mixUp'))
-    throw refuse('augment', 'mixUp is not possible: the rows that it mixes can be on different ranks');
-  if (!sharded) return;
+    throw refuse('augment', 'mixUp needs the rows of all ranks on each, but the data are sharded');
   if ((batchSize ?? 32) < ranks.size) throw refuse('batchSize', `sharded data need at least one row for each rank`);
   const balanced = [classWeights, ...Object.values(classWeights ?? {})].includes('balanced');
   if (balanced) throw refuse('classWeights', "'balanced' would count each rank's own rows: give numbers");
+}
+
+/** Checks the option `syncEvery`; undefined for a group of one. */
+function readSyncEvery({ syncEvery, group, accumulate }: FitOptions): number | undefined {
+  if (syncEvery === undefined) return undefined;
+  checkInteger('fit: syncEvery', syncEvery, { min: 1, below: 2 ** 31 });
+  const refuse = (why: string) => new BlasnetError('INVALID_ARGUMENT', `fit: syncEvery: ${why}`);
+  if (group === undefined) throw refuse('it needs a group');
+  if ((accumulate ?? 1) > 1) throw refuse('not with accumulate: a step takes one batch of each rank');
+  return group.size === 1 ? undefined : syncEvery;
+}
+
+/** Throws `INVALID_ARGUMENT` for what ranks can't do that each make steps of their own. */
+function checkAlone({ nodes }: Model, goals: Source['goals']): void {
+  const refuse = (what: string) => new BlasnetError('INVALID_ARGUMENT', `fit: syncEvery: not with ${what}`);
+  if (goals.some(({ weighted }) => weighted)) throw refuse('weights of rows or classes');
+  if (nodes.some(({ operation }) => operation.batchStatistics?.sync)) throw refuse('batchNorm({ sync: true })');
 }
 
 /** Trains the network of `engine`; see `Network.fit`. */
@@ -316,10 +347,12 @@ async function fitOnRank(
   const { model } = engine;
   const unweighted = readData('fit: data', model, data, signals);
   if (ranks !== undefined) checkRanks(unweighted, given, ranks);
+  const syncEvery = readSyncEvery(given);
   const counted = unweighted instanceof BatchReader ? undefined : unweighted;
   const classWeights = resolveClassWeights('fit', model, given.classWeights, data, counted);
   const read = weighClasses(model, unweighted, classWeights);
   const stream = read instanceof BatchReader;
+  if (syncEvery !== undefined && !stream) checkAlone(model, read.goals);
   const validation = checkValidation(engine, optimizer, given, classWeights);
   const rowChoice = resolveSampling(given, stream);
   for (const option of ['batchSize', 'dropLast'] as const) {
@@ -346,6 +379,7 @@ async function fitOnRank(
     training: new Training(engine, network, optimizer),
     ranks,
     sharded: given.sharded ?? false,
+    syncEvery,
   };
   if (isSampleSource(data) && isSampleSource(given.validation))
     checkSameClasses('fit: validation', given.validation, data);
@@ -358,7 +392,7 @@ async function fitOnRank(
     const batches = stream ? undefined : await divideRows(plan, read.rows, batchSize, dropLast);
     if (batches !== undefined) checkStatistics(engine.model, optimizer, batches);
     if (initialEpoch !== undefined) network.epochs = initialEpoch;
-    if (ranks !== undefined && batches !== undefined) await beginTogether(plan, ranks, batches, kinds);
+    if (ranks !== undefined) await beginTogether(plan, ranks, batches, kinds);
     const data = await overShared('fit: data', read);
     const checked = validation && { ...validation, source: await overShared('fit: validation', validation.source) };
     await train({ ...plan, batches, data, validation: checked }, stream ? undefined : read.rows);
@@ -390,10 +424,16 @@ async function divideRows(
 }
 
 /** Makes sure that all ranks train the same, and begins with the first rank's parameters, moments and counters. */
-async function beginTogether(plan: Draft, ranks: Ranks, batches: Batches, data: readonly unknown[]): Promise<void> {
-  const { engine, network, optimizer, epochs, firstEpoch } = plan;
-  const { rows, size, count } = batches;
-  const text = JSON.stringify([settingsOf({ ...plan, batches }), epochs, firstEpoch, rows, size, count, data]);
+async function beginTogether(
+  plan: Draft,
+  ranks: Ranks,
+  batches: Batches | undefined,
+  data: readonly unknown[],
+): Promise<void> {
+  const { engine, network, optimizer, epochs, firstEpoch, syncEvery } = plan;
+  const { rows, size, count } = batches ?? {};
+  const options = [settingsOf({ ...plan, batches }), epochs, firstEpoch, syncEvery];
+  const text = JSON.stringify([...options, rows, size, count, data]);
   const what = 'their networks, data or options (without a seed, each network draws one of its own)';
   await ranks.meet({ same: checksumOf(text), what });
   const counters = Float64Array.of(optimizer.steps, optimizer.rateFactor, network.epochs, engine.noiseSteps);
@@ -539,8 +579,10 @@ async function scalarTable(
     const epoch = firstEpoch + Math.floor(i / steps);
     const rate = optimizer.writeScalars(scalars, i * count, { step, epoch });
     const last = (i + 1) % steps === 0;
+    const rows = rowsOf(batches, i % steps);
     const ends = accumulation.add(
-      rowsOf(batches, i % steps),
+      rows,
+      batches.parts?.table[4 * (i % steps) + 1] ?? rows,
       last && endsEpoch,
       scalars,
       i * count + optimizer.scalarCount,
@@ -605,6 +647,11 @@ interface Piece {
   at(step: number): string;
 }
 
+/** What all ranks must have alike before a batch of a stream of `rows` rows, or 0 at its end. */
+function sameBatch(rows: number) {
+  return { same: rows, what: 'the batches of their streams' };
+}
+
 /** Reusable shared memory for the scalars of a run. */
 class Doubles {
   #block = sharedDoubles(0);
@@ -624,12 +671,16 @@ class Trainer {
   readonly #scalars = new Doubles();
   readonly #report = new Doubles();
   readonly #accumulation: Accumulation;
+  /** Rows of the epochs since the last mean of the running statistics: this rank's, and those of all. */
+  readonly #seen = { own: 0, all: 0 };
 
   constructor(plan: Plan, progress: ProgressReporter) {
     this.#plan = plan;
     this.#progress = progress;
     this.#snapshot = Snapshot.of(plan.engine, plan.optimizer);
-    this.#accumulation = new Accumulation(plan.accumulate);
+    const { accumulate, syncEvery, ranks } = plan;
+    const sums = ranks && (syncEvery === undefined ? 'gradients' : 'parameters');
+    this.#accumulation = new Accumulation(syncEvery ?? accumulate, sums);
   }
 
   /**
@@ -669,16 +720,21 @@ class Trainer {
 
   /** The mean of the ranks' running statistics, weighted by the rows that each has seen. */
   async #averageState(): Promise<void> {
-    const { engine, optimizer, ranks, batches } = this.#plan;
-    const { rows = 0, parts } = batches ?? {};
-    if (ranks === undefined || parts === undefined || !movesState(engine.model, optimizer)) return;
+    const { engine, optimizer, ranks } = this.#plan;
+    if (ranks === undefined || !movesState(engine.model, optimizer)) return;
     await ranks.meet();
-    const own = parts.table.reduce((sum, number, i) => (i % 4 === 1 ? sum + number : sum), 0);
-    await ranks.average(engine.state, own / rows);
+    await ranks.average(engine.state, this.#seen.own / this.#seen.all);
+    Object.assign(this.#seen, { own: 0, all: 0 });
+  }
+
+  /** Overwrites the parameters and moments with the ranks' means. */
+  async #averageParameters(weight: number): Promise<void> {
+    const { engine, optimizer, ranks } = this.#plan;
+    for (const block of [engine.parameters, engine.attach(optimizer)]) await ranks?.average(block, weight);
   }
 
   async *#pieces(epoch: number): AsyncGenerator<Piece> {
-    const { data, batches } = this.#plan;
+    const { data, batches, ranks } = this.#plan;
     if (batches !== undefined && !(data instanceof BatchReader)) {
       const at = (step: number) => `epoch ${epoch + Math.floor(step / batches.count)}, step ${step % batches.count}`;
       yield { source: data, batches, endsEpoch: true, at };
@@ -686,8 +742,11 @@ class Trainer {
       let batch = 0;
       for await (const source of data.read(` in epoch ${epoch}`)) {
         const at = `epoch ${epoch}, batch ${batch++}`;
-        yield { source, batches: divide(source.rows, source.rows), endsEpoch: false, at: () => at };
+        const whole = divide(source.rows, source.rows);
+        const batches = ranks === undefined ? whole : shareBatches(whole, ranks.rank, ranks.size);
+        yield { source, batches, endsEpoch: false, at: () => at };
       }
+      await ranks?.meet(sameBatch(0));
     }
   }
 
@@ -695,30 +754,34 @@ class Trainer {
   async #run(piece: Piece, epoch: number, count: number): Promise<number[]> {
     const { source, batches, at } = piece;
     const accumulation = this.#accumulation;
-    const { engine, optimizer, history, signal, network, rowChoice, augment, data, ranks } = this.#plan;
+    const { engine, optimizer, history, signal, network, rowChoice, augment, data, ranks, syncEvery } = this.#plan;
+    if (syncEvery !== undefined) checkAlone(engine.model, source.goals);
+    const stream = data instanceof BatchReader;
     const steps = batches.count;
     const scalars = this.#scalars.take(count * steps * accumulation.scalarCount(optimizer));
     const rates = await scalarTable(scalars, optimizer, accumulation, epoch, count, piece);
     const width = reportWidth(engine.model, source.goals);
     const report = this.#report.take(width * count * steps);
-    const sampling = data instanceof BatchReader ? 'inOrder' : rowChoice.sampling;
+    const sampling = stream ? 'inOrder' : rowChoice.sampling;
+    const sums = syncEvery === undefined ? 'gradients' : 'parameters';
+    const word = stream ? sameBatch(source.rows) : undefined;
     const first = network.epochs;
     const job = {
       kind: 'train',
       source,
       batchSize: batches.size,
       augment,
-      exact: !(data instanceof BatchReader),
+      exact: !stream,
       drawn: batches.rows,
       batches: steps,
       epochs: count,
       sampling,
       epoch: first,
       optimizer,
-      accumulate: accumulation.size > 1,
+      accumulate: accumulation.accumulates,
       scalars,
       report,
-      ranks: batches.parts && ranks?.job(batches.parts),
+      ranks: batches.parts && ranks?.job(batches.parts, sums, word),
       ...(history.profile && { profile: history.profile }),
     } as const;
     this.#control.fill(0);
@@ -735,28 +798,40 @@ class Trainer {
     }
     // Another rank stopped: it says why.
     if (result.status === 'cancelled') await ranks?.meet();
+    this.#seen.all += count * batches.rows;
+    for (let i = 1; i < 4 * steps; i += 4) this.#seen.own += count * (batches.parts?.table[i] ?? 0);
     const bad = result.status === 'nonFinite' ? result.steps : firstNonFinite(report, width);
     if (bad === undefined) return rates;
     const loss = result.status === 'nonFinite' ? engine.metric[0] : report[width * bad];
     const found = findNonFinite(source, batchRows(engine, source, sampling, batches, first, bad));
     const error = stepError(engine.state, found, loss, at(bad));
+    // The ranks' own steps have not been averaged.
+    if (ranks !== undefined && syncEvery !== undefined) await this.#averageParameters(1 / ranks.size);
     await this.#snapshot.restore();
     throw error;
   }
 
-  /** The step of a stream's last batches, whose gradients still wait: that they are the last shows only at the end. */
+  /** The end of a stream's last batches, which still wait for it: that they are the last shows only at the end. */
   async #finish(epoch: number): Promise<void> {
-    const { engine, optimizer, signal } = this.#plan;
+    const { engine, optimizer, signal, ranks, syncEvery } = this.#plan;
+    const { weight } = this.#accumulation;
     this.#accumulation.close();
-    const scalars = this.#scalars.take(optimizer.scalarCount);
+    if (syncEvery !== undefined) return this.#averageParameters(weight);
+    const scalars = this.#scalars.take(optimizer.scalarCount + (ranks === undefined ? 0 : 1));
     optimizer.writeScalars(scalars, 0, { step: optimizer.steps, epoch });
+    scalars.fill(weight, optimizer.scalarCount);
+    // A row for each rank, of nothing.
+    const parts = ranks && { drawn: 1, capacity: 1, table: Int32Array.of(0, 1, ranks.rank, ranks.size) };
     const source: Source = { rows: 1, feeds: {}, goals: [] };
     this.#control.fill(0);
     const result = await stoppable(signal, this.#control, async () => {
-      const ended = await engine.run({ kind: 'update', source, batchSize: 1, optimizer, scalars }, this.#control);
+      const job = { kind: 'update', source, batchSize: 1, batches: 1, optimizer, scalars } as const;
+      const inGroup = parts && ranks?.job(parts, 'gradients');
+      const ended = await engine.run({ ...job, ranks: inGroup }, this.#control);
       optimizer.steps += ended.steps;
       return ended;
     });
+    if (result.status === 'groupFailed') throw (ranks as Ranks).lost(result.reason);
     if (result.status === 'nonFinite') throw spoiltError(`in epoch ${epoch}`);
   }
 }

@@ -50,13 +50,13 @@ export class Ranks {
     release(this.#group);
   }
 
-  /** For a run of the native backend, which starts when all ranks are ready. */
-  job(parts: Parts): JobRanks {
+  /** For a run of the native backend, which starts when all ranks are ready and agree on `word`. */
+  job(parts: Parts, sums: JobRanks['sums'], word?: Word): JobRanks {
     const failed = (error: unknown) => {
       const native = nativeGroup(this.#group) as NativeGroup;
       return endJob(native, String(this.#group), `a run failed: ${firstLine(error)}`, 1);
     };
-    return { handle: this.#handle, parts, ready: async () => void (await this.meet()), failed };
+    return { handle: this.#handle, sums, parts, ready: async () => void (await this.meet(word)), failed };
   }
 
   /**

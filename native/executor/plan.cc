@@ -7,7 +7,7 @@ namespace blasnet {
 
 namespace {
 
-constexpr size_t headerWords = 9;
+constexpr size_t headerWords = 10;
 constexpr ptrdiff_t feedWords = 3;
 constexpr int64_t instructionWords = 5;  // before its arguments
 constexpr int64_t maxSize = INT32_MAX;
@@ -76,15 +76,25 @@ int64_t neededLength(const Instruction& instruction, const Parameter& parameter,
 }
 
 // Finds how far the buffers of an instruction over all ranks move for each row of the other ranks before this one's;
-// returns false if its axis is not the rows of the batch, the first dimension of each buffer.
-bool findRowBytes(Instruction& instruction) {
+// returns false if its axis is not the rows of the batch, the first dimension of each buffer that has it. Without an
+// axis, no buffer has rows, and the kernel only gets their number.
+bool findRowBytes(Instruction& instruction, int64_t allCapacity) {
   const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
-  if (instruction.axis < 0 || instruction.axisFactor == 0) return false;
+  if (instruction.axis >= 0 && instruction.axisFactor == 0) return false;
   for (int i = 0; i < signature.count; i++) {
     const Parameter& parameter = signature.parameters[i];
     ArgumentSource& source = instruction.arguments[i];
     if (!parameter.isBuffer() || source.tag == ArgumentTag::none || parameter.lengthCount == 0) continue;
-    if (source.tag != ArgumentTag::buffer || parameter.whole || parameter.length[0] != instruction.axis) return false;
+    if (source.tag != ArgumentTag::buffer) return false;
+    // One that all threads read whole has the rows of all ranks.
+    if (parameter.whole && allCapacity == 0) return false;
+    if (parameter.whole) continue;
+    if (parameter.length[0] != instruction.axis) {
+      for (int j = 0; j < parameter.lengthCount; j++) {
+        if (instruction.arguments[parameter.length[j]].tag != ArgumentTag::number) return false;
+      }
+      continue;
+    }
     source.rowBytes = instruction.axisFactor * static_cast<int64_t>(elementBytes(parameter.element));
     for (int j = 1; j < parameter.lengthCount; j++) {
       const ArgumentSource& size = instruction.arguments[parameter.length[j]];
@@ -173,8 +183,13 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   instruction.serial = (flags & serialFlag) != 0;
   instruction.conditional = (flags & conditionalFlag) != 0;
   instruction.overRanks = (flags & overRanksFlag) != 0;
+  instruction.ownRows = (flags & ownRowsFlag) != 0;
+  instruction.allRows = (flags & allRowsFlag) != 0;
   if (instruction.conditional && (instruction.guard || condition_ < 0)) {
     return fail(error, signature.name, "condition", "there is none, or it is a guard");
+  }
+  if (instruction.allRows && (instruction.overRanks || allCapacity_ == 0)) {
+    return fail(error, signature.name, "ranks", "it can't have the rows of all");
   }
   instruction.axisPlace = static_cast<int>(axisPlace);
   instruction.axis = signature.axes[axisPlace];
@@ -245,7 +260,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
     instruction.axisFactor = axis.tag == ArgumentTag::rows ? axis.factor : 0;
   }
   if (!checkInstruction(instruction, error)) return false;
-  if (instruction.overRanks && !findRowBytes(instruction)) {
+  if (instruction.overRanks && !findRowBytes(instruction, allCapacity_)) {
     return fail(error, signature.name, "ranks", "its rows can't be a share of those of all ranks");
   }
   instructions_.push_back(std::move(instruction));
@@ -255,12 +270,13 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
 // Checks extents and overlaps for the largest batch: no length shrinks as the rows grow.
 bool Plan::checkInstruction(const Instruction& instruction, std::string& error) const {
   const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+  const int64_t capacity = instruction.allRows ? allCapacity_ : capacity_;
   for (int i = 0; i < signature.count; i++) {
     const Parameter& parameter = signature.parameters[i];
     const ArgumentSource& source = instruction.arguments[i];
     if (parameter.kind == ParameterKind::size && source.tag == ArgumentTag::rows) {
       int64_t value;
-      if (!product(capacity_, source.factor, value) || value > maxSize) {
+      if (!product(capacity, source.factor, value) || value > maxSize) {
         return fail(error, signature.name, parameter.name, "too large for this batch size");
       }
     }
@@ -275,15 +291,16 @@ bool Plan::checkInstruction(const Instruction& instruction, std::string& error) 
       // on it.
       const FeedEntry& feed = feeds_[source.feed];
       const bool all = feed.role == FeedRole::source;
-      for (const int64_t rows : {all ? maxSize : capacity_, int64_t{1}}) {
-        const int64_t used = neededLength(instruction, parameter, all ? capacity_ : rows, all ? rows : maxSize);
+      for (const int64_t rows : {all ? maxSize : capacity, int64_t{1}}) {
+        const int64_t used = neededLength(instruction, parameter, all ? capacity : rows, all ? rows : maxSize);
         if (used < 0 || used > rows * feed.perRow) {
           return fail(error, signature.name, parameter.name, "more elements than the feed's rows have");
         }
       }
       continue;
     }
-    const int64_t needed = neededLength(instruction, parameter, capacity_, maxSize);
+    const bool ofAll = instruction.overRanks && parameter.whole;
+    const int64_t needed = neededLength(instruction, parameter, ofAll ? allCapacity_ : capacity, maxSize);
     if (needed < 0 || static_cast<uint64_t>(needed) > source.bytes / elementBytes(parameter.element)) {
       return fail(error, signature.name, parameter.name, "the buffer is too short");
     }
@@ -308,7 +325,8 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
       !whole(words[2], maxSize, capacity_) || capacity_ == 0 || !whole(words[3], maxSize, scalarCount_) ||
       !whole(words[4], UINT32_MAX, shuffleStream) || !whole(words[5], maxFeeds, feedCount) ||
       !whole(words[6], maxSize, loss) || !whole(words[7], maxSize, reported) ||
-      !whole(words[8], static_cast<double>(scalarCount_), condition)) {
+      !whole(words[8], static_cast<double>(scalarCount_), condition) || !whole(words[9], maxSize, allCapacity_) ||
+      (allCapacity_ > 0 && allCapacity_ < capacity_)) {
     error = "program: malformed header";
     return false;
   }
@@ -405,17 +423,19 @@ bool Plan::formPhases(std::string& error) {
       phase.shared.end = i + 1;
     }
     argument += instruction.arguments.size();
-    const bool sums = instruction.kernel == Kernel::allReduce;
+    const bool starts = instruction.kernel == Kernel::startSum;
+    const bool sums = starts || instruction.kernel == Kernel::allReduce || instruction.kernel == Kernel::averageRanks;
     // One thread must decide for all.
     if (instruction.guard && !instruction.serial) {
       error = "program: a guard that is not serial";
       return false;
     }
-    if (sums && (!instruction.serial || instruction.conditional)) {
-      error = "program: a sum over the ranks that is not serial, or conditional";
+    if (sums && (!instruction.serial || instruction.ownRows)) {
+      error = "program: a sum over the ranks that is not serial, or that a rank could miss";
       return false;
     }
-    if (sums) summedEnd_ = i + 1;
+    sums_ = sums_ || sums;
+    startsSums_ = startsSums_ || starts;
     phase.guard = phase.guard || instruction.guard;
   }
   return true;
@@ -423,11 +443,14 @@ bool Plan::formPhases(std::string& error) {
 
 // Each part must lie within the order of its epoch and the program's capacity.
 bool Plan::checkParts(const RunRequest& request, std::string& error) const {
-  bool fits = summedEnd_ > 0 && request.batches > 0 && request.parts.size() == static_cast<size_t>(request.batches);
+  bool fits = sums_ && request.batches > 0 && request.parts.size() == static_cast<size_t>(request.batches);
   for (const BatchPart& part : request.parts) {
     fits = fits && part.rows >= 0 && part.rows <= capacity_ && part.begin >= 0 &&
            part.begin + part.rows <= request.drawn && part.first >= 0 && part.of >= 1 && part.of <= maxSize &&
            part.first + part.rows <= part.of;
+    // Of the whole batch, this rank's rows are those from `first`.
+    fits = fits && (allCapacity_ == 0 || (part.of <= allCapacity_ && part.begin >= part.first &&
+                                          part.begin - part.first + part.of <= request.drawn));
   }
   if (!fits) error = "run: the parts of its batches don't fit";
   return fits;

@@ -58,6 +58,8 @@ struct Instruction {
   bool serial = false;
   bool conditional = false;  // left out in steps in which the scalar `Plan::condition` is 0
   bool overRanks = false;    // gets the rows of all ranks, of which this rank's are a range
+  bool ownRows = false;      // left out by a rank that has no rows of a batch
+  bool allRows = false;      // works on the whole batch of all ranks
   int axisPlace = 0;         // index of the axis among the kernel's
   int axis = -1;             // index of the argument along which threads split the work; -1: one thread does it all
   int64_t grain = 1;         // shares of a constant axis are multiples of this many units
@@ -158,8 +160,9 @@ class Plan {
   const Gathered& gathered() const { return gathered_; }
   const double* metrics() const { return metrics_; }
   double loss() const { return metrics_[loss_]; }
-  // The instructions before this index are left out by a rank without rows, but for the sums over the ranks.
-  size_t summedEnd() const { return summedEnd_; }
+  // Whether there are sums over the ranks, and whether some go on while later instructions run.
+  bool sums() const { return sums_; }
+  bool startsSums() const { return startsSums_; }
   size_t reported() const { return reported_; }  // number of metrics, from the first, reported after each step
 
  private:
@@ -175,12 +178,14 @@ class Plan {
   std::vector<Phase> phases_;
   mutable Governor governor_;
   int64_t capacity_ = 0;
+  int64_t allCapacity_ = 0;
   int64_t scalarCount_ = 0;
   int64_t condition_ = -1;
   uint32_t shuffleStream_ = 0;
   size_t loss_ = 0;
   size_t reported_ = 0;
-  size_t summedEnd_ = 0;
+  bool sums_ = false;
+  bool startsSums_ = false;
   std::vector<FeedEntry> feeds_;
   bool usesOrder_ = false;
   Gathered gathered_;

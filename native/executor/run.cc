@@ -52,6 +52,7 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* abandon, int32_t* co
     order_.resize(static_cast<size_t>(request_.sampling == Sampling::shuffle ? request_.rows : request_.drawn));
     std::iota(order_.begin(), order_.end(), 0);
   }
+  if (request_.group != nullptr && plan_.startsSums()) sums_ = std::make_unique<Sums>(*request_.group);
   const int64_t total = request_.steps();
   plan_.governor().begin();
   const Clock::time_point start = Clock::now();
@@ -189,10 +190,11 @@ void Run::runShare(const Stretch& stretch, const Operands& operands, int part, b
     }
     if (timed) {
       const Clock::time_point begin = Clock::now();
-      call(instruction, arguments, operands.batch, part);
-      request_.profile[2 * i] += secondsSince(begin);
+      call(i, arguments, operands.batch, part);
+      // The thread that makes the sum tells its time.
+      if (instruction.kernel != Kernel::startSum) request_.profile[2 * i] += secondsSince(begin);
     } else {
-      call(instruction, arguments, operands.batch, part);
+      call(i, arguments, operands.batch, part);
     }
     arguments += instruction.arguments.size();
     ahead.fetchSome();
@@ -201,15 +203,41 @@ void Run::runShare(const Stretch& stretch, const Operands& operands, int part, b
 
 bool Run::leftOut(size_t index, const Operands& operands) const {
   const Instruction& instruction = plan_.instructions()[index];
-  // No rank misses a sum.
-  if (request_.group != nullptr && instruction.kernel == Kernel::allReduce) return false;
+  const bool conditional = instruction.conditional && !operands.complete;
+  // No rank misses a sum. The last one before all stop is made, so that they stop with the same parameters.
+  if (sumsOverRanks(instruction)) return conditional && !stopped_;
   // Each thread decides on its own: all still arrive at each barrier of the region's steps.
-  if (abandoned() || (instruction.conditional && !operands.complete)) return true;
-  return operands.batch.rows == 0 && index < plan_.summedEnd();
+  return abandoned() || conditional || (instruction.ownRows && operands.batch.rows == 0);
 }
 
-// Sums over the ranks; a rank without rows adds nothing. The last sum of a step also agrees on whether to stop.
-void Run::sumOverRanks(const Argument* arguments, const BatchPart& batch) {
+bool Run::sumsOverRanks(const Instruction& instruction) const {
+  const Kernel kernel = instruction.kernel;
+  return request_.group != nullptr &&
+         (kernel == Kernel::allReduce || kernel == Kernel::averageRanks || kernel == Kernel::startSum);
+}
+
+// Sums over the ranks, on one thread.
+void Run::sumOverRanks(size_t index, const Argument* arguments, const BatchPart& batch) {
+  const Kernel kernel = plan_.instructions()[index].kernel;
+  if (kernel == Kernel::allReduce) return allReduce(arguments, batch);
+  float* values = static_cast<float*>(arguments[0].pointer);
+  const int64_t count = arguments[1].integer;
+  if (groupFailed_) return;
+  if (kernel == Kernel::startSum) {
+    if (batch.rows == 0) std::fill_n(values, count, 0.0f);
+    groupFailed_ = !sums_->start(values, count, request_.profile == nullptr ? nullptr : request_.profile + 2 * index);
+    return;
+  }
+  // Values of no weight may be what is not a number.
+  if (arguments[2].real == 0)
+    std::fill_n(values, count, 0.0f);
+  else
+    functions_[static_cast<int>(kernel)](arguments, 0, 0, 0);
+  groupFailed_ = (sums_ != nullptr && !sums_->finish()) || !request_.group->sum(values, count);
+}
+
+// A rank without rows adds nothing. The last sum of a step also agrees on whether to stop.
+void Run::allReduce(const Argument* arguments, const BatchPart& batch) {
   float* values = static_cast<float*>(arguments[0].pointer);
   double* totals = static_cast<double*>(arguments[1].pointer);
   const int64_t valueCount = values == nullptr ? 0 : arguments[2].integer;
@@ -222,7 +250,8 @@ void Run::sumOverRanks(const Argument* arguments, const BatchPart& batch) {
   // What a rank leaves in the middle of a step is no sum of anything.
   if (last) totals[0] = abandoned() ? std::numeric_limits<double>::quiet_NaN() : wantsToStop() ? 1 : 0;
   if (groupFailed_) return;
-  groupFailed_ = !(totalCount == 0 || request_.group->sum(totals, totalCount)) ||
+  groupFailed_ = (sums_ != nullptr && !sums_->finish()) ||
+                 !(totalCount == 0 || request_.group->sum(totals, totalCount)) ||
                  !(valueCount == 0 || request_.group->sum(values, valueCount));
   if (!last || groupFailed_) return;
   groupFailed_ = left_ = std::isnan(totals[0]);
@@ -235,11 +264,12 @@ bool Run::wantsToStop() const {
 }
 
 // Runs share `part` of an instruction; without an axis, part 0 is all of it.
-void Run::call(const Instruction& instruction, const Argument* arguments, const BatchPart& batch, int part) {
+void Run::call(size_t index, const Argument* arguments, const BatchPart& batch, int part) {
+  const Instruction& instruction = plan_.instructions()[index];
   const int kernel = static_cast<int>(instruction.kernel);
   const int axis = instruction.axis;
-  if (request_.group != nullptr && instruction.kernel == Kernel::allReduce) {
-    if (part == 0) sumOverRanks(arguments, batch);
+  if (sumsOverRanks(instruction)) {
+    if (part == 0) sumOverRanks(index, arguments, batch);
     return;
   }
   if (axis < 0) {
@@ -248,7 +278,8 @@ void Run::call(const Instruction& instruction, const Argument* arguments, const 
   }
   const int64_t factor = instruction.axisFactor;
   // Shares of a batch are whole rows, so that a share reads its own results in the next kernel.
-  const Share mine = factor > 0 ? share(batch.rows, 1, part, request_.threads)
+  const int64_t rows = instruction.allRows ? batch.of : batch.rows;
+  const Share mine = factor > 0 ? share(rows, 1, part, request_.threads)
                                 : share(arguments[axis].integer, instruction.grain, part, request_.threads);
   const int64_t scale = factor > 0 ? factor : 1;
   if (mine.begin >= mine.end) return;
@@ -292,7 +323,8 @@ void Run::resolve(Operands& operands, int64_t index, const BatchPart& batch) con
           const FeedEntry& feed = plan_.feeds()[source.feed];
           char* base = feed.role == FeedRole::order ? reinterpret_cast<char*>(const_cast<int32_t*>(order_.data()))
                                                     : static_cast<char*>(request_.feeds[source.feed].block.data);
-          const int64_t passed = feed.role == FeedRole::source ? 0 : batch.begin * feed.perRow;
+          const int64_t first = instruction.allRows ? batch.begin - batch.first : batch.begin;
+          const int64_t passed = feed.role == FeedRole::source ? 0 : first * feed.perRow;
           value->pointer = base + static_cast<size_t>(passed) * elementBytes(feed.element);
           break;
         }
@@ -308,7 +340,7 @@ void Run::resolve(Operands& operands, int64_t index, const BatchPart& batch) con
             value->pointer = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(source.address) -
                                                      static_cast<uintptr_t>(batch.first * source.rowBytes));
           if (source.tag == ArgumentTag::rows)
-            value->integer = (instruction.overRanks ? batch.of : batch.rows) * source.factor;
+            value->integer = (instruction.overRanks || instruction.allRows ? batch.of : batch.rows) * source.factor;
           if (source.tag == ArgumentTag::share)
             value->real = static_cast<double>(batch.rows) / static_cast<double>(batch.of);
           if (source.tag == ArgumentTag::sourceRows) value->integer = request_.rows;

@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "ahead.h"
 #include "plan.h"
 #include "pool.h"
+#include "sums.h"
 
 namespace blasnet {
 
@@ -56,8 +58,10 @@ class Run {
   Ahead rowsAhead(int64_t index, int thread, int threads) const;
   void runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead);
   bool leftOut(size_t index, const Operands& operands) const;
-  void call(const Instruction& instruction, const Argument* arguments, const BatchPart& batch, int part);
-  void sumOverRanks(const Argument* arguments, const BatchPart& batch);
+  void call(size_t index, const Argument* arguments, const BatchPart& batch, int part);
+  bool sumsOverRanks(const Instruction& instruction) const;
+  void sumOverRanks(size_t index, const Argument* arguments, const BatchPart& batch);
+  void allReduce(const Argument* arguments, const BatchPart& batch);
   void beginEpoch(int64_t epoch, int thread, Barrier* barrier);
   void resolve(Operands& operands, int64_t index, const BatchPart& batch) const;
   bool wantsToStop() const;
@@ -67,6 +71,7 @@ class Run {
   const RunRequest& request_;
   const KernelFunction* functions_;
   std::vector<int32_t> order_;
+  std::unique_ptr<Sums> sums_;      // that go on while later instructions run
   std::vector<Operands> operands_;  // by thread
   int64_t first_ = 0;               // steps of the current region
   int64_t last_ = 0;

@@ -23,7 +23,7 @@ enum : size_t {
   runAt,
   programAt = runAt + runNumbers + 2 * mostFeeds
 };
-constexpr size_t headerWords = 9, feedWords = 3, instructionWords = 5;
+constexpr size_t headerWords = 10, feedWords = 3, instructionWords = 5;
 enum : size_t { countAt = programAt + 1, capacityAt, feedCountAt = programAt + 5 };
 
 constexpr size_t largestBlock = 1 << 15;

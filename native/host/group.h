@@ -17,6 +17,8 @@ class Group {
   virtual bool sum(double* values, int64_t count) noexcept = 0;
   virtual bool broadcast(void* bytes, int64_t count, int root) noexcept = 0;
   virtual bool barrier() noexcept = 0;
+  // Whether other threads of this process need its cores while a call waits. From any thread.
+  virtual void spareCores(bool) noexcept {}
   virtual const char* error() const noexcept = 0;
 };
 

@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #ifndef _WIN32
 #include <sched.h>
@@ -19,6 +21,7 @@ namespace {
 constexpr int64_t mostAtOnce = int64_t{1} << 28;   // elements: counts are ints
 constexpr int64_t mostOrdered = int64_t{1} << 20;  // elements of a block that sumInOrder exchanges
 constexpr int hostBytes = 256;
+constexpr std::chrono::microseconds betweenPolls(20);  // while others compute
 
 void yieldCore() {
 #ifdef _WIN32
@@ -67,7 +70,10 @@ bool MpiGroup::run(const char* name, Call make) noexcept {
     if (!call(name, [&] { return mpi_->Test(&request, &done, mpi_->statusIgnore); })) return false;
     if (done) return true;
     if (abandoned_.load(std::memory_order_relaxed)) return fail(name, "it was left in the middle of the call");
-    yieldCore();
+    if (spare_.load(std::memory_order_relaxed))
+      std::this_thread::sleep_for(betweenPolls);
+    else
+      yieldCore();
   }
 }
 

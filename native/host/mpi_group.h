@@ -38,6 +38,7 @@ class MpiGroup : public Group {
   bool sum(double* values, int64_t count) noexcept override;
   bool broadcast(void* bytes, int64_t count, int root) noexcept override;
   bool barrier() noexcept override;
+  void spareCores(bool spare) noexcept override { spare_.store(spare, std::memory_order_relaxed); }
   const char* error() const noexcept override { return error_; }
 
  private:
@@ -64,7 +65,7 @@ class MpiGroup : public Group {
   std::vector<std::string> hosts_;
   std::vector<double> blocks_;  // of sumInOrder
   std::mutex mutex_;
-  std::atomic<bool> abandoned_{false}, failed_{false};
+  std::atomic<bool> abandoned_{false}, failed_{false}, spare_{false};
   char error_[1024] = "";
 };
 

@@ -158,6 +158,38 @@ void batchNormStatistics(float* mean, float* variance, float* inverseStd, float*
   });
 }
 
+// means, rests, squares: parts x features; the others: features.
+void batchNormSums(double* sums, double* powers, const float* means, const float* rests, const float* squares,
+                   const float* center, int64_t rows, int64_t pixels, int64_t features, int64_t parts) noexcept {
+  for (int64_t j = 0; j < features; j++) sums[j] = powers[j] = 0;
+  for (int64_t part = 0; part < parts; part++) {
+    const Share its = share(rows, 1, part, parts);
+    const double count = static_cast<double>((its.end - its.begin) * pixels);
+    for (int64_t j = 0; j < features; j++) {
+      const int64_t at = part * features + j;
+      const double d = static_cast<double>(means[at]) + rests[at] - center[j];
+      sums[j] += count * d;
+      powers[j] += squares[at] + count * (d * d);
+    }
+  }
+}
+
+// All: features.
+void batchNormMerge(float* mean, float* variance, float* inverseStd, float* shift, float* runningMean,
+                    float* runningVariance, const double* sums, const double* powers, const float* gamma,
+                    const float* beta, int64_t rows, int64_t features, float epsilon, double momentum) noexcept {
+  const double count = static_cast<double>(rows);
+  for (int64_t j = 0; j < features; j++) {
+    const double d = sums[j] / count, center = runningMean[j] + d;
+    mean[j] = static_cast<float>(center);
+    variance[j] = notNegative(powers[j] / count - d * d);
+    inverseStd[j] = 1.0f / math::squareRoot(variance[j] + epsilon);
+    shift[j] = beta[j] - static_cast<float>(center - mean[j]) * (inverseStd[j] * gamma[j]);
+  }
+  takeIn(runningMean, mean, features, momentum);
+  takeIn(runningVariance, variance, features, momentum);
+}
+
 // y, x: rows x features, y may be x; the rest: features.
 void batchNormInference(float* y, const float* x, const float* gamma, const float* beta, const float* runningMean,
                         const float* runningVariance, int64_t, int64_t features, float epsilon, int64_t begin,

@@ -65,22 +65,25 @@ struct Rank : TrainedLayer {
                 losses = work(40960, 1), mask = work(45056, outputs);
     const Words n = rows(outputs);
     const auto metric = [](double place, double count = 1) { return buffer(Segment::metric, 8 * place, count); };
-    return {gather(barrierFlag, x, 0, in), gather(0, target, 1, outputs),
-            call(Kernel::denseForward, barrierFlag,
-                 {z, x, w, none(), rows(), number(in), number(outputs), number(0), number(0), number(0)}),
-            call(Kernel::dropoutForward, overRanksFlag,
-                 {z, mask, z, n, number(1u << 30), number(4.0 / 3), number(9), number(2), word(ArgumentTag::step)}),
-            call(Kernel::squaredError, overRanksFlag,
-                 {losses, dz, z, target, rows(), number(outputs), number(1.0 / outputs)}),
-            call(Kernel::binary, 0, {dz, dz, mask, n, number(static_cast<double>(BinaryOperation::multiply))}),
-            call(Kernel::denseBackwardWeight, barrierFlag, {dw, x, dz, rows(), number(in), number(outputs), number(0)}),
-            // Totals: mean loss, hits, stop, sum of losses, sum of hits, this rank's mean.
-            call(Kernel::batchTotals, barrierFlag | serialFlag, {metric(5), metric(4), losses, none(), none(), rows()}),
-            call(Kernel::addTotal, serialFlag, {metric(3), none(), metric(5), word(ArgumentTag::share)}),
-            call(Kernel::allReduce, serialFlag, {dw, metric(2, 3), number(weights), number(3), number(1)}),
-            call(Kernel::addTotal, serialFlag, {metric(1), none(), metric(4), number(1)}),
-            call(Kernel::addTotal, guardFlag | serialFlag, {metric(0), none(), metric(3), number(1)}),
-            update(w, dw, weights, 16)};
+    return {
+        gather(barrierFlag | ownRowsFlag, x, 0, in), gather(ownRowsFlag, target, 1, outputs),
+        call(Kernel::denseForward, barrierFlag | ownRowsFlag,
+             {z, x, w, none(), rows(), number(in), number(outputs), number(0), number(0), number(0)}),
+        call(Kernel::dropoutForward, overRanksFlag | ownRowsFlag,
+             {z, mask, z, n, number(1u << 30), number(4.0 / 3), number(9), number(2), word(ArgumentTag::step)}),
+        call(Kernel::squaredError, overRanksFlag | ownRowsFlag,
+             {losses, dz, z, target, rows(), number(outputs), number(1.0 / outputs)}),
+        call(Kernel::binary, ownRowsFlag, {dz, dz, mask, n, number(static_cast<double>(BinaryOperation::multiply))}),
+        call(Kernel::denseBackwardWeight, barrierFlag | ownRowsFlag,
+             {dw, x, dz, rows(), number(in), number(outputs), number(0)}),
+        // Totals: mean loss, hits, stop, sum of losses, sum of hits, this rank's mean.
+        call(Kernel::batchTotals, barrierFlag | serialFlag | ownRowsFlag,
+             {metric(5), metric(4), losses, none(), none(), rows()}),
+        call(Kernel::addTotal, serialFlag | ownRowsFlag, {metric(3), none(), metric(5), word(ArgumentTag::share)}),
+        call(Kernel::allReduce, serialFlag, {dw, metric(2, 3), number(weights), number(3), number(1)}),
+        call(Kernel::addTotal, serialFlag, {metric(1), none(), metric(4), number(1)}),
+        call(Kernel::addTotal, guardFlag | serialFlag, {metric(0), none(), metric(3), number(1)}),
+        update(w, dw, weights, 16)};
   }
 
   Rank() : TrainedLayer(outputs, calls()) {}
@@ -199,6 +202,32 @@ TEST(aGroupThatFailsEndsTheRun) {
   for (auto& rank : ranks.ranks) CHECK(rank->result.status == RunStatus::groupFailed && rank->result.steps == 3);
 }
 
+// Sums of a thread of their own are those of the ranks; one that fails fails all later ones.
+TEST(sumsGoOnInTheOrderInWhichTheyStart) {
+  Meeting meeting(2);
+  std::vector<std::thread> ranks;
+  std::atomic<int> right = 0, failed = 0;
+  for (int rank = 0; rank < 2; rank++) {
+    ranks.emplace_back([&, rank] {
+      ThreadGroup group(meeting, rank);
+      Sums sums(group);
+      std::vector<std::vector<float>> values;
+      for (int i = 0; i < 20; i++) values.emplace_back(100, static_cast<float>(i + rank));
+      double seconds = 0;
+      for (auto& each : values) CHECK(sums.start(each.data(), 100, &seconds));
+      bool equal = sums.finish() && seconds > 0;
+      for (int i = 0; i < 20; i++) equal = equal && values[static_cast<size_t>(i)][99] == static_cast<float>(2 * i + 1);
+      right += equal;
+      group.failAt = 20;
+      sums.start(values[0].data(), 100, nullptr);
+      sums.start(values[1].data(), 100, nullptr);
+      failed += !sums.finish() && group.sums == 21;
+    });
+  }
+  for (std::thread& rank : ranks) rank.join();
+  CHECK(right == 2 && failed == 2);
+}
+
 TEST(partsOfBatchesMustFit) {
   Meeting meeting(2);
   ThreadGroup group(meeting, 0);
@@ -218,13 +247,13 @@ TEST(partsOfBatchesMustFit) {
   CHECK(!rank.plan.checkRequest(request, error));
 }
 
-// An instruction over all ranks has rows first in each buffer; a sum is serial and never conditional.
+// An instruction over all ranks has rows first in each buffer that has them; a sum is serial, and no rank misses it.
 TEST(plansCheckSumsAndSharesOfRanks) {
   Memory memory;
-  const auto refused = [&](const Words& call, const char* part, double condition = 0) {
+  const auto refused = [&](const Words& call, const char* part, double all = 0) {
     Plan plan;
     std::string error;
-    const Words words = program(4, 1, {call}, {}, condition);
+    const Words words = program(4, 1, {call}, {}, 1, all);
     return !plan.decode(words.data(), words.size(), memory.segments, error) && error.find(part) != std::string::npos;
   };
   const Words y = buffer(Segment::work, 0, 16), x = buffer(Segment::work, 4096, 16);
@@ -233,7 +262,23 @@ TEST(plansCheckSumsAndSharesOfRanks) {
   const std::vector<Words> sum = {y, none(), number(16), number(0), number(0)};
   CHECK(!refused(call(Kernel::allReduce, barrierFlag | serialFlag, sum), ""));
   CHECK(refused(call(Kernel::allReduce, barrierFlag, sum), "serial"));
-  CHECK(refused(call(Kernel::allReduce, barrierFlag | serialFlag | conditionalFlag, sum), "conditional", 1));
+  CHECK(!refused(call(Kernel::allReduce, barrierFlag | serialFlag | conditionalFlag, sum), ""));
+  CHECK(refused(call(Kernel::allReduce, barrierFlag | serialFlag | ownRowsFlag, sum), "miss"));
+  CHECK(refused(call(Kernel::averageRanks, barrierFlag, {y, number(16), number(1)}), "serial"));
+  CHECK(refused(call(Kernel::startSum, barrierFlag, {y, number(16)}), "serial"));
+  // What works on the whole batch has room for it.
+  const auto mix = [&](double room) {
+    return call(Kernel::mixRows, overRanksFlag,
+                {y, buffer(Segment::work, 4096, room), rows(), number(4), number(1), number(1), number(2), number(3)});
+  };
+  CHECK(refused(mix(40), "ranks"));
+  CHECK(!refused(mix(40), "", 10));
+  CHECK(refused(mix(39), "too short", 10));
+  CHECK(refused(mix(40), "header", 3));
+  CHECK(refused(call(Kernel::relu, allRowsFlag, {y, x, rows(4)}), "ranks"));
+  CHECK(!refused(call(Kernel::relu, allRowsFlag, {y, x, rows(2)}), "", 8));
+  CHECK(refused(call(Kernel::relu, allRowsFlag, {y, x, rows(4)}), "too short", 8));
+  CHECK(refused(call(Kernel::relu, allRowsFlag | overRanksFlag, {y, x, rows(2)}), "ranks", 8));
 }
 
 }  // namespace blasnet::test

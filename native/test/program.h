@@ -36,9 +36,10 @@ inline Words entry(FeedRole role, Element element, double perRow) {
   return {static_cast<double>(role), static_cast<double>(element), perRow};
 }
 
-// The loss is the first metric; steps report two. `condition` is one more than the slot of the scalar, or 0.
+// The loss is the first metric; steps report two. `condition` is one more than the slot of the scalar, or 0. `allRows`:
+// rows of the largest batch of all ranks, or 0.
 inline Words program(int64_t capacity, int64_t scalars, const std::vector<Words>& calls,
-                     const std::vector<Words>& feeds = {}, double condition = 0) {
+                     const std::vector<Words>& feeds = {}, double condition = 0, double allRows = 0) {
   Words words = {formatVersion,
                  static_cast<double>(calls.size()),
                  static_cast<double>(capacity),
@@ -47,7 +48,8 @@ inline Words program(int64_t capacity, int64_t scalars, const std::vector<Words>
                  static_cast<double>(feeds.size()),
                  0,
                  2,
-                 condition};
+                 condition,
+                 allRows};
   for (const Words& each : feeds) words.insert(words.end(), each.begin(), each.end());
   for (const Words& each : calls) words.insert(words.end(), each.begin(), each.end());
   return words;

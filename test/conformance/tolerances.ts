@@ -115,6 +115,9 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   // The sums of squares are relative to their terms.
   batchNormParts: { '*': within(4e-6, 4e-6) },
   batchNormStatistics: { '*': within(4e-6, 4e-6) },
+  // Sums in double, of squares that cancel to less than a hundredth.
+  batchNormSums: { '*': within(1e-12, 1e-12) },
+  batchNormMerge: { '*': within(4e-6, 4e-6) },
   // Sums over the batch of order √rows, and three terms that cancel.
   ...everyOutput(['batchNormBackwardParts', 'batchNormBackwardInput'], within(4e-6, 4e-6)),
   // As batch norm. What float32 loses of the mean is of the order of the mean's rounding, and known to 2e-4 of that.
@@ -131,6 +134,9 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   ...everyOutput(['binaryCrossEntropy', 'squaredError', 'absoluteError', 'huber'], within(4e-6, 1e-6)),
   // Double sums in order: the same operations as the reference, but for a fused multiply-add.
   allReduce: { values: 'bits', totals: 'bits' },
+  startSum: { values: 'bits' },
+  // A product with a factor that is rounded to float32.
+  averageRanks: { values: roundings(2) },
   batchTotals: { meanLoss: within(1e-15, 0), hitCount: 'bits' },
   // One quotient, rounded once.
   meanGradient: { '*': roundings(1) },

@@ -73,6 +73,60 @@ function expectSame(ranks: readonly Outcome[], one: Outcome): void {
   expect(difference(ranks[0].parameters.flat(), one.parameters.flat())).toBeLessThan(TOLERANCE);
 }
 
+/**
+ * Local SGD in doubles, of the case 'local': y = x w + b, the mean of squares over rows and outputs, momentum 0.5 and
+ * rate 0.1, batches of 12 of 103 rows, of which each rank takes its share, three epochs.
+ */
+function localSgd(ranks: number, every: number, [w, b]: readonly number[][]) {
+  const [ROWS, IN, OUT, BATCH] = [103, 12, 2, 12];
+  const wave = (length: number, factor: number) =>
+    Float32Array.from({ length }, (_, i) => Math.sin(factor * (i + 1) ** 1.5));
+  const [x, y] = [wave(ROWS * IN, 1.7), wave(ROWS * OUT, 0.3)];
+  const all = Array.from({ length: ranks }, () => ({
+    p: [...w, ...b],
+    v: new Array<number>(w.length + b.length).fill(0),
+    rows: 0,
+  }));
+  const losses: number[] = [];
+  for (let epoch = 0; epoch < 3; epoch++) {
+    let total = 0;
+    const steps = Math.ceil(ROWS / BATCH);
+    for (let step = 0; step < steps; step++) {
+      const [begin, end] = [step * BATCH, Math.min(ROWS, (step + 1) * BATCH)];
+      const at = (rank: number) => begin + Math.floor(((end - begin) * rank + (ranks - 1)) / ranks);
+      for (const [rank, own] of all.entries()) {
+        const g = new Array<number>(own.p.length).fill(0);
+        const [first, last] = [at(rank), at(rank + 1)];
+        for (let row = first; row < last; row++) {
+          for (let o = 0; o < OUT; o++) {
+            let z = own.p[IN * OUT + o];
+            for (let i = 0; i < IN; i++) z += x[row * IN + i] * own.p[i * OUT + o];
+            const d = z - y[row * OUT + o];
+            total += (d * d) / OUT;
+            const slope = (2 * d) / OUT / (last - first);
+            for (let i = 0; i < IN; i++) g[i * OUT + o] += slope * x[row * IN + i];
+            g[IN * OUT + o] += slope;
+          }
+        }
+        own.rows += last - first;
+        if (last === first) continue;
+        for (const [i, slope] of g.entries()) {
+          own.v[i] = 0.5 * own.v[i] + slope;
+          own.p[i] -= 0.1 * own.v[i];
+        }
+      }
+      if ((step + 1) % every !== 0 && step + 1 < steps) continue;
+      const rows = all.reduce((sum, own) => sum + own.rows, 0);
+      const mean = (of: 'p' | 'v') =>
+        w.concat(b).map((_, i) => all.reduce((sum, own) => sum + (own[of][i] * own.rows) / rows, 0));
+      const [p, v] = [mean('p'), mean('v')];
+      for (const own of all) Object.assign(own, { p: [...p], v: [...v], rows: 0 });
+    }
+    losses.push(total / ROWS);
+  }
+  return { losses, parameters: [all[0].p.slice(0, IN * OUT), all[0].p.slice(IN * OUT)] };
+}
+
 const equal = [
   'mlp',
   'clipping',
@@ -84,9 +138,18 @@ const equal = [
   'replacement',
   'outputs',
   'frozen',
+  'stream',
+  'streamAccumulate',
+  'mixUp',
+  'everyStep',
+  'large',
+  'synced',
+  'syncedImages',
 ] as const;
+const refused = ['streamSharded', 'mixUpSharded', 'localWeights', 'localAccumulate', 'localSynced', 'nothing'];
+const local = ['local', 'localAdam', 'localNan', 'localStop'];
 const differ = ['seeds', 'names', 'sampleWeights', 'scale', 'classWeights', 'validation'];
-const ends = ['abort', 'throws', 'stop', 'late', 'early', 'nan', ...differ, 'stream', 'mixUp', 'nothing'];
+const ends = ['abort', 'throws', 'stop', 'late', 'early', 'nan', ...differ, 'streams', ...refused, ...local];
 const sharded = ['sharded', 'shardedUneven'];
 const launches = [
   {
@@ -108,7 +171,7 @@ const launches = [
 let one: Launched;
 beforeAll(async () => {
   if (!openmpi && !mpich) return;
-  one = await launch(undefined, 1, [...equal, 'doubled', 'sharded', 'uneven2', 'uneven3'].join());
+  one = await launch(undefined, 1, [...equal, 'doubled', 'sharded', 'uneven2', 'uneven3', 'linear0'].join());
   expect(one.status, one.output).toBe(0);
 }, 120_000);
 
@@ -199,9 +262,54 @@ for (const { launcher, available, ranks, cases } of launches) {
           });
     });
 
-    only('stream')('streams, mixUp and what is no augmentation are refused', () => {
-      for (const name of ['stream', 'mixUp', 'nothing'])
-        for (const { error } of run.read(name)) expect(error?.code).toBe('INVALID_ARGUMENT');
+    only('nothing')('what ranks can not do is refused', () => {
+      for (const name of refused)
+        for (const { error } of run.read(name)) expect(error?.code, name).toBe('INVALID_ARGUMENT');
+    });
+
+    only('streams')('streams of different lengths end on all ranks', () => {
+      for (const { error } of run.read('streams'))
+        expect(error).toMatchObject({
+          code: 'GROUP_FAILED',
+          message: 'fit: rank 1 and rank 0 differ in the batches of their streams',
+        });
+    });
+
+    only('local')('local steps: the parameters and losses of a simulation in doubles', () => {
+      const outcomes = run.read('local');
+      const start = one.read('linear0')[0].parameters;
+      const { losses, parameters } = localSgd(ranks, 3, start);
+      for (const outcome of outcomes) {
+        expect(outcome.error).toBeUndefined();
+        expect(outcome).toEqual(outcomes[0]);
+        expect(difference(outcome.losses, losses)).toBeLessThan(TOLERANCE);
+        expect(difference(outcome.parameters.flat(), parameters.flat())).toBeLessThan(TOLERANCE);
+      }
+    });
+
+    only('localAdam')('local steps: the same on all ranks, with the losses of training together at first', () => {
+      const outcomes = run.read('localAdam');
+      for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
+      const [first, , last] = outcomes[0].losses as number[];
+      expect(last).toBeLessThan(first);
+      expect(difference(outcomes[0].batches?.slice(0, 1), one.read('mlp')[0].batches?.slice(0, 1))).toBeLessThan(1e-6);
+    });
+
+    only('localNan')('local steps: a NaN on one rank ends all with the same finite parameters', () => {
+      const outcomes = run.read('localNan');
+      for (const { error, parameters } of outcomes) {
+        expect(error?.code).toBe('NON_FINITE');
+        expect(parameters).toEqual(outcomes[0].parameters);
+        expect(parameters.flat().every(Number.isFinite)).toBe(true);
+      }
+    });
+
+    only('localStop')('local steps: a signal ends all with the same parameters', () => {
+      const outcomes = run.read('localStop');
+      for (const { error, parameters } of outcomes) {
+        expect(error).toBeDefined();
+        expect(parameters).toEqual(outcomes[0].parameters);
+      }
     });
   });
 }

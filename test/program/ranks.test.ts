@@ -2,12 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { batchNorm, dense, dropout, Network, relu, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
 import { kernelNames, signatureOf } from '../../lib/kernels/table.js';
-import { overRanks } from '../../lib/program/ranks.js';
+import { isTensor, type Tensor } from '../../lib/program/instructions.js';
+import { dividing, drawing } from '../../lib/program/ranks.js';
 import { divide, joinBatches, largest, rowsOf, shareBatches } from '../../lib/runtime/batches.js';
 import { kernelsOf, model, program, randomTrainings } from './support.js';
 import { findRace } from './threads.js';
 
-const ranks = { ranks: true };
+const ranks = { ranks: { sums: 'gradients', allRows: 0 } } as const;
 
 describe('a program of several ranks', () => {
   it('sums on one thread, and no thread touches what another one writes', () => {
@@ -48,16 +49,73 @@ describe('a program of several ranks', () => {
     expect(kernels.indexOf('allReduce')).toBeLessThan(kernels.indexOf('weighRows'));
   });
 
+  it('starts sums of 1 MB or more where their gradients are there, and waits before the guard', () => {
+    const of = model([20], [dense(600), relu(), dense(500), relu(), dense(600), relu(), dense(3)]);
+    for (const threads of [1, 2]) {
+      const { instructions } = program(of, 'train', 16, { ...ranks, threads });
+      const started = instructions.flatMap(({ kernel, arguments: [values, n] }, i) =>
+        kernel === 'startSum' ? [{ i, values: values as Tensor, n: n as number }] : [],
+      );
+      expect(started).toHaveLength(2);
+      for (const { i, values, n } of started) {
+        const end = values.offset + n;
+        for (const [at, other] of instructions.entries()) {
+          if (other.kernel === 'startSum' || at > instructions.findIndex(({ guard }) => guard)) continue;
+          const touches = other.arguments.some(
+            (each) =>
+              isTensor(each as Tensor) &&
+              (each as Tensor).storage === 'gradient' &&
+              (each as Tensor).offset < end &&
+              (each as Tensor).offset + (each as Tensor).fixed > values.offset,
+          );
+          if (touches) expect(at).toBeLessThan(i);
+        }
+        expect(instructions.slice(i).some(({ kernel }) => kernel === 'denseBackwardWeight')).toBe(true);
+      }
+      // All gradients are summed once.
+      const last = instructions.find(({ kernel, arguments: list }) => kernel === 'allReduce' && list.at(-1) === 1);
+      const sums = started.reduce((sum, { n }) => sum + n, last?.arguments[2] as number);
+      expect(sums).toBe(of.parameterLength);
+    }
+  });
+
+  it('averages parameters and moments at the end of several steps, and updates without a sum of gradients', () => {
+    const of = model([20], [dense(8), relu(), dense(3)], softmaxCrossEntropy(), { l1: 0, l2: 1 });
+    const local = { ranks: { sums: 'parameters', allRows: 0 } } as const;
+    const { instructions, condition } = program(of, 'train', 16, local, new Sgd({ momentum: 0.9 }));
+    expect(condition).toBeDefined();
+    const means = instructions.filter(({ kernel }) => kernel === 'averageRanks');
+    expect(means.map(({ arguments: [values] }) => (values as Tensor).storage)).toEqual(['parameter', 'moment']);
+    for (const { serial, conditional } of means) expect([serial, conditional]).toEqual([true, true]);
+    const kernels = kernelsOf(instructions);
+    expect(kernels.indexOf('averageRanks')).toBeGreaterThan(kernels.lastIndexOf('sgd'));
+    expect(kernels.indexOf('penaltyGradient')).toBeLessThan(kernels.indexOf('allReduce'));
+    expect(instructions.filter(({ kernel }) => kernel === 'sgd').every(({ ownRows }) => ownRows)).toBe(true);
+    expect(instructions.find(({ kernel }) => kernel === 'softmaxCrossEntropy')?.overRanks).toBeFalsy();
+    for (const of of randomTrainings(6, local))
+      expect(findRace(of, of.threads, [of.request.capacity, of.request.capacity])).toBeUndefined();
+  });
+
+  it('sums the statistics of synchronised batch norm, on any number of threads without races', () => {
+    const of = model([200], [dense(160), batchNorm({ sync: true }), relu(), dense(150), batchNorm(), dense(30)]);
+    for (const threads of [1, 2, 3]) {
+      const made = program(of, 'train', 64, { ...ranks, threads });
+      expect(findRace(made, made.threads, [64, 64])).toBeUndefined();
+      const kernels = kernelsOf(made.instructions);
+      expect(kernels.filter((kernel) => kernel === 'batchNormMerge')).toHaveLength(1);
+      expect(kernels.filter((kernel) => kernel === 'allReduce')).toHaveLength(3);
+      const merge = made.instructions.find(({ kernel }) => kernel === 'batchNormMerge');
+      expect([merge?.overRanks, merge?.ownRows]).toEqual([true, undefined]);
+    }
+    expect(kernelsOf(program(of, 'train', 64, {}).instructions)).not.toContain('batchNormMerge');
+  });
+
   it('gives the rows of all ranks to losses and to what draws random numbers', () => {
     const needed = kernelNames.filter((kernel) => {
       const names = signatureOf(kernel).parameters.map(({ name }) => name);
       return names.includes('step') || names.includes('dprediction');
     });
-    // A row and its partner may be on different ranks: fit refuses it.
-    const refused = ['mixRows'];
-    expect([...overRanks].sort()).toEqual(
-      [...needed.filter((kernel) => !refused.includes(kernel)), 'meanGradient', 'weighRows'].sort(),
-    );
+    expect([...dividing, ...drawing].sort()).toEqual([...needed, 'meanGradient', 'weighRows'].sort());
   });
 
   it('has nothing of it without ranks', () => {

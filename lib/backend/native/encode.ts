@@ -11,7 +11,7 @@ import { samplings } from '../backend.js';
  * arguments of four numbers each. native/executor/plan.cc decodes and checks this format.
  */
 
-export const VERSION = 6;
+export const VERSION = 7;
 
 /**
  * What numbers in the format stand for: a number is a place in its list, and of `flag` a bit, from the lowest. C++ has
@@ -19,7 +19,7 @@ export const VERSION = 6;
  */
 export const format = {
   argumentTag: ['none', 'buffer', 'feed', 'number', 'rows', 'sourceRows', 'scale', 'offset', 'scalar', 'step', 'share'],
-  flag: ['barrier', 'guard', 'serial', 'conditional', 'overRanks'],
+  flag: ['barrier', 'guard', 'serial', 'conditional', 'overRanks', 'ownRows', 'allRows'],
   /** Blocks of memory in the order in which they are passed to the addon. */
   segment: ['parameter', 'gradient', 'state', 'moment', 'work', 'metric', 'accumulated'],
   feedRole: feedRoles,
@@ -55,6 +55,7 @@ export function encode(program: Program): Float64Array {
     loss,
     reported,
     condition === undefined ? 0 : condition + 1,
+    request.ranks?.allRows ?? 0,
   ];
   for (const { role, type, perRow } of feeds) words.push(feedRoles.indexOf(role), types.indexOf(type), perRow);
   for (const instruction of instructions) {

@@ -53,6 +53,12 @@ export function groupWeightGradients(instructions: Instruction[], capacity: numb
   const kept: Instruction[] = [];
   let moved: Instruction[] = [];
   for (const instruction of instructions.slice(0, last + 1)) {
+    if (instruction.kernel === 'startSum' || instruction.kernel === 'allReduce') {
+      // They sum blocks of what was written before.
+      kept.push(...moved, instruction);
+      moved = [];
+      continue;
+    }
     if (canWait(instruction, capacity)) {
       moved.push(instruction);
       continue;

@@ -73,6 +73,9 @@ function conflict(a: Access, b: Access): boolean {
   return related(a, b) && (a.partition !== b.partition || a.partition === 'whole');
 }
 
+/** What the executor does for all ranks. */
+const sums: readonly KernelName[] = ['allReduce', 'averageRanks', 'startSum'];
+
 /** Marks the instructions that need a barrier before them, for a list that runs repeatedly. */
 function markBarriers(instructions: readonly Instruction[], capacity: number): void {
   const all = instructions.map((instruction) => accesses(instruction, capacity));
@@ -83,7 +86,7 @@ function markBarriers(instructions: readonly Instruction[], capacity: number): v
     let serial = false;
     instructions.forEach((instruction, i) => {
       // One thread sums over the ranks.
-      const alone = instruction.kernel === 'allReduce' && !serial;
+      const alone = sums.includes(instruction.kernel) && !serial;
       if (instruction.barrier || alone || all[i].some((mine) => open.some((other) => conflict(mine, other)))) {
         instruction.barrier = true;
         serial = true;

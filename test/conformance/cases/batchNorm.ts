@@ -4,14 +4,18 @@ import {
   type BatchNormBackwardPartsArguments,
   type BatchNormInferenceArguments,
   type BatchNormInferenceBackwardArguments,
+  type BatchNormMergeArguments,
   type BatchNormPartsArguments,
   type BatchNormStatisticsArguments,
+  type BatchNormSumsArguments,
   batchNormBackwardInput,
   batchNormBackwardParts,
   batchNormInference,
   batchNormInferenceBackward,
+  batchNormMerge,
   batchNormParts,
   batchNormStatistics,
+  batchNormSums,
 } from '../reference/batchNorm.js';
 import { type CaseTable, defineCases, type GradientCase, type Sample } from '../types.js';
 
@@ -150,6 +154,21 @@ function statisticsArguments(
   };
 }
 
+function sumsArguments(seed: number, sizes: Shared): BatchNormSumsArguments {
+  const { means, rests, squares, rows, pixels, features, parts } = statisticsArguments(seed, sizes);
+  return { means, rests, squares, center: new Data(seed + 3).normal(features), rows, pixels, features, parts };
+}
+
+/** Two ranks with the same numbers of rows. */
+function mergeArguments(seed: number, sizes: Shared, momentum = 0.9): BatchNormMergeArguments {
+  const { runningMean, runningVariance, gamma, beta, features, rows, pixels } = statisticsArguments(seed, sizes);
+  const [a, b] = [0, 1].map((rank) => batchNormSums({ ...sumsArguments(seed + rank, sizes), center: runningMean }));
+  const sums = a.sums.map((sum, j) => sum + b.sums[j]);
+  const powers = a.powers.map((sum, j) => sum + b.powers[j]);
+  const layer = { gamma, beta, epsilon: 1e-3, momentum };
+  return { runningMean, runningVariance, sums, powers, ...layer, rows: 2 * rows * pixels, features };
+}
+
 function backwardPartsArguments(seed: number, sizes: Shared): BatchNormBackwardPartsArguments {
   const a = partsArguments(seed, sizes);
   const data = new Data(seed + 1);
@@ -204,6 +223,25 @@ export const batchNormCases = {
       },
     ],
     reference: batchNormStatistics,
+  }),
+  batchNormSums: defineCases<BatchNormSumsArguments>({
+    samples: [
+      ...shared.map((sizes, i) => ({ arguments: sumsArguments(620 + i, sizes) })),
+      { note: 'NaN in one feature', arguments: { ...sumsArguments(640, [6, 2, 5, 3]), squares: oneNaN(15) } },
+    ],
+    reference: batchNormSums,
+  }),
+  batchNormMerge: defineCases<BatchNormMergeArguments>({
+    samples: [
+      ...shared.map((sizes, i) => ({ arguments: mergeArguments(650 + 2 * i, sizes) })),
+      { note: 'momentum 1', arguments: mergeArguments(680, shared[4], 1) },
+      {
+        note: 'momentum 1 takes in no NaN',
+        arguments: { ...mergeArguments(690, [4, 1, 3, 2], 1), runningVariance: [1, 2, 3], powers: oneNaN(3) },
+        expected: { runningVariance: [1, 2, 3] },
+      },
+    ],
+    reference: batchNormMerge,
   }),
   batchNormBackwardParts: defineCases<BatchNormBackwardPartsArguments>({
     samples: [

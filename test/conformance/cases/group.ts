@@ -1,5 +1,11 @@
 import { Data, lengths } from '../data.js';
-import { type AllReduceArguments, allReduce } from '../reference/group.js';
+import {
+  type AllReduceArguments,
+  allReduce,
+  averageRanks,
+  startSum,
+  type WeightedArguments,
+} from '../reference/group.js';
 import { type CaseTable, defineCases, type Sample } from '../types.js';
 
 /** As kernels, sums over the ranks are sums over a group of one. */
@@ -19,5 +25,17 @@ export const groupCases = {
       },
     ],
     reference: allReduce,
+  }),
+  averageRanks: defineCases<WeightedArguments>({
+    samples: [...lengths, 37, 1009].map((n, i): Sample<WeightedArguments> => {
+      return { arguments: { values: new Data(i).normal(n), n, weight: [0.25, 1, 1 / 3][i % 3] } };
+    }),
+    reference: averageRanks,
+  }),
+  startSum: defineCases<Omit<WeightedArguments, 'weight'>>({
+    samples: [...lengths, 37].map((n, i): Sample<Omit<WeightedArguments, 'weight'>> => {
+      return { arguments: { values: new Data(i).normal(n), n } };
+    }),
+    reference: startSum,
   }),
 } satisfies CaseTable;

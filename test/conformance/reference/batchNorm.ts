@@ -83,6 +83,10 @@ export type BatchNormStatisticsArguments = Omit<BatchNormPartsArguments, 'x'> & 
 };
 
 /** By moments about zero: E[x²] − E[x]². */
+/** Beta less what float32 loses of the mean. */
+const shiftOf = ({ gamma, beta }: { gamma: Vector; beta: Vector }, mean: Float64Array, inverseStd: Float64Array) =>
+  mean.map((m, j) => beta[j] - (m - Math.fround(m)) * inverseStd[j] * gamma[j]);
+
 export function batchNormStatistics(a: BatchNormStatisticsArguments) {
   const { means, rests, squares, rows, pixels, features, parts, epsilon, momentum } = a;
   const mean = new Float64Array(features);
@@ -104,7 +108,60 @@ export function batchNormStatistics(a: BatchNormStatisticsArguments) {
     mean,
     variance,
     inverseStd,
-    shift: mean.map((m, j) => a.beta[j] - (m - Math.fround(m)) * inverseStd[j] * a.gamma[j]),
+    shift: shiftOf(a, mean, inverseStd),
+    runningMean: mixed(a.runningMean, mean),
+    runningVariance: mixed(a.runningVariance, variance),
+  };
+}
+
+export type BatchNormSumsArguments = Omit<BatchNormPartsArguments, 'x'> & {
+  means: Vector;
+  rests: Vector;
+  squares: Vector;
+  center: Vector;
+};
+
+export function batchNormSums(a: BatchNormSumsArguments) {
+  const { means, rests, squares, center, rows, pixels, features, parts } = a;
+  const sums = new Float64Array(features);
+  const powers = new Float64Array(features);
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = sharedRows(part, rows, parts);
+    for (let j = 0; j < features; j++) {
+      const distance = means[part * features + j] + rests[part * features + j] - center[j];
+      sums[j] += distance * (to - from) * pixels;
+      powers[j] += squares[part * features + j] + distance ** 2 * (to - from) * pixels;
+    }
+  }
+  return { sums, powers };
+}
+
+export type BatchNormMergeArguments = {
+  runningMean: Vector;
+  runningVariance: Vector;
+  sums: Vector;
+  powers: Vector;
+  gamma: Vector;
+  beta: Vector;
+  rows: number;
+  features: number;
+  epsilon: number;
+  momentum: number;
+};
+
+export function batchNormMerge(a: BatchNormMergeArguments): Results {
+  const { sums, powers, rows, features, epsilon, momentum } = a;
+  const each = (of: (j: number) => number) => Float64Array.from({ length: features }, (_, j) => of(j));
+  const mean = each((j) => a.runningMean[j] + sums[j] / rows);
+  const variance = each((j) => powers[j] / rows - (sums[j] / rows) ** 2);
+  const mixed = (running: Vector, value: Float64Array) =>
+    momentum === 1 ? Float64Array.from(running) : value.map((v, j) => momentum * running[j] + (1 - momentum) * v);
+  const inverseStd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
+  return {
+    mean,
+    variance,
+    inverseStd,
+    shift: shiftOf(a, mean, inverseStd),
     runningMean: mixed(a.runningMean, mean),
     runningVariance: mixed(a.runningVariance, variance),
   };

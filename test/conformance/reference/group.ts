@@ -11,3 +11,13 @@ export type AllReduceArguments = {
 export function allReduce({ values, totals }: AllReduceArguments): Results {
   return { ...(values && { values }), ...(totals && { totals }) };
 }
+
+export type WeightedArguments = { values: Vector; n: number; weight: number };
+
+export function averageRanks({ values, weight }: WeightedArguments): Results {
+  return { values: Float64Array.from(values, (value) => value * weight) };
+}
+
+export function startSum({ values }: Omit<WeightedArguments, 'weight'>): Results {
+  return { values };
+}

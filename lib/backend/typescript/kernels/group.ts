@@ -6,3 +6,11 @@ export function allReduce(
   _m: number,
   _last: number,
 ): void {}
+
+/** values *= weight */
+export function averageRanks(values: Float32Array, n: number, weight: number): void {
+  const factor = Math.fround(weight);
+  for (let i = 0; i < n; i++) values[i] *= factor;
+}
+
+export function startSum(_values: Float32Array, _n: number): void {}

@@ -10,7 +10,7 @@ import * as dense from './dense.js';
 import * as dropout from './dropout.js';
 import * as elementwise from './elementwise.js';
 import { gemm } from './gemm.js';
-import { allReduce } from './group.js';
+import * as group from './group.js';
 import * as groupNorm from './group-norm.js';
 import * as groupedConv2d from './grouped-conv2d.js';
 import * as loss from './loss.js';
@@ -25,7 +25,7 @@ import * as shape from './shape.js';
 
 export const kernels = {
   gemm,
-  allReduce,
+  ...group,
   ...dense,
   ...activation,
   ...arithmetic,

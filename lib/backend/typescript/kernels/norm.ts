@@ -94,6 +94,65 @@ export function batchNormStatistics(
   }
 }
 
+/** The sums of the values and of their squares, measured from `center`, from the statistics of the shares. */
+export function batchNormSums(
+  sums: Float64Array,
+  powers: Float64Array,
+  means: Float32Array,
+  rests: Float32Array,
+  squares: Float32Array,
+  center: Float32Array,
+  rows: number,
+  pixels: number,
+  features: number,
+  parts: number,
+): void {
+  sums.fill(0, 0, features);
+  powers.fill(0, 0, features);
+  for (let part = 0, o = 0; part < parts; part++) {
+    const [from, to] = pixelsOf(part, rows, parts, pixels);
+    const count = to - from;
+    for (let j = 0; j < features; j++, o++) {
+      const d = means[o] + rests[o] - center[j];
+      sums[j] += count * d;
+      powers[j] += squares[o] + count * d * d;
+    }
+  }
+}
+
+/** Mean and (biased) variance of `rows` values from their sums, measured from the running mean. */
+export function batchNormMerge(
+  mean: Float32Array,
+  variance: Float32Array,
+  inverseStd: Float32Array,
+  shift: Float32Array,
+  runningMean: Float32Array,
+  runningVariance: Float32Array,
+  sums: Float64Array,
+  powers: Float64Array,
+  gamma: Float32Array,
+  beta: Float32Array,
+  rows: number,
+  features: number,
+  epsilon: number,
+  momentum: number,
+): void {
+  for (let j = 0; j < features; j++) {
+    const d = sums[j] / rows;
+    const center = runningMean[j] + d;
+    const difference = powers[j] / rows - d * d;
+    const spread = difference < 0 ? 0 : difference;
+    mean[j] = center;
+    variance[j] = spread;
+    inverseStd[j] = 1 / Math.sqrt(spread + epsilon);
+    shift[j] = beta[j] - ((center - mean[j]) * gamma[j]) / Math.sqrt(spread + epsilon);
+    if (momentum !== 1) {
+      runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center;
+      runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * spread;
+    }
+  }
+}
+
 /** y may be x. */
 export function batchNormInference(
   y: Float32Array,
