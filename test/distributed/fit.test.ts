@@ -36,7 +36,7 @@ async function launch(launcher: string | undefined, ranks: number, cases: string
   const args = launcher === undefined ? own : launcher === 'mpirun.openmpi' ? ['--oversubscribe', ...several] : several;
   const root = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' };
   const env = { ...process.env, ...root, BLASNET_THREADS: '1' };
-  const child = spawn(launcher ?? process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
+  const child = spawn(launcher ?? process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'], timeout: 100_000 });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
