@@ -47,6 +47,8 @@ const jobs = [
     env: { BLASNET_ALLOCATION_ROUNDS: '5' },
   },
   { name: 'killed-saves', command: [...vitest, 'test/formats/crash.test.ts'], env: { BLASNET_CRASH_ROUNDS: '200' } },
+  // For each MPI; BLASNET_KILL_SEED chooses other moments.
+  { name: 'killed-ranks', command: [...vitest, 'test/distributed/kills.test.ts'], env: { BLASNET_KILLS: '25' } },
   { name: 'suite-typescript', command: vitest, env: { BLASNET_BINARY: 'none' } },
   { name: 'suite-address-sanitizer', command: [...sanitizers, 'suite'] },
   { name: 'cpp-thread-sanitizer', command: [...sanitizers, 'tests', 'thread-all'] },
