@@ -76,7 +76,8 @@ describeMpi('killed at random moments', (mpi) => {
     expect(signal, `no hang: ${what}`).toBeNull();
     // It was over just before.
     if (status === 0) return undefined;
-    expect(output, what).toMatch(/signal 9|KILLED/i);
+    // MPICH's launcher may name another rank, which its library has ended because it misses the killed one.
+    expect(output, what).toMatch(/signal 9|KILLED|BAD TERMINATION/i);
     expect(seconds, what).toBeLessThan(LONGEST);
     return { what, seconds };
   }
