@@ -62,7 +62,7 @@ export interface Launched<T> extends SpawnSyncReturns<string> {
   readonly seconds: number;
 }
 
-/** Seconds after which a job that hangs is killed. */
+/** Seconds after which a job that hangs is killed: of the whole job, or without a line of output. */
 export const WATCHDOG = 60;
 
 const variables = (env: Readonly<Record<string, string>>) =>
@@ -162,6 +162,7 @@ export function startJob(
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
       output += chunk;
+      watchdog.refresh();
       for (const listener of listeners) listener();
     });
   let over = false;
