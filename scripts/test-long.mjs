@@ -47,6 +47,14 @@ const jobs = [
     env: { BLASNET_ALLOCATION_ROUNDS: '5' },
   },
   { name: 'killed-saves', command: [...vitest, 'test/formats/crash.test.ts'], env: { BLASNET_CRASH_ROUNDS: '200' } },
+  // For each MPI; BLASNET_KILL_SEED chooses other moments.
+  { name: 'killed-ranks', command: [...vitest, 'test/distributed/kills.test.ts'], env: { BLASNET_KILLS: '25' } },
+  // Needs root: skipped, with a reason in the log, where network namespaces are not permitted.
+  {
+    name: 'network-faults',
+    command: [...vitest, 'test/distributed/hosts.test.ts', '--reporter', 'verbose'],
+    env: { BLASNET_NETWORK_FAULTS: '1' },
+  },
   { name: 'suite-typescript', command: vitest, env: { BLASNET_BINARY: 'none' } },
   { name: 'suite-address-sanitizer', command: [...sanitizers, 'suite'] },
   { name: 'cpp-thread-sanitizer', command: [...sanitizers, 'tests', 'thread-all'] },

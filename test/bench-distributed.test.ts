@@ -177,6 +177,9 @@ describe('predictions', () => {
     expect(sum).toBeCloseTo(4e-5 + 1.5 * 0.023298088, 9);
     expect(efficiency).toBeCloseTo(compute / (compute + sum), 9);
     expect(rowsPerSecond).toBeCloseTo((4 * 256) / (compute + sum), 6);
+    // A tenth of the computing hides as much of the sum, all of it the whole.
+    expect(predict(large, 'halving', 4, link, 256, 0.1).efficiency).toBeCloseTo(compute / (0.9 * compute + sum), 9);
+    expect(predict(large, 'halving', 4, link, 256, 1).efficiency).toBe(1);
   });
 
   it('share a batch among as many ranks as still compute half of the time', () => {

@@ -143,7 +143,7 @@ function renderMethod({ rounds, seconds }: Options): string {
   return `\
 \`npm run bench:distributed\` measures what a sum over two ranks costs, explains it by a latency and a bandwidth, and
 compares training on two ranks with what follows: a step takes what a rank computes on its rows, plus the sum of the
-gradients (4 bytes a parameter). Nothing of a sum is hidden behind computing. A sum of B bytes over N ranks takes
+gradients (4 bytes a parameter). A sum of B bytes over N ranks takes
 m × latency + v × B / bandwidth: along a tree, m = v = 2 ⌈log₂ N⌉; by halving, m = 2 ⌈log₂ N⌉ and v = 2 (N − 1) / N;
 round a ring, m = 2 (N − 1) and v = 2 (N − 1) / N. Each measurement of steps takes about ${seconds} s in a process of
 its own, in ${rounds} round${rounds === 1 ? '' : 's'}; whole epochs count, the start of \`fit\` does not.`;

@@ -5,15 +5,26 @@ import { root } from '../program.js';
 import type { Mpi, Way } from './launch.js';
 import type { Link } from './model.js';
 
-const hosts = ['a', 'b'].map((letter, i) => ({
-  namespace: `blasnet-${process.pid}-${letter}`,
-  device: `bn${letter}${process.pid}`,
-  address: `10.77.9.${i + 1}`,
-}));
+/** One of the two hosts. */
+export interface NetworkHost {
+  readonly namespace: string;
+  /** Its end of the cable. */
+  readonly device: string;
+  readonly address: string;
+}
+
+const hosts = ['a', 'b'].map(
+  (letter, i): NetworkHost => ({
+    namespace: `blasnet-${process.pid}-${letter}`,
+    device: `bn${letter}${process.pid}`,
+    address: `10.77.9.${i + 1}`,
+  }),
+);
 const NETWORK = '10.77.9.0/24';
 
-function ip(...words: readonly string[]): void {
-  execFileSync('ip', words, { encoding: 'utf8', stdio: ['ignore', 'ignore', 'pipe'], timeout: 20_000 });
+/** What the command `ip` prints. */
+export function ip(...words: readonly string[]): string {
+  return execFileSync('ip', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 });
 }
 
 /** The rules that make a cable slow: delay as well as rate where the kernel has netem, otherwise the rate alone. */
@@ -37,7 +48,7 @@ function slowDown(namespace: string, device: string, { latency, bandwidth }: Lin
 export async function betweenHosts<T>(
   mpi: Mpi,
   wire: Link | undefined,
-  work: (way: Omit<Way, 'title'>, wire: Link | undefined) => Promise<T>,
+  work: (way: Omit<Way, 'title'>, wire: Link | undefined, hosts: readonly NetworkHost[]) => Promise<T>,
 ): Promise<T> {
   const [first, second] = hosts;
   try {
@@ -58,7 +69,7 @@ export async function betweenHosts<T>(
       ...set('oob_tcp_if_include', NETWORK),
     ];
     const prefix = ['ip', 'netns', 'exec', first.namespace];
-    return await work({ mpi, options, prefix, environment: { BENCH_NAMESPACE: second.namespace } }, made);
+    return await work({ mpi, options, prefix, environment: { BENCH_NAMESPACE: second.namespace } }, made, hosts);
   } finally {
     for (const { namespace } of hosts) {
       try {

@@ -1,6 +1,6 @@
 /** Predictions for many ranks, from what was measured on one machine. */
 import { flopsPerSample } from '../workloads.js';
-import { type Algorithm, computeSeconds, efficiency, inSeries, type Link, sumSeconds } from './model.js';
+import { type Algorithm, computeSeconds, efficiency, inSeries, type Link, stepSeconds, sumSeconds } from './model.js';
 import { imagined } from './networks.js';
 import type { NetworkResult, Results } from './results.js';
 
@@ -69,17 +69,27 @@ export interface Prediction {
   readonly rowsPerSecond: number;
 }
 
-/** `rows`: those of each rank. */
+/** The share of a rank's computing in which sums may pass at best: of three products, the backward pass makes two. */
+export const BACKWARD = 2 / 3;
+
+/** `rows`: those of each rank. `hidden`: the share of its computing in which sums pass. */
 export function predict(
   candidate: Candidate,
   algorithm: Algorithm,
   ranks: number,
   link: Link,
   rows = candidate.rows,
+  hidden = 0,
 ): Prediction {
   const compute = candidate.compute(rows);
   const sum = sumSeconds(algorithm, ranks, candidate.bytes, link);
-  return { compute, sum, efficiency: efficiency(compute, sum), rowsPerSecond: (ranks * rows) / (compute + sum) };
+  const overlap = hidden * compute;
+  return {
+    compute,
+    sum,
+    efficiency: efficiency(compute, sum, overlap),
+    rowsPerSecond: (ranks * rows) / stepSeconds(compute, sum, overlap),
+  };
 }
 
 /** The most ranks, by powers of two, that share a batch of `rows` and compute at least half of their time. */

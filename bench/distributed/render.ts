@@ -5,7 +5,7 @@ import { median, ratios, summarize } from '../statistics.js';
 import { flopsPerSample } from '../workloads.js';
 import { type Algorithm, inSeries, stepsBetweenSums, sumSeconds } from './model.js';
 import { imagined } from './networks.js';
-import { type Candidate, candidates, type Fabric, fabrics, flopRate, mostRanks, predict } from './predict.js';
+import { BACKWARD, type Candidate, candidates, type Fabric, fabrics, flopRate, mostRanks, predict } from './predict.js';
 import type { LinkResult, NetworkResult, Results, StepsResult } from './results.js';
 
 const RANKS = [4, 16, 64, 256, 1024, 4096];
@@ -134,7 +134,8 @@ function renderSteps(steps: readonly StepsResult[]): string[] {
     '## Steps of two ranks',
     `\
 Two ranks of one thread train with the batch of the table above. Predicted: a step of one rank of one thread on half of
-the batch, and the model's sum. In sums: the share of a step, from \`fit\`'s profile, waiting for the other rank
+the batch, and the model's sum, of which nothing passes while a rank computes; where \`fit\` manages that, a step takes
+less. In sums: the share of a step in which a rank does nothing else, from \`fit\`'s profile, waiting for the other rank
 included.`,
     renderTable(columns, steps),
   ];
@@ -165,8 +166,8 @@ function renderPredictions(results: Results): string[] {
     { title: 'network', text: true, cell: ({ candidate }) => candidate.id },
     { title: 'hosts joined by', text: true, cell: ({ fabric }) => fabric.title },
   ];
-  const at = ({ candidate, fabric }: Row, ranks: number, algorithm = BEST) =>
-    predict(candidate, algorithm, ranks, fabric.link);
+  const at = ({ candidate, fabric }: Row, ranks: number, algorithm = BEST, hidden = 0) =>
+    predict(candidate, algorithm, ranks, fabric.link, candidate.rows, hidden);
   const byRanks = (cell: (row: Row, ranks: number) => string) =>
     RANKS.map((ranks): Column<Row> => ({ title: count(ranks), cell: (row) => cell(row, ranks) }));
   const slowest = rows.filter(({ fabric }) => fabric === all[Math.min(1, all.length - 1)]);
@@ -191,6 +192,12 @@ k times as fast needs k times the bandwidth for the same efficiency.`,
       ],
       rows,
     ),
+    '### The same, if the backward pass hides sums as well as it can',
+    `\
+Above, nothing of a sum passes while a rank computes. At best, two thirds of the computing hide sums: the backward pass.
+Less in fact: the sum of the first layer comes last, small layers are summed together in the end, and the sums need some
+of the cores.`,
+    renderTable([...names, ...byRanks((row, ranks) => percent(at(row, ranks, BEST, BACKWARD).efficiency))], rows),
     `### Steps between two sums, so that ranks compute ${percent(WANTED)} of the time`,
     `\
 1: gradients may be summed in every step. More: it would take local steps, so many between two means of the parameters

@@ -18,7 +18,7 @@ const STARTED = 'MNIST_DISTRIBUTED_STARTED';
 function startRanks(): number | undefined {
   const { launcher, library } = mpiInfo();
   if (launcher !== undefined || library === undefined || process.env[STARTED] !== undefined) return undefined;
-  const mpich = library.interface === 'MPICH';
+  const mpich = !library.version.startsWith('Open MPI');
   const names = mpich ? ['mpirun.mpich', 'mpirun'] : ['mpirun.openmpi', 'mpirun'];
   const command = names.find((name) => spawnSync(name, ['--version']).status === 0);
   if (command === undefined) return undefined;

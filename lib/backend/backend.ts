@@ -136,7 +136,7 @@ export interface BackendInfo {
 export interface NativeGroup {
   /** Name and version of the library, as it says itself. */
   readonly version: string;
-  readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI';
+  readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI' | 'shim';
   /** The addon's object, which runs take. */
   readonly handle: object;
   /** Starts MPI; blocks until all ranks have come. Resolves to the own rank and the host of each rank. */

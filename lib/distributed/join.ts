@@ -9,8 +9,9 @@ import { type MpiLibrary, openLibrary, startedBy } from './libraries.js';
 
 export interface JoinOptions {
   /**
-   * Path, file: URL or name of the MPI library. Default: the environment variable `BLASNET_MPI`, else the library that
-   * this process has loaded already, else the first that loads of the usual names, those of the launcher's family first.
+   * Path, file: URL or name of the MPI library. Default: the environment variable `BLASNET_MPI`, else what
+   * `npx blasnet build --mpi` has made, else the library that this process has loaded already, else the first that
+   * loads of the usual names, those of the launcher's family first.
    */
   library?: string | URL;
   /**

@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { NativeGroup } from '../backend/backend.js';
 import { tryNative } from '../backend/select.js';
 import { checkArity } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { findLauncher, type Launcher } from '../launcher.js';
+import { packageFolder } from '../packages.js';
 import { cut } from '../text.js';
 
 /** An MPI library that was opened. */
@@ -11,8 +14,8 @@ export interface MpiLibrary {
   readonly file: string;
   /** Its name and version, as it says itself. */
   readonly version: string;
-  /** The binary interface that it has. */
-  readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI';
+  /** The binary interface that it has; `shim` for one that `blasnet build --mpi` made. */
+  readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI' | 'shim';
 }
 
 /** Names under which packages install the libraries, by family. The standard's interface belongs to both. */
@@ -29,12 +32,20 @@ const names = {
   },
 };
 
+/** What `blasnet build --mpi` has made, if anything. */
+function shims(): string[] {
+  const folder = packageFolder();
+  const file = folder && join(folder, 'build', 'Release', 'blasnet-mpi.so');
+  return file !== undefined && existsSync(file) ? [file] : [];
+}
+
 function candidates(family: Launcher['family']): string[] {
   const table = names[process.platform === 'darwin' ? 'darwin' : 'linux'];
   // Those of the other family are tried too: the error then tells of both what is there and what would be needed.
   const order =
     family === 'MPICH' ? (['MPICH', 'standard', 'Open MPI'] as const) : (['Open MPI', 'MPICH', 'standard'] as const);
-  return order.flatMap((name) => table[name]);
+  // An empty name: what the process has loaded. An uncommon MPI is known to its shim only.
+  return [...shims(), '', ...order.flatMap((name) => table[name])];
 }
 
 /**
@@ -58,8 +69,8 @@ function reasonOf(error: unknown, file: string): string {
 }
 
 /**
- * Opens the MPI library: the one asked for (an argument, or `BLASNET_MPI`), else the one that this process has loaded,
- * else the first of the known names that loads. Throws `GROUP_FAILED` with every one tried and why it failed, and
+ * Opens the MPI library: the one asked for (an argument, or `BLASNET_MPI`), else the one that `blasnet build --mpi`
+ * was made for, else the one that this process has loaded, else the first of the known names that loads. Throws `GROUP_FAILED` with every one tried and why it failed, and
  * `BACKEND_UNAVAILABLE` without the native backend.
  */
 export function openLibrary(
@@ -76,7 +87,7 @@ export function openLibrary(
   for (const [name, value] of Object.entries(settings)) process.env[name] ??= value;
   const own = asked ?? (process.env.BLASNET_MPI || undefined);
   const failures: string[] = [];
-  for (const file of own === undefined ? ['', ...candidates(launcher?.family)] : [own]) {
+  for (const file of own === undefined ? candidates(launcher?.family) : [own]) {
     try {
       const native = selected.backend.openGroup!(file, ordered);
       const [version = ''] = native.version.split(/[,\n]/);
@@ -94,7 +105,7 @@ export function openLibrary(
   }
   const remedy =
     own === undefined
-      ? 'Install the MPI that the launcher belongs to, or name its library in BLASNET_MPI'
+      ? 'Install the MPI that the launcher belongs to, name its library in BLASNET_MPI, or run `npx blasnet build --mpi`'
       : `It was asked for by ${asked === undefined ? 'BLASNET_MPI' : "the option 'library'"}`;
   const started = launcher === undefined ? '' : `${startedBy(launcher)}, but `;
   throw new BlasnetError('GROUP_FAILED', `${started}no MPI library loads. ${remedy}. Tried ${failures.join('; ')}`);

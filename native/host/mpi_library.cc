@@ -15,9 +15,9 @@ namespace blasnet {
 namespace {
 
 template <typename Pointer>
-bool find(void* from, const char* name, Pointer& result, std::string& error) {
-  void* symbol = dlsym(from, name);
-  if (symbol == nullptr) error = std::string("it has no ") + name;
+bool find(void* from, const std::string& name, Pointer& result, std::string& error) {
+  void* symbol = dlsym(from, name.c_str());
+  if (symbol == nullptr) error = "it has no " + name;
   result = reinterpret_cast<Pointer>(symbol);
   return symbol != nullptr;
 }
@@ -33,14 +33,34 @@ int standardVersion(void* from) {
 
 }  // namespace
 
-bool MpiLibrary::findFunctions(void* from, std::string& error) {
-#define BLASNET_FIND(name) find(from, "MPI_" #name, name, error)
+bool MpiLibrary::findFunctions(void* from, const std::string& prefix, std::string& error) {
+#define BLASNET_FIND(name) find(from, prefix + #name, name, error)
   return BLASNET_FIND(Initialized) && BLASNET_FIND(Init_thread) && BLASNET_FIND(Finalize) && BLASNET_FIND(Abort) &&
          BLASNET_FIND(Get_library_version) && BLASNET_FIND(Error_string) && BLASNET_FIND(Comm_dup) &&
          BLASNET_FIND(Comm_set_errhandler) && BLASNET_FIND(Comm_rank) && BLASNET_FIND(Comm_size) &&
          BLASNET_FIND(Iallreduce) && BLASNET_FIND(Ialltoall) && BLASNET_FIND(Iallgather) && BLASNET_FIND(Ibcast) &&
          BLASNET_FIND(Ibarrier) && BLASNET_FIND(Test);
 #undef BLASNET_FIND
+}
+
+// What mpi_shim.c gives; false if the library is none.
+bool MpiLibrary::findShim(void* from) {
+  void (*getHandles)(MpiHandle*, void**, int*) = nullptr;
+  std::string ignored;
+  if (!find(from, "blasnet_MPI_handles", getHandles, ignored)) return false;
+  interfaceName = "shim";
+  MpiHandle handles[6];
+  void* pointers[2];
+  getHandles(handles, pointers, &threadSerialized);
+  world = handles[0];
+  typeByte = handles[1];
+  typeFloat = handles[2];
+  typeDouble = handles[3];
+  opSum = handles[4];
+  errorsReturn = handles[5];
+  inPlace = pointers[0];
+  statusIgnore = pointers[1];
+  return true;
 }
 
 // The constants are those of each interface's mpi.h.
@@ -97,7 +117,11 @@ std::unique_ptr<MpiLibrary> MpiLibrary::open(const std::string& name, std::strin
     }
   }
   auto library = std::make_unique<MpiLibrary>();
-  if (library->findFunctions(from, error) && library->findHandles(from, error)) return library;
+  if (library->findShim(from)) {
+    if (library->findFunctions(from, "blasnet_MPI_", error)) return library;
+  } else if (library->findFunctions(from, "MPI_", error) && library->findHandles(from, error)) {
+    return library;
+  }
   if (!name.empty()) dlclose(from);
   return nullptr;
 }

@@ -1,4 +1,5 @@
-// An MPI library that is found when the program runs. Nothing of it is needed when the addon is built.
+// An MPI library that is found when the program runs. Nothing of it is needed when the addon is built. A new function
+// here needs another in mpi_shim.c.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,7 @@ struct MpiLibrary {
   std::string version() const;
   std::string errorText(int code) const;
 
-  const char* interfaceName = "";  // whose binary interface: "Open MPI", "MPICH" or "MPI ABI"
+  const char* interfaceName = "";  // whose binary interface: "Open MPI", "MPICH", "MPI ABI", or "shim"
 
   MpiHandle world = 0, typeByte = 0, typeFloat = 0, typeDouble = 0, opSum = 0, errorsReturn = 0;
   void* inPlace = nullptr;
@@ -48,7 +49,8 @@ struct MpiLibrary {
   int (*Test)(MpiHandle* request, int* flag, void* status) = nullptr;
 
  private:
-  bool findFunctions(void* from, std::string& error);
+  bool findShim(void* from);
+  bool findFunctions(void* from, const std::string& prefix, std::string& error);
   bool findHandles(void* from, std::string& error);
 };
 

@@ -1,14 +1,10 @@
 import { expect, it } from 'vitest';
-import { describeMpi, launch, mpis } from './support.js';
+import { describeMpi, launch, mpis, processRuns } from './support.js';
 
 /** Whether a process runs; one that has just been killed may be there for a moment. */
 async function ends(pid: number): Promise<boolean> {
   for (let tries = 0; tries < 100; tries++) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return true;
-    }
+    if (!processRuns(pid)) return true;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return false;

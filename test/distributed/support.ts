@@ -1,4 +1,4 @@
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,8 +62,22 @@ export interface Launched<T> extends SpawnSyncReturns<string> {
   readonly seconds: number;
 }
 
-/** Seconds after which a job that hangs is killed. */
-const WATCHDOG = 60;
+/** Seconds after which a job that hangs is killed: of the whole job, or without a line of output. */
+export const WATCHDOG = 60;
+
+const variables = (env: Readonly<Record<string, string>>) =>
+  environment({
+    OMPI_ALLOW_RUN_AS_ROOT: '1',
+    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
+    OMPI_MCA_mpi_yield_when_idle: '1',
+    ...env,
+  });
+
+function words(mpi: Mpi, ranks: number, fixture: string, folder: string, args: readonly string[]): string[] {
+  const script = projectFile(`test/distributed/fixtures/${fixture}.mjs`);
+  const library = builtLibrary('index.js').replace(/index\.js$/, '');
+  return [mpi.command, ...mpi.options, '-n', String(ranks), nodeProgram, script, library, folder, ...args];
+}
 
 /**
  * Runs a script of test/distributed/fixtures on several ranks, to its end. The script is given the address of the built
@@ -78,17 +92,10 @@ export function launch<T>(
 ): Launched<T> {
   const folder = mkdtempSync(join(tmpdir(), 'blasnet-mpi-'));
   try {
-    const script = projectFile(`test/distributed/fixtures/${fixture}.mjs`);
-    const library = builtLibrary('index.js').replace(/index\.js$/, '');
-    const command = [...mpi.options, '-n', String(ranks), nodeProgram, script, library, folder, ...args];
+    const [command, ...rest] = words(mpi, ranks, fixture, folder, args);
     const begin = performance.now();
-    const result = spawnSync(mpi.command, command, {
-      env: environment({
-        OMPI_ALLOW_RUN_AS_ROOT: '1',
-        OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
-        OMPI_MCA_mpi_yield_when_idle: '1',
-        ...env,
-      }),
+    const result = spawnSync(command, rest, {
+      env: variables(env),
       encoding: 'utf8',
       timeout: WATCHDOG * 1000,
       killSignal: 'SIGKILL',
@@ -101,4 +108,82 @@ export function launch<T>(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A job that runs. */
+export interface Job {
+  /** The processes of the ranks that have joined, by rank. */
+  processes(): (number | undefined)[];
+  /** Resolves when so many lines of standard output begin with `start`, or when the job has ended. */
+  printed(start: string, count: number): Promise<void>;
+  /** Resolves when the launcher has ended. */
+  readonly ended: Promise<{ readonly status: number | null; readonly signal: string | null; readonly output: string }>;
+}
+
+export function processRuns(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Starts a script of test/distributed/fixtures on several ranks, which report their processes in `folder`. The watchdog
+ * kills the launcher and the ranks. `prefix`: words before the launcher's.
+ */
+export function startJob(
+  mpi: Mpi,
+  ranks: number,
+  fixture: string,
+  folder: string,
+  args: readonly string[],
+  { env = {}, prefix = [] }: { env?: Readonly<Record<string, string>>; prefix?: readonly string[] } = {},
+): Job {
+  const [command, ...rest] = [...prefix, ...words(mpi, ranks, fixture, folder, args)];
+  for (let rank = 0; rank < ranks; rank++) rmSync(join(folder, `${rank}.json`), { force: true });
+  const child = spawn(command, rest, { env: variables(env), stdio: ['ignore', 'pipe', 'pipe'] });
+  const processes = () =>
+    Array.from({ length: ranks }, (_, rank) => {
+      try {
+        return (JSON.parse(readFileSync(join(folder, `${rank}.json`), 'utf8')) as { pid: number }).pid;
+      } catch {
+        // It has not joined, or is writing the file.
+        return undefined;
+      }
+    });
+  const watchdog = setTimeout(() => {
+    child.kill('SIGKILL');
+    for (const pid of processes()) if (pid !== undefined && processRuns(pid)) process.kill(pid, 'SIGKILL');
+  }, WATCHDOG * 1000);
+  let output = '';
+  const listeners = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk;
+      watchdog.refresh();
+      for (const listener of listeners) listener();
+    });
+  let over = false;
+  const ended = new Promise<Awaited<Job['ended']>>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      clearTimeout(watchdog);
+      over = true;
+      for (const listener of listeners) listener();
+      resolve({ status, signal, output });
+    });
+  });
+  const printed = (start: string, count: number) =>
+    new Promise<void>((resolve) => {
+      const listener = () => {
+        if (!over && output.split('\n').filter((line) => line.startsWith(start)).length < count) return;
+        listeners.delete(listener);
+        resolve();
+      };
+      listeners.add(listener);
+      listener();
+    });
+  return { processes, printed, ended };
 }

@@ -40,7 +40,7 @@ type Done = (error: Error | null) => void;
 /** A group of processes; see NativeGroup. */
 export interface AddonGroup {
   readonly version: string;
-  readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI';
+  readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI' | 'shim';
   join(done: Done): void;
   /** Valid once joined. */
   state(): { readonly rank: number; readonly size: number; readonly hosts: string[] };

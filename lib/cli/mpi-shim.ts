@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { mpiInfo } from 'blasnet/distributed';
+import type { Output } from './command.js';
+
+const inPackage = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+/** Where `joinGroup` looks for it. */
+const defaultOutput = 'build/Release/blasnet-mpi.so';
+
+const failed = (text: string): Output => ({ text: `blasnet: the shim was not built: ${text}`, status: 1 });
+
+/** Compiles native/host/mpi_shim.c by the MPI's compiler, and says which library it found. */
+export function buildShim(compiler: string, asked: string | undefined): Output {
+  if (process.platform === 'win32') return failed('MPI is supported on Linux and macOS only');
+  const output = resolve(asked ?? inPackage(defaultOutput));
+  const unfinished = `${output}.${process.pid}.tmp`;
+  mkdirSync(dirname(output), { recursive: true });
+  try {
+    const flags = ['-std=gnu11', '-O2', '-fPIC', '-shared', '-fvisibility=hidden', '-o', unfinished];
+    const { status, error, stderr } = spawnSync(compiler, [...flags, inPackage('native/host/mpi_shim.c')], {
+      encoding: 'utf8',
+    });
+    if (error !== undefined && 'code' in error && error.code === 'ENOENT') {
+      return failed(
+        `${compiler} was not found. It comes with the headers of the MPI (Debian: apt-get install libopenmpi-dev or ` +
+          'libmpich-dev; on a cluster: load the module of the MPI). --mpicc names another compiler',
+      );
+    }
+    if (error !== undefined) return failed(error.message);
+    if (status !== 0) return failed(`${compiler} failed:\n${stderr.trimEnd().split('\n').slice(0, 10).join('\n')}`);
+    renameSync(unfinished, output);
+  } finally {
+    rmSync(unfinished, { force: true });
+  }
+  process.env.BLASNET_MPI = output;
+  const { library, reason } = mpiInfo();
+  if (library === undefined) return { text: `blasnet: built, but it does not load: ${reason}`, status: 1 };
+  const use = asked === undefined ? 'joinGroup() uses it' : 'set BLASNET_MPI to it, and joinGroup() uses it';
+  return { text: `${library.file}: ${library.version}; ${use}` };
+}

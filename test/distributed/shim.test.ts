@@ -1,0 +1,103 @@
+/** `blasnet build --mpi`: the library through which joinGroup calls an MPI that it does not know. */
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+import { addonFile, builtLibrary, environment, nodeProgram, projectFile } from '../lifecycle/child.js';
+import { describeMpi, launch, mpis } from './support.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'blasnet-shim-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function blasnet(main: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return spawnSync(nodeProgram, [main, ...args], { env: environment(env), encoding: 'utf8', timeout: 60_000 });
+}
+const own = builtLibrary('cli/main.js').replace(/^file:\/\//, '');
+
+const compilers = { 'Open MPI': 'mpicc.openmpi', MPICH: 'mpicc.mpich' };
+
+/** What `calls.mjs` of the fixtures reports, as far as it matters here. */
+interface Report {
+  sums: object;
+  shortest: number[];
+  bytes: number[];
+  mpi: { interface: string; version: string; file: string };
+}
+
+/** Its sums of five numbers over two ranks. */
+const expected = [
+  ...Float32Array.from({ length: 5 }, (_, i) =>
+    [0, 1].reduce((sum, rank) => sum + Math.fround(Math.sin(1 + i * (rank + 1)) * 10 ** ((i + rank) % 5)), 0),
+  ),
+];
+
+describeMpi('a shim', (mpi) => {
+  const compiler = compilers[mpi.name];
+  const missing = spawnSync(compiler, ['-show']).status !== 0;
+  const output = join(folder, `${mpi.name}.so`);
+
+  it.skipIf(missing)(`is built by ${compiler}, and joins, sums and broadcasts`, () => {
+    const built = blasnet(own, ['build', '--mpi', '--mpicc', compiler, '--output', output]);
+    expect(built).toMatchObject({ status: 0, stderr: '' });
+    expect(built.stdout).toContain(`${output}: ${mpi.name}`);
+    const [library, ordered] = ['library', 'ordered'].map((reduction) => {
+      const { status, stderr, reports } = launch<Report>(mpi, 2, 'calls', [reduction], { BLASNET_MPI: output });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      return reports as Report[];
+    });
+    for (const [rank, report] of ordered.entries()) {
+      expect(report.mpi).toEqual({ interface: 'shim', file: output, version: expect.stringContaining(mpi.name) });
+      expect(report.bytes).toEqual([...Array(3).fill(rank), 1, 1, 1, ...Array(4).fill(rank)]);
+      // A sum of two numbers has one order, and one rounding.
+      expect(library[rank].sums).toEqual(report.sums);
+      expect(report.shortest).toEqual(expected);
+    }
+  });
+
+  it.skipIf(missing)('ends the job', () => {
+    const { status, stdout, stderr } = launch(mpi, 2, 'ends', ['exit code'], { BLASNET_MPI: output });
+    expect(status).not.toBe(0);
+    expect(stdout + stderr).toMatch(/rank 1 of 2 on \S+ ends the job: exit code 7\n/);
+  });
+});
+
+const [mpi] = mpis.filter(({ name }) => spawnSync(compilers[name], ['-show']).status === 0);
+
+it.skipIf(mpi === undefined)('a shim in the folder of the package goes before known libraries', () => {
+  // Another package, since this one's shim would be used by all tests that run at the same time.
+  const root = join(folder, 'package');
+  mkdirSync(join(root, 'build/Release'), { recursive: true });
+  for (const path of ['package.json', 'dist', 'native/host/mpi_shim.c'])
+    cpSync(projectFile(path), join(root, path), { recursive: true });
+  symlinkSync(addonFile, join(root, 'build/Release/blasnet.node'));
+  const main = join(root, 'dist/cli/main.js');
+  const built = blasnet(main, ['build', '--mpi', '--mpicc', compilers[mpi.name]]);
+  const file = join(root, 'build/Release/blasnet-mpi.so');
+  expect(built).toMatchObject({ status: 0, stderr: '' });
+  expect(built.stdout).toContain(`${file}: ${mpi.name}`);
+  const library = (env = {}) => JSON.parse(blasnet(main, ['info', '--json'], env).stdout).mpi.library;
+  expect(library()).toMatchObject({ file, interface: 'shim', version: expect.stringContaining(mpi.name) });
+  expect(library({ BLASNET_MPI: mpi.library })).toMatchObject({ file: mpi.library, interface: mpi.name });
+  expect(existsSync(pathToFileURL(file))).toBe(true);
+});
+
+it('errors tell what is missing', () => {
+  const build = (...args: string[]) => blasnet(own, ['build', '--mpi', '--output', join(folder, 'no.so'), ...args]);
+  const none = build('--mpicc', 'no-such-mpicc');
+  expect(none.status).toBe(1);
+  expect(none.stdout + none.stderr).toMatch(/no-such-mpicc was not found. It comes with the headers of the MPI/);
+  const failing = build('--mpicc', 'false');
+  expect(failing.status).toBe(1);
+  expect(failing.stdout + failing.stderr).toContain('the shim was not built: false failed');
+  expect(existsSync(join(folder, 'no.so'))).toBe(false);
+  for (const args of [
+    ['--mpicc', 'x'],
+    ['--mpi', '--force'],
+  ]) {
+    const { status, stderr } = blasnet(own, ['build', ...args]);
+    expect(status).toBe(2);
+    expect(stderr).toContain('is of no use with');
+  }
+});
