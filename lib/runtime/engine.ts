@@ -134,8 +134,12 @@ function batchesOf({ source, batchSize, drawn = source.rows, batches, ranks }: J
 function usesOf({ inputs }: Model, { kind, source: { feeds, goals }, outputs }: Job): Use {
   // Inference reads float features in place. Training copies them, because the copy detects NaN and infinities.
   let direct = !isTraining(kind);
-  const features = inputs.map(({ name }): 'u8' | 'f32' => {
+  const features = inputs.map(({ name }): Use['features'][number] => {
     const feed = feeds[feedName('features', name)];
+    if (feeds[feedName('rowStarts', name)] !== undefined) {
+      direct = false;
+      return 'sparse';
+    }
     const bytes = feed !== undefined && types.isUint8Array(feed.values);
     if (bytes || (feed?.scale ?? 1) !== 1 || (feed?.offset ?? 0) !== 0) direct = false;
     return bytes ? 'u8' : 'f32';
@@ -502,7 +506,8 @@ export class Engine {
     if (nodes.some(({ spec }) => 'evaluation' in spec && spec.evaluation === 'batch')) return INFERENCE_BATCH;
     const { threading } = this.backend;
     const features = inputs.map(() => 'f32' as const);
-    const use = { kind: 'forward', features, direct: true, goals: [], threads: 1, threading } as const;
+    // With the gathered rows, which data other than floats need.
+    const use = { kind: 'forward', features, direct: false, goals: [], threads: 1, threading } as const;
     const rewrite = this.#rewrite;
     let capacity = INFERENCE_BATCH;
     while (capacity > 1 && 4 * compile(this.model, { ...use, rewrite, capacity }).workLength > INFERENCE_WORK)

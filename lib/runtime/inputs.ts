@@ -1,6 +1,15 @@
 import { types } from 'node:util';
 import type { Feed } from '../backend/backend.js';
-import { checkInteger, checkNumber, checkShape, checkStorage, describe, invalid, isPlain } from '../checks.js';
+import {
+  checkInteger,
+  checkNumber,
+  checkShape,
+  checkSparseRows,
+  checkStorage,
+  describe,
+  invalid,
+  isPlain,
+} from '../checks.js';
 import { BlasnetError, type NonFiniteDetails } from '../errors.js';
 import type { Loss } from '../losses/loss.js';
 import { isIntegerArray, isNumeric, readFloats, readLabels, thisRealm } from '../numbers.js';
@@ -127,7 +136,8 @@ function asLabels(
 const derived = new WeakMap<Int32Array, Float32Array>();
 
 /** Checks a column's fields: a source that is not a `Dataset` may hold anything. */
-function checkFeatures(name: string, length: number, { shape, features, scale, offset }: FeatureColumn): void {
+function checkFeatures(name: string, length: number, column: FeatureColumn): void {
+  const { shape, features, scale, offset } = column;
   checkShape(`${name}: shape`, shape);
   checkNumber(`${name}: scale`, scale);
   checkNumber(`${name}: offset`, offset);
@@ -135,6 +145,10 @@ function checkFeatures(name: string, length: number, { shape, features, scale, o
     throw invalid(`${name}: features`, 'a Uint8Array or a Float32Array', features);
   }
   checkStorage(`${name}: features`, features);
+  if (column.rowOffsets !== undefined) {
+    checkSparse(name, length, column);
+    return;
+  }
   const wanted = length * elements(shape);
   if (features.length !== wanted) {
     throw new BlasnetError(
@@ -142,6 +156,24 @@ function checkFeatures(name: string, length: number, { shape, features, scale, o
       `${name}: features: expected ${length} rows of ${elements(shape)} numbers, got ${features.length}`,
     );
   }
+}
+
+function checkSparse(name: string, length: number, column: FeatureColumn): void {
+  const { shape, features, scale, offset, rowOffsets, indices } = column;
+  for (const [field, list] of Object.entries({ rowOffsets, indices })) {
+    if (!types.isInt32Array(list)) throw invalid(`${name}: ${field}`, 'an Int32Array', list);
+    checkStorage(`${name}: ${field}`, list);
+  }
+  if (!types.isFloat32Array(features)) throw invalid(`${name}: features`, 'a Float32Array of the entries', features);
+  if (scale !== 1 || offset !== 0) throw invalid(`${name}: scale, offset`, '1 and 0 for sparse rows', [scale, offset]);
+  checkSparseRows(
+    `${name}: `,
+    length,
+    elements(shape),
+    rowOffsets as Int32Array,
+    indices as Int32Array,
+    features.length,
+  );
 }
 
 function checkTargetColumn(name: string, { labels, targets }: TargetColumn): void {
@@ -206,7 +238,7 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
       data.inputs,
       inputs.map((input) => input.name),
     );
-  const feeds = inputs.map((input): [string, Feed] => {
+  const feeds = inputs.flatMap((input): [string, Feed][] => {
     const label = several ? labelOf(`${name}: features`, input.name) : name;
     if (!several && inputs.length > 1) throw severalInputs(name, inputs);
     const column = data.inputs === undefined ? data : columnOf(`${name}: features`, data.inputs, input.name ?? '');
@@ -216,9 +248,16 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
       const text = `expected samples of shape [${wanted}], got [${given}]`;
       throw new BlasnetError('SHAPE_MISMATCH', `${several ? label : 'data'}: ${text}`);
     }
-    const { features, scale, offset } = column;
+    const { features, scale, offset, rowOffsets, indices } = column;
     const values = types.isUint8Array(features) ? thisRealm(features, Uint8Array) : thisRealm(features, Float32Array);
-    return [feedName('features', input.name), { values, scale, offset }];
+    const lists: Record<string, Feed> = { features: { values, scale, offset } };
+    if (rowOffsets !== undefined && indices !== undefined) {
+      const offsets = thisRealm(rowOffsets, Int32Array);
+      lists.rowStarts = { values: offsets.subarray(0, data.length) };
+      lists.rowEnds = { values: offsets.subarray(1) };
+      lists.indices = { values: thisRealm(indices, Int32Array) };
+    }
+    return Object.entries(lists).map(([role, feed]) => [feedName(role, input.name), feed]);
   });
   return Object.fromEntries(feeds);
 }
@@ -450,6 +489,17 @@ export function findNonFinite(source: Source, order?: Int32Array): NonFiniteDeta
     const [role, column] = dot < 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)];
     const where = role === 'features' || role === 'weights' ? role : 'targets';
     if (!types.isFloat32Array(data)) continue;
+    const list = (role: string) => source.feeds[feedName(role, column === '' ? undefined : column)]?.values;
+    const [starts, ends, indices] = where === 'features' ? [list('rowStarts'), list('rowEnds'), list('indices')] : [];
+    if (starts !== undefined && ends !== undefined && indices !== undefined) {
+      for (const row of rows) {
+        const at = data.subarray(starts[row], ends[row]).findIndex((value) => !Number.isFinite(value));
+        if (at < 0) continue;
+        const k = starts[row] + at;
+        return { where, ...(column !== '' && { name: column }), row, column: indices[k], value: data[k] };
+      }
+      continue;
+    }
     const perRow = data.length / source.rows;
     for (const row of rows) {
       for (let i = 0; i < perRow; i++) {

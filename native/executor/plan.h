@@ -19,7 +19,7 @@ struct Block {
 };
 
 // How a program uses a feed; in the order of `feedRoles` in lib/program/instructions.ts.
-enum class FeedRole : int32_t { batch, source, output, order, count };
+enum class FeedRole : int32_t { batch, source, output, order, entries, count };
 
 // An entry in a program's feed table.
 struct FeedEntry {
@@ -34,6 +34,8 @@ struct Feed {
   Element element = Element::f32;
   double scale = 1;
   double offset = 0;
+
+  int64_t length() const { return static_cast<int64_t>(block.bytes / elementBytes(element)); }
 };
 
 constexpr int maxFeeds = 1024;
@@ -56,6 +58,7 @@ enum class ArgumentTag : int32_t {
   scalar,
   step,
   share,
+  length,
   count
 };
 
@@ -64,7 +67,7 @@ struct ArgumentSource {
   ArgumentTag tag = ArgumentTag::none;
   void* address = nullptr;  // buffer
   size_t bytes = 0;         // buffer: its extent
-  size_t feed = 0;          // feed, scale, offset: index in the feed table
+  size_t feed = 0;          // feed, scale, offset, length: index in the feed table
   int64_t factor = 0;       // rows: the multiplier; scalar: the slot
   double number = 0;        // number
   int64_t rowBytes = 0;     // buffers of instructions over all ranks: bytes of a row of the batch

@@ -292,7 +292,8 @@ void Run::resolve(Operands& operands, int64_t index, const BatchPart& batch) con
           const FeedEntry& feed = plan_.feeds()[source.feed];
           char* base = feed.role == FeedRole::order ? reinterpret_cast<char*>(const_cast<int32_t*>(order_.data()))
                                                     : static_cast<char*>(request_.feeds[source.feed].block.data);
-          const int64_t passed = feed.role == FeedRole::source ? 0 : batch.begin * feed.perRow;
+          const int64_t passed =
+              feed.role == FeedRole::source || feed.role == FeedRole::entries ? 0 : batch.begin * feed.perRow;
           value->pointer = base + static_cast<size_t>(passed) * elementBytes(feed.element);
           break;
         }
@@ -312,6 +313,7 @@ void Run::resolve(Operands& operands, int64_t index, const BatchPart& batch) con
           if (source.tag == ArgumentTag::share)
             value->real = static_cast<double>(batch.rows) / static_cast<double>(batch.of);
           if (source.tag == ArgumentTag::sourceRows) value->integer = request_.rows;
+          if (source.tag == ArgumentTag::length) value->integer = request_.feeds[source.feed].length();
           if (source.tag == ArgumentTag::scale) value->real = request_.feeds[source.feed].scale;
           if (source.tag == ArgumentTag::offset) value->real = request_.feeds[source.feed].offset;
           if (source.tag == ArgumentTag::number) {

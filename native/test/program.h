@@ -40,7 +40,7 @@ inline Words entry(FeedRole role, Element element, double perRow) {
 // The loss is the first metric; steps report two. `condition` is one more than the slot of the scalar, or 0.
 inline Words program(int64_t capacity, int64_t scalars, const std::vector<Words>& calls,
                      const std::vector<Words>& feeds = {}, double condition = 0) {
-  Words words = {6,
+  Words words = {7,
                  static_cast<double>(calls.size()),
                  static_cast<double>(capacity),
                  static_cast<double>(scalars),

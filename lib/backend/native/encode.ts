@@ -10,7 +10,7 @@ import { Stream } from '../../random.js';
  * arguments of four numbers each. native/executor/plan.cc decodes and checks this format.
  */
 
-const VERSION = 6;
+const VERSION = 7;
 const tag = {
   none: 0,
   buffer: 1,
@@ -23,6 +23,7 @@ const tag = {
   scalar: 8,
   step: 9,
   share: 10,
+  length: 11,
 } as const;
 /** Flag bits of an instruction, from the lowest. */
 const flags = ['barrier', 'guard', 'serial', 'conditional', 'overRanks'] as const;
