@@ -21,6 +21,7 @@ import {
   type ProgramKind,
   type ProgramRequest,
 } from '../program/compile.js';
+import { elements } from '../program/instructions.js';
 import { Listing } from '../program/listing.js';
 import { feedName, type Goal, type Use } from '../program/losses.js';
 import { BLOCK, goalsOf, initialize, type Model } from '../program/model.js';
@@ -94,6 +95,8 @@ const CACHE = 40;
 /** Largest inference batch, enough to keep the kernels busy; smaller if it needs more bytes of work memory. */
 const INFERENCE_BATCH = 512;
 const INFERENCE_WORK = 64 << 20;
+/** Bytes of a batch's inputs that datasets other than floats need, such as expanded sparse rows. */
+const INFERENCE_INPUTS = 16 << 20;
 
 /**
  * The capacity of programs for batches of `rows` rows if the next batch may have another size: rounded up by less than
@@ -506,10 +509,11 @@ export class Engine {
     if (nodes.some(({ spec }) => 'evaluation' in spec && spec.evaluation === 'batch')) return INFERENCE_BATCH;
     const { threading } = this.backend;
     const features = inputs.map(() => 'f32' as const);
-    // With the gathered rows, which data other than floats need.
-    const use = { kind: 'forward', features, direct: false, goals: [], threads: 1, threading } as const;
+    const use = { kind: 'forward', features, direct: true, goals: [], threads: 1, threading } as const;
     const rewrite = this.#rewrite;
+    const row = 4 * inputs.reduce((sum, { shape }) => sum + elements(shape), 0);
     let capacity = INFERENCE_BATCH;
+    while (capacity > 1 && capacity * row > INFERENCE_INPUTS) capacity /= 2;
     while (capacity > 1 && 4 * compile(this.model, { ...use, rewrite, capacity }).workLength > INFERENCE_WORK)
       capacity /= 2;
     return capacity;

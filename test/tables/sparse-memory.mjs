@@ -11,7 +11,10 @@ const SIZE = 32_768;
 
 const words = (row) => Array.from({ length: 20 }, (_, i) => `w${(row * 7919 + i * i * 104_729) % 9973}`).join(' ');
 const table = new Table([
-  ['text', { type: 'text', values: Array.from({ length: ROWS }, (_, row) => `${words(row)} ${row % 2 ? 'odd' : 'even'}`) }],
+  [
+    'text',
+    { type: 'text', values: Array.from({ length: ROWS }, (_, row) => `${words(row)} ${row % 2 ? 'odd' : 'even'}`) },
+  ],
   ['label', { type: 'category', values: Array.from({ length: ROWS }, (_, row) => (row % 2 ? 'b' : 'a')) }],
 ]);
 const fitted = encoder({ target: 'label', columns: { text: { size: SIZE, ngrams: 1 } } }).fit(table);
@@ -38,7 +41,12 @@ const measure = () => {
 const timer = setInterval(measure, 5);
 const data = fitted.sparse(table);
 measure();
-await network.fit(data, { optimizer: new Adam({ learningRate: 0.01 }), batchSize: 32, epochs: 1, validation: data.take(600) });
+await network.fit(data, {
+  optimizer: new Adam({ learningRate: 0.01 }),
+  batchSize: 32,
+  epochs: 1,
+  validation: data.take(600),
+});
 const { accuracy } = await network.evaluate(data.slice(600, 1200));
 network.predict(data.slice(600, 1200));
 measure();
