@@ -15,10 +15,12 @@ export interface Goal {
   readonly weighted: boolean;
 }
 
+export type FeatureType = 'u8' | 'f32' | 'sparse' | 'index';
+
 /** The data that a program reads, and what it gives. */
 export interface Use {
   /** Element type of each input's feed; `sparse`: compressed sparse rows of floats. */
-  readonly features: readonly ('u8' | 'f32' | 'sparse')[];
+  readonly features: readonly FeatureType[];
   /** Kernels read all inputs in place: unshuffled float rows with scale 1 and offset 0. */
   readonly direct: boolean;
   /** For each output with a loss; empty if the program has no losses. */
@@ -59,9 +61,10 @@ export function reportedTotals(model: Model, { goals }: Pick<Use, 'goals'>): str
 export function writeGather(builder: ProgramBuilder, { direct, features }: Use, model: Model, index: number): Tensor {
   const { name, shape } = model.inputs[index];
   const count = elements(shape);
-  if (direct) return builder.feed(feedName('features', name), 'batch', 'f32', count);
-  const x = tensor(feedName('x', name), 'work', { perRow: count });
   const type = features[index];
+  if (direct) return builder.feed(feedName('features', name), 'batch', type === 'index' ? 'i32' : 'f32', count);
+  if (type === 'index') return writeIndices(builder, name, count);
+  const x = tensor(feedName('x', name), 'work', { perRow: count });
   if (type === 'sparse') {
     const feed = (role: string, use: FeedEntry['role'], element: ElementType) =>
       builder.feed(feedName(role, name), use, element, 1);
@@ -94,6 +97,14 @@ export function writeGather(builder: ProgramBuilder, { direct, features }: Use, 
     scale: { symbol: 'scale', feed },
     offset: { symbol: 'offset', feed },
   });
+  return x;
+}
+
+function writeIndices(builder: ProgramBuilder, name: string | undefined, features: number): Tensor {
+  const x = tensor(feedName('x', name), 'work', { perRow: features, type: 'i32' });
+  const source = builder.feed(feedName('features', name), 'source', 'i32', features);
+  const order = builder.feed('order', 'order', 'i32', 1);
+  builder.emit('gatherIndices', { x, source, order, rows: rows(), features, sourceRows: { symbol: 'sourceRows' } });
   return x;
 }
 

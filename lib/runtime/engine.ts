@@ -23,8 +23,8 @@ import {
 } from '../program/compile.js';
 import { elements } from '../program/instructions.js';
 import { Listing } from '../program/listing.js';
-import { feedName, type Goal, type Use } from '../program/losses.js';
-import { BLOCK, goalsOf, initialize, type Model } from '../program/model.js';
+import { type FeatureType, feedName, type Goal, type Use } from '../program/losses.js';
+import { BLOCK, goalsOf, initialize, type Model, type ModelInput } from '../program/model.js';
 import { sharedBuffer } from '../shared-memory.js';
 import { type Batches, checkStatistics, divide, largest, type Parts } from './batches.js';
 import type { Profile } from './profile.js';
@@ -137,7 +137,8 @@ function batchesOf({ source, batchSize, drawn = source.rows, batches, ranks }: J
 function usesOf({ inputs }: Model, { kind, source: { feeds, goals }, outputs }: Job): Use {
   // Inference reads float features in place. Training copies them, because the copy detects NaN and infinities.
   let direct = !isTraining(kind);
-  const features = inputs.map(({ name }): Use['features'][number] => {
+  const features = inputs.map(({ name, vocabulary }): FeatureType => {
+    if (vocabulary !== undefined) return 'index';
     const feed = feeds[feedName('features', name)];
     if (feeds[feedName('rowStarts', name)] !== undefined) {
       direct = false;
@@ -149,6 +150,8 @@ function usesOf({ inputs }: Model, { kind, source: { feeds, goals }, outputs }: 
   });
   return { features, direct, goals, ...(outputs && { outputs }) };
 }
+
+const featureType = ({ vocabulary }: ModelInput): FeatureType => (vocabulary === undefined ? 'f32' : 'index');
 
 function sameUse(a: Use, b: Use): boolean {
   return (
@@ -373,7 +376,7 @@ export class Engine {
     if (this.#listing === undefined) {
       const request: ProgramRequest = {
         kind: 'gradients',
-        features: this.model.inputs.map(() => 'f32'),
+        features: this.model.inputs.map(featureType),
         direct: false,
         goals: goalsOf(this.model).map(({ loss }) => ({ target: loss.targets[0], weighted: false })),
         capacity: 32,
@@ -508,7 +511,7 @@ export class Engine {
     const { nodes, inputs } = this.model;
     if (nodes.some(({ spec }) => 'evaluation' in spec && spec.evaluation === 'batch')) return INFERENCE_BATCH;
     const { threading } = this.backend;
-    const features = inputs.map(() => 'f32' as const);
+    const features = inputs.map(featureType);
     const use = { kind: 'forward', features, direct: true, goals: [], threads: 1, threading } as const;
     const rewrite = this.#rewrite;
     const row = 4 * inputs.reduce((sum, { shape }) => sum + elements(shape), 0);

@@ -15,8 +15,8 @@ import type { Loss } from '../losses/loss.js';
 import { isIntegerArray, isNumeric, readFloats, readLabels, thisRealm } from '../numbers.js';
 import { elements } from '../program/instructions.js';
 import { feedName, type Goal } from '../program/losses.js';
-import { goalsOf, type Model, type ModelOutput } from '../program/model.js';
-import { sharedFloats } from '../shared-memory.js';
+import { goalsOf, type Model, type ModelInput, type ModelOutput } from '../program/model.js';
+import { sharedFloats, sharedIntegers } from '../shared-memory.js';
 import { cut, listed, quote } from '../text.js';
 import type { FeatureColumn, NestedNumbers, SampleSource, Shape, TargetColumn, TypedArray } from '../types.js';
 import type { Source } from './engine.js';
@@ -134,6 +134,28 @@ function asLabels(
 
 /** Targets derived from a dataset's labels, kept as long as the labels' array exists. */
 const derived = new WeakMap<Int32Array, Float32Array>();
+/** Indices of a dataset's features, kept as long as the features' array exists. */
+const indices = new WeakMap<Uint8Array | Float32Array, Int32Array>();
+
+/** Writes features as indices. Throws `INVALID_ARGUMENT`, naming row and column, for what is none of the input's. */
+function writeIndices(
+  label: string,
+  { shape, vocabulary }: ModelInput,
+  values: Uint8Array | Float32Array,
+  out: Int32Array,
+): Int32Array {
+  const limit = vocabulary as number;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (!Number.isInteger(value) || value < 0 || value >= limit) {
+      const perRow = elements(shape);
+      const place = `row ${Math.floor(i / perRow)}, column ${i % perRow}`;
+      throw invalid(`${label}: ${place}`, `an index from 0 to ${limit - 1}`, value);
+    }
+    out[i] = value;
+  }
+  return out;
+}
 
 /** Checks a column's fields: a source that is not a `Dataset` may hold anything. */
 function checkFeatures(name: string, length: number, column: FeatureColumn): void {
@@ -248,14 +270,21 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
       const text = `expected samples of shape [${wanted}], got [${given}]`;
       throw new BlasnetError('SHAPE_MISMATCH', `${several ? label : 'data'}: ${text}`);
     }
-    const { features, scale, offset, rowOffsets, indices } = column;
+    const { features, scale, offset, rowOffsets, indices: places } = column;
     const values = types.isUint8Array(features) ? thisRealm(features, Uint8Array) : thisRealm(features, Float32Array);
+    if (input.vocabulary !== undefined) {
+      if (rowOffsets !== undefined || scale !== 1 || offset !== 0)
+        throw invalid(label, 'indices, without scale, offset or sparse rows', scale);
+      const known = indices.get(features) ?? sharedIntegers(values.length);
+      indices.set(features, known);
+      return [[feedName('features', input.name), { values: writeIndices(`${label}: features`, input, values, known) }]];
+    }
     const lists: Record<string, Feed> = { features: { values, scale, offset } };
-    if (rowOffsets !== undefined && indices !== undefined) {
+    if (rowOffsets !== undefined && places !== undefined) {
       const offsets = thisRealm(rowOffsets, Int32Array);
       lists.rowStarts = { values: offsets.subarray(0, data.length) };
       lists.rowEnds = { values: offsets.subarray(1) };
-      lists.indices = { values: thisRealm(indices, Int32Array) };
+      lists.indices = { values: thisRealm(places, Int32Array) };
     }
     return Object.entries(lists).map(([role, feed]) => [feedName(role, input.name), feed]);
   });
@@ -400,7 +429,10 @@ export function fromFeatures(name: string, model: Model, x: unknown): Source {
       throw new BlasnetError('SHAPE_MISMATCH', `${label}: ${text}`);
     }
     count = rows;
-    feeds[feedName('features', input.name)] = { values };
+    feeds[feedName('features', input.name)] = {
+      values:
+        input.vocabulary === undefined ? values : writeIndices(label, input, values, new Int32Array(values.length)),
+    };
   }
   return { rows: count as number, feeds, goals: [] };
 }
@@ -490,13 +522,13 @@ export function findNonFinite(source: Source, order?: Int32Array): NonFiniteDeta
     const where = role === 'features' || role === 'weights' ? role : 'targets';
     if (!types.isFloat32Array(data)) continue;
     const list = (role: string) => source.feeds[feedName(role, column === '' ? undefined : column)]?.values;
-    const [starts, ends, indices] = where === 'features' ? [list('rowStarts'), list('rowEnds'), list('indices')] : [];
-    if (starts !== undefined && ends !== undefined && indices !== undefined) {
+    const [starts, ends, places] = where === 'features' ? [list('rowStarts'), list('rowEnds'), list('indices')] : [];
+    if (starts !== undefined && ends !== undefined && places !== undefined) {
       for (const row of rows) {
         const at = data.subarray(starts[row], ends[row]).findIndex((value) => !Number.isFinite(value));
         if (at < 0) continue;
         const k = starts[row] + at;
-        return { where, ...(column !== '' && { name: column }), row, column: indices[k], value: data[k] };
+        return { where, ...(column !== '' && { name: column }), row, column: places[k], value: data[k] };
       }
       continue;
     }

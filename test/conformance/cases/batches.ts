@@ -198,6 +198,21 @@ const tables = [
   [64, 300, 8],
 ] as const;
 
+/** The gradient of Σ y · dy. */
+const embeddingGradient = (() => {
+  const [rows, vocabulary, width] = [9, 5, 4];
+  const data = new Data(70);
+  const [indices, dy] = [data.integers(rows, vocabulary), data.normal(rows * width)];
+  const at = (i: number) => indices[Math.floor(i / width)] * width + (i % width);
+  return {
+    note: 'with repeated and missing indices',
+    variables: { w: data.normal(vocabulary * width) },
+    value: ({ w }: Record<string, Float64Array>) => dy.reduce((sum, value, i) => sum + value * w[at(i)], 0),
+    arguments: { dy, indices, rows, vocabulary, width },
+    gradients: { dw: 'w' },
+  };
+})();
+
 type LabelArguments = { source: Vector; order: Vector; rows: number; sourceRows: number };
 type SumArguments = { terms: Vector; n: number; parts: number };
 
@@ -349,6 +364,7 @@ export const batchCases = {
       });
       return { dw };
     },
+    gradients: [embeddingGradient],
   }),
 
   gatherLabels: defineCases<LabelArguments>({
