@@ -359,7 +359,7 @@ export const batchCases = {
     }),
     reference: ({ dy, indices, vocabulary, width }) => {
       const dw = new Float64Array(vocabulary * width);
-      dy.forEach((value, i) => {
+      Array.from(dy).forEach((value, i) => {
         dw[indices[Math.floor(i / width)] * width + (i % width)] += value;
       });
       return { dw };
