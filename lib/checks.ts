@@ -206,3 +206,41 @@ export function checkStorage(name: string, view: ArrayBufferView): void {
     throw new BlasnetError('DETACHED_BUFFER', `${name}: its ArrayBuffer is detached (it was transferred away)`);
   }
 }
+
+/**
+ * Checks compressed sparse rows: `rows` + 1 offsets that don't fall, within the `values` entries, and ascending column
+ * numbers below `columns` in each row. `label` is '' or ends with ': '. Throws `SHAPE_MISMATCH` and `INVALID_ARGUMENT`.
+ */
+export function checkSparseRows(
+  label: string,
+  rows: number,
+  columns: number,
+  rowOffsets: Int32Array,
+  indices: Int32Array,
+  values: number,
+): void {
+  const mismatch = (text: string) => new BlasnetError('SHAPE_MISMATCH', `${label}${text}`);
+  if (rowOffsets.length !== rows + 1)
+    throw mismatch(`rowOffsets: expected ${rows + 1} numbers for ${rows} rows, got ${rowOffsets.length}`);
+  if (indices.length !== values)
+    throw mismatch(`values: expected one for each of the ${indices.length} indices, got ${values}`);
+  for (let row = 0; row < rows; row++) {
+    const [begin, end] = [rowOffsets[row], rowOffsets[row + 1]];
+    if (begin < 0 || end < begin || end > values)
+      throw invalid(
+        `${label}rowOffsets[${row + 1}]`,
+        `from ${Math.max(begin, 0)}, the offset before it, to ${values}, the number of values`,
+        end,
+      );
+    for (let k = begin, last = -1; k < end; k++) {
+      const index = indices[k];
+      if (index <= last || index >= columns)
+        throw invalid(
+          `${label}indices[${k}]: row ${row}`,
+          `a column from ${last + 1} to ${columns - 1}, ascending`,
+          index,
+        );
+      last = index;
+    }
+  }
+}

@@ -29,7 +29,7 @@ export type { Metadata } from './formats/network-file.js';
 export type { LoadOptions, SaveOptions } from './formats/persistence.js';
 export type { TorchLoad, TorchOptions } from './formats/torch.js';
 export * from './graph/functions.js';
-export { input, type Node, type Pipeable, type Shared, shared } from './graph/node.js';
+export { type InputOptions, input, type Node, type Pipeable, type Shared, shared } from './graph/node.js';
 export {
   constant,
   glorotNormal,

@@ -109,6 +109,22 @@ export function readSharedLabels(name: string, value: unknown, classes = MOST_LA
   return labels(name, value, classes, shared, sharedIntegers);
 }
 
+/**
+ * Integers from 0 to 2³¹ − 1 in shared memory; a shared Int32Array is borrowed and not checked, everything else copied.
+ */
+export function readSharedIntegers(name: string, value: unknown): Int32Array {
+  const { data, shape } = readNumbers(name, value);
+  if (shape.length > 1) throw invalid(name, 'a list of integers', value);
+  if (types.isInt32Array(data) && types.isSharedArrayBuffer(data.buffer)) return thisRealm(data, Int32Array);
+  const integers = sharedIntegers(data.length);
+  for (let i = 0; i < data.length; i++) {
+    if (!Number.isInteger(data[i]) || data[i] < 0 || data[i] > MOST_LABELS)
+      throw invalid(`${name}[${i}]`, 'an integer from 0 to 2147483647', data[i]);
+    integers[i] = data[i];
+  }
+  return integers;
+}
+
 function labels(
   name: string,
   value: unknown,

@@ -26,6 +26,13 @@ export interface FeatureColumn {
   readonly features: Uint8Array | Float32Array;
   readonly scale: number;
   readonly offset: number;
+  /**
+   * For rows of which most numbers are 0: where each row's entries begin and the last row's end, rows + 1 numbers.
+   * `features` are then a Float32Array of the entries alone, `scale` is 1 and `offset` 0.
+   */
+  readonly rowOffsets?: Int32Array | undefined;
+  /** With `rowOffsets`: column of each entry, ascending within each row. */
+  readonly indices?: Int32Array | undefined;
 }
 
 /** What an output should be: one of these. */
@@ -36,7 +43,7 @@ export interface TargetColumn {
   readonly targets?: Float32Array | undefined;
 }
 
-/** What training and evaluation need from a dataset; satisfied by `Dataset` of `blasnet/data`. */
+/** What training and evaluation need from a dataset; satisfied by `Dataset` and `SparseDataset` of `blasnet/data`. */
 export interface SampleSource extends FeatureColumn, TargetColumn {
   /** Number of rows. */
   readonly length: number;

@@ -16,6 +16,7 @@
       "kernels/dense.cc",
       "kernels/dropout.cc",
       "kernels/elementwise.cc",
+      "kernels/embedding.cc",
       "kernels/group.cc",
       "kernels/group_norm.cc",
       "kernels/loss.cc",

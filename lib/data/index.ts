@@ -14,6 +14,7 @@ export { type ImageFolderOptions, imageFolder } from './image-folder.js';
 export { mnist } from './mnist.js';
 export type { MnistDatasets, MnistOptions } from './mnist-files.js';
 export { fromOneHot, oneHot } from './one-hot.js';
+export type { LabelledRows, LabelledRowsOptions } from './rows.js';
 export {
   type MinMaxOptions,
   minMaxScale,
@@ -24,7 +25,16 @@ export {
   type StandardizeOptions,
   standardize,
 } from './scale.js';
-export { type Fold, type KFoldOptions, kFold, type SplitDatasets, type SplitOptions, split } from './split.js';
+export { SparseDataset, type SparseDatasetOptions } from './sparse-dataset.js';
+export {
+  type AnyDataset,
+  type Fold,
+  type KFoldOptions,
+  kFold,
+  type SplitDatasets,
+  type SplitOptions,
+  split,
+} from './split.js';
 export {
   type BlobsOptions,
   blobs,

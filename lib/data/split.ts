@@ -1,7 +1,12 @@
 import { checkArity, checkBoolean, checkInteger, checkNumber, checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
-import { Dataset } from './dataset.js';
+import type { Dataset } from './dataset.js';
+import { LabelledRows } from './rows.js';
+import type { SparseDataset } from './sparse-dataset.js';
+
+/** A dataset of either kind. */
+export type AnyDataset = Dataset | SparseDataset;
 
 export interface SplitOptions {
   /** Fraction of rows for the test set, in [0, 1). Default 0.2. */
@@ -17,10 +22,10 @@ export interface SplitOptions {
   stratify?: boolean;
 }
 
-export interface SplitDatasets {
-  train: Dataset;
-  validation: Dataset;
-  test: Dataset;
+export interface SplitDatasets<T extends AnyDataset = Dataset> {
+  train: T;
+  validation: T;
+  test: T;
   /** The dataset's row indices in each part, in order. */
   indices: { train: Int32Array; validation: Int32Array; test: Int32Array };
 }
@@ -31,9 +36,9 @@ export interface SplitDatasets {
  * `UNKNOWN_OPTION` and `INVALID_ARGUMENT` (also if no rows remain to train on, or for `stratify` without labels or
  * targets of 0 and 1).
  */
-export function split(dataset: Dataset, options?: SplitOptions): SplitDatasets {
+export function split<T extends AnyDataset>(dataset: T, options?: SplitOptions): SplitDatasets<T> {
   checkArity('split', arguments, 2);
-  if (!(dataset instanceof Dataset)) throw invalid('dataset', 'a Dataset', dataset);
+  if (!(dataset instanceof LabelledRows)) throw invalid('dataset', 'a Dataset', dataset);
   const known = ['test', 'validation', 'seed', 'stratify'];
   const { test = 0.2, validation = 0, seed = 0, stratify = false } = checkOptions('split', options, known);
   checkNumber('test', test, { min: 0, below: 1 });
@@ -52,12 +57,14 @@ export function split(dataset: Dataset, options?: SplitOptions): SplitDatasets {
   const order = shuffled(dataset.length, new RandomStream(seed, Stream.data));
   const [train, rest, held] = gather(order, sizes, stratify ? stratified(dataset, order, sizes) : inTurn(order, sizes));
   return {
-    train: dataset.subset(train),
-    validation: dataset.subset(rest),
-    test: dataset.subset(held),
+    train: subset(dataset, train),
+    validation: subset(dataset, rest),
+    test: subset(dataset, held),
     indices: { train, validation: rest, test: held },
   };
 }
+
+const subset = <T extends AnyDataset>(dataset: T, rows: Int32Array) => dataset.subset(rows) as T;
 
 export interface KFoldOptions {
   /** From 2 to the number of rows; at most 1000 with `stratify`. Default 5. */
@@ -69,11 +76,11 @@ export interface KFoldOptions {
 }
 
 /** One of the folds of {@link kFold}. */
-export interface Fold {
+export interface Fold<T extends AnyDataset = Dataset> {
   /** A copy of all rows except `validation`; created on access and kept only while referenced. */
-  readonly train: Dataset;
+  readonly train: T;
   /** A copy of the rows held out in this fold; created like `train`. */
-  readonly validation: Dataset;
+  readonly validation: T;
   /** The dataset's row indices in each part, in order. */
   readonly indices: { readonly train: Int32Array; readonly validation: Int32Array };
 }
@@ -84,9 +91,9 @@ export interface Fold {
  * held out once; each part is in shuffled order. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT` (also for fewer rows
  * than folds, or `stratify` without labels or targets of 0 and 1).
  */
-export function kFold(dataset: Dataset, options?: KFoldOptions): Fold[] {
+export function kFold<T extends AnyDataset>(dataset: T, options?: KFoldOptions): Fold<T>[] {
   checkArity('kFold', arguments, 2);
-  if (!(dataset instanceof Dataset)) throw invalid('dataset', 'a Dataset', dataset);
+  if (!(dataset instanceof LabelledRows)) throw invalid('dataset', 'a Dataset', dataset);
   const { folds = 5, seed = 0, stratify = false } = checkOptions('kFold', options, ['folds', 'seed', 'stratify']);
   checkInteger('seed', seed, { min: 0, max: 2 ** 32 - 1 });
   checkBoolean('stratify', stratify);
@@ -94,7 +101,7 @@ export function kFold(dataset: Dataset, options?: KFoldOptions): Fold[] {
   const order = shuffled(dataset.length, new RandomStream(seed, Stream.data));
   const sizes = Array.from({ length: folds }, (_, i) => Math.floor((dataset.length + folds - 1 - i) / folds));
   const parts = stratify ? stratified(dataset, order, sizes) : inTurn(order, sizes);
-  return gather(order, sizes, parts).map((validation, own): Fold => {
+  return gather(order, sizes, parts).map((validation, own): Fold<T> => {
     const training = () => order.filter((row) => parts[row] !== own);
     return new LazyFold(dataset, training, validation);
   });
@@ -104,15 +111,15 @@ export function kFold(dataset: Dataset, options?: KFoldOptions): Fold[] {
 const MOST_STRATIFIED = 1000;
 
 /** Copies rows only on access, as all folds together would be `folds` copies of the dataset. */
-class LazyFold implements Fold {
-  readonly #dataset: Dataset;
+class LazyFold<T extends AnyDataset> implements Fold<T> {
+  readonly #dataset: T;
   readonly #training: () => Int32Array;
   readonly #held: Int32Array;
   #indices: Fold['indices'] | undefined;
-  #train: WeakRef<Dataset> | undefined;
-  #validation: WeakRef<Dataset> | undefined;
+  #train: WeakRef<T> | undefined;
+  #validation: WeakRef<T> | undefined;
 
-  constructor(dataset: Dataset, training: () => Int32Array, held: Int32Array) {
+  constructor(dataset: T, training: () => Int32Array, held: Int32Array) {
     this.#dataset = dataset;
     this.#training = training;
     this.#held = held;
@@ -124,14 +131,14 @@ class LazyFold implements Fold {
     return this.#indices;
   }
 
-  get train(): Dataset {
-    const made = this.#train?.deref() ?? this.#dataset.subset(this.indices.train);
+  get train(): T {
+    const made = this.#train?.deref() ?? subset(this.#dataset, this.indices.train);
     this.#train = new WeakRef(made);
     return made;
   }
 
-  get validation(): Dataset {
-    const made = this.#validation?.deref() ?? this.#dataset.subset(this.#held);
+  get validation(): T {
+    const made = this.#validation?.deref() ?? subset(this.#dataset, this.#held);
     this.#validation = new WeakRef(made);
     return made;
   }
@@ -169,7 +176,7 @@ export function inTurn(order: Int32Array, sizes: readonly number[]): Int32Array 
 }
 
 /** Assigns rows to parts, with the same proportions of classes or labels in all parts. */
-function stratified(dataset: Dataset, order: Int32Array, sizes: readonly number[]): Int32Array {
+function stratified(dataset: AnyDataset, order: Int32Array, sizes: readonly number[]): Int32Array {
   const { labels, targets } = dataset;
   if (labels) return deal(sortByClass(labels, order), sizes);
   if (!targets?.every((value) => value === 0 || value === 1)) {

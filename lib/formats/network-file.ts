@@ -234,11 +234,17 @@ export function describeModel({ inputs, nodes, outputs, chain, regularizer, prec
 
 /** Inputs, then nodes with the places that they take. A shared layer's further uses name the node of the first. */
 function describeGraph(
-  inputs: readonly { readonly name?: string | undefined; readonly shape: Shape }[],
+  inputs: readonly {
+    readonly name?: string | undefined;
+    readonly shape: Shape;
+    readonly vocabulary?: number | undefined;
+  }[],
   nodes: Model['nodes'],
 ) {
   return {
-    inputs: inputs.map(({ name, shape }) => ({ name, shape })),
+    inputs: inputs.map(({ name, shape, vocabulary }) => {
+      return { name, shape, ...(vocabulary !== undefined && { type: 'index' }) };
+    }),
     nodes: nodes.map(({ name, from, owner, spec }, i) => {
       return owner === i ? { name, from, layer: spec } : { name, from, shared: owner };
     }),
@@ -269,9 +275,13 @@ function readGraph(value: unknown): { places: Node[]; names: Map<Node, string> }
   if (!isObject(value)) throw invalid('graph', 'an object', value);
   const { inputs, nodes } = checkOptions<Record<string, unknown>>('graph', value, ['inputs', 'nodes']);
   const places = checkList('graph: inputs', inputs).map((entry, i) => {
-    const { name, shape } = checkOptions<Record<string, unknown>>(`inputs[${i}]`, entry, ['name', 'shape']);
+    const known = ['name', 'shape', 'type'];
+    const { name, shape, type } = checkOptions<Record<string, unknown>>(`inputs[${i}]`, entry, known);
     const sizes = checkSizes(`inputs[${i}]: shape`, shape);
-    return input(sizes, name === undefined ? {} : { name: checkName(`inputs[${i}]: name`, name) });
+    return input(sizes, {
+      ...(name !== undefined && { name: checkName(`inputs[${i}]: name`, name) }),
+      ...(type !== undefined && { type: type as 'index' }),
+    });
   });
   const first = places.length;
   const names = new Map<Node, string>();

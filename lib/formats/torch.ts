@@ -93,6 +93,7 @@ function slotsOf(model: Model, index: number, order: Int32Array | undefined): Sl
     return { name, shape, block, places: Int32Array.from({ length: elements(shape) }, (_, i) => offset + place(i)) };
   };
   const vector = (name: string, own: string, place = feature) => slot(name, own, find(own).entry.spec.shape, place);
+  if (type === 'embedding') return [[vector('weight', 'weight', (i) => i)]];
   const named = vectors.get(type);
   if (named !== undefined) return [Object.entries(named).map(([name, own]) => vector(name, own))];
   const weights = type === 'dense' ? ['weight'] : convolutions.get(type);

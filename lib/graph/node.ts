@@ -1,6 +1,15 @@
-import { checkArity, checkOptions, checkShape, invalid, lock } from '../checks.js';
+import { checkArity, checkChoice, checkOptions, checkShape, invalid, lock } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { checkName, createOperation, type LayerSpec, type Operation, resolveLayer, spec } from '../layers/layer.js';
+import type { EmbeddingSpec } from '../layers/embedding.js';
+import {
+  checkName,
+  createOperation,
+  type LayerSpec,
+  named,
+  type Operation,
+  resolveLayer,
+  spec,
+} from '../layers/layer.js';
 import type { Shape } from '../types.js';
 
 /** What `pipe` takes: a layer, layers shared between places, or a function from a node to a node. */
@@ -24,6 +33,8 @@ interface NodeFields {
 interface InputSpec extends LayerSpec {
   readonly type: 'input';
   readonly shape: Shape;
+  /** For an input of indices. */
+  readonly values?: 'index';
 }
 
 /** Operations of the nodes that are not inputs. */
@@ -36,7 +47,7 @@ interface Application {
   readonly label?: string;
 }
 
-let makeInput: (name: string | undefined, shape: Shape) => Node;
+let makeInput: (name: string | undefined, shape: Shape, index: boolean) => Node;
 /** The node of a resolved layer on nodes. */
 export let makeNode: (layer: LayerSpec, inputs: readonly Node[], how: Application) => Node;
 
@@ -66,12 +77,13 @@ export class Node {
     lock(this, false);
   }
 
-  static #input(name: string | undefined, shape: Shape): Node {
-    const made = spec<InputSpec>({ type: 'input', name, shape });
+  static #input(name: string | undefined, shape: Shape, index: boolean): Node {
+    const made = spec<InputSpec>({ type: 'input', name, shape, ...(index && { values: 'index' as const }) });
     return new Node({ spec: made, inputs: [], shape, name, use: undefined });
   }
 
   static #apply(layer: LayerSpec, inputs: readonly Node[], how: Application): Node {
+    named(how.label, () => checkValues(layer, inputs));
     const operation = createOperation(
       layer,
       inputs.map(({ shape }) => shape),
@@ -125,23 +137,53 @@ export function shared(...layers: readonly LayerSpec[]): Shared {
   return new Shared(layers.map((layer, i) => resolveLayer(layer, `shared: argument ${i}`)));
 }
 
+export interface InputOptions {
+  name?: string;
+  /** `'index'`: integers from 0, which only `embedding` takes. Default 'float'. */
+  type?: 'float' | 'index';
+}
+
 /**
  * An input of a network: a column of the data, of samples of `shape` (channels last). Networks with several inputs need
  * a name for each, by which data give them. Throws `INVALID_ARGUMENT` and `UNKNOWN_OPTION`.
  */
-export function input(shape: Shape, options?: { name?: string }): Node {
+export function input(shape: Shape, options?: InputOptions): Node {
   checkArity('input', arguments, 2);
-  const { name } = checkOptions('input', options, ['name']);
+  const { name, type = 'float' } = checkOptions('input', options, ['name', 'type']);
   if (name !== undefined) checkName('input: name', name);
-  return makeInput(name, checkShape('input: shape', shape));
+  checkChoice('input: type', type, ['float', 'index']);
+  return makeInput(name, checkShape('input: shape', shape), type === 'index');
+}
+
+/** Embeddings take indices, and nothing else does. */
+function checkValues({ type }: LayerSpec, inputs: readonly Node[]): void {
+  const wanted = type === 'embedding';
+  if (inputs.every((node) => isIndex(node) === wanted)) return;
+  const text = wanted
+    ? 'embedding: expected an index input, input(shape, { type: "index" })'
+    : `${type}: it can't take an index input: put an embedding between them`;
+  throw new BlasnetError('INVALID_ARGUMENT', text);
+}
+
+/** Whether a node is an input of indices. */
+export function isIndex({ spec }: Node): boolean {
+  return spec.type === 'input' && (spec as InputSpec).values === 'index';
+}
+
+/** The smallest vocabulary of the embeddings on a node, if it is an input of indices. */
+export function vocabularyOf(node: Node, others: readonly Node[]): number | undefined {
+  if (!isIndex(node)) return undefined;
+  const users = others.filter(({ inputs }) => inputs.includes(node));
+  return Math.min(2 ** 24, ...users.map(({ spec }) => (spec as EmbeddingSpec).vocabulary));
 }
 
 /** The chain of `layers` on an input. Layers without a name are named by their index. */
 export function chain(shape: Shape, layers: readonly unknown[]): Node {
   if (!Array.isArray(layers) || layers.length === 0) throw invalid('layers', 'a non-empty list of layers', layers);
-  return Array.from(layers, (layer, i) => resolveLayer(layer, `layers[${i}]`)).reduce<Node>(
+  const specs = Array.from(layers, (layer, i) => resolveLayer(layer, `layers[${i}]`));
+  return specs.reduce<Node>(
     (node, layer, i) => makeNode(layer, [node], { name: layer.name ?? String(i), label: `layers[${i}]` }),
-    makeInput(undefined, checkShape('input', shape)),
+    makeInput(undefined, checkShape('input', shape), specs[0].type === 'embedding'),
   );
 }
 

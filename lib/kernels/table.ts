@@ -6,6 +6,7 @@ import { codes } from './codes.js';
 import { convolutionKernels } from './convolution.js';
 import { denseKernels } from './dense.js';
 import { elementwiseKernels } from './elementwise.js';
+import { embeddingKernels } from './embedding.js';
 import { groupKernels } from './group.js';
 import { lossKernels } from './loss.js';
 import { metricKernels } from './metric.js';
@@ -31,6 +32,7 @@ export const signatures = {
   ...elementwiseKernels,
   ...shapeKernels,
   ...augmentKernels,
+  ...embeddingKernels,
   ...groupKernels,
 } satisfies Record<string, Signature>;
 

@@ -5,6 +5,7 @@ export * from './conv2d.js';
 export * from './dense.js';
 export * from './depthwise-conv2d.js';
 export * from './dropout.js';
+export { type EmbeddingOptions, embedding } from './embedding.js';
 export * from './flatten.js';
 export * from './gaussian-noise.js';
 export * from './group-norm.js';

@@ -114,14 +114,14 @@ export class ProgramBuilder implements GraphBuilder {
     return tensor(`${this.#scope.prefix}.${name}`, 'work', { type, fixed });
   }
 
-  /** A feed; covers all rows for `source`, otherwise the batch's rows. */
+  /** A feed; covers all rows for `source` and all that there is for `entries`, otherwise the batch's rows. */
   feed(name: string, role: FeedEntry['role'], type: ElementType, perRow: number): Tensor {
     let entry = this.feeds.find((other) => other.name === name);
     if (entry === undefined) {
       entry = { name, role, type, perRow };
       this.feeds.push(entry);
     }
-    return tensor(name, 'feed', { type, perRow: role === 'source' ? 0 : perRow, feed: entry });
+    return tensor(name, 'feed', { type, perRow: role === 'source' || role === 'entries' ? 0 : perRow, feed: entry });
   }
 
   total(name: string): Tensor {

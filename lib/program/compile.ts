@@ -230,7 +230,9 @@ function writePasses(builder: ProgramBuilder, model: Model, request: ProgramRequ
   const trained = model.nodes.map(({ operation: { parameters } }, index) => {
     return parameters.length > 0 && (kind !== 'train' || frozenLayer(model, index, builder.optimizer) === false);
   });
-  const wanted = model.inputs.map((_, place) => kind !== 'train' && needed[place]);
+  const wanted = model.inputs.map(
+    ({ vocabulary }, place) => kind !== 'train' && needed[place] && vocabulary === undefined,
+  );
   for (const [index, { from }] of model.nodes.entries())
     wanted.push(trained[index] || from.some((place) => wanted[place]));
   const { ranks } = request;
@@ -269,6 +271,10 @@ function writeOutput(
   feed: string,
   output: ModelOutput | undefined,
 ): void {
+  if (x.type !== 'f32') {
+    const text = `${feed.replace('.', ': ')}: an input of indices gives no numbers`;
+    throw new BlasnetError('INVALID_ARGUMENT', text);
+  }
   const size = elements(shapeOf(model, place));
   const y = builder.feed(feed, 'output', 'f32', size);
   if (output?.loss?.writeLink !== undefined) output.loss.writeLink(builder, y, x, size);

@@ -20,16 +20,17 @@ export type Storage = 'parameter' | 'gradient' | 'state' | 'moment' | 'work' | '
 
 /**
  * How a program uses a feed. `batch`: each batch reads its rows in place. `source`: kernels gather rows from the whole
- * dataset. `output`: each batch writes its rows. `order`: the row order, drawn by the executor.
+ * dataset. `output`: each batch writes its rows. `order`: the row order, drawn by the executor. `entries`: a list of any
+ * length, of which kernels read what belongs to their rows.
  */
-export const feedRoles = ['batch', 'source', 'output', 'order'] as const;
+export const feedRoles = ['batch', 'source', 'output', 'order', 'entries'] as const;
 
 /** An entry in a program's feed table: dataset columns and result buffers. */
 export interface FeedEntry {
   readonly name: string;
   readonly role: (typeof feedRoles)[number];
   readonly type: ElementType;
-  /** Elements of each row. */
+  /** Elements of each row; 1 for `entries`, which are not of rows. */
   readonly perRow: number;
 }
 
@@ -58,6 +59,8 @@ export type Symbolic =
   | { readonly symbol: 'sourceRows' }
   /** The feed's values stand for value * scale + offset. */
   | { readonly symbol: 'scale' | 'offset'; readonly feed: FeedEntry }
+  /** Elements of a feed of the role `entries`. */
+  | { readonly symbol: 'length'; readonly feed: FeedEntry }
   /** Entry `slot` of the step's optimizer scalars. */
   | { readonly symbol: 'scalar'; readonly slot: number }
   /** The network's training step count, the counter of its random masks. */

@@ -1,4 +1,5 @@
 import { BlasnetError } from '../errors.js';
+import type { ElementType } from '../kernels/signature.js';
 import type { Loss, TargetKind } from '../losses/loss.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { type Augments, writeTargetAugment } from './augment.js';
@@ -14,10 +15,12 @@ export interface Goal {
   readonly weighted: boolean;
 }
 
+export type FeatureType = 'u8' | 'f32' | 'sparse' | 'index';
+
 /** The data that a program reads, and what it gives. */
 export interface Use {
-  /** Element type of each input's feed. */
-  readonly features: readonly ('u8' | 'f32')[];
+  /** Element type of each input's feed; `sparse`: compressed sparse rows of floats. */
+  readonly features: readonly FeatureType[];
   /** Kernels read all inputs in place: unshuffled float rows with scale 1 and offset 0. */
   readonly direct: boolean;
   /** For each output with a loss; empty if the program has no losses. */
@@ -66,11 +69,33 @@ export function reportedTotals(model: Model, { goals }: Pick<Use, 'goals'>): str
 export function writeGather(builder: ProgramBuilder, { direct, features }: Use, model: Model, index: number): Tensor {
   const { name, shape } = model.inputs[index];
   const count = elements(shape);
-  if (direct) return builder.feed(feedName('features', name), 'batch', 'f32', count);
+  const type = features[index];
+  if (direct) return builder.feed(feedName('features', name), 'batch', type === 'index' ? 'i32' : 'f32', count);
+  if (type === 'index') return writeIndices(builder, name, count);
   const x = tensor(feedName('x', name), 'work', { perRow: count });
-  const source = builder.feed(feedName('features', name), 'source', features[index], count);
+  if (type === 'sparse') {
+    const feed = (role: string, use: FeedEntry['role'], element: ElementType) =>
+      builder.feed(feedName(role, name), use, element, 1);
+    const indices = feed('indices', 'entries', 'i32');
+    const values = feed('features', 'entries', 'f32');
+    builder.emit('gatherSparse', {
+      x,
+      starts: feed('rowStarts', 'source', 'i32'),
+      ends: feed('rowEnds', 'source', 'i32'),
+      indices,
+      values,
+      order: builder.feed('order', 'order', 'i32', 1),
+      rows: rows(),
+      features: count,
+      sourceRows: { symbol: 'sourceRows' },
+      indexCount: { symbol: 'length', feed: indices.feed as FeedEntry },
+      valueCount: { symbol: 'length', feed: values.feed as FeedEntry },
+    });
+    return x;
+  }
+  const source = builder.feed(feedName('features', name), 'source', type, count);
   const feed = source.feed as FeedEntry;
-  builder.emit(features[index] === 'u8' ? 'gatherBytes' : 'gatherFloats', {
+  builder.emit(type === 'u8' ? 'gatherBytes' : 'gatherFloats', {
     x,
     source,
     order: builder.feed('order', 'order', 'i32', 1),
@@ -80,6 +105,14 @@ export function writeGather(builder: ProgramBuilder, { direct, features }: Use, 
     scale: { symbol: 'scale', feed },
     offset: { symbol: 'offset', feed },
   });
+  return x;
+}
+
+function writeIndices(builder: ProgramBuilder, name: string | undefined, features: number): Tensor {
+  const x = tensor(feedName('x', name), 'work', { perRow: features, type: 'i32' });
+  const source = builder.feed(feedName('features', name), 'source', 'i32', features);
+  const order = builder.feed('order', 'order', 'i32', 1);
+  builder.emit('gatherIndices', { x, source, order, rows: rows(), features, sourceRows: { symbol: 'sourceRows' } });
   return x;
 }
 

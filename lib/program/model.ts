@@ -1,6 +1,6 @@
 import { invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { chain, type Node, sortNodes } from '../graph/node.js';
+import { chain, isIndex, type Node, sortNodes, vocabularyOf } from '../graph/node.js';
 import { type PlacedNode, placeNodes } from '../graph/place.js';
 import type { Precision } from '../kernels/codes.js';
 import { type LayerSpec, named, type ParameterSpec, type StateSpec } from '../layers/layer.js';
@@ -37,6 +37,8 @@ export interface ModelInput {
   readonly name: string | undefined;
   readonly shape: Shape;
   readonly node: Node;
+  /** For an input of indices: they are below this number. */
+  readonly vocabulary: number | undefined;
 }
 
 export interface ModelOutput {
@@ -162,7 +164,7 @@ export function findMisfit({ nodes, inputs, outputs, chain }: Model): BlasnetErr
   return undefined;
 }
 
-function checkInputs(inputs: readonly Node[]): ModelInput[] {
+function checkInputs(inputs: readonly Node[], others: readonly Node[]): ModelInput[] {
   const seen = new Set<string>();
   return inputs.map((node) => {
     const { name, shape } = node;
@@ -173,7 +175,7 @@ function checkInputs(inputs: readonly Node[]): ModelInput[] {
     if (name !== undefined && seen.has(name))
       throw invalid(`input ${name}: name`, 'a name that no other input has', name);
     if (name !== undefined) seen.add(name);
-    return { name, shape, node };
+    return { name, shape, node, vocabulary: vocabularyOf(node, others) };
   });
 }
 
@@ -189,12 +191,13 @@ export function buildModel(spec: ModelSpec): Model {
 function build(spec: GraphSpec, isChain: boolean): Model {
   const { outputs: given, names, regularizer, precision = 'float32', seed } = spec;
   const sorted = sortNodes(given.map(({ node }) => node));
-  const inputs = checkInputs(sorted.inputs);
+  const inputs = checkInputs(sorted.inputs, sorted.others);
   const { nodes, places } = placeNodes(sorted.others, sorted.inputs, isChain, names);
   const outputs = given.map((output): ModelOutput => {
     const { name, node, loss, weight = 1 } = output;
     const last = places.get(node) as number;
     const label = isChain ? undefined : last < inputs.length ? 'output' : nodes[last - inputs.length].label;
+    if (isIndex(node)) throw invalid(label ?? 'output', 'no input of indices', node.spec.type);
     named(label, () => loss?.checkShape?.(node.shape));
     const logits = places.get(beforeLoss(output, outputLabel(isChain, name))) as number;
     return { name, shape: node.shape, place: last, logits, loss, weight };

@@ -22,9 +22,10 @@ import {
   type ProgramKind,
   type ProgramRequest,
 } from '../program/compile.js';
+import { elements } from '../program/instructions.js';
 import { Listing } from '../program/listing.js';
-import { feedName, type Goal, type RankUse, type Use } from '../program/losses.js';
-import { BLOCK, goalsOf, initialize, type Model } from '../program/model.js';
+import { type FeatureType, feedName, type Goal, type RankUse, type Use } from '../program/losses.js';
+import { BLOCK, goalsOf, initialize, type Model, type ModelInput } from '../program/model.js';
 import { sharedBuffer } from '../shared-memory.js';
 import { type Batches, checkStatistics, divide, largest, type Parts, rowsOf } from './batches.js';
 import type { Profile } from './profile.js';
@@ -96,6 +97,8 @@ const CACHE = 40;
 /** Largest inference batch, enough to keep the kernels busy; smaller if it needs more bytes of work memory. */
 const INFERENCE_BATCH = 512;
 const INFERENCE_WORK = 64 << 20;
+/** Bytes of a batch's inputs that datasets other than floats need, such as expanded sparse rows. */
+const INFERENCE_INPUTS = 16 << 20;
 
 /**
  * The capacity of programs for batches of `rows` rows if the next batch may have another size: rounded up by less than
@@ -136,14 +139,21 @@ function batchesOf({ source, batchSize, drawn = source.rows, batches, ranks }: J
 function usesOf({ inputs }: Model, { kind, source: { feeds, goals }, outputs }: Job): Use {
   // Inference reads float features in place. Training copies them, because the copy detects NaN and infinities.
   let direct = !isTraining(kind);
-  const features = inputs.map(({ name }): 'u8' | 'f32' => {
+  const features = inputs.map(({ name, vocabulary }): FeatureType => {
+    if (vocabulary !== undefined) return 'index';
     const feed = feeds[feedName('features', name)];
+    if (feeds[feedName('rowStarts', name)] !== undefined) {
+      direct = false;
+      return 'sparse';
+    }
     const bytes = feed !== undefined && types.isUint8Array(feed.values);
     if (bytes || (feed?.scale ?? 1) !== 1 || (feed?.offset ?? 0) !== 0) direct = false;
     return bytes ? 'u8' : 'f32';
   });
   return { features, direct, goals, ...(outputs && { outputs }) };
 }
+
+const featureType = ({ vocabulary }: ModelInput): FeatureType => (vocabulary === undefined ? 'f32' : 'index');
 
 /** How a program's ranks work together: they change whole batches where rows are mixed with others of their batch. */
 function rankUseOf({ ranks, augment, exact }: Job, batches: Batches): RankUse | undefined {
@@ -376,7 +386,7 @@ export class Engine {
     if (this.#listing === undefined) {
       const request: ProgramRequest = {
         kind: 'gradients',
-        features: this.model.inputs.map(() => 'f32'),
+        features: this.model.inputs.map(featureType),
         direct: false,
         goals: goalsOf(this.model).map(({ loss }) => ({ target: loss.targets[0], weighted: false })),
         capacity: 32,
@@ -512,10 +522,12 @@ export class Engine {
     const { nodes, inputs } = this.model;
     if (nodes.some(({ spec }) => 'evaluation' in spec && spec.evaluation === 'batch')) return INFERENCE_BATCH;
     const { threading } = this.backend;
-    const features = inputs.map(() => 'f32' as const);
+    const features = inputs.map(featureType);
     const use = { kind: 'forward', features, direct: true, goals: [], threads: 1, threading } as const;
     const rewrite = this.#rewrite;
+    const row = 4 * inputs.reduce((sum, { shape }) => sum + elements(shape), 0);
     let capacity = INFERENCE_BATCH;
+    while (capacity > 1 && capacity * row > INFERENCE_INPUTS) capacity /= 2;
     while (capacity > 1 && 4 * compile(this.model, { ...use, rewrite, capacity }).workLength > INFERENCE_WORK)
       capacity /= 2;
     return capacity;

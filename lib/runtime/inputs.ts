@@ -1,13 +1,22 @@
 import { types } from 'node:util';
 import type { Feed } from '../backend/backend.js';
-import { checkInteger, checkNumber, checkShape, checkStorage, describe, invalid, isPlain } from '../checks.js';
+import {
+  checkInteger,
+  checkNumber,
+  checkShape,
+  checkSparseRows,
+  checkStorage,
+  describe,
+  invalid,
+  isPlain,
+} from '../checks.js';
 import { BlasnetError, type NonFiniteDetails } from '../errors.js';
 import type { Loss } from '../losses/loss.js';
 import { isIntegerArray, isNumeric, readFloats, readLabels, thisRealm } from '../numbers.js';
 import { elements } from '../program/instructions.js';
 import { feedName, type Goal } from '../program/losses.js';
-import { goalsOf, type Model, type ModelOutput } from '../program/model.js';
-import { sharedFloats } from '../shared-memory.js';
+import { goalsOf, type Model, type ModelInput, type ModelOutput } from '../program/model.js';
+import { sharedFloats, sharedIntegers } from '../shared-memory.js';
 import { cut, listed, quote } from '../text.js';
 import type { FeatureColumn, NestedNumbers, SampleSource, Shape, TargetColumn, TypedArray } from '../types.js';
 import type { Source } from './engine.js';
@@ -125,9 +134,32 @@ function asLabels(
 
 /** Targets derived from a dataset's labels, kept as long as the labels' array exists. */
 const derived = new WeakMap<Int32Array, Float32Array>();
+/** Indices of a dataset's features, kept as long as the features' array exists. */
+const indices = new WeakMap<Uint8Array | Float32Array, Int32Array>();
+
+/** Writes features as indices. Throws `INVALID_ARGUMENT`, naming row and column, for what is none of the input's. */
+function writeIndices(
+  label: string,
+  { shape, vocabulary }: ModelInput,
+  values: Uint8Array | Float32Array,
+  out: Int32Array,
+): Int32Array {
+  const limit = vocabulary as number;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i];
+    if (!Number.isInteger(value) || value < 0 || value >= limit) {
+      const perRow = elements(shape);
+      const place = `row ${Math.floor(i / perRow)}, column ${i % perRow}`;
+      throw invalid(`${label}: ${place}`, `an index from 0 to ${limit - 1}`, value);
+    }
+    out[i] = value;
+  }
+  return out;
+}
 
 /** Checks a column's fields: a source that is not a `Dataset` may hold anything. */
-function checkFeatures(name: string, length: number, { shape, features, scale, offset }: FeatureColumn): void {
+function checkFeatures(name: string, length: number, column: FeatureColumn): void {
+  const { shape, features, scale, offset } = column;
   checkShape(`${name}: shape`, shape);
   checkNumber(`${name}: scale`, scale);
   checkNumber(`${name}: offset`, offset);
@@ -135,6 +167,10 @@ function checkFeatures(name: string, length: number, { shape, features, scale, o
     throw invalid(`${name}: features`, 'a Uint8Array or a Float32Array', features);
   }
   checkStorage(`${name}: features`, features);
+  if (column.rowOffsets !== undefined) {
+    checkSparse(name, length, column);
+    return;
+  }
   const wanted = length * elements(shape);
   if (features.length !== wanted) {
     throw new BlasnetError(
@@ -142,6 +178,24 @@ function checkFeatures(name: string, length: number, { shape, features, scale, o
       `${name}: features: expected ${length} rows of ${elements(shape)} numbers, got ${features.length}`,
     );
   }
+}
+
+function checkSparse(name: string, length: number, column: FeatureColumn): void {
+  const { shape, features, scale, offset, rowOffsets, indices } = column;
+  for (const [field, list] of Object.entries({ rowOffsets, indices })) {
+    if (!types.isInt32Array(list)) throw invalid(`${name}: ${field}`, 'an Int32Array', list);
+    checkStorage(`${name}: ${field}`, list);
+  }
+  if (!types.isFloat32Array(features)) throw invalid(`${name}: features`, 'a Float32Array of the entries', features);
+  if (scale !== 1 || offset !== 0) throw invalid(`${name}: scale, offset`, '1 and 0 for sparse rows', [scale, offset]);
+  checkSparseRows(
+    `${name}: `,
+    length,
+    elements(shape),
+    rowOffsets as Int32Array,
+    indices as Int32Array,
+    features.length,
+  );
 }
 
 function checkTargetColumn(name: string, { labels, targets }: TargetColumn): void {
@@ -206,7 +260,7 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
       data.inputs,
       inputs.map((input) => input.name),
     );
-  const feeds = inputs.map((input): [string, Feed] => {
+  const feeds = inputs.flatMap((input): [string, Feed][] => {
     const label = several ? labelOf(`${name}: features`, input.name) : name;
     if (!several && inputs.length > 1) throw severalInputs(name, inputs);
     const column = data.inputs === undefined ? data : columnOf(`${name}: features`, data.inputs, input.name ?? '');
@@ -216,9 +270,23 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
       const text = `expected samples of shape [${wanted}], got [${given}]`;
       throw new BlasnetError('SHAPE_MISMATCH', `${several ? label : 'data'}: ${text}`);
     }
-    const { features, scale, offset } = column;
+    const { features, scale, offset, rowOffsets, indices: places } = column;
     const values = types.isUint8Array(features) ? thisRealm(features, Uint8Array) : thisRealm(features, Float32Array);
-    return [feedName('features', input.name), { values, scale, offset }];
+    if (input.vocabulary !== undefined) {
+      if (rowOffsets !== undefined || scale !== 1 || offset !== 0)
+        throw invalid(label, 'indices, without scale, offset or sparse rows', scale);
+      const known = indices.get(features) ?? sharedIntegers(values.length);
+      indices.set(features, known);
+      return [[feedName('features', input.name), { values: writeIndices(`${label}: features`, input, values, known) }]];
+    }
+    const lists: Record<string, Feed> = { features: { values, scale, offset } };
+    if (rowOffsets !== undefined && places !== undefined) {
+      const offsets = thisRealm(rowOffsets, Int32Array);
+      lists.rowStarts = { values: offsets.subarray(0, data.length) };
+      lists.rowEnds = { values: offsets.subarray(1) };
+      lists.indices = { values: thisRealm(places, Int32Array) };
+    }
+    return Object.entries(lists).map(([role, feed]) => [feedName(role, input.name), feed]);
   });
   return Object.fromEntries(feeds);
 }
@@ -361,7 +429,10 @@ export function fromFeatures(name: string, model: Model, x: unknown): Source {
       throw new BlasnetError('SHAPE_MISMATCH', `${label}: ${text}`);
     }
     count = rows;
-    feeds[feedName('features', input.name)] = { values };
+    feeds[feedName('features', input.name)] = {
+      values:
+        input.vocabulary === undefined ? values : writeIndices(label, input, values, new Int32Array(values.length)),
+    };
   }
   return { rows: count as number, feeds, goals: [] };
 }
@@ -450,6 +521,17 @@ export function findNonFinite(source: Source, order?: Int32Array): NonFiniteDeta
     const [role, column] = dot < 0 ? [name, ''] : [name.slice(0, dot), name.slice(dot + 1)];
     const where = role === 'features' || role === 'weights' ? role : 'targets';
     if (!types.isFloat32Array(data)) continue;
+    const list = (role: string) => source.feeds[feedName(role, column === '' ? undefined : column)]?.values;
+    const [starts, ends, places] = where === 'features' ? [list('rowStarts'), list('rowEnds'), list('indices')] : [];
+    if (starts !== undefined && ends !== undefined && places !== undefined) {
+      for (const row of rows) {
+        const at = data.subarray(starts[row], ends[row]).findIndex((value) => !Number.isFinite(value));
+        if (at < 0) continue;
+        const k = starts[row] + at;
+        return { where, ...(column !== '' && { name: column }), row, column: places[k], value: data[k] };
+      }
+      continue;
+    }
     const perRow = data.length / source.rows;
     for (const row of rows) {
       for (let i = 0; i < perRow; i++) {

@@ -1,10 +1,11 @@
 import { checkArity, checkChoice, checkInteger, checkOptions, invalid, isPlain } from '../checks.js';
 import { Dataset } from '../data/dataset.js';
+import { SparseDataset } from '../data/sparse-dataset.js';
 import { shuffled } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
 import { isNumeric } from '../numbers.js';
 import { RandomStream, Stream } from '../random.js';
-import { sharedFloats } from '../shared-memory.js';
+import { sharedFloats, sharedIntegers } from '../shared-memory.js';
 import { quote } from '../text.js';
 import type { TypedArray } from '../types.js';
 import { columnAs, type From, readColumn, targetColumn } from './as-type.js';
@@ -63,6 +64,9 @@ export interface EncoderPlan {
    */
   fitStream(rows: TableStream): Promise<Encoder>;
 }
+
+/** Numbers of rows that are encoded at a time before their zeros are left out. */
+const AT_ONCE = 2 ** 20;
 
 /** Maximum of numbers that a row becomes. */
 const MAX_WIDTH = 2 ** 24;
@@ -250,12 +254,49 @@ export class Encoder {
   dataset(table: Table): Dataset {
     checkArity('dataset', arguments, 1);
     if (!(table instanceof Table)) throw invalid('dataset: table', 'a Table', table);
-    const column = targetColumn('dataset: table', table, this.target, this.#target.type, this.#from);
-    const label = `dataset: table: column ${quote(this.target)}`;
-    return this.#encode('dataset: table', table, {
-      ...this.#target.encode(label, column),
-      ...(this.labels && { labelNames: this.labels }),
-    });
+    return this.#encode('dataset: table', table, this.#goal('dataset: table', table));
+  }
+
+  /**
+   * The same as a sparse dataset, which holds only the numbers that are not 0: for hashed texts and many categories.
+   * Training is the same to the bit. Throws like {@link dataset}.
+   */
+  sparse(table: Table): SparseDataset {
+    checkArity('sparse', arguments, 1);
+    if (!(table instanceof Table)) throw invalid('sparse: table', 'a Table', table);
+    // All that can be wrong is said at once, with the number of the row in the whole table.
+    const typed = this.#typed('sparse: table', table);
+    const [columns] = this.shape;
+    const most = Math.max(1, Math.floor(AT_ONCE / columns));
+    const rowOffsets = sharedIntegers(typed.length + 1);
+    const scratch = new Float32Array(Math.min(most, typed.length) * columns);
+    const pieces: { indices: Int32Array; values: Float32Array }[] = [];
+    for (let begin = 0; begin < typed.length; begin += most) {
+      const end = Math.min(begin + most, typed.length);
+      const features = scratch.subarray(0, (end - begin) * columns).fill(0);
+      this.#write('sparse: table', range(typed, begin, end), features);
+      const count = features.reduce((sum, value) => sum + Number(value !== 0), 0);
+      const [indices, values] = [new Int32Array(count), new Float32Array(count)];
+      let entry = 0;
+      for (let row = begin, i = 0; row < end; row++) {
+        for (let column = 0; column < columns; column++, i++) {
+          if (features[i] === 0) continue;
+          indices[entry] = column;
+          values[entry++] = features[i];
+        }
+        rowOffsets[row + 1] = rowOffsets[begin] + entry;
+      }
+      pieces.push({ indices, values });
+    }
+    const indices = sharedIntegers(rowOffsets[typed.length]);
+    const values = sharedFloats(indices.length);
+    let at = 0;
+    for (const piece of pieces) {
+      indices.set(piece.indices, at);
+      values.set(piece.values, at);
+      at += piece.indices.length;
+    }
+    return new SparseDataset({ rowOffsets, indices, values, columns, ...this.#goal('sparse: table', typed) });
   }
 
   /**
@@ -380,6 +421,15 @@ export class Encoder {
     return typed;
   }
 
+  /** The targets of a table as options of a dataset. */
+  #goal(label: string, table: Table) {
+    const column = targetColumn(label, table, this.target, this.#target.type, this.#from);
+    return {
+      ...this.#target.encode(`${label}: column ${quote(this.target)}`, column),
+      ...(this.labels && { labelNames: this.labels }),
+    };
+  }
+
   #table(label: string, rows: unknown): Table {
     const list = checkRows(label, rows);
     return new Table(
@@ -397,8 +447,14 @@ export class Encoder {
   }
 
   #encode(label: string, table: Table, rest: object): Dataset {
+    const features = sharedFloats(table.length * this.shape[0]);
+    this.#write(label, table, features);
+    return new Dataset({ features, shape: this.shape, ...rest });
+  }
+
+  /** Writes the numbers of each row; `features` is 0 there. */
+  #write(label: string, table: Table, features: Float32Array): void {
     const [width] = this.shape;
-    const features = sharedFloats(table.length * width);
     let at = 0;
     for (const column of this.#columns) {
       const { name, encoder } = column;
@@ -406,6 +462,5 @@ export class Encoder {
       checkFinite(label, name, features, { at, end: at + encoder.width, width });
       at += encoder.width;
     }
-    return new Dataset({ features, shape: this.shape, ...rest });
   }
 }

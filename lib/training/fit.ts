@@ -240,6 +240,11 @@ function checkValidation(
 function readAugment({ model }: Engine, data: TrainingData, { augment }: FitOptions): Plan['augment'] {
   if (augment === undefined) return undefined;
   const { inputs } = model;
+  const indexed = inputs.find(({ name, vocabulary }) => {
+    const own = Array.isArray(augment) ? augment : (augment as Record<string, unknown>)[name ?? ''];
+    return vocabulary !== undefined && own !== undefined;
+  });
+  if (indexed !== undefined) throw invalid('fit: augment', 'none for an input of indices', augment);
   const losses = goalsOf(model).map(({ loss }) => loss);
   const shapes = isSampleSource(data) ? data : undefined;
   if (Array.isArray(augment) || (inputs.length === 1 && inputs[0].name === undefined)) {

@@ -27,11 +27,12 @@ bool whole(double value, double limit, int64_t& out) {
 
 bool product(int64_t a, int64_t b, int64_t& out) { return !__builtin_mul_overflow(a, b, &out); }
 
-// The value of a size argument for a batch of `rows` rows out of `sourceRows`.
+// The value of a size argument for a batch of `rows` rows out of `sourceRows`; -1 for the length of a feed.
 int64_t sizeValue(const ArgumentSource& source, int64_t rows, int64_t sourceRows) {
   switch (source.tag) {
     case ArgumentTag::number: return static_cast<int64_t>(source.number);
     case ArgumentTag::rows: return rows * source.factor;
+    case ArgumentTag::length: return -1;
     default: return sourceRows;
   }
 }
@@ -43,7 +44,8 @@ bool tagFits(const Parameter& parameter, ArgumentTag tag) {
     case ParameterKind::in:
       return tag == ArgumentTag::buffer || tag == ArgumentTag::feed || (tag == ArgumentTag::none && parameter.optional);
     case ParameterKind::size:
-      return tag == ArgumentTag::number || tag == ArgumentTag::rows || tag == ArgumentTag::sourceRows;
+      return tag == ArgumentTag::number || tag == ArgumentTag::rows || tag == ArgumentTag::sourceRows ||
+             tag == ArgumentTag::length;
     case ParameterKind::real:
       return tag == ArgumentTag::number || tag == ArgumentTag::scalar || tag == ArgumentTag::scale ||
              tag == ArgumentTag::offset || tag == ArgumentTag::share;
@@ -65,12 +67,12 @@ bool numberFits(const Parameter& parameter, double value) {
 
 bool aligned(const void* address, size_t bytes) { return reinterpret_cast<uintptr_t>(address) % bytes == 0; }
 
-// Elements that a buffer argument needs, or -1 when the product overflows.
+// Elements that a buffer argument needs, or -1 when the product overflows or is not known before a run.
 int64_t neededLength(const Instruction& instruction, const Parameter& parameter, int64_t rows, int64_t sourceRows) {
   int64_t needed = 1;
   for (int i = 0; i < parameter.lengthCount; i++) {
     const int64_t size = sizeValue(instruction.arguments[parameter.length[i]], rows, sourceRows);
-    if (!product(needed, size, needed)) return -1;
+    if (size < 0 || !product(needed, size, needed)) return -1;
   }
   return needed;
 }
@@ -221,6 +223,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
         break;
       }
       case ArgumentTag::feed:
+      case ArgumentTag::length:
       case ArgumentTag::scale:
       case ArgumentTag::offset: {
         if (!whole(word[1], maxFeeds, a) || static_cast<size_t>(a) >= feeds_.size()) {
@@ -228,6 +231,9 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
         }
         source.feed = static_cast<size_t>(a);
         const FeedEntry& feed = feeds_[source.feed];
+        if (source.tag == ArgumentTag::length && feed.role != FeedRole::entries) {
+          return fail(error, signature.name, parameter.name, "this feed has no length of its own");
+        }
         if (source.tag == ArgumentTag::feed &&
             (parameter.element != feed.element ||
              (parameter.kind != ParameterKind::in && feed.role != FeedRole::output))) {
@@ -255,8 +261,8 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   }
   if (instruction.axis >= 0) {
     const ArgumentSource& axis = instruction.arguments[instruction.axis];
-    if (axis.tag == ArgumentTag::sourceRows)
-      return fail(error, signature.name, "axis", "it can't be the source's rows");
+    if (axis.tag == ArgumentTag::sourceRows || axis.tag == ArgumentTag::length)
+      return fail(error, signature.name, "axis", "it can't be the source's rows or entries");
     instruction.axisFactor = axis.tag == ArgumentTag::rows ? axis.factor : 0;
   }
   if (!checkInstruction(instruction, error)) return false;
@@ -290,6 +296,13 @@ bool Plan::checkInstruction(const Instruction& instruction, std::string& error) 
       // is known only at run time, so check the maximum, and also a single row, which reveals lengths that don't depend
       // on it.
       const FeedEntry& feed = feeds_[source.feed];
+      if (feed.role == FeedRole::entries) {
+        // As long as the run's buffer, which is what its size says.
+        const ArgumentSource* size = parameter.lengthCount == 1 ? &instruction.arguments[parameter.length[0]] : nullptr;
+        if (size == nullptr || size->tag != ArgumentTag::length || size->feed != source.feed)
+          return fail(error, signature.name, parameter.name, "its size is not the length of this feed");
+        continue;
+      }
       const bool all = feed.role == FeedRole::source;
       for (const int64_t rows : {all ? maxSize : capacity, int64_t{1}}) {
         const int64_t used = neededLength(instruction, parameter, all ? capacity : rows, all ? rows : maxSize);
@@ -506,10 +519,13 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
     const auto& [block, element, scale, offset] = request.feeds[i];
     if (entry.role == FeedRole::order) continue;
     const size_t bytes = elementBytes(entry.element);
-    const int64_t needed = (entry.role == FeedRole::source ? request.rows : request.drawn) * entry.perRow;
+    const int64_t needed = entry.role == FeedRole::entries
+                               ? 0
+                               : (entry.role == FeedRole::source ? request.rows : request.drawn) * entry.perRow;
     const char* wrong = static_cast<uint64_t>(needed) > block.bytes / bytes ? "too short"
                         : element != entry.element                          ? "of another type"
                         : !aligned(block.data, bytes)                       ? "not aligned"
+                        : request.feeds[i].length() > maxSize               ? "too long"
                                                                             : nullptr;
     if (wrong == nullptr) continue;
     error = "run: feed " + std::to_string(i) + ": what the run brings is " + wrong;

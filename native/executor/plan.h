@@ -32,6 +32,8 @@ struct Feed {
   Element element = Element::f32;
   double scale = 1;
   double offset = 0;
+
+  int64_t length() const { return static_cast<int64_t>(block.bytes / elementBytes(element)); }
 };
 
 constexpr int maxFeeds = 1024;
@@ -45,7 +47,7 @@ struct ArgumentSource {
   ArgumentTag tag = ArgumentTag::none;
   void* address = nullptr;  // buffer
   size_t bytes = 0;         // buffer: its extent
-  size_t feed = 0;          // feed, scale, offset: index in the feed table
+  size_t feed = 0;          // feed, scale, offset, length: index in the feed table
   int64_t factor = 0;       // rows: the multiplier; scalar: the slot
   double number = 0;        // number
   int64_t rowBytes = 0;     // buffers of instructions over all ranks: bytes of a row of the batch

@@ -324,7 +324,8 @@ void Run::resolve(Operands& operands, int64_t index, const BatchPart& batch) con
           char* base = feed.role == FeedRole::order ? reinterpret_cast<char*>(const_cast<int32_t*>(order_.data()))
                                                     : static_cast<char*>(request_.feeds[source.feed].block.data);
           const int64_t first = instruction.allRows ? batch.begin - batch.first : batch.begin;
-          const int64_t passed = feed.role == FeedRole::source ? 0 : first * feed.perRow;
+          const bool whole = feed.role == FeedRole::source || feed.role == FeedRole::entries;
+          const int64_t passed = whole ? 0 : first * feed.perRow;
           value->pointer = base + static_cast<size_t>(passed) * elementBytes(feed.element);
           break;
         }
@@ -344,6 +345,7 @@ void Run::resolve(Operands& operands, int64_t index, const BatchPart& batch) con
           if (source.tag == ArgumentTag::share)
             value->real = static_cast<double>(batch.rows) / static_cast<double>(batch.of);
           if (source.tag == ArgumentTag::sourceRows) value->integer = request_.rows;
+          if (source.tag == ArgumentTag::length) value->integer = request_.feeds[source.feed].length();
           if (source.tag == ArgumentTag::scale) value->real = request_.feeds[source.feed].scale;
           if (source.tag == ArgumentTag::offset) value->real = request_.feeds[source.feed].offset;
           if (source.tag == ArgumentTag::number) {

@@ -71,6 +71,10 @@ void writeValue(double* word, const Parameter& parameter, bool axis, double capa
         word[1] = random.oneIn(4) ? smallSize(random) : 1;
         value = word[1] * capacity;
       } else if (!axis && random.oneIn(8)) {
+        word[0] = tagWord(ArgumentTag::length);
+        word[1] = random.below(mostFeeds);
+        value = -1;
+      } else if (!axis && random.oneIn(8)) {
         word[0] = tagWord(ArgumentTag::sourceRows);
         value = sourceRows;
       } else {
@@ -164,7 +168,9 @@ void changeFeed(Words& words, Random& random) {
   const bool last = at == start + feedWords * count;
   if (last && count == mostFeeds) return;
   const bool order = random.oneIn(4);
-  const Words entry = {order ? static_cast<double>(FeedRole::order) : random.below(3),
+  const Words entry = {order             ? static_cast<double>(FeedRole::order)
+                       : random.oneIn(4) ? static_cast<double>(FeedRole::entries)
+                                         : random.below(3),
                        order ? static_cast<double>(Element::i32) : random.below(4), order ? 1 : smallSize(random)};
   if (last) {
     words.insert(place, entry.begin(), entry.end());
@@ -192,6 +198,7 @@ int runPlan(const Plan& plan, const RunRequest& request, const KernelSet& set, R
     const auto sizeOf = [&](int i) {
       const ArgumentSource& source = instruction.arguments[static_cast<size_t>(i)];
       if (source.tag == ArgumentTag::number) return source.number;
+      if (source.tag == ArgumentTag::length) return static_cast<double>(request.feeds[source.feed].length());
       return static_cast<double>(source.tag == ArgumentTag::rows ? plan.capacity() * source.factor : request.rows);
     };
     for (int i = 0; i < signature.count; i++) {

@@ -90,6 +90,38 @@ void gatherFloats(float* x, const float* source, const int32_t* order, int64_t, 
   gather(x, source, order, features, features, sourceRows, scale, offset, begin, end);
 }
 
+// Row i is zero but for x[i][indices[k]] = values[k], k from starts[order[i]] to ends[order[i]]. Indices are read only
+// once each.
+void gatherSparse(float* x, const int32_t* starts, const int32_t* ends, const int32_t* indices, const float* values,
+                  const int32_t* order, int64_t, int64_t features, int64_t sourceRows, int64_t indexCount,
+                  int64_t valueCount, int64_t begin, int64_t end) noexcept {
+  const int64_t count = indexCount < valueCount ? indexCount : valueCount;
+  for (int64_t row = begin; row < end; row++) {
+    float* out = x + row * features;
+    const int32_t index = order[row];
+    const bool known = isRow(index, sourceRows);
+    const int64_t first = known ? starts[index] : 0, last = known ? ends[index] : 0;
+    bool whole = known && first >= 0 && first <= last && last <= count && allFinite(values + first, last - first);
+    for (int64_t j = 0; j < features; j++) out[j] = 0;
+    for (int64_t k = first; whole && k < last; k++) {
+      const int32_t place = indices[k];
+      whole = isRow(place, features);
+      if (whole) out[place] = values[k] + 0.0f;  // as a dense row: no negative zero
+    }
+    if (!whole) fillNaN(out, features);
+  }
+}
+
+void gatherIndices(int32_t* x, const int32_t* source, const int32_t* order, int64_t, int64_t features,
+                   int64_t sourceRows, int64_t begin, int64_t end) noexcept {
+  for (int64_t row = begin; row < end; row++) {
+    const int32_t index = order[row];
+    const bool known = isRow(index, sourceRows);
+    const int32_t* in = known ? source + index * features : nullptr;
+    for (int64_t j = 0; j < features; j++) x[row * features + j] = known ? in[j] : -1;
+  }
+}
+
 void gatherLabels(int32_t* labels, const int32_t* source, const int32_t* order, int64_t, int64_t sourceRows,
                   int64_t begin, int64_t end) noexcept {
   for (int64_t row = begin; row < end; row++) {

@@ -233,6 +233,31 @@ TEST(planRefusesFeedsBeyondTheirRows) {
   CHECK(refused(program(8, 0, {square}, table), beyond));
 }
 
+// Lists of any length: only where their size is their own length.
+TEST(planRefusesEntriesOfUnknownLength) {
+  const std::vector<Words> feeds = {entry(FeedRole::source, Element::i32, 1), entry(FeedRole::source, Element::i32, 1),
+                                    entry(FeedRole::entries, Element::i32, 1),
+                                    entry(FeedRole::entries, Element::f32, 1), entry(FeedRole::order, Element::i32, 1)};
+  const auto length = [](double place) { return word(ArgumentTag::length, place); };
+  const auto gather = [&](const Words& indices, const Words& values, const Words& indexCount, const Words& valueCount) {
+    return program(8, 0,
+                   {call(Kernel::gatherSparse, 0,
+                         {out, feed(0), feed(1), indices, values, feed(4), rows(), number(8), sourceRows(), indexCount,
+                          valueCount})},
+                   feeds);
+  };
+  CHECK(decodes(gather(feed(2), feed(3), length(2), length(3))));
+  const char* own = "its size is not the length of this feed";
+  CHECK(refused(gather(feed(2), feed(3), length(3), length(3)), own));
+  CHECK(refused(gather(feed(2), feed(3), length(2), number(1)), own));
+  CHECK(refused(gather(feed(2), feed(3), sourceRows(), length(3)), own));
+  CHECK(refused(gather(feed(0), feed(3), length(2), length(3)), "more elements than the feed's rows have"));
+  CHECK(refused(gather(feed(2), feed(3), length(0), length(3)), "no length of its own"));
+  CHECK(refused(gather(feed(2), feed(3), length(9), length(3)), "unknown feed"));
+  CHECK(refused(gather(buffer(Segment::work, 0, 8), feed(3), length(2), length(3)), "too short"));
+  CHECK(refused(program(8, 0, {call(Kernel::relu, 0, {out, feed(3), length(3)})}, feeds), "entries"));
+}
+
 TEST(planRefusesSerialInstructionsOutOfPlace) {
   const Words total = buffer(Segment::metric, 0, 1);
   const auto sum = [&](int flags) { return call(Kernel::squareSum, flags, {total, none(), in, number(64)}); };

@@ -44,7 +44,10 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
       'accuracyLabels',
       'accuracyProbabilities',
       'accuracyBinary',
+      'gatherSparse',
+      'gatherIndices',
       'gatherLabels',
+      'embeddingForward',
       'permutation',
       'drawWithReplacement',
       'shiftImages',
@@ -55,6 +58,7 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   ),
   // Sums of up to about 130 products of order 1: each rounding is relative to a partial sum of order 10.
   ...everyOutput(['gemm', 'denseBackwardInput', 'denseBackwardWeight'], within(2e-6, 2e-5)),
+  embeddingBackward: { '*': within(2e-6, 2e-5) },
   matmulBatch: { '*': within(2e-6, 2e-5) },
   // One or two operations.
   ...everyOutput(['binary', 'binaryBackward'], roundings(4)),

@@ -519,3 +519,35 @@ describe('Encoder', () => {
     expectError(() => new Encoder(column({ more: 1 }) as EncoderJson), 'UNKNOWN_OPTION', /"more"/);
   });
 });
+
+describe('sparse', () => {
+  it('has the rows of the dataset', () => {
+    const table = Table.from(
+      Array.from({ length: 50 }, (_, id) => ({
+        id,
+        text: id % 7 === 0 ? null : `w${id % 5} w${id % 9}`,
+        city: `c${id % 3}`,
+      })),
+    );
+    for (const size of [64, 2 ** 20 - 5]) {
+      const options = { text: { as: 'text', size } } as const;
+      for (const target of ['city', 'id']) {
+        const fitted = encoder({ target, columns: options }).fit(table);
+        const [sparse, dense] = [fitted.sparse(table), fitted.dataset(table)];
+        expect(sparse.shape).toEqual(dense.shape);
+        for (const field of ['labels', 'targets', 'labelNames', 'targetShape'] as const)
+          expect(sparse[field]).toEqual(dense[field]);
+        for (let row = 0; row < 50; row++)
+          expect(Buffer.compare(Buffer.from(sparse.row(row).buffer), Buffer.from(dense.row(row).buffer))).toBe(0);
+      }
+    }
+    expectError(
+      () =>
+        encoder({ target: 'city' })
+          .fit(table)
+          .sparse([] as unknown as Table),
+      'INVALID_ARGUMENT',
+      /a Table/,
+    );
+  });
+});

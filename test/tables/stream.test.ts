@@ -430,3 +430,20 @@ describe('a file larger than memory', () => {
     expect(growth).toBeLessThan(64);
   }, 300_000);
 });
+
+describe('a sparse dataset', () => {
+  it('of 6,000 texts × 32,768 places takes less than 60 MB', () => {
+    const args = ['--expose-gc', projectFile('test/tables/sparse-memory.mjs'), 'native'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+      env: environment({}),
+      encoding: 'utf8',
+      timeout: 110_000,
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const { entries, accuracy, rss, arrayBuffers } = JSON.parse(stdout);
+    expect(entries).toBeGreaterThan(120_000);
+    expect(accuracy).toBeGreaterThan(0.99);
+    expect(rss).toBeLessThan(60);
+    expect(arrayBuffers).toBeLessThan(60);
+  }, 120_000);
+});

@@ -11,14 +11,17 @@ import { samplings } from '../backend.js';
  * arguments of four numbers each. native/executor/plan.cc decodes and checks this format.
  */
 
-export const VERSION = 7;
+export const VERSION = 8;
 
 /**
  * What numbers in the format stand for: a number is a place in its list, and of `flag` a bit, from the lowest. C++ has
  * them from native/executor/format.h, which `npm run generate` writes.
  */
 export const format = {
-  argumentTag: ['none', 'buffer', 'feed', 'number', 'rows', 'sourceRows', 'scale', 'offset', 'scalar', 'step', 'share'],
+  argumentTag: [
+    ...(['none', 'buffer', 'feed', 'number', 'rows', 'sourceRows', 'scale', 'offset'] as const),
+    ...(['scalar', 'step', 'share', 'length'] as const),
+  ],
   flag: ['barrier', 'guard', 'serial', 'conditional', 'overRanks', 'ownRows', 'allRows'],
   /** Blocks of memory in the order in which they are passed to the addon. */
   segment: ['parameter', 'gradient', 'state', 'moment', 'work', 'metric', 'accumulated'],

@@ -102,6 +102,8 @@ function resolve(argument: Tensor | Symbolic, { request, order, begin, rows, ind
       return 1;
     case 'scale':
       return request.feeds[argument.feed.name]?.scale ?? 1;
+    case 'length':
+      return request.feeds[argument.feed.name]?.values.length ?? 0;
     case 'offset':
       return request.feeds[argument.feed.name]?.offset ?? 0;
   }

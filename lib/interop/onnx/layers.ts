@@ -4,7 +4,7 @@ import { axisOf } from '../../layers/reduce.js';
 import { type Dilation, geometry, type Window2d } from '../../layers/window.js';
 import { elements, type Shape } from '../../program/instructions.js';
 import { type Channels, fileShape, type GraphValue, type LayerWriting, notExported } from './graph-writer.js';
-import type { NewAttribute } from './model.js';
+import { INT64, type NewAttribute } from './model.js';
 
 type Attributes = Readonly<Record<string, NewAttribute>>;
 
@@ -118,6 +118,16 @@ const perChannel = (writing: LayerWriting, own: string, { shape, channels }: Gra
   const form = { shape: [shape[shape.length - 1], ...shape.slice(1).map(() => 1)], place: (i: number) => i };
   return writing.parameter(own, { ...form, suffix: '/first' });
 };
+
+/** Indices are float32 in the file, as all inputs are. */
+writers.set('embedding', (writing) => {
+  const { graph, inputs } = writing;
+  const shape = outputOf(writing);
+  const indices = graph.operator('Cast', [graph.as(inputs[0], 'last').name], { to: { int: INT64 } });
+  const vectors = graph.operator('Gather', [writing.parameter('weight'), indices]);
+  const name = shape.length > inputs[0].shape.length ? vectors : graph.reshaped(vectors, shape);
+  return { name, shape, channels: 'last' };
+});
 
 writers.set('prelu', (writing) => {
   const [x] = writing.inputs;

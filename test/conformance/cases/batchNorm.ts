@@ -237,7 +237,11 @@ export const batchNormCases = {
       { note: 'momentum 1', arguments: mergeArguments(680, shared[4], 1) },
       {
         note: 'momentum 1 takes in no NaN',
-        arguments: { ...mergeArguments(690, [4, 1, 3, 2], 1), runningVariance: [1, 2, 3], powers: [90, Number.NaN, 90] },
+        arguments: {
+          ...mergeArguments(690, [4, 1, 3, 2], 1),
+          runningVariance: [1, 2, 3],
+          powers: [90, Number.NaN, 90],
+        },
         expected: { runningVariance: [1, 2, 3] },
       },
     ],

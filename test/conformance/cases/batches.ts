@@ -135,6 +135,84 @@ const everyByte: GatherArguments = {
 };
 
 type OneHotArguments = { labels: Vector; rows: number; classes: number };
+type SparseArguments = {
+  starts: Vector;
+  ends: Vector;
+  indices: Vector;
+  values: Vector;
+  order: Vector;
+  rows: number;
+  features: number;
+  sourceRows: number;
+  indexCount: number;
+  valueCount: number;
+};
+type IndexArguments = { source: Vector; order: Vector; rows: number; features: number; sourceRows: number };
+type EmbeddingArguments = { indices: Vector; rows: number; vocabulary: number; width: number };
+
+/** Rows with about a third of their columns. */
+function sparseArguments(seed: number, rows: number, features: number): SparseArguments {
+  const sourceRows = sourceRowsOf(rows);
+  const data = new Data(seed);
+  const indices: number[] = [];
+  const offsets = [0];
+  for (let row = 0; row < sourceRows; row++) {
+    for (let column = 0; column < features; column++) if ((row * 5 + column * column) % 3 === 0) indices.push(column);
+    offsets.push(indices.length);
+  }
+  return {
+    starts: offsets.slice(0, -1),
+    ends: offsets.slice(1),
+    indices,
+    values: data.normal(indices.length),
+    order: data.integers(rows, sourceRows),
+    rows,
+    features,
+    sourceRows,
+    indexCount: indices.length,
+    valueCount: indices.length,
+  };
+}
+
+/** Rows 0 to 5 of one column each, of which only the first is one of two columns and finite. */
+const badRows: SparseArguments = {
+  starts: [0, 1, 2, 3, 5, 4],
+  ends: [1, 2, 3, 4, 7, 3],
+  indices: [1, 2, -1, 0, 0, 1],
+  values: [-0, 1, 1, NAN, 1, 1],
+  order: [0, 1, 2, 3, 4, 5],
+  rows: 6,
+  features: 2,
+  sourceRows: 6,
+  indexCount: 6,
+  valueCount: 6,
+};
+
+/** [rows, vocabulary, width]. */
+const tables = [
+  [0, 3, 2],
+  [1, 1, 1],
+  [7, 3, 5],
+  [5, 40, 17],
+  [200, 33, 16],
+  [64, 300, 8],
+] as const;
+
+/** The gradient of Σ y · dy. */
+const embeddingGradient = (() => {
+  const [rows, vocabulary, width] = [9, 5, 4];
+  const data = new Data(70);
+  const [indices, dy] = [data.integers(rows, vocabulary), data.normal(rows * width)];
+  const at = (i: number) => indices[Math.floor(i / width)] * width + (i % width);
+  return {
+    note: 'with repeated and missing indices',
+    variables: { w: data.normal(vocabulary * width) },
+    value: ({ w }: Record<string, Float64Array>) => dy.reduce((sum, value, i) => sum + value * w[at(i)], 0),
+    arguments: { dy, indices, rows, vocabulary, width },
+    gradients: { dw: 'w' },
+  };
+})();
+
 type LabelArguments = { source: Vector; order: Vector; rows: number; sourceRows: number };
 type SumArguments = { terms: Vector; n: number; parts: number };
 
@@ -211,6 +289,82 @@ export const batchCases = {
       },
     ],
     reference: gatherFloats,
+  }),
+
+  gatherSparse: defineCases<SparseArguments>({
+    samples: [
+      ...matricesAndEmpty.map(([rows, features], i) => ({ arguments: sparseArguments(i, rows, features) })),
+      { note: 'bad rows', arguments: badRows, expected: { x: [0, 0, ...repeated([NAN], 10)] } },
+    ],
+    reference: ({ starts, ends, indices, values, order, rows, features }) => {
+      const x = new Float64Array(rows * features);
+      for (let row = 0; row < rows; row++) {
+        const [begin, end] = [starts[order[row]], ends[order[row]]];
+        let whole = begin <= end && end <= values.length;
+        for (let k = begin; k < end; k++) {
+          whole &&= indices[k] >= 0 && indices[k] < features && Number.isFinite(values[k]);
+          if (whole) x[row * features + indices[k]] = values[k] + 0;
+        }
+        if (!whole) x.fill(NAN, row * features, (row + 1) * features);
+      }
+      return { x };
+    },
+  }),
+
+  gatherIndices: defineCases<IndexArguments>({
+    samples: matricesAndEmpty.map(([rows, features], i) => {
+      const data = new Data(i);
+      const sourceRows = sourceRowsOf(rows);
+      return {
+        arguments: {
+          source: data.integers(sourceRows * features, 2 ** 31 - 1),
+          order: data.integers(rows, sourceRows),
+          rows,
+          features,
+          sourceRows,
+        },
+      };
+    }),
+    reference: ({ source, order, rows, features }) => ({
+      x: Float64Array.from({ length: rows * features }, (_, i) => {
+        return source[order[Math.floor(i / features)] * features + (i % features)];
+      }),
+    }),
+  }),
+
+  embeddingForward: defineCases<EmbeddingArguments & { w: Vector }>({
+    samples: tables.map(([rows, vocabulary, width], i) => {
+      const data = new Data(i);
+      return {
+        arguments: {
+          indices: data.integers(rows, vocabulary),
+          w: data.normal(vocabulary * width),
+          rows,
+          vocabulary,
+          width,
+        },
+      };
+    }),
+    reference: ({ indices, w, rows, width }) => ({
+      y: Float64Array.from({ length: rows * width }, (_, i) => w[indices[Math.floor(i / width)] * width + (i % width)]),
+    }),
+  }),
+
+  embeddingBackward: defineCases<EmbeddingArguments & { dy: Vector }>({
+    samples: tables.map(([rows, vocabulary, width], i) => {
+      const data = new Data(i);
+      return {
+        arguments: { dy: data.normal(rows * width), indices: data.integers(rows, vocabulary), rows, vocabulary, width },
+      };
+    }),
+    reference: ({ dy, indices, vocabulary, width }) => {
+      const dw = new Float64Array(vocabulary * width);
+      Array.from(dy).forEach((value, i) => {
+        dw[indices[Math.floor(i / width)] * width + (i % width)] += value;
+      });
+      return { dw };
+    },
+    gradients: [embeddingGradient],
   }),
 
   gatherLabels: defineCases<LabelArguments>({

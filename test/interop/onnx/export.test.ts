@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { input, meanSquaredError, Network } from '../../../lib/index.js';
+import { dense, embedding, flatten, input, meanSquaredError, Network } from '../../../lib/index.js';
 import { type OnnxExportOptions, toOnnx } from '../../../lib/interop/onnx/index.js';
 import { layerTypes } from '../../../lib/layers/layer.js';
 import { applied, operationCases } from '../../api/operation-cases.js';
@@ -61,10 +61,24 @@ describeOrt('layers in ONNX Runtime', () => {
   });
 });
 
+describeOrt('indices in ONNX Runtime', () => {
+  it.each([[[1]], [[4]], [[2, 3]]])('embedding of %j', async (shape) => {
+    const layers = [embedding(9, 5), flatten(), dense(2)];
+    const network = new Network({ input: shape, layers, loss: meanSquaredError(), seed: 1 });
+    const size = shape.reduce((product, each) => product * each, 1);
+    const values = Float32Array.from({ length: 3 * size }, (_, i) => (i * 5) % 9);
+    const { output } = await runOrt(toOnnx(network), 3, { input: { values, shape } });
+    network.predict(values).forEach((value, i) => {
+      expect(output.data[i]).toBeCloseTo(value, 5);
+    });
+  });
+});
+
 it('the layers that are written are all that there are', () => {
   const tested = new Set([
     ...[...Object.values(elementwiseLayers), ...Object.values(imageLayers), ...Object.values(flatLayers)],
     ...Object.values(operationCases).map(({ layer }) => layer),
+    embedding(2, 2),
   ]);
   const types = new Set([...tested].map(({ type }) => type));
   expect([...layerTypes()].filter((type) => !types.has(type))).toEqual([]);

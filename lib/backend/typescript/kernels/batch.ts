@@ -53,6 +53,54 @@ export function gatherFloats(
   }
 }
 
+/**
+ * Row i is zero but for x[i, indices[k]] = values[k], k from starts[order_i] to ends[order_i]. A row with NaN, an infinity
+ * or an index that is no column becomes NaN.
+ */
+export function gatherSparse(
+  x: Float32Array,
+  starts: Int32Array,
+  ends: Int32Array,
+  indices: Int32Array,
+  values: Float32Array,
+  order: Int32Array,
+  rows: number,
+  features: number,
+  sourceRows: number,
+  indexCount: number,
+  valueCount: number,
+): void {
+  const count = Math.min(indexCount, valueCount);
+  x.fill(0, 0, rows * features);
+  for (let i = 0, row = 0; i < rows; i++, row += features) {
+    const index = order[i];
+    const known = index >= 0 && index < sourceRows;
+    const [first, last] = known ? [starts[index], ends[index]] : [0, 0];
+    let whole = known && first >= 0 && first <= last && last <= count;
+    for (let k = first; whole && k < last; k++) {
+      const place = indices[k];
+      whole = place >= 0 && place < features && Number.isFinite(values[k]);
+      if (whole) x[row + place] = values[k] + 0;
+    }
+    if (!whole) x.fill(NaN, row, row + features);
+  }
+}
+
+export function gatherIndices(
+  x: Int32Array,
+  source: Int32Array,
+  order: Int32Array,
+  rows: number,
+  features: number,
+  sourceRows: number,
+): void {
+  for (let i = 0; i < rows; i++) {
+    const index = order[i];
+    const known = index >= 0 && index < sourceRows;
+    for (let j = 0; j < features; j++) x[i * features + j] = known ? source[index * features + j] : -1;
+  }
+}
+
 export function gatherLabels(
   labels: Int32Array,
   source: Int32Array,

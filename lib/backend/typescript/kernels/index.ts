@@ -9,6 +9,7 @@ import * as conv2d from './conv2d.js';
 import * as dense from './dense.js';
 import * as dropout from './dropout.js';
 import * as elementwise from './elementwise.js';
+import * as embedding from './embedding.js';
 import { gemm } from './gemm.js';
 import * as group from './group.js';
 import * as groupNorm from './group-norm.js';
@@ -46,6 +47,7 @@ export const kernels = {
   ...elementwise,
   ...shape,
   ...augment,
+  ...embedding,
 } satisfies Record<KernelName, (...args: never[]) => void>;
 
 type KernelFunction = (...operands: unknown[]) => void;

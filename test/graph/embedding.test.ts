@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { Dataset, SparseDataset } from '../../lib/data/index.js';
+import {
+  Adam,
+  type BackendName,
+  concat,
+  dense,
+  embedding,
+  flatten,
+  input,
+  meanSquaredError,
+  mixUp,
+  Network,
+  relu,
+  shared,
+  softmaxCrossEntropy,
+  tanh,
+} from '../../lib/index.js';
+import { expectError } from '../data/expect-error.js';
+
+const VOCABULARY = 40;
+const SIZE = 6;
+const ROWS = 90;
+const TIME = 3;
+
+const indices = Int32Array.from({ length: ROWS * TIME }, (_, i) => (i * i * 7 + i) % VOCABULARY);
+const labels = Int32Array.from({ length: ROWS }, (_, row) => (indices[row * TIME] + indices[row * TIME + 1]) % 3);
+const data = new Dataset({ features: indices, shape: [TIME], labels });
+/** The same as one-hot columns. */
+const hot = new Float32Array(ROWS * TIME * VOCABULARY);
+indices.forEach((index, i) => {
+  hot[i * VOCABULARY + index] = 1;
+});
+
+const options = (backend: BackendName) => ({ loss: softmaxCrossEntropy(), seed: 3, backend });
+const layers = () => [embedding(VOCABULARY, SIZE), flatten(), dense(8), relu(), dense(3)];
+
+describe.each(['native', 'typescript'] as const)('embedding (%s)', (backend) => {
+  it('is a dense layer on one-hot columns', async () => {
+    const network = new Network({ input: [TIME], layers: layers(), ...options(backend) });
+    // The same sums with the table as a product.
+    const columns = Array.from({ length: TIME }, (_, i) => input([VOCABULARY], { name: `x${i}` }));
+    const table = dense(SIZE, { bias: false, name: 'table' });
+    const rows = shared(table);
+    const merged = concat(...(columns.map((column) => column.pipe(rows)) as [never, never]));
+    const output = merged.pipe(dense(8, { name: 'a' }), relu(), dense(3, { name: 'b' }));
+    const oracle = new Network({ output, ...options(backend) });
+    const [weight, ...rest] = network.parameters.map(({ value }) => value);
+    oracle.parameters.forEach(({ value }, i) => {
+      value.set([weight, ...rest][i]);
+    });
+    const features = Object.fromEntries(
+      columns.map((_, t) => {
+        const values = new Float32Array(ROWS * VOCABULARY);
+        for (let row = 0; row < ROWS; row++)
+          values.set(hot.subarray((row * TIME + t) * VOCABULARY, (row * TIME + t + 1) * VOCABULARY), row * VOCABULARY);
+        return [`x${t}`, { values, shape: [VOCABULARY] }];
+      }),
+    );
+    const wide = new Dataset({ features, labels });
+    const first = network.predict(data);
+    expect(Math.max(...oracle.predict(wide).map((value, i) => Math.abs(value - first[i])))).toBeLessThan(1e-6);
+    const fit = { epochs: 4, batchSize: 16 };
+    const a = await network.fit(data, { ...fit, optimizer: new Adam() });
+    const b = await oracle.fit(wide, { ...fit, optimizer: new Adam() });
+    a.loss.forEach((loss, i) => expect(loss).toBeCloseTo(b.loss[i], 5));
+    expect(a.loss[3]).toBeLessThan(a.loss[0]);
+    network.parameters.forEach(({ value }, i) => {
+      value.forEach((each, j) => expect(each).toBeCloseTo(oracle.parameters[i].value[j], 4));
+    });
+  });
+
+  it('has the gradients of finite differences', () => {
+    const network = new Network({
+      input: [TIME],
+      layers: [embedding(VOCABULARY, SIZE), flatten(), dense(8), tanh(), dense(3)],
+      ...options(backend),
+    });
+    const [x, y] = [indices.subarray(0, 12 * TIME), labels.subarray(0, 12)];
+    const lossAt = () => network.gradients(x, y).loss;
+    network.gradients(x, y);
+    const { value, gradient } = network.parameters[0];
+    const exact = gradient.slice();
+    let largest = 0;
+    for (let i = 0; i < value.length; i += 7) {
+      const kept = value[i];
+      const step = 2 ** -6;
+      value[i] = kept + step;
+      const above = Number(lossAt());
+      value[i] = kept - step;
+      const difference = (above - Number(lossAt())) / (2 * step);
+      value[i] = kept;
+      expect(difference).toBeCloseTo(exact[i], 3);
+      largest = Math.max(largest, Math.abs(exact[i]));
+    }
+    expect(largest).toBeGreaterThan(0.01);
+  });
+
+  it('takes several inputs, of indices and of numbers, and travels in files', async () => {
+    const city = input([1], { name: 'city', type: 'index' });
+    const age = input([2], { name: 'age' });
+    const output = concat(city.pipe(embedding(VOCABULARY, 4)), city.pipe(embedding(20, 2)), age).pipe(dense(3));
+    const network = new Network({ output, ...options(backend) });
+    const features = {
+      city: Uint8Array.from({ length: ROWS }, (_, row) => (row * 3) % 20),
+      age: Float32Array.from({ length: ROWS * 2 }, (_, i) => Math.sin(i)),
+    };
+    const data = new Dataset({ features: { city: { values: features.city, shape: [1] }, age: features.age }, labels });
+    await network.fit(data, { epochs: 2 });
+    const loaded = Network.fromBytes(network.toBytes(), { backend });
+    expect(loaded.predict(features)).toEqual(network.predict(data));
+    // The smaller of the two vocabularies counts.
+    expectError(
+      () => network.predict({ city: [20], age: [[0, 0]] }),
+      'INVALID_ARGUMENT',
+      /city: row 0, column 0: .*0 to 19.*20/,
+    );
+  });
+
+  it('names the row and column of an index that is none, before anything changes', async () => {
+    const network = new Network({ input: [TIME], layers: layers(), ...options(backend) });
+    const before = network.parameters.map(({ value }) => value.slice());
+    for (const bad of [VOCABULARY, -1, 0.5, Number.NaN]) {
+      const values = Float32Array.from(indices);
+      values[7 * TIME + 2] = bad;
+      const wrong = new Dataset({ features: values, shape: [TIME], labels });
+      const where = {
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/row 7, column 2: expected an index from 0 to 39/),
+      };
+      await expect(network.fit(wrong)).rejects.toMatchObject(where);
+      await expect(network.evaluate(wrong)).rejects.toMatchObject(where);
+      await expect(async () => network.predict(values)).rejects.toMatchObject(where);
+      await expect(network.fit([{ x: values, y: labels }])).rejects.toMatchObject(where);
+    }
+    expect(network.parameters.map(({ value }) => value)).toEqual(before);
+    const refused = { code: 'INVALID_ARGUMENT' };
+    const scaled = new Dataset({ features: new Uint8Array(TIME), shape: [TIME], labels: [0], scale: 0.5 });
+    await expect(network.fit(scaled)).rejects.toMatchObject(refused);
+    const rowOffsets = [0, 1];
+    const sparse = new SparseDataset({ rowOffsets, indices: [0], values: [1], columns: TIME, labels: [0] });
+    await expect(network.fit(sparse)).rejects.toMatchObject(refused);
+    await expect(network.fit(data, { augment: [mixUp({ alpha: 0.2 })] })).rejects.toMatchObject(refused);
+  });
+});
+
+it('refuses graphs that take indices for numbers', () => {
+  const x = input([2], { name: 'x', type: 'index' });
+  expectError(() => x.pipe(dense(3)), 'INVALID_ARGUMENT', /dense: it can't take an index input/);
+  expectError(() => input([2]).pipe(embedding(3, 2)), 'INVALID_ARGUMENT', /embedding: expected an index input/);
+  expectError(() => x.pipe(embedding(3, 2), embedding(3, 2)), 'INVALID_ARGUMENT', /embedding/);
+  expectError(() => concat(x, input([2])), 'INVALID_ARGUMENT', /concat/);
+  expectError(() => new Network({ output: x, loss: meanSquaredError() }), 'INVALID_ARGUMENT', /indices/);
+  expectError(() => input([1], { type: 'int' as 'index' }), 'INVALID_ARGUMENT', /input: type/);
+  for (const bad of [0, -1, 2.5, 2 ** 24 + 1]) expectError(() => embedding(bad, 2), 'INVALID_ARGUMENT', /vocabulary/);
+  expectError(() => embedding(2, 0), 'INVALID_ARGUMENT', /size/);
+});
