@@ -95,6 +95,13 @@ TEST(waysOfOtherProcessors) {
   CHECK(wayOf(narrow, false, false, 64, 100, 784) == Way::tiles &&
         wayOf(narrow, false, false, 1, 100, 784) == Way::whole);
   CHECK(wayOf(narrow, false, false, 256, 2048, 2048) == Way::whole);
+  for (const Vendor vendor : {Vendor::zen4, Vendor::amd}) {
+    const Rule* amd = rulesFor("Haswell", vendor, 8, nullptr);
+    CHECK(wayOf(amd, false, false, 8, 256, 1000) == Way::tiles && wayOf(amd, false, false, 8, 1000, 64) == Way::whole);
+    CHECK(wayOf(amd, false, true, 64, 100, 100) == Way::tiles && wayOf(amd, false, true, 4, 100, 16) == Way::whole);
+    CHECK(wayOf(amd, true, false, 100, 100, 64) == Way::tiles && wayOf(amd, true, false, 784, 100, 64) == Way::whole);
+    CHECK(wayOf(amd, false, false, 256, 2048, 2048) == Way::whole);
+  }
   CHECK(wayOf(rulesFor("SkylakeX", Vendor::intel, 8, nullptr), false, false, 128, 512, 512) == Way::pieces);
   CHECK(wayOf(rulesFor("SkylakeX", Vendor::other, 16, "0"), false, false, 256, 2048, 2048) == Way::whole);
   CHECK(wayOf(rulesFor("SkylakeX", Vendor::intel, 16, "whole"), false, false, 64, 100, 784) == Way::whole);

@@ -25,8 +25,10 @@ struct Rule {
   enum Form {
     any,
     plainLeft,        // the left matrix is not transposed
+    plain,            // neither is
     transposedRight,  // the right matrix is, and only that
-    aliasedLeft,      // the left matrix is, and its rows, a multiple of 4 KiB apart, share sets of the caches
+    transposedLeft,   // the left matrix is, and only that
+    aliasedLeft,      // only the left matrix is, and its rows, a multiple of 4 KiB apart, share sets of the caches
   } form;
   int64_t m, n, k, ldb;
   double mostBytes;
