@@ -24,15 +24,17 @@ export interface ProductReply {
 let calls: KernelCall[] = [];
 let result: Float32Array = new Float32Array(0);
 
+function fill(block: Float32Array, step: number): void {
+  const period = Math.min(block.length, 8191);
+  for (let i = 0; i < period; i++) block[i] = ((i * step) % 1) - 0.5;
+  for (let i = period; i < block.length; i *= 2) block.copyWithin(i, 0, i);
+}
+
 function prepare({ transA, transB, m, n, k }: ProductShape): void {
   const [a, b, c] = new AlignedMemory(4 * (m * k + k * n + m * n) + 3 * 64).floats(m * k, k * n, m * n);
   // The same in every process.
-  for (const [block, step] of [
-    [a, 0.37],
-    [b, 0.53],
-  ] as const) {
-    for (let i = 0; i < block.length; i++) block[i] = ((i * step) % 1) - 0.5;
-  }
+  fill(a, 0.37);
+  fill(b, 0.53);
   calls = [['gemm', c, a, b, m, n, k, transA, transB, 1, 0]];
   result = c;
 }

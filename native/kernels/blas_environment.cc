@@ -16,11 +16,26 @@ char* __wrap_getenv(const char* name);
 char* __wrap_getenv(const char* name) { return blasnet_getenv(name); }
 #endif
 
+// OpenBLAS's kernels for AMD's Zen are slower than those for Haswell, with which they share the instruction set
+// (docs/decisions/0021-blas-kernels.md).
+static char* preferredCore() {
+#if defined(__x86_64__)
+  static char haswell[] = "Haswell";
+  __builtin_cpu_init();  // OpenBLAS may ask before it has been called
+  const bool isZen = __builtin_cpu_is("amd") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isZen && !__builtin_cpu_supports("avx512vl")) return haswell;
+#endif
+  return nullptr;
+}
+
 char* blasnet_getenv(const char* name) {
   static char one[] = "1";
   static constexpr const char* prefixes[] = {"OPENBLAS_", "GOTO_", "OMP_"};
   if (std::strcmp(name, "OPENBLAS_NUM_THREADS") == 0) return one;
-  if (std::strcmp(name, "OPENBLAS_CORETYPE") == 0) return __real_getenv("BLASNET_CORETYPE");
+  if (std::strcmp(name, "OPENBLAS_CORETYPE") == 0) {
+    char* wish = __real_getenv("BLASNET_CORETYPE");
+    return wish != nullptr ? wish : preferredCore();
+  }
   for (const char* prefix : prefixes) {
     if (std::strncmp(name, prefix, std::strlen(prefix)) == 0) return nullptr;
   }

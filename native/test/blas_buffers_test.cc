@@ -56,7 +56,7 @@ TEST(productsOfManyThreadsAreRight) {
   const int64_t n = emulated() ? 96 : 640;
   Random random(3);
   Buffer<float> a(n * n, random, -1, 1), b(n * n, random, -1, 1), expected(n * n);
-  blasProduct(false, false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, expected.data(), n);
+  blasProduct(Way::whole, false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, expected.data(), n);
 #if defined(__linux__)
   char name[] = "/tmp/blasnet-stderr-XXXXXX";
   const int file = mkstemp(name), before = dup(STDERR_FILENO);
@@ -69,7 +69,7 @@ TEST(productsOfManyThreadsAreRight) {
     for (int i = 0; i < threads; i++) {
       workers.emplace_back([&] {
         Buffer<float> c(n * n);
-        blasProduct(false, false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n);
+        blasProduct(Way::whole, false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n);
         if (!c.sameBits(expected)) wrong++;
       });
     }
@@ -94,10 +94,10 @@ TEST(aProductIsGivenUpWhenItsThreadIsToEnd) {
   std::atomic<bool> flag{false};
   const Abandonment abandonment(&flag);
   CHECK(!abandoned());
-  blasProduct(false, false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n);
+  blasProduct(Way::whole, false, false, n, n, n, 1, a.data(), n, b.data(), n, 0, c.data(), n);
   CHECK(c[0] == n && c[n * n - 1] == n);
   flag = true;
-  blasProduct(false, false, false, n, n, n, 1, b.data(), n, a.data(), n, 1, c.data(), n);
+  blasProduct(Way::whole, false, false, n, n, n, 1, b.data(), n, a.data(), n, 1, c.data(), n);
   CHECK(c[0] == n && c[n * n - 1] == n);
 }
 
@@ -108,10 +108,10 @@ TEST(aLongProductHasTheBitsOfTheWhole) {
   const int64_t k = emulated() ? 8 : 600;
   Random random(4);
   Buffer<float> a(m * k, random, -1, 1), b(k * n, random, -1, 1), c(m * n), parts(m * n);
-  blasProduct(false, false, false, m, n, k, 1, a.data(), k, b.data(), n, 0, c.data(), n);
+  blasProduct(Way::whole, false, false, m, n, k, 1, a.data(), k, b.data(), n, 0, c.data(), n);
   for (int64_t i = 0; i < m; i += 4096) {
     const int64_t rows = std::min<int64_t>(4096, m - i);
-    blasProduct(false, false, false, rows, n, k, 1, a.data() + i * k, k, b.data(), n, 0, parts.data() + i * n, n);
+    blasProduct(Way::whole, false, false, rows, n, k, 1, a.data() + i * k, k, b.data(), n, 0, parts.data() + i * n, n);
   }
   CHECK(c.sameBits(parts));
 }

@@ -57,14 +57,15 @@ TEST(gemmAllTransposes) {
 
 // Products that are cut, or whose right matrix is copied, with every kind of edge; and neighbours that must stay as
 // they are.
-TEST(sgemmInPieces) {
+TEST(sgemmInPiecesAndStrips) {
   Random random(4);
   for (const int64_t m : {8, 10, 24, 100, 200}) {
     for (const int64_t n : {20, 31, 67, 130}) {
       for (const int64_t k : {5, 103, 260, 700}) {
         if (slowRun() && (k == 260 || (m == 200 && n != 130))) continue;
-        for (int form = 0; form < 4; form++) {
-          const bool transA = form & 1, transB = form & 2;
+        for (int form = 0; form < 5; form++) {
+          const bool transA = form & 1, transB = form & 2 || form == 4;
+          const Way way = form == 4 ? Way::strips : Way::pieces;
           for (const int64_t margin : {0, 900}) {
             const float beta = margin == 0 ? 0.0f : 1.0f;
             const int64_t lda = (transA ? m : k) + margin, ldb = (transB ? k : n) + margin, ldc = n + margin;
@@ -72,7 +73,7 @@ TEST(sgemmInPieces) {
             Buffer<float> c(m * ldc, random, -1, 1);
             const Buffer<float> old = c;
             for (int64_t i = 0; beta == 0 && i < m * ldc; i++) c[i] = nan;
-            blasProduct(true, transA, transB, m, n, k, 0.5f, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
+            blasProduct(way, transA, transB, m, n, k, 0.5f, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
             bool right = c.intact();
             for (int64_t i = 0; i < m; i++) {
               for (int64_t j = 0; j < ldc; j++) {
@@ -109,16 +110,17 @@ TEST(sgemmWithLeadingDimensionsBeyondInt) {
   for (int64_t i = 0; i < 2; i++) {
     for (int64_t j = 0; j < 2; j++) far[i * stride + j] = near[i * 2 + j];
   }
-  for (int form = 0; form < 4; form++) {
-    const bool transA = form & 1, transB = form & 2;
+  for (int form = 0; form < 5; form++) {
+    const bool transA = form & 1, transB = form & 2 || form == 4;
+    const Way way = form == 4 ? Way::strips : Way::pieces;
     float expected[4], c[4];
-    blasProduct(true, transA, transB, 2, 2, 2, 1, near, 2, near, 2, 0, expected, 2);
-    blasProduct(true, transA, transB, 2, 2, 2, 1, far, stride, near, 2, 0, c, 2);
+    blasProduct(way, transA, transB, 2, 2, 2, 1, near, 2, near, 2, 0, expected, 2);
+    blasProduct(way, transA, transB, 2, 2, 2, 1, far, stride, near, 2, 0, c, 2);
     CHECK(std::memcmp(c, expected, sizeof c) == 0);
-    blasProduct(true, transA, transB, 2, 2, 2, 1, near, 2, far, stride, 0, c, 2);
+    blasProduct(way, transA, transB, 2, 2, 2, 1, near, 2, far, stride, 0, c, 2);
     CHECK(std::memcmp(c, expected, sizeof c) == 0);
     float* farResult = far + 1024;
-    blasProduct(true, transA, transB, 2, 2, 2, 1, near, 2, near, 2, 0, farResult, stride);
+    blasProduct(way, transA, transB, 2, 2, 2, 1, near, 2, near, 2, 0, farResult, stride);
     for (int64_t i = 0; i < 2; i++)
       CHECK(std::memcmp(farResult + i * stride, expected + 2 * i, 2 * sizeof(float)) == 0);
   }

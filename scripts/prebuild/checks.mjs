@@ -66,7 +66,6 @@ export const x64Cores = {
   Nehalem: 'sse4_2',
   Sandybridge: 'avx',
   Haswell: 'avx2',
-  Zen: 'avx2',
   SkylakeX: 'avx512vl',
   Cooperlake: 'avx512_bf16',
 };

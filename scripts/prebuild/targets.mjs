@@ -10,7 +10,7 @@ export const oldestGlibc = '2.28';
 const architectures = {
   x64: {
     triple: 'x86_64-linux-gnu',
-    openblas: ['TARGET=GENERIC', 'DYNAMIC_LIST=NEHALEM SANDYBRIDGE HASWELL ZEN SKYLAKEX COOPERLAKE'],
+    openblas: ['TARGET=GENERIC', 'DYNAMIC_LIST=NEHALEM SANDYBRIDGE HASWELL SKYLAKEX COOPERLAKE'],
     zig: 'x86_64-linux',
   },
   arm64: {

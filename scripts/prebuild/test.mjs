@@ -119,7 +119,7 @@ const x64Models = {
   SandyBridge: ['baseline', 'Sandybridge'],
   IvyBridge: ['baseline', 'Sandybridge'],
   Haswell: ['avx2', 'Haswell'],
-  EPYC: ['avx2', 'Zen'],
+  EPYC: ['avx2', 'Haswell'],
   max: ['avx2'],
 };
 

@@ -23,7 +23,7 @@ const openblas = {
   triple,
   openblas: [
     'TARGET=GENERIC',
-    'DYNAMIC_LIST=NEHALEM SANDYBRIDGE HASWELL ZEN SKYLAKEX COOPERLAKE',
+    'DYNAMIC_LIST=NEHALEM SANDYBRIDGE HASWELL SKYLAKEX COOPERLAKE',
     'COMMON_OPT=-O2 -Wa,-muse-unaligned-vector-move',
   ],
 };

@@ -25,15 +25,18 @@ blasint leading(int64_t stride, int64_t length) {
 struct Cut {
   int64_t rows, columns, depth;
   bool packed;  // each block of the right matrix is copied before it is used
+  bool reused;  // all rows of the left matrix pass one block of the right one before the next
 };
 
-constexpr Cut whole = {largestBlock, largestBlock, largestBlock, false};
+constexpr Cut whole = {largestBlock, largestBlock, largestBlock, false, false};
 constexpr int64_t packedColumns = 64;
 constexpr int64_t packedDepth = 128;
+// Multiplications, and elements of the result if the right matrix is transposed, for which OpenBLAS has small kernels.
+constexpr int64_t smallProduct = 1000000, smallTransposed = 1200;
 
 // Determined by measurement (docs/decisions/0003-small-products.md).
 Cut cutPieces(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept {
-  constexpr int64_t smallProduct = 1000000, smallTransposed = 1200, rows = 96;
+  constexpr int64_t rows = 96;
   if (transA && transB) return whole;
   const bool small = m * n <= smallProduct / k;
   // A copy pays if enough rows use it, and more so if the rows of b are far apart. A transposed b is copied if OpenBLAS
@@ -46,12 +49,20 @@ Cut cutPieces(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t
     packed = !small && m >= 10 && ldb > 200 && ldb >= 20000 / m;
   }
   if (small && !packed) return whole;
-  return {rows, packedColumns, partOf(k, packedDepth), packed};
+  return {rows, packedColumns, partOf(k, packedDepth), packed, packed};
+}
+
+// A transposed right matrix is read in place.
+Cut cutStrips(int64_t m, int64_t n, int64_t k) noexcept {
+  if (m <= smallTransposed / n && m * n <= smallProduct / k) return whole;
+  constexpr int64_t mostRows = 48, mostDepth = 640;
+  const int64_t rows = partOf(m, mostRows), columns = smallTransposed / rows / 8 * 8;
+  return {rows, smaller(columns, smaller(n, packedColumns)), partOf(k, mostDepth), false, true};
 }
 
 }  // namespace
 
-void blasProduct(bool pieces, bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+void blasProduct(Way way, bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
                  int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) noexcept {
   if (m <= 0 || n <= 0) return;
   if (k <= 0) {
@@ -63,7 +74,10 @@ void blasProduct(bool pieces, bool transA, bool transB, int64_t m, int64_t n, in
 
   // BLAS takes 32-bit ints. Larger sizes are processed in blocks. If a leading dimension is too large, blocks have a
   // single row of that matrix, so that the leading dimension does not matter.
-  auto [rowBlock, columnBlock, depthBlock, packed] = pieces ? cutPieces(transA, transB, m, n, k, ldb) : whole;
+  const bool cut = way == Way::pieces || way == Way::strips, inStrips = way == Way::strips && transB && !transA;
+  auto [rowBlock, columnBlock, depthBlock, packed, reused] = inStrips ? cutStrips(m, n, k)
+                                                             : cut    ? cutPieces(transA, transB, m, n, k, ldb)
+                                                                      : whole;
   if (lda > largestInt) (transA ? depthBlock : rowBlock) = 1;
   if (ldb > largestInt && !packed) (transB ? columnBlock : depthBlock) = 1;
   if (ldc > largestInt) rowBlock = 1;
@@ -78,8 +92,8 @@ void blasProduct(bool pieces, bool transA, bool transB, int64_t m, int64_t n, in
 
   const BlasTurn turn;
   alignas(64) float copy[packedDepth * packedColumns];
-  // A copy is used for all rows; without one, the rows of a block stay in the cache while all of b is read.
-  const int64_t group = packed ? m : rowBlock;
+  // Otherwise, the rows of a block stay in the cache while all of b is read.
+  const int64_t group = reused ? m : rowBlock;
   for (int64_t first = 0; first < m; first += group) {
     const int64_t end = first + smaller(group, m - first);
     for (int64_t j = 0; j < n; j += columnBlock) {

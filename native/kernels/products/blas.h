@@ -4,11 +4,13 @@
 
 #include <cstdint>
 
+#include "ways.h"
+
 namespace blasnet {
 
-// c <- alpha op(a) op(b) + beta c, row-major, op(a) m x k, op(b) k x n; any sizes, including zero. In pieces: cut to
-// the size of OpenBLAS's kernels for small matrices.
-void blasProduct(bool pieces, bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+// c <- alpha op(a) op(b) + beta c, row-major, op(a) m x k, op(b) k x n; any sizes, including zero. Tiles are
+// not BLAS's: they count as whole.
+void blasProduct(Way way, bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
                  int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) noexcept;
 
 struct BlasInfo {

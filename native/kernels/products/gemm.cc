@@ -19,15 +19,15 @@ const Rule& ruleOf(const Shape& shape) noexcept {
 
 void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
            const float* b, int64_t ldb, float beta, float* c, int64_t ldc) noexcept {
-  const Way way = ruleOf({transA, transB, m, n, k, ldb}).way;
+  const Way way = ruleOf({transA, transB, m, n, k, lda, ldb}).way;
   if (way == Way::tiles && alpha == 1 && (beta == 0 || beta == 1) && n >= vectorLanes && k > 0) {
     return multiplyTiles({transA, transB, m, n, k, a, lda, b, ldb, beta == 1, c, ldc});
   }
-  blasProduct(way == Way::pieces, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  blasProduct(way, transA, transB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 double keptShare(int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept {
-  return ruleOf({false, false, m, n, k, ldb}).keptShare;
+  return ruleOf({false, false, m, n, k, k, ldb}).keptShare;
 }
 
 bool patchTiles() noexcept {

@@ -18,6 +18,21 @@ constexpr Rule amd512[] = {
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
 };
 
+// Zen 4. Pieces win but for some transposed matrices. Strips read a right one in place where few rows, or few columns,
+// would not pay for its copy. Own tiles prefetch a large one while they copy it, and win where it is nearly nothing.
+constexpr Rule zen512[] = {
+    {Rule::aliasedLeft, 0, 128, 384, 0, unlimited, Way::whole, few},
+    {Rule::transposedRight, 192, 24, 0, 0, unlimited, Way::pieces, few},
+    {Rule::transposedRight, 56, 24, 700, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 24, 24, 192, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 24, 24, 0, 0, unlimited, Way::pieces, few},
+    {Rule::transposedRight, 24, 16, 0, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 0, 0, 64, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 8, 16, 0, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 0, 0, 24, 0, unlimited, Way::strips, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+};
+
 // Sapphire Rapids, and what was not measured: pieces win up to about twice the second-level cache, and with few rows.
 constexpr Rule other512[] = {
     {BLASNET_WIDE, 4 * mebibyte, Way::tiles, few},
@@ -38,15 +53,29 @@ constexpr Rule intel256[] = {
     {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
 };
 
-// AVX2 of AMD, NEON and the baseline: not measured since the tiles changed.
+// AVX2 of AMD, measured on Zen 4 with OpenBLAS's kernels for Haswell (blas_environment.cc).
+constexpr Rule amd256[] = {
+    {Rule::transposedLeft, 0, 16, 0, 0, mebibyte / 4, Way::tiles, few},
+    {Rule::transposedLeft, 0, 0, 0, 0, unlimited, Way::whole, few},
+    {Rule::plain, 0, 0, 0, 513, unlimited, Way::whole, few},
+    {Rule::plain, 32, 16, 0, 0, 0.75 * mebibyte, Way::tiles, few},
+    {Rule::plain, 32, 0, 0, 0, unlimited, Way::whole, few},
+    {Rule::plain, 0, 16, 0, 0, 4 * mebibyte, Way::tiles, few},
+    {Rule::transposedRight, 4, 16, 24, 0, mebibyte, Way::tiles, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
+};
+
+// NEON and the baseline: not measured since the tiles changed.
 constexpr Rule others[] = {{Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few}};
 
 constexpr Rule forced[] = {
     {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::strips, few},
     {Rule::any, 0, 0, 0, 0, unlimited, Way::tiles, few},
 };
-constexpr const char* wayNames[] = {"whole", "pieces", "tiles"};
+constexpr const char* wayNames[] = {"whole", "pieces", "strips", "tiles"};
+constexpr int ways = sizeof forced / sizeof *forced;
 
 // OpenBLAS has small kernels for these cores. They reach the machine's peak, while the general path, which packs both
 // operands first, does not.
@@ -59,10 +88,26 @@ bool hasSmallKernels(const char* core) noexcept {
   return false;
 }
 
+bool isAmd(Vendor vendor) noexcept { return vendor == Vendor::zen4 || vendor == Vendor::amd; }
+
+bool hasForm(Rule::Form form, const Shape& s) noexcept {
+  constexpr int64_t aliased = 4096 / sizeof(float);
+  switch (form) {
+    case Rule::any: return true;
+    case Rule::plainLeft: return !s.transA;
+    case Rule::plain: return !s.transA && !s.transB;
+    case Rule::transposedRight: return !s.transA && s.transB;
+    case Rule::transposedLeft: return s.transA && !s.transB;
+    case Rule::aliasedLeft: return s.transA && !s.transB && s.lda % aliased == 0;
+  }
+  return false;
+}
+
 }  // namespace
 
 Vendor vendor() noexcept {
 #if defined(__x86_64__)
+  if (__builtin_cpu_is("amdfam19h")) return Vendor::zen4;
   if (__builtin_cpu_is("amd")) return Vendor::amd;
   if (__builtin_cpu_is("intel")) return Vendor::intel;
 #endif
@@ -70,23 +115,26 @@ Vendor vendor() noexcept {
 }
 
 const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept {
-  for (int way = 0; wish != nullptr && way < 3; way++) {
+  for (int way = 0; wish != nullptr && way < ways; way++) {
     if (std::strcmp(wish, wayNames[way]) == 0) return &forced[way];
   }
-  if (hasSmallKernels(core)) return lanes < 16 ? narrow512 : vendor == Vendor::amd ? amd512 : other512;
-  return lanes == 8 && vendor == Vendor::intel ? intel256 : others;
+  if (hasSmallKernels(core)) {
+    if (lanes < 16) return narrow512;
+    return vendor == Vendor::zen4 ? zen512 : vendor == Vendor::amd ? amd512 : other512;
+  }
+  if (lanes != 8) return others;
+  return vendor == Vendor::intel ? intel256 : isAmd(vendor) ? amd256 : others;
 }
 
 bool patchTilesFor(const char* core, Vendor vendor, const char* wish) noexcept {
-  return (wish == nullptr || std::strcmp(wish, wayNames[0]) != 0) && hasSmallKernels(core) && vendor != Vendor::amd;
+  return (wish == nullptr || std::strcmp(wish, wayNames[0]) != 0) && hasSmallKernels(core) && !isAmd(vendor);
 }
 
 const Rule& chooseRule(const Rule* rule, const Shape& s) noexcept {
   const double m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
   const double bytes = sizeof(float) * (m * k + k * n + m * n);
   const auto applies = [&](const Rule& r) {
-    const bool form = r.form == Rule::any || (!s.transA && (r.form == Rule::plainLeft || !s.transB));
-    return form && s.m >= r.m && s.n >= r.n && s.k >= r.k && s.ldb >= r.ldb && bytes <= r.mostBytes;
+    return hasForm(r.form, s) && s.m >= r.m && s.n >= r.n && s.k >= r.k && s.ldb >= r.ldb && bytes <= r.mostBytes;
   };
   while (!applies(*rule)) rule++;
   return *rule;

@@ -10,18 +10,26 @@ namespace blasnet {
 enum class Way {
   whole,   // one product of BLAS
   pieces,  // cut to the size of OpenBLAS's kernels for small matrices
+  strips,  // cut so that a transposed right matrix is read in place by those kernels; otherwise pieces
   tiles,   // our own
 };
 
 struct Shape {
   bool transA, transB;
   int64_t m, n, k;
-  int64_t ldb;  // distance between rows of the right matrix
+  int64_t lda, ldb;  // distances between rows of the left and of the right matrix
 };
 
 // Applies to shapes of at least these sizes, and at most so many bytes of both operands and the result.
 struct Rule {
-  enum Form { any, plainLeft, plain } form;  // whether the left matrix, or neither, may be transposed
+  enum Form {
+    any,
+    plainLeft,        // the left matrix is not transposed
+    plain,            // neither is
+    transposedRight,  // the right matrix is, and only that
+    transposedLeft,   // the left matrix is, and only that
+    aliasedLeft,      // only the left matrix is, and its rows, a multiple of 4 KiB apart, share sets of the caches
+  } form;
   int64_t m, n, k, ldb;
   double mostBytes;
   Way way;
@@ -29,7 +37,12 @@ struct Rule {
   double keptShare;
 };
 
-enum class Vendor { amd, intel, other };
+enum class Vendor {
+  zen4,  // AMD's family of Zen 3 and 4, of which Zen 4 has AVX-512
+  amd,   // its other ones
+  intel,
+  other,
+};
 
 Vendor vendor() noexcept;
 
