@@ -201,14 +201,16 @@ void multiplyByAmx(float* c, int64_t ldc, const uint32_t* left, const uint32_t* 
 
 // ---- dot products of pairs ----
 
-// Eight rows at a time: sixteen sums stay in registers.
+// Eight rows at a time: sixteen sums stay in registers, for which the loops over them have to be unrolled.
 template <int above, int across>
 BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps,
                                  bool add) {
   constexpr int64_t height = 8;
   for (int64_t i = 0; i < above * tileUnits; i += height) {
     __m512 sums[height][across];
+#pragma GCC unroll 8
     for (int64_t row = 0; row < height; row++) {
+#pragma GCC unroll 2
       for (int64_t v = 0; v < across; v++) {
         sums[row][v] = add ? _mm512_loadu_ps(c + (i + row) * ldc + v * tileUnits) : _mm512_setzero_ps();
       }
@@ -218,17 +220,22 @@ BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, co
     for (int64_t step = 0; step < steps; step++, x += above * tileWords, y += across * tileWords) {
       for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
         __m512bh factor[across];
+#pragma GCC unroll 2
         for (int64_t v = 0; v < across; v++) {
           factor[v] = reinterpret_cast<__m512bh>(_mm512_load_si512(y + v * tileWords + pair * tileUnits));
         }
+#pragma GCC unroll 8
         for (int64_t row = 0; row < height; row++) {
           const __m512bh pairs =
               reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int32_t>(x[row * tileUnits + pair])));
+#pragma GCC unroll 2
           for (int64_t v = 0; v < across; v++) sums[row][v] = _mm512_dpbf16_ps(sums[row][v], pairs, factor[v]);
         }
       }
     }
+#pragma GCC unroll 8
     for (int64_t row = 0; row < height; row++) {
+#pragma GCC unroll 2
       for (int64_t v = 0; v < across; v++) _mm512_storeu_ps(c + (i + row) * ldc + v * tileUnits, sums[row][v]);
     }
   }
