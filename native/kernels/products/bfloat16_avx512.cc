@@ -96,6 +96,11 @@ BLASNET_PAIRS void packPairs(uint32_t* panel, const View& view, Side side, int64
         for (int64_t p = 0; p < 16; p++) rows[p] = pairWords(from + 2 * p * stride, stride, mask, left - 2 * p, order);
       } else {
         const float* from = x + tile * tileUnits * stride + step * tileDepth;
+        // Rows of a large matrix lie in the same sets of the first cache, so the processor fetches none of them ahead.
+        for (int64_t i = 0; i < count && i < 16; i++) {
+          __builtin_prefetch(from + i * stride + 2 * tileDepth, 0, 2);
+          __builtin_prefetch(from + i * stride + 2 * tileDepth + tileUnits, 0, 2);
+        }
         for (int64_t i = 0; i < 16; i++) {
           rows[i] = i < count ? unitWords(from + i * stride, left) : _mm512_setzero_si512();
         }
