@@ -12,6 +12,8 @@ interface Bar {
   /** A name for these if they are peers, which may be unavailable. */
   readonly peers?: string;
   readonly least: number;
+  /** What multiplies in bfloat16 on the machines to which it applies. */
+  readonly bfloat16?: string;
   /** Core counts of the machines to which it applies. */
   readonly cores?: readonly [least: number, most: number];
 }
@@ -22,6 +24,8 @@ function each(bar: Omit<Bar, 'workload' | 'least'>, least: Readonly<Record<strin
 
 const onTwo = { cores: [2, Number.POSITIVE_INFINITY] } as const;
 
+const bfloat16 = { contender: 'native-1-bfloat16', against: ['native-1'] };
+
 /** Bars of `npm run bench`. */
 export const speedBars: readonly Bar[] = [
   // The floor multiplies everything, including zeros.
@@ -30,12 +34,19 @@ export const speedBars: readonly Bar[] = [
     { M1: 0.88, M1bn: 0.85, M2: 0.95, M2L: 0.97 },
   ),
   ...each({ contender: 'native', against: ['native-1'], ...onTwo }, { M1: 1.6, M1bn: 1.6, M2: 1.8, M2L: 1.9 }),
+  ...each({ ...bfloat16, bfloat16: 'amx' }, { M1: 1.5, M2: 2.5, M2L: 3.5, M4: 2 }),
+  ...each({ ...bfloat16, bfloat16: 'avx512-bf16' }, { M2: 1.3, M2L: 1.6 }),
   ...each({ contender: 'native-contended', against: ['native-1'] }, { M1: 0.8, M2: 0.8 }),
   ...each({ contender: 'native-8', against: ['native-1'] }, { M2L: 5.5, M4: 6 }),
   ...each({ contender: 'typescript', against: ['reference'] }, { M1: 0.8, M2: 0.8 }),
 ];
 
 const pytorch = { peers: 'PyTorch', contender: 'native', against: ['pytorch-1', 'pytorch'] };
+const autocast = {
+  peers: 'PyTorch, bfloat16 autocast',
+  contender: 'native-1-bfloat16',
+  against: ['pytorch-bfloat16-1'],
+};
 const jaxOnOne = { peers: 'JAX', contender: 'native-1', against: ['jax-1'] };
 const jaxOnAll = { peers: 'JAX', contender: 'native', against: ['jax'], cores: [2, 8] } as const;
 const onnx = { peers: 'onnxruntime-node', contender: 'native', against: ['onnxruntime-node-1', 'onnxruntime-node'] };
@@ -53,6 +64,7 @@ export const peerBars: readonly Bar[] = [
   ...each({ peers: 'PyTorch', contender: 'native-1', against: ['pytorch-1'] }, { M4: 1.4 }),
   ...each(jaxOnOne, { M1: 1.25, M1bn: 1.25, M2: 1.05, M2L: 1.15 }),
   ...each(jaxOnAll, { M1: 1.6, M1bn: 1.6, M2: 1.25, M2L: 1.15 }),
+  ...each(autocast, { M1: 6, M2: 3, M2L: 1.8, M4: 1.3 }),
   ...each(javaScript, { M1: 12, M2: 5, M3: 8 }),
   // A single image may take at most 0.6 of the peer's time.
   ...each(onnx, { P1: 1, P1single: 1 / 0.6 }),
@@ -83,6 +95,7 @@ export function judge(title: string, limit: Limit, found: Summary | undefined, e
 
 function excuseOf(
   bar: Bar,
+  first: Result | undefined,
   rival: Result | undefined,
   { failures }: WorkloadResult,
   cores: number,
@@ -93,6 +106,9 @@ function excuseOf(
   const needed = Math.max(fewest, ...concerned.map((item) => item.cores ?? 1));
   if (cores < needed) return `needs ${needed} cores`;
   if (cores > most) return `for ${most} cores at most`;
+  const way = first?.equipment.bfloat16;
+  if (bar.bfloat16 !== undefined && way !== undefined && way !== bar.bfloat16)
+    return `for ${bar.bfloat16}, this machine has ${way}`;
   if (peers === undefined || rival !== undefined) return undefined;
   return `${peers} ${failures.some(({ id }) => against.includes(id)) ? 'failed' : 'takes no part'}`;
 }
@@ -106,7 +122,7 @@ function checkRatio(bar: Bar, result: WorkloadResult, cores: number): BarResult 
   const others = rival?.title ?? peers ?? findContender(against[0]).title;
   const title = `${workload}: ${findContender(bar.contender).title} / ${group}${others}`;
   const found = first && rival && summarize(ratios(first.rates, rival.rates));
-  return judge(title, { least }, found, excuseOf(bar, rival, result, cores));
+  return judge(title, { least }, found, excuseOf(bar, first, rival, result, cores));
 }
 
 /** The bars of the measured workloads; those of unavailable peers don't count as missed. */

@@ -44,7 +44,11 @@ function imageNode(x: Node, layer: ImageLayer): Node {
 }
 
 /** blasnet's network for a workload, on one of the backends. */
-export function createNetwork(workload: Workload, backend: BackendName): Network {
+export function createNetwork(
+  workload: Workload,
+  backend: BackendName,
+  precision: 'float32' | 'bfloat16' = 'float32',
+): Network {
   const { images, channelMeans, widths } = workload;
   const outputs = widths[widths.length - 1];
   const hidden = widths
@@ -59,6 +63,7 @@ export function createNetwork(workload: Workload, backend: BackendName): Network
     loss: softmaxCrossEntropy(),
     seed: 1,
     backend,
+    precision,
   });
 }
 
@@ -67,9 +72,9 @@ export function createOptimizer({ optimizer }: Workload): Adam | Sgd {
 }
 
 /** A workload's network as a contender. */
-export function createBlasnetModel(workload: Workload, backend: BackendName): Model {
+export function createBlasnetModel(workload: Workload, backend: BackendName, precision?: 'bfloat16'): Model {
   const { widths, batchSize } = workload;
-  const network = createNetwork(workload, backend);
+  const network = createNetwork(workload, backend, precision);
   const optimizer = createOptimizer(workload);
   const predicted = new Float32Array(batchSize * widths[widths.length - 1]);
   return {

@@ -7,23 +7,24 @@ import { gemmFloor } from './floor.js';
 import { createReferenceModel } from './reference-model.js';
 import { type CreateModel, perform } from './trainer.js';
 
-const creators: Record<Exclude<Contender['kind'], 'floor'>, CreateModel> = {
-  native: (workload) => createBlasnetModel(workload, 'native'),
-  typescript: (workload) => createBlasnetModel(workload, 'typescript'),
-  reference: createReferenceModel,
-};
+function creatorOf(kind: Exclude<Contender['kind'], 'floor'>, { precision }: Contender): CreateModel {
+  return kind === 'reference' ? createReferenceModel : (workload) => createBlasnetModel(workload, kind, precision);
+}
 
-function equipmentOf(kind: Contender['kind']): Equipment {
+function equipmentOf({ kind, precision }: Contender): Equipment {
   if (kind === 'reference' || kind === 'typescript') return { threads: 1 };
-  const { threads, simd, blas } = backendInfo('native');
+  const { threads, simd, blas, bfloat16 } = backendInfo('native');
   const core = `${blas.name} ${blas.core}`;
-  return kind === 'floor' ? { threads: 1, blas: core } : { threads, blas: core, simd: simd.set };
+  return kind === 'floor'
+    ? { threads: 1, blas: core }
+    : { threads, blas: core, simd: simd.set, ...(precision && { bfloat16 }) };
 }
 
 async function answer({ contender, workload, job }: Request): Promise<Reply<Job>> {
-  const { kind } = findContender(contender);
-  const equipment = equipmentOf(kind);
-  if (kind !== 'floor') return perform(creators[kind], workload, job, equipment);
+  const found = findContender(contender);
+  const { kind } = found;
+  const equipment = equipmentOf(found);
+  if (kind !== 'floor') return perform(creatorOf(kind, found), workload, job, equipment);
   if (job.kind === 'learn') throw new Error('the GEMM floor learns nothing');
   const { seconds, at = 0 } = job;
   return { measurement: await gemmFloor(workload, seconds, () => delay(Math.max(0, at - Date.now()))), equipment };

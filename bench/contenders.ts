@@ -15,6 +15,10 @@ export interface Contender {
   readonly cores?: number;
   /** Another process keeps a core busy meanwhile. */
   readonly contended?: boolean;
+  /** Of the products; default float32. */
+  readonly precision?: 'bfloat16';
+  /** Only these workloads. */
+  readonly workloads?: readonly string[];
   /** Only for networks of dense layers. */
   readonly denseOnly?: boolean;
   /** Runs in one process per core, all at once; their rates are added. */
@@ -32,6 +36,14 @@ export const contenders: readonly Contender[] = [
   { ...floor, id: 'floor-all', title: 'floor, cut small, on every core', cores: 2, everyCore: true },
   { id: 'native-1', title: 'blasnet native, one thread', kind: 'native', threads: 1 },
   { id: 'native', title: 'blasnet native, all threads', kind: 'native' },
+  {
+    id: 'native-1-bfloat16',
+    title: 'one thread, bfloat16',
+    kind: 'native',
+    threads: 1,
+    precision: 'bfloat16',
+    workloads: ['M1', 'M2', 'M2L', 'M4'],
+  },
   { ...zerosMultiplied, id: 'native-1-zeros', title: 'one thread, zeros multiplied, too', threads: 1 },
   { ...zerosMultiplied, id: 'native-zeros', title: 'all threads, zeros multiplied, too' },
   { id: 'native-contended', title: 'blasnet native, one core taken', kind: 'native', cores: 2, contended: true },
@@ -51,10 +63,11 @@ const MOST_FLOPS = 10e6;
 
 /** Whether a contender can run a workload on a machine in reasonable time. */
 export function takesPart(
-  { kind, cores = 1, denseOnly }: Contender,
+  { kind, cores = 1, denseOnly, workloads }: Contender,
   workload: Workload,
   machine: { readonly cores: number; readonly native: boolean },
 ): boolean {
+  if (workloads !== undefined && !workloads.includes(workload.id)) return false;
   if (machine.cores < cores || (denseOnly && workload.images.length > 0)) return false;
   if (kind === 'reference' && (workload.batchNorm || workload.task === 'predict')) return false;
   return kind === 'floor' || kind === 'native' ? machine.native : flopsPerSample(workload) <= MOST_FLOPS;
@@ -98,6 +111,8 @@ export interface Equipment {
   readonly blas?: string;
   /** Set of blasnet's native kernels; undefined without them. */
   readonly simd?: string;
+  /** What multiplies in bfloat16; undefined in float32. */
+  readonly bfloat16?: string;
 }
 
 export interface SpeedReply {

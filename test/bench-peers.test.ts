@@ -92,6 +92,8 @@ describe('bars', () => {
       result('pytorch', [100, 100]),
       result('jax-1', [300, 300]),
       result('jax', [400, 400]),
+      result('native-1-bfloat16', [500, 500]),
+      result('pytorch-bfloat16-1', [50, 50]),
       result('jax-js-1', [50, 50]),
       result('tfjs-node', [20, 20]),
     ]);
@@ -99,6 +101,7 @@ describe('bars', () => {
       ['M1: blasnet native, all threads / PyTorch: pytorch-1', 2.8, 'reached'],
       ['M1: blasnet native, one thread / JAX: jax-1', 400 / 300, 'reached'],
       ['M1: blasnet native, all threads / JAX: jax', 1.75, 'reached'],
+      ['M1: one thread, bfloat16 / PyTorch, bfloat16 autocast: pytorch-bfloat16-1', 10, 'reached'],
       ['M1: blasnet native, all threads / the fastest JavaScript peer: jax-js-1', 14, 'reached'],
     ]);
   });
@@ -110,8 +113,9 @@ describe('bars', () => {
       'not measured: PyTorch takes no part',
       'missed',
       'not measured: JAX failed',
+      'not measured: PyTorch, bfloat16 autocast takes no part',
     ]);
-    expect(results.map(({ missed }) => missed)).toEqual([false, true, false]);
+    expect(results.map(({ missed }) => missed)).toEqual([false, true, false, false]);
     const large = check('M2L', [result('native', [1]), result('jax', [1])], 16);
     expect(large[2].verdict).toBe('not measured: for 8 cores at most');
   });

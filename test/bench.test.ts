@@ -245,11 +245,12 @@ describe('bars', () => {
     expect(verdicts(checked)).toEqual([
       ['one thread, zeros multiplied, too / floor, cut small', 'missed'],
       ['blasnet native, all threads / blasnet native, one thread', 'missed: not measured'],
+      ['one thread, bfloat16 / blasnet native, one thread', 'missed: not measured'],
       ['blasnet native, one core taken / blasnet native, one thread', 'missed'],
       ['blasnet TypeScript / pure-JavaScript reference', 'missed'],
       ['memory of training, MB', 'reached'],
     ]);
-    const [floor, , contended, , memory] = checked;
+    const [floor, , , contended, , memory] = checked;
     expect(floor.found?.median).toBeCloseTo(390 / 800);
     expect(contended.found).toEqual({ median: 0.75, min: 0.7, max: 1 });
     expect(memory.found).toEqual({ median: 40, min: 30, max: 41 });
@@ -267,9 +268,26 @@ describe('bars', () => {
   it('excuses what needs a larger machine', () => {
     const workloads = [{ workload: 'M4', results: [result('native-1', [100])], failures: [] }];
     const small = checkBars(speedBars, workloads, 2);
-    expect(small.map(({ verdict, missed }) => [verdict, missed])).toEqual([['not measured: needs 8 cores', false]]);
+    expect(small.map(({ verdict, missed }) => [verdict, missed])).toEqual([
+      ['missed: not measured', true],
+      ['not measured: needs 8 cores', false],
+    ]);
     const large = checkBars(speedBars, workloads, 8);
-    expect(large.map(({ missed }) => missed)).toEqual([true]);
+    expect(large.map(({ missed }) => missed)).toEqual([true, true]);
+  });
+
+  it('holds bfloat16 against the bars of what multiplies here', () => {
+    const found = (way: string) => {
+      const rounded = result('native-1-bfloat16', [140], { equipment: { threads: 1, bfloat16: way } });
+      const bars = checkBars(
+        speedBars,
+        [{ workload: 'M2', results: [result('native-1', [100]), rounded], failures: [] }],
+        1,
+      );
+      return bars.filter(({ title }) => title.includes('bfloat16')).map(({ verdict }) => verdict);
+    };
+    expect(found('amx')).toEqual(['missed', 'not measured: for avx512-bf16, this machine has amx']);
+    expect(found('avx512-bf16')).toEqual(['not measured: for amx, this machine has avx512-bf16', 'reached']);
   });
 
   it('sets the exit status where one is missed', () => {

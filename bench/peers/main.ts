@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
 import { checkBars, peerBars, requireBars } from '../bars.js';
-import { askContender, findContender } from '../contenders.js';
+import { askContender, findContender, takesPart } from '../contenders.js';
 import { type Options, runBenchmark } from '../options.js';
 import { reasonOf, stopping } from '../program.js';
 import {
@@ -45,7 +45,10 @@ function blasnetEntrant(id: string, workload: Workload): Entrant {
 /** Measures one workload: tries the peers' settings, then runs blasnet and the peers in turn. */
 async function measureWorkload(id: string, peers: readonly PresentPeer[], settings: Settings): Promise<WorkloadResult> {
   const workload = findWorkload(id);
-  const entrants = ['floor', 'native-1', 'native'].map((contender) => blasnetEntrant(contender, workload));
+  const own = ['floor', 'native-1', 'native', 'native-1-bfloat16'];
+  const entrants = own
+    .filter((contender) => takesPart(findContender(contender), workload, { cores, native: true }))
+    .map((contender) => blasnetEntrant(contender, workload));
   const failed: Failure[] = [];
   for (const present of peers.filter(({ peer }) => peer.workloads.includes(id))) {
     const { peer } = present;

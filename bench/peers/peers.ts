@@ -133,6 +133,21 @@ export const peers: readonly Peer[] = [
     settings: torchSettings,
   },
   {
+    id: 'pytorch-bfloat16',
+    title: 'PyTorch, bfloat16 autocast',
+    language: 'python',
+    adapter: 'pytorch',
+    module: 'torch',
+    installation: 'apt-get install python3-torch python3-numpy',
+    workloads: ['M1', 'M2', 'M2L', 'M4'],
+    groups: ['one'],
+    settings: (workload, threads) =>
+      torchSettings(workload, threads).map((setting) => ({
+        ...setting,
+        options: { ...setting.options, autocast: 1 },
+      })),
+  },
+  {
     id: 'jax',
     title: 'JAX',
     language: 'python',

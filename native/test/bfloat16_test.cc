@@ -3,7 +3,8 @@
 #include "../kernels/products/bfloat16.h"
 
 #include "../kernels/products/bfloat16_tiles.h"
-#include "test.h"
+#include "../kernels/rounded_images.h"
+#include "images.h"
 
 namespace {
 
@@ -202,6 +203,116 @@ TEST(bfloat16Kernels) {
       }
     }
     CHECK(y.intact() && columns.intact() && dx.intact() && dw.intact());
+  }
+}
+
+// Images with channels that RoundedImages takes: strides, paddings, and several images in a panel.
+std::vector<Images> roundedImages() {
+  return {{3, 5, 6, 16, 5, 6, 3, 3, 1, 1, 1, 1},    {2, 9, 7, 32, 4, 3, 3, 2, 2, 2, 0, 0},
+          {1, 8, 8, 48, 7, 5, 5, 5, 1, 2, 2, 3},    {5, 4, 4, 16, 2, 2, 3, 3, 1, 1, 0, 0},
+          {2, 6, 6, 16, 9, 9, 3, 3, 1, 1, 3, 3},    {1, 1, 1, 32, 2, 3, 2, 2, 1, 1, 1, 1},
+          {2, 20, 21, 32, 20, 21, 3, 3, 1, 1, 1, 1}};
+}
+
+// Panels that are copied from rounded images hold the words of panels packed from a matrix of patches.
+TEST(bfloat16RoundedImages) {
+  Random random(34);
+  alignas(64) static char memory[1 << 20];
+  for (const Images& s : roundedImages()) {
+    const BLASNET_SIMD::Geometry g = {s.height,      s.width,        s.channels,    s.outHeight,
+                                      s.outWidth,    s.windowHeight, s.windowWidth, s.strideHeight,
+                                      s.strideWidth, s.padTop,       s.padLeft};
+    Buffer<float> x(s.inputs(), random, -2, 2), patches(s.outPixels() * s.patch());
+    for (int64_t i = 0; i < patches.size(); i++) patches[i] = 0;
+    x[7] = nan;
+    for (int64_t pixel = 0; pixel < s.outPixels(); pixel++) {
+      s.forEachSeen(pixel, [&](int64_t ky, int64_t kx, int64_t position) {
+        for (int64_t c = 0; c < s.channels; c++) {
+          patches[pixel * s.patch() + (ky * s.windowWidth + kx) * s.channels + c] = x[position + c];
+        }
+      });
+    }
+    Scratch scratch = {memory, sizeof memory};
+    BLASNET_SIMD::RoundedImages images(g, s.rows, scratch);
+    CHECK(images.most == s.rows && scratch.bytes > 0);
+    images.hold(x.data(), 0, s.rows);
+    const View view = {patches.data(), s.patch(), false}, deep = {patches.data(), s.patch(), true};
+    alignas(64) static uint32_t expected[64 * 2 * tileWords], panel[64 * 2 * tileWords];
+    const auto compare = [&](Side side, int64_t unit, int64_t l, int64_t units, int64_t depth) {
+      const auto words = static_cast<size_t>(stepsOf(depth) * tilesOf(units) * tileWords);
+      std::memset(panel, 0x55, sizeof panel);
+      if (side == Side::left) {
+        packMatrix(plainTiles, &view, expected, side, unit, l, units, depth, nullptr);
+        BLASNET_SIMD::RoundedImages::packPixels(plainTiles, &images, panel, side, unit, l, units, depth, nullptr);
+      } else {
+        packMatrix(plainTiles, &deep, expected, side, images.firstColumn + unit, l, units, depth, nullptr);
+        BLASNET_SIMD::RoundedImages::packColumns(plainTiles, &images, panel, side, unit, l, units, depth, nullptr);
+      }
+      check(std::memcmp(panel, expected, words * sizeof(uint32_t)) == 0, __FILE__, __LINE__,
+            format("%s: %ld units from %ld, depth %ld from %ld", s.text().c_str(), units, unit, depth, l));
+    };
+    for (int64_t pixel = 0; pixel < s.outPixels(); pixel += 29) {
+      const int64_t count = BLASNET_SIMD::math::smaller(32, s.outPixels() - pixel);
+      compare(Side::left, pixel, 0, count, s.patch());
+      if (s.patch() > 64) compare(Side::left, pixel, 32, count, s.patch() - 48);
+      images.firstColumn = s.patch() > 64 ? 16 : 0;
+      const int64_t column = pixel / 29 * 16 % (s.patch() - images.firstColumn);
+      const int64_t columns = BLASNET_SIMD::math::smaller(32, s.patch() - images.firstColumn - column);
+      compare(Side::right, column, pixel, columns, s.outPixels() - pixel < 70 ? s.outPixels() - pixel : 70);
+    }
+  }
+  // Without room for an image, or with channels that leave remainders, it holds none and leaves the memory.
+  Scratch little = {memory, 1000};
+  const BLASNET_SIMD::Geometry g = {9, 9, 16, 9, 9, 3, 3, 1, 1, 1, 1};
+  CHECK(BLASNET_SIMD::RoundedImages(g, 1, little).most == 0 && little.bytes == 1000);
+  for (const auto& [height, channels] : {std::pair{9, 17}, {9, 0}, {5000, 16}, {0, 16}}) {
+    BLASNET_SIMD::Geometry other = g;
+    other.channels = channels;
+    other.outHeight = height;
+    Scratch scratch = {memory, sizeof memory};
+    CHECK(BLASNET_SIMD::RoundedImages(other, 1, scratch).most == 0 && scratch.bytes == sizeof memory);
+  }
+}
+
+// Convolutions in shares against sums in double, on what this processor has.
+TEST(bfloat16Convolutions) {
+  Random random(35);
+  constexpr int32_t bfloat16 = static_cast<int32_t>(Precision::bfloat16);
+  for (const Images& s : roundedImages()) {
+    for (const int64_t filters : {1, 16, 35}) {
+      const Buffer<float> x(s.inputs(), random, -1, 1), w(s.patch() * filters, random, -1, 1),
+          b(filters, random, -1, 1);
+      const Buffer<float> dy(s.outPixels() * filters, random, -1, 1);
+      std::vector<double> y(static_cast<size_t>(dy.size())), dw(static_cast<size_t>(w.size()));
+      for (int64_t pixel = 0; pixel < s.outPixels(); pixel++) {
+        for (int64_t f = 0; f < filters; f++) {
+          double& sum = y[static_cast<size_t>(pixel * filters + f)];
+          const double gradient = rounded(dy[pixel * filters + f]);
+          sum = b[f];
+          s.forEachSeen(pixel, [&](int64_t ky, int64_t kx, int64_t position) {
+            const int64_t first = (ky * s.windowWidth + kx) * s.channels;
+            for (int64_t c = 0; c < s.channels; c++) {
+              const double value = rounded(x[position + c]);
+              sum += value * rounded(w[(first + c) * filters + f]);
+              dw[static_cast<size_t>((first + c) * filters + f)] += value * gradient;
+            }
+          });
+        }
+      }
+      for (const KernelSet* set : kernelSets()) {
+        Buffer<float> out(dy.size()), gradients(w.size());
+        imagesCall(*set, Kernel::conv2dForward, std::tuple(&out, &x, &w, &b), s, std::tuple(filters, 0, 0.0f, bfloat16))
+            .split();
+        imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&gradients, &x, &dy), s,
+                   std::tuple(filters, s.patch(), bfloat16))
+            .split();
+        for (int64_t i = 0; i < out.size(); i++) CHECK_NEAR(out[i], y[static_cast<size_t>(i)], 2e-5, 2e-5, s.text());
+        for (int64_t i = 0; i < w.size(); i++) {
+          CHECK_NEAR(gradients[i], dw[static_cast<size_t>(i)], 2e-5, 5e-5, s.text());
+        }
+        CHECK(out.intact() && gradients.intact());
+      }
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 
 Options: `optimizer` is "single" (PyTorch's default), "fused" (PyTorch 2.4 and later), "flat" or "flatfused": all
 parameters are views of one tensor, and so are the gradients, so that the optimizer makes one pass. `layout` is "nchw"
-or "nhwc". The threads of OpenMP and of the BLAS come from the environment.
+or "nhwc". `autocast` computes products in bfloat16. The threads of OpenMP and of the BLAS come from the environment.
 """
 import re
 
@@ -78,6 +78,7 @@ def flatten_parameters(network):
 class Model:
     def __init__(self, workload, options):
         self.images = bool(workload["images"])
+        self.autocast = options.get("autocast") == 1
         self.network = build_network(workload)
         if options["layout"] == "nhwc":
             self.network = self.network.to(memory_format=torch.channels_last)
@@ -101,7 +102,9 @@ class Model:
                 self.optimizer.zero_grad(set_to_none=True)
             else:
                 self.flat.grad.zero_()
-            functional.cross_entropy(self.network(x.index_select(0, indices)), y.index_select(0, indices)).backward()
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.autocast):
+                logits = self.network(x.index_select(0, indices))
+            functional.cross_entropy(logits.float(), y.index_select(0, indices)).backward()
             self.optimizer.step()
 
     def predictor(self, batch):

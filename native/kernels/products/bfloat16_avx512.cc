@@ -96,6 +96,11 @@ BLASNET_PAIRS void packPairs(uint32_t* panel, const View& view, Side side, int64
         for (int64_t p = 0; p < 16; p++) rows[p] = pairWords(from + 2 * p * stride, stride, mask, left - 2 * p, order);
       } else {
         const float* from = x + tile * tileUnits * stride + step * tileDepth;
+        // Rows of a large matrix lie in the same sets of the first cache, so the processor fetches none of them ahead.
+        for (int64_t i = 0; i < count && i < 16; i++) {
+          __builtin_prefetch(from + i * stride + 2 * tileDepth, 0, 2);
+          __builtin_prefetch(from + i * stride + 2 * tileDepth + tileUnits, 0, 2);
+        }
         for (int64_t i = 0; i < 16; i++) {
           rows[i] = i < count ? unitWords(from + i * stride, left) : _mm512_setzero_si512();
         }
@@ -201,14 +206,16 @@ void multiplyByAmx(float* c, int64_t ldc, const uint32_t* left, const uint32_t* 
 
 // ---- dot products of pairs ----
 
-// Eight rows at a time: sixteen sums stay in registers.
+// Eight rows at a time: sixteen sums stay in registers, for which the loops over them have to be unrolled.
 template <int above, int across>
 BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps,
                                  bool add) {
   constexpr int64_t height = 8;
   for (int64_t i = 0; i < above * tileUnits; i += height) {
     __m512 sums[height][across];
+#pragma GCC unroll 8
     for (int64_t row = 0; row < height; row++) {
+#pragma GCC unroll 2
       for (int64_t v = 0; v < across; v++) {
         sums[row][v] = add ? _mm512_loadu_ps(c + (i + row) * ldc + v * tileUnits) : _mm512_setzero_ps();
       }
@@ -218,17 +225,22 @@ BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, co
     for (int64_t step = 0; step < steps; step++, x += above * tileWords, y += across * tileWords) {
       for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
         __m512bh factor[across];
+#pragma GCC unroll 2
         for (int64_t v = 0; v < across; v++) {
           factor[v] = reinterpret_cast<__m512bh>(_mm512_load_si512(y + v * tileWords + pair * tileUnits));
         }
+#pragma GCC unroll 8
         for (int64_t row = 0; row < height; row++) {
           const __m512bh pairs =
               reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int32_t>(x[row * tileUnits + pair])));
+#pragma GCC unroll 2
           for (int64_t v = 0; v < across; v++) sums[row][v] = _mm512_dpbf16_ps(sums[row][v], pairs, factor[v]);
         }
       }
     }
+#pragma GCC unroll 8
     for (int64_t row = 0; row < height; row++) {
+#pragma GCC unroll 2
       for (int64_t v = 0; v < across; v++) _mm512_storeu_ps(c + (i + row) * ldc + v * tileUnits, sums[row][v]);
     }
   }

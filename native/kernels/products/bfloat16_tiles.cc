@@ -87,7 +87,7 @@ void packPanels(const Tiles& tiles, uint32_t* packed, const Operand& from, Side 
                 int64_t l, int64_t depth, float* space) {
   for (int64_t at = 0; at < units; at += panelUnits, packed += stepsOf(depth) * 2 * tileWords) {
     const int64_t count = smaller(panelUnits, units - at);
-    tiles.pack(packed, from.view(from.source, first + at, l, count, depth, space), side, count, depth);
+    from.pack(tiles, from.source, packed, side, first + at, l, count, depth, space);
   }
 }
 
@@ -135,9 +135,10 @@ const Tiles* tilesFor(const char* wish) noexcept {
 
 }  // namespace
 
-View viewOfMatrix(const void* source, int64_t unit, int64_t l, int64_t, int64_t, float*) noexcept {
-  const View& matrix = *static_cast<const View*>(source);
-  return {matrix.x + (matrix.deep ? l * matrix.stride + unit : unit * matrix.stride + l), matrix.stride, matrix.deep};
+void packMatrix(const Tiles& tiles, const void* source, uint32_t* panel, Side side, int64_t unit, int64_t l,
+                int64_t units, int64_t depth, float*) noexcept {
+  const auto [x, stride, deep] = *static_cast<const View*>(source);
+  tiles.pack(panel, {x + (deep ? l * stride + unit : unit * stride + l), stride, deep}, side, units, depth);
 }
 
 const Tiles plainTiles = {"plain", nothing, nothing, packPlain, multiplyPlain};
@@ -156,7 +157,7 @@ void tiledProduct(const Tiles& tiles, Scratch scratch, const Operand& left, cons
 void tiledProduct(const Tiles& tiles, Scratch scratch, bool transA, bool transB, int64_t m, int64_t n, int64_t k,
                   const float* a, int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept {
   const View left = {a, lda, transA}, right = {b, ldb, !transB};
-  tiledProduct(tiles, scratch, {m, &left, viewOfMatrix}, {n, &right, viewOfMatrix}, k, add, c, ldc);
+  tiledProduct(tiles, scratch, {m, &left, packMatrix}, {n, &right, packMatrix}, k, add, c, ldc);
 }
 
 const Tiles* chosenTiles() noexcept {

@@ -25,17 +25,6 @@ struct View {
   bool deep;
 };
 
-// An operand of any layout. `view` gives `units` of it, from `unit` on, and `depth` elements of each, from l on. What
-// is not laid out like that in memory is copied to `space`, which has room for them.
-struct Operand {
-  int64_t units;
-  const void* source;
-  View (*view)(const void* source, int64_t unit, int64_t l, int64_t units, int64_t depth, float* space) noexcept;
-};
-
-// The view of an operand that is a View itself.
-View viewOfMatrix(const void* source, int64_t unit, int64_t l, int64_t units, int64_t depth, float* space) noexcept;
-
 struct Tiles {
   const char* name;
   // Around a product, on its thread.
@@ -47,6 +36,19 @@ struct Tiles {
   void (*multiply)(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
                    int64_t steps, bool add) noexcept;
 };
+
+// An operand of any layout. `pack` writes a panel of `units` of it, from `unit` on, with `depth` elements of each, from
+// l on. `space` has room for as many floats.
+struct Operand {
+  int64_t units;
+  const void* source;
+  void (*pack)(const Tiles& tiles, const void* source, uint32_t* panel, Side side, int64_t unit, int64_t l,
+               int64_t units, int64_t depth, float* space) noexcept;
+};
+
+// Packs an operand whose source is a View.
+void packMatrix(const Tiles& tiles, const void* source, uint32_t* panel, Side side, int64_t unit, int64_t l,
+                int64_t units, int64_t depth, float* space) noexcept;
 
 // In plain C++. Its sums are those of AMX: in each step one of the even and one of the odd elements.
 extern const Tiles plainTiles;
