@@ -86,7 +86,7 @@ async function accuracyInOnnxRuntime(folder: string): Promise<number | undefined
 
 /** Runs a program of a job; adds to its outcome what its files tell. */
 export async function runJob(id: string, command: readonly string[], folder: string): Promise<Outcome> {
-  const options = { cwd: folder, maxBuffer: 1 << 26, timeout: 10 * 60_000 };
+  const options = { cwd: folder, maxBuffer: 1 << 26, timeout: 30 * 60_000 };
   const { stdout } = await execute(command[0], command.slice(1), options);
   const outcome = lastLine<Outcome>(stdout);
   if (id === 'stopping')
