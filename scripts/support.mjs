@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -39,6 +40,25 @@ export function works(command, args = ['--version']) {
 export function npmCommand() {
   const cli = process.env.npm_execpath;
   return cli && basename(cli) === 'npm-cli.js' ? [process.execPath, cli] : ['npm'];
+}
+
+/**
+ * Installs packages that are no development dependencies, as their package.json and package-lock.json in `source` have
+ * them, into the folder `target`, once. Both paths are relative to the root. Returns whether they are there.
+ */
+export function installLocked(source, target) {
+  const manifests = ['package.json', 'package-lock.json'];
+  const done = `${target}/node_modules/.package-lock.json`;
+  const same = (name) => readIfPresent(`${source}/${name}`) === readIfPresent(`${target}/${name}`);
+  if (manifests.every(same) && existsSync(join(root, done))) return true;
+  const folder = join(root, target);
+  rmSync(join(root, done), { force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const name of manifests) copyFileSync(join(root, source, name), join(folder, name));
+  const [npm, ...first] = npmCommand();
+  const args = ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const shell = npm === 'npm' && process.platform === 'win32';
+  return spawnSync(npm, [...first, ...args], { cwd: folder, stdio: 'inherit', shell }).status === 0;
 }
 
 /** Environment for node-gyp: uses the headers next to Node's executable, if present, instead of a download. */

@@ -88,7 +88,8 @@ class Server {
   /** Sends a body, or what `write` writes. */
   send(body: string | ((sent: ClientRequest) => unknown), path = '/predict', method = 'POST'): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const options = { host: '127.0.0.1', port: this.#port, path, method, agent: this.agent };
+      const headers = method === 'POST' ? { 'content-type': 'application/json' } : {};
+      const options = { host: '127.0.0.1', port: this.#port, path, method, headers, agent: this.agent };
       const sent = request(options, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => {
@@ -184,7 +185,7 @@ describe('the server of docs/deploying.md', () => {
     }
     expect((await server.send('{')).status).toBe(400);
     const long = await server.send(`{"rows": [${'[1,2,3,4],'.repeat(2e5)}[1,2,3,4]]}`);
-    expect([long.status, long.body.error]).toEqual([400, 'the body is too long']);
+    expect([long.status, long.body.error]).toEqual([413, 'Request body is too large']);
     expect((await server.send('', '/other', 'GET')).status).toBe(404);
     expect((await server.send('', '/health', 'GET')).body).toEqual({ ready: true });
     expect(server.output).not.toContain('TypeError: rows');
