@@ -10,6 +10,10 @@ const inPackage = (path: string) => fileURLToPath(new URL(`../../${path}`, impor
 /** Where `joinGroup` looks for it. */
 const defaultOutput = 'build/Release/blasnet-mpi.so';
 
+const remedy =
+  'Install the headers of the MPI (Debian: apt-get install libopenmpi-dev or libmpich-dev), or on a cluster load its ' +
+  'module. --mpicc names another compiler';
+
 const failed = (text: string): Output => ({ text: `blasnet: the shim was not built: ${text}`, status: 1 });
 
 /** Compiles native/host/mpi_shim.c by the MPI's compiler, and says which library it found. */
@@ -23,14 +27,13 @@ export function buildShim(compiler: string, asked: string | undefined): Output {
     const { status, error, stderr } = spawnSync(compiler, [...flags, inPackage('native/host/mpi_shim.c')], {
       encoding: 'utf8',
     });
-    if (error !== undefined && 'code' in error && error.code === 'ENOENT') {
-      return failed(
-        `${compiler} was not found. It comes with the headers of the MPI (Debian: apt-get install libopenmpi-dev or ` +
-          'libmpich-dev; on a cluster: load the module of the MPI). --mpicc names another compiler',
-      );
-    }
+    if (error !== undefined && 'code' in error && error.code === 'ENOENT')
+      return failed(`${compiler} was not found. ${remedy}`);
     if (error !== undefined) return failed(error.message);
-    if (status !== 0) return failed(`${compiler} failed:\n${stderr.trimEnd().split('\n').slice(0, 10).join('\n')}`);
+    if (status !== 0) {
+      const told = stderr.trimEnd().split('\n').slice(0, 10).join('\n');
+      return failed(`${compiler} failed:\n${told}${/\bmpi\.h\b/.test(told) ? `\n${remedy}` : ''}`);
+    }
     renameSync(unfinished, output);
   } finally {
     rmSync(unfinished, { force: true });

@@ -1,6 +1,6 @@
 /** `blasnet build --mpi`: the library through which joinGroup calls an MPI that it does not know. */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -15,6 +15,10 @@ function blasnet(main: string, args: readonly string[], env: Readonly<Record<str
   return spawnSync(nodeProgram, [main, ...args], { env: environment(env), encoding: 'utf8', timeout: 60_000 });
 }
 const own = builtLibrary('cli/main.js').replace(/^file:\/\//, '');
+
+/** Debian has the compilers beside the launchers, but the headers in packages of their own. */
+const compiles = (compiler: string) =>
+  spawnSync(compiler, ['-E', '-x', 'c', '-'], { input: '#include <mpi.h>\n' }).status === 0;
 
 const compilers = { 'Open MPI': 'mpicc.openmpi', MPICH: 'mpicc.mpich' };
 
@@ -35,7 +39,7 @@ const expected = [
 
 describeMpi('a shim', (mpi) => {
   const compiler = compilers[mpi.name];
-  const missing = spawnSync(compiler, ['-show']).status !== 0;
+  const missing = !compiles(compiler);
   const output = join(folder, `${mpi.name}.so`);
 
   it.skipIf(missing)(`is built by ${compiler}, and joins, sums and broadcasts`, () => {
@@ -63,7 +67,7 @@ describeMpi('a shim', (mpi) => {
   });
 });
 
-const [mpi] = mpis.filter(({ name }) => spawnSync(compilers[name], ['-show']).status === 0);
+const [mpi] = mpis.filter(({ name }) => compiles(compilers[name]));
 
 it.skipIf(mpi === undefined)('a shim in the folder of the package goes before known libraries', () => {
   // Another package, since this one's shim would be used by all tests that run at the same time.
@@ -87,7 +91,11 @@ it('errors tell what is missing', () => {
   const build = (...args: string[]) => blasnet(own, ['build', '--mpi', '--output', join(folder, 'no.so'), ...args]);
   const none = build('--mpicc', 'no-such-mpicc');
   expect(none.status).toBe(1);
-  expect(none.stdout + none.stderr).toMatch(/no-such-mpicc was not found. It comes with the headers of the MPI/);
+  expect(none.stdout + none.stderr).toMatch(/no-such-mpicc was not found. Install the headers of the MPI/);
+  const bare = join(folder, 'bare-mpicc');
+  writeFileSync(bare, '#!/bin/sh\necho "mpi_shim.c:5:10: fatal error: mpi.h: No such file or directory" >&2\nexit 1\n');
+  chmodSync(bare, 0o755);
+  expect(build('--mpicc', bare).stdout).toMatch(/fatal error: mpi\.h.*\nInstall the headers of the MPI/);
   const failing = build('--mpicc', 'false');
   expect(failing.status).toBe(1);
   expect(failing.stdout + failing.stderr).toContain('the shim was not built: false failed');
