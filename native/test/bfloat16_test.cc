@@ -303,8 +303,10 @@ TEST(bfloat16Convolutions) {
         Buffer<float> out(dy.size()), gradients(w.size());
         imagesCall(*set, Kernel::conv2dForward, std::tuple(&out, &x, &w, &b), s, std::tuple(filters, 0, 0.0f, bfloat16))
             .split();
-        imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&gradients, &x, &dy), s,
-                   std::tuple(filters, s.patch(), bfloat16))
+        const Buffer<float>* none = nullptr;
+        imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&gradients, none, &x, &dy), s,
+                   std::tuple(filters, s.patch(), 1, bfloat16))
+            .along(1)
             .split();
         for (int64_t i = 0; i < out.size(); i++) CHECK_NEAR(out[i], y[static_cast<size_t>(i)], 2e-5, 2e-5, s.text());
         for (int64_t i = 0; i < w.size(); i++) {

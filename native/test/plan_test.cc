@@ -55,7 +55,7 @@ TEST(planRefusesAMalformedHeader) {
   Words longer = good;
   longer.push_back(0);
   CHECK(refused(longer, "words after the last instruction"));
-  for (size_t at = 0; at < 8; at++) {
+  for (size_t at = 0; at < 10; at++) {
     for (const double bad : {-1.0, 0.5, 1e300, std::nan(""), std::numeric_limits<double>::infinity()}) {
       Words changed = good;
       changed[at] = bad;
@@ -115,16 +115,17 @@ TEST(planRefusesUnknownThings) {
   const Words good = program(8, 0, {reluCall(out, in, rows(8))});
   const auto with = [&](size_t at, double value) {
     Words changed = good;
-    changed[at + 4] = value;  // the header is of nine words
+    changed[at + 5] = value;  // the header is of ten words
     return changed;
   };
   for (const double kernel : {-1.0, 0.5, static_cast<double>(kernelCount), 1e9})
     CHECK(refused(with(5, kernel), "unknown kernel"));
-  for (const double flags : {-1.0, 32.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
+  for (const double flags : {-1.0, allFlags + 1.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
   for (const double grain : {-1.0, 0.5, 16.0 * INT32_MAX + 1}) CHECK(refused(with(7, grain), "grain: out of range"));
   for (const double axis : {-1.0, 0.5, 1.0, 2.0}) CHECK(refused(with(8, axis), "axis: out of range"));
   for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0}) CHECK(refused(with(9, count), "wrong number"));
-  for (const double tag : {-1.0, 11.0, 2.5}) CHECK(refused(with(10, tag), "unknown kind"));
+  for (const double tag : {-1.0, static_cast<double>(ArgumentTag::count), 2.5})
+    CHECK(refused(with(10, tag), "unknown kind"));
   CHECK(refused(with(11, segmentCount), "malformed buffer"));
   CHECK(refused(with(12, 3), "leaves its block"));  // not a whole element
 }
@@ -254,7 +255,7 @@ TEST(planRefusesEntriesOfUnknownLength) {
   CHECK(refused(gather(feed(0), feed(3), length(2), length(3)), "more elements than the feed's rows have"));
   CHECK(refused(gather(feed(2), feed(3), length(0), length(3)), "no length of its own"));
   CHECK(refused(gather(feed(2), feed(3), length(9), length(3)), "unknown feed"));
-  CHECK(refused(gather(buffer(Segment::work, 0, 8), feed(3), length(2), length(3)), "too short"));
+  CHECK(refused(gather(buffer(Segment::work, 32768, 8), feed(3), length(2), length(3)), "too short"));
   CHECK(refused(program(8, 0, {call(Kernel::relu, 0, {out, feed(3), length(3)})}, feeds), "entries"));
 }
 
