@@ -32,20 +32,20 @@ function convolution(images: Images, filters: number): KernelCase[] {
   const geometry = sizes(images);
   const shape = `${rows} × ${side}×${side}×${channels}, ${window}×${window} → ${filters}`;
   const flops = 2 * rows * out * out * patch * filters;
-  const parts = (o: Operands) => o.floats(PARTS * weights, PARTS * filters, inputs, outputs);
+  const gradients = (o: Operands, parts: number) => o.floats(parts * weights, parts * filters, inputs, outputs);
   return [
     ...on(
       shape,
       [
         (o) => ['conv2dForward', ...o.floats(outputs, inputs, weights, filters), ...geometry, filters, 1, 0, 0],
         (o) => ['conv2dBackwardInput', ...o.floats(inputs, outputs, weights), ...geometry, filters, 0],
-        (o) => ['conv2dBackwardWeight', ...o.floats(weights, inputs, outputs), ...geometry, filters, patch, 0],
+        (o) => ['conv2dBackwardWeight', ...gradients(o, 1), ...geometry, filters, patch, 1, 0],
       ],
       flops,
     ),
     ...on(
       `${shape}, in ${PARTS}`,
-      [(o) => ['conv2dBackwardParts', ...parts(o), ...geometry, filters, patch, PARTS, 0]],
+      [(o) => ['conv2dBackwardWeight', ...gradients(o, PARTS), ...geometry, filters, patch, PARTS, 0]],
       flops,
     ),
     ...on(`${window}×${window}×${channels} → ${filters}`, [

@@ -90,11 +90,6 @@ const activationCases = on(ACTIVATIONS, [
 
 const normCases = on(ACTIVATIONS, [
   (o) => {
-    const [y, mean, inverseStd] = o.floats(N, UNITS, UNITS);
-    const running = [o.updated(UNITS), o.squares(UNITS)] as const;
-    return ['batchNormForward', y, mean, inverseStd, ...running, ...o.floats(N, UNITS, UNITS), BATCH, UNITS, 1e-5, 0.9];
-  },
-  (o) => {
     const [y, x, gamma, beta, mean, variance] = o.floats(N, N, UNITS, UNITS, UNITS, UNITS);
     return ['batchNormInference', y, x, gamma, beta, mean, variance.fill(0.5), BATCH, UNITS, 1e-5];
   },
@@ -111,7 +106,6 @@ const normCases = on(ACTIVATIONS, [
     const operands = o.floats(PARTS * UNITS, PARTS * UNITS, N, N, BATCH, BATCH, BATCH);
     return ['groupNormBackwardParts', ...operands, BATCH, 1, 1, 1, UNITS, PARTS];
   },
-  (o) => ['batchNormBackward', ...o.floats(N, UNITS, UNITS, N, N, UNITS, UNITS, UNITS), BATCH, UNITS],
   (o) => ['batchNormParts', ...o.floats(PARTS * UNITS, PARTS * UNITS, PARTS * UNITS, N), BATCH, 1, UNITS, PARTS],
   (o) => {
     const operands = o.floats(PARTS * UNITS, PARTS * UNITS, N, N, UNITS, UNITS);
@@ -127,10 +121,11 @@ const partCases: KernelCase[] = [
   ...on(`${PARTS} × ${ACTIVATIONS}`, [(o) => ['sumParts', ...o.floats(N, PARTS * N), N, PARTS]]),
   ...on(`${PARTS} × ${UNITS}`, [
     (o) => {
-      const statistics = o.floats(UNITS, UNITS, UNITS);
+      const statistics = o.floats(UNITS, UNITS, UNITS, UNITS);
       const running = [o.updated(UNITS), o.squares(UNITS)] as const;
       const parts = [...o.floats(PARTS * UNITS, PARTS * UNITS), o.squares(PARTS * UNITS)] as const;
-      return ['batchNormStatistics', ...statistics, ...running, ...parts, BATCH, 1, UNITS, PARTS, 1e-5, 0.9];
+      const layer = o.floats(UNITS, UNITS);
+      return ['batchNormStatistics', ...statistics, ...running, ...parts, ...layer, BATCH, 1, UNITS, PARTS, 1e-5, 0.9];
     },
   ]),
 ];

@@ -26,7 +26,6 @@ export interface Feed {
 
 /**
  * How the rows of an epoch are chosen: in dataset order, as a new permutation each epoch, or drawn with replacement.
- * The native backend reads the position in this list.
  */
 export const samplings = ['inOrder', 'shuffle', 'withReplacement'] as const;
 export type Sampling = (typeof samplings)[number];

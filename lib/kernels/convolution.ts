@@ -1,4 +1,4 @@
-import { code, float, input, kernel, out, partial, precision, size, sizes } from './signature.js';
+import { code, float, input, kernel, out, PARTS, precision, size, sizes } from './signature.js';
 
 export const convolutionKernels = {
   // Images, channels last. A window is [height, width] with strides and the padding before the first row and column;
@@ -36,20 +36,11 @@ export const convolutionKernels = {
     size('channels'),
     size('filters'),
   ),
-  // The axis is the rows of the weight as a matrix: patch = windowHeight · windowWidth · channels.
+  // The gradients of weight and bias. The weight is a matrix with patch = windowHeight · windowWidth · channels rows.
+  // Split into parts, each share takes its own images, and the parts are added afterwards. Split by the rows of the
+  // weight, each share reads all images and would compute all of the bias gradient, so the compiler leaves that out.
   conv2dBackwardWeight: kernel(
-    'patch',
-    out('dw', ['patch', 'filters']),
-    input('x', ['rows', 'height', 'width', 'channels']),
-    input('dy', ['rows', 'outHeight', 'outWidth', 'filters']),
-    size('rows'),
-    ...sizes('Geometry'),
-    size('filters'),
-    size('patch'),
-    precision(),
-  ),
-  // The same plus the bias gradient, each share over its own images only; the sums are computed afterwards.
-  conv2dBackwardParts: partial(
+    [PARTS, 'patch'],
     out('dwParts', ['parts', 'patch', 'filters']),
     out('dbParts', ['parts', 'filters'], { optional: true }),
     input('x', ['rows', 'height', 'width', 'channels'], { along: 'rows' }),
@@ -82,8 +73,9 @@ export const convolutionKernels = {
     size('rows'),
     ...sizes('GroupedGeometry'),
   ),
-  // As conv2dBackwardParts; a single part is the whole gradient.
-  groupedConv2dBackwardParts: partial(
+  // As conv2dBackwardWeight, always split into parts: groups have few weights.
+  groupedConv2dBackwardParts: kernel(
+    PARTS,
     out('dwParts', ['parts', 'windowHeight', 'windowWidth', 'channels', 'groups', 'filters']),
     out('dbParts', ['parts', 'groups', 'filters'], { optional: true }),
     input('x', ['rows', 'height', 'width', 'groups', 'channels'], { along: 'rows' }),

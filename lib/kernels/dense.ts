@@ -1,4 +1,4 @@
-import { code, flag, float, inout, input, kernel, out, partial, precision, size } from './signature.js';
+import { code, flag, float, inout, input, kernel, out, PARTS, precision, size } from './signature.js';
 
 /** The matrix product and the dense layer. */
 export const denseKernels = {
@@ -56,8 +56,10 @@ export const denseKernels = {
     precision(),
   ),
   // A forward pass split by inputs, with the same shares as `denseBackwardWeight` and the update: each share multiplies
-  // its columns of x by its rows of w; the sum is computed afterwards.
-  denseForwardParts: partial(
+  // its columns of x by its rows of w; the sum is computed afterwards. No axis of `denseForward`: bias and activation
+  // come after the sum over the shares, so it takes two instructions with a barrier between them.
+  denseForwardParts: kernel(
+    PARTS,
     out('products', ['parts', 'rows', 'out']),
     input('x', ['rows', 'in'], { along: 'in' }),
     input('w', ['in', 'out'], { along: 'in' }),

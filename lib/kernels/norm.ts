@@ -1,4 +1,4 @@
-import { float, inout, input, kernel, out, partial, precise, size } from './signature.js';
+import { float, inout, input, kernel, out, PARTS, precise, size } from './signature.js';
 
 /**
  * Layer, group and instance normalisation: a sample is positions × pixels × groups × width. Each group of each position
@@ -35,26 +35,11 @@ export const normKernels = {
     float('alpha'),
     float('beta'),
   ),
-  // Batch normalisation.
-  batchNormForward: kernel(
-    'features',
-    out('y', ['rows', 'features']),
-    out('mean', ['features']),
-    out('inverseStd', ['features']),
-    inout('runningMean', ['features']),
-    inout('runningVariance', ['features']),
-    input('x', ['rows', 'features']),
-    input('gamma', ['features']),
-    input('beta', ['features']),
-    size('rows'),
-    size('features'),
-    float('epsilon'),
-    precise('momentum'),
-  ),
-  // The same, split by rows. Each share computes its means (what float32 loses of them as `rests`) and sums of squares;
-  // these are merged into the total statistics, which `batchNormInference` then uses. A row of the batch is `pixels`
-  // rows of x.
-  batchNormParts: partial(
+  // Batch normalisation. Each share of the rows gives its means (what float32 loses of them as `rests`) and sums of
+  // squares. These are merged into the statistics of the batch, which `batchNormInference` then uses with `shift`: beta
+  // less what float32 loses of the mean. A row of the batch is `pixels` rows of x.
+  batchNormParts: kernel(
+    PARTS,
     out('means', ['parts', 'features']),
     out('rests', ['parts', 'features']),
     out('squares', ['parts', 'features']),
@@ -69,11 +54,14 @@ export const normKernels = {
     out('mean', ['features']),
     out('variance', ['features']),
     out('inverseStd', ['features']),
+    out('shift', ['features']),
     inout('runningMean', ['features']),
     inout('runningVariance', ['features']),
     input('means', ['parts', 'features']),
     input('rests', ['parts', 'features']),
     input('squares', ['parts', 'features']),
+    input('gamma', ['features']),
+    input('beta', ['features']),
     size('rows'),
     size('pixels'),
     size('features'),
@@ -101,10 +89,13 @@ export const normKernels = {
     out('mean', ['features']),
     out('variance', ['features']),
     out('inverseStd', ['features']),
+    out('shift', ['features']),
     inout('runningMean', ['features']),
     inout('runningVariance', ['features']),
     input('sums', ['features'], { type: 'f64' }),
     input('powers', ['features'], { type: 'f64' }),
+    input('gamma', ['features']),
+    input('beta', ['features']),
     size('rows'),
     size('features'),
     float('epsilon'),
@@ -137,21 +128,10 @@ export const normKernels = {
     size('features'),
     float('epsilon'),
   ),
-  batchNormBackward: kernel(
-    'features',
-    out('dx', ['rows', 'features'], { alias: ['dy'] }),
-    out('dgamma', ['features']),
-    out('dbeta', ['features']),
-    input('dy', ['rows', 'features']),
-    input('x', ['rows', 'features']),
-    input('mean', ['features']),
-    input('inverseStd', ['features']),
-    input('gamma', ['features']),
-    size('rows'),
-    size('features'),
-  ),
-  // The same, split by rows: the sums of each share, then the input gradient. `sumParts` computes dgamma and dbeta.
-  batchNormBackwardParts: partial(
+  // The gradients of gamma and beta from each share's rows, and from all of them the input gradient. `sumParts` adds
+  // those of several shares.
+  batchNormBackwardParts: kernel(
+    PARTS,
     out('dgammaParts', ['parts', 'features']),
     out('dbetaParts', ['parts', 'features']),
     input('dy', ['rows', 'pixels', 'features'], { along: 'rows' }),
@@ -203,7 +183,8 @@ export const normKernels = {
     ...groupSizes(),
   ),
   // The gradients of gamma and beta, each share over its own rows; `sumParts` adds them.
-  groupNormBackwardParts: partial(
+  groupNormBackwardParts: kernel(
+    PARTS,
     out('dgammaParts', ['parts', 'groups', 'width']),
     out('dbetaParts', ['parts', 'groups', 'width']),
     input('dy', values(), { along: 'rows' }),

@@ -24,8 +24,8 @@ export interface BufferParameter<N extends string = string> {
   /** Every thread reads the whole buffer, even though the kernel's axis is one of its dimensions. */
   readonly whole: boolean;
   /**
-   * Each thread accesses only its share of this dimension (rows of the batch or runs of GRAIN) if as many
-   * threads run as the axis has units.
+   * Split into `parts`, each thread accesses only its share of this dimension (rows of the batch or runs of GRAIN) if
+   * there are as many parts as threads.
    */
   readonly along: string | undefined;
 }
@@ -35,6 +35,12 @@ export interface BufferParameter<N extends string = string> {
  * cache lines.
  */
 export const GRAIN = 16;
+
+/** Of the axis `parts`: each share computes its own part of the outputs, and the size is the number of shares. */
+export const PARTS = 'parts';
+
+/** Shares of a constant axis are multiples of this many units, unless the instruction says otherwise. */
+export const grainOf = (axis: string): number => (axis === PARTS ? 1 : GRAIN);
 
 /** Sizes that a kernel takes together: as one struct in C++, as one object in TypeScript. */
 export const structs = {
@@ -83,8 +89,6 @@ export interface Signature<P extends readonly Parameter[] = readonly Parameter[]
    * touches only its share. An instruction names its axis or uses the first. None: a single thread does all the work.
    */
   readonly axes: readonly string[];
-  /** Shares of a constant axis are multiples of this many units. */
-  readonly grain: number;
   readonly parameters: P;
 }
 
@@ -142,14 +146,8 @@ export function kernel<const P extends readonly Parameter[]>(
   ...parameters: P
 ): Signature<P> {
   const axes = typeof axis === 'string' ? [axis] : (axis ?? []);
-  return { axes, grain: GRAIN, parameters };
+  return { axes, parameters };
 }
-
-/** A kernel in which every share computes its own part: the size `parts` is the number of shares. */
-export const partial = <const P extends readonly Parameter[]>(...parameters: P): Signature<P> => ({
-  ...kernel('parts', ...parameters),
-  grain: 1,
-});
 
 export function isBuffer(parameter: Parameter): parameter is BufferParameter {
   return parameter.kind === 'out' || parameter.kind === 'inout' || parameter.kind === 'in';

@@ -80,7 +80,8 @@ registerLayer<BatchNormSpec>('batchNorm', batchNorm, (layer, input) => {
   const features = input[input.length - 1];
   const perSample = elements(input);
   // Channels last: batch norm over channels is batch norm over features with one row per pixel.
-  const sizes = { rows: rows(perSample / features), features };
+  const pixels = perSample / features;
+  const sizes = { rows: rows(pixels), features };
   const fans = { fanIn: features, fanOut: features };
   const { epsilon } = layer;
   return {
@@ -94,7 +95,7 @@ registerLayer<BatchNormSpec>('batchNorm', batchNorm, (layer, input) => {
       { name: 'runningVariance', shape: [features], initial: layer.initialVariance },
     ],
     ...(layer.training === 'batch' && {
-      batchStatistics: { valuesPerRow: perSample / features, singleValue: layer.singleValue, sync: layer.sync },
+      batchStatistics: { valuesPerRow: pixels, singleValue: layer.singleValue, sync: layer.sync },
     }),
     forward(builder, x, mode) {
       const y = builder.perRow('y', perSample);
@@ -126,29 +127,24 @@ registerLayer<BatchNormSpec>('batchNorm', batchNorm, (layer, input) => {
           },
         };
       }
-      const mean = builder.fixed('mean', features);
-      const inverseStd = builder.fixed('inverseStd', features);
+      const fixed = (name: string) => builder.fixed(name, features);
+      const [mean, variance, inverseStd, shift] = ['mean', 'variance', 'inverseStd', 'shift'].map(fixed);
+      const moments = { means: fixed('means'), rests: fixed('rests'), squares: fixed('squares') };
+      const shares = { rows: rows(), pixels, features, parts: 1 };
       // With momentum 1 the running statistics don't change.
       const momentum = mode === 'training' && builder.frozen === false ? layer.momentum : 1;
-      builder.emit('batchNormForward', {
-        y,
-        mean,
-        inverseStd,
-        ...running,
-        x,
-        gamma,
-        beta,
-        ...sizes,
-        epsilon,
-        momentum,
-      });
+      builder.emit('batchNormParts', { ...moments, x, ...shares });
+      const outputs = { mean, variance, inverseStd, shift, ...running };
+      builder.emit('batchNormStatistics', { ...outputs, ...moments, gamma, beta, ...shares, epsilon, momentum });
+      const statistics = { runningMean: mean, runningVariance: variance };
+      builder.emit('batchNormInference', { y, x, gamma, beta: shift, ...statistics, ...sizes, epsilon });
       return {
         y,
         backward(dy) {
-          const dgamma = builder.gradient('gamma');
-          const dbeta = builder.gradient('beta');
+          const sums = { dgammaParts: builder.gradient('gamma'), dbetaParts: builder.gradient('beta') };
           const dx = builder.reuse(dy);
-          builder.emit('batchNormBackward', { dx, dgamma, dbeta, dy, x, mean, inverseStd, gamma, ...sizes });
+          builder.emit('batchNormBackwardParts', { ...sums, dy, x, mean, inverseStd, ...shares });
+          builder.emit('batchNormBackwardInput', { dx, dy, x, mean, inverseStd, gamma, ...sums, ...sizes, parts: 1 });
           return dx;
         },
       };

@@ -57,8 +57,7 @@ export function plainConvolution(geometry: Geometry, filters: number): Convoluti
       builder.emit('conv2dBackwardInput', { dx, dy, w, ...sizes });
     },
     backwardWeight(builder, dw, db, x, dy) {
-      builder.emit('conv2dBackwardWeight', { dw, x, dy, ...sizes, patch });
-      if (db !== null) biasGradient(builder, db, dy, [geometry.outHeight, geometry.outWidth, filters]);
+      builder.emit('conv2dBackwardWeight', { dwParts: dw, dbParts: db, x, dy, ...sizes, patch, parts: 1 });
     },
   };
 }

@@ -20,8 +20,7 @@ export type Storage = 'parameter' | 'gradient' | 'state' | 'moment' | 'work' | '
 
 /**
  * How a program uses a feed. `batch`: each batch reads its rows in place. `source`: kernels gather rows from the whole
- * dataset. `output`: each batch writes its rows. `order`: the row order, drawn by the executor. The native backend
- * reads the position in this list.
+ * dataset. `output`: each batch writes its rows. `order`: the row order, drawn by the executor.
  */
 export const feedRoles = ['batch', 'source', 'output', 'order'] as const;
 

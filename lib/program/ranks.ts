@@ -1,7 +1,7 @@
 import { type KernelName, signatureOf } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ProgramBuilder } from './builder.js';
-import { call, namedArguments, numberOf, workTensor } from './edit.js';
+import { argument, call, namedArguments, numberOf, withArguments } from './edit.js';
 import { type Instruction, isTensor, rows, type Symbolic, type Tensor, tensor } from './instructions.js';
 import { feedName, isOnlyLoss, type LossPart, type RankUse, writePenalties, writeStateCheck } from './losses.js';
 import { goalsOf, type Model } from './model.js';
@@ -86,60 +86,46 @@ export function widenMixed(instructions: readonly Instruction[], all: number): v
  * rows, and the sums are added over the ranks.
  */
 export function sumStatistics(builder: ProgramBuilder, begin: number): void {
-  const written = builder.instructions.splice(begin);
-  for (const instruction of written) {
-    if (instruction.kernel === 'batchNormForward') builder.instructions.push(...forwardOverRanks(builder, instruction));
-    else if (instruction.kernel === 'batchNormBackward')
-      builder.instructions.push(...backwardOverRanks(builder, instruction));
-    else builder.instructions.push(instruction);
+  for (const instruction of builder.instructions.splice(begin)) {
+    const { kernel } = instruction;
+    const list =
+      kernel === 'batchNormStatistics'
+        ? statisticsOverRanks(builder, instruction)
+        : kernel === 'batchNormBackwardInput'
+          ? backwardOverRanks(builder, instruction)
+          : [instruction];
+    builder.instructions.push(...list);
   }
 }
 
-/** Of a batch norm: its arguments by name, and its sizes as one share of whole rows of the batch. */
-function batchNormOf(instruction: Instruction) {
+function statisticsOverRanks(builder: ProgramBuilder, instruction: Instruction): Instruction[] {
   const named = namedArguments(instruction);
-  const { times: pixels } = named.rows as Extract<Symbolic, { symbol: 'rows' }>;
-  const features = numberOf(instruction, 'features');
-  const part = (name: string) => workTensor(name, { fixed: features });
-  return { named, features, part, sizes: { rows: rows(), pixels, features, parts: 1 } };
-}
-
-function forwardOverRanks(builder: ProgramBuilder, instruction: Instruction): Instruction[] {
-  const { named, features, part, sizes } = batchNormOf(instruction);
-  const mean = named.mean as Tensor;
-  const [means, rests, squares, variance] = [': means', ': rests', ': squares', ': variance'].map((what) =>
-    part(`${mean.name}${what}`),
-  );
-  const { arrays, all } = builder.totalArrays([`${mean.name}: sums`, `${mean.name}: powers`], features);
-  const [totals, powers] = arrays;
-  const merge = call('batchNormMerge', { ...named, variance, sums: totals, powers });
+  const { name } = named.mean as Tensor;
+  const { arrays, all } = builder.totalArrays([`${name}: sums`, `${name}: powers`], numberOf(instruction, 'features'));
+  const [sums, powers] = arrays;
+  const merge = call('batchNormMerge', { ...named, sums, powers, rows: rows(numberOf(instruction, 'pixels')) });
   return [
-    call('batchNormParts', { ...named, means, rests, squares, ...sizes }),
-    call('batchNormSums', { sums: totals, powers, means, rests, squares, center: named.runningMean, ...sizes }),
+    call('batchNormSums', { ...named, sums, powers, center: named.runningMean }),
     call('allReduce', { values: null, totals: all, n: 0, m: all.fixed, last: 0 }),
     { ...merge, overRanks: true },
-    call('batchNormInference', { ...named, runningMean: mean, runningVariance: variance }),
   ];
 }
 
+/** The gradients of gamma and beta stay this rank's own. */
 function backwardOverRanks(builder: ProgramBuilder, instruction: Instruction): Instruction[] {
-  const { named, features, part, sizes } = batchNormOf(instruction);
-  const [dgamma, dbeta] = [named.dgamma as Tensor, named.dbeta as Tensor];
-  const [dgammaParts, dbetaParts] = [part(`${dgamma.name} of shares`), part(`${dbeta.name} of shares`)];
-  // Floats, in as many doubles.
-  const { offset } = builder.totalArrays([`${dgamma.name} of all ranks`], features).all;
-  const floats = (name: string, fixed: number, at: number) => tensor(name, 'metric', { fixed, offset: 2 * offset + at });
-  const [gammas, betas] = [dgamma, dbeta].map(({ name }, i) => floats(`${name} of all ranks`, features, i * features));
-  const sumOf = (y: Tensor, terms: Tensor) => call('sumParts', { y, terms, n: features, parts: 1 });
-  const input = call('batchNormBackwardInput', { ...named, dgammaParts: gammas, dbetaParts: betas, parts: 1 });
+  const parts = [argument(instruction, 'dgammaParts') as Tensor, argument(instruction, 'dbetaParts') as Tensor];
+  const n = numberOf(instruction, 'features');
+  const names = parts.map(({ name }) => `${name} of all ranks`);
+  // Two arrays of floats in one of doubles.
+  const { offset } = builder.totalArrays([names.join(' and ')], n).all;
+  const floats = (name: string, from: number, to: number) =>
+    tensor(name, 'metric', { fixed: to - from, offset: 2 * offset + from });
+  const [gammas, betas] = names.map((name, i) => floats(name, i * n, (i + 1) * n));
   return [
-    call('batchNormBackwardParts', { ...named, dgammaParts, dbetaParts, ...sizes }),
-    sumOf(dgamma, dgammaParts),
-    sumOf(dbeta, dbetaParts),
-    sumOf(gammas, dgammaParts),
-    sumOf(betas, dbetaParts),
-    call('allReduce', { values: floats('sums', 2 * features, 0), totals: null, n: 2 * features, m: 0, last: 0 }),
-    { ...input, overRanks: true },
+    call('sumParts', { y: gammas, terms: parts[0], n, parts: 1 }),
+    call('sumParts', { y: betas, terms: parts[1], n, parts: 1 }),
+    call('allReduce', { values: floats('sums of batch norm', 0, 2 * n), totals: null, n: 2 * n, m: 0, last: 0 }),
+    { ...withArguments(instruction, { dgammaParts: gammas, dbetaParts: betas }), overRanks: true },
   ];
 }
 

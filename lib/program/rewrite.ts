@@ -83,7 +83,7 @@ function convolveInputGradients(instructions: Instruction[]): Instruction[] {
 
 /**
  * Removes what computes only gradients of frozen parameters. An instruction is needed if it writes to anything that
- * outlasts the step, or to work memory that a needed instruction reads.
+ * outlasts the step, or that a needed instruction reads.
  */
 export function removeUnused(
   instructions: Instruction[],
@@ -101,7 +101,7 @@ export function removeUnused(
       const tensor = list[i];
       return tensor !== null && isTensor(tensor) ? [{ tensor, kind: parameter.kind }] : [];
     });
-    const lasts = (tensor: Tensor) => (tensor.storage === 'work' ? read.has(tensor) : !unused.has(tensor));
+    const lasts = (tensor: Tensor) => read.has(tensor) || (tensor.storage !== 'work' && !unused.has(tensor));
     if (!uses.some(({ tensor, kind }) => kind !== 'in' && lasts(tensor))) return false;
     for (const { tensor, kind } of uses) if (kind !== 'out') read.add(tensor);
     return true;

@@ -39,7 +39,6 @@ const products: Partial<Record<KernelName, readonly string[]>> = {
   conv2dForward: convolution,
   conv2dBackwardInput: convolution,
   conv2dBackwardWeight: convolution,
-  conv2dBackwardParts: convolution,
   groupedConv2dForward: grouped,
   groupedConv2dBackwardInput: grouped,
   groupedConv2dBackwardParts: grouped,

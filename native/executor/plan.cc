@@ -7,7 +7,6 @@ namespace blasnet {
 
 namespace {
 
-constexpr double formatVersion = 7;
 constexpr size_t headerWords = 10;
 constexpr ptrdiff_t feedWords = 3;
 constexpr int64_t instructionWords = 5;  // before its arguments
@@ -163,7 +162,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
     return false;
   }
   int64_t kernel, flags, grain, axisPlace, count;
-  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], 127, flags)) {
+  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], allFlags, flags)) {
     error = "program: unknown kernel or flag";
     return false;
   }
@@ -179,13 +178,13 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
 
   Instruction instruction;
   instruction.kernel = static_cast<Kernel>(kernel);
-  instruction.barrier = (flags & 1) != 0;
-  instruction.guard = (flags & 2) != 0;
-  instruction.serial = (flags & 4) != 0;
-  instruction.conditional = (flags & 8) != 0;
-  instruction.overRanks = (flags & 16) != 0;
-  instruction.ownRows = (flags & 32) != 0;
-  instruction.allRows = (flags & 64) != 0;
+  instruction.barrier = (flags & barrierFlag) != 0;
+  instruction.guard = (flags & guardFlag) != 0;
+  instruction.serial = (flags & serialFlag) != 0;
+  instruction.conditional = (flags & conditionalFlag) != 0;
+  instruction.overRanks = (flags & overRanksFlag) != 0;
+  instruction.ownRows = (flags & ownRowsFlag) != 0;
+  instruction.allRows = (flags & allRowsFlag) != 0;
   if (instruction.conditional && (instruction.guard || condition_ < 0)) {
     return fail(error, signature.name, "condition", "there is none, or it is a guard");
   }
@@ -194,7 +193,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   }
   instruction.axisPlace = static_cast<int>(axisPlace);
   instruction.axis = signature.axes[axisPlace];
-  instruction.grain = grain > 0 ? grain : signature.grain;
+  instruction.grain = grain > 0 ? grain : signature.grains[axisPlace];
   for (int i = 0; i < count; i++, word += 4) {
     const Parameter& parameter = signature.parameters[i];
     ArgumentSource source;

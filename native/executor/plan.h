@@ -8,6 +8,7 @@
 
 #include "../host/group.h"
 #include "../kernels/signatures.h"
+#include "format.h"
 #include "governor.h"
 
 namespace blasnet {
@@ -17,9 +18,6 @@ struct Block {
   void* data = nullptr;
   size_t bytes = 0;
 };
-
-// How a program uses a feed; in the order of `feedRoles` in lib/program/instructions.ts.
-enum class FeedRole : int32_t { batch, source, output, order, count };
 
 // An entry in a program's feed table.
 struct FeedEntry {
@@ -38,26 +36,9 @@ struct Feed {
 
 constexpr int maxFeeds = 1024;
 
-// Blocks in the order of `segments` in lib/backend/native/encode.ts.
-enum class Segment : int32_t { parameter, gradient, state, moment, work, metric, accumulated, count };
 constexpr int segmentCount = static_cast<int>(Segment::count);
 
 constexpr int maxThreads = 256;
-
-enum class ArgumentTag : int32_t {
-  none,
-  buffer,
-  feed,
-  number,
-  rows,
-  sourceRows,
-  scale,
-  offset,
-  scalar,
-  step,
-  share,
-  count
-};
 
 // Where an argument's value comes from.
 struct ArgumentSource {
@@ -109,9 +90,6 @@ struct Gathered {
   int64_t elementBytes = 0;
   int64_t columnGrain = 0;  // split by columns in multiples of this many; 0: by rows
 };
-
-// How the rows of an epoch are chosen; in the order of `samplings` in lib/backend/backend.ts.
-enum class Sampling : int32_t { inOrder, shuffle, withReplacement, count };
 
 // A rank's part of a batch: its rows are order[begin, begin + rows); they are the rows from `first` of all ranks' `of`.
 struct BatchPart {

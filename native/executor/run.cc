@@ -250,7 +250,8 @@ void Run::allReduce(const Argument* arguments, const BatchPart& batch) {
   // What a rank leaves in the middle of a step is no sum of anything.
   if (last) totals[0] = abandoned() ? std::numeric_limits<double>::quiet_NaN() : wantsToStop() ? 1 : 0;
   if (groupFailed_) return;
-  groupFailed_ = (sums_ != nullptr && !sums_->finish()) || !(totalCount == 0 || request_.group->sum(totals, totalCount)) ||
+  groupFailed_ = (sums_ != nullptr && !sums_->finish()) ||
+                 !(totalCount == 0 || request_.group->sum(totals, totalCount)) ||
                  !(valueCount == 0 || request_.group->sum(values, valueCount));
   if (!last || groupFailed_) return;
   groupFailed_ = left_ = std::isnan(totals[0]);

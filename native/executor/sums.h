@@ -18,8 +18,8 @@ class Sums {
   explicit Sums(Group& group);
   ~Sums();
 
-  // The values belong to the sum until finish(). Its seconds are added to `seconds`, if that is not null. False if there
-  // is no memory.
+  // The values belong to the sum until finish(). Its seconds are added to `seconds`, if that is not null. False if
+  // there is no memory.
   bool start(float* values, int64_t count, double* seconds) noexcept;
   // Waits for all sums; returns false if one has failed.
   bool finish() noexcept;

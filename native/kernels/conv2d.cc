@@ -74,9 +74,11 @@ void conv2dReverseWeights(float* reversed, const float* w, int64_t windowHeight,
   }
 }
 
-// dw: patch x filters; x: rows x height x width x channels; dy: rows x outHeight x outWidth x filters.
-void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, Geometry g, int64_t filters,
-                          int64_t patch, int32_t precision, int64_t begin, int64_t end) noexcept {
+namespace {
+
+// The rows [begin, end) of dw: patch x filters.
+void weightGradient(float* dw, const float* x, const float* dy, int64_t rows, const Geometry& g, int64_t filters,
+                    int64_t patch, int32_t precision, int64_t begin, int64_t end) {
   if (begin >= end || filters == 0) return;
   const int64_t pixels = rows * g.outPixels();
   if (pixels == 0 || g.windowRow() == 0) {
@@ -98,19 +100,24 @@ void conv2dBackwardWeight(float* dw, const float* x, const float* dy, int64_t ro
   }
 }
 
-// dwParts: parts x patch x filters; dbParts: parts x filters; the rest as above. A part is a share of the images.
-void conv2dBackwardParts(float* dwParts, float* dbParts, const float* x, const float* dy, int64_t rows, Geometry g,
-                         int64_t filters, int64_t patch, int64_t parts, int32_t precision, int64_t begin,
-                         int64_t end) noexcept {
+}  // namespace
+
+// dwParts: parts x patch x filters; dbParts: parts x filters; x: rows x height x width x channels; dy: rows x outHeight
+// x outWidth x filters. A part is a share of the images.
+void conv2dBackwardWeight(float* dwParts, float* dbParts, const float* x, const float* dy, int64_t rows, Geometry g,
+                          int64_t filters, int64_t patch, int64_t parts, int32_t precision, int axis, int64_t begin,
+                          int64_t end) noexcept {
   // Without images or filters the other sizes are unrestricted.
-  const bool any = rows > 0 && filters > 0;
+  const bool any = rows > 0 && filters > 0, byImages = axis == 0;
   const int64_t image = any ? g.imageSize() : 0, pixels = any ? g.outPixels() : 0;
-  for (int64_t part = begin; part < end; part++) {
+  const Share shares = byImages ? Share{begin, end} : Share{0, parts},
+              weights = byImages ? Share{0, patch} : Share{begin, end};
+  for (int64_t part = shares.begin; part < shares.end; part++) {
     const Share mine = share(rows, 1, part, parts);
     const int64_t count = mine.end - mine.begin;
     const float* gradient = dy + mine.begin * pixels * filters;
-    conv2dBackwardWeight(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, g, filters, patch,
-                         precision, 0, patch);
+    weightGradient(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, g, filters, patch,
+                   precision, weights.begin, weights.end);
     if (dbParts != nullptr) denseBackwardBias(dbParts + part * filters, gradient, count * pixels, filters, 0, filters);
   }
 }

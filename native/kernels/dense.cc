@@ -62,7 +62,7 @@ void denseForward(float* y, const float* x, const float* w, const float* b, int6
 void denseForwardParts(float* products, const float* x, const float* w, int64_t rows, int64_t in, int64_t out,
                        int64_t parts, int32_t precision, int64_t begin, int64_t end) noexcept {
   // The weights of a share are those whose gradients it has.
-  const int64_t grain = signatures[static_cast<int>(Kernel::denseBackwardWeight)].grain;
+  const int64_t grain = signatures[static_cast<int>(Kernel::denseBackwardWeight)].grains[0];
   for (int64_t part = begin; part < end; part++) {
     const Share mine = share(in, grain, part, parts);
     timesForward(products + part * rows * out, x + mine.begin, w + mine.begin * out, rows, mine.end - mine.begin, out,
@@ -144,16 +144,16 @@ void denseBackwardBias(float* db, const float* dy, int64_t rows, int64_t out, in
 // c: rows x m x n; op(a): m x k and op(b): k x n in each row.
 void matmulBatch(float* c, const float* a, const float* b, int64_t, int64_t m, int64_t n, int64_t k, bool transA,
                  bool transB, int32_t precision, int64_t begin, int64_t end) noexcept {
+  const Product product = productIn(precision);
+  const bool scalars = m == 1 && n == 1 && !isBfloat16(precision);
   for (int64_t row = begin; row < end; row++) {
     const float* left = a + row * m * k;
     const float* right = b + row * k * n;
-    float* product = c + row * m * n;
-    if (isBfloat16(precision)) {
-      bfloat16Product(transA, transB, m, n, k, left, transA ? m : k, right, transB ? k : n, false, product, n);
-    } else if (m == 1 && n == 1) {
-      *product = static_cast<float>(sumOf(k, [=](int64_t l) { return left[l] * right[l]; }));
+    float* y = c + row * m * n;
+    if (scalars) {
+      *y = static_cast<float>(sumOf(k, [=](int64_t l) { return left[l] * right[l]; }));
     } else {
-      sgemm(transA, transB, m, n, k, 1.0f, left, transA ? m : k, right, transB ? k : n, 0.0f, product, n);
+      product(transA, transB, m, n, k, left, transA ? m : k, right, transB ? k : n, false, y, n);
     }
   }
 }

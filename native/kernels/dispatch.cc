@@ -3,8 +3,8 @@
 
 namespace blasnet {
 
-#define BLASNET_SIGNATURE(name, axis, otherAxis, grain, count, ...) \
-  {name, {axis, otherAxis}, grain, count, {__VA_ARGS__}},
+#define BLASNET_SIGNATURE(name, axis, grain, otherAxis, otherGrain, count, ...) \
+  {name, {axis, otherAxis}, {grain, otherGrain}, count, {__VA_ARGS__}},
 const Signature signatures[kernelCount] = {
 #include "signatures.inc"
 };

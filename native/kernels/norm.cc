@@ -92,37 +92,6 @@ BLASNET_INLINE void sumOfParts(float* total, const float* terms, int64_t feature
 
 }  // namespace
 
-// y, x: rows x features; the rest: features.
-void batchNormForward(float* y, float* mean, float* inverseStd, float* runningMean, float* runningVariance,
-                      const float* x, const float* gamma, const float* beta, int64_t rows, int64_t features,
-                      float epsilon, double momentum, int64_t begin, int64_t end) noexcept {
-  const double count = static_cast<double>(rows);
-  byBlocks(begin, end, [=](int64_t first, int64_t width) {
-    const float* in = x + first;
-    float* out = y + first;
-    double squares[columnBlock], rest[columnBlock];
-    float center[columnBlock], variance[columnBlock], factor[columnBlock], offset[columnBlock];
-    columnMeans(center, in, rows, count, features, width);
-    squaredDistances(squares, in, center, rows, features, width);
-    restsOfMeans(rest, in, center, rows, count, features, width);
-#pragma omp simd
-    for (int64_t j = 0; j < width; j++) {
-      variance[j] = notNegative(squares[j] / count - rest[j] * rest[j]);
-      mean[first + j] = center[j];
-      inverseStd[first + j] = 1.0f / math::squareRoot(variance[j] + epsilon);
-      factor[j] = inverseStd[first + j] * gamma[first + j];
-      offset[j] = beta[first + j] - static_cast<float>(rest[j]) * factor[j];
-    }
-    takeIn(runningMean + first, center, width, momentum);
-    takeIn(runningVariance + first, variance, width, momentum);
-    for (int64_t row = 0; row < rows; row++) {
-#pragma omp simd
-      for (int64_t j = 0; j < width; j++)
-        out[row * features + j] = (in[row * features + j] - center[j]) * factor[j] + offset[j];
-    }
-  });
-}
-
 // means, rests, squares: parts x features; x: rows x pixels x features. A share's mean is means + rests: for features
 // far from 0, the rounding to float would spoil the total variance.
 void batchNormParts(float* means, float* rests, float* squares, const float* x, int64_t rows, int64_t pixels,
@@ -151,9 +120,10 @@ void batchNormParts(float* means, float* rests, float* squares, const float* x, 
 }
 
 // means, rests, squares: parts x features; the others: features. (Chan, Golub and LeVeque 1979)
-void batchNormStatistics(float* mean, float* variance, float* inverseStd, float* runningMean, float* runningVariance,
-                         const float* means, const float* rests, const float* squares, int64_t rows, int64_t pixels,
-                         int64_t features, int64_t parts, float epsilon, double momentum) noexcept {
+void batchNormStatistics(float* mean, float* variance, float* inverseStd, float* shift, float* runningMean,
+                         float* runningVariance, const float* means, const float* rests, const float* squares,
+                         const float* gamma, const float* beta, int64_t rows, int64_t pixels, int64_t features,
+                         int64_t parts, float epsilon, double momentum) noexcept {
   byBlocks(0, features, [=](int64_t first, int64_t width) {
     double center[columnBlock] = {}, spread[columnBlock] = {};
     const double all = static_cast<double>(rows * pixels);
@@ -180,6 +150,8 @@ void batchNormStatistics(float* mean, float* variance, float* inverseStd, float*
       mean[first + j] = static_cast<float>(center[j]);
       variance[first + j] = static_cast<float>(spread[j]);
       inverseStd[first + j] = 1.0f / math::squareRoot(variance[first + j] + epsilon);
+      const float rest = static_cast<float>(center[j] - mean[first + j]);
+      shift[first + j] = beta[first + j] - rest * (inverseStd[first + j] * gamma[first + j]);
     }
     takeIn(runningMean + first, mean + first, width, momentum);
     takeIn(runningVariance + first, variance + first, width, momentum);
@@ -203,15 +175,17 @@ void batchNormSums(double* sums, double* powers, const float* means, const float
 }
 
 // All: features.
-void batchNormMerge(float* mean, float* variance, float* inverseStd, float* runningMean, float* runningVariance,
-                    const double* sums, const double* powers, int64_t rows, int64_t features, float epsilon,
-                    double momentum) noexcept {
+void batchNormMerge(float* mean, float* variance, float* inverseStd, float* shift, float* runningMean,
+                    float* runningVariance, const double* sums, const double* powers, const float* gamma,
+                    const float* beta, int64_t rows, int64_t features, float epsilon, double momentum) noexcept {
   const double count = static_cast<double>(rows);
   for (int64_t j = 0; j < features; j++) {
     const double d = sums[j] / count;
-    mean[j] = static_cast<float>(runningMean[j] + d);
+    const double center = runningMean[j] + d;
+    mean[j] = static_cast<float>(center);
     variance[j] = notNegative(powers[j] / count - d * d);
     inverseStd[j] = 1.0f / math::squareRoot(variance[j] + epsilon);
+    shift[j] = beta[j] - static_cast<float>(center - mean[j]) * (inverseStd[j] * gamma[j]);
   }
   takeIn(runningMean, mean, features, momentum);
   takeIn(runningVariance, variance, features, momentum);
@@ -256,32 +230,6 @@ void batchNormInferenceBackward(float* dx, float* dgamma, float* dbeta, const fl
 #pragma omp simd
       for (int64_t j = 0; j < width; j++) dx[row * features + first + j] = factor[j] * dy[row * features + first + j];
     }
-  });
-}
-
-// dx, dy, x: rows x features, dx may be dy; the rest: features.
-void batchNormBackward(float* dx, float* dgamma, float* dbeta, const float* dy, const float* x, const float* mean,
-                       const float* inverseStd, const float* gamma, int64_t rows, int64_t features, int64_t begin,
-                       int64_t end) noexcept {
-  const double count = static_cast<double>(rows);
-  byBlocks(begin, end, [=](int64_t first, int64_t width) {
-    double sum[columnBlock], product[columnBlock];
-    float center[columnBlock], spread[columnBlock], factor[columnBlock], meanGradient[columnBlock],
-        meanProduct[columnBlock];
-    for (int64_t j = 0; j < width; j++) {
-      center[j] = mean[first + j];
-      spread[j] = inverseStd[first + j];
-      factor[j] = gamma[first + j] * spread[j];
-    }
-    gradientSums(sum, product, dy + first, x + first, center, spread, rows, features, width);
-    for (int64_t j = 0; j < width; j++) {
-      dbeta[first + j] = static_cast<float>(sum[j]);
-      dgamma[first + j] = static_cast<float>(product[j]);
-      meanGradient[j] = static_cast<float>(sum[j] / count);
-      meanProduct[j] = static_cast<float>(product[j] / count);
-    }
-    inputGradient(dx + first, dy + first, x + first, center, spread, factor, meanGradient, meanProduct, rows, features,
-                  width);
   });
 }
 

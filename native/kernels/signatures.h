@@ -33,8 +33,8 @@ struct Parameter {
 
 struct Signature {
   const char* name;
-  int8_t axes[maxAxes];  // indices of the size parameters along which threads can share the work, -1 for none
-  int8_t grain;          // shares of a constant axis are runs of so many units
+  int8_t axes[maxAxes];    // indices of the size parameters along which threads can share the work, -1 for none
+  int8_t grains[maxAxes];  // shares of a constant axis are runs of so many units
   int8_t count;
   Parameter parameters[maxParameters];
 };

@@ -13,8 +13,8 @@ extern const KernelFunction functions[];
 namespace {
 
 constexpr Signature table[] = {
-#define BLASNET_SIGNATURE(name, axis, otherAxis, grain, count, ...) \
-  {name, {axis, otherAxis}, grain, count, {__VA_ARGS__}},
+#define BLASNET_SIGNATURE(name, axis, grain, otherAxis, otherGrain, count, ...) \
+  {name, {axis, otherAxis}, {grain, otherGrain}, count, {__VA_ARGS__}},
 #include "signatures.inc"
 #undef BLASNET_SIGNATURE
 };

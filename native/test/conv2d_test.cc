@@ -50,12 +50,11 @@ struct Case2d {
   }
   Call backwardParts(const KernelSet& set, const Buffer<float>& weights, const Buffer<float>* biases,
                      int64_t parts) const {
-    return imagesCall(set, Kernel::conv2dBackwardParts, std::tuple(&weights, biases, &x, &dy), s,
+    return imagesCall(set, Kernel::conv2dBackwardWeight, std::tuple(&weights, biases, &x, &dy), s,
                       std::tuple(filters, s.patch(), parts, 0));
   }
   Call backwardWeight(const KernelSet& set, const Buffer<float>& out) const {
-    return imagesCall(set, Kernel::conv2dBackwardWeight, std::tuple(&out, &x, &dy), s,
-                      std::tuple(filters, s.patch(), 0));
+    return backwardParts(set, out, nullptr, 1).along(1);
   }
 };
 
@@ -101,6 +100,10 @@ void checkParts(const Case2d& c, int64_t parts) {
     Buffer<float> again(weights.size());
     c.backwardParts(*set, again, nullptr, parts).whole();
     CHECK(again.sameBits(weights));
+    // Split by weights, each share has the bias.
+    c.backwardParts(*set, dw, &db, 1).along(1).split();
+    checkAll(dw, c.dw, "dw by weights", c.s);
+    CHECK(dw.size() == 0 || db.sameBits(expected));
   }
 }
 
@@ -227,7 +230,10 @@ TEST(conv2dBackwardWeightOfTooLargeAPatch) {
     for (const KernelSet* set : kernelSets()) {
       const int64_t patch = 3 * s.patch() + 1;
       Buffer<float> dw(patch * c.filters);
-      imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&dw, &c.x, &c.dy), s, std::tuple(c.filters, patch, 0))
+      const Buffer<float>* none = nullptr;
+      imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&dw, none, &c.x, &c.dy), s,
+                 std::tuple(c.filters, patch, 1, 0))
+          .along(1)
           .whole();
       for (int64_t i = 0; i < dw.size(); i++) CHECK(std::isfinite(dw[i]));
       CHECK(dw.intact());

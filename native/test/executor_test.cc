@@ -1,6 +1,5 @@
 #include <atomic>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <thread>
 
@@ -11,76 +10,38 @@
 namespace blasnet::test {
 namespace {
 
-// A training step in small: y = relu(x · w), loss = (y − target)², dw, w ← w − rate · dw; the rows shuffled.
-struct Training {
-  static constexpr int64_t in = 5, outputs = 37, capacity = 12, sampleRows = 31;
+// A training step in small: y = relu(x · w), loss = (y − target)², dw, w ← w − rate · dw.
+struct Training : TrainedLayer {
+  static constexpr int64_t outputs = 37;
   static constexpr double x = 0, z = 4096, dz = 16384, target = 28672, losses = 40960;
 
-  static Words words() {
+  static std::vector<Words> calls() {
     const double weights = in * outputs;
-    const auto work = [](double offset, double perRow) { return buffer(Segment::work, offset, perRow * capacity); };
     const Words w = buffer(Segment::parameter, 0, weights), dw = buffer(Segment::gradient, 0, weights);
     const Words sizes[] = {rows(), number(in), number(outputs)};
-    return program(
-        capacity, 1,
-        {call(Kernel::gatherFloats, barrierFlag,
-              {work(x, in), feed(0), feed(2), rows(), number(in), sourceRows(), word(ArgumentTag::scale, 0),
-               word(ArgumentTag::offset, 0)}),
-         call(Kernel::gatherFloats, 0,
-              {work(target, outputs), feed(1), feed(2), rows(), number(outputs), sourceRows(), number(1), number(0)}),
-         call(
-             Kernel::denseForward, barrierFlag,
+    return {
+        gather(barrierFlag, work(x, in), 0, in, word(ArgumentTag::scale, 0), word(ArgumentTag::offset, 0)),
+        gather(0, work(target, outputs), 1, outputs),
+        call(Kernel::denseForward, barrierFlag,
              {work(z, outputs), work(x, in), w, none(), sizes[0], sizes[1], sizes[2], number(1), number(0), number(0)}),
-         call(Kernel::squaredError, 0,
-              {work(losses, 1), work(dz, outputs), work(z, outputs), work(target, outputs), rows(), number(outputs),
-               number(1.0 / outputs)}),
-         call(Kernel::reluBackward, 0, {work(dz, outputs), work(dz, outputs), work(z, outputs), rows(outputs)}),
-         call(Kernel::batchTotals, barrierFlag | guardFlag | serialFlag,
-              {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1), work(losses, 1), none(), none(), rows()}),
-         call(Kernel::denseBackwardWeight, 0,
-              {dw, work(x, in), work(dz, outputs), sizes[0], sizes[1], sizes[2], number(0)}),
-         call(Kernel::sgd, 0, {w, none(), dw, number(weights), scalar(0), number(0), number(0), number(0), number(0)},
-              16 * outputs)},
-        {entry(FeedRole::source, Element::f32, in), entry(FeedRole::source, Element::f32, outputs),
-         entry(FeedRole::order, Element::i32, 1)});
+        call(Kernel::squaredError, 0,
+             {work(losses, 1), work(dz, outputs), work(z, outputs), work(target, outputs), rows(), number(outputs),
+              number(1.0 / outputs)}),
+        call(Kernel::reluBackward, 0, {work(dz, outputs), work(dz, outputs), work(z, outputs), rows(outputs)}),
+        call(Kernel::batchTotals, barrierFlag | guardFlag | serialFlag,
+             {buffer(Segment::metric, 0, 1), buffer(Segment::metric, 8, 1), work(losses, 1), none(), none(), rows()}),
+        call(Kernel::denseBackwardWeight, 0,
+             {dw, work(x, in), work(dz, outputs), sizes[0], sizes[1], sizes[2], number(0)}),
+        update(w, dw, weights, 16 * outputs)};
   }
 
-  Training() : features(sampleRows * in), targets(sampleRows * outputs) {
-    Random random(3);
-    for (float& value : features) value = random.uniform(-1, 1);
-    for (float& value : targets) value = random.uniform(-1, 1);
-    for (int64_t i = 0; i < in * outputs; i++) memory.floats(Segment::parameter)[i] = random.uniform(-1, 1);
-    std::string error;
-    const Words program = words();
-    CHECK(plan.decode(program.data(), program.size(), memory.segments, error));
-    if (!error.empty()) std::printf("  %s\n", error.c_str());
-  }
+  Training() : TrainedLayer(outputs, calls()) {}
 
   RunRequest request(int64_t epochs, int threads) {
     RunRequest request = requestOf(sampleRows, capacity, epochs, threads);
-    request.sampling = Sampling::shuffle;
-    request.seed = 5;
-    request.feeds = {bound(features), bound(targets), {}};
-    scalars.assign(static_cast<size_t>(request.steps()), 2);
-    request.scalars = scalars.data();
-    request.scalarLength = scalars.size();
-    report.assign(static_cast<size_t>(2 * request.steps()), -1);
-    request.report = report.data();
-    request.reportLength = report.size();
-    std::string error;
-    CHECK(plan.checkRequest(request, error));
+    complete(request, 2);
     return request;
   }
-
-  std::vector<float> weights() {
-    const float* w = memory.floats(Segment::parameter);
-    return std::vector<float>(w, w + in * outputs);
-  }
-
-  Memory memory;
-  Plan plan;
-  std::vector<float> features, targets;
-  std::vector<double> scalars, report;
 };
 
 TEST(runGivesTheSameOnAnyNumberOfThreads) {

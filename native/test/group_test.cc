@@ -13,8 +13,6 @@
 namespace blasnet::test {
 namespace {
 
-constexpr int overRanks = 16, ownRows = 32, allRows = 64;
-
 // What the ranks share.
 struct Meeting {
   explicit Meeting(int size) : size(size), barrier(size), values(static_cast<size_t>(size)) {}
@@ -56,89 +54,55 @@ class ThreadGroup : public Group {
   int rank_;
 };
 
-// y = dropout(x · w), loss = (y − target)², dw, w ← w − rate · dw; the rows shuffled.
-struct Rank {
-  static constexpr int64_t in = 5, outputs = 7, capacity = 12, sampleRows = 31;
+// y = dropout(x · w), loss = (y − target)², dw, w ← w − rate · dw.
+struct Rank : TrainedLayer {
+  static constexpr int64_t outputs = 7;
 
-  static Words words() {
+  static std::vector<Words> calls() {
     const double weights = in * outputs;
-    const auto work = [](double offset, double perRow) { return buffer(Segment::work, offset, perRow * capacity); };
     const Words w = buffer(Segment::parameter, 0, weights), dw = buffer(Segment::gradient, 0, weights);
     const Words x = work(0, in), z = work(4096, outputs), dz = work(16384, outputs), target = work(28672, outputs),
                 losses = work(40960, 1), mask = work(45056, outputs);
     const Words n = rows(outputs);
     const auto metric = [](double place, double count = 1) { return buffer(Segment::metric, 8 * place, count); };
-    return program(
-        capacity, 1,
-        {call(Kernel::gatherFloats, barrierFlag | ownRows,
-              {x, feed(0), feed(2), rows(), number(in), sourceRows(), number(1), number(0)}),
-         call(Kernel::gatherFloats, ownRows,
-              {target, feed(1), feed(2), rows(), number(outputs), sourceRows(), number(1), number(0)}),
-         call(Kernel::denseForward, barrierFlag | ownRows,
-              {z, x, w, none(), rows(), number(in), number(outputs), number(0), number(0), number(0)}),
-         call(Kernel::dropoutForward, overRanks | ownRows,
-              {z, mask, z, n, number(1u << 30), number(4.0 / 3), number(9), number(2), word(ArgumentTag::step)}),
-         call(Kernel::squaredError, overRanks | ownRows, {losses, dz, z, target, rows(), number(outputs), number(1.0 / outputs)}),
-         call(Kernel::binary, ownRows, {dz, dz, mask, n, number(static_cast<double>(BinaryOperation::multiply))}),
-         call(Kernel::denseBackwardWeight, barrierFlag | ownRows, {dw, x, dz, rows(), number(in), number(outputs), number(0)}),
-         // Totals: mean loss, hits, stop, sum of losses, sum of hits, this rank's mean.
-         call(Kernel::batchTotals, barrierFlag | serialFlag | ownRows, {metric(5), metric(4), losses, none(), none(), rows()}),
-         call(Kernel::addTotal, serialFlag | ownRows, {metric(3), none(), metric(5), word(ArgumentTag::share)}),
-         call(Kernel::allReduce, serialFlag, {dw, metric(2, 3), number(weights), number(3), number(1)}),
-         call(Kernel::addTotal, serialFlag, {metric(1), none(), metric(4), number(1)}),
-         call(Kernel::addTotal, guardFlag | serialFlag, {metric(0), none(), metric(3), number(1)}),
-         call(Kernel::sgd, 0, {w, none(), dw, number(weights), scalar(0), number(0), number(0), number(0), number(0)},
-              16)},
-        {entry(FeedRole::source, Element::f32, in), entry(FeedRole::source, Element::f32, outputs),
-         entry(FeedRole::order, Element::i32, 1)});
+    return {
+        gather(barrierFlag | ownRowsFlag, x, 0, in), gather(ownRowsFlag, target, 1, outputs),
+        call(Kernel::denseForward, barrierFlag | ownRowsFlag,
+             {z, x, w, none(), rows(), number(in), number(outputs), number(0), number(0), number(0)}),
+        call(Kernel::dropoutForward, overRanksFlag | ownRowsFlag,
+             {z, mask, z, n, number(1u << 30), number(4.0 / 3), number(9), number(2), word(ArgumentTag::step)}),
+        call(Kernel::squaredError, overRanksFlag | ownRowsFlag,
+             {losses, dz, z, target, rows(), number(outputs), number(1.0 / outputs)}),
+        call(Kernel::binary, ownRowsFlag, {dz, dz, mask, n, number(static_cast<double>(BinaryOperation::multiply))}),
+        call(Kernel::denseBackwardWeight, barrierFlag | ownRowsFlag,
+             {dw, x, dz, rows(), number(in), number(outputs), number(0)}),
+        // Totals: mean loss, hits, stop, sum of losses, sum of hits, this rank's mean.
+        call(Kernel::batchTotals, barrierFlag | serialFlag | ownRowsFlag,
+             {metric(5), metric(4), losses, none(), none(), rows()}),
+        call(Kernel::addTotal, serialFlag | ownRowsFlag, {metric(3), none(), metric(5), word(ArgumentTag::share)}),
+        call(Kernel::allReduce, serialFlag, {dw, metric(2, 3), number(weights), number(3), number(1)}),
+        call(Kernel::addTotal, serialFlag, {metric(1), none(), metric(4), number(1)}),
+        call(Kernel::addTotal, guardFlag | serialFlag, {metric(0), none(), metric(3), number(1)}),
+        update(w, dw, weights, 16)};
   }
 
-  Rank() : features(sampleRows * in), targets(sampleRows * outputs) {
-    Random random(3);
-    for (float& value : features) value = random.uniform(-1, 1);
-    for (float& value : targets) value = random.uniform(-1, 1);
-    for (int64_t i = 0; i < in * outputs; i++) memory.floats(Segment::parameter)[i] = random.uniform(-1, 1);
-    std::string error;
-    const Words program = words();
-    CHECK(plan.decode(program.data(), program.size(), memory.segments, error));
-    if (!error.empty()) std::printf("  %s\n", error.c_str());
-  }
+  Rank() : TrainedLayer(outputs, calls()) {}
 
   // The rank's rows of batches of 12, 12 and 7 rows.
   void divide(Group* group, int64_t epochs, int threads) {
     request = requestOf(sampleRows, capacity, epochs, threads);
     request.batches = 3;
-    request.sampling = Sampling::shuffle;
-    request.seed = 5;
     request.group = group;
-    request.feeds = {bound(features), bound(targets), {}};
     for (int64_t step = 0; group != nullptr && step < 3; step++) {
       const int64_t begin = step * capacity, of = step == 2 ? 7 : 12;
       const int64_t first = of * group->rank() / group->size(), end = of * (group->rank() + 1) / group->size();
       request.parts.push_back({begin + first, end - first, first, of});
     }
-    scalars.assign(static_cast<size_t>(request.steps()), 0.1);
-    request.scalars = scalars.data();
-    request.scalarLength = scalars.size();
-    report.assign(static_cast<size_t>(2 * request.steps()), -1);
-    request.report = report.data();
-    request.reportLength = report.size();
-    std::string error;
-    CHECK(plan.checkRequest(request, error));
-    if (!error.empty()) std::printf("  %s\n", error.c_str());
+    complete(request, 0.1);
   }
 
-  std::vector<float> weights() {
-    const float* w = memory.floats(Segment::parameter);
-    return std::vector<float>(w, w + in * outputs);
-  }
-
-  Memory memory;
-  Plan plan;
   RunRequest request;
   RunResult result;
-  std::vector<float> features, targets;
-  std::vector<double> scalars, report;
   std::atomic<bool> abandon{false};
   int32_t control[2] = {0, 0};
 };
@@ -293,28 +257,28 @@ TEST(plansCheckSumsAndSharesOfRanks) {
     return !plan.decode(words.data(), words.size(), memory.segments, error) && error.find(part) != std::string::npos;
   };
   const Words y = buffer(Segment::work, 0, 16), x = buffer(Segment::work, 4096, 16);
-  CHECK(refused(call(Kernel::relu, overRanks, {y, x, number(16)}), "ranks"));
-  CHECK(!refused(call(Kernel::relu, overRanks, {y, x, rows(4)}), ""));
+  CHECK(refused(call(Kernel::relu, overRanksFlag, {y, x, number(16)}), "ranks"));
+  CHECK(!refused(call(Kernel::relu, overRanksFlag, {y, x, rows(4)}), ""));
   const std::vector<Words> sum = {y, none(), number(16), number(0), number(0)};
   CHECK(!refused(call(Kernel::allReduce, barrierFlag | serialFlag, sum), ""));
   CHECK(refused(call(Kernel::allReduce, barrierFlag, sum), "serial"));
   CHECK(!refused(call(Kernel::allReduce, barrierFlag | serialFlag | conditionalFlag, sum), ""));
-  CHECK(refused(call(Kernel::allReduce, barrierFlag | serialFlag | ownRows, sum), "miss"));
+  CHECK(refused(call(Kernel::allReduce, barrierFlag | serialFlag | ownRowsFlag, sum), "miss"));
   CHECK(refused(call(Kernel::averageRanks, barrierFlag, {y, number(16), number(1)}), "serial"));
   CHECK(refused(call(Kernel::startSum, barrierFlag, {y, number(16)}), "serial"));
   // What works on the whole batch has room for it.
   const auto mix = [&](double room) {
-    return call(Kernel::mixRows, overRanks,
+    return call(Kernel::mixRows, overRanksFlag,
                 {y, buffer(Segment::work, 4096, room), rows(), number(4), number(1), number(1), number(2), number(3)});
   };
   CHECK(refused(mix(40), "ranks"));
   CHECK(!refused(mix(40), "", 10));
   CHECK(refused(mix(39), "too short", 10));
   CHECK(refused(mix(40), "header", 3));
-  CHECK(refused(call(Kernel::relu, allRows, {y, x, rows(4)}), "ranks"));
-  CHECK(!refused(call(Kernel::relu, allRows, {y, x, rows(2)}), "", 8));
-  CHECK(refused(call(Kernel::relu, allRows, {y, x, rows(4)}), "too short", 8));
-  CHECK(refused(call(Kernel::relu, allRows | overRanks, {y, x, rows(2)}), "ranks", 8));
+  CHECK(refused(call(Kernel::relu, allRowsFlag, {y, x, rows(4)}), "ranks"));
+  CHECK(!refused(call(Kernel::relu, allRowsFlag, {y, x, rows(2)}), "", 8));
+  CHECK(refused(call(Kernel::relu, allRowsFlag, {y, x, rows(4)}), "too short", 8));
+  CHECK(refused(call(Kernel::relu, allRowsFlag | overRanksFlagFlag, {y, x, rows(2)}), "ranks", 8));
 }
 
 }  // namespace blasnet::test

@@ -6,21 +6,59 @@ namespace {
 using namespace blasnet;
 using namespace blasnet::test;
 
+// A batch of rows x pixels x features.
+struct Sizes {
+  int64_t rows, pixels, features;
+  int64_t all() const { return rows * pixels; }
+};
+
 struct Forward {
-  Buffer<float> y, mean, inverseStd, runningMean, runningVariance;
+  Buffer<float> y, mean, variance, inverseStd, shift, runningMean, runningVariance;
   Forward(int64_t rows, int64_t features)
-      : y(rows * features), mean(features), inverseStd(features), runningMean(features), runningVariance(features) {
+      : y(rows * features),
+        mean(features),
+        variance(features),
+        inverseStd(features),
+        shift(features),
+        runningMean(features),
+        runningVariance(features) {
     for (int64_t j = 0; j < features; j++) {
       runningMean[j] = 0.25f;
       runningVariance[j] = 2;
     }
   }
-  bool intact() const {
-    return y.intact() && mean.intact() && inverseStd.intact() && runningMean.intact() && runningVariance.intact();
+  void run(const KernelSet& set, const Buffer<float>& x, const Buffer<float>& gamma, const Buffer<float>& beta,
+           const Sizes& s, int64_t parts, float epsilon, double momentum) {
+    Buffer<float> means(parts * s.features), rests(parts * s.features), squares(parts * s.features);
+    Call(set, Kernel::batchNormParts, means, rests, squares, x, s.rows, s.pixels, s.features, parts).split();
+    Call(set, Kernel::batchNormStatistics, mean, variance, inverseStd, shift, runningMean, runningVariance, means,
+         rests, squares, gamma, beta, s.rows, s.pixels, s.features, parts, epsilon, momentum)
+        .whole();
+    Call(set, Kernel::batchNormInference, y, x, gamma, shift, mean, variance, s.all(), s.features, epsilon).split();
+    CHECK(means.intact() && rests.intact() && squares.intact());
   }
-  bool sameBits(const Forward& o) const {
-    return y.sameBits(o.y) && mean.sameBits(o.mean) && inverseStd.sameBits(o.inverseStd) &&
-           runningMean.sameBits(o.runningMean) && runningVariance.sameBits(o.runningVariance);
+  bool intact() const {
+    return y.intact() && mean.intact() && variance.intact() && inverseStd.intact() && shift.intact() &&
+           runningMean.intact() && runningVariance.intact();
+  }
+};
+
+struct Backward {
+  Buffer<float> dx, dgamma, dbeta;
+  Backward(int64_t rows, int64_t features) : dx(rows * features), dgamma(features), dbeta(features) {}
+  // `into` may be dy.
+  void run(const KernelSet& set, Buffer<float>& into, const Buffer<float>& dy, const Buffer<float>& x, const Forward& f,
+           const Buffer<float>& gamma, const Sizes& s, int64_t parts) {
+    Buffer<float> dgammaParts(parts * s.features), dbetaParts(parts * s.features);
+    Call(set, Kernel::batchNormBackwardParts, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, s.rows, s.pixels,
+         s.features, parts)
+        .split();
+    Call(set, Kernel::batchNormBackwardInput, into, dy, x, f.mean, f.inverseStd, gamma, dgammaParts, dbetaParts,
+         s.all(), s.features, parts)
+        .split();
+    Call(set, Kernel::sumParts, dgamma, dgammaParts, s.features, parts).whole();
+    Call(set, Kernel::sumParts, dbeta, dbetaParts, s.features, parts).whole();
+    CHECK(dgammaParts.intact() && dbetaParts.intact() && dx.intact() && dgamma.intact() && dbeta.intact());
   }
 };
 
@@ -31,18 +69,15 @@ TEST(batchNorm) {
     for (const int64_t rows : {1, 2, 7, 8, 9, 64, 700}) {
       for (const int64_t features : {1, 3, 16, 17, 100, 128, 129, 300}) {
         Buffer<float> x(rows * features, random, -3, 4), gamma(features, random, 0.5, 2), beta(features, random, -1, 1);
-        Forward f(rows, features), parts(rows, features);
-        const auto forward = [&](Forward& o) {
-          return Call(*set, Kernel::batchNormForward, o.y, o.mean, o.inverseStd, o.runningMean, o.runningVariance, x,
-                      gamma, beta, rows, features, epsilon, momentum);
-        };
-        forward(f).whole();
-        forward(parts).split();
-        CHECK(f.sameBits(parts) && f.intact() && parts.intact());
+        const Sizes s{rows, 1, features};
+        Forward f(rows, features);
+        f.run(*set, x, gamma, beta, s, 1, epsilon, momentum);
+        CHECK(f.intact());
 
-        Buffer<float> dy(rows * features, random, -1, 1), dx(rows * features), dgamma(features), dbeta(features);
-        Call(*set, Kernel::batchNormBackward, dx, dgamma, dbeta, dy, x, f.mean, f.inverseStd, gamma, rows, features)
-            .whole();
+        Buffer<float> dy(rows * features, random, -1, 1);
+        Backward back(rows, features), inPlace(rows, features);
+        auto& [dx, dgamma, dbeta] = back;
+        back.run(*set, dx, dy, x, f, gamma, s, 1);
         Buffer<float> inference(rows * features);
         Call(*set, Kernel::batchNormInference, inference, x, gamma, beta, f.runningMean, f.runningVariance, rows,
              features, epsilon)
@@ -78,13 +113,10 @@ TEST(batchNorm) {
                        1e-5 * inverseStd, "dx");
           }
         }
-        CHECK(dx.intact() && dgamma.intact() && dbeta.intact() && inference.intact());
+        CHECK(inference.intact());
 
-        Buffer<float> dgammaParts(features), dbetaParts(features);
-        Call(*set, Kernel::batchNormBackward, dy, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, gamma, rows,
-             features)
-            .split();
-        CHECK(dy.sameBits(dx) && dgammaParts.sameBits(dgamma) && dbetaParts.sameBits(dbeta));
+        inPlace.run(*set, dy, dy, x, f, gamma, s, 1);
+        CHECK(dy.sameBits(dx) && inPlace.dgamma.sameBits(dgamma) && inPlace.dbeta.sameBits(dbeta));
         Call(*set, Kernel::batchNormInference, x, x, gamma, beta, f.runningMean, f.runningVariance, rows, features,
              epsilon)
             .split();
@@ -95,10 +127,10 @@ TEST(batchNorm) {
         Call(*set, Kernel::batchNormInferenceBackward, whole, dgamma, dbeta, dy, x, gamma, f.runningMean,
              f.runningVariance, rows, features, epsilon)
             .whole();
-        Call(*set, Kernel::batchNormInferenceBackward, dy, dgammaParts, dbetaParts, dy, x, gamma, f.runningMean,
+        Call(*set, Kernel::batchNormInferenceBackward, dy, inPlace.dgamma, inPlace.dbeta, dy, x, gamma, f.runningMean,
              f.runningVariance, rows, features, epsilon)
             .split();
-        CHECK(dy.sameBits(whole) && dgammaParts.sameBits(dgamma) && dbetaParts.sameBits(dbeta));
+        CHECK(dy.sameBits(whole) && inPlace.dgamma.sameBits(dgamma) && inPlace.dbeta.sameBits(dbeta));
         for (int64_t i = 0; i < rows * features; i++) {
           const double factor = gamma[i % features] / std::sqrt(f.runningVariance[i % features] + epsilon);
           CHECK_NEAR(whole[i], factor * before[i], 2e-6, 1e-7, "dx");
@@ -119,22 +151,13 @@ TEST(batchNormByRows) {
         for (const int64_t features : {1, 16, 17, 100, 129}) {
           for (const int64_t parts : {1, 2, 3, 5}) {
             if (slowRun() && rows == 301 && parts != 3) continue;
-            const int64_t all = rows * pixels;
+            const Sizes s{rows, pixels, features};
+            const int64_t all = s.all();
             Buffer<float> x(all * features, random, -3, 4), gamma(features, random, 0.5, 2),
                 beta(features, random, -1, 1);
             Forward f(all, features), g(all, features);
-            Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, gamma,
-                 beta, all, features, epsilon, 0.9)
-                .whole();
-
-            Buffer<float> means(parts * features), rests(parts * features), squares(parts * features),
-                variance(features);
-            Call(*set, Kernel::batchNormParts, means, rests, squares, x, rows, pixels, features, parts).split();
-            Call(*set, Kernel::batchNormStatistics, g.mean, variance, g.inverseStd, g.runningMean, g.runningVariance,
-                 means, rests, squares, rows, pixels, features, parts, epsilon, 0.9)
-                .whole();
-            Call(*set, Kernel::batchNormInference, g.y, x, gamma, beta, g.mean, variance, all, features, epsilon)
-                .split();
+            f.run(*set, x, gamma, beta, s, 1, epsilon, 0.9);
+            g.run(*set, x, gamma, beta, s, parts, epsilon, 0.9);
             for (int64_t j = 0; j < features; j++) {
               CHECK_NEAR(g.mean[j], f.mean[j], 1e-6, 1e-6, "mean");
               CHECK_NEAR(g.inverseStd[j], f.inverseStd[j], 2e-6, 0, "inverseStd");
@@ -143,27 +166,19 @@ TEST(batchNormByRows) {
             }
             for (int64_t i = 0; i < all * features; i++) CHECK_NEAR(g.y[i], f.y[i], 4e-6, 2e-5, "y");
 
-            Buffer<float> dy(all * features, random, -1, 1), dx(all * features), dgamma(features), dbeta(features);
-            Call(*set, Kernel::batchNormBackward, dx, dgamma, dbeta, dy, x, f.mean, f.inverseStd, gamma, all, features)
-                .whole();
-            Buffer<float> dgammaParts(parts * features), dbetaParts(parts * features), own(all * features),
-                sum(features);
-            Call(*set, Kernel::batchNormBackwardParts, dgammaParts, dbetaParts, dy, x, f.mean, f.inverseStd, rows,
-                 pixels, features, parts)
-                .split();
-            Call(*set, Kernel::batchNormBackwardInput, own, dy, x, f.mean, f.inverseStd, gamma, dgammaParts, dbetaParts,
-                 all, features, parts)
-                .split();
+            Buffer<float> dy(all * features, random, -1, 1);
+            Backward whole(all, features), own(all, features);
+            whole.run(*set, whole.dx, dy, x, f, gamma, s, 1);
+            own.run(*set, own.dx, dy, x, f, gamma, s, parts);
             const double scale = static_cast<double>(all);
-            Call(*set, Kernel::sumParts, sum, dgammaParts, features, parts).whole();
-            for (int64_t j = 0; j < features; j++) CHECK_NEAR(sum[j], dgamma[j], 5e-6, 2e-7 * scale + 1e-5, "dgamma");
-            Call(*set, Kernel::sumParts, sum, dbetaParts, features, parts).whole();
-            for (int64_t j = 0; j < features; j++) CHECK_NEAR(sum[j], dbeta[j], 2e-6, 3e-8 * scale + 2e-6, "dbeta");
-            for (int64_t i = 0; i < all * features; i++) {
-              CHECK_NEAR(own[i], dx[i], 1e-5, 1e-5 * f.inverseStd[i % features], "dx");
+            for (int64_t j = 0; j < features; j++) {
+              CHECK_NEAR(own.dgamma[j], whole.dgamma[j], 5e-6, 2e-7 * scale + 1e-5, "dgamma");
+              CHECK_NEAR(own.dbeta[j], whole.dbeta[j], 2e-6, 3e-8 * scale + 2e-6, "dbeta");
             }
-            CHECK(g.intact() && means.intact() && rests.intact() && squares.intact() && variance.intact() &&
-                  dgammaParts.intact() && dbetaParts.intact() && own.intact() && sum.intact());
+            for (int64_t i = 0; i < all * features; i++) {
+              CHECK_NEAR(own.dx[i], whole.dx[i], 1e-5, 1e-5 * f.inverseStd[i % features], "dx");
+            }
+            CHECK(g.intact());
           }
         }
       }
@@ -171,8 +186,8 @@ TEST(batchNormByRows) {
   }
 }
 
-// Features far from 0: the variance of all is as precise as that of one share.
-TEST(batchNormByRowsKeepsPrecision) {
+// Features far from 0, in one share and in several.
+TEST(batchNormKeepsPrecisionFarFromZero) {
   Random random(9);
   constexpr int64_t rows = 64, features = 300;
   const struct {
@@ -184,27 +199,18 @@ TEST(batchNormByRowsKeepsPrecision) {
       Buffer<float> x(rows * features, random, from, to);
       Buffer<float> ones(features);
       for (int64_t j = 0; j < features; j++) ones[j] = 1;
-      Forward alone(rows, features);
-      Call(*set, Kernel::batchNormForward, alone.y, alone.mean, alone.inverseStd, alone.runningMean,
-           alone.runningVariance, x, ones, ones, rows, features, 0.0f, 0.0f)
-          .split();
-      for (const int64_t parts : {2, 3, 8}) {
-        Buffer<float> means(parts * features), rests(parts * features), squares(parts * features), variance(features);
+      for (const int64_t parts : {1, 2, 3, 8}) {
         Forward f(rows, features);
-        Call(*set, Kernel::batchNormParts, means, rests, squares, x, rows, 1, features, parts).split();
-        Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means,
-             rests, squares, rows, 1, features, parts, 0.0f, 1.0f)
-            .whole();
+        f.run(*set, x, ones, ones, {rows, 1, features}, parts, 0.0f, 1.0);
         for (int64_t j = 0; j < features; j++) {
           double mean = 0, expected = 0;
           for (int64_t i = 0; i < rows; i++) mean += x[i * features + j] / static_cast<double>(rows);
           for (int64_t i = 0; i < rows; i++)
             expected += std::pow(x[i * features + j] - mean, 2) / static_cast<double>(rows);
-          CHECK_NEAR(variance[j], expected, tolerance, 0, "variance");
-          CHECK_NEAR(alone.runningVariance[j], expected, tolerance, 0, "variance on one thread");
+          CHECK_NEAR(f.variance[j], expected, tolerance, 0, "variance");
           for (int64_t i = 0; i < rows; i += 9) {
             const double y = (x[i * features + j] - mean) / std::sqrt(expected) + 1;
-            CHECK_NEAR(alone.y[i * features + j], y, 1e-5, 1e-5, "y on one thread");
+            CHECK_NEAR(f.y[i * features + j], y, 1e-5, 1e-5, "y");
           }
         }
       }
@@ -218,9 +224,7 @@ TEST(batchNormOfOneRowIsBeta) {
     Random random(7);
     Buffer<float> x(features, random, -1e6, 1e6), gamma(features, random, 1, 2), beta(features, random, -1, 1);
     Forward f(1, features);
-    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, gamma, beta, 1,
-         features, 1e-5f, 1.0f)
-        .whole();
+    f.run(*set, x, gamma, beta, {1, 1, features}, 1, 1e-5f, 1.0);
     CHECK(f.y.sameBits(beta));
     for (int64_t j = 0; j < features; j++) CHECK(f.runningMean[j] == 0.25f && f.runningVariance[j] == 2);
   }
@@ -236,19 +240,12 @@ TEST(batchNormKeepsPrecision) {
   for (int64_t j = 0; j < features; j++) ones[j] = 1;
   for (const KernelSet* set : kernelSets()) {
     Forward f(rows, features);
-    Call(*set, Kernel::batchNormForward, f.y, f.mean, f.inverseStd, f.runningMean, f.runningVariance, x, ones, ones,
-         rows, features, 0.0f, 0.0f)
-        .whole();
-    constexpr int64_t parts = 3;
-    Buffer<float> means(parts * features), rests(parts * features), squares(parts * features), variance(features);
-    Call(*set, Kernel::batchNormParts, means, rests, squares, x, rows, 1, features, parts).split();
-    Call(*set, Kernel::batchNormStatistics, f.mean, variance, f.inverseStd, f.runningMean, f.runningVariance, means,
-         rests, squares, rows, 1, features, parts, 0.0f, 1.0f)
-        .whole();
+    f.run(*set, x, ones, ones, {rows, 1, features}, 3, 0.0f, 0.0);
+    f.run(*set, x, ones, ones, {rows, 1, features}, 1, 0.0f, 1.0);
     for (int64_t j = 0; j < features; j++) {
       CHECK_NEAR(f.mean[j], 1000, 1e-7, 0, "mean");
-      CHECK_NEAR(variance[j], 0.25, 1e-6, 0, "variance by shares");
-      CHECK_NEAR(f.runningVariance[j], 0.25, 1e-6, 0, "variance");
+      CHECK_NEAR(f.variance[j], 0.25, 1e-6, 0, "variance");
+      CHECK_NEAR(f.runningVariance[j], 0.25, 1e-6, 0, "variance by shares");
     }
   }
 }

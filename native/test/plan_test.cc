@@ -115,12 +115,12 @@ TEST(planRefusesUnknownThings) {
   const Words good = program(8, 0, {reluCall(out, in, rows(8))});
   const auto with = [&](size_t at, double value) {
     Words changed = good;
-    changed[at + 4] = value;  // the header is of nine words
+    changed[at + 5] = value;  // the header is of ten words
     return changed;
   };
   for (const double kernel : {-1.0, 0.5, static_cast<double>(kernelCount), 1e9})
     CHECK(refused(with(5, kernel), "unknown kernel"));
-  for (const double flags : {-1.0, 32.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
+  for (const double flags : {-1.0, allFlags + 1.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
   for (const double grain : {-1.0, 0.5, 16.0 * INT32_MAX + 1}) CHECK(refused(with(7, grain), "grain: out of range"));
   for (const double axis : {-1.0, 0.5, 1.0, 2.0}) CHECK(refused(with(8, axis), "axis: out of range"));
   for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0}) CHECK(refused(with(9, count), "wrong number"));

@@ -24,11 +24,12 @@ interface Share {
 function membership(parameter: BufferParameter, a: Arguments, share: Share): ((index: number) => boolean) | undefined {
   if (parameter.whole) return undefined;
   const sizes = parameter.length.map((name) => Number(a[name]));
-  const position = parameter.length.indexOf(parameter.along ?? share.axis);
+  const along = share.axis === 'parts' ? parameter.along : undefined;
+  const position = parameter.length.indexOf(along ?? share.axis);
   if (position < 0) return undefined;
   let { begin, end } = share;
-  if (parameter.along !== undefined) {
-    const grain = parameter.along === 'rows' ? 1 : GRAIN;
+  if (along !== undefined) {
+    const grain = along === 'rows' ? 1 : GRAIN;
     [begin, end] = boundaries(sizes[position], grain, share.begin, share.parts);
   }
   const stride = sizes.slice(position + 1).reduce((product, size) => product * size, 1);

@@ -50,31 +50,22 @@ interface NormSizes {
 function normPasses({ kernels }: KernelBackend, golden: Golden, x: Float32Array, dyPath: string, sizes: NormSizes) {
   const { rows, features, epsilon } = sizes;
   const [gamma, beta, dy] = ['gamma', 'beta', dyPath].map((name) => golden.floats(`inputs.${name}`));
-  const [y, mean, inverseStd, runningMean, runningVariance] = [
-    zeros(x.length),
-    ...Array.from({ length: 4 }, () => zeros(features)),
-  ];
-  // With momentum 0 the running statistics become the batch's.
-  kernels.batchNormForward(
-    y,
-    mean,
-    inverseStd,
-    runningMean,
-    runningVariance,
-    x,
-    gamma,
-    beta,
-    rows,
-    features,
-    epsilon,
-    0,
-  );
+  const forward = (gamma: Float32Array, beta: Float32Array) => {
+    const vector = () => zeros(features);
+    const [mean, variance, inverseStd, shift, runningMean, runningVariance] = Array.from({ length: 6 }, vector);
+    const [means, rests, squares, y] = [vector(), vector(), vector(), zeros(x.length)];
+    kernels.batchNormParts(means, rests, squares, x, rows, 1, features, 1);
+    const outputs = [mean, variance, inverseStd, shift, runningMean, runningVariance] as const;
+    // With momentum 0 the running statistics become the batch's.
+    kernels.batchNormStatistics(...outputs, means, rests, squares, gamma, beta, rows, 1, features, 1, epsilon, 0);
+    kernels.batchNormInference(y, x, gamma, shift, mean, variance, rows, features, epsilon);
+    return { y, mean, inverseStd, runningMean, runningVariance };
+  };
+  const { y, mean, inverseStd, runningMean, runningVariance } = forward(gamma, beta);
   const [dx, dgamma, dbeta] = [zeros(x.length), zeros(features), zeros(features)];
-  kernels.batchNormBackward(dx, dgamma, dbeta, dy, x, mean, inverseStd, gamma, rows, features);
-  const xhat = zeros(x.length);
-  const scratch = Array.from({ length: 4 }, () => zeros(features));
-  const [m, s, rm, rv] = scratch;
-  kernels.batchNormForward(xhat, m, s, rm, rv, x, ones(features), zeros(features), rows, features, epsilon, 1);
+  kernels.batchNormBackwardParts(dgamma, dbeta, dy, x, mean, inverseStd, rows, 1, features, 1);
+  kernels.batchNormBackwardInput(dx, dy, x, mean, inverseStd, gamma, dgamma, dbeta, rows, features, 1);
+  const { y: xhat } = forward(ones(features), zeros(features));
   return { out: y, mean: runningMean, var: runningVariance, dx, dgamma, dbeta, xhat };
 }
 

@@ -22,14 +22,15 @@ const layers = () => [dense(5), batchNorm(), relu(), dropout(0.5), dense(3)];
 const of = model([4], layers(), softmaxCrossEntropy(), l2(0.1));
 
 describe('programs of every kind', () => {
-  const forward = ['denseForward', 'batchNormForward', 'relu', 'dropoutForward', 'denseForward'];
+  const norm = ['batchNormParts', 'batchNormStatistics', 'batchNormInference'];
+  const forward = ['denseForward', ...norm, 'relu', 'dropoutForward', 'denseForward'];
   const inference = ['denseForward', 'batchNormInference', 'relu', 'denseForward'];
   const loss = ['gatherLabels', 'softmaxCrossEntropy', 'accuracyLabels'];
   const totals = ['penalty', 'penalty', 'batchTotals'];
   // Whether running statistics are finite.
   const state = 'penalty';
   const weights = ['denseBackwardWeight', 'denseBackwardBias'];
-  const chain = ['denseBackwardInput', 'binary', 'reluBackward', 'batchNormBackward'];
+  const chain = ['denseBackwardInput', 'binary', 'reluBackward', 'batchNormBackwardParts', 'batchNormBackwardInput'];
   const expected: Record<ProgramKind, string[]> = {
     train: [
       'gatherFloats',

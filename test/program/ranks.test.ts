@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { batchNorm, dense, dropout, Network, relu, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
 import { kernelNames, signatureOf } from '../../lib/kernels/table.js';
-import { dividing, drawing } from '../../lib/program/ranks.js';
 import { isTensor, type Tensor } from '../../lib/program/instructions.js';
+import { dividing, drawing } from '../../lib/program/ranks.js';
 import { divide, joinBatches, largest, rowsOf, shareBatches } from '../../lib/runtime/batches.js';
 import { kernelsOf, model, program, randomTrainings } from './support.js';
 import { findRace } from './threads.js';

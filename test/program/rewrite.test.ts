@@ -258,11 +258,10 @@ describe('weight gradients of convolutions are shared out by images', () => {
 
   it('with the gradient of the bias, and sums behind the chain', () => {
     const list = kernels(64, 2, [conv2d(16), relu(), conv2d(16, { bias: false })]);
-    expect(count(list, 'conv2dBackwardParts')).toBe(2);
-    expect(count(list, 'conv2dBackwardWeight')).toBe(0);
+    expect(count(list, 'conv2dBackwardWeight')).toBe(2);
     expect(count(list, 'denseBackwardBias')).toBe(1);
     expect(count(list, 'sumParts')).toBe(3);
-    expect(list.indexOf('sumParts')).toBeGreaterThan(list.lastIndexOf('conv2dBackwardParts'));
+    expect(list.indexOf('sumParts')).toBeGreaterThan(list.lastIndexOf('conv2dBackwardWeight'));
   });
 
   it('those of grouped, dilated and depthwise ones whatever their sizes, and only on several threads', () => {
@@ -275,12 +274,18 @@ describe('weight gradients of convolutions are shared out by images', () => {
   });
 
   it('but not on one thread, nor where all weights together are more than the outputs', () => {
-    expect(kernels(64, 1, [conv2d(16)])).toContain('conv2dBackwardWeight');
+    const sums = (batch: number, threads: number, layers: LayerSpec[]) =>
+      count(kernels(batch, threads, layers), 'sumParts');
+    expect(sums(64, 1, [conv2d(16)])).toBe(0);
     // Patches of 200 numbers, 9 outputs an image.
     const large = [conv2d(64, { window: 10 })];
-    expect(kernels(44, 2, large)).toContain('conv2dBackwardWeight');
-    expect(kernels(45, 2, large)).toContain('conv2dBackwardParts');
-    expect(kernels(45, 3, large)).toContain('conv2dBackwardWeight');
+    expect(sums(44, 2, large)).toBe(0);
+    expect(sums(45, 2, large)).toBe(2);
+    expect(sums(45, 3, large)).toBe(0);
+    // Then by weights, and the bias apart.
+    const of = program(model([12, 12, 2], [...large, flatten(), dense(4)]), 'train', 44, { threads: 2 });
+    expect(splits(of.instructions)).toContain('conv2dBackwardWeight by patch');
+    expect(count(kernels(44, 2, large), 'denseBackwardBias')).toBe(2);
   });
 });
 
@@ -372,12 +377,12 @@ describe('batch norm is shared out by rows', () => {
     expect(norms(normed(layers, 2, 'evaluate'))).toEqual(forward);
   });
 
-  it('but not on one thread, nor behind a layer that is shared out by columns', () => {
-    const layers = [dense(64), batchNorm(), relu(), dense(4)];
-    expect(norms(normed(layers, 1))).toEqual(['batchNormForward', 'batchNormBackward']);
-    const wide = normed([dense(512), batchNorm(), relu(), dense(4)], 2);
-    expect(splits(wide)).toContain('denseForward by out');
-    expect(norms(wide)).toEqual(['batchNormForward', 'batchNormBackward']);
+  it('in the same kernels as on one thread, where the single part is the gradient', () => {
+    const instructions = normed([dense(64), batchNorm(), relu(), dense(4)], 1);
+    expect(norms(instructions)).toEqual([...forward, ...backward]);
+    expect(kernelsOf(instructions)).not.toContain('sumParts');
+    const parts = instructions.find(({ kernel }) => kernel === 'batchNormBackwardParts') as Instruction;
+    expect([tensorOf(parts, 'dgammaParts').storage, argumentOf(parts, 'parts')]).toEqual(['gradient', 1]);
   });
 });
 

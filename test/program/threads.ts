@@ -67,8 +67,9 @@ function base(tensor: Tensor, begin: number): number {
 }
 
 function touches(instruction: Instruction, part: number, parts: number, rows: number, begin: number): Touch[] {
-  const { grain, parameters } = signatureOf(instruction.kernel);
+  const { parameters } = signatureOf(instruction.kernel);
   const axis = axisOf(instruction);
+  const grain = axis === 'parts' ? 1 : 16;
   const named = (name: string) => instruction.arguments[parameters.findIndex((p) => p.name === name)];
   const size = (name: string) => value(named(name), rows);
   const rangeOf = (dimension: string, runs: number, part: number, parts: number): [number, number] => {
@@ -90,10 +91,11 @@ function touches(instruction: Instruction, part: number, parts: number, rows: nu
     const block = tensor.feed?.name ?? tensor.storage;
     const at = { width: bytes[tensor.type], begin: base(tensor, begin) };
     const write = parameter.kind !== 'in';
-    const divided = parameter.along ?? axis;
+    const along = axis === 'parts' ? parameter.along : undefined;
+    const divided = along ?? axis;
     // The kernel divides it into as many shares as the axis has units, of which this thread may have none or several.
-    const along = (unit: number) => rangeOf(parameter.along as string, 16, unit, size(axis as string));
-    const mine: [number, number] = parameter.along === undefined ? range : [along(range[0])[0], along(range[1] - 1)[1]];
+    const part = (unit: number) => rangeOf(along as string, 16, unit, size(axis as string));
+    const mine: [number, number] = along === undefined ? range : [part(range[0])[0], part(range[1] - 1)[1]];
     return [{ block, pieces: piecesOf(parameter, size, divided, mine, at), write }];
   });
 }

@@ -3,6 +3,7 @@ import { kernelNames, signatureOf } from '../../kernels/table.js';
 import type { Program } from '../../program/compile.js';
 import { type Argument, type FeedEntry, feedRoles, isTensor } from '../../program/instructions.js';
 import { Stream } from '../../random.js';
+import { samplings } from '../backend.js';
 
 /**
  * Encodes a program as numbers for the addon: a header; then each feed as role, element type and elements per row; then
@@ -10,38 +11,36 @@ import { Stream } from '../../random.js';
  * arguments of four numbers each. native/executor/plan.cc decodes and checks this format.
  */
 
-const VERSION = 7;
-const tag = {
-  none: 0,
-  buffer: 1,
-  feed: 2,
-  number: 3,
-  rows: 4,
-  sourceRows: 5,
-  scale: 6,
-  offset: 7,
-  scalar: 8,
-  step: 9,
-  share: 10,
+export const VERSION = 7;
+
+/**
+ * What numbers in the format stand for: a number is a place in its list, and of `flag` a bit, from the lowest. C++ has
+ * them from native/executor/format.h, which `npm run generate` writes.
+ */
+export const format = {
+  argumentTag: ['none', 'buffer', 'feed', 'number', 'rows', 'sourceRows', 'scale', 'offset', 'scalar', 'step', 'share'],
+  flag: ['barrier', 'guard', 'serial', 'conditional', 'overRanks', 'ownRows', 'allRows'],
+  /** Blocks of memory in the order in which they are passed to the addon. */
+  segment: ['parameter', 'gradient', 'state', 'moment', 'work', 'metric', 'accumulated'],
+  feedRole: feedRoles,
+  sampling: samplings,
 } as const;
-/** Flag bits of an instruction, from the lowest. */
-const flags = ['barrier', 'guard', 'serial', 'conditional', 'overRanks', 'ownRows', 'allRows'] as const;
+
+const tag = (name: (typeof format.argumentTag)[number]) => format.argumentTag.indexOf(name);
 /** Element types, numbered by position. */
 const types = Object.keys(elementBytes) as ElementType[];
-/** Blocks of memory in the order in which they are passed to the addon. */
-export const segments = ['parameter', 'gradient', 'state', 'moment', 'work', 'metric', 'accumulated'] as const;
 
 function encodeArgument(argument: Argument, { feeds, request: { capacity } }: Program): number[] {
-  if (argument === null) return [tag.none, 0, 0, 0];
-  if (typeof argument === 'number') return [tag.number, argument, 0, 0];
+  if (argument === null) return [tag('none'), 0, 0, 0];
+  if (typeof argument === 'number') return [tag('number'), argument, 0, 0];
   if (isTensor(argument)) {
     const { storage, feed, type, offset, perRow, fixed } = argument;
-    if (storage === 'feed') return [tag.feed, feeds.indexOf(feed as FeedEntry), 0, 0];
-    return [tag.buffer, segments.indexOf(storage), offset * elementBytes[type], perRow * capacity + fixed];
+    if (storage === 'feed') return [tag('feed'), feeds.indexOf(feed as FeedEntry), 0, 0];
+    return [tag('buffer'), format.segment.indexOf(storage), offset * elementBytes[type], perRow * capacity + fixed];
   }
-  if (argument.symbol === 'rows') return [tag.rows, argument.times, 0, 0];
-  if (argument.symbol === 'scalar') return [tag.scalar, argument.slot, 0, 0];
-  return [tag[argument.symbol], 'feed' in argument ? feeds.indexOf(argument.feed) : 0, 0, 0];
+  if (argument.symbol === 'rows') return [tag('rows'), argument.times, 0, 0];
+  if (argument.symbol === 'scalar') return [tag('scalar'), argument.slot, 0, 0];
+  return [tag(argument.symbol), 'feed' in argument ? feeds.indexOf(argument.feed) : 0, 0, 0];
 }
 
 export function encode(program: Program): Float64Array {
@@ -60,7 +59,7 @@ export function encode(program: Program): Float64Array {
   ];
   for (const { role, type, perRow } of feeds) words.push(feedRoles.indexOf(role), types.indexOf(type), perRow);
   for (const instruction of instructions) {
-    const bits = flags.reduce((sum, flag, i) => sum + (instruction[flag] ? 1 << i : 0), 0);
+    const bits = format.flag.reduce((sum, flag, i) => sum + (instruction[flag] ? 1 << i : 0), 0);
     const { kernel, grain = 0, axis, arguments: list } = instruction;
     const axisPlace = axis === undefined ? 0 : signatureOf(kernel).axes.indexOf(axis);
     words.push(kernelNames.indexOf(kernel), bits, grain, axisPlace, list.length);

@@ -1,6 +1,6 @@
-import { isBuffer } from '../../kernels/signature.js';
+import { isBuffer, PARTS } from '../../kernels/signature.js';
 import { type KernelName, signatureOf } from '../../kernels/table.js';
-import { type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
+import { axisOf, type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
 
 const weightGradients: readonly KernelName[] = [
   'denseBackwardWeight',
@@ -18,6 +18,7 @@ const LARGEST_KEPT = 1 << 20;
 function canWait(instruction: Instruction, capacity: number): boolean {
   return (
     weightGradients.includes(instruction.kernel) &&
+    axisOf(instruction) !== PARTS &&
     instruction.arguments.every((argument) => {
       if (argument === null || !isTensor(argument) || argument.storage !== 'work') return true;
       return argument.perRow * capacity + argument.fixed <= LARGEST_KEPT;

@@ -17,7 +17,7 @@ import {
 } from '../backend.js';
 import { type AddonPlan, loadAddon } from './addon.js';
 import { cpuQuota } from './cpu-quota.js';
-import { encode, segments } from './encode.js';
+import { encode, format } from './encode.js';
 import { wrapGroup } from './group.js';
 import { checkCore, checkSwitches, checkWay, chosenThreads, MOST_THREADS } from './settings.js';
 import { threading } from './threading.js';
@@ -132,7 +132,7 @@ export function createNativeBackend(): Backend {
     name: 'native',
     threading,
     load(program: Program, memory: Memory): Executable {
-      const blocks = segments.map((name) => memory[name]);
+      const blocks = format.segment.map((name) => memory[name]);
       return new NativeExecutable(
         calling(() => new addon.Plan(encode(program), blocks)),
         program,

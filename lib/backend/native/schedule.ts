@@ -1,4 +1,4 @@
-import { type BufferParameter, elementBytes, GRAIN, isBuffer } from '../../kernels/signature.js';
+import { type BufferParameter, elementBytes, GRAIN, grainOf, isBuffer, PARTS } from '../../kernels/signature.js';
 import { type KernelName, signatureOf } from '../../kernels/table.js';
 import { axisOf, type Instruction, isTensor, sizeOf, type Tensor } from '../../program/instructions.js';
 
@@ -27,13 +27,14 @@ function partitionOf(
   begin: number,
   capacity: number,
 ) {
-  const { grain, parameters } = signatureOf(instruction.kernel);
+  const { parameters } = signatureOf(instruction.kernel);
   const axis = axisOf(instruction);
   if (axis === undefined) return 'first thread';
-  const divided = parameter.along ?? axis;
+  const along = axis === PARTS ? parameter.along : undefined;
+  const divided = along ?? axis;
   const value = (name: string) => instruction.arguments[parameters.findIndex((p) => p.name === name)];
   // A single part is one thread's, however many there are: it accesses what the others have shares of.
-  const undivided = parameter.whole || (parameter.along !== undefined && value(axis) === 1);
+  const undivided = parameter.whole || (along !== undefined && value(axis) === 1);
   const position = undivided ? -1 : parameter.length.indexOf(divided);
   if (position < 0) return 'whole';
   // A dataset's row count is unknown here: feeds are distinguished by name, not by extent.
@@ -44,7 +45,7 @@ function partitionOf(
   const layout = `${outer} times from ${begin}`;
   // A share consists of whole rows of the batch, or of whole grains of a constant axis.
   if (typeof value(divided) === 'object') return `rows of ${(sizes[position] * bytes) / capacity}, ${layout}`;
-  const run = parameter.along === undefined ? (instruction.grain ?? grain) : GRAIN;
+  const run = along === undefined ? (instruction.grain ?? grainOf(axis)) : GRAIN;
   return `runs of ${run * bytes} in ${sizes[position] * bytes}, ${layout}`;
 }
 

@@ -1,4 +1,4 @@
-import { isBuffer } from '../../kernels/signature.js';
+import { type BufferParameter, grainOf, isBuffer } from '../../kernels/signature.js';
 import { signatureOf } from '../../kernels/table.js';
 import { argument, withArguments } from '../../program/edit.js';
 import { axisOf, type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
@@ -12,15 +12,16 @@ interface SharedGradient {
 
 /** The gradients that an instruction computes, split along a constant axis. */
 function sharedGradients(instruction: Instruction): SharedGradient[] {
-  const { grain, parameters } = signatureOf(instruction.kernel);
+  const { parameters } = signatureOf(instruction.kernel);
   const axis = axisOf(instruction);
+  // A single part is no dimension.
+  const first = ({ length }: BufferParameter) => length.find((name) => argument(instruction, name) !== 1);
   return parameters.flatMap((parameter, i) => {
     const tensor = instruction.arguments[i];
-    if (!isBuffer(parameter) || parameter.kind === 'in' || axis === undefined || parameter.length[0] !== axis)
-      return [];
+    if (!isBuffer(parameter) || parameter.kind === 'in' || axis === undefined || first(parameter) !== axis) return [];
     if (tensor === null || !isTensor(tensor) || tensor.storage !== 'gradient') return [];
     const units = argument(instruction, axis);
-    return typeof units === 'number' ? [{ tensor, grain: (grain * tensor.fixed) / units }] : [];
+    return typeof units === 'number' ? [{ tensor, grain: (grainOf(axis) * tensor.fixed) / units }] : [];
   });
 }
 

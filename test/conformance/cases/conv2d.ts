@@ -13,12 +13,10 @@ import {
   type ConvolutionArguments,
   type ConvolutionGeometry,
   conv2dBackwardInput,
-  conv2dBackwardParts,
   conv2dBackwardWeight,
   conv2dForward,
   conv2dReverseWeights,
   type InputGradientArguments,
-  type PartsArguments,
   type ReverseArguments,
   type WeightGradientArguments,
 } from '../reference/conv2d.js';
@@ -122,25 +120,6 @@ export const convolutionCases = {
 
   conv2dBackwardWeight: inAllPrecisions(
     defineCases<WeightGradientArguments>({
-      samples: all.map((geometry, i) => {
-        const { x } = convolution(600 + i, geometry);
-        const dy = new Data(640 + i).normal(outputs(geometry));
-        const pixels = outputLength(geometry, 1);
-        return {
-          arguments: { x, dy, ...geometry, patch: patchLength(geometry) },
-          ...(pixels > 400 ? { note: `sums of ${pixels} products`, slack: 4 } : {}),
-        };
-      }),
-      reference: conv2dBackwardWeight,
-      gradients: gradients((dy, x, _w, geometry) => ({ x, dy, ...geometry, patch: patchLength(geometry) }), {
-        dw: 'w',
-      }),
-    }),
-    ['x', 'dy'],
-  ),
-
-  conv2dBackwardParts: inAllPrecisions(
-    defineCases<PartsArguments>({
       samples: all.flatMap((geometry, i) =>
         [1, 2, 3, 0].map((parts) => {
           const { x } = convolution(700 + i, geometry);
@@ -153,7 +132,7 @@ export const convolutionCases = {
           };
         }),
       ),
-      reference: conv2dBackwardParts,
+      reference: conv2dBackwardWeight,
       gradients: gradients((dy, x, _w, geometry) => ({ x, dy, ...geometry, patch: patchLength(geometry), parts: 1 }), {
         dwParts: 'w',
       }),

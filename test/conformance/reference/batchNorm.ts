@@ -1,37 +1,5 @@
 import type { Results, Vector } from '../types.js';
 
-export type BatchNormForwardArguments = {
-  runningMean: Vector;
-  runningVariance: Vector;
-  x: Vector;
-  gamma: Vector;
-  beta: Vector;
-  rows: number;
-  features: number;
-  epsilon: number;
-  momentum: number;
-};
-
-export function batchNormForward(a: BatchNormForwardArguments) {
-  const { x, gamma, beta, rows, features, epsilon, momentum } = a;
-  const y = new Float64Array(rows * features);
-  const mean = new Float64Array(features);
-  const inverseStd = new Float64Array(features);
-  const runningMean = new Float64Array(features);
-  const runningVariance = new Float64Array(features);
-  for (let j = 0; j < features; j++) {
-    for (let i = 0; i < rows; i++) mean[j] += x[i * features + j] / rows;
-    let variance = 0;
-    for (let i = 0; i < rows; i++) variance += (x[i * features + j] - mean[j]) ** 2 / rows;
-    inverseStd[j] = 1 / Math.sqrt(variance + epsilon);
-    for (let i = 0; i < rows; i++)
-      y[i * features + j] = (x[i * features + j] - mean[j]) * inverseStd[j] * gamma[j] + beta[j];
-    runningMean[j] = momentum * a.runningMean[j] + (1 - momentum) * mean[j];
-    runningVariance[j] = momentum * a.runningVariance[j] + (1 - momentum) * variance;
-  }
-  return { y, mean, inverseStd, runningMean, runningVariance };
-}
-
 export type BatchNormInferenceArguments = {
   x: Vector;
   gamma: Vector;
@@ -73,42 +41,6 @@ export function batchNormInferenceBackward(a: BatchNormInferenceBackwardArgument
   return { dx, dgamma, dbeta };
 }
 
-export type BatchNormBackwardArguments = {
-  dy: Vector;
-  x: Vector;
-  mean: Vector;
-  inverseStd: Vector;
-  gamma: Vector;
-  rows: number;
-  features: number;
-};
-
-export function batchNormBackward({
-  dy,
-  x,
-  mean,
-  inverseStd,
-  gamma,
-  rows,
-  features,
-}: BatchNormBackwardArguments): Results {
-  const dx = new Float64Array(rows * features);
-  const dgamma = new Float64Array(features);
-  const dbeta = new Float64Array(features);
-  for (let j = 0; j < features; j++) {
-    const normalised = (i: number) => (x[i * features + j] - mean[j]) * inverseStd[j];
-    for (let i = 0; i < rows; i++) {
-      dbeta[j] += dy[i * features + j];
-      dgamma[j] += dy[i * features + j] * normalised(i);
-    }
-    for (let i = 0; i < rows; i++) {
-      dx[i * features + j] =
-        gamma[j] * inverseStd[j] * (dy[i * features + j] - dbeta[j] / rows - (normalised(i) * dgamma[j]) / rows);
-    }
-  }
-  return { dx, dgamma, dbeta };
-}
-
 /** The rows of share `part`: from the first whose number is not below rows · part / parts. */
 function sharedRows(part: number, rows: number, parts: number): [from: number, to: number] {
   const first = (i: number) => {
@@ -144,31 +76,35 @@ export type BatchNormStatisticsArguments = Omit<BatchNormPartsArguments, 'x'> & 
   means: Vector;
   rests: Vector;
   squares: Vector;
+  gamma: Vector;
+  beta: Vector;
   epsilon: number;
   momentum: number;
 };
 
 /** By moments about zero: E[x²] − E[x]². */
-export function batchNormStatistics(a: BatchNormStatisticsArguments): Results {
+export function batchNormStatistics(a: BatchNormStatisticsArguments) {
   const { means, rests, squares, rows, pixels, features, parts, epsilon, momentum } = a;
   const mean = new Float64Array(features);
   const variance = new Float64Array(features);
-  for (let part = 0; part < parts; part++) {
-    const [from, to] = sharedRows(part, rows, parts);
-    const count = (to - from) * pixels;
-    for (let j = 0; j < features; j++) {
-      const own = means[part * features + j] + rests[part * features + j];
-      mean[j] += (count * own) / (rows * pixels);
-      variance[j] += (squares[part * features + j] + count * own ** 2) / (rows * pixels);
-    }
+  for (let j = 0; j < features; j++) {
+    const shares = Array.from({ length: parts }, (_, part) => {
+      const [from, to] = sharedRows(part, rows, parts);
+      const at = part * features + j;
+      return { count: (to - from) * pixels, own: means[at] + rests[at], square: squares[at] };
+    });
+    for (const { count, own } of shares) mean[j] += (count * own) / (rows * pixels);
+    for (const { count, own, square } of shares)
+      variance[j] += (square + count * (own - mean[j]) ** 2) / (rows * pixels);
   }
-  for (let j = 0; j < features; j++) variance[j] -= mean[j] ** 2;
   const mixed = (running: Vector, value: Float64Array) =>
     momentum === 1 ? Float64Array.from(running) : value.map((v, j) => momentum * running[j] + (1 - momentum) * v);
+  const inverseStd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
   return {
     mean,
     variance,
-    inverseStd: variance.map((v) => 1 / Math.sqrt(v + epsilon)),
+    inverseStd,
+    shift: mean.map((m, j) => a.beta[j] - (m - Math.fround(m)) * inverseStd[j] * a.gamma[j]),
     runningMean: mixed(a.runningMean, mean),
     runningVariance: mixed(a.runningVariance, variance),
   };
@@ -201,6 +137,8 @@ export type BatchNormMergeArguments = {
   runningVariance: Vector;
   sums: Vector;
   powers: Vector;
+  gamma: Vector;
+  beta: Vector;
   rows: number;
   features: number;
   epsilon: number;
@@ -212,12 +150,14 @@ export function batchNormMerge(a: BatchNormMergeArguments): Results {
   const each = (of: (j: number) => number) => Float64Array.from({ length: features }, (_, j) => of(j));
   const mean = each((j) => a.runningMean[j] + sums[j] / rows);
   const variance = each((j) => powers[j] / rows - (sums[j] / rows) ** 2);
+  const inverseStd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
   const mixed = (running: Vector, value: Float64Array) =>
     momentum === 1 ? Float64Array.from(running) : value.map((v, j) => momentum * running[j] + (1 - momentum) * v);
   return {
     mean,
     variance,
-    inverseStd: variance.map((v) => 1 / Math.sqrt(v + epsilon)),
+    inverseStd,
+    shift: mean.map((m, k) => a.beta[k] - (m - Math.fround(m)) * inverseStd[k] * a.gamma[k]),
     runningMean: mixed(a.runningMean, mean),
     runningVariance: mixed(a.runningVariance, variance),
   };
@@ -246,7 +186,14 @@ export function batchNormBackwardParts(a: BatchNormBackwardPartsArguments) {
   return { dgammaParts, dbetaParts };
 }
 
-export type BatchNormBackwardInputArguments = BatchNormBackwardArguments & {
+export type BatchNormBackwardInputArguments = {
+  dy: Vector;
+  x: Vector;
+  mean: Vector;
+  inverseStd: Vector;
+  gamma: Vector;
+  rows: number;
+  features: number;
   dgammaParts: Vector;
   dbetaParts: Vector;
   parts: number;

@@ -106,20 +106,20 @@ export function conv2dReverseWeights({ w, windowHeight, windowWidth, channels, f
   return { reversed };
 }
 
-export type WeightGradientArguments = ConvolutionGeometry & { x: Vector; dy: Vector; patch: number };
+type OnePart = ConvolutionGeometry & { x: Vector; dy: Vector; patch: number };
 
-export function conv2dBackwardWeight(a: WeightGradientArguments): Results {
+function weightGradient(a: OnePart): Float64Array {
   const dw = new Float64Array(a.patch * a.filters);
   eachProduct(a, (i, j, k) => {
     dw[k] += a.dy[i] * a.x[j];
   });
-  return { dw };
+  return dw;
 }
 
-export type PartsArguments = WeightGradientArguments & { parts: number; dbParts?: null };
+export type WeightGradientArguments = OnePart & { parts: number; dbParts?: null };
 
 /** Of part p the images from the first whose number is not below rows · p / parts. */
-export function conv2dBackwardParts(a: PartsArguments): Results {
+export function conv2dBackwardWeight(a: WeightGradientArguments): Results {
   const dwParts: number[] = [];
   const dbParts: number[] = [];
   const [image, output] = [a.height * a.width * a.channels, a.outHeight * a.outWidth * a.filters];
@@ -128,7 +128,7 @@ export function conv2dBackwardParts(a: PartsArguments): Results {
     while (to < a.rows && to * a.parts < a.rows * (part + 1)) to++;
     const x = Array.from(a.x).slice(from * image, to * image);
     const dy = Array.from(a.dy).slice(from * output, to * output);
-    dwParts.push(...Array.from(conv2dBackwardWeight({ ...a, x, dy, rows: to - from }).dw));
+    dwParts.push(...weightGradient({ ...a, x, dy, rows: to - from }));
     const db = new Array<number>(a.filters).fill(0);
     dy.forEach((value, i) => {
       db[i % a.filters] += value;

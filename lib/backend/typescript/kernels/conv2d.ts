@@ -100,7 +100,7 @@ export function conv2dReverseWeights(
 }
 
 /** dw = patchesᵀ · dy. */
-export function conv2dBackwardWeight(
+function weightGradient(
   dw: Float32Array,
   x: Float32Array,
   dy: Float32Array,
@@ -123,8 +123,8 @@ export function conv2dBackwardWeight(
   }
 }
 
-/** For each of `parts` shares of the images: dw as in {@link conv2dBackwardWeight}, db as in `denseBackwardBias`. */
-export function conv2dBackwardParts(
+/** For each of `parts` shares of the images: the gradients of w and b. */
+export function conv2dBackwardWeight(
   dwParts: Float32Array,
   dbParts: Float32Array | null,
   x: Float32Array,
@@ -142,7 +142,7 @@ export function conv2dBackwardParts(
     const dw = dwParts.subarray(part * patch * filters, (part + 1) * patch * filters);
     const gradient = dy.subarray(from * pixels * filters, to * pixels * filters);
     const images = x.subarray(from * image, to * image);
-    conv2dBackwardWeight(dw, images, gradient, to - from, g, filters, patch, precision);
+    weightGradient(dw, images, gradient, to - from, g, filters, patch, precision);
     const db = dbParts?.subarray(part * filters, (part + 1) * filters);
     if (db !== undefined) denseBackwardBias(db, gradient, (to - from) * pixels, filters);
   }

@@ -5,51 +5,6 @@
 import { share } from '../../../kernels/share.js';
 import { doubles, moreDoubles } from './scratch.js';
 
-export function batchNormForward(
-  y: Float32Array,
-  mean: Float32Array,
-  inverseStd: Float32Array,
-  runningMean: Float32Array,
-  runningVariance: Float32Array,
-  x: Float32Array,
-  gamma: Float32Array,
-  beta: Float32Array,
-  rows: number,
-  features: number,
-  epsilon: number,
-  momentum: number,
-): void {
-  const center = doubles(features);
-  const scale = moreDoubles(features);
-  for (let j = 0; j < features; j++) {
-    center[j] = 0;
-    scale[j] = 0;
-  }
-  for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < features; j++, o++) center[j] += x[o];
-  for (let j = 0; j < features; j++) center[j] /= rows;
-  for (let i = 0, o = 0; i < rows; i++) {
-    for (let j = 0; j < features; j++, o++) {
-      const d = x[o] - center[j];
-      scale[j] += d * d;
-    }
-  }
-  for (let j = 0; j < features; j++) {
-    const variance = scale[j] / rows;
-    const inverse = 1 / Math.sqrt(variance + epsilon);
-    mean[j] = center[j];
-    inverseStd[j] = inverse;
-    // With momentum 1 nothing is added, not even a NaN.
-    if (momentum !== 1) {
-      runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center[j];
-      runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * variance;
-    }
-    scale[j] = inverse * gamma[j];
-  }
-  for (let i = 0, o = 0; i < rows; i++) {
-    for (let j = 0; j < features; j++, o++) y[o] = (x[o] - center[j]) * scale[j] + beta[j];
-  }
-}
-
 /** Share `part` of the batch's rows, in pixels. */
 function pixelsOf(part: number, rows: number, parts: number, pixels: number): readonly [from: number, to: number] {
   const [begin, end] = share(rows, 1, part, parts);
@@ -91,16 +46,22 @@ export function batchNormParts(
   }
 }
 
-/** Mean and (biased) variance of all rows, from those of the shares (Chan, Golub and LeVeque 1979). */
+/**
+ * Mean and (biased) variance of all rows, from those of the shares (Chan, Golub and LeVeque 1979); shift = beta less what
+ * float32 loses of the mean, scaled as x.
+ */
 export function batchNormStatistics(
   mean: Float32Array,
   variance: Float32Array,
   inverseStd: Float32Array,
+  shift: Float32Array,
   runningMean: Float32Array,
   runningVariance: Float32Array,
   means: Float32Array,
   rests: Float32Array,
   squares: Float32Array,
+  gamma: Float32Array,
+  beta: Float32Array,
   rows: number,
   pixels: number,
   features: number,
@@ -125,6 +86,7 @@ export function batchNormStatistics(
     mean[j] = center;
     variance[j] = spread;
     inverseStd[j] = 1 / Math.sqrt(spread + epsilon);
+    shift[j] = beta[j] - ((center - mean[j]) * gamma[j]) / Math.sqrt(spread + epsilon);
     if (momentum !== 1) {
       runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center;
       runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * spread;
@@ -163,10 +125,13 @@ export function batchNormMerge(
   mean: Float32Array,
   variance: Float32Array,
   inverseStd: Float32Array,
+  shift: Float32Array,
   runningMean: Float32Array,
   runningVariance: Float32Array,
   sums: Float64Array,
   powers: Float64Array,
+  gamma: Float32Array,
+  beta: Float32Array,
   rows: number,
   features: number,
   epsilon: number,
@@ -180,6 +145,7 @@ export function batchNormMerge(
     mean[j] = center;
     variance[j] = spread;
     inverseStd[j] = 1 / Math.sqrt(spread + epsilon);
+    shift[j] = beta[j] - ((center - mean[j]) * gamma[j]) / Math.sqrt(spread + epsilon);
     if (momentum !== 1) {
       runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center;
       runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * spread;
@@ -239,45 +205,6 @@ export function batchNormInferenceBackward(
     product[j] = gamma[j] * inverse;
   }
   for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < features; j++, o++) dx[o] = dy[o] * product[j];
-}
-
-/** dx may be dy. */
-export function batchNormBackward(
-  dx: Float32Array,
-  dgamma: Float32Array,
-  dbeta: Float32Array,
-  dy: Float32Array,
-  x: Float32Array,
-  mean: Float32Array,
-  inverseStd: Float32Array,
-  gamma: Float32Array,
-  rows: number,
-  features: number,
-): void {
-  const sum = doubles(features);
-  const product = moreDoubles(features);
-  for (let j = 0; j < features; j++) {
-    sum[j] = 0;
-    product[j] = 0;
-  }
-  for (let i = 0, o = 0; i < rows; i++) {
-    for (let j = 0; j < features; j++, o++) {
-      sum[j] += dy[o];
-      product[j] += dy[o] * (x[o] - mean[j]);
-    }
-  }
-  for (let j = 0; j < features; j++) {
-    dbeta[j] = sum[j];
-    dgamma[j] = product[j] * inverseStd[j];
-    // From here on, these hold the mean of dy and the factor of (x − mean) in dx.
-    sum[j] /= rows;
-    product[j] *= (inverseStd[j] * inverseStd[j]) / rows;
-  }
-  for (let i = 0, o = 0; i < rows; i++) {
-    for (let j = 0; j < features; j++, o++) {
-      dx[o] = gamma[j] * inverseStd[j] * (dy[o] - sum[j] - (x[o] - mean[j]) * product[j]);
-    }
-  }
 }
 
 /** For each of `parts` shares of the rows: Σ dy · x̂ and Σ dy, where x̂ = (x − mean) · inverseStd. */
