@@ -129,6 +129,11 @@ const special: readonly KernelCase[] = [
   ...on(`${batch} × 784 of 60000`, ['gatherBytes'], { rows: batch, sourceRows: 60_000, ...mnist }),
   ...on(`${batch} × 784 of 512`, ['gatherFloats'], { rows: batch, sourceRows: 512, ...mnist }),
   ...on(`${batch} of 60000`, ['gatherLabels'], { rows: batch, sourceRows: 60_000 }),
+  ...on(`${batch} × 64 of 60000`, ['gatherIndices'], { rows: batch, sourceRows: 60_000, features: 64 }),
+  ...on(`${batch} × 4096 of 60000 empty rows`, ['gatherSparse'], {
+    ...{ rows: batch, sourceRows: 60_000, features: 4096, indexCount: 1, valueCount: 1 },
+  }),
+  ...on(`${batch * 64} of 10000 × 64`, /^embedding/, { rows: batch * 64, vocabulary: 10_000, width: 64 }),
   ...on('60000', ['permutation', 'drawWithReplacement'], { n: 60_000, sourceRows: 60_000 }),
   ...on('128 × 32×32×3', /^(rotateImages|cutImages|flipImages|mixRows)$/, { ...cifar, alpha: 0.2 }),
   ...on('128 × 32×32×3', ['shiftImages'], { ...cifar, vertical: 4, horizontal: 4 }),

@@ -60,7 +60,6 @@ it('compiles the code of the other pages', () => {
   });
   expect(modules.length).toBeGreaterThan(8);
   // That of a layer of the library's own imports as its file would, from the folder of that file.
-  const inside = (code: string) =>
-    code.replaceAll(/'(\.\.?\/[^']*)'/g, (_, path) => `'../../../dist/types/layers/${path}'`);
-  compileModules('pages', modules.map(inside), { noUnusedLocals: false, noEmit: true });
+  const inside = (code: string) => code.replaceAll(/'(\.\.?\/[^']*)'/g, (_, path) => `'../../../lib/layers/${path}'`);
+  compileModules('pages', modules.map(inside), { noUnusedLocals: false, noEmit: true, rootDir: '../../..' });
 });

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { describe, expect, it } from 'vitest';
 import { statuses } from '../../lib/backend/backend.js';
 import type { Addon } from '../../lib/backend/native/addon.js';
-import { encode } from '../../lib/backend/native/encode.js';
+import { encode, VERSION } from '../../lib/backend/native/encode.js';
 import { dense, relu, Sgd } from '../../lib/index.js';
 import { kernelNames, tableHash } from '../../lib/kernels/table.js';
 import { describeNative } from '../api/support.js';
@@ -299,10 +299,10 @@ describe('the encoding', () => {
   it('has a header, three numbers for each feed, and each instruction as five and four for each argument', () => {
     const of = program(model([4], [dense(5), relu(), dense(3)]), 'predict', 8);
     const words = encode(of);
-    expect([...words.subarray(0, 9)]).toEqual([6, of.instructions.length, 8, 0, 1, 3, 0, 0, 0]);
+    expect([...words.subarray(0, 10)]).toEqual([VERSION, of.instructions.length, 8, 0, 1, 3, 0, 0, 0, 0]);
     // Features and order to pick from, output to write.
-    expect([...words.subarray(9, 18)]).toEqual([1, 0, 4, 3, 2, 1, 2, 0, 3]);
-    const total = of.instructions.reduce((sum, instruction) => sum + 5 + 4 * instruction.arguments.length, 18);
+    expect([...words.subarray(10, 19)]).toEqual([1, 0, 4, 3, 2, 1, 2, 0, 3]);
+    const total = of.instructions.reduce((sum, instruction) => sum + 5 + 4 * instruction.arguments.length, 19);
     expect(words.length).toBe(total);
     expect(words.every(Number.isFinite)).toBe(true);
   });
