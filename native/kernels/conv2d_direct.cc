@@ -160,7 +160,7 @@ bool arePacked(const Geometry& g, int64_t filters) { return g.patch() * groupsFo
 
 bool isDirect(const Geometry& g, int64_t filters) noexcept {
   constexpr int64_t most = bandElements;
-  if (g.outWidth < (patchTiles() ? 7 : 8) || g.strideWidth == 0 || g.windowRow() == 0 || g.windowHeight == 0 ||
+  if (g.outWidth < patchTiles().leastWidth || g.strideWidth == 0 || g.windowRow() == 0 || g.windowHeight == 0 ||
       filters == 0)
     return false;
   if (g.outWidth > most || g.strideWidth > most || g.windowHeight > most || g.windowWidth > most || g.channels > most)
@@ -168,7 +168,7 @@ bool isDirect(const Geometry& g, int64_t filters) noexcept {
   if (g.windowHeight * g.seenRow() > bandElements || g.patch() > longestPatch) return false;
   if (groupsFor(filters) > mostGroups) return false;
   if (arePacked(g, filters)) return g.outWidth * filters + lanes <= cachedElements;
-  return manyRegisters && patchTiles() && filters % lanes == 0 && g.patch() * filters <= mostWeights;
+  return manyRegisters && patchTiles().manyWeights && filters % lanes == 0 && g.patch() * filters <= mostWeights;
 }
 
 void directForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,

@@ -85,6 +85,17 @@ TEST(waysOnZen4) {
   CHECK(chooseRule(rules, {true, false, 1024, 2048, 512, 2048, 2048}).way == Way::whole);
 }
 
+TEST(tilesOfPatches) {
+  const auto is = [](PatchTiles tiles, bool manyWeights, int64_t leastWidth) {
+    return tiles.manyWeights == manyWeights && tiles.leastWidth == leastWidth;
+  };
+  CHECK(is(patchTilesFor("SkylakeX", Vendor::intel, nullptr), true, 7));
+  CHECK(is(patchTilesFor("Cooperlake", Vendor::zen4, "tiles"), true, 8));
+  CHECK(is(patchTilesFor("SkylakeX", Vendor::amd, nullptr), false, 8));
+  CHECK(is(patchTilesFor("SkylakeX", Vendor::intel, "whole"), false, 8));
+  CHECK(is(patchTilesFor("Haswell", Vendor::intel, nullptr), false, 8));
+}
+
 TEST(waysOfOtherProcessors) {
   for (const char* core : {"Haswell", "Zen", "Neoversen1"}) {
     for (const int lanes : {4, 16}) {

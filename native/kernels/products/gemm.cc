@@ -30,8 +30,8 @@ double keptShare(int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept {
   return ruleOf({false, false, m, n, k, k, ldb}).keptShare;
 }
 
-bool patchTiles() noexcept {
-  static const bool answer = patchTilesFor(blasInfo().core, vendor(), std::getenv("BLASNET_PRODUCTS"));
+const PatchTiles& patchTiles() noexcept {
+  static const PatchTiles answer = patchTilesFor(blasInfo().core, vendor(), std::getenv("BLASNET_PRODUCTS"));
   return answer;
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "ways.h"
+
 namespace blasnet::BLASNET_SIMD {
 
 // c <- alpha op(a) op(b) + beta c, row-major, op(a) m x k, op(b) k x n; any sizes, including zero. `lda`, `ldb`, `ldc`:
@@ -14,6 +16,6 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
 double keptShare(int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept;
 
 // As patchTilesFor, for this processor.
-bool patchTiles() noexcept;
+const PatchTiles& patchTiles() noexcept;
 
 }  // namespace blasnet::BLASNET_SIMD

@@ -126,8 +126,11 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
   return vendor == Vendor::intel ? intel256 : isAmd(vendor) ? amd256 : others;
 }
 
-bool patchTilesFor(const char* core, Vendor vendor, const char* wish) noexcept {
-  return (wish == nullptr || std::strcmp(wish, wayNames[0]) != 0) && hasSmallKernels(core) && !isAmd(vendor);
+PatchTiles patchTilesFor(const char* core, Vendor vendor, const char* wish) noexcept {
+  const bool whole = wish != nullptr && std::strcmp(wish, wayNames[0]) == 0;
+  // Zen 5 was not measured.
+  if (whole || !hasSmallKernels(core) || vendor == Vendor::amd) return {false, 8};
+  return {true, vendor == Vendor::zen4 ? 8 : 7};
 }
 
 const Rule& chooseRule(const Rule* rule, const Shape& s) noexcept {

@@ -50,9 +50,12 @@ Vendor vendor() noexcept;
 // lanes: floats in a vector of ours; wish: the name of a way for all products, from BLASNET_PRODUCTS, or null.
 const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept;
 
-// Whether convolutions with many weights, or output rows of 7 pixels, are faster in own tiles than in BLAS's products
-// of blocks of patches.
-bool patchTilesFor(const char* core, Vendor vendor, const char* wish) noexcept;
+// Where convolutions are faster in own tiles than in BLAS's products of blocks of patches.
+struct PatchTiles {
+  bool manyWeights;    // also with more weights than fit a packed copy
+  int64_t leastWidth;  // pixels of an output row
+};
+PatchTiles patchTilesFor(const char* core, Vendor vendor, const char* wish) noexcept;
 
 // The first rule that applies.
 const Rule& chooseRule(const Rule* rules, const Shape& shape) noexcept;
