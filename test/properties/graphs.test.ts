@@ -230,8 +230,7 @@ it('the graphs drawn have nodes of all kinds, with several users and in outputs'
   }
   const merges = ['add', 'subtract', 'multiply', 'divide', 'average', 'maximum', 'minimum', 'concat', 'matmul', 'dot'];
   const others = ['reshape', 'permute', 'slice', 'pad', 'upsample2d', 'mean', 'conv2d', 'batchNorm', 'embedding'];
-  for (const type of [...merges, ...others])
-    expect(types.get(type) ?? 0, type).toBeGreaterThan(2);
+  for (const type of [...merges, ...others]) expect(types.get(type) ?? 0, type).toBeGreaterThan(2);
   expect([...users.values()].filter((count) => count > 1).length).toBeGreaterThan(60);
 });
 const optimizers = {
