@@ -34,7 +34,7 @@ const modules = [
     imports: [...backend, 'native backend', 'typescript backend'],
   },
   { name: 'data', files: /^lib\/data\//, imports: base },
-  { name: 'tables', files: /^lib\/tables\//, imports: [...base, 'data'] },
+  { name: 'tables', files: /^lib\/tables\//, imports: [...base, 'data', 'parts'] },
   { name: 'command', files: /^lib\/cli\//, imports: ['entry points'] },
   { name: 'formats', files: /^lib\/formats\//, imports: [...program, 'backend interface', 'data'] },
   { name: 'runtime', files: /^lib\/runtime\//, imports: runtime },

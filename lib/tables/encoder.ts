@@ -3,6 +3,7 @@ import { Dataset } from '../data/dataset.js';
 import { SparseDataset } from '../data/sparse-dataset.js';
 import { shuffled } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
+import { input, type Node } from '../graph/node.js';
 import { isNumeric } from '../numbers.js';
 import { RandomStream, Stream } from '../random.js';
 import { sharedFloats, sharedIntegers } from '../shared-memory.js';
@@ -71,13 +72,17 @@ const AT_ONCE = 2 ** 20;
 /** Maximum of numbers that a row becomes. */
 const MAX_WIDTH = 2 ** 24;
 
+/** The input of all that is not an index, where a network has several. */
+const NUMBERS = 'numbers';
+
 /**
  * An encoder of tables for a network: every column but the target becomes numbers of one input, the target labels or
  * scaled numbers. `encoder({ target: 'species' }).fit(train)` learns from the training part alone; the result encodes
  * any other rows in the same way.
  *
  * - Numbers: scaled; missing ones are the median. Truth values: 0 and 1; missing ones are the mean.
- * - Categories: one place for each value, one for all rare and unseen values, one for missing values.
+ * - Categories: one place for each value, one for all rare and unseen values, one for missing values. With
+ *   `encoding: 'index'` the place itself, for an embedding, as an input of its own (see {@link Encoder.inputs}).
  * - Dates: the trend and sine and cosine of the place in the year, week and day. Text: hashed n-grams of words.
  * - Where the training part has missing numbers, truth values or dates, another number is 1 for those and else 0.
  *
@@ -157,6 +162,17 @@ function columnFor(label: string, table: Table, { name, type, from, encoder }: E
   throw new BlasnetError('INVALID_ARGUMENT', `${label}: ${text}`);
 }
 
+/** Names for inputs: those of the columns, with _ for what a name of a node can't have; all different. */
+function inputNames(columns: readonly EncodedColumn[]): string[] {
+  const taken = new Set([NUMBERS]);
+  return columns.map(({ name: own }) => {
+    let name = own.replaceAll(/[^\w-]/g, '_').replace(/^(?![A-Za-z_])/, '_');
+    while (taken.has(name)) name += '_';
+    taken.add(name);
+    return name;
+  });
+}
+
 /** Plain objects, one a row. */
 type Rows = Iterable<Readonly<Record<string, unknown>>>;
 
@@ -191,11 +207,21 @@ export class Encoder {
   readonly labels: readonly string[] | undefined;
   /** Numbers that the network must give: one for each label, or one value. */
   readonly outputs: number;
-  /** Shape of a row as the network sees it: `[width]`. */
+  /** Shape of a row as the network sees it: `[width]`. Without the columns of {@link vocabularies}; 0 if all are there. */
   readonly shape: readonly [number];
+  /**
+   * The columns with `encoding: 'index'`, and what each of their indices means, such as `city (other)`, `city=Bern`. The
+   * length of a list is the vocabulary of an `embedding`.
+   */
+  readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   readonly #target: Target;
   readonly #from: From;
+  /** Those that become numbers, and those that become indices. */
   readonly #columns: readonly EncodedColumn[];
+  readonly #numbers: readonly EncodedColumn[];
+  readonly #indices: readonly EncodedColumn[];
+  /** Of the inputs of indices, in their order. */
+  readonly #inputNames: readonly string[];
 
   constructor(json: EncoderJson) {
     checkArity('Encoder', arguments, 1);
@@ -230,8 +256,17 @@ export class Encoder {
       if (kind === undefined) throw invalid(`${label}: type`, 'a type of a column', own);
       return { name, type: checked, from, encoder: kind.read(label, name, rest) };
     });
-    const width = this.#columns.reduce((sum, column) => sum + column.encoder.width, 0);
-    this.shape = Object.freeze([checkInteger('Encoder: width', width, { min: 1, max: MAX_WIDTH })] as const);
+    this.#numbers = this.#columns.filter((column) => column.encoder.index !== true);
+    this.#indices = this.#columns.filter((column) => column.encoder.index === true);
+    const width = this.#numbers.reduce((sum, column) => sum + column.encoder.width, 0);
+    const min = this.#indices.length > 0 ? 0 : 1;
+    this.shape = Object.freeze([checkInteger('Encoder: width', width, { min, max: MAX_WIDTH })] as const);
+    this.vocabularies = Object.freeze(
+      Object.fromEntries(this.#indices.map(({ name, encoder }) => [name, Object.freeze(encoder.names())])),
+    );
+    if (width > 0 && Object.hasOwn(this.vocabularies, NUMBERS))
+      throw invalid('Encoder: name of a column of indices', `another one, as an input has it`, NUMBERS);
+    this.#inputNames = inputNames(this.#indices);
     Object.freeze(this);
   }
 
@@ -243,7 +278,21 @@ export class Encoder {
 
   /** What each number of a row means, such as `island=Dream` or `age (missing)`. */
   get featureNames(): readonly string[] {
-    return this.#columns.flatMap(({ encoder }) => encoder.names());
+    return this.#numbers.flatMap(({ encoder }) => encoder.names());
+  }
+
+  /**
+   * New inputs of a network for what the encoder makes of a row: `numbers` of the shape {@link shape} (if there are
+   * some), and an index input of the shape [1] for each column of {@link vocabularies}. The keys are `numbers` and the
+   * columns' names. An input is named like its column, with _ for what a name of a node can't have.
+   */
+  inputs(): Readonly<Record<string, Node>> {
+    checkArity('inputs', arguments, 0);
+    const indices = this.#indices.map(
+      ({ name }, i) => [name, input([1], { name: this.#inputNames[i], type: 'index' })] as const,
+    );
+    const numbers = this.shape[0] > 0 ? { [NUMBERS]: input(this.shape, { name: NUMBERS }) } : {};
+    return Object.freeze({ ...numbers, ...Object.fromEntries(indices) });
   }
 
   /**
@@ -259,11 +308,14 @@ export class Encoder {
 
   /**
    * The same as a sparse dataset, which holds only the numbers that are not 0: for hashed texts and many categories.
-   * Training is the same to the bit. Throws like {@link dataset}.
+   * Training is the same to the bit. Throws like {@link dataset}, and `INVALID_ARGUMENT` for an encoder with columns of
+   * indices, which have an input of their own.
    */
   sparse(table: Table): SparseDataset {
     checkArity('sparse', arguments, 1);
     if (!(table instanceof Table)) throw invalid('sparse: table', 'a Table', table);
+    const [index] = this.#indices;
+    if (index !== undefined) throw invalid('sparse', "no column with encoding: 'index'", index.name);
     // All that can be wrong is said at once, with the number of the row in the whole table.
     const typed = this.#typed('sparse: table', table);
     const [columns] = this.shape;
@@ -447,16 +499,23 @@ export class Encoder {
   }
 
   #encode(label: string, table: Table, rest: object): Dataset {
-    const features = sharedFloats(table.length * this.shape[0]);
-    this.#write(label, table, features);
-    return new Dataset({ features, shape: this.shape, ...rest });
+    const numbers = sharedFloats(table.length * this.shape[0]);
+    this.#write(label, table, numbers);
+    if (this.#indices.length === 0) return new Dataset({ features: numbers, shape: this.shape, ...rest });
+    const indices = this.#indices.map((column, i) => {
+      const values = sharedFloats(table.length);
+      column.encoder.encode(columnFor(label, table, column), values, 0, 1);
+      return [this.#inputNames[i], { values, shape: [1] }] as const;
+    });
+    const features = this.shape[0] > 0 ? { [NUMBERS]: { values: numbers, shape: this.shape } } : {};
+    return new Dataset({ features: { ...features, ...Object.fromEntries(indices) }, ...rest });
   }
 
-  /** Writes the numbers of each row; `features` is 0 there. */
+  /** Writes the numbers of each row, without indices; `features` is 0 there. */
   #write(label: string, table: Table, features: Float32Array): void {
     const [width] = this.shape;
     let at = 0;
-    for (const column of this.#columns) {
+    for (const column of this.#numbers) {
       const { name, encoder } = column;
       encoder.encode(columnFor(label, table, column), features, at, width);
       checkFinite(label, name, features, { at, end: at + encoder.width, width });

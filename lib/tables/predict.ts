@@ -34,7 +34,7 @@ export function predictRows(
     throw invalid('predictRows: network', 'a Network', network);
   const encoder = encoderOf(network.encoder);
   const table = rows instanceof Table ? rows : encoder.table(rows);
-  const most = Math.max(1, Math.floor(AT_ONCE / encoder.shape[0]));
+  const most = Math.max(1, Math.floor(AT_ONCE / (encoder.shape[0] + Object.keys(encoder.vocabularies).length)));
   let all = new Float64Array(0);
   for (let begin = 0; begin < table.length; begin += most) {
     const count = Math.min(most, table.length - begin);

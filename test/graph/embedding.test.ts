@@ -140,7 +140,14 @@ describe.each(['native', 'typescript'] as const)('embedding (%s)', (backend) => 
     const rowOffsets = [0, 1];
     const sparse = new SparseDataset({ rowOffsets, indices: [0], values: [1], columns: TIME, labels: [0] });
     await expect(network.fit(sparse)).rejects.toMatchObject(refused);
-    await expect(network.fit(data, { augment: [mixUp({ alpha: 0.2 })] })).rejects.toMatchObject(refused);
+    const augmented = { ...refused, message: expect.stringMatching(/augment: expected none for an input of indices/) };
+    await expect(network.fit(data, { augment: [mixUp({ alpha: 0.2 })] })).rejects.toMatchObject(augmented);
+    const named = new Network({
+      output: input([TIME], { name: 'words', type: 'index' }).pipe(...layers()),
+      ...options(backend),
+    });
+    const mixed = named.fit(data, { augment: { words: [mixUp({ alpha: 0.2 })] } });
+    await expect(mixed).rejects.toMatchObject(augmented);
   });
 });
 

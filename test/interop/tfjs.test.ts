@@ -1,7 +1,9 @@
 import { describe, it } from 'vitest';
 import { fromLayersModel, toLayersModel } from '../../lib/interop/tfjs/index.js';
+import { expectError } from '../data/expect-error.js';
 import {
   artifactsOf,
+  core,
   expectNear,
   type Model,
   modelOf,
@@ -9,6 +11,7 @@ import {
   predicted,
   randomise,
   sampleShapes,
+  type Tensor,
   tf,
 } from './tfjs-support.js';
 
@@ -175,5 +178,79 @@ describe('a layer of tfjs, here and back in tfjs', () => {
     const [shapes, make] = merging[name];
     const x = shapes.map((shape) => tf.input({ shape }));
     await compare(name, tf.model({ inputs: x, outputs: make(x) }));
+  });
+});
+
+describe('embedding', () => {
+  const VOCABULARY = 11;
+  const ROWS = 5;
+  const table = (options = {}) => L.embedding({ inputDim: VOCABULARY, outputDim: 3, ...options });
+  const indices = (size: number, from: number) =>
+    Float32Array.from({ length: ROWS * size }, (_, i) => (i * i + from * i + from) % VOCABULARY);
+  const flat = () => L.flatten();
+
+  /** By name, models on inputs of so many indices. */
+  const models: Readonly<Record<string, readonly [readonly number[], (x: Symbols) => unknown]>> = {
+    'of one index': [[1], ([x]) => L.dense({ units: 2 }).apply(flat().apply(table().apply(x)) as never)],
+    'of several': [[4], ([x]) => table({ inputLength: 4 }).apply(x)],
+    'of two inputs, shared': [
+      [4, 4],
+      (x) => {
+        const shared = table();
+        return L.multiply().apply(x.map((each) => shared.apply(each)));
+      },
+    ],
+    'two of one input, beside numbers': [
+      [1, 2],
+      ([x, y]) => L.concatenate().apply([...[table(), table()].map((each) => flat().apply(each.apply(x))), y] as never),
+    ],
+    'in a model within the model': [
+      [4],
+      ([x]) => {
+        const own = tf.input({ shape: [4] });
+        const inner = tf.model({ inputs: own, outputs: flat().apply(table().apply(own)) });
+        return L.dense({ units: 2 }).apply(inner.apply(x));
+      },
+    ],
+  };
+
+  it.each(Object.keys(models))('%s: the same predictions here and back in tfjs', async (name) => {
+    const [sizes, make] = models[name];
+    const x = sizes.map((size) => tf.input({ shape: [size] }));
+    const model = randomise(tf.model({ inputs: x, outputs: make(x) }));
+    const columns = sizes.map((size, i) => indices(size, i + 1));
+    const theirs = (of: Model) => {
+      const tensors = columns.map((column, i) => core.tensor(column, [ROWS, sizes[i]]));
+      return [of.predict(tensors.length === 1 ? tensors[0] : tensors)].flat().map((result) => result.dataSync());
+    };
+    const expected = theirs(model);
+    const network = fromLayersModel(await artifactsOf(model), { seed: 1 });
+    const named = Object.fromEntries(network.inputs.map((input, i) => [input.name as string, columns[i]]));
+    const given = columns.length === 1 ? columns[0] : named;
+    expectNear([network.predict(given as Float32Array)], expected);
+    expectNear(theirs(await modelOf(toLayersModel(network))), expected);
+  });
+
+  it('a Sequential', async () => {
+    const layers = [table({ inputLength: 4 }), flat(), L.dense({ units: 2 })] as never;
+    const model = randomise(tf.sequential({ layers }));
+    const x = indices(4, 3);
+    const network = fromLayersModel(await artifactsOf(model));
+    expectNear([network.predict(x)], [(model.predict(core.tensor(x, [ROWS, 4])) as Tensor).dataSync()]);
+    expectError(() => network.predict([0, 1, 2, VOCABULARY]), 'INVALID_ARGUMENT', /index from 0 to 10/);
+  });
+
+  it.each<[string, (x: Symbols[0]) => unknown, RegExp]>([
+    ['masks', (x) => table({ maskZero: true }).apply(x), /maskZero/],
+    ['one behind a layer', (x) => table().apply(L.dense({ units: 2 }).apply(x)), /embedding of other than an input/],
+    [
+      'one whose input is numbers, too',
+      (x) => L.concatenate().apply([flat().apply(table().apply(x)), L.dense({ units: 2 }).apply(x)]),
+      /a layer besides embeddings/,
+    ],
+  ])('refuses %s', async (_, make, message) => {
+    const x = tf.input({ shape: [4] });
+    const artifacts = await artifactsOf(tf.model({ inputs: x, outputs: make(x) }));
+    expectError(() => fromLayersModel(artifacts), 'INVALID_ARGUMENT', message);
   });
 });

@@ -37,15 +37,24 @@ interface Recipe {
   readonly weight: number;
 }
 
+/** What the nodes of a recipe have in common. */
+interface Common {
+  /** Shared layers on so many numbers. */
+  tower(size: number): Shared;
+  /** An input of so many indices. */
+  indices(count: number): Node;
+}
+
+/** Indices are below it. */
+const VOCABULARY = 3;
+
 /** Layers and functions by name; `a`, `b`: numbers from 0 to 5. */
-const smooth: Readonly<
-  Record<string, (nodes: readonly Node[], a: number, b: number, tower: (size: number) => Shared) => Node>
-> = {
+const smooth: Readonly<Record<string, (nodes: readonly Node[], a: number, b: number, common: Common) => Node>> = {
   dense: ([x], a) => flat(x).pipe(blasnet.dense(1 + a)),
   narrow: ([x], a) => flat(x).pipe(blasnet.dense(1 + a, { bias: false }), blasnet.tanh()),
   conv2d: ([x], a, b) => image(x).pipe(blasnet.conv2d(1 + (a % 3), { window: 1 + (b % 3), padding: 'same' })),
   avgPool2d: ([x], a) => image(x).pipe(blasnet.avgPool2d(1 + (a % 2), { stride: 1 + (a % 2) })),
-  tower: ([x], _a, _b, tower) => flat(x).pipe(tower(elements(x.shape))),
+  tower: ([x], _a, _b, { tower }) => flat(x).pipe(tower(elements(x.shape))),
   tanh: ([x]) => x.pipe(blasnet.tanh()),
   softplus: ([x]) => x.pipe(blasnet.softplus()),
   layerNorm: ([x]) => x.pipe(blasnet.layerNorm({ epsilon: 0.1 })),
@@ -71,6 +80,7 @@ const smooth: Readonly<
   upsample2d: ([x]) => blasnet.upsample2d(image(x), 2),
 };
 const others: typeof smooth = {
+  embedding: (_, a, b, { indices }) => indices(1 + (b % 3)).pipe(blasnet.embedding(VOCABULARY, 1 + a)),
   relu: ([x]) => x.pipe(blasnet.relu()),
   maximum: ([x, y]) => blasnet.maximum(x, y),
   minimum: ([x, y]) => blasnet.minimum(x, y),
@@ -103,17 +113,21 @@ const MOST = 60;
 /** The nodes of a recipe: those that can be, and that are not too large. */
 function nodesOf({ inputs, steps }: Recipe): Node[] {
   const nodes = inputs.map((shape, i) => blasnet.input(shape, { name: `x${i}` }));
-  // Shared layers, for each size of their inputs.
   const towers = new Map<number, Shared>();
-  const tower = (size: number): Shared => {
-    const found = towers.get(size) ?? shared(blasnet.dense(4), blasnet.tanh());
-    towers.set(size, found);
+  const columns = new Map<number, Node>();
+  const once = <T>(made: Map<number, T>, key: number, make: () => T): T => {
+    const found = made.get(key) ?? make();
+    made.set(key, found);
     return found;
+  };
+  const common: Common = {
+    tower: (size) => once(towers, size, () => shared(blasnet.dense(4), blasnet.tanh())),
+    indices: (count) => once(columns, count, () => blasnet.input([count], { name: `indices${count}`, type: 'index' })),
   };
   for (const { call, from, numbers } of steps) {
     const taken = from.map((index) => nodes[index % nodes.length]);
     try {
-      const node = calls[call](taken, numbers[0], numbers[1], tower);
+      const node = calls[call](taken, numbers[0], numbers[1], common);
       if (elements(node.shape) <= MOST) nodes.push(node);
     } catch (error) {
       if (!(error instanceof blasnet.BlasnetError) || error.code === 'INTERNAL') throw error;
@@ -143,6 +157,8 @@ const recipe = (names: readonly string[]): Arbitrary<Recipe> =>
   });
 
 const ROWS = 4;
+
+const isIndices = (name: string) => name.startsWith('indices');
 
 interface Made {
   readonly network: Network<string>;
@@ -177,7 +193,10 @@ function make(given: Recipe, backend: BackendName): Made | undefined {
   for (const [i, { name, value }] of network.parameters.entries())
     if (/bias|beta/.test(name)) value.set(randomFloats(value.length, 20 + i).map((v) => v / 3));
   const x = Object.fromEntries(
-    network.inputs.map(({ name, shape }, i) => [name as string, randomFloats(ROWS * elements(shape), 5 + i)]),
+    network.inputs.map(({ name = '', shape }, i) => {
+      const random = randomFloats(ROWS * elements(shape), 5 + i);
+      return [name, isIndices(name) ? random.map((_, at) => (at * at + i) % VOCABULARY) : random];
+    }),
   );
   const y = Object.fromEntries(
     withLoss.map(({ name, node, kind }, i) => {
@@ -201,7 +220,7 @@ function results({ network, x, y }: Made): Float32Array[] {
 const everything = recipe(Object.keys(calls));
 
 it('the graphs drawn have nodes of all kinds, with several users and in outputs', () => {
-  const drawn = fc.sample(everything, { seed: 1, numRuns: 60 }).map((recipe) => nodesOf(recipe));
+  const drawn = fc.sample(everything, { seed: 1, numRuns: 80 }).map((recipe) => nodesOf(recipe));
   const nodes = drawn.flat();
   expect(nodes.length / drawn.length).toBeGreaterThan(6);
   const [types, users] = [new Map<string, number>(), new Map<Node, number>()];
@@ -210,8 +229,8 @@ it('the graphs drawn have nodes of all kinds, with several users and in outputs'
     for (const node of inputs) users.set(node, (users.get(node) ?? 0) + 1);
   }
   const merges = ['add', 'subtract', 'multiply', 'divide', 'average', 'maximum', 'minimum', 'concat', 'matmul', 'dot'];
-  for (const type of [...merges, 'reshape', 'permute', 'slice', 'pad', 'upsample2d', 'mean', 'conv2d', 'batchNorm'])
-    expect(types.get(type) ?? 0, type).toBeGreaterThan(2);
+  const others = ['reshape', 'permute', 'slice', 'pad', 'upsample2d', 'mean', 'conv2d', 'batchNorm', 'embedding'];
+  for (const type of [...merges, ...others]) expect(types.get(type) ?? 0, type).toBeGreaterThan(2);
   expect([...users.values()].filter((count) => count > 1).length).toBeGreaterThan(60);
 });
 const optimizers = {

@@ -551,3 +551,101 @@ describe('sparse', () => {
     );
   });
 });
+
+describe('indices', () => {
+  // Bern and Chur are frequent, Basel is rare.
+  const cities = ['Chur', 'Bern', 'Bern', 'Basel', 'Chur', null];
+  const table = Table.from(cities.map((city, i) => ({ age: i, city, 'home town': `t${i % 2}`, y: i % 2 === 0 })));
+  const index = { encoding: 'index' } as const;
+  const fitted = encoder({ target: 'y', columns: { city: index, 'home town': index } }).fit(table);
+
+  it('0 is rare and unseen, then the values, then missing ones; numbers are an input of their own', () => {
+    expect(fitted.vocabularies).toEqual({
+      city: ['city (other)', 'city=Bern', 'city=Chur', 'city (missing)'],
+      'home town': ['home town (other)', 'home town=t0', 'home town=t1'],
+    });
+    expect([fitted.shape, fitted.featureNames]).toEqual([[1], ['age']]);
+    const { inputs } = fitted.dataset(table);
+    expect(Object.keys(inputs ?? {})).toEqual(['numbers', 'city', 'home_town']);
+    expect(inputs?.numbers.shape).toEqual([1]);
+    expect([...(inputs?.city.features ?? [])]).toEqual([2, 1, 1, 0, 2, 3]);
+    expect([...(inputs?.home_town.features ?? [])]).toEqual([1, 2, 1, 2, 1, 2]);
+    const unseen = fitted.features([{ age: 1, city: 'Thun', 'home town': null }, { city: ' Bern ' }]).inputs;
+    expect([...(unseen?.city.features ?? [])]).toEqual([0, 1]);
+    // Without missing values in the training part there is no place for them.
+    expect([...(unseen?.home_town.features ?? [])]).toEqual([0, 0]);
+    const inputsOf = Object.entries(fitted.inputs()).map(([key, { name, shape }]) => [key, name, shape]);
+    expect(inputsOf).toEqual([
+      ['numbers', 'numbers', [1]],
+      ['city', 'city', [1]],
+      ['home town', 'home_town', [1]],
+    ]);
+  });
+
+  it('most, minimum, and JSON', () => {
+    const levels = (options: ColumnOptions) =>
+      encoder({ target: 'y', columns: { city: { ...index, ...options } } }).fit(table).vocabularies.city;
+    expect(levels({ minimum: 1 })).toEqual([
+      ...['city (other)', 'city=Basel', 'city=Bern', 'city=Chur'],
+      'city (missing)',
+    ]);
+    expect(levels({ most: 1 })).toEqual(['city (other)', 'city=Bern', 'city (missing)']);
+    const again = Encoder.fromJSON(JSON.parse(JSON.stringify(fitted)));
+    expect(again.toJSON()).toEqual(fitted.toJSON());
+    expect(again.vocabularies).toEqual(fitted.vocabularies);
+    expect(again.dataset(table).inputs).toEqual(fitted.dataset(table).inputs);
+    // As many values as there are: for one-hot columns 100 is the default.
+    const codes = Table.from(Array.from({ length: 600 }, (_, i) => ({ code: `c${i % 300}`, y: i % 2 === 0 })));
+    const own = encoder({ target: 'y', columns: { code: { as: 'category', ...index } } }).fit(codes);
+    expect(own.vocabularies.code.length).toBe(301);
+    // Without numbers.
+    expect([own.shape, Object.keys(own.inputs()), Object.keys(own.dataset(codes).inputs ?? {})]).toEqual([
+      [0],
+      ['code'],
+      ['code'],
+    ]);
+  });
+
+  it('without such columns, the numbers are the only input', () => {
+    const plain = encoder({ target: 'y' }).fit(table);
+    expect(plain.vocabularies).toEqual({});
+    expect(Object.keys(plain.inputs())).toEqual(['numbers']);
+    expect(plain.dataset(table).inputs).toBeUndefined();
+  });
+
+  it('names of inputs are different', () => {
+    const columns = Object.fromEntries(['a b', 'a_b', 'é', '1', '', '__proto__'].map((name) => [name, index]));
+    // An own property, as JSON.parse makes it.
+    Object.defineProperty(columns, '__proto__', { value: index, enumerable: true });
+    const rows = [0, 1, 2, 3].map((i) =>
+      Object.fromEntries([...Object.keys(columns).map((n) => [n, `x${i % 2}`]), ['y', i > 1]]),
+    );
+    const own = encoder({ target: 'y', columns }).fit(Table.from(rows));
+    expect(Object.keys(own.vocabularies).sort()).toEqual(Object.keys(columns).sort());
+    const names = Object.values(own.inputs()).map(({ name }) => name);
+    expect(names.sort()).toEqual(Object.keys(own.dataset(Table.from(rows)).inputs ?? {}).sort());
+    expect(new Set(names).size).toBe(6);
+  });
+
+  it('refuses', () => {
+    expectError(() => fitted.sparse(table), 'INVALID_ARGUMENT', /no column with encoding: 'index', got "city"/);
+    const learn = (columns: Record<string, object>, from = table) => encoder({ target: 'y', columns }).fit(from);
+    expectError(() => learn({ city: { encoding: 'ordinal' } }), 'INVALID_ARGUMENT', /"city": encoding/);
+    expectError(() => learn({ age: index }), 'UNKNOWN_OPTION', /"encoding"/);
+    const named = Table.from(cities.map((city, i) => ({ age: i, numbers: city ?? 'x', y: i % 2 === 0 })));
+    expectError(
+      () => learn({ numbers: index }, named),
+      'INVALID_ARGUMENT',
+      /another one, as an input has it, got "numbers"/,
+    );
+    const json = fitted.toJSON();
+    const changed = (entry: object) =>
+      ({ ...json, columns: [{ name: 'city', type: 'category', ...entry }] }) as unknown as EncoderJson;
+    const valid = { encoding: 'index', levels: ['a'], missing: true };
+    expect(new Encoder(changed(valid)).vocabularies.city.length).toBe(3);
+    expectError(() => new Encoder(changed({ ...valid, encoding: 'oneHot' })), 'INVALID_ARGUMENT', /encoding/);
+    expectError(() => new Encoder(changed({ ...valid, other: true })), 'UNKNOWN_OPTION', /"other"/);
+    expectError(() => new Encoder(changed({ ...valid, missing: 1 })), 'INVALID_ARGUMENT', /missing/);
+    expectError(() => new Encoder(changed({ ...valid, levels: ['a', 'a'] })), 'INVALID_ARGUMENT', /levels/);
+  });
+});

@@ -13,8 +13,8 @@ it('the code of docs/tables.md compiles and runs, as one program', () => {
   try {
     const page = readFileSync(join(root, 'docs/tables.md'), 'utf8');
     const blocks = Array.from(page.matchAll(/^```ts\n([\s\S]*?)^```/gm), ([, code]) => code);
-    expect(blocks.length).toBe(9);
-    const figures = 'console.log(JSON.stringify([accuracy, scores, value, predictions.length]));\n';
+    expect(blocks.length).toBe(10);
+    const figures = 'console.log(JSON.stringify([accuracy, scores, value, predictions.length, stormy.value]));\n';
     mkdirSync(join(folder, 'node_modules'));
     symlinkSync(root, join(folder, 'node_modules/blasnet'), 'junction');
     copyFileSync(WEATHER, join(folder, 'weather.csv'));
@@ -27,12 +27,14 @@ it('the code of docs/tables.md compiles and runs, as one program', () => {
     const options = ['--strict', '--target', 'es2022', '--module', 'nodenext', '--types', '', '--skipLibCheck'];
     run(compiler, ...options, 'page.ts', 'globals.d.ts');
     const lines = run('page.js').trim().split('\n');
-    const [accuracy, scores, value, predictions] = JSON.parse(lines.at(-1) as string);
+    const [accuracy, scores, value, predictions, stormy] = JSON.parse(lines.at(-1) as string);
     expect(accuracy).toBeGreaterThan(0.7);
     expect(scores.length).toBe(3);
     for (const score of scores) expect(score).toBeGreaterThan(0.6);
-    expect(value).toBeGreaterThan(-10);
-    expect(value).toBeLessThan(40);
+    for (const degrees of [value, stormy]) {
+      expect(degrees).toBeGreaterThan(-10);
+      expect(degrees).toBeLessThan(40);
+    }
     expect(predictions).toBe(100);
     expect(lines).toContain('date year sin, date year cos, precipitation, temp_max, wind');
   } finally {

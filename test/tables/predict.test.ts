@@ -3,14 +3,16 @@ import { describe, expect, it } from 'vitest';
 import {
   Adam,
   binaryCrossEntropy,
+  concat,
   dense,
+  embedding,
   input,
   meanSquaredError,
   Network,
   relu,
   softmaxCrossEntropy,
 } from '../../lib/index.js';
-import { Encoder, type EncoderJson, encoder, predictRows, readCsv, Table } from '../../lib/tables/index.js';
+import { Encoder, type EncoderJson, encoder, predictRows, readCsv, streamCsv, Table } from '../../lib/tables/index.js';
 import { expectError } from '../data/expect-error.js';
 import { fileOf, partsOf, withSection } from '../formats/support.js';
 import { fileWriter, WEATHER } from './support.js';
@@ -89,6 +91,97 @@ describe('from a CSV to predictions in another process', () => {
       expect(Math.abs((value as number) - line), `${value}, ${line}`).toBeLessThan(0.01);
     });
     expect(predictRows(network, test).length).toBe(test.length);
+  });
+});
+
+describe('categories as indices', () => {
+  const places = ['Bern', 'Chur', 'Thun', 'Sion', null];
+  const rent = [30, 12, 20, 8, 16];
+  const table = Table.from(
+    Array.from({ length: 200 }, (_, i) => ({
+      size: (i * 7) % 11,
+      // Two rare ones.
+      city: i < 2 ? `village ${i}` : places[i % 5],
+      price: rent[i % 5] + ((i * 7) % 11),
+    })),
+  );
+  const fitted = encoder({ target: 'price', columns: { city: { encoding: 'index' } } }).fit(table);
+  const make = () => {
+    const { numbers, city } = fitted.inputs();
+    const vectors = city.pipe(embedding(fitted.vocabularies.city.length, 2, { name: 'cities' }));
+    const output = concat(numbers, vectors).pipe(dense(fitted.outputs, { name: 'price' }));
+    return new Network({ output, loss: meanSquaredError(), seed: 1 });
+  };
+  const optimizer = () => new Adam({ learningRate: 0.03 });
+
+  it('trains, travels in the file, and predicts rows with unseen and missing values', async () => {
+    const network = make();
+    await network.fit(fitted.dataset(table), { optimizer: optimizer(), epochs: 120, batchSize: 50 });
+    network.encoder = fitted;
+    const path = write('');
+    await network.save(path);
+    const loaded = await Network.load(path);
+    const rows = [...['Bern', 'Chur', null, 'Zug', 'village 0'].map((city) => ({ size: 3, city })), { size: 5 }];
+    const predictions = predictRows(loaded, rows);
+    // The same sums from the parameters.
+    const values = new Map(loaded.parameters.map(({ name, value }) => [name, value]));
+    const [cities, w, [b]] = ['cities.weight', 'price.weight', 'price.bias'].map((name) => [
+      ...(values.get(name) ?? []),
+    ]);
+    const [, x] = fitted
+      .toJSON()
+      .columns.map((column) => column as Record<string, number>)
+      .reverse();
+    const goal = fitted.toJSON().target as Record<string, number>;
+    const expected = (size: number, index: number) =>
+      (((size - x.center) / x.spread) * w[0] + cities[2 * index] * w[1] + cities[2 * index + 1] * w[2] + b) *
+        goal.spread +
+      goal.center;
+    const names = fitted.vocabularies.city;
+    expect(names).toEqual(
+      ['other', 'Bern', 'Chur', 'Sion', 'Thun', 'missing'].map((name, i) =>
+        i % 5 === 0 ? `city (${name})` : `city=${name}`,
+      ),
+    );
+    [
+      [3, 1],
+      [3, 2],
+      [3, 5],
+      [3, 0],
+      [3, 0],
+      [5, 5],
+    ].forEach(([size, index], row) => {
+      expect(predictions[row].value).toBeCloseTo(expected(size, index), 4);
+    });
+    for (const [row, price] of [33, 15, 19].entries())
+      expect(Math.abs((predictions[row].value ?? 0) - price)).toBeLessThan(1);
+    expect(predictRows(loaded, table).length).toBe(200);
+    const outputs = await loaded.predictAsync(fitted.features(rows));
+    expect(fitted.decode(outputs, rows.length)).toEqual(predictions);
+  });
+
+  it('trains on batches and on pieces of a file', async () => {
+    const path = write(['size,city,price', ...table.rows().map((row) => Object.values(row).join(','))].join('\n'));
+    const rows = streamCsv(path, { rows: 64 });
+    const learnt = await encoder({ target: 'price', columns: { city: { encoding: 'index' } } }).fitStream(rows);
+    expect(learnt.vocabularies).toEqual(fitted.vocabularies);
+    for (const data of [fitted.batches(table, { batchSize: 20 }), learnt.stream(rows, { batchSize: 20 })]) {
+      const network = make();
+      const { loss } = await network.fit(data, { optimizer: optimizer(), epochs: 60 });
+      expect(loss[59]).toBeLessThan(loss[0] / 20);
+    }
+  });
+
+  it('other networks are refused', async () => {
+    const network = new Network({ input: fitted.shape, layers: [dense(1)], loss: meanSquaredError() });
+    await expect(network.fit(fitted.dataset(table))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    network.encoder = fitted;
+    expectError(() => predictRows(network, table), 'INVALID_ARGUMENT', /numbers/);
+    // A vocabulary that is too small.
+    const { numbers, city } = fitted.inputs();
+    const small = concat(numbers, city.pipe(embedding(3, 2))).pipe(dense(1));
+    const narrow = new Network({ output: small, loss: meanSquaredError() });
+    await expect(narrow.fit(fitted.dataset(table))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });
 

@@ -53,6 +53,13 @@ class Separable(nn.Sequential):
         super().__init__(nn.Conv2d(channels, between, groups=channels, bias=False, **options), nn.Conv2d(between, filters, 1))
 
 
+class Words(nn.Embedding):
+    """Takes indices as floats, in which all samples are written."""
+
+    def forward(self, x):
+        return super().forward(x.long())
+
+
 # The networks of models.ts, under the same names: a sample's shape and the modules.
 MODELS = {
     "mlp": (
@@ -160,6 +167,7 @@ MODELS = {
             nn.Conv2d(1, 4, 3), nn.GroupNorm(1, 4, eps=1e-2), nn.Mish(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 3)
         ),
     ),
+    "words": ((3,), lambda: nn.Sequential(Words(7, 4), nn.Flatten(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 3))),
 }
 
 STEPS, ROWS, BATCH = 12, 24, 8
@@ -191,6 +199,8 @@ def make_states(folder):
         torch.manual_seed(1)
         model = make()
         x, labels = 2 * torch.randn(ROWS, *shape) + 0.5, torch.randint(0, 2, (ROWS,))
+        if isinstance(model[0], Words):
+            x = torch.randint(model[0].num_embeddings, x.shape).float()
         train(model, x, labels, torch.optim.SGD(model.parameters(), lr=0.1))
         model.eval()
         write_safetensors(folder / f"{name}.safetensors", model.state_dict())

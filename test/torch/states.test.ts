@@ -40,7 +40,8 @@ describe.skipIf(python === undefined)(`a network's state in PyTorch${unavailable
   it('computes there what it computes here', async () => {
     for (const name of Object.keys(models)) {
       const network = networkOf(name, 'typescript');
-      const x = randomFloats(24 * network.input.reduce((product, n) => product * n, 1), 5);
+      const random = randomFloats(24 * network.input.reduce((product, n) => product * n, 1), 5);
+      const x = name === 'words' ? random.map((_, i) => (i * i) % 7) : random;
       const y = randomFloats(24 * network.output[0], 6);
       const optimizer = new Sgd({ learningRate: 0.1 });
       for (let step = 0; step < 20; step++) network.trainBatch(x, y, optimizer);

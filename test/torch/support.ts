@@ -12,6 +12,7 @@ import {
   depthwiseConv2d,
   dropout,
   elu,
+  embedding,
   flatten,
   gelu,
   globalAvgPool2d,
@@ -160,6 +161,7 @@ export const models: Readonly<
     input: [8, 5, 1],
     layers: [conv2d(4, { window: 3 }), groupNorm(1, { epsilon: 1e-2 }), mish(), globalMaxPool2d(), flatten(), dense(3)],
   },
+  words: { input: [3], layers: [embedding(7, 4), flatten(), dense(5), tanh(), dense(3)] },
 };
 
 export function networkOf(name: string, backend: BackendName): Network {

@@ -35,8 +35,10 @@ export const exportCommand = command({
     if (onnx !== undefined) await exportOnnx(network, onnx, inputLayout && { inputLayout });
     if (tfjs !== undefined) await saveLayersModel(network, tfjs);
     if (network.encoder !== undefined) {
-      const { shape } = encoderOf(network, path);
-      note(`${path}: the encoder of columns is not exported: the input is rows of ${shape[0]} numbers`);
+      const { shape, vocabularies } = encoderOf(network, path);
+      const indices = Object.keys(vocabularies).length;
+      const input = `rows of ${shape[0]} numbers${indices > 0 ? ` and ${indices} indices` : ''}`;
+      note(`${path}: the encoder of columns is not exported: the input is ${input}`);
     }
     const written = [...(onnx === undefined ? [] : [onnx]), ...(tfjs === undefined ? [] : [tfjs])];
     return { text: `written: ${written.join(', ')}`, json: { written } };

@@ -20,7 +20,17 @@ import { meanSquaredError } from '../../losses/regression.js';
 import { type GraphOptions, memoryOf, Network, type OutputsOptions } from '../../network.js';
 import { cut, listed, quote, shapeText } from '../../text.js';
 import { asPlain, channelsFirst, type FileValue, GraphReader, NodeReading, plain } from './graph-reader.js';
-import { decodeModel, FLOAT, type OnnxModel, type OnnxNode, type OnnxValue, UINT8, unsupported } from './model.js';
+import {
+  decodeModel,
+  FLOAT,
+  INT32,
+  INT64,
+  type OnnxModel,
+  type OnnxNode,
+  type OnnxValue,
+  UINT8,
+  unsupported,
+} from './model.js';
 import { isElementwise, operatorReader } from './operators.js';
 import { corrupt } from './wire.js';
 
@@ -45,6 +55,10 @@ export interface OnnxImportOptions extends Pick<GraphOptions, 'seed' | 'backend'
 
 /** Types of inputs: numbers that blasnet feeds as float32. */
 const INPUT_TYPES = [FLOAT, UINT8, 10, 11];
+/** More types of indices. */
+const INDEX_TYPES = [INT32, INT64];
+/** What may stand between an input and its use as indices. */
+const INDEX_OPERATORS = ['Cast', 'Identity', 'Flatten', 'Reshape', 'Squeeze', 'Unsqueeze'];
 /** Inputs of a node, such as those of a Concat. */
 const MOST_INPUTS = 1000;
 /** Inputs of all nodes together. */
@@ -79,6 +93,21 @@ function isChannelsLast(graph: GraphReader, name: string): boolean {
   return found;
 }
 
+/** Whether a value picks rows of a table of weights, maybe as another type. */
+function isIndices(graph: GraphReader, name: string): boolean {
+  const seen = new Set<string>();
+  const names = [name];
+  for (let next = names.pop(); next !== undefined; next = names.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    for (const taker of graph.takers.get(next) ?? []) {
+      if (taker?.operator === 'Gather' && taker.inputs[1] === next) return true;
+      if (taker !== undefined && INDEX_OPERATORS.includes(taker.operator)) names.push(...taker.outputs);
+    }
+  }
+  return false;
+}
+
 /** Shape of an input's sample in the file, with the sizes that it leaves open from `given`. */
 function sampleOf(file: string, { name, shape }: OnnxValue, given: readonly number[] | undefined): number[] {
   const label = `the input ${quote(name)}`;
@@ -96,10 +125,14 @@ function sampleOf(file: string, { name, shape }: OnnxValue, given: readonly numb
 
 function readInput(graph: GraphReader, value: OnnxValue, own: string, options: OnnxImportOptions): FileValue {
   const { name, type, channels: at } = value;
-  if (!INPUT_TYPES.includes(type))
+  const index = isIndices(graph, name);
+  if (!INPUT_TYPES.includes(type) && !(index && INDEX_TYPES.includes(type)))
     throw unsupported(graph.file, `the input ${quote(name)} has the element type ${type}`);
   const { inputLayout, shapes = {} } = options;
+  // One index a row needs no dimension in the file.
+  if (index && value.shape.length === 1) return { node: input([1], { name: own, type: 'index' }), axes: [] };
   const sample = sampleOf(graph.file, value, Object.hasOwn(shapes, name) ? shapes[name] : undefined);
+  if (index) return plain(input(sample, { name: own, type: 'index' }));
   const told = at === undefined ? isChannelsLast(graph, name) : at === 3;
   const last = inputLayout === undefined ? told : inputLayout === 'nhwc';
   if (sample.length !== 3 || last) return plain(input(sample, { name: own }));

@@ -6,6 +6,7 @@ import { MessageReader, MessageWriter, MOST_INTEGERS } from './wire.js';
 
 export const FLOAT = 1;
 export const UINT8 = 2;
+export const INT32 = 6;
 export const INT64 = 7;
 
 /** What is written: operators of set 17, which ONNX Runtime 1.12 and later run. */

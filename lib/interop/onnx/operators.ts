@@ -1,7 +1,7 @@
 /** How each of ONNX's operators is read as layers. */
 import { MAX_RANK } from '../../checks.js';
 import * as merges from '../../graph/functions.js';
-import type { Node } from '../../graph/node.js';
+import { isIndex, type Node } from '../../graph/node.js';
 import * as layers from '../../layers/index.js';
 import type { LayerSpec } from '../../layers/layer.js';
 import { elements, type Shape } from '../../program/instructions.js';
@@ -18,7 +18,7 @@ import {
   plain,
   withAxes,
 } from './graph-reader.js';
-import { FLOAT, isTensor, type OnnxTensor } from './model.js';
+import { FLOAT, INT32, INT64, isTensor, type OnnxTensor } from './model.js';
 
 /** What a node gives: a value, or a tensor that does not depend on the inputs. */
 type OperatorReader = (reading: NodeReading) => FileValue | OnnxTensor;
@@ -101,8 +101,10 @@ readers.set('Dropout', (reading) => {
 });
 readers.set('Cast', (reading) => {
   if (!reading.isConstant(0)) {
-    reading.only('to', FLOAT);
-    return reading.value();
+    const value = reading.value();
+    // Indices are whole numbers, of whatever type.
+    if (!isIndex(value.node) || ![INT32, INT64].includes(reading.int('to', FLOAT))) reading.only('to', FLOAT);
+    return value;
   }
   const { shape, values } = reading.constant(0) as OnnxTensor;
   const isFloat = reading.int('to', FLOAT) === FLOAT;
@@ -613,7 +615,22 @@ readers.set('Shape', (reading) => {
   return { shape: [values.length], values };
 });
 
+/** Rows of a table of weights. */
+function embedding(reading: NodeReading): FileValue {
+  const value = reading.value(1);
+  const table = reading.constant(0);
+  if (!isIndex(value.node)) throw reading.unsupported('its indices are not an input');
+  if (table?.shape.length !== 2 || reading.int('axis', 0) !== 0)
+    throw reading.unsupported('only rows of a matrix are read');
+  const [vocabulary, size] = table.shape;
+  const make = (named: { name?: string }) => layers.embedding(vocabulary, size, named);
+  const sources = { weight: reading.parameter(0, table.shape) };
+  const node = reading.graph.layer(reading.node, value.node, make, sources);
+  return plain(inShape(node, [...fileShapeOf(value), size]));
+}
+
 readers.set('Gather', (reading) => {
+  if (reading.isConstant(0) && !reading.isConstant(1)) return embedding(reading);
   const values = reading.integers(0) ?? [];
   const picked = (reading.integers(1) ?? []).map((i) => values[i < 0 ? i + values.length : i]);
   if (picked.includes(undefined as never)) throw reading.corrupt('it takes what is not there');

@@ -139,6 +139,13 @@ const convTranspose2d: Write<ConvolutionSpec> = (spec) => {
   return isZero(cropping) ? whole : [...whole, layer('Cropping2D', { cropping, ...images })];
 };
 
+/** tfjs keeps the dimension of one index. */
+const embedding: Write<LayerSpec & { vocabulary: number; size: number }> = (spec, { inputs: [input], output }) => {
+  const config = { input_dim: spec.vocabulary, output_dim: spec.size, mask_zero: false };
+  const table = layer('Embedding', config, [{ name: 'embeddings', value: 'weight' }]);
+  return output.length > input.length ? [table] : [table, reshaping(output)];
+};
+
 const pool =
   (type: string): Write<WindowSpec> =>
   ({ window, stride, padding }) => {
@@ -254,6 +261,7 @@ export const writers: ReadonlyMap<string, Write<never>> = new Map<string, Write<
   ['dot', dot],
   ['dropout', ({ rate }: LayerSpec & { rate: number }) => [layer('Dropout', { rate })]],
   ['elu', elu],
+  ['embedding', embedding],
   ['flatten', flatten],
   [
     'gaussianNoise',

@@ -1,8 +1,8 @@
-import { input, type Node, operationOf, type Shared, shared } from '../../graph/node.js';
+import { input, isIndex, isInput, type Node, operationOf, type Shared, shared } from '../../graph/node.js';
 import { cut, quote } from '../../text.js';
 import type { Shape } from '../../types.js';
 import { Fields, inLayer, malformed, unsupported } from './fields.js';
-import { merges, type NameOf, type Part, singles } from './import-layers.js';
+import { EMBEDDING, merges, type NameOf, type Part, singles } from './import-layers.js';
 
 /** The topology of a model.json as nodes. Nothing is allocated for parameters here. */
 
@@ -33,6 +33,8 @@ export interface ImportedGraph {
 /** What all layers of a model share while it is read. */
 class Reading {
   readonly wanted: Wanted[] = [];
+  /** The inputs that embeddings were called on, though they are no inputs of indices. */
+  readonly embedded = new Set<Node>();
   readonly #names = new Set<string>();
   #defined = 0;
   #nodes = 0;
@@ -67,6 +69,17 @@ class Reading {
   #check(count: number): void {
     if (count > MAX_NODES) throw malformed(`the model has more than ${MAX_NODES} layers`);
   }
+}
+
+/**
+ * The model's inputs of indices are known when all layers have been called. Until then an input that an embedding takes
+ * is noted, and another one stands in for it.
+ */
+function indicesOf({ embedded }: Reading, node: Node): Node {
+  if (isIndex(node)) return node;
+  if (!isInput(node)) throw unsupported('an embedding of other than an input of the model');
+  embedded.add(node);
+  return input(node.shape, { type: 'index' });
 }
 
 /** A layer, or a model within the model, that can be called on nodes. */
@@ -111,6 +124,7 @@ class Layer implements Callable {
     const { type, label, config, name } = this.#fields;
     return inLayer(label, () => {
       const fields = new Fields('config', config ?? {});
+      if (type !== EMBEDDING && inputs.some(isIndex)) throw unsupported('a layer besides embeddings on their input');
       const nameOf: NameOf = (suffix) => this.#reading.take(suffix === undefined ? name : `${name}_${suffix}`);
       const merge = merges.get(type);
       if (merge !== undefined) {
@@ -119,8 +133,8 @@ class Layer implements Callable {
       }
       const single = singles.get(type);
       if (single === undefined) throw unsupported('a layer of this class');
-      const [x] = inputs;
       if (inputs.length !== 1) throw malformed(`it must have one input, got ${inputs.length}`);
+      const x = type === EMBEDDING ? indicesOf(this.#reading, inputs[0]) : inputs[0];
       const isFirst = this.#parts === undefined;
       const parts = this.#parts ?? single(fields, x.shape, nameOf);
       this.#parts = parts;
@@ -379,6 +393,12 @@ class Graph implements Callable {
 
 /** The nodes of a topology, a Sequential or a Functional model. Throws `ModelError`. */
 export function importGraph(topology: unknown): ImportedGraph {
+  const { graph, embedded } = readGraph(topology, []);
+  return embedded.includes(true) ? readGraph(topology, embedded).graph : graph;
+}
+
+/** Reads a topology of which these inputs are indices; tells of which inputs there are embeddings besides. */
+function readGraph(topology: unknown, indices: readonly boolean[]): { graph: ImportedGraph; embedded: boolean[] } {
   const given = new Fields('modelTopology', topology);
   const fields = given.get('modelConfig') === undefined ? given : given.object('modelConfig');
   const type = fields.text('className');
@@ -388,17 +408,26 @@ export function importGraph(topology: unknown): ImportedGraph {
   if (type === 'Sequential') {
     const [first] = layerList(config);
     if (first === undefined) throw malformed('the model has no layers');
-    const x = input(inLayer('input', () => firstShape(layerFields(first))));
+    const shape = inLayer('input', () => firstShape(layerFields(first)));
+    const x = input(shape, indices[0] ? { type: 'index' } : {});
     const [node] = new Sequence(reading, config, false, 0).call([x]);
-    return { inputs: [x], outputs: [{ name: 'output', node }], wanted: reading.wanted };
+    return readFrom(reading, [x], [{ name: 'output', node }]);
   }
   const graph = new Graph(reading, config, false, 0);
   const ends = graph.inputLayers();
-  const inputs = ends.map(({ name, shape }) =>
-    inLayer(`input ${name}`, () => input(shape, ends.length > 1 ? { name: reading.take(name) } : {})),
-  );
+  const inputs = ends.map(({ name, shape }, i) => {
+    const options = {
+      ...(ends.length > 1 && { name: reading.take(name) }),
+      ...(indices[i] && { type: 'index' as const }),
+    };
+    return inLayer(`input ${name}`, () => input(shape, options));
+  });
   const nodes = graph.call(inputs);
   const names = new Reading();
   const outputs = graph.outputs.map(({ layer }, i) => ({ name: names.take(layer), node: nodes[i] }));
-  return { inputs, outputs, wanted: reading.wanted };
+  return readFrom(reading, inputs, outputs);
+}
+
+function readFrom({ wanted, embedded }: Reading, inputs: readonly Node[], outputs: ImportedGraph['outputs']) {
+  return { graph: { inputs, outputs, wanted }, embedded: inputs.map((node) => embedded.has(node)) };
 }

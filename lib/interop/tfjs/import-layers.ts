@@ -19,6 +19,9 @@ export interface Part {
   readonly weights?: Readonly<Record<string, readonly string[]>>;
 }
 
+/** The class of tfjs's that takes indices; no other one does here. */
+export const EMBEDDING = 'Embedding';
+
 /** A unique name for a layer: tfjs's, with a suffix if given. */
 export type NameOf = (suffix?: string) => string;
 
@@ -184,6 +187,17 @@ const dense: Single = (fields, input, name) => {
   return [{ spec: layers.dense(fields.number('units'), options), weights }, ...activation(fields, input.length, name)];
 };
 
+/** The dimension of one index, which it has not here, is there again. */
+const embedding: Single = (fields, input, name) => {
+  fields.expect('maskZero', false);
+  const [vocabulary, size] = [fields.number('inputDim'), fields.number('outputDim')];
+  const spec = layers.embedding(vocabulary, size, { name: name() });
+  const table = { spec, weights: { weight: ['embeddings'] } };
+  const output = [...input, size];
+  const isOne = input.length === 1 && input[0] === 1;
+  return isOne ? [table, ...only(functions.reshape(output, { name: name('reshape') }))] : [table];
+};
+
 const pool =
   (make: typeof layers.maxPool2d): Single =>
   (fields, _input, name) => {
@@ -322,6 +336,7 @@ export const singles: ReadonlyMap<string, Single> = new Map<string, Single>([
   ['Dense', dense],
   ['DepthwiseConv2D', depthwiseConv2d],
   ['Dropout', dropout],
+  [EMBEDDING, embedding],
   ['ELU', (fields, _, name) => only(layers.elu({ alpha: fields.number('alpha', 1), name: name() }))],
   ['Flatten', flatten],
   ['GaussianNoise', (fields, _, name) => only(layers.gaussianNoise(fields.number('stddev'), { name: name() }))],

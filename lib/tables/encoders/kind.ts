@@ -8,7 +8,9 @@ export type Given = Readonly<Record<string, unknown>>;
 export interface ColumnEncoder {
   /** Numbers a row. */
   readonly width: number;
-  /** What each of them means. */
+  /** Whether a row is one index of an embedding's vocabulary, which is an input of its own. */
+  readonly index?: boolean;
+  /** What each number means, or each index. */
   names(): string[];
   /**
    * Writes the numbers of each row at `out[row * stride + at]` and after; `out` is 0 there. The column has the type of

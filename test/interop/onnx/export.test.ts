@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { dense, embedding, flatten, input, meanSquaredError, Network } from '../../../lib/index.js';
-import { type OnnxExportOptions, toOnnx } from '../../../lib/interop/onnx/index.js';
+import { fromOnnx, type OnnxExportOptions, toOnnx } from '../../../lib/interop/onnx/index.js';
 import { layerTypes } from '../../../lib/layers/layer.js';
 import { applied, operationCases } from '../../api/operation-cases.js';
 import { type AnyNetwork, chain, elementwiseLayers, flatLayers, imageLayers, networks } from './cases.js';
@@ -71,6 +71,7 @@ describeOrt('indices in ONNX Runtime', () => {
     network.predict(values).forEach((value, i) => {
       expect(output.data[i]).toBeCloseTo(value, 5);
     });
+    expect(fromOnnx(toOnnx(network)).predict(values)).toEqual(network.predict(values));
   });
 });
 

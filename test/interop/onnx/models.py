@@ -19,6 +19,14 @@ from sequentials import write_safetensors  # noqa: E402
 ROWS = 4
 
 
+class Indices:
+    """An input of integers from 0."""
+
+    def __init__(self, below, shape):
+        self.below = below
+        self.shape = shape
+
+
 class Module(nn.Module):
     """A network as a function of its layers and its inputs."""
 
@@ -143,6 +151,15 @@ MODELS = {
         ),
         [(3, 5, 4)],
     ),
+    # Indices: a table that two inputs share, and one for a single index.
+    "embedded": (
+        Module(
+            lambda self, x, y, z: self.head(torch.cat(
+                [torch.flatten(self.words(x) * self.words(y), 1), self.cities(z)], 1)),
+            words=nn.Embedding(9, 3), cities=nn.Embedding(5, 2), head=nn.Linear(4 * 3 + 2, 3),
+        ),
+        [Indices(9, (4,)), Indices(9, (4,)), Indices(5, ())],
+    ),
     "heads": (
         Module(
             lambda self, x, meta: (
@@ -167,7 +184,10 @@ def write(folder, name, module, shapes, more=None):
     torch.manual_seed(7)
     module.eval()
     scramble(module)
-    inputs = [torch.randn(ROWS, *shape) for shape in shapes]
+    inputs = [
+        torch.randint(shape.below, (ROWS, *shape.shape)) if isinstance(shape, Indices) else torch.randn(ROWS, *shape)
+        for shape in shapes
+    ]
     names = [f"x{i}" for i in range(len(inputs))]
     with torch.no_grad():
         outputs = module(*inputs)
@@ -177,7 +197,7 @@ def write(folder, name, module, shapes, more=None):
         module, tuple(inputs), folder / f"{name}.onnx", input_names=names, output_names=results,
         dynamic_axes={key: {0: "batch"} for key in [*names, *results]}, opset_version=17, **(more or {}),
     )
-    tensors = dict(zip([*names, *results], [*inputs, *outputs]))
+    tensors = {key: value.float() for key, value in zip([*names, *results], [*inputs, *outputs])}
     write_safetensors(folder / f"{name}.safetensors", tensors)
 
 

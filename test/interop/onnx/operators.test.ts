@@ -1,8 +1,9 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fromOnnx } from '../../../lib/interop/onnx/index.js';
 import { encodeModel, type NewAttribute, type NewNode, type OnnxTensor } from '../../../lib/interop/onnx/model.js';
 import { elements } from '../../../lib/program/instructions.js';
 import { randomFloats } from '../../api/support.js';
+import { expectError } from '../../data/expect-error.js';
 import { channelsFirst, describeOrt, runOrt } from './support.js';
 
 /** What neither our exports nor the files of PyTorch have. The input is x; the last node gives y. */
@@ -225,6 +226,61 @@ const cases: Readonly<Record<string, Case>> = {
     { half: number(0.5), root: number(Math.SQRT2), one: number(1) },
   ),
 };
+
+/** A file whose input x, of this type, has samples of this shape. */
+const indexFile = (type: number, shape: readonly number[], nodes: readonly NewNode[], tensors: Case['tensors'] = {}) =>
+  encodeModel('', {
+    nodes,
+    tensors: new Map(Object.entries({ w: floats([7, 3]), axes: integers(1), ...tensors })),
+    inputs: [{ name: 'x', type, shape: ['n', ...shape] }],
+    outputs: [{ name: 'y', type: 1, shape: ['n', ...Array.from({ length: shape.length + 1 }, (_, i) => `d${i}`)] }],
+  });
+const toInteger = node('Cast', ['x'], { to: int(7) }, 'i');
+
+describe('Gather of rows of weights', () => {
+  const w = floats([7, 3]).values as Float32Array;
+  const rows = (indices: readonly number[]) => indices.flatMap((i) => [...w.subarray(3 * i, 3 * i + 3)]);
+
+  it.each<[string, Uint8Array, number[]]>([
+    ['int64', indexFile(7, [2], [node('Gather', ['w', 'x'])]), [2, 3]],
+    ['int32, one a row', indexFile(6, [], [node('Gather', ['w', 'x'])]), [3]],
+    ['floats that are cast', indexFile(1, [1], [toInteger, node('Gather', ['w', 'i'], { axis: int(0) })]), [1, 3]],
+    ['unsqueezed', indexFile(7, [], [node('Unsqueeze', ['x', 'axes'], {}, 'i'), node('Gather', ['w', 'i'])]), [1, 3]],
+  ])('%s', (_, bytes, output) => {
+    const network = fromOnnx(bytes);
+    const indices = [5, 0, 6, 2].slice(0, output.length === 2 && output[0] === 2 ? 4 : 3);
+    expect(network.output).toEqual(output);
+    expect([...network.predict(indices)]).toEqual(rows(indices).map(Math.fround));
+    expectError(() => network.predict(indices.map(() => 7)), 'INVALID_ARGUMENT', /index from 0 to 6/);
+  });
+
+  it.each<[string, Uint8Array, RegExp]>([
+    ['columns', indexFile(7, [2], [node('Gather', ['w', 'x'], { axis: int(1) })]), /only rows of a matrix/],
+    [
+      'numbers too',
+      indexFile(
+        1,
+        [2],
+        [
+          ...[toInteger, node('Gather', ['w', 'i'], {}, 'g')],
+          node('ReduceSum', ['g', 'last'], { keepdims: int(0) }, 's'),
+          node('Add', ['s', 'x']),
+        ],
+        { last: integers(-1) },
+      ),
+      /add: it can't take an index input/,
+    ],
+    ['what is computed', indexFile(1, [2], [node('Relu', ['x'], {}, 'r'), node('Gather', ['w', 'r'])]), /not an input/],
+    ['integers that no table takes', indexFile(7, [2], [node('Relu', ['x'])]), /element type 7/],
+    [
+      'a table of integers',
+      indexFile(7, [2], [node('Gather', ['t', 'x'])], { t: { shape: [1, 2], values: [1, 2] } }),
+      /integers/,
+    ],
+  ])('refuses %s', (_, bytes, message) => {
+    expectError(() => fromOnnx(bytes), 'INVALID_ARGUMENT', message);
+  });
+});
 
 describeOrt('operators as ONNX Runtime computes them', () => {
   it.each(Object.entries(cases))('%s', async (_, { input, nodes, tensors = {}, output, positive = false }) => {
