@@ -158,7 +158,7 @@ function writeIndices(
 }
 
 /** Checks a column's fields: a source that is not a `Dataset` may hold anything. */
-function checkFeatures(name: string, length: number, column: FeatureColumn): void {
+export function checkFeatures(name: string, length: number, column: FeatureColumn): void {
   const { shape, features, scale, offset } = column;
   checkShape(`${name}: shape`, shape);
   checkNumber(`${name}: scale`, scale);
