@@ -11,6 +11,7 @@ import {
   meanSquaredError,
   mixUp,
   Network,
+  randomFlip,
   relu,
   shared,
   softmaxCrossEntropy,
@@ -140,7 +141,39 @@ describe.each(['native', 'typescript'] as const)('embedding (%s)', (backend) => 
     const rowOffsets = [0, 1];
     const sparse = new SparseDataset({ rowOffsets, indices: [0], values: [1], columns: TIME, labels: [0] });
     await expect(network.fit(sparse)).rejects.toMatchObject(refused);
-    await expect(network.fit(data, { augment: [mixUp({ alpha: 0.2 })] })).rejects.toMatchObject(refused);
+  });
+
+  it('refuses to augment indices, and to mix rows that have some', async () => {
+    const network = new Network({ input: [TIME], layers: layers(), ...options(backend) });
+    const refused = (message: RegExp) => ({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(message) });
+    const list = /^fit: augment: expected a list of augmentations, got (null|5)/;
+    const given = (augment: unknown) => network.fit(data, { augment: augment as [] });
+    await expect(given(null)).rejects.toMatchObject(refused(list));
+    await expect(given(5)).rejects.toMatchObject(refused(list));
+    const indices = /^fit: augment\[0\]: (mixUp|randomFlip) is not possible with an input of indices/;
+    for (const augment of [mixUp(), randomFlip()])
+      await expect(given([augment])).rejects.toMatchObject(refused(indices));
+    await given([]);
+    const city = input([1], { name: 'city', type: 'index' });
+    const age = input([2], { name: 'age' });
+    const output = concat(city.pipe(embedding(4, 2)), age).pipe(dense(3));
+    const both = new Network({ output, ...options(backend) });
+    const features = { city: { values: [0, 3], shape: [1] }, age: { values: [1, 2, 3, 4], shape: [2] } };
+    const rows = new Dataset({
+      features,
+      targets: [
+        [1, 0, 0],
+        [0, 1, 0],
+      ],
+    });
+    const named = (augment: unknown) => both.fit(rows, { augment: augment as [] });
+    await expect(named(null)).rejects.toMatchObject(refused(/^fit: augment: expected an object of options, got null/));
+    await expect(named({ city: [randomFlip()] })).rejects.toMatchObject(
+      refused(/^fit: augment: city\[0\]: randomFlip is not possible with an input of indices/),
+    );
+    const mixed = /^fit: augment: age: .*mixUp is not possible with an input of indices, which city is/;
+    await expect(named({ age: [mixUp()] })).rejects.toMatchObject(refused(mixed));
+    await named({ city: [], age: [] });
   });
 });
 

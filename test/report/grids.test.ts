@@ -91,7 +91,11 @@ describe('imageGrid', () => {
       /indices\[0\]: expected an integer ≥ 0 and < 6/,
     );
     const sparse = new SparseDataset({ rowOffsets: [0, 2], indices: [0, 1], values: [1, 2], columns: 4 });
-    await expectRejection(() => imageGrid(sparse), 'INVALID_ARGUMENT', /dataset: expected .*dense rows, got .sparse rows/);
+    await expectRejection(
+      () => imageGrid(sparse),
+      'INVALID_ARGUMENT',
+      /dataset: expected .*dense rows, got .sparse rows/,
+    );
     const short = { ...data, length: 6, features: new Uint8Array(3) };
     await expectRejection(() => imageGrid(short as never), 'SHAPE_MISMATCH', /dataset: features: expected 6 rows/);
     await expectRejection(() => imageGrid(data, { indices: [] }), 'EMPTY_DATA', /at least one image/);
