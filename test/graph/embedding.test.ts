@@ -136,11 +136,21 @@ describe.each(['native', 'typescript'] as const)('embedding (%s)', (backend) => 
     }
     expect(network.parameters.map(({ value }) => value)).toEqual(before);
     const refused = { code: 'INVALID_ARGUMENT' };
-    const scaled = new Dataset({ features: new Uint8Array(TIME), shape: [TIME], labels: [0], scale: 0.5 });
-    await expect(network.fit(scaled)).rejects.toMatchObject(refused);
+    const bytes = { features: new Uint8Array(TIME), shape: [TIME], labels: [0] };
+    const because = (message: RegExp) => ({ ...refused, message: expect.stringMatching(message) });
+    const scaled = network.fit(new Dataset({ ...bytes, scale: 0.5 }));
+    await expect(scaled).rejects.toMatchObject(because(/data: scale: expected 1, .*indices, got 0\.5$/));
+    const moved = network.fit(new Dataset({ ...bytes, offset: 2 }));
+    await expect(moved).rejects.toMatchObject(because(/data: offset: expected 0, .*indices, got 2$/));
     const rowOffsets = [0, 1];
     const sparse = new SparseDataset({ rowOffsets, indices: [0], values: [1], columns: TIME, labels: [0] });
-    await expect(network.fit(sparse)).rejects.toMatchObject(refused);
+    await expect(network.fit(sparse)).rejects.toMatchObject(because(/data: expected dense rows, .*got .sparse rows/));
+    // Not rounded to float32 first.
+    for (const near of [0.99999999, -1e-60]) {
+      for (const x of [[near, 1, 2], [[near, 1, 2]], Float64Array.of(near, 1, 2)])
+        expectError(() => network.predict(x), 'INVALID_ARGUMENT', /row 0, column 0: expected an index/);
+    }
+    expect(network.predict(Float64Array.of(1, 2, 3))).toEqual(network.predict([[1, 2, 3]]));
   });
 
   it('refuses to augment indices, and to mix rows that have some', async () => {
