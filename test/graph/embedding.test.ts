@@ -187,6 +187,26 @@ describe.each(['native', 'typescript'] as const)('embedding (%s)', (backend) => 
   });
 });
 
+it('says that an input is of indices, and gives it no gradient', () => {
+  const chain = new Network({ input: [TIME], layers: layers(), ...options('typescript') });
+  expect(chain.inputs).toEqual([{ name: undefined, shape: [TIME], type: 'index', vocabulary: VOCABULARY }]);
+  expect(chain.nodes[0]).toMatchObject({ type: 'input', vocabulary: VOCABULARY });
+  expect(chain.summary()).toMatch(/^ +input, index < 40 +\[3\]/m);
+  expect(chain.gradients([[1, 2, 3]], [0]).inputGradient).toEqual(new Float32Array(0));
+  const city = input([1], { name: 'city', type: 'index' });
+  const age = input([2], { name: 'age' });
+  const output = concat(city.pipe(embedding(3000, 2)), city.pipe(embedding(2000, 2)), age).pipe(dense(3));
+  const both = new Network({ output, ...options('typescript') });
+  expect(both.inputs).toEqual([
+    { name: 'city', shape: [1], type: 'index', vocabulary: 2000 },
+    { name: 'age', shape: [2] },
+  ]);
+  expect(both.summary()).toMatch(/^city +input, index < 2,000 +\[1\]/m);
+  const { inputGradient } = both.gradients<'city' | 'age'>({ city: [1], age: [[1, 2]] }, [0]);
+  expect(Object.keys(inputGradient)).toEqual(['age']);
+  expect(inputGradient.age.some((value) => value !== 0)).toBe(true);
+});
+
 it('refuses graphs that take indices for numbers', () => {
   const x = input([2], { name: 'x', type: 'index' });
   expectError(() => x.pipe(dense(3)), 'INVALID_ARGUMENT', /dense: it can't take an index input/);
