@@ -164,6 +164,11 @@ describe.each(['native', 'typescript'] as const)('embedding (%s)', (backend) => 
     for (const augment of [mixUp(), randomFlip()])
       await expect(given([augment])).rejects.toMatchObject(refused(indices));
     await given([]);
+    const words = input([TIME], { name: 'words', type: 'index' }).pipe(...layers());
+    const lists = { words: [mixUp({ alpha: 0.2 })] };
+    await expect(
+      new Network({ output: words, ...options(backend) }).fit(data, { augment: lists }),
+    ).rejects.toMatchObject(refused(/^fit: augment: words\[0\]: mixUp is not possible with an input of indices/));
     const city = input([1], { name: 'city', type: 'index' });
     const age = input([2], { name: 'age' });
     const output = concat(city.pipe(embedding(4, 2)), age).pipe(dense(3));
