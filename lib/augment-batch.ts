@@ -38,7 +38,7 @@ export function augmentBatch(
   const input = isSampleSource(data) ? data.shape : [1];
   const model = buildModel({ input, layers: [identity()], loss: meanSquaredError(), regularizer: undefined, seed });
   const source = fromDataset('augmentBatch: data', model, data, false);
-  const augment = checkAugment('augmentBatch: augmentations', augmentations, input, undefined, []);
+  const augment = checkAugment('augmentBatch: augmentations', augmentations, model.inputs[0], undefined, []);
   const output = new Float32Array(source.rows * elements(input));
   const engine = new Engine(model, selectBackend(backend).backend);
   engine.noiseSteps = step;

@@ -301,6 +301,10 @@ export interface Port {
   readonly name: string | undefined;
   /** Shape of one sample. */
   readonly shape: Shape;
+  /** For an input of indices, which embeddings take; undefined for numbers. */
+  readonly type?: 'index' | undefined;
+  /** Of an input of indices: they are below this number, the smallest vocabulary of its embeddings. */
+  readonly vocabulary?: number | undefined;
 }
 
 /** A specification from a file or another network, given in place of the options. */
@@ -369,7 +373,15 @@ export class Network<K extends string = ''> {
     this.#engine = new Engine(model, backend);
     this.backend = backend.name;
     const ports = (list: readonly Port[]) =>
-      Object.freeze(list.map(({ name, shape }) => Object.freeze({ name, shape: Object.freeze([...shape]) })));
+      Object.freeze(
+        list.map(({ name, shape, vocabulary }) =>
+          Object.freeze({
+            name,
+            shape: Object.freeze([...shape]),
+            ...(vocabulary !== undefined && { type: 'index' as const, vocabulary }),
+          }),
+        ),
+      );
     this.inputs = ports(model.inputs);
     this.outputs = ports(model.outputs);
     this.input = this.inputs[0].shape;
@@ -630,7 +642,8 @@ export class Network<K extends string = ''> {
   /**
    * Forward and backward pass on one batch in training mode, without an update. Fills the `gradient` views. Returns the
    * mean loss, penalties included, and the gradient with respect to `x` (by name if there are several inputs; in
-   * TypeScript `gradients<'image' | 'meta'>(…)` types it). Omit `y` for a dataset, which has its own targets. With
+   * TypeScript `gradients<'image' | 'meta'>(…)` types it). An input of indices has none: its name is left out, and the
+   * array is empty if it is the only input. Omit `y` for a dataset, which has its own targets. With
    * `optimizer`, batch norm layers that it freezes behave as in its training; the optimizer is not changed.
    * Synchronous. Throws `NON_FINITE` if the loss is not finite.
    *
@@ -660,17 +673,20 @@ export class Network<K extends string = ''> {
     const own = isPlain(y) && 'outputGradient' in y ? (y as OutputGradient<K>).outputGradient : undefined;
     const source = own === undefined ? fromBatch(engine.model, x, y) : this.#withGradients(x, own);
     const { inputs } = engine.model;
-    const arrays = inputs.map(({ shape }) => new Float32Array(source.rows * elements(shape)));
+    const arrays = inputs.flatMap(({ name, shape, vocabulary }) =>
+      vocabulary === undefined ? [{ name, values: new Float32Array(source.rows * elements(shape)) }] : [],
+    );
     const restore = engine.copyState();
     engine.runSync({
       kind: own === undefined ? 'gradients' : 'backward',
       source,
       batchSize: source.rows,
-      results: Object.fromEntries(inputs.map(({ name }, i) => [feedName('inputGradient', name), arrays[i]])),
+      results: Object.fromEntries(arrays.map(({ name, values }) => [feedName('inputGradient', name), values])),
       ...(optimizer && { optimizer }),
     });
-    const byName = Object.fromEntries(inputs.map(({ name }, i) => [name ?? 'input', arrays[i]]));
-    const inputGradient = (inputs.length === 1 ? arrays[0] : byName) as Float32Array;
+    const byName = Object.fromEntries(arrays.map(({ name, values }) => [name ?? 'input', values]));
+    const only = arrays[0]?.values ?? new Float32Array(0);
+    const inputGradient = (inputs.length === 1 ? only : byName) as Float32Array;
     if (own !== undefined) {
       if (allFinite(engine.state)) return { inputGradient };
       restore();

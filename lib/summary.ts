@@ -24,6 +24,8 @@ export interface NetworkNode {
   readonly parameters: number;
   /** Numbers of state that is kept but not trained; 0 for further uses of a shared layer. */
   readonly state: number;
+  /** Of an input of indices: they are below this number. Undefined for all else. */
+  readonly vocabulary?: number | undefined;
   /** Index, in the list, of the first use of the shared layer of which this is a further one. */
   readonly sharedWith: number | undefined;
   /** Names of the network's outputs that this node gives; `output` for one without a name. */
@@ -36,9 +38,16 @@ export function describeNodes({ inputs, nodes, outputs }: Model): readonly Netwo
   const outputsOf = (place: number) =>
     outputs.filter((output) => output.place === place).map(({ name }) => name ?? 'output');
   const described = [
-    ...inputs.map(({ name, shape }) => {
-      return { name, type: 'input', shape, from: [], parameters: 0, state: 0, sharedWith: undefined };
-    }),
+    ...inputs.map(({ name, shape, vocabulary }) => ({
+      name,
+      type: 'input',
+      shape,
+      from: [],
+      parameters: 0,
+      state: 0,
+      sharedWith: undefined,
+      ...(vocabulary !== undefined && { vocabulary }),
+    })),
     ...nodes.map(({ name, spec, operation, from, owner }, i) => ({
       name,
       type: spec.type,
@@ -85,7 +94,8 @@ export function summarize(model: Model): string {
     [chain ? 'layer' : 'node', 'type', 'output', 'parameters', ...withState('state'), ...withFrom('from')],
     ...nodes.map((node) => {
       const counts = [node.parameters, node.state].map((count) => (node.type === 'input' ? '' : group(count)));
-      const cells = [node.name ?? '', node.type, shapeText(node.shape), counts[0]];
+      const type = node.vocabulary === undefined ? node.type : `input, index < ${group(node.vocabulary)}`;
+      const cells = [node.name ?? '', type, shapeText(node.shape), counts[0]];
       return [...cells, ...withState(counts[1]), ...withFrom(note(node))];
     }),
   ];

@@ -1,5 +1,6 @@
 import { invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { denseFeatures } from '../report/dense-features.js';
 import { bytesOf, imageShape } from '../report/pixels.js';
 import { encodePng } from '../report/png.js';
 import { countNumbers } from '../training/histogram.js';
@@ -58,6 +59,7 @@ export function inspector(network: Inspected | undefined, samples: LabelledImage
   if (network === undefined) throw invalid('dashboard: samples', 'none without network', samples);
   if (!ArrayBuffer.isView(samples?.labels) || typeof samples.take !== 'function')
     throw invalid('dashboard: samples', 'a Dataset with labels', samples);
+  denseFeatures('dashboard: samples', samples);
   imageShape(samples.shape);
   const { inputs, outputs } = network;
   if (inputs.length !== 1 || outputs.length !== 1 || outputs[0].name !== undefined || outputs[0].shape.length !== 1) {

@@ -3,6 +3,7 @@ import { BlasnetError } from '../errors.js';
 import type { Loss, TargetKind } from '../losses/loss.js';
 import { Stream } from '../random.js';
 import { type Builder, elements, rows, type Shape, type Tensor, tensor } from './instructions.js';
+import type { ModelInput } from './model.js';
 
 /** The augmentations of a training, for samples of a shape. */
 export interface Augment {
@@ -16,19 +17,23 @@ export interface Augment {
 const isImage = (shape: Shape | undefined) => shape?.length === 3;
 
 /**
- * Checks a list of augmentations; undefined if it is empty. A sample has the network's `input` shape, or that of the
- * data if only they say that it is an image. `losses` are those of the targets that mixing changes. Throws
+ * Checks a list of augmentations; undefined if it is empty. A sample has the shape of the network's `input`, or
+ * that of the data if only they say that it is an image. `losses` are those of the targets that mixing changes. Throws
  * `INVALID_ARGUMENT`, `UNKNOWN_OPTION` and `SHAPE_MISMATCH`.
  */
 export function checkAugment(
   name: string,
   value: unknown,
-  input: Shape,
+  input: Pick<ModelInput, 'shape' | 'vocabulary'>,
   ofData: Shape | undefined,
   losses: readonly Loss[],
 ): Augment | undefined {
   const list = resolveAugmentations(name, value);
-  const shape = ofData !== undefined && !isImage(input) && isImage(ofData) ? ofData : input;
+  if (input.vocabulary !== undefined && list.length > 0) {
+    const text = `${list[0].type} is not possible with an input of indices`;
+    throw new BlasnetError('INVALID_ARGUMENT', `${name}[0]: ${text}`);
+  }
+  const shape = ofData !== undefined && !isImage(input.shape) && isImage(ofData) ? ofData : input.shape;
   for (const [i, entry] of list.entries()) {
     const { images, check } = augmentationType(entry);
     const label = `${name}[${i}]: ${entry.type}`;
@@ -52,16 +57,23 @@ export type Augments = readonly (Augment | undefined)[];
 const mixes = (entry: Augmentation) => augmentationType(entry).mixes;
 
 /**
- * Checks that the inputs `names` are mixed alike, as their rows belong together. Throws `INVALID_ARGUMENT` with the
- * first input whose list has other mixing entries than another's.
+ * Checks that the inputs are mixed alike, as their rows belong together. Throws `INVALID_ARGUMENT` with the first input
+ * whose list has other mixing entries than another's, and if one of them is of indices, which can't be mixed.
  */
-export function checkMixing(name: string, names: readonly string[], augments: Augments): void {
+export function checkMixing(name: string, inputs: readonly ModelInput[], augments: Augments): void {
   const mixing = augments.map((augment) => JSON.stringify(augment?.list.filter(mixes) ?? []));
   const mixed = mixing.findIndex((text) => text !== '[]');
   const other = mixing.findIndex((text) => text !== mixing[mixed]);
   if (mixed < 0 || other < 0) return;
-  const text = `the rows of all inputs are mixed alike: expected the same mixUp as in the list of ${names[mixed]}`;
-  throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${names[other]}: ${text}`);
+  const indexed = inputs.find(({ vocabulary }) => vocabulary !== undefined);
+  const [place, text] =
+    indexed === undefined
+      ? [other, `expected the same mixUp as in the list of ${inputs[mixed].name}`]
+      : [mixed, `mixUp is not possible with an input of indices, which ${indexed.name} is`];
+  throw new BlasnetError(
+    'INVALID_ARGUMENT',
+    `${name}: ${inputs[place].name}: the rows of all inputs are mixed alike: ${text}`,
+  );
 }
 
 /** Distance between the streams of two inputs. */

@@ -2,6 +2,7 @@ import { checkArity, checkInteger, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { listed } from '../text.js';
 import type { SampleSource } from '../types.js';
+import { denseFeatures } from './dense-features.js';
 import { colour, shape } from './look.js';
 import { areaMarks, areas, centres, checkField, plane, planeScales } from './plane.js';
 import { checkNumbers, checkRange, checkText, extent, type PictureOptions, readOptions, shorten } from './style.js';
@@ -154,9 +155,8 @@ function lead(values: readonly number[], outputs: number, k: number): number[] {
 }
 
 function readPoints(points: SampleSource): { x: number[]; y: number[]; labels: number[] } {
-  if (typeof points !== 'object' || points === null || !ArrayBuffer.isView(points.features))
-    throw invalid('points', 'a Dataset', points);
-  const { features, labels, length, scale, offset } = points;
+  const features = denseFeatures('points', points);
+  const { labels, length, scale, offset } = points;
   if (!labels) throw invalid('points', 'a dataset with labels', 'one without');
   if (features.length !== 2 * length) {
     throw new BlasnetError('SHAPE_MISMATCH', `points: expected two features, got ${features.length / length}`);

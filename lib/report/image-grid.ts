@@ -1,6 +1,7 @@
 import { checkArity, checkInteger, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { SampleSource } from '../types.js';
+import { denseFeatures } from './dense-features.js';
 import type { Look } from './look.js';
 import { bytesOf, imageShape } from './pixels.js';
 import { encodePng } from './png.js';
@@ -39,8 +40,7 @@ const COLUMNS = { least: 4, most: 10 };
 export async function imageGrid(dataset: SampleSource, options?: ImageGridOptions): Promise<string> {
   checkArity('imageGrid', arguments, 2);
   const given = readOptions('imageGrid', options, ['indices', 'labels', 'predictions', 'columns', 'labelNames']);
-  if (typeof dataset !== 'object' || dataset === null || !ArrayBuffer.isView(dataset.features))
-    throw invalid('dataset', 'a Dataset', dataset);
+  denseFeatures('dataset', dataset);
   const indices =
     given.indices === undefined
       ? Array.from({ length: Math.min(40, dataset.length) }, (_, i) => i)

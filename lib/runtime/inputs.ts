@@ -12,7 +12,7 @@ import {
 } from '../checks.js';
 import { BlasnetError, type NonFiniteDetails } from '../errors.js';
 import type { Loss } from '../losses/loss.js';
-import { isIntegerArray, isNumeric, readFloats, readLabels, thisRealm } from '../numbers.js';
+import { type Block, isIntegerArray, isNumeric, readFloats, readLabels, readNumbers, thisRealm } from '../numbers.js';
 import { elements } from '../program/instructions.js';
 import { feedName, type Goal } from '../program/losses.js';
 import { goalsOf, type Model, type ModelInput, type ModelOutput } from '../program/model.js';
@@ -65,9 +65,14 @@ function checkRows(name: string, shape: Shape, wanted: Shape): void {
   );
 }
 
-/** Converts features, flat or nested, to rows. */
-function readRows(name: string, value: unknown, wanted: Shape): { data: Float32Array; rows: number } {
-  const { data, shape } = readFloats(name, value);
+/** Reads features, flat or nested, as rows. */
+function readRows<T extends TypedArray>(
+  name: string,
+  value: unknown,
+  wanted: Shape,
+  read: (name: string, value: unknown) => Block<T>,
+): { data: T; rows: number } {
+  const { data, shape } = read(name, value);
   const perRow = elements(wanted);
   if (data.length === 0) throw emptyError(name);
   if (shape.length > 1) checkRows(name, shape, wanted);
@@ -141,7 +146,7 @@ const indices = new WeakMap<Uint8Array | Float32Array, Int32Array>();
 function writeIndices(
   label: string,
   { shape, vocabulary }: ModelInput,
-  values: Uint8Array | Float32Array,
+  values: TypedArray,
   out: Int32Array,
 ): Int32Array {
   const limit = vocabulary as number;
@@ -157,8 +162,23 @@ function writeIndices(
   return out;
 }
 
+/** The numbers of an input in a synchronous call: float32, or indices. */
+function readInput(
+  label: string,
+  value: unknown,
+  input: ModelInput,
+): { values: Float32Array | Int32Array; rows: number } {
+  if (input.vocabulary === undefined) {
+    const { data: values, rows } = readRows(label, value, input.shape, readFloats);
+    return { values, rows };
+  }
+  // Not read as float32: 0.99999999 would round to an index.
+  const { data, rows } = readRows(label, value, input.shape, readNumbers);
+  return { values: writeIndices(label, input, data, new Int32Array(data.length)), rows };
+}
+
 /** Checks a column's fields: a source that is not a `Dataset` may hold anything. */
-function checkFeatures(name: string, length: number, column: FeatureColumn): void {
+export function checkFeatures(name: string, length: number, column: FeatureColumn): void {
   const { shape, features, scale, offset } = column;
   checkShape(`${name}: shape`, shape);
   checkNumber(`${name}: scale`, scale);
@@ -187,7 +207,8 @@ function checkSparse(name: string, length: number, column: FeatureColumn): void 
     checkStorage(`${name}: ${field}`, list);
   }
   if (!types.isFloat32Array(features)) throw invalid(`${name}: features`, 'a Float32Array of the entries', features);
-  if (scale !== 1 || offset !== 0) throw invalid(`${name}: scale, offset`, '1 and 0 for sparse rows', [scale, offset]);
+  if (scale !== 1) throw invalid(`${name}: scale`, '1 for sparse rows', scale);
+  if (offset !== 0) throw invalid(`${name}: offset`, '0 for sparse rows', offset);
   checkSparseRows(
     `${name}: `,
     length,
@@ -273,8 +294,9 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
     const { features, scale, offset, rowOffsets, indices: places } = column;
     const values = types.isUint8Array(features) ? thisRealm(features, Uint8Array) : thisRealm(features, Float32Array);
     if (input.vocabulary !== undefined) {
-      if (rowOffsets !== undefined || scale !== 1 || offset !== 0)
-        throw invalid(label, 'indices, without scale, offset or sparse rows', scale);
+      if (rowOffsets !== undefined) throw invalid(label, 'dense rows, as the input takes indices', 'sparse rows');
+      if (scale !== 1) throw invalid(`${label}: scale`, '1, as the input takes indices', scale);
+      if (offset !== 0) throw invalid(`${label}: offset`, '0, as the input takes indices', offset);
       const known = indices.get(features) ?? sharedIntegers(values.length);
       indices.set(features, known);
       return [[feedName('features', input.name), { values: writeIndices(`${label}: features`, input, values, known) }]];
@@ -423,16 +445,13 @@ export function fromFeatures(name: string, model: Model, x: unknown): Source {
     const label = record === undefined ? name : labelOf(name, input.name);
     const given = record === undefined ? x : columnOf(name, record, input.name ?? '');
     const row = typeof given === 'number' && elements(input.shape) === 1 ? [given] : given;
-    const { data: values, rows } = readRows(label, row, input.shape);
+    const { values, rows } = readInput(label, row, input);
     if (count !== undefined && rows !== count) {
       const text = `expected ${count} rows, as the inputs before it have, got ${rows}`;
       throw new BlasnetError('SHAPE_MISMATCH', `${label}: ${text}`);
     }
     count = rows;
-    feeds[feedName('features', input.name)] = {
-      values:
-        input.vocabulary === undefined ? values : writeIndices(label, input, values, new Int32Array(values.length)),
-    };
+    feeds[feedName('features', input.name)] = { values };
   }
   return { rows: count as number, feeds, goals: [] };
 }

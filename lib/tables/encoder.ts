@@ -322,33 +322,35 @@ export class Encoder {
     const most = Math.max(1, Math.floor(AT_ONCE / columns));
     const rowOffsets = sharedIntegers(typed.length + 1);
     const scratch = new Float32Array(Math.min(most, typed.length) * columns);
-    const pieces: { indices: Int32Array; values: Float32Array }[] = [];
+    // Those of all rows, with room for more.
+    let [indices, values] = [new Int32Array(4096), new Float32Array(4096)];
+    let entry = 0;
     for (let begin = 0; begin < typed.length; begin += most) {
       const end = Math.min(begin + most, typed.length);
       const features = scratch.subarray(0, (end - begin) * columns).fill(0);
       this.#write('sparse: table', range(typed, begin, end), features);
-      const count = features.reduce((sum, value) => sum + Number(value !== 0), 0);
-      const [indices, values] = [new Int32Array(count), new Float32Array(count)];
-      let entry = 0;
       for (let row = begin, i = 0; row < end; row++) {
         for (let column = 0; column < columns; column++, i++) {
           if (features[i] === 0) continue;
+          if (entry === indices.length) {
+            const grown = [new Int32Array(2 * entry), new Float32Array(2 * entry)] as const;
+            grown[0].set(indices);
+            grown[1].set(values);
+            [indices, values] = grown;
+          }
           indices[entry] = column;
           values[entry++] = features[i];
         }
-        rowOffsets[row + 1] = rowOffsets[begin] + entry;
+        rowOffsets[row + 1] = entry;
       }
-      pieces.push({ indices, values });
     }
-    const indices = sharedIntegers(rowOffsets[typed.length]);
-    const values = sharedFloats(indices.length);
-    let at = 0;
-    for (const piece of pieces) {
-      indices.set(piece.indices, at);
-      values.set(piece.values, at);
-      at += piece.indices.length;
-    }
-    return new SparseDataset({ rowOffsets, indices, values, columns, ...this.#goal('sparse: table', typed) });
+    return new SparseDataset({
+      rowOffsets,
+      indices: indices.subarray(0, entry),
+      values: values.subarray(0, entry),
+      columns,
+      ...this.#goal('sparse: table', typed),
+    });
   }
 
   /**

@@ -240,31 +240,23 @@ function checkValidation(
 function readAugment({ model }: Engine, data: TrainingData, { augment }: FitOptions): Plan['augment'] {
   if (augment === undefined) return undefined;
   const { inputs } = model;
-  const indexed = inputs.find(({ name, vocabulary }) => {
-    const own = Array.isArray(augment) ? augment : (augment as Record<string, unknown>)[name ?? ''];
-    return vocabulary !== undefined && own !== undefined;
-  });
-  if (indexed !== undefined) throw invalid('fit: augment', 'none for an input of indices', augment);
   const losses = goalsOf(model).map(({ loss }) => loss);
   const shapes = isSampleSource(data) ? data : undefined;
   if (Array.isArray(augment) || (inputs.length === 1 && inputs[0].name === undefined)) {
     if (inputs.length > 1) throw invalid('fit: augment', "an object of lists by the inputs' names", augment);
-    return [checkAugment('fit: augment', augment, inputs[0].shape, shapes?.shape, losses)];
+    return [checkAugment('fit: augment', augment, inputs[0], shapes?.shape, losses)];
   }
   const lists = checkOptions<Record<string, unknown>>(
     'fit: augment',
     augment as Record<string, unknown>,
     inputs.flatMap(({ name }) => name ?? []),
   );
-  const augments = inputs.map(({ name, shape }) => {
+  const augments = inputs.map((input) => {
+    const { name } = input;
     if (name === undefined || lists[name] === undefined) return undefined;
-    return checkAugment(`fit: augment: ${name}`, lists[name], shape, shapes?.inputs?.[name]?.shape, losses);
+    return checkAugment(`fit: augment: ${name}`, lists[name], input, shapes?.inputs?.[name]?.shape, losses);
   });
-  checkMixing(
-    'fit: augment',
-    inputs.flatMap(({ name }) => name ?? []),
-    augments,
-  );
+  checkMixing('fit: augment', inputs, augments);
   return augments;
 }
 

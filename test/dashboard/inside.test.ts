@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { expect, it } from 'vitest';
 import { dashboard } from '../../lib/dashboard/index.js';
 import { inspector } from '../../lib/dashboard/inspect.js';
-import { Dataset } from '../../lib/data/index.js';
+import { Dataset, SparseDataset } from '../../lib/data/index.js';
 import { dense, flatten, input, meanSquaredError, Network, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
 import { expectError } from '../api/support.js';
 
@@ -129,5 +129,7 @@ it('refuses samples that are not labelled images of the network', () => {
     losses: { a: softmaxCrossEntropy(), b: softmaxCrossEntropy() },
     backend: 'typescript',
   });
+  const sparse = { rowOffsets: [0, 1, 2], indices: [0, 1], values: [1, 2], columns: 4, labels: [0, 1] };
+  expectError(take(new SparseDataset(sparse)), 'INVALID_ARGUMENT', /^dashboard: samples: expected .*dense rows/);
   expectError(() => dashboard({ network: two, samples }), 'INVALID_ARGUMENT', /one input and one output/);
 });

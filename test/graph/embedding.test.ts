@@ -11,6 +11,7 @@ import {
   meanSquaredError,
   mixUp,
   Network,
+  randomFlip,
   relu,
   shared,
   softmaxCrossEntropy,
@@ -135,20 +136,80 @@ describe.each(['native', 'typescript'] as const)('embedding (%s)', (backend) => 
     }
     expect(network.parameters.map(({ value }) => value)).toEqual(before);
     const refused = { code: 'INVALID_ARGUMENT' };
-    const scaled = new Dataset({ features: new Uint8Array(TIME), shape: [TIME], labels: [0], scale: 0.5 });
-    await expect(network.fit(scaled)).rejects.toMatchObject(refused);
+    const bytes = { features: new Uint8Array(TIME), shape: [TIME], labels: [0] };
+    const because = (message: RegExp) => ({ ...refused, message: expect.stringMatching(message) });
+    const scaled = network.fit(new Dataset({ ...bytes, scale: 0.5 }));
+    await expect(scaled).rejects.toMatchObject(because(/data: scale: expected 1, .*indices, got 0\.5$/));
+    const moved = network.fit(new Dataset({ ...bytes, offset: 2 }));
+    await expect(moved).rejects.toMatchObject(because(/data: offset: expected 0, .*indices, got 2$/));
     const rowOffsets = [0, 1];
     const sparse = new SparseDataset({ rowOffsets, indices: [0], values: [1], columns: TIME, labels: [0] });
-    await expect(network.fit(sparse)).rejects.toMatchObject(refused);
-    const augmented = { ...refused, message: expect.stringMatching(/augment: expected none for an input of indices/) };
-    await expect(network.fit(data, { augment: [mixUp({ alpha: 0.2 })] })).rejects.toMatchObject(augmented);
-    const named = new Network({
-      output: input([TIME], { name: 'words', type: 'index' }).pipe(...layers()),
-      ...options(backend),
-    });
-    const mixed = named.fit(data, { augment: { words: [mixUp({ alpha: 0.2 })] } });
-    await expect(mixed).rejects.toMatchObject(augmented);
+    await expect(network.fit(sparse)).rejects.toMatchObject(because(/data: expected dense rows, .*got .sparse rows/));
+    // Not rounded to float32 first.
+    for (const near of [0.99999999, -1e-60]) {
+      for (const x of [[near, 1, 2], [[near, 1, 2]], Float64Array.of(near, 1, 2)])
+        expectError(() => network.predict(x), 'INVALID_ARGUMENT', /row 0, column 0: expected an index/);
+    }
+    expect(network.predict(Float64Array.of(1, 2, 3))).toEqual(network.predict([[1, 2, 3]]));
   });
+
+  it('refuses to augment indices, and to mix rows that have some', async () => {
+    const network = new Network({ input: [TIME], layers: layers(), ...options(backend) });
+    const refused = (message: RegExp) => ({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(message) });
+    const list = /^fit: augment: expected a list of augmentations, got (null|5)/;
+    const given = (augment: unknown) => network.fit(data, { augment: augment as [] });
+    await expect(given(null)).rejects.toMatchObject(refused(list));
+    await expect(given(5)).rejects.toMatchObject(refused(list));
+    const indices = /^fit: augment\[0\]: (mixUp|randomFlip) is not possible with an input of indices/;
+    for (const augment of [mixUp(), randomFlip()])
+      await expect(given([augment])).rejects.toMatchObject(refused(indices));
+    await given([]);
+    const words = input([TIME], { name: 'words', type: 'index' }).pipe(...layers());
+    const lists = { words: [mixUp({ alpha: 0.2 })] };
+    await expect(
+      new Network({ output: words, ...options(backend) }).fit(data, { augment: lists }),
+    ).rejects.toMatchObject(refused(/^fit: augment: words\[0\]: mixUp is not possible with an input of indices/));
+    const city = input([1], { name: 'city', type: 'index' });
+    const age = input([2], { name: 'age' });
+    const output = concat(city.pipe(embedding(4, 2)), age).pipe(dense(3));
+    const both = new Network({ output, ...options(backend) });
+    const features = { city: { values: [0, 3], shape: [1] }, age: { values: [1, 2, 3, 4], shape: [2] } };
+    const rows = new Dataset({
+      features,
+      targets: [
+        [1, 0, 0],
+        [0, 1, 0],
+      ],
+    });
+    const named = (augment: unknown) => both.fit(rows, { augment: augment as [] });
+    await expect(named(null)).rejects.toMatchObject(refused(/^fit: augment: expected an object of options, got null/));
+    await expect(named({ city: [randomFlip()] })).rejects.toMatchObject(
+      refused(/^fit: augment: city\[0\]: randomFlip is not possible with an input of indices/),
+    );
+    const mixed = /^fit: augment: age: .*mixUp is not possible with an input of indices, which city is/;
+    await expect(named({ age: [mixUp()] })).rejects.toMatchObject(refused(mixed));
+    await named({ city: [], age: [] });
+  });
+});
+
+it('says that an input is of indices, and gives it no gradient', () => {
+  const chain = new Network({ input: [TIME], layers: layers(), ...options('typescript') });
+  expect(chain.inputs).toEqual([{ name: undefined, shape: [TIME], type: 'index', vocabulary: VOCABULARY }]);
+  expect(chain.nodes[0]).toMatchObject({ type: 'input', vocabulary: VOCABULARY });
+  expect(chain.summary()).toMatch(/^ +input, index < 40 +\[3\]/m);
+  expect(chain.gradients([[1, 2, 3]], [0]).inputGradient).toEqual(new Float32Array(0));
+  const city = input([1], { name: 'city', type: 'index' });
+  const age = input([2], { name: 'age' });
+  const output = concat(city.pipe(embedding(3000, 2)), city.pipe(embedding(2000, 2)), age).pipe(dense(3));
+  const both = new Network({ output, ...options('typescript') });
+  expect(both.inputs).toEqual([
+    { name: 'city', shape: [1], type: 'index', vocabulary: 2000 },
+    { name: 'age', shape: [2] },
+  ]);
+  expect(both.summary()).toMatch(/^city +input, index < 2,000 +\[1\]/m);
+  const { inputGradient } = both.gradients<'city' | 'age'>({ city: [1], age: [[1, 2]] }, [0]);
+  expect(Object.keys(inputGradient)).toEqual(['age']);
+  expect(inputGradient.age.some((value) => value !== 0)).toBe(true);
 });
 
 it('refuses graphs that take indices for numbers', () => {

@@ -226,7 +226,7 @@ describe('what blasnet has and tfjs has not in one layer', () => {
     ['batchNorm', [4], batchNorm({ evaluation: 'batch' })],
   ])('names the node that tfjs has not: %s', (type, shape, layer) => {
     const network = chainOf(shape, identity(), layer);
-    throws(() => toLayersModel(network), 'INVALID_ARGUMENT', `node 1 (${type})`, 'no counterpart');
+    throws(() => toLayersModel(network), 'INVALID_ARGUMENT', `node 1 (${type})`, 'no counterpart in tfjs');
   });
 });
 

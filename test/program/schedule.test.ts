@@ -62,7 +62,7 @@ describe('the schedule', () => {
     ];
     for (const of of large) {
       for (const entries of [list, list.slice(0, 1), list.slice(2, 3), list.slice(3, 4)]) {
-        const augment = checkAugment('augment', entries, of.inputs[0].shape, undefined, []);
+        const augment = checkAugment('augment', entries, of.inputs[0], undefined, []);
         const training = program(of, 'train', 64, { features: ['u8'], augment: [augment], threads: 2 }, new Adam());
         expect(kernelsOf(training.instructions)).toEqual(expect.arrayContaining(['gatherBytes', 'adam']));
         // A program that is made for several threads runs on as many.

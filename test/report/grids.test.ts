@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { Dataset } from '../../lib/data/index.js';
+import { Dataset, SparseDataset } from '../../lib/data/index.js';
 import { metrics } from '../../lib/index.js';
 import { confusionMatrixPlot, imageGrid } from '../../lib/report/index.js';
 import { encodePng } from '../../lib/report/png.js';
@@ -90,6 +90,14 @@ describe('imageGrid', () => {
       'INVALID_ARGUMENT',
       /indices\[0\]: expected an integer ≥ 0 and < 6/,
     );
+    const sparse = new SparseDataset({ rowOffsets: [0, 2], indices: [0, 1], values: [1, 2], columns: 4 });
+    await expectRejection(
+      () => imageGrid(sparse),
+      'INVALID_ARGUMENT',
+      /dataset: expected .*dense rows, got .sparse rows/,
+    );
+    const short = { ...data, length: 6, features: new Uint8Array(3) };
+    await expectRejection(() => imageGrid(short as never), 'SHAPE_MISMATCH', /dataset: features: expected 6 rows/);
     await expectRejection(() => imageGrid(data, { indices: [] }), 'EMPTY_DATA', /at least one image/);
     await expectRejection(() => imageGrid(data, { predictions: [1] }), 'SHAPE_MISMATCH', /expected 6 .* got 1/);
     await expectRejection(() => imageGrid(new Dataset({ features: [[1, 2, 3]] })), 'SHAPE_MISMATCH', /got \[3\]/);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { blobs, Dataset, twoMoons } from '../../lib/data/index.js';
+import { blobs, Dataset, SparseDataset, twoMoons } from '../../lib/data/index.js';
 import { dense, Network, softmaxCrossEntropy } from '../../lib/index.js';
 import { decisionRegions, lossSurface } from '../../lib/report/index.js';
 import { expectRejection } from '../data/expect-error.js';
@@ -60,6 +60,8 @@ describe('decisionRegions', () => {
       /predictor: expected a network or a function/,
     );
     await expectRejection(() => decisionRegions(half, [] as never), 'INVALID_ARGUMENT', /points: expected a Dataset/);
+    const sparse = new SparseDataset({ rowOffsets: [0, 2], indices: [0, 1], values: [1, 2], columns: 2, labels: [0] });
+    await expectRejection(() => decisionRegions(half, sparse), 'INVALID_ARGUMENT', /points: expected .*dense rows/);
     await expectRejection(() => decisionRegions(half, labelled([0, 2])), 'LABEL_OUT_OF_RANGE', /labels from 0 to 1/);
     await expectRejection(() => decisionRegions(half, labelled([])), 'EMPTY_DATA', /at least one row/);
     await expectRejection(

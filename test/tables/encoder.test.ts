@@ -521,6 +521,17 @@ describe('Encoder', () => {
 });
 
 describe('sparse', () => {
+  it('has all entries of many rows, over several pieces', () => {
+    const words = (id: number) => Array.from({ length: 12 }, (_, k) => `w${(id * 31 + k * 97) % 500}`).join(' ');
+    const table = Table.from(Array.from({ length: 700 }, (_, id) => ({ id, text: words(id) })));
+    const fitted = encoder({ target: 'id', columns: { text: { as: 'text', size: 4096 } } }).fit(table);
+    const [sparse, { features, shape }] = [fitted.sparse(table), fitted.dataset(table)];
+    expect(sparse.features.length).toBeGreaterThan(5000);
+    const [width] = shape;
+    const rows = Array.from({ length: 700 }, (_, row) => sparse.row(row));
+    expect(rows.every((own, row) => own.every((value, i) => value === features[row * width + i]))).toBe(true);
+  });
+
   it('has the rows of the dataset', () => {
     const table = Table.from(
       Array.from({ length: 50 }, (_, id) => ({

@@ -1,6 +1,6 @@
 import type { LayerSpec } from '../../layers/layer.js';
 import type { Shape } from '../../types.js';
-import { unsupported } from './fields.js';
+import { unwritable } from './fields.js';
 
 /** The layers of blasnet as layers of tfjs. */
 
@@ -90,7 +90,7 @@ interface ConvolutionSpec extends WindowSpec {
 function convolution(type: string, spec: ConvolutionSpec, own: TfLayer['config'], weights: readonly Weight[]) {
   const { window, stride, dilation = [1, 1], bias: hasBias } = spec;
   if (dilation.some((step) => step > 1) && stride.some((step) => step > 1))
-    throw unsupported('a convolution with strides and dilation at once');
+    throw unwritable('a convolution with strides and dilation at once');
   const { before, padding } = padded(spec.padding);
   const config = {
     kernel_size: window,
@@ -105,12 +105,12 @@ function convolution(type: string, spec: ConvolutionSpec, own: TfLayer['config']
 }
 
 const conv2d: Write<ConvolutionSpec> = (spec) => {
-  if (spec.groups !== 1) throw unsupported('a convolution in groups');
+  if (spec.groups !== 1) throw unwritable('a convolution in groups');
   return convolution('Conv2D', spec, { filters: spec.filters, dilation_rate: spec.dilation }, [kernel]);
 };
 
 const depthwiseConv2d: Write<ConvolutionSpec> = (spec) => {
-  if (spec.dilation.some((step) => step > 1)) throw unsupported('a depthwise convolution with dilation');
+  if (spec.dilation.some((step) => step > 1)) throw unwritable('a depthwise convolution with dilation');
   const weights = [{ name: 'depthwise_kernel', value: 'weight' }];
   return convolution('DepthwiseConv2D', spec, { depth_multiplier: spec.multiplier }, weights);
 };
@@ -131,7 +131,7 @@ const convTranspose2d: Write<ConvolutionSpec> = (spec) => {
     const gap = Math.max(0, stride[axis] - window[axis]);
     return [before, after + gap - outputPadding[axis]] as const;
   });
-  if (cropping.flat().some((size) => size < 0)) throw unsupported('this outputPadding');
+  if (cropping.flat().some((size) => size < 0)) throw unwritable('this outputPadding');
   const whole = write([
     [0, 0],
     [0, 0],
@@ -149,7 +149,7 @@ const embedding: Write<LayerSpec & { vocabulary: number; size: number }> = (spec
 const pool =
   (type: string): Write<WindowSpec> =>
   ({ window, stride, padding }) => {
-    if (padding !== 'same' && !isZero(padding)) throw unsupported("pooling with a padding other than 'same'");
+    if (padding !== 'same' && !isZero(padding)) throw unwritable("pooling with a padding other than 'same'");
     const config = { pool_size: window, strides: stride, padding: padding === 'same' ? padding : 'valid', ...images };
     return [layer(type, config)];
   };
@@ -167,7 +167,7 @@ const gammaBeta = [
 ];
 
 const batchNorm: Write<NormSpec> = ({ momentum, epsilon, evaluation }) => {
-  if (evaluation !== 'running') throw unsupported("batch norm with evaluation: 'batch'");
+  if (evaluation !== 'running') throw unwritable("batch norm with evaluation: 'batch'");
   const statistics = [
     { name: 'moving_mean', value: 'runningMean' },
     { name: 'moving_variance', value: 'runningVariance' },
@@ -195,7 +195,7 @@ const flatten: Write<LayerSpec> = (spec, place) => (place.inputs[0].length > 1 ?
 
 const pad: Write<LayerSpec & { padding: Margins; value: number }> = ({ padding, value }) => {
   if (padding.length !== 3 || value !== 0 || !isZero(padding.slice(2)))
-    throw unsupported('padding of other than rows and columns by zeros');
+    throw unwritable('padding of other than rows and columns by zeros');
   return [layer('ZeroPadding2D', { padding: padding.slice(0, 2), ...images })];
 };
 
@@ -204,7 +204,7 @@ const merge =
   () => [layer(type)];
 
 const matmul: Write<LayerSpec & { transposeA: boolean; transposeB: boolean }> = (spec, { inputs }) => {
-  if (inputs[0].length !== 2) throw unsupported('a product of samples of more than two dimensions');
+  if (inputs[0].length !== 2) throw unwritable('a product of samples of more than two dimensions');
   return [layer('Dot', { axes: [spec.transposeA ? 1 : 2, spec.transposeB ? 2 : 1], normalize: false })];
 };
 
@@ -214,17 +214,17 @@ const slice: Write<LayerSpec & { begin: readonly number[] }> = ({ begin }, { inp
     const before = begin[axis] < 0 ? begin[axis] + size : begin[axis];
     return [before, size - before - output[axis]] as const;
   });
-  if (input.length !== 3 || !isZero(cropping.slice(2))) throw unsupported('a slice of other than rows and columns');
+  if (input.length !== 3 || !isZero(cropping.slice(2))) throw unwritable('a slice of other than rows and columns');
   return [layer('Cropping2D', { cropping: cropping.slice(0, 2), ...images })];
 };
 
 const elu: Write<LayerSpec & { alpha: number }> = ({ alpha }) => {
-  if (alpha !== 1) throw unsupported('elu with an alpha other than 1');
+  if (alpha !== 1) throw unwritable('elu with an alpha other than 1');
   return [layer('ELU', { alpha })];
 };
 
 const clip: Write<LayerSpec & { min: number; max: number }> = ({ min, max }) => {
-  if (min !== 0) throw unsupported('clip with a min other than 0');
+  if (min !== 0) throw unwritable('clip with a min other than 0');
   return [clipAbove(max)];
 };
 
@@ -237,7 +237,7 @@ const prelu: Write<LayerSpec> = (_, { inputs: [input] }) => {
 };
 
 const dot: Write<LayerSpec> = (_, { inputs: [input] }) => {
-  if (input.length !== 1) throw unsupported('a scalar product of samples of more than one dimension');
+  if (input.length !== 1) throw unwritable('a scalar product of samples of more than one dimension');
   return [layer('Dot', { axes: -1, normalize: false })];
 };
 

@@ -7,7 +7,7 @@ import type { Model } from '../../program/model.js';
 import { quote } from '../../text.js';
 import type { Shape } from '../../types.js';
 import { activationLayer, flattening, negated, reshaping, type TfLayer, writers } from './export-layers.js';
-import { inLayer, unsupported } from './fields.js';
+import { inLayer, unwritable } from './fields.js';
 import type { ModelArtifacts } from './import.js';
 
 /** A network as a Functional model of tfjs. */
@@ -133,7 +133,7 @@ function writeNodes(writing: Writing, { inputs, nodes }: Model, names: readonly 
     } else {
       const parts = inLayer(`node ${owner} (${spec.type})`, () => {
         const write = writers.get(spec.type);
-        if (write === undefined) throw unsupported('a layer of this type');
+        if (write === undefined) throw unwritable('a layer of this type');
         return write(spec as never, { inputs: node.inputs.map(({ shape }) => shape), output: operation.output });
       });
       chains.push(

@@ -18,9 +18,14 @@ export function malformed(what: string): ModelError {
   return new ModelError('FILE_CORRUPT', what);
 }
 
-/** The error for what is valid there and has no counterpart here. */
+/** The error for what is valid in a file and has no counterpart here. */
 export function unsupported(what: string): ModelError {
   return new ModelError('INVALID_ARGUMENT', `${what} has no counterpart in blasnet`);
+}
+
+/** The error for what is valid here and has no counterpart in a file. */
+export function unwritable(what: string): ModelError {
+  return new ModelError('INVALID_ARGUMENT', `${what} has no counterpart in tfjs`);
 }
 
 /**
