@@ -16,12 +16,11 @@ package_system_packages() {
     mmdebstrap debian-archive-keyring qemu-user-static
 }
 
-# package_tools <folder> <folder> <npm's command>: what the first one's package.json and lock file pin, in the second
+# package_tools <folder> <folder>: what the first one's package.json and lock file pin, in the second
 package_tools() {
-  cmp -s <(cat "$1"/package*.json) "$2/installed" && return
-  rm -rf "$2" && mkdir -p "$2" && cp "$1"/package*.json "$2" &&
-    npm "${@:3}" --prefix "$2" --ignore-scripts --no-audit --no-fund --loglevel=error &&
-    cat "$1"/package*.json >"$2/installed"
+  node --input-type=module -e '
+    import { installOnce } from "./scripts/support.mjs";
+    process.exitCode = installOnce(...process.argv.slice(1)) ? 0 : 1;' "$@"
 }
 
 # The tarball and its contents.
@@ -181,8 +180,8 @@ package_part() {
   mkdir -p $work
   : >$figures
   check 'system packages of the package' package_system_packages
-  check 'runtimes and npm' package_tools .ci/package $work/tools install --no-package-lock
-  check "users' tools" package_tools .ci/package/user-tools $work/user-tools ci
+  check 'runtimes and npm' package_tools .ci/package $work/tools
+  check "users' tools" package_tools .ci/package/user-tools $work/user-tools
   for system in "${systems[@]}"; do check "bare system, $system" bare_system "$system"; done
   check 'prebuilt binaries' prebuilt_binaries
   # In an emulator, one process at a time.

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { installLocked, listFiles, readIfPresent, root } from './support.mjs';
+import { installOnce, listFiles, readIfPresent, root } from './support.mjs';
 
 const tools = 'build/documentation';
 const target = 'build/docs';
@@ -135,7 +135,7 @@ function checkLinks() {
 }
 
 process.chdir(root);
-if (!installLocked('scripts/docs', tools)) process.exit(1);
+if (!installOnce('scripts/docs', tools)) process.exit(1);
 const check = process.argv.includes('--check');
 if (!check && !existsSync(join(root, pictures))) {
   if (spawnSync(process.execPath, ['scripts/pictures.mjs'], { stdio: 'inherit' }).status !== 0) process.exit(1);

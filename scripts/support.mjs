@@ -43,22 +43,26 @@ export function npmCommand() {
 }
 
 /**
- * Installs packages that are no development dependencies, as their package.json and package-lock.json in `source` have
- * them, into the folder `target`, once. Both paths are relative to the root. Returns whether they are there.
+ * Installs packages that are no development dependencies into the folder `target`, once: those of the package.json in
+ * the folder `source`, as the lock file beside it has them, or without one if every version is exact. Both paths are
+ * relative to the root. Returns whether they are there.
  */
-export function installLocked(source, target) {
-  const manifests = ['package.json', 'package-lock.json'];
-  const done = `${target}/node_modules/.package-lock.json`;
-  const same = (name) => readIfPresent(`${source}/${name}`) === readIfPresent(`${target}/${name}`);
-  if (manifests.every(same) && existsSync(join(root, done))) return true;
+export function installOnce(source, target, options = []) {
+  const manifests = ['package.json', 'package-lock.json'].filter((name) => existsSync(join(root, source, name)));
+  const identity = hashInputs(manifests.map((name) => `${source}/${name}`));
+  if (readIfPresent(`${target}/installed`) === identity) return true;
   const folder = join(root, target);
-  rmSync(join(root, done), { force: true });
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const name of manifests) copyFileSync(join(root, source, name), join(folder, name));
   const [npm, ...first] = npmCommand();
-  const args = ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const command = manifests.length === 2 ? ['ci'] : ['install', '--no-package-lock'];
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const args = [...first, ...command, '--prefix', folder, ...options, ...quiet];
   const shell = npm === 'npm' && process.platform === 'win32';
-  return spawnSync(npm, [...first, ...args], { cwd: folder, stdio: 'inherit', shell }).status === 0;
+  if (spawnSync(npm, args, { cwd: folder, stdio: 'inherit', shell }).status !== 0) return false;
+  writeWhole(`${target}/installed`, identity);
+  return true;
 }
 
 /** Environment for node-gyp: uses the headers next to Node's executable, if present, instead of a download. */

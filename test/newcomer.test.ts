@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { onnxRuntime } from '../bench/jobs/onnx-runtime.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const runtime = join(root, 'build/onnxruntime/node_modules');
 const folder = mkdtempSync(join(tmpdir(), 'blasnet-newcomer-'));
 
 // Packed from a checkout, the package has no binary.
@@ -79,9 +79,8 @@ describe('from a CSV file', () => {
     expect(new Set(reloaded.predicted).size).toBeGreaterThan(1);
   }, 300_000);
 
-  const hasRuntime = existsSync(join(runtime, 'onnxruntime-node'));
-  it.skipIf(!hasRuntime)(
-    `ONNX Runtime gives the same labels${hasRuntime ? '' : ' (not installed; node scripts/onnxruntime.mjs)'}`,
+  it.skipIf(!onnxRuntime.installed)(
+    `ONNX Runtime gives the same labels${onnxRuntime.installed ? '' : ' (not installed; node scripts/onnxruntime.mjs)'}`,
     () => {
       const { features, labels } = reloaded;
       writeFileSync(join(folder, 'features.json'), JSON.stringify(features));
@@ -90,7 +89,7 @@ describe('from a CSV file', () => {
         `
         import { readFileSync } from 'node:fs';
         import { createRequire } from 'node:module';
-        const { InferenceSession, Tensor } = createRequire(${JSON.stringify(`${runtime}/`)})('onnxruntime-node');
+        const { InferenceSession, Tensor } = createRequire(${JSON.stringify(`${onnxRuntime.folder}/`)})('onnxruntime-node');
         const features = JSON.parse(readFileSync('features.json', 'utf8'));
         const session = await InferenceSession.create('weather.onnx');
         const input = new Tensor('float32', Float32Array.from(features.flat()), [features.length, features[0].length]);

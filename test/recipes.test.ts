@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { onnxRuntime } from '../bench/jobs/onnx-runtime.js';
 import { environment, nodeProgram, projectFile } from './lifecycle/child.js';
 import { compilePage, type PageProgram } from './pages-support.js';
 
@@ -123,8 +124,9 @@ it.each(all)(
 );
 
 const chromium = '/usr/bin/chromium';
-const web = projectFile('build/onnxruntime/node_modules/onnxruntime-web/dist');
-const absent = [chromium, web].find((path) => !existsSync(path));
+const web = join(onnxRuntime.folder, 'node_modules/onnxruntime-web/dist');
+const lacking = onnxRuntime.installed ? undefined : 'ONNX Runtime (node scripts/onnxruntime.mjs)';
+const absent = existsSync(chromium) ? lacking : chromium;
 if (absent !== undefined) console.warn(`the recipe for browsers: skipped, there is no ${absent}`);
 
 it.skipIf(absent !== undefined)(

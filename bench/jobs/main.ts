@@ -13,7 +13,7 @@ import { peerFolder, prepare } from '../peers/installation.js';
 import { findPeer, type JavaScriptPeer } from '../peers/peers.js';
 import { reasonOf, root, runAsProgram } from '../program.js';
 import { type Job, jobs } from './jobs.js';
-import { runJob, writeData } from './work.js';
+import { longest, runJob, writeData } from './work.js';
 
 interface Tool {
   readonly id: string;
@@ -111,7 +111,9 @@ async function cell(tool: Tool, job: Job, command: readonly string[], folder: st
     if (unknown) return `${lines} (ONNX Runtime is not installed)`;
     return `${job.passes(outcome) ? lines : `misses the bar with ${lines}`} (${job.figure(outcome)})`;
   } catch (error) {
-    return `fails: ${reasonOf(error)}`;
+    // How Node.js says that the time was up.
+    const { killed, code } = error as { killed?: boolean; code?: unknown };
+    return killed === true && code === null ? `${lines} (not ended)` : `fails: ${reasonOf(error)}`;
   }
 }
 
@@ -151,7 +153,8 @@ async function main(): Promise<void> {
     ...jobs.map(({ title, bar }, i) => [title, bar, ...columns.map(({ cells }) => cells[i])]),
   ].map((cells) => `| ${cells.join(' | ')} |`);
   const date = new Date().toISOString().slice(0, 10);
-  const text = [begin, '', ...table, '', `Run on ${date} with ${versions.join('; ')}.`, '', end].join('\n');
+  const how = [`Run on ${date} with ${versions.join('; ')}.`, `Each program had at most ${longest} minutes.`];
+  const text = [begin, '', ...table, '', ...how, '', end].join('\n');
   console.log(text);
   if (values.tools !== undefined || !existsSync(page)) return;
   const [before, rest] = (await readFile(page, 'utf8')).split(begin);

@@ -1,6 +1,6 @@
 /** The folder in which programs of the jobs run, and running one. */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { type Dataset, mnist } from 'blasnet/data';
 import { Table } from 'blasnet/tables';
 import { lastLine, root } from '../program.js';
 import type { Outcome } from './jobs.js';
+import { onnxRuntime } from './onnx-runtime.js';
 
 const execute = promisify(execFile);
 
@@ -66,9 +67,8 @@ export async function writeData(folder: string): Promise<void> {
 
 /** The accuracy of an exported file in ONNX Runtime, if that is installed. */
 async function accuracyInOnnxRuntime(folder: string): Promise<number | undefined> {
-  const runtime = join(root, 'build/onnxruntime/package.json');
-  if (!existsSync(runtime)) return undefined;
-  const { InferenceSession, Tensor } = createRequire(runtime)('onnxruntime-node');
+  if (!onnxRuntime.installed) return undefined;
+  const { InferenceSession, Tensor } = createRequire(join(onnxRuntime.folder, 'package.json'))('onnxruntime-node');
   const session = await InferenceSession.create(join(folder, 'digits.onnx'));
   const [images, labels] = ['images', 'labels'].map((what) => readFileSync(join(folder, `test-${what}.bin`)));
   const x = new Tensor(
@@ -84,9 +84,12 @@ async function accuracyInOnnxRuntime(folder: string): Promise<number | undefined
   return right.length / labels.length;
 }
 
+/** How long a program may run, in minutes. */
+export const longest = 30;
+
 /** Runs a program of a job; adds to its outcome what its files tell. */
 export async function runJob(id: string, command: readonly string[], folder: string): Promise<Outcome> {
-  const options = { cwd: folder, maxBuffer: 1 << 26, timeout: 30 * 60_000 };
+  const options = { cwd: folder, maxBuffer: 1 << 26, timeout: longest * 60_000 };
   const { stdout } = await execute(command[0], command.slice(1), options);
   const outcome = lastLine<Outcome>(stdout);
   if (id === 'stopping')

@@ -225,6 +225,17 @@ export const peers: readonly Peer[] = [
     groups: ['one'],
     settings: tensorFlowSettings('cpu'),
   },
+  {
+    id: 'brain.js',
+    title: 'brain.js',
+    language: 'javascript',
+    adapter: 'brain',
+    packages: { 'brain.js': '2.0.0-beta.24', 'gpu.js': '2.24.1' },
+    workloads: ['M1', 'M2', 'P1', 'P1single'],
+    groups: ['one'],
+    settings: asItIs,
+    remark: 'has no batches, softmax or ReLU with them: sigmoid, squared error, an update after each sample',
+  },
 ];
 
 /** Named like blasnet's contenders `native-1` and `native`. */

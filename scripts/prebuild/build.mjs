@@ -10,7 +10,7 @@ import { prebuildify, timed, work } from './tools.mjs';
 // nothing of a C++ runtime. The objects are the same for both C libraries, so the second build reuses those of the
 // first. zig compiles the rest and links. It provides the target's C library and its own C++ library, so that the
 // binary needs no newer system than its target.
-function compilerScript({ triple, zig }, program, kernels) {
+function compilerScript({ zig }, program, gxx, kernels) {
   return `#!/bin/sh
 case " $* " in
   *' -DBLASNET_SIMD='*) ;;
@@ -22,7 +22,7 @@ for argument; do
 done
 kept='${kernels}/'$object
 if [ ! -e "$kept" ]; then
-  ${triple}-g++ "$@" && mkdir -p "\${kept%/*}" && cp "$object" "$kept.new" && mv "$kept.new" "$kept"
+  ${gxx} "$@" && mkdir -p "\${kept%/*}" && cp "$object" "$kept.new" && mv "$kept.new" "$kept"
 else
   cp "$kept" "$object"
 fi
@@ -45,9 +45,11 @@ export function buildTarget(target, { zig, env }) {
   const directory = `${work}/${target.name}`;
   const sources = [...listFiles('native', ['native/build', 'native/test']), 'scripts/openblas.mjs'];
   const recipe = ['build.mjs', 'targets.mjs', 'zig/package-lock.json'].map((name) => `scripts/prebuild/${name}`);
-  const gxx = run(`${target.triple}-g++`, ['--version']).output.split('\n')[0];
+  // By the name that the build from source calls it: a compiler cache distinguishes names.
+  const gxx = target.arch === process.arch ? 'g++' : `${target.triple}-g++`;
+  const version = run(gxx, ['--version']).output.split('\n')[0];
   const openblasIdentity = readIfPresent(`${work}/openblas-${target.arch}/identity`);
-  const common = hashInputs([...sources, ...recipe], [gxx, process.versions.node, openblasIdentity]);
+  const common = hashInputs([...sources, ...recipe], [version, process.versions.node, openblasIdentity]);
   const identity = `${target.zig} ${common}`;
   if (existsSync(join(root, target.file)) && readIfPresent(`${directory}/identity`) === identity) return;
   timed(`building ${target.file}`, () => {
@@ -55,7 +57,7 @@ export function buildTarget(target, { zig, env }) {
     // A copy, because node-gyp builds inside it: native/build belongs to the build from source.
     for (const file of sources) cpSync(join(root, file), join(root, directory, file));
     const compiler = join(root, directory, 'c++');
-    writeWhole(`${directory}/c++`, compilerScript(target, zig, kernelFolder(target.arch, common)));
+    writeWhole(`${directory}/c++`, compilerScript(target, zig, gxx, kernelFolder(target.arch, common)));
     chmodSync(compiler, 0o755);
     const args = [
       '--tag-libc',

@@ -34,7 +34,8 @@ const settings = [
 ];
 
 // What the product calls, as make's patterns for the names of objects: a product with a vector may become a GEMV.
-const needed = ['cblas_sgemm.%', 'sgemm_%', 'sgemm.%', 'sgemv%', 'sscal_k%', 'setparam%'];
+const kernels = ['sgemm_%', 'sgemv%', 'sscal_k%'];
+const needed = ['cblas_sgemm.%', 'sgemm.%', 'setparam%', ...kernels];
 
 // For the systems that Linux compiles for.
 const crossSettings = [
@@ -81,14 +82,23 @@ export function makeOpenBlas(log, { cwd, env, prefix }, variables) {
 }
 
 /**
- * OpenBLAS's tables name all kernels for each core. This adds the ones that were not built to the library: all of them
- * are one function, which aborts.
+ * The kernels that OpenBLAS's tables name and that were not built, by what nm says of the library. Throws if the product
+ * needs one of them.
  */
-function addMissingKernels(library, triple) {
-  const symbols = logged('openblas-symbols', `${triple}-nm`, ['-g', library]);
+export function missingKernels(symbols) {
   const namesOf = (kinds) => new Set([...symbols.matchAll(kinds)].map(([, name]) => name));
   const defined = namesOf(/ [A-TV-Z] (\w+)$/gm);
   const missing = [...namesOf(/ U (\w+_[A-Z0-9]+)$/gm)].filter((name) => !defined.has(name));
+  if (missing.length === 0) throw new Error('OpenBLAS: expected kernels that were not built, found none');
+  const required = ['gotoblas_', ...kernels.map((pattern) => pattern.replace('%', ''))];
+  const lost = missing.filter((name) => required.some((start) => name.startsWith(start)));
+  if (lost.length > 0) throw new Error(`OpenBLAS: the product needs ${lost.join(', ')}, which was not built`);
+  return missing;
+}
+
+/** Adds the kernels that were not built to the library: all of them are one function, which aborts. */
+function addMissingKernels(library, triple) {
+  const missing = missingKernels(logged('openblas-symbols', `${triple}-nm`, ['-g', library]));
   const source = `${work}/openblas-missing.c`;
   writeWhole(
     source,

@@ -25,7 +25,8 @@ const skip = (target, what, why) => console.log(`--     ${target.name}: ${what}:
 
 // ---- the file ----
 
-const largestFile = 4.6e6;
+// A tenth more than they had.
+const largestFile = { x64: 3.0e6, arm64: 1.3e6 };
 
 function newestGlibc(versions) {
   const parts = (version) => version.split('.').map(Number);
@@ -36,7 +37,8 @@ function checkFile(target) {
   const read = (...options) => logged(`readelf-${target.name}`, 'readelf', ['-W', ...options, target.file]);
   check(target, 'file', () => {
     const { size } = statSync(join(root, target.file));
-    if (size > largestFile) throw new Error(`${size} bytes, more than ${largestFile}`);
+    const largest = largestFile[target.arch];
+    if (size > largest) throw new Error(`${size} bytes, more than ${largest}`);
     return `${size} bytes, ${gzipSync(readFileSync(join(root, target.file))).length} compressed`;
   });
   check(target, 'exports its two entry points and nothing else', () => {

