@@ -207,6 +207,9 @@ export function checkStorage(name: string, view: ArrayBufferView): void {
   }
 }
 
+/** Entries of sparse rows: offsets and the sizes of kernels are int32. */
+const MOST_ENTRIES = 2 ** 31 - 1;
+
 /**
  * Checks compressed sparse rows: `rows` + 1 offsets that don't fall, within the `values` entries, and ascending column
  * numbers below `columns` in each row. `label` is '' or ends with ': '. Throws `SHAPE_MISMATCH` and `INVALID_ARGUMENT`.
@@ -222,6 +225,8 @@ export function checkSparseRows(
   const mismatch = (text: string) => new BlasnetError('SHAPE_MISMATCH', `${label}${text}`);
   if (rowOffsets.length !== rows + 1)
     throw mismatch(`rowOffsets: expected ${rows + 1} numbers for ${rows} rows, got ${rowOffsets.length}`);
+  if (indices.length > MOST_ENTRIES)
+    throw invalid(`${label}indices`, `at most ${MOST_ENTRIES} entries`, indices.length);
   if (indices.length !== values)
     throw mismatch(`values: expected one for each of the ${indices.length} indices, got ${values}`);
   for (let row = 0; row < rows; row++) {

@@ -21,7 +21,7 @@ export interface SparseDatasetOptions extends LabelledRowsOptions {
    * the entries `rowOffsets[i]` to `rowOffsets[i + 1]` (exclusive) of `indices` and `values`.
    */
   rowOffsets: IntegerArray | readonly number[];
-  /** Column of each entry, ascending within each row, from 0 to `columns` − 1. */
+  /** Column of each entry, ascending within each row, from 0 to `columns` − 1; at most 2^31 − 1 entries. */
   indices: IntegerArray | readonly number[];
   /** Number of each entry; rounded to float32. All other numbers of a row are 0. */
   values: TypedArray | readonly number[];

@@ -1,6 +1,6 @@
 import { BlasnetError } from '../errors.js';
 import { type KernelName, signatureOf } from '../kernels/table.js';
-import { type Argument, type Instruction, type Tensor, tensor } from './instructions.js';
+import { type Argument, type Instruction, rows, type Tensor, tensor } from './instructions.js';
 
 /** Rewrites a program for batches of at most `capacity` rows on `threads` threads. */
 export type Rule = (instructions: Instruction[], capacity: number, threads: number) => Instruction[];
@@ -20,7 +20,11 @@ export function namedArguments(instruction: Instruction): Readonly<Record<string
 
 export function withArguments(instruction: Instruction, changed: Record<string, Argument | undefined>): Instruction {
   const { parameters } = signatureOf(instruction.kernel);
-  return { ...instruction, arguments: instruction.arguments.map((old, i) => changed[parameters[i].name] ?? old) };
+  const list = instruction.arguments.map((old, i) => {
+    const now = changed[parameters[i].name];
+    return now === undefined ? old : now;
+  });
+  return { ...instruction, arguments: list };
 }
 
 /** A numeric argument; throws if it is not a number. */
@@ -39,4 +43,11 @@ export function call(kernel: KernelName, named: Readonly<Record<string, Argument
 /** A tensor in the program's work memory, with a per-row or a fixed number of elements. */
 export function workTensor(name: string, size: { readonly perRow: number } | { readonly fixed: number }): Tensor {
   return tensor(name, 'work', size);
+}
+
+/** The gradient of the bias alone, instead of that of a convolution's weight and bias. */
+export function biasGradientAlone(instruction: Instruction): Instruction {
+  const { dbParts: db, dy, outHeight, outWidth, filters, groups = 1 } = namedArguments(instruction);
+  const pixels = rows((outHeight as number) * (outWidth as number));
+  return call('denseBackwardBias', { db, dy, rows: pixels, out: (groups as number) * (filters as number) });
 }

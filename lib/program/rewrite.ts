@@ -1,8 +1,8 @@
 import type { Geometry } from '../kernels/signature.js';
 import { fusedActivations, signatureOf } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
-import { argument, call, namedArguments, type Rule, withArguments, workTensor } from './edit.js';
-import { type Instruction, isTensor, type Tensor } from './instructions.js';
+import { argument, biasGradientAlone, call, namedArguments, type Rule, withArguments, workTensor } from './edit.js';
+import { type Argument, type Instruction, isTensor, type Tensor } from './instructions.js';
 import type { Model } from './model.js';
 
 /** Rules that make a program faster without changing its results, in order of application. */
@@ -83,7 +83,8 @@ function convolveInputGradients(instructions: Instruction[]): Instruction[] {
 
 /**
  * Removes what computes only gradients of frozen parameters. An instruction is needed if it writes to anything that
- * outlasts the step, or that a needed instruction reads.
+ * outlasts the step, or that a needed instruction reads. Such a gradient that is made all the same doesn't outlast
+ * the step, so it is in work memory.
  */
 export function removeUnused(
   instructions: Instruction[],
@@ -96,15 +97,30 @@ export function removeUnused(
   }
   if (unused.size === 0) return instructions;
   const read = new Set<Tensor>();
-  const needed = [...instructions].reverse().filter(({ kernel, arguments: list }) => {
-    const uses = signatureOf(kernel).parameters.flatMap((parameter, i) => {
-      const tensor = list[i];
+  const lasts = (tensor: Tensor) => read.has(tensor) || (tensor.storage !== 'work' && !unused.has(tensor));
+  const needed = [...instructions].reverse().flatMap((whole) => {
+    const instruction = withoutGradients(whole, (gradient) => unused.has(gradient) && !lasts(gradient));
+    const uses = signatureOf(instruction.kernel).parameters.flatMap((parameter, i) => {
+      const tensor = instruction.arguments[i];
       return tensor !== null && isTensor(tensor) ? [{ tensor, kind: parameter.kind }] : [];
     });
-    const lasts = (tensor: Tensor) => read.has(tensor) || (tensor.storage !== 'work' && !unused.has(tensor));
-    if (!uses.some(({ tensor, kind }) => kind !== 'in' && lasts(tensor))) return false;
+    if (!uses.some(({ tensor, kind }) => kind !== 'in' && lasts(tensor))) return [];
     for (const { tensor, kind } of uses) if (kind !== 'out') read.add(tensor);
-    return true;
+    return [instruction];
   });
-  return needed.reverse();
+  const moved = new Map<Argument, Tensor>();
+  for (const each of unused) moved.set(each, workTensor(each.name, { fixed: each.fixed }));
+  return needed.reverse().map((each) => ({ ...each, arguments: each.arguments.map((old) => moved.get(old) ?? old) }));
+}
+
+/** The gradients of a convolution's weight and bias, which are one instruction, without the one that nothing uses. */
+function withoutGradients(instruction: Instruction, isUnused: (gradient: Tensor) => boolean): Instruction {
+  const [dw, db] = [argument(instruction, 'dwParts'), argument(instruction, 'dbParts')] as (
+    | Tensor
+    | null
+    | undefined
+  )[];
+  if (!dw || !db) return instruction;
+  if (isUnused(dw) && !isUnused(db)) return biasGradientAlone(instruction);
+  return isUnused(db) ? withArguments(instruction, { dbParts: null }) : instruction;
 }

@@ -519,13 +519,14 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
     const auto& [block, element, scale, offset] = request.feeds[i];
     if (entry.role == FeedRole::order) continue;
     const size_t bytes = elementBytes(entry.element);
-    const int64_t needed = entry.role == FeedRole::entries
-                               ? 0
-                               : (entry.role == FeedRole::source ? request.rows : request.drawn) * entry.perRow;
+    // The length of entries becomes a size. No other feed's does, which may be longer.
+    const bool entries = entry.role == FeedRole::entries;
+    const int64_t needed =
+        entries ? 0 : (entry.role == FeedRole::source ? request.rows : request.drawn) * entry.perRow;
     const char* wrong = static_cast<uint64_t>(needed) > block.bytes / bytes ? "too short"
                         : element != entry.element                          ? "of another type"
                         : !aligned(block.data, bytes)                       ? "not aligned"
-                        : request.feeds[i].length() > maxSize               ? "too long"
+                        : entries && request.feeds[i].length() > maxSize    ? "too long"
                                                                             : nullptr;
     if (wrong == nullptr) continue;
     error = "run: feed " + std::to_string(i) + ": what the run brings is " + wrong;

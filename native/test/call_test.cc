@@ -69,5 +69,16 @@ TEST(kernelCallRefusesALengthThatOverflows) {
   CHECK(reasonFor(static_cast<double>(kernel), operands) == "y: its length overflows");
 }
 
+TEST(aCallWithTooFewArgumentsEndsItsCase) {
+  Buffer<float> y(3), x(3);
+  std::string reason;
+  try {
+    Call(bestKernelSet(), Kernel::relu, y, x);
+  } catch (const Stopped& stopped) {
+    reason = stopped.what();
+  }
+  CHECK(reason == "relu takes 3 arguments, not 2");
+}
+
 }  // namespace
 }  // namespace blasnet::test

@@ -84,7 +84,11 @@ int main(int argc, char** argv) {
     const size_t before = failures.size();
     std::printf("%s\n", entry.name);
     const auto start = std::chrono::steady_clock::now();
-    entry.run();
+    try {
+      entry.run();
+    } catch (const Stopped& stopped) {
+      check(false, __FILE__, __LINE__, stopped.what());
+    }
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
     if (seconds.count() >= 1) std::printf("  took %.1f s\n", seconds.count());
     (failedInCase == 0 ? passedCases : failedCases)++;

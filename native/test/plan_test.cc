@@ -259,6 +259,26 @@ TEST(planRefusesEntriesOfUnknownLength) {
   CHECK(refused(program(8, 0, {call(Kernel::relu, 0, {out, feed(3), length(3)})}, feeds), "entries"));
 }
 
+// Their length is the size of an argument.
+TEST(planRefusesMoreEntriesThanASizeCanSay) {
+  Memory memory;
+  Plan plan;
+  std::string error;
+  const Words words = program(8, 0, {},
+                              {entry(FeedRole::entries, Element::i32, 1), entry(FeedRole::source, Element::f32, 1)});
+  CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
+  std::vector<float> values(10);
+  const auto takes = [&](size_t entries, size_t elements) {
+    RunRequest request = requestOf(10, 8, 1, 1);
+    request.feeds = {{{values.data(), entries * sizeof(int32_t)}, Element::i32},
+                     {{values.data(), elements * sizeof(float)}, Element::f32}};
+    return plan.checkRequest(request, error);
+  };
+  constexpr size_t most = INT32_MAX;
+  CHECK(takes(0, 10) && takes(most, 10) && takes(most, most + 1) && takes(10, size_t{1} << 40));
+  CHECK(!takes(most + 1, 10) && error == "run: feed 0: what the run brings is too long");
+}
+
 TEST(planRefusesSerialInstructionsOutOfPlace) {
   const Words total = buffer(Segment::metric, 0, 1);
   const auto sum = [&](int flags) { return call(Kernel::squareSum, flags, {total, none(), in, number(64)}); };

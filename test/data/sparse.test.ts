@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { checkSparseRows } from '../../lib/checks.js';
 import {
   Dataset,
   type DatasetOptions,
@@ -125,6 +126,14 @@ describe('SparseDataset', () => {
       expectError(() => new SparseDataset({ ...good, ...change } as SparseDatasetOptions), code, message);
     new SparseDataset(good);
   });
+});
+
+it('refuses more entries than an int32 counts', () => {
+  // No memory for them: only their number is looked at.
+  const length = 2 ** 31;
+  const indices = Object.defineProperty(new Int32Array(0), 'length', { value: length });
+  const check = () => checkSparseRows('data: ', 1, 5, new Int32Array(2), indices, length);
+  expectError(check, 'INVALID_ARGUMENT', /^data: indices: expected at most 2147483647 entries, got 2147483648$/);
 });
 
 describe.each(['native', 'typescript'] as const)('training with sparse rows (%s)', (backend) => {

@@ -289,6 +289,50 @@ describe('weight gradients of convolutions are shared out by images', () => {
   });
 });
 
+describe('gradients of frozen parameters alone', () => {
+  const made = (match: string | RegExp, threads: number, layers: LayerSpec[], frozen = true) => {
+    const optimizer = new Sgd({ groups: [{ match, frozen }] });
+    return program(model([12, 12, 2], [...layers, flatten(), dense(4)]), 'train', 64, { threads }, optimizer)
+      .instructions;
+  };
+  const gradientsOf = (instructions: readonly Instruction[], kernel: KernelName, name: string) =>
+    instructions.flatMap((each) => (each.kernel === kernel ? [argumentOf(each, name)] : []));
+  const summed = (instructions: readonly Instruction[]) =>
+    gradientsOf(instructions, 'sumParts', 'y').map((y) => (y as Tensor).name);
+
+  for (const threads of [1, 2]) {
+    it.each([
+      ['conv2dBackwardWeight', conv2d(16)],
+      ['groupedConv2dBackwardParts', conv2d(16, { groups: 2 })],
+    ] as const)(`are not made by a convolution, on ${threads} threads: %s`, (kernel, layer) => {
+      const weight = made('0.weight', threads, [layer]);
+      expect(kernelsOf(weight)).not.toContain(kernel);
+      const biases = weight.filter((each) => each.kernel === 'denseBackwardBias');
+      const sizes = biases.map((each) => [
+        tensorOf(each, 'db').name,
+        argumentOf(each, 'rows'),
+        argumentOf(each, 'out'),
+      ]);
+      expect(sizes).toContainEqual(['0.bias', rows(100), 16]);
+      expect(summed(weight)).toEqual([]);
+      const onlyWeight = made('0.bias', threads, [layer]);
+      expect(gradientsOf(onlyWeight, kernel, 'dbParts')).toEqual([null]);
+      expect(summed(onlyWeight)).toHaveLength(threads - 1);
+      const none = kernelsOf(made(/^0/, threads, [layer]));
+      expect(none).not.toContain(kernel);
+      expect(none.filter((each) => each === 'denseBackwardBias')).toHaveLength(1);
+    });
+  }
+
+  it('are not added up where a kernel makes them for another one', () => {
+    const layers = () => [conv2d(8), batchNorm()];
+    expect(summed(made('1.gamma', 2, layers(), false)).filter((name) => name.includes('1.'))).toHaveLength(2);
+    const sums = summed(made('1.gamma', 2, layers())).filter((name) => name.includes('1.'));
+    expect(sums).toHaveLength(1);
+    expect(sums[0]).toContain('beta');
+  });
+});
+
 /** Kernels, with the axis of those that are not split along their first. */
 const splits = (instructions: readonly Instruction[]) =>
   instructions.map(({ kernel, axis }) => (axis === undefined ? kernel : `${kernel} by ${axis}`));

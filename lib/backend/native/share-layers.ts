@@ -2,8 +2,8 @@
 
 import { isBuffer, PARTS, type Parameter } from '../../kernels/signature.js';
 import { type KernelName, signatureOf } from '../../kernels/table.js';
-import { argument, call, namedArguments, numberOf, withArguments, workTensor } from '../../program/edit.js';
-import { type Argument, axisOf, type Instruction, isTensor, rows, type Tensor } from '../../program/instructions.js';
+import { argument, biasGradientAlone, call, numberOf, withArguments, workTensor } from '../../program/edit.js';
+import { type Argument, axisOf, type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
 
 /**
  * The gradients of a convolution's weights and bias. Split by weights, every thread reads all images, most of which
@@ -15,11 +15,8 @@ export function shareWeights(instructions: Instruction[], capacity: number, thre
   return instructions.flatMap((instruction) => {
     if (instruction.kernel !== 'conv2dBackwardWeight' || fewWeights(instruction, capacity, threads))
       return [instruction];
-    const { dbParts: db, dy, outHeight, outWidth, filters: out } = namedArguments(instruction);
-    const { arguments: list } = instruction;
-    const weights = { ...instruction, axis: 'patch', arguments: list.map((old) => (old === db ? null : old)) };
-    const pixels = rows((outHeight as number) * (outWidth as number));
-    return db === null ? [weights] : [weights, call('denseBackwardBias', { db, dy, rows: pixels, out })];
+    const weights = { ...withArguments(instruction, { dbParts: null }), axis: 'patch' };
+    return argument(instruction, 'dbParts') === null ? [weights] : [weights, biasGradientAlone(instruction)];
   });
 }
 

@@ -82,11 +82,11 @@ export type BatchNormStatisticsArguments = Omit<BatchNormPartsArguments, 'x'> & 
   momentum: number;
 };
 
-/** By moments about zero: E[x²] − E[x]². */
 /** Beta less what float32 loses of the mean. */
 const shiftOf = ({ gamma, beta }: { gamma: Vector; beta: Vector }, mean: Float64Array, inverseStd: Float64Array) =>
   mean.map((m, j) => beta[j] - (m - Math.fround(m)) * inverseStd[j] * gamma[j]);
 
+/** By moments about the mean of the first share with rows, c: E[(x − c)²] − E[x − c]². */
 export function batchNormStatistics(a: BatchNormStatisticsArguments) {
   const { means, rests, squares, rows, pixels, features, parts, epsilon, momentum } = a;
   const mean = new Float64Array(features);
@@ -97,9 +97,11 @@ export function batchNormStatistics(a: BatchNormStatisticsArguments) {
       const at = part * features + j;
       return { count: (to - from) * pixels, own: means[at] + rests[at], square: squares[at] };
     });
-    for (const { count, own } of shares) mean[j] += (count * own) / (rows * pixels);
-    for (const { count, own, square } of shares)
-      variance[j] += (square + count * (own - mean[j]) ** 2) / (rows * pixels);
+    const center = shares.find(({ count }) => count > 0)?.own ?? 0;
+    const distance = shares.reduce((sum, { count, own }) => sum + count * (own - center), 0) / (rows * pixels);
+    const power = shares.reduce((sum, { count, own, square }) => sum + square + count * (own - center) ** 2, 0);
+    mean[j] = center + distance;
+    variance[j] = power / (rows * pixels) - distance ** 2;
   }
   const mixed = (running: Vector, value: Float64Array) =>
     momentum === 1 ? Float64Array.from(running) : value.map((v, j) => momentum * running[j] + (1 - momentum) * v);
