@@ -118,8 +118,8 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   if (inEpoch == 0 && request_.sampling != Sampling::inOrder && plan_.usesOrder())
     beginEpoch(index / perEpoch, thread, barrier);
   const BatchPart batch = request_.batch(index);
-  // A program's barriers assume a constant batch size, of this rank and of all. With another size, shares lie elsewhere,
-  // where other threads may still be working.
+  // A program's barriers assume a constant batch size, of this rank and of all. With another size, shares lie
+  // elsewhere, where other threads may still be working.
   if (barrier != nullptr && index > first_) {
     const BatchPart last = request_.batch(index - 1);
     if (batch.rows != last.rows || batch.of != last.of) barrier->wait(thread);
