@@ -38,9 +38,11 @@ export function buildShim(compiler: string, asked: string | undefined): Output {
   } finally {
     rmSync(unfinished, { force: true });
   }
+  const { BLASNET_MPI: named } = process.env;
   process.env.BLASNET_MPI = output;
   const { library, reason } = mpiInfo();
   if (library === undefined) return { text: `blasnet: built, but it does not load: ${reason}`, status: 1 };
-  const use = asked === undefined ? 'joinGroup() uses it' : 'set BLASNET_MPI to it, and joinGroup() uses it';
+  const other = named ? resolve(named) !== output : asked !== undefined;
+  const use = other ? 'set BLASNET_MPI to it, and joinGroup() uses it' : 'joinGroup() uses it';
   return { text: `${library.file}: ${library.version}; ${use}` };
 }

@@ -70,8 +70,8 @@ function reasonOf(error: unknown, file: string): string {
 
 /**
  * Opens the MPI library: the one asked for (an argument, or `BLASNET_MPI`), else the one that `blasnet build --mpi`
- * was made for, else the one that this process has loaded, else the first of the known names that loads. Throws `GROUP_FAILED` with every one tried and why it failed, and
- * `BACKEND_UNAVAILABLE` without the native backend.
+ * was made for, else the one that this process has loaded, else the first of the known names that loads. Throws
+ * `GROUP_FAILED` with every one tried and why it failed, and `BACKEND_UNAVAILABLE` without the native backend.
  */
 export function openLibrary(
   launcher: Launcher | undefined,

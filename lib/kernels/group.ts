@@ -16,3 +16,5 @@ export const groupKernels = {
   // Begins a sum over the ranks, which goes on while later instructions run, until the next `allReduce`.
   startSum: kernel(undefined, inout('values', ['n']), size('n')),
 } as const;
+
+export const sumsOverRanks = Object.keys(groupKernels) as readonly (keyof typeof groupKernels)[];

@@ -1,3 +1,4 @@
+import { sumsOverRanks } from '../kernels/group.js';
 import { type KernelName, signatureOf } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ProgramBuilder } from './builder.js';
@@ -38,7 +39,7 @@ export const drawing: readonly KernelName[] = [
   'mixRows',
 ];
 
-const together: readonly KernelName[] = ['allReduce', 'averageRanks', 'startSum', 'batchNormMerge'];
+const together: readonly KernelName[] = [...sumsOverRanks, 'batchNormMerge'];
 
 /**
  * Marks the instructions that see this rank's rows as a part of the whole batch, and those that a rank without rows
@@ -196,26 +197,30 @@ export function writeRankSums(
   const outputs = goalsOf(model);
   const single = isOnlyLoss(outputs);
   const tag = (name: string, i: number) => (single ? name : feedName(name, outputs[i].name));
-  // In one block: how many ranks want to stop, then the sums of each output.
+  // In one block: how many ranks want to stop, the sums of each output, and the penalties of no output.
   const first = builder.total('stop').offset;
   const sums = parts.map((_, i) => ({ loss: builder.total(tag('lossSum', i)), hits: builder.total(tag('hitSum', i)) }));
+  const penaltySum = builder.total('penaltySum');
   const own = builder.total('rankLoss');
   const check = writeStateCheck(builder, model, 'stateCheck');
   if (local) writePenaltyGradients(builder, model);
-  // The penalties of a rank's own parameters are a part of its own loss.
-  const penalty = local ? writePenalties(builder, model, check) : check;
+  // The penalties of a rank's own parameters are a part of its own loss: of the output's, if there is no other total.
+  const penalty = local && single ? writePenalties(builder, model, check) : check;
+  const apart = local && !single ? writePenalties(builder, model, null) : null;
+  const share = { symbol: 'share' } as const;
+  if (apart !== null) builder.emit('addTotal', { total: penaltySum, carry: null, x: apart, factor: share });
   for (const [i, { loss, hits }] of parts.entries()) {
     const row = { loss, hits, penalty: i === 0 ? penalty : null, rows: rows() };
     builder.emit('batchTotals', { meanLoss: own, hitCount: sums[i].hits, ...row });
-    builder.emit('addTotal', { total: sums[i].loss, carry: null, x: own, factor: { symbol: 'share' } });
+    builder.emit('addTotal', { total: sums[i].loss, carry: null, x: own, factor: share });
   }
   for (const { g, n } of gradients.slice(1)) builder.emit('allReduce', { values: g, totals: null, n, m: 0, last: 0 });
-  const count = 1 + 2 * parts.length;
+  const count = 1 + 2 * parts.length + (apart === null ? 0 : 1);
   const totals = tensor('sums', 'metric', { type: 'f64', fixed: count, offset: first });
   const { g = null, n = 0 } = gradients[0] ?? {};
   builder.emit('allReduce', { values: g, totals, n, m: count, last: 1 });
 
-  let carry: Tensor | null = null;
+  let carry = apart && penaltySum;
   if (!local) {
     if (whole) writePenaltyGradients(builder, model);
     carry = writePenalties(builder, model, null);

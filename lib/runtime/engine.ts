@@ -159,8 +159,10 @@ const featureType = ({ vocabulary }: ModelInput): FeatureType => (vocabulary ===
 function rankUseOf({ ranks, augment, exact }: Job, batches: Batches): RankUse | undefined {
   if (ranks === undefined) return undefined;
   const mixes = augment?.some((each) => each?.list.some((entry) => augmentationType(entry).mixes));
-  const all = Math.max(...Array.from({ length: batches.count }, (_, i) => rowsOf(batches, i)));
-  return { sums: ranks.sums, allRows: mixes ? (exact ? all : capacityFor(all)) : 0 };
+  if (!mixes) return { sums: ranks.sums, allRows: 0 };
+  let all = 0;
+  for (let i = 0; i < batches.count; i++) all = Math.max(all, rowsOf(batches, i));
+  return { sums: ranks.sums, allRows: exact ? all : capacityFor(all) };
 }
 
 function sameUse(a: Use, b: Use): boolean {

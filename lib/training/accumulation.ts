@@ -76,4 +76,23 @@ export class Accumulation {
     for (let i = 0; i < batches; i++) steps += scalars[i * count + count - 1];
     return steps;
   }
+
+  /**
+   * Where ranks average their parameters: the rows that this one has trained alone after the first `batches` batches of
+   * a run, `own(i)` in batch i, and `before` before them.
+   */
+  aloneAfter(
+    batches: number,
+    own: (i: number) => number,
+    before: number,
+    count: number,
+    scalars: Float64Array,
+  ): number {
+    let rows = 0;
+    for (let i = batches - 1; i >= 0; i--) {
+      if (scalars[i * count + count - 1] === 1) return rows;
+      rows += own(i);
+    }
+    return before + rows;
+  }
 }

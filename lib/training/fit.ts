@@ -13,6 +13,7 @@ import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { type Augments, checkAugment, checkMixing } from '../program/augment.js';
 import { movesState } from '../program/losses.js';
 import { goalsOf, type Model } from '../program/model.js';
+import { trainedGradients } from '../program/update.js';
 import {
   type Batches,
   checkStatistics,
@@ -644,9 +645,11 @@ interface Piece {
   at(step: number): string;
 }
 
-/** What all ranks must have alike before a batch of a stream of `rows` rows, or 0 at its end. */
-function sameBatch(rows: number) {
-  return { same: rows, what: 'the batches of their streams' };
+/** What all ranks must have alike before a batch of a stream, or at its end. */
+function sameBatch(batch: Source | undefined) {
+  // 0 is the end. Whether rows have weights decides what is summed.
+  const same = batch === undefined ? 0 : checksumOf(JSON.stringify([batch.rows, batch.goals])) || 1;
+  return { same, what: 'the batches of their streams' };
 }
 
 /** Reusable shared memory for the scalars of a run. */
@@ -684,11 +687,23 @@ class Trainer {
    * Trains `count` epochs starting at number `epoch`; one for a stream. Returns the logs of the last `logged` of them.
    */
   async runEpochs(epoch: number, count: number, logged: number): Promise<{ logs: EpochLog[]; seconds: number }> {
+    const { engine, optimizer, ranks } = this.#plan;
+    await this.#snapshot.take();
+    try {
+      return await this.#runEpochs(epoch, count, logged);
+    } catch (error) {
+      // What ranks have trained alone becomes the same first, so that all restore or none.
+      await ranks?.fail(error, engine.parameters, engine.attach(optimizer));
+      await this.#snapshot.restore();
+      throw error;
+    }
+  }
+
+  async #runEpochs(epoch: number, count: number, logged: number): Promise<{ logs: EpochLog[]; seconds: number }> {
     const { engine, network, batches } = this.#plan;
     const skipped = count - logged;
     const tallies = Array.from({ length: logged }, () => new Tally(engine.model));
     let rates: number[] = [];
-    await this.#snapshot.take();
     const begin = performance.now();
     this.#progress.beginEpoch(epoch, batches?.count);
     for await (const piece of this.#pieces(epoch)) {
@@ -724,12 +739,6 @@ class Trainer {
     Object.assign(this.#seen, { own: 0, all: 0 });
   }
 
-  /** Overwrites the parameters and moments with the ranks' means. */
-  async #averageParameters(weight: number): Promise<void> {
-    const { engine, optimizer, ranks } = this.#plan;
-    for (const block of [engine.parameters, engine.attach(optimizer)]) await ranks?.average(block, weight);
-  }
-
   async *#pieces(epoch: number): AsyncGenerator<Piece> {
     const { data, batches, ranks } = this.#plan;
     if (batches !== undefined && !(data instanceof BatchReader)) {
@@ -743,7 +752,7 @@ class Trainer {
         const batches = ranks === undefined ? whole : shareBatches(whole, ranks.rank, ranks.size);
         yield { source, batches, endsEpoch: false, at: () => at };
       }
-      await ranks?.meet(sameBatch(0));
+      await ranks?.meet(sameBatch(undefined));
     }
   }
 
@@ -761,7 +770,7 @@ class Trainer {
     const report = this.#report.take(width * count * steps);
     const sampling = stream ? 'inOrder' : rowChoice.sampling;
     const sums = syncEvery === undefined ? 'gradients' : 'parameters';
-    const word = stream ? sameBatch(source.rows) : undefined;
+    const word = stream ? sameBatch(source) : undefined;
     const first = network.epochs;
     const job = {
       kind: 'train',
@@ -786,13 +795,18 @@ class Trainer {
     const result = await stoppable(signal, this.#control, async () => {
       const ended = await engine.run(job, this.#control);
       optimizer.steps += accumulation.stepsIn(ended.steps, optimizer, scalars);
+      if (ranks !== undefined && syncEvery !== undefined) {
+        const own = (i: number) => batches.parts?.table[4 * (i % steps) + 1] ?? 0;
+        const scalarCount = accumulation.scalarCount(optimizer);
+        // The last step before all stop ends with a mean.
+        const { status } = ended;
+        ranks.alone =
+          status === 'cancelled' ? 0 : accumulation.aloneAfter(ended.steps, own, ranks.alone, scalarCount, scalars);
+      }
       return ended;
     });
     this.#progress.ended();
-    if (result.status === 'groupFailed') {
-      await this.#snapshot.restore();
-      throw (ranks as Ranks).lost(result.reason);
-    }
+    if (result.status === 'groupFailed') throw (ranks as Ranks).lost(result.reason);
     // Another rank stopped: it says why.
     if (result.status === 'cancelled') await ranks?.meet();
     this.#seen.all += count * batches.rows;
@@ -801,11 +815,7 @@ class Trainer {
     if (bad === undefined) return rates;
     const loss = result.status === 'nonFinite' ? engine.metric[0] : report[width * bad];
     const found = findNonFinite(source, batchRows(engine, source, sampling, batches, first, bad));
-    const error = stepError(engine.state, found, loss, at(bad));
-    // The ranks' own steps have not been averaged.
-    if (ranks !== undefined && syncEvery !== undefined) await this.#averageParameters(1 / ranks.size);
-    await this.#snapshot.restore();
-    throw error;
+    throw stepError(engine.state, found, loss, at(bad));
   }
 
   /** The end of a stream's last batches, which still wait for it: that they are the last shows only at the end. */
@@ -813,17 +823,24 @@ class Trainer {
     const { engine, optimizer, signal, ranks, syncEvery } = this.#plan;
     const { weight } = this.#accumulation;
     this.#accumulation.close();
-    if (syncEvery !== undefined) return this.#averageParameters(weight);
+    if (ranks !== undefined && syncEvery !== undefined) {
+      await ranks.meet();
+      for (const block of [engine.parameters, engine.attach(optimizer)]) await ranks.average(block, weight);
+      ranks.alone = 0;
+      return;
+    }
     const scalars = this.#scalars.take(optimizer.scalarCount + (ranks === undefined ? 0 : 1));
     optimizer.writeScalars(scalars, 0, { step: optimizer.steps, epoch });
     scalars.fill(weight, optimizer.scalarCount);
+    // Without trained parameters the ranks have nothing to sum.
+    const trains = trainedGradients(engine.model, optimizer).length > 0;
     // A row for each rank, of nothing.
     const parts = ranks && { drawn: 1, capacity: 1, table: Int32Array.of(0, 1, ranks.rank, ranks.size) };
     const source: Source = { rows: 1, feeds: {}, goals: [] };
     this.#control.fill(0);
     const result = await stoppable(signal, this.#control, async () => {
       const job = { kind: 'update', source, batchSize: 1, batches: 1, optimizer, scalars } as const;
-      const inGroup = parts && ranks?.job(parts, 'gradients');
+      const inGroup = trains ? parts && ranks?.job(parts, 'gradients') : undefined;
       const ended = await engine.run({ ...job, ranks: inGroup }, this.#control);
       optimizer.steps += ended.steps;
       return ended;

@@ -5,11 +5,14 @@ import { BlasnetError } from '../errors.js';
 import type { Parts } from '../runtime/batches.js';
 import type { JobRanks } from '../runtime/engine.js';
 import { Slices } from '../runtime/slices.js';
+import { sharedBuffer } from '../shared-memory.js';
 import { cut } from '../text.js';
 
 /** Numbers that each rank brings to a meeting. */
-const WORDS = 4;
+const WORDS = 5;
 const MOST_TEXT = 400;
+/** Elements that are averaged at a time. */
+const PIECE = 1 << 16;
 
 /** What a rank brings to a meeting. */
 interface Word {
@@ -30,10 +33,14 @@ interface Word {
 export class Ranks {
   readonly rank: number;
   readonly size: number;
+  /** Rows that this rank has trained alone since the last mean of the parameters. */
+  alone = 0;
   readonly #group: Group;
   readonly #handle: object;
   /** No meeting is possible any more: a rank has failed, or the group. */
   #over = false;
+  /** This rank's part of the rows that the ranks have trained alone, as of the last meeting; undefined without any. */
+  #part: number | undefined;
 
   /** Throws `INVALID_ARGUMENT` if the group trains already. */
   constructor(group: Group) {
@@ -74,20 +81,25 @@ export class Ranks {
     return { stop: all.some(([, , stops]) => stops > 0), number: all[0][3] };
   }
 
-  /** Tells the other ranks, which come to their next meeting, that this one has failed. */
-  async fail(error: unknown): Promise<void> {
-    if (this.#over) return;
-    const text = new TextEncoder().encode(cut(error instanceof Error ? error.message : String(error), MOST_TEXT));
+  /**
+   * Tells the other ranks, which come to their next meeting, that this one has failed, unless they know. Blocks that the
+   * ranks have trained alone become the means that their next step together would have made of them.
+   */
+  async fail(error: unknown, ...blocks: readonly Float32Array[]): Promise<void> {
     try {
-      await this.#throwFailure(await this.#exchange([1 + text.length, 0, 0, 0]), text);
+      if (!this.#over) await this.#tell(error);
+      const part = this.#part;
+      this.#part = undefined;
+      if (part !== undefined) for (const block of blocks) await this.average(block, part);
     } catch {
-      // The other ranks' errors, or the group's: this rank has its own.
+      // The group's error: this rank has its own.
     }
   }
 
   /** Notes that the group has failed, and returns the error to throw. */
   lost(reason: string | undefined): BlasnetError {
     this.#over = true;
+    this.#part = undefined;
     return new BlasnetError('GROUP_FAILED', `fit: the group failed: ${reason ?? 'for an unknown reason'}`);
   }
 
@@ -99,9 +111,16 @@ export class Ranks {
   /** Overwrites a block with the ranks' mean, of the given `weight` (the weights of all ranks have the sum 1). */
   async average(block: Float32Array, weight: number): Promise<void> {
     // In float64, so that equal numbers stay as they are.
-    const sums = Float64Array.from(block, (value) => value * weight);
-    await this.#group.allReduce(sums);
-    block.set(sums);
+    const length = Math.min(PIECE, block.length);
+    const sums = new Float64Array(sharedBuffer(8 * length), 0, length);
+    for (let begin = 0; begin < block.length; begin += PIECE) {
+      const values = block.subarray(begin, begin + PIECE);
+      const piece = sums.subarray(0, values.length);
+      // Values of no weight may be what is not a number.
+      for (let i = 0; i < values.length; i++) piece[i] = weight === 0 ? 0 : values[i] * weight;
+      await this.#group.allReduce(piece);
+      values.set(piece);
+    }
   }
 
   /** The numbers of each rank. */
@@ -112,16 +131,29 @@ export class Ranks {
     return Array.from(all);
   }
 
+  async #tell(error: unknown): Promise<void> {
+    const text = new TextEncoder().encode(cut(error instanceof Error ? error.message : String(error), MOST_TEXT));
+    try {
+      await this.#throwFailure(await this.#exchange([1 + text.length, 0, 0, 0]), text);
+    } catch {
+      // The other ranks' errors, or the group's: this rank has its own.
+    }
+  }
+
   async #exchange(words: readonly number[]): Promise<number[][]> {
     const all = new Float64Array(WORDS * this.size);
-    all.set(words, WORDS * this.rank);
+    all.set([...words, this.alone], WORDS * this.rank);
+    this.#part = undefined;
     try {
       await this.#group.allReduce(all);
     } catch (error) {
       this.#over = true;
       throw error;
     }
-    return Array.from({ length: this.size }, (_, i) => Array.from(all.subarray(WORDS * i, WORDS * (i + 1))));
+    const list = Array.from({ length: this.size }, (_, i) => Array.from(all.subarray(WORDS * i, WORDS * (i + 1))));
+    const rows = list.reduce((sum, each) => sum + each[WORDS - 1], 0);
+    if (rows > 0) this.#part = this.alone / rows;
+    return list;
   }
 
   /** If a rank failed: throws an error with what the first of them says. */
@@ -131,7 +163,12 @@ export class Ranks {
     this.#over = true;
     const text = new Uint8Array(all[failed][0] - 1);
     if (failed === this.rank && own !== undefined) text.set(own);
-    if (text.length > 0) await this.#group.broadcast(text, failed);
+    try {
+      if (text.length > 0) await this.#group.broadcast(text, failed);
+    } catch (error) {
+      this.#part = undefined;
+      throw error;
+    }
     throw new BlasnetError('GROUP_FAILED', `fit: rank ${failed} ended the training: ${new TextDecoder().decode(text)}`);
   }
 }

@@ -180,6 +180,8 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
 
   Instruction instruction;
   instruction.kernel = static_cast<Kernel>(kernel);
+  instruction.sums = instruction.kernel == Kernel::allReduce || instruction.kernel == Kernel::averageRanks ||
+                     instruction.kernel == Kernel::startSum;
   instruction.barrier = (flags & barrierFlag) != 0;
   instruction.guard = (flags & guardFlag) != 0;
   instruction.serial = (flags & serialFlag) != 0;
@@ -436,19 +438,17 @@ bool Plan::formPhases(std::string& error) {
       phase.shared.end = i + 1;
     }
     argument += instruction.arguments.size();
-    const bool starts = instruction.kernel == Kernel::startSum;
-    const bool sums = starts || instruction.kernel == Kernel::allReduce || instruction.kernel == Kernel::averageRanks;
     // One thread must decide for all.
     if (instruction.guard && !instruction.serial) {
       error = "program: a guard that is not serial";
       return false;
     }
-    if (sums && (!instruction.serial || instruction.ownRows)) {
+    if (instruction.sums && (!instruction.serial || instruction.ownRows)) {
       error = "program: a sum over the ranks that is not serial, or that a rank could miss";
       return false;
     }
-    sums_ = sums_ || sums;
-    startsSums_ = startsSums_ || starts;
+    sums_ = sums_ || instruction.sums;
+    if (instruction.kernel == Kernel::startSum) startedSums_++;
     phase.guard = phase.guard || instruction.guard;
   }
   return true;

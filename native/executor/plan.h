@@ -62,6 +62,7 @@ struct Instruction {
   bool overRanks = false;    // gets the rows of all ranks, of which this rank's are a range
   bool ownRows = false;      // left out by a rank that has no rows of a batch
   bool allRows = false;      // works on the whole batch of all ranks
+  bool sums = false;         // over the ranks
   int axisPlace = 0;         // index of the axis among the kernel's
   int axis = -1;             // index of the argument along which threads split the work; -1: one thread does it all
   int64_t grain = 1;         // shares of a constant axis are multiples of this many units
@@ -162,9 +163,8 @@ class Plan {
   const Gathered& gathered() const { return gathered_; }
   const double* metrics() const { return metrics_; }
   double loss() const { return metrics_[loss_]; }
-  // Whether there are sums over the ranks, and whether some go on while later instructions run.
-  bool sums() const { return sums_; }
-  bool startsSums() const { return startsSums_; }
+  // Sums over the ranks of a step that go on while later instructions run.
+  size_t startedSums() const { return startedSums_; }
   size_t reported() const { return reported_; }  // number of metrics, from the first, reported after each step
 
  private:
@@ -187,7 +187,7 @@ class Plan {
   size_t loss_ = 0;
   size_t reported_ = 0;
   bool sums_ = false;
-  bool startsSums_ = false;
+  size_t startedSums_ = 0;
   std::vector<FeedEntry> feeds_;
   bool usesOrder_ = false;
   Gathered gathered_;

@@ -52,7 +52,8 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* abandon, int32_t* co
     order_.resize(static_cast<size_t>(request_.sampling == Sampling::shuffle ? request_.rows : request_.drawn));
     std::iota(order_.begin(), order_.end(), 0);
   }
-  if (request_.group != nullptr && plan_.startsSums()) sums_ = std::make_unique<Sums>(*request_.group);
+  if (request_.group != nullptr && plan_.startedSums() > 0)
+    sums_ = std::make_unique<Sums>(*request_.group, plan_.startedSums());
   const int64_t total = request_.steps();
   plan_.governor().begin();
   const Clock::time_point start = Clock::now();
@@ -117,9 +118,12 @@ bool Run::step(int64_t index, int thread, int threads, Barrier* barrier) {
   if (inEpoch == 0 && request_.sampling != Sampling::inOrder && plan_.usesOrder())
     beginEpoch(index / perEpoch, thread, barrier);
   const BatchPart batch = request_.batch(index);
-  // A program's barriers assume a constant batch size. With another size, shares lie elsewhere, where other threads may
-  // still be working.
-  if (barrier != nullptr && index > first_ && batch.rows != request_.batch(index - 1).rows) barrier->wait(thread);
+  // A program's barriers assume a constant batch size, of this rank and of all. With another size, shares lie
+  // elsewhere, where other threads may still be working.
+  if (barrier != nullptr && index > first_) {
+    const BatchPart last = request_.batch(index - 1);
+    if (batch.rows != last.rows || batch.of != last.of) barrier->wait(thread);
+  }
   Operands& operands = operands_[thread];
   resolve(operands, index, batch);
 
@@ -210,12 +214,6 @@ bool Run::leftOut(size_t index, const Operands& operands) const {
   return abandoned() || conditional || (instruction.ownRows && operands.batch.rows == 0);
 }
 
-bool Run::sumsOverRanks(const Instruction& instruction) const {
-  const Kernel kernel = instruction.kernel;
-  return request_.group != nullptr &&
-         (kernel == Kernel::allReduce || kernel == Kernel::averageRanks || kernel == Kernel::startSum);
-}
-
 // Sums over the ranks, on one thread.
 void Run::sumOverRanks(size_t index, const Argument* arguments, const BatchPart& batch) {
   const Kernel kernel = plan_.instructions()[index].kernel;
@@ -225,8 +223,7 @@ void Run::sumOverRanks(size_t index, const Argument* arguments, const BatchPart&
   if (groupFailed_) return;
   if (kernel == Kernel::startSum) {
     if (batch.rows == 0) std::fill_n(values, count, 0.0f);
-    groupFailed_ = !sums_->start(values, count, request_.profile == nullptr ? nullptr : request_.profile + 2 * index);
-    return;
+    return sums_->start(values, count, request_.profile == nullptr ? nullptr : request_.profile + 2 * index);
   }
   // Values of no weight may be what is not a number.
   if (arguments[2].real == 0)

@@ -59,7 +59,7 @@ class Run {
   void runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead);
   bool leftOut(size_t index, const Operands& operands) const;
   void call(size_t index, const Argument* arguments, const BatchPart& batch, int part);
-  bool sumsOverRanks(const Instruction& instruction) const;
+  bool sumsOverRanks(const Instruction& instruction) const { return instruction.sums && request_.group != nullptr; }
   void sumOverRanks(size_t index, const Argument* arguments, const BatchPart& batch);
   void allReduce(const Argument* arguments, const BatchPart& batch);
   void beginEpoch(int64_t epoch, int thread, Barrier* barrier);

@@ -4,7 +4,10 @@
 
 namespace blasnet {
 
-Sums::Sums(Group& group) : group_(group), thread_([this] { work(); }) {}
+Sums::Sums(Group& group, size_t most) : group_(group) {
+  started_.reserve(most);
+  thread_ = std::thread([this] { work(); });
+}
 
 Sums::~Sums() {
   finish();
@@ -16,41 +19,43 @@ Sums::~Sums() {
   thread_.join();
 }
 
-bool Sums::start(float* values, int64_t count, double* seconds) noexcept {
-  try {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (!busy_ && waiting_.empty()) group_.spareCores(true);
-    waiting_.push_back({values, count, seconds});
-  } catch (...) {
-    return false;
+void Sums::start(float* values, int64_t count, double* seconds) noexcept {
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (started_.size() == started_.capacity()) await(lock);
+    if (made_ == started_.size()) group_.spareCores(true);
+    started_.push_back({values, count, seconds});
   }
   changed_.notify_all();
-  return true;
 }
 
 bool Sums::finish() noexcept {
   std::unique_lock<std::mutex> lock(mutex_);
   // Nobody computes any more.
   group_.spareCores(false);
-  changed_.wait(lock, [this] { return waiting_.empty() && !busy_; });
+  await(lock);
   return !failed_;
+}
+
+void Sums::await(std::unique_lock<std::mutex>& lock) {
+  changed_.wait(lock, [this] { return made_ == started_.size(); });
+  started_.clear();
+  made_ = 0;
 }
 
 void Sums::work() noexcept {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return ended_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
-    const Sum sum = waiting_.front();
-    waiting_.pop_front();
-    busy_ = true;
+    changed_.wait(lock, [this] { return ended_ || made_ < started_.size(); });
+    if (made_ == started_.size()) return;
+    const Sum sum = started_[made_];
     lock.unlock();
     const auto begin = std::chrono::steady_clock::now();
     const bool done = failed_ || group_.sum(sum.values, sum.count);
     if (sum.seconds != nullptr)
       *sum.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     lock.lock();
-    busy_ = false;
+    made_++;
     failed_ = failed_ || !done;
     changed_.notify_all();
   }

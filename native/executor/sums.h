@@ -3,9 +3,9 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "../host/group.h"
 
@@ -14,13 +14,14 @@ namespace blasnet {
 // A thread that makes sums one after the other, in the order in which they are started: the same on all ranks.
 class Sums {
  public:
-  // Throws std::system_error if there is no thread.
-  explicit Sums(Group& group);
+  // Has room for `most` sums that are not finished. Throws std::system_error if there is no thread, std::bad_alloc if
+  // there is no memory.
+  Sums(Group& group, size_t most);
   ~Sums();
 
-  // The values belong to the sum until finish(). Its seconds are added to `seconds`, if that is not null. False if
-  // there is no memory.
-  bool start(float* values, int64_t count, double* seconds) noexcept;
+  // The values belong to the sum until finish(). Its seconds are added to `seconds`, if that is not null. Without room,
+  // waits for all sums before it.
+  void start(float* values, int64_t count, double* seconds) noexcept;
   // Waits for all sums; returns false if one has failed.
   bool finish() noexcept;
 
@@ -32,12 +33,14 @@ class Sums {
   };
 
   void work() noexcept;
+  void await(std::unique_lock<std::mutex>& lock);
 
   Group& group_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Sum> waiting_;
-  bool busy_ = false, failed_ = false, ended_ = false;
+  std::vector<Sum> started_;
+  size_t made_ = 0;  // of those
+  bool failed_ = false, ended_ = false;
   std::thread thread_;
 };
 

@@ -210,11 +210,12 @@ TEST(sumsGoOnInTheOrderInWhichTheyStart) {
   for (int rank = 0; rank < 2; rank++) {
     ranks.emplace_back([&, rank] {
       ThreadGroup group(meeting, rank);
-      Sums sums(group);
+      // More start than there is room for.
+      Sums sums(group, 8);
       std::vector<std::vector<float>> values;
       for (int i = 0; i < 20; i++) values.emplace_back(100, static_cast<float>(i + rank));
       double seconds = 0;
-      for (auto& each : values) CHECK(sums.start(each.data(), 100, &seconds));
+      for (auto& each : values) sums.start(each.data(), 100, &seconds);
       bool equal = sums.finish() && seconds > 0;
       for (int i = 0; i < 20; i++) equal = equal && values[static_cast<size_t>(i)][99] == static_cast<float>(2 * i + 1);
       right += equal;

@@ -13,6 +13,7 @@ interface Outcome {
   readonly losses?: number[];
   readonly accuracies?: number[];
   readonly batches?: number[];
+  readonly outputs?: number[];
   readonly validation?: number;
   readonly error?: {
     readonly name: string;
@@ -68,6 +69,7 @@ function expectSame(ranks: readonly Outcome[], one: Outcome): void {
   }
   expect(difference(ranks[0].losses, one.losses)).toBeLessThan(TOLERANCE);
   expect(difference(ranks[0].batches, one.batches)).toBeLessThan(TOLERANCE);
+  expect(difference(ranks[0].outputs, one.outputs)).toBeLessThan(TOLERANCE);
   // A row's largest output can be another one only if two are about equal.
   expect(difference(ranks[0].accuracies, one.accuracies)).toBeLessThan(1e-6);
   expect(difference(ranks[0].parameters.flat(), one.parameters.flat())).toBeLessThan(TOLERANCE);
@@ -137,9 +139,11 @@ const equal = [
   'accumulate',
   'replacement',
   'outputs',
+  'localOutputs',
   'frozen',
   'stream',
   'streamAccumulate',
+  'streamFrozen',
   'mixUp',
   'everyStep',
   'large',
@@ -147,9 +151,21 @@ const equal = [
   'syncedImages',
 ] as const;
 const refused = ['streamSharded', 'mixUpSharded', 'localWeights', 'localAccumulate', 'localSynced', 'nothing'];
-const local = ['local', 'localAdam', 'localNan', 'localStop'];
+const local = ['local', 'localAdam', 'localNan', 'localStop', 'localNanStop', 'localStreamStop', 'localStreamFive'];
 const differ = ['seeds', 'names', 'sampleWeights', 'scale', 'classWeights', 'validation'];
-const ends = ['abort', 'throws', 'stop', 'late', 'early', 'nan', ...differ, 'streams', ...refused, ...local];
+const ends = [
+  'abort',
+  'throws',
+  'stop',
+  'late',
+  'early',
+  'nan',
+  ...differ,
+  'streams',
+  'streamWeights',
+  ...refused,
+  ...local,
+];
 const sharded = ['sharded', 'shardedUneven'];
 const launches = [
   {
@@ -267,8 +283,8 @@ for (const { launcher, available, ranks, cases } of launches) {
         for (const { error } of run.read(name)) expect(error?.code, name).toBe('INVALID_ARGUMENT');
     });
 
-    only('streams')('streams of different lengths end on all ranks', () => {
-      for (const { error } of run.read('streams'))
+    only('streams')('streams of different lengths, or of which one has weights, end on all ranks', () => {
+      for (const { error } of [...run.read('streams'), ...run.read('streamWeights')])
         expect(error).toMatchObject({
           code: 'GROUP_FAILED',
           message: 'fit: rank 1 and rank 0 differ in the batches of their streams',
@@ -305,11 +321,18 @@ for (const { launcher, available, ranks, cases } of launches) {
     });
 
     only('localStop')('local steps: a signal ends all with the same parameters', () => {
-      const outcomes = run.read('localStop');
-      for (const { error, parameters } of outcomes) {
-        expect(error).toBeDefined();
-        expect(parameters).toEqual(outcomes[0].parameters);
+      for (const name of ['localStop', 'localNanStop', 'localStreamStop']) {
+        const outcomes = run.read(name);
+        for (const { error, parameters } of outcomes) {
+          expect(error, name).toBeDefined();
+          expect(parameters, name).toEqual(outcomes[0].parameters);
+          expect(parameters.flat().every(Number.isFinite), name).toBe(true);
+        }
       }
+      expect(run.read('localNanStop')[0].error?.code).toBe('NON_FINITE');
+      for (const name of ['localNanStop', 'localStreamStop']) expect(run.read(name)[1].error?.message).toBe('enough');
+      // The same mean as at the end of a stream.
+      expect(run.read('localStreamStop')[0].parameters).toEqual(run.read('localStreamFive')[0].parameters);
     });
   });
 }

@@ -80,7 +80,10 @@ it.skipIf(mpi === undefined)('a shim in the folder of the package goes before kn
   const built = blasnet(main, ['build', '--mpi', '--mpicc', compilers[mpi.name]]);
   const file = join(root, 'build/Release/blasnet-mpi.so');
   expect(built).toMatchObject({ status: 0, stderr: '' });
+  expect(built.stdout).toMatch(/; joinGroup\(\) uses it\n$/);
   expect(built.stdout).toContain(`${file}: ${mpi.name}`);
+  const again = blasnet(main, ['build', '--mpi', '--mpicc', compilers[mpi.name]], { BLASNET_MPI: mpi.library });
+  expect(again.stdout).toContain('; set BLASNET_MPI to it, and joinGroup() uses it');
   const library = (env = {}) => JSON.parse(blasnet(main, ['info', '--json'], env).stdout).mpi.library;
   expect(library()).toMatchObject({ file, interface: 'shim', version: expect.stringContaining(mpi.name) });
   expect(library({ BLASNET_MPI: mpi.library })).toMatchObject({ file: mpi.library, interface: mpi.name });

@@ -1,9 +1,29 @@
 /** Programs of several ranks: what is summed over them, and where. */
 import { describe, expect, it } from 'vitest';
-import { batchNorm, dense, dropout, Network, relu, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
+import {
+  batchNorm,
+  cutout,
+  dense,
+  dropout,
+  flatten,
+  gelu,
+  type LayerSpec,
+  layerNorm,
+  meanSquaredError,
+  mixUp,
+  Network,
+  randomFlip,
+  randomShift,
+  relu,
+  Sgd,
+  softmaxCrossEntropy,
+} from '../../lib/index.js';
 import { kernelNames, signatureOf } from '../../lib/kernels/table.js';
+import { checkAugment } from '../../lib/program/augment.js';
 import { isTensor, type Tensor } from '../../lib/program/instructions.js';
+import { goalsOf } from '../../lib/program/model.js';
 import { dividing, drawing } from '../../lib/program/ranks.js';
+import { RandomStream } from '../../lib/random.js';
 import { divide, joinBatches, largest, rowsOf, shareBatches } from '../../lib/runtime/batches.js';
 import { kernelsOf, model, program, randomTrainings } from './support.js';
 import { findRace } from './threads.js';
@@ -116,6 +136,45 @@ describe('a program of several ranks', () => {
       return names.includes('step') || names.includes('dprediction');
     });
     expect([...dividing, ...drawing].sort()).toEqual([...needed, 'meanGradient', 'weighRows'].sort());
+  });
+
+  it('lets no thread touch what another one writes where all ranks change whole batches', () => {
+    const lists = [[mixUp()], [mixUp(), randomShift(1)], [mixUp(), randomShift(1), mixUp(), randomFlip(), cutout(2)]];
+    const random = new RandomStream(1, 99);
+    const pick = <T>(list: readonly T[]): T => list[random.below(list.length)];
+    const units = () => pick([200, 784]);
+    const between = () => pick<LayerSpec[]>([[relu()], [gelu()], [layerNorm()], [dropout(0.5)]]);
+    const seen = new Set<number>();
+    for (let i = 0; i < 24; i++) {
+      const layers = [flatten(), dense(units()), ...between(), dense(units()), ...between(), dense(784)];
+      const of = model([28, 28, 1], pick([layers, layers.slice(0, -2)]), meanSquaredError());
+      const list = pick(lists);
+      const losses = goalsOf(of).map(({ loss }) => loss);
+      const augment = [checkAugment('augment', list, of.inputs[0].shape, undefined, losses)];
+      const [rows, all] = pick([
+        [32, 64],
+        [60, 180],
+        [512, 1024],
+      ]);
+      const goals = [{ target: 'targets', weighted: false }] as const;
+      const changes = {
+        augment,
+        goals,
+        threads: 2 + random.below(3),
+        ranks: { sums: 'gradients', allRows: all },
+      } as const;
+      const made = program(of, 'train', rows, changes);
+      seen.add(made.threads);
+      expect(made.instructions.some(({ allRows }) => allRows)).toBe(true);
+      const batches = [
+        [rows, all],
+        [rows, all],
+        [rows, all - 1],
+        [rows - 1, all - 1],
+      ] as const;
+      expect(findRace(made, made.threads, batches), kernelsOf(made.instructions).join()).toBeUndefined();
+    }
+    expect(seen.size).toBeGreaterThan(1);
   });
 
   it('has nothing of it without ranks', () => {

@@ -66,7 +66,12 @@ function base(tensor: Tensor, begin: number): number {
   return (tensor.offset + (tensor.storage === 'feed' ? tensor.perRow * begin : 0)) * bytes[tensor.type];
 }
 
-function touches(instruction: Instruction, part: number, parts: number, rows: number, begin: number): Touch[] {
+/** Rows of a batch, and those of all ranks that are one batch with it. */
+export type Rows = number | readonly [rows: number, of: number];
+
+function touches(instruction: Instruction, part: number, parts: number, batch: Rows, begin: number): Touch[] {
+  const [own, of] = typeof batch === 'number' ? [batch, batch] : batch;
+  const rows = instruction.allRows ? of : own;
   const { parameters } = signatureOf(instruction.kernel);
   const axis = axisOf(instruction);
   const grain = axis === 'parts' ? 1 : 16;
@@ -96,7 +101,9 @@ function touches(instruction: Instruction, part: number, parts: number, rows: nu
     // The kernel divides it into as many shares as the axis has units, of which this thread may have none or several.
     const part = (unit: number) => rangeOf(along as string, 16, unit, size(axis as string));
     const mine: [number, number] = along === undefined ? range : [part(range[0])[0], part(range[1] - 1)[1]];
-    return [{ block, pieces: piecesOf(parameter, size, divided, mine, at), write }];
+    const whole = instruction.overRanks && parameter.whole;
+    const extent = whole ? (name: string) => value(named(name), of) : size;
+    return [{ block, pieces: piecesOf(parameter, extent, divided, mine, at), write }];
   });
 }
 
@@ -131,16 +138,16 @@ function piecesOf(
 export function findRace(
   program: Program,
   parts: number,
-  batches: readonly number[],
+  batches: readonly Rows[],
   barriers?: readonly boolean[],
 ): string | undefined {
   const open: { name: string; part: number; touch: Touch }[] = [];
   let begin = 0;
-  let previous: number | undefined;
+  let previous: string | undefined;
   for (const rows of batches) {
     // The executor has a barrier where the size of the batch changes.
-    if (previous !== undefined && previous !== rows) open.length = 0;
-    previous = rows;
+    if (previous !== undefined && previous !== String(rows)) open.length = 0;
+    previous = String(rows);
     let waiting = false;
     for (const [index, instruction] of program.instructions.entries()) {
       if (barriers?.[index] ?? instruction.barrier) {
@@ -166,7 +173,7 @@ export function findRace(
         open.push(...mine.map((touch) => ({ name, part, touch })));
       }
     }
-    begin += rows;
+    begin += typeof rows === 'number' ? rows : rows[1];
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { sumsOverRanks } from '../../kernels/group.js';
 import { isBuffer, PARTS } from '../../kernels/signature.js';
 import { type KernelName, signatureOf } from '../../kernels/table.js';
 import { axisOf, type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
@@ -8,6 +9,8 @@ const weightGradients: readonly KernelName[] = [
   'conv2dBackwardWeight',
   'sumParts',
 ];
+
+const overRanks: readonly KernelName[] = sumsOverRanks;
 
 /**
  * A weight gradient that reads a tensor of more elements (4 MB) is not moved. Moved after the chain, it would keep the
@@ -53,7 +56,7 @@ export function groupWeightGradients(instructions: Instruction[], capacity: numb
   const kept: Instruction[] = [];
   let moved: Instruction[] = [];
   for (const instruction of instructions.slice(0, last + 1)) {
-    if (instruction.kernel === 'startSum' || instruction.kernel === 'allReduce') {
+    if (overRanks.includes(instruction.kernel)) {
       // They sum blocks of what was written before.
       kept.push(...moved, instruction);
       moved = [];

@@ -1,3 +1,4 @@
+import { sumsOverRanks } from '../../kernels/group.js';
 import { type BufferParameter, elementBytes, GRAIN, grainOf, isBuffer, PARTS } from '../../kernels/signature.js';
 import { type KernelName, signatureOf } from '../../kernels/table.js';
 import { axisOf, type Instruction, isTensor, sizeOf, type Tensor } from '../../program/instructions.js';
@@ -44,7 +45,10 @@ function partitionOf(
   const outer = product(sizes.slice(0, position));
   const layout = `${outer} times from ${begin}`;
   // A share consists of whole rows of the batch, or of whole grains of a constant axis.
-  if (typeof value(divided) === 'object') return `rows of ${(sizes[position] * bytes) / capacity}, ${layout}`;
+  if (typeof value(divided) === 'object') {
+    const rows = instruction.allRows ? 'rows of all ranks' : 'rows';
+    return `${rows} of ${(sizes[position] * bytes) / capacity}, ${layout}`;
+  }
   const run = along === undefined ? (instruction.grain ?? grainOf(axis)) : GRAIN;
   return `runs of ${run * bytes} in ${sizes[position] * bytes}, ${layout}`;
 }
@@ -73,8 +77,7 @@ function conflict(a: Access, b: Access): boolean {
   return related(a, b) && (a.partition !== b.partition || a.partition === 'whole');
 }
 
-/** What the executor does for all ranks. */
-const sums: readonly KernelName[] = ['allReduce', 'averageRanks', 'startSum'];
+const overRanks: readonly KernelName[] = sumsOverRanks;
 
 /** Marks the instructions that need a barrier before them, for a list that runs repeatedly. */
 function markBarriers(instructions: readonly Instruction[], capacity: number): void {
@@ -86,7 +89,7 @@ function markBarriers(instructions: readonly Instruction[], capacity: number): v
     let serial = false;
     instructions.forEach((instruction, i) => {
       // One thread sums over the ranks.
-      const alone = sums.includes(instruction.kernel) && !serial;
+      const alone = overRanks.includes(instruction.kernel) && !serial;
       if (instruction.barrier || alone || all[i].some((mine) => open.some((other) => conflict(mine, other)))) {
         instruction.barrier = true;
         serial = true;
@@ -110,7 +113,7 @@ const totals: readonly KernelName[] = ['penalty', 'batchTotals', 'addTotal'];
 function totalsAtBarrier(instructions: readonly Instruction[]): readonly Instruction[] {
   const last = instructions.findIndex(({ guard }) => guard);
   // With ranks, the totals wait for the sums anyway.
-  if (last < 0 || instructions.some(({ kernel }) => kernel === 'allReduce')) return instructions;
+  if (last < 0 || instructions.some(({ kernel }) => overRanks.includes(kernel))) return instructions;
   let first = last;
   while (first > 0 && totals.includes(instructions[first - 1].kernel)) first--;
   const moved = instructions.slice(first, last + 1);
