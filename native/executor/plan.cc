@@ -521,8 +521,7 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
     const size_t bytes = elementBytes(entry.element);
     // The length of entries becomes a size. No other feed's does, which may be longer.
     const bool entries = entry.role == FeedRole::entries;
-    const int64_t needed =
-        entries ? 0 : (entry.role == FeedRole::source ? request.rows : request.drawn) * entry.perRow;
+    const int64_t needed = entries ? 0 : (entry.role == FeedRole::source ? request.rows : request.drawn) * entry.perRow;
     const char* wrong = static_cast<uint64_t>(needed) > block.bytes / bytes ? "too short"
                         : element != entry.element                          ? "of another type"
                         : !aligned(block.data, bytes)                       ? "not aligned"

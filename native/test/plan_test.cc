@@ -264,8 +264,8 @@ TEST(planRefusesMoreEntriesThanASizeCanSay) {
   Memory memory;
   Plan plan;
   std::string error;
-  const Words words = program(8, 0, {},
-                              {entry(FeedRole::entries, Element::i32, 1), entry(FeedRole::source, Element::f32, 1)});
+  const Words words =
+      program(8, 0, {}, {entry(FeedRole::entries, Element::i32, 1), entry(FeedRole::source, Element::f32, 1)});
   CHECK(plan.decode(words.data(), words.size(), memory.segments, error));
   std::vector<float> values(10);
   const auto takes = [&](size_t entries, size_t elements) {

@@ -174,8 +174,8 @@ class Call {
     const Signature& signature = signatures[static_cast<int>(kernel)];
     // The kernel would read what is not there.
     if (sizeof...(A) != static_cast<size_t>(signature.count)) {
-      throw Stopped(format("%s takes %d arguments, not %zu", signature.name, static_cast<int>(signature.count),
-                           sizeof...(A)));
+      throw Stopped(
+          format("%s takes %d arguments, not %zu", signature.name, static_cast<int>(signature.count), sizeof...(A)));
     }
     axes_ = signature.axes;
     along(0);
