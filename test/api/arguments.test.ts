@@ -426,6 +426,7 @@ const withoutOptions = new Set([
     'new Table',
     'Encoder.dataset',
     'Encoder.sparse',
+    'Encoder.inputs',
     'Encoder.features',
     'Encoder.table',
     'Encoder.decode',

@@ -150,7 +150,7 @@ describe('a program of several ranks', () => {
       const of = model([28, 28, 1], pick([layers, layers.slice(0, -2)]), meanSquaredError());
       const list = pick(lists);
       const losses = goalsOf(of).map(({ loss }) => loss);
-      const augment = [checkAugment('augment', list, of.inputs[0].shape, undefined, losses)];
+      const augment = [checkAugment('augment', list, of.inputs[0], undefined, losses)];
       const [rows, all] = pick([
         [32, 64],
         [60, 180],

@@ -87,15 +87,18 @@ export function scramble<N extends Network<string> | Network>(network: N): N {
   return network;
 }
 
-/** Random numbers for each input of a network, by name. */
+/** Random numbers, or indices, for each input of a network, by name. */
 export function randomInputs(
   network: Network<string> | Network,
   rows: number,
   positive = false,
 ): Record<string, Float32Array> {
   return Object.fromEntries(
-    network.inputs.map(({ name = 'input', shape }, i) => {
-      const values = randomFloats(rows * elements(shape), 31 * rows + i);
+    network.inputs.map(({ name = 'input', shape, vocabulary }, i) => {
+      const count = rows * elements(shape);
+      if (vocabulary !== undefined)
+        return [name, Float32Array.from({ length: count }, (_, j) => (7 * j + i) % vocabulary)];
+      const values = randomFloats(count, 31 * rows + i);
       return [name, positive ? values.map((x) => 0.3 + Math.abs(x)) : values];
     }),
   );
