@@ -139,7 +139,7 @@ export interface StateView {
 }
 
 export interface ParameterView extends StateView {
-  /** Gradient from the last `gradients`, `trainBatch` or training step. */
+  /** Gradient from the last `gradients`, `trainBatch` or training step. A step that freezes the parameter leaves it. */
   readonly gradient: Float32Array;
 }
 

@@ -99,7 +99,7 @@ export function removeUnused(
   const read = new Set<Tensor>();
   const lasts = (tensor: Tensor) => read.has(tensor) || (tensor.storage !== 'work' && !unused.has(tensor));
   const needed = [...instructions].reverse().flatMap((whole) => {
-    const instruction = withoutGradients(whole, (gradient) => unused.has(gradient) && !lasts(gradient));
+    const instruction = withoutGradients(whole, (gradient) => !lasts(gradient));
     const uses = signatureOf(instruction.kernel).parameters.flatMap((parameter, i) => {
       const tensor = instruction.arguments[i];
       return tensor !== null && isTensor(tensor) ? [{ tensor, kind: parameter.kind }] : [];

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { threading } from '../../lib/backend/native/threading.js';
 import {
   Adam,
+  add,
   batchNorm,
   conv2d,
   dense,
@@ -12,16 +13,21 @@ import {
   gelu,
   groupNorm,
   hardSigmoid,
+  input,
   type LayerSpec,
   l2,
   layerNorm,
   leakyRelu,
+  meanSquaredError,
+  Network,
   type Optimizer,
   type Regularizer,
   relu,
   relu6,
   Sgd,
+  scale,
   selu,
+  shared,
   sigmoid,
   silu,
   softmax,
@@ -323,6 +329,18 @@ describe('gradients of frozen parameters alone', () => {
       expect(none.filter((each) => each === 'denseBackwardBias')).toHaveLength(1);
     });
   }
+
+  it('are not made by a convolution that is used twice', () => {
+    const x = input([12, 12, 2]);
+    const twice = shared(conv2d(16, { name: 'both' }));
+    const output = add(x.pipe(twice), scale(x, 2, 1).pipe(twice)).pipe(flatten(), dense(4));
+    const network = new Network({ output, loss: meanSquaredError(), seed: 1 });
+    const optimizer = new Sgd({ groups: [{ match: 'both.weight', frozen: true }] });
+    network.trainBatch(new Float32Array(288), new Float32Array(4), optimizer);
+    const kernels = network.program.instructions.map(({ kernel }) => kernel);
+    expect(kernels).not.toContain('conv2dBackwardWeight');
+    expect(kernels.filter((kernel) => kernel === 'denseBackwardBias').length).toBeGreaterThanOrEqual(2);
+  });
 
   it('are not added up where a kernel makes them for another one', () => {
     const layers = () => [conv2d(8), batchNorm()];
