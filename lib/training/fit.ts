@@ -760,7 +760,8 @@ class Trainer {
   async #run(piece: Piece, epoch: number, count: number): Promise<number[]> {
     const { source, batches, at } = piece;
     const accumulation = this.#accumulation;
-    const { engine, optimizer, history, signal, network, rowChoice, augment, data, ranks, syncEvery } = this.#plan;
+    const { engine, optimizer, history, signal, network, rowChoice, augment, data, ranks, syncEvery, sharded } =
+      this.#plan;
     if (syncEvery !== undefined) checkAlone(engine.model, source.goals);
     const stream = data instanceof BatchReader;
     const steps = batches.count;
@@ -814,7 +815,8 @@ class Trainer {
     const bad = result.status === 'nonFinite' ? result.steps : firstNonFinite(report, width);
     if (bad === undefined) return rates;
     const loss = result.status === 'nonFinite' ? engine.metric[0] : report[width * bad];
-    const found = findNonFinite(source, batchRows(engine, source, sampling, batches, first, bad));
+    const rows = batchRows(engine, source, sampling, batches, first, bad, sharded);
+    const found = findNonFinite(source, rows);
     throw stepError(engine.state, found, loss, at(bad));
   }
 

@@ -52,7 +52,10 @@ export function drawnRows({ sampling, stepsPerEpoch }: RowChoice, rows: number, 
   return drawn;
 }
 
-/** This rank's rows of the batch of step `step`, in order, for a training run whose first epoch has the number `firstEpoch`. */
+/**
+ * The rows of the batch of step `step`, in order, for a training run whose first epoch has the number `firstEpoch`; with
+ * `sharded` those of this rank's part, as the others are not here.
+ */
 export function batchRows(
   engine: Engine,
   source: Source,
@@ -60,6 +63,7 @@ export function batchRows(
   batches: Batches,
   firstEpoch: number,
   step: number,
+  sharded: boolean,
 ): Int32Array {
   const epoch = (firstEpoch + Math.floor(step / batches.count)) % 2 ** 32;
   const { seed } = engine.model;
@@ -71,6 +75,7 @@ export function batchRows(
     engine.backend.callKernel('drawWithReplacement', [order, length, source.rows, seed, Stream.shuffle, epoch]);
   }
   const index = step % batches.count;
-  const [begin, rows] = parts?.table.subarray(4 * index) ?? [index * batches.size, rowsOf(batches, index)];
+  const whole = [index * batches.size, rowsOf(batches, index)];
+  const [begin, rows] = (sharded && parts?.table.subarray(4 * index)) || whole;
   return order.subarray(begin, begin + rows);
 }

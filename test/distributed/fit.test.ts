@@ -311,14 +311,17 @@ for (const { launcher, available, ranks, cases } of launches) {
       expect(difference(outcomes[0].batches?.slice(0, 1), one.read('mlp')[0].batches?.slice(0, 1))).toBeLessThan(1e-6);
     });
 
-    only('localNan')('local steps: a NaN on one rank ends all with the same finite parameters', () => {
-      const outcomes = run.read('localNan');
-      for (const { error, parameters } of outcomes) {
-        expect(error?.code).toBe('NON_FINITE');
-        expect(parameters).toEqual(outcomes[0].parameters);
-        expect(parameters.flat().every(Number.isFinite)).toBe(true);
-      }
-    });
+    only('localNan')(
+      'local steps: a NaN in one rank’s rows ends all with the same finite parameters, and all tell where',
+      () => {
+        const outcomes = run.read('localNan');
+        for (const { error, parameters } of outcomes) {
+          expect(error).toMatchObject({ code: 'NON_FINITE', details: { where: 'features', row: 46 } });
+          expect(parameters).toEqual(outcomes[0].parameters);
+          expect(parameters.flat().every(Number.isFinite)).toBe(true);
+        }
+      },
+    );
 
     only('localStop')('local steps: a signal ends all with the same parameters', () => {
       for (const name of ['localStop', 'localNanStop', 'localStreamStop']) {
