@@ -61,7 +61,9 @@ function add(name: string, value: unknown): void {
     }
     callables.set(`new ${name}`, (...args) => Reflect.construct(callable, args));
     addMethods(name, callable, ['length', 'name', 'prototype']);
-    const parent = Object.getPrototypeOf(callable.prototype).constructor.name;
+    const base = Object.getPrototypeOf(callable.prototype);
+    const parent = base.constructor.name;
+    if (parent === 'LabelledRows') addMethods(name, base, ['constructor']);
     // An optimizer's methods are those of the base class, overridden or not.
     addMethods(['Optimizer', 'Adam'].includes(parent) ? 'Optimizer' : name, callable.prototype, ['constructor']);
   } else if (typeof value === 'object' && value !== null) {
@@ -421,7 +423,7 @@ const withoutOptions = new Set([
   ...['metrics.meanAbsoluteError', 'metrics.rootMeanSquaredError', 'new metrics.ConfusionMatrix'],
   ...['at', 'cells', 'perClass', 'precision', 'recall', 'f1'].map((method) => `metrics.ConfusionMatrix.${method}`),
   ...['row', 'slice', 'take', 'subset', 'withScale', 'classCounts', 'oneHot'].map((method) => `Dataset.${method}`),
-  ...['row', 'slice', 'take', 'subset', 'oneHot'].map((method) => `SparseDataset.${method}`),
+  ...['row', 'slice', 'take', 'subset', 'classCounts', 'oneHot'].map((method) => `SparseDataset.${method}`),
   ...[
     'new Table',
     'Encoder.dataset',

@@ -20,6 +20,7 @@ import {
   relu,
   softmaxCrossEntropy,
 } from '../../lib/index.js';
+import { onBackends } from '../api/support.js';
 import { expectError } from './expect-error.js';
 
 const ROWS = 70;
@@ -136,7 +137,7 @@ it('refuses more entries than an int32 counts', () => {
   expectError(check, 'INVALID_ARGUMENT', /^data: indices: expected at most 2147483647 entries, got 2147483648$/);
 });
 
-describe.each(['native', 'typescript'] as const)('training with sparse rows (%s)', (backend) => {
+onBackends('training with sparse rows', (backend) => {
   const cases: [string, Partial<FitOptions>, Partial<DatasetOptions & SparseDatasetOptions>][] = [
     ['shuffled', {}, { labels }],
     ['weights of rows and classes', { classWeights: 'balanced' }, { labels, sampleWeights }],

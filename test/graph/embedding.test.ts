@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { Dataset, SparseDataset } from '../../lib/data/index.js';
 import {
   Adam,
@@ -17,6 +17,7 @@ import {
   softmaxCrossEntropy,
   tanh,
 } from '../../lib/index.js';
+import { onBackends } from '../api/support.js';
 import { expectError } from '../data/expect-error.js';
 
 const VOCABULARY = 40;
@@ -36,7 +37,7 @@ indices.forEach((index, i) => {
 const options = (backend: BackendName) => ({ loss: softmaxCrossEntropy(), seed: 3, backend });
 const layers = () => [embedding(VOCABULARY, SIZE), flatten(), dense(8), relu(), dense(3)];
 
-describe.each(['native', 'typescript'] as const)('embedding (%s)', (backend) => {
+onBackends('embedding', (backend) => {
   it('is a dense layer on one-hot columns', async () => {
     const network = new Network({ input: [TIME], layers: layers(), ...options(backend) });
     // The same sums with the table as a product.
