@@ -65,7 +65,7 @@ export async function runOrt(
 }
 
 /** Images, channels last, with their channels first; other samples as they are. */
-export function channelsFirst(values: Float32Array, shape: readonly number[]): Feed {
+export function channelsFirst(values: Float32Array, shape: readonly number[]): Feed & { values: Float32Array } {
   if (shape.length !== 3) return { values, shape };
   const [height, width, channels] = shape;
   const [size, pixels] = [elements(shape), height * width];
