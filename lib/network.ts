@@ -16,7 +16,7 @@ import {
   lock,
 } from './checks.js';
 import { BlasnetError } from './errors.js';
-import { checkMetadata, type Kept, type Metadata, type NetworkMemory } from './formats/network-file.js';
+import { checkEncoder, checkMetadata, type Kept, type Metadata, type NetworkMemory } from './formats/network-file.js';
 import {
   fromBytes,
   type LoadOptions,
@@ -517,14 +517,14 @@ export class Network<K extends string = ''> {
   /**
    * Plain data of the fitted encoder of `blasnet/tables` that made the network's training data; files keep it, and
    * `predictRows` uses it. Undefined if none was set. Setting takes an `Encoder`, or such data, copies and freezes it;
-   * throws `INVALID_ARGUMENT` for what JSON can't hold.
+   * throws `INVALID_ARGUMENT` for what JSON can't hold, and for more than 7 MiB of a file.
    */
   get encoder(): Metadata | undefined {
     return this.#kept.encoder;
   }
 
   set encoder(value: Metadata | { toJSON(): unknown } | undefined) {
-    this.#kept.encoder = checkMetadata('encoder', value);
+    this.#kept.encoder = checkEncoder(value);
   }
 
   /**

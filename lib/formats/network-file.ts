@@ -14,7 +14,14 @@ import type { Shape } from '../types.js';
 import { checkLimits, JsonError, parseJson } from './json.js';
 import { describeOptimizer, makeOptimizer, type SavedOptimizer } from './optimizer-state.js';
 import { fromPlain, toPlain } from './plain.js';
-import { corrupt, decodeSafetensors, encodeSafetensors, type NewTensor, type StoredTensor } from './safetensors.js';
+import {
+  corrupt,
+  decodeSafetensors,
+  encodeSafetensors,
+  MAX_HEADER,
+  type NewTensor,
+  type StoredTensor,
+} from './safetensors.js';
 
 const FORMAT = 'blasnet';
 const VERSION = '2';
@@ -26,6 +33,8 @@ const MAX_LAYERS = 5000;
 const MAX_GROUPS = 1000;
 /** Limits for a section of the metadata. A layer has at most six objects and lists. */
 const LIMITS = { objects: 10 * MAX_LAYERS, members: 20 * MAX_LAYERS };
+/** Bytes that an encoder may take of a file's header. The rest is left for the network. */
+const MAX_ENCODER = MAX_HEADER - 2 ** 20;
 /** Limits for the user's own metadata. */
 const USER_LIMITS = { objects: 100_000, members: 200_000 };
 /** Position of the header, where errors in it are reported. */
@@ -66,6 +75,19 @@ export function checkMetadata(name: string, value: unknown): Metadata | undefine
   } catch (cause) {
     throw invalid(name, `a value that JSON can hold (${(cause as Error).message})`, value);
   }
+}
+
+/** Such a copy of the data of an encoder. Throws also if it is too large for a file, which would fail at `save` only. */
+export function checkEncoder(value: unknown): Metadata | undefined {
+  const encoder = checkMetadata('encoder', value);
+  if (encoder === undefined) return undefined;
+  // The header holds it as a string: its quotes are escaped.
+  const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(encoder)));
+  if (bytes > MAX_ENCODER) {
+    const text = `${bytes} bytes in a file, at most ${MAX_ENCODER}; lower \`most\` or raise \`minimum\` of its columns`;
+    throw new BlasnetError('INVALID_ARGUMENT', `encoder: ${text}`);
+  }
+  return encoder;
 }
 
 /** A network's memory, as held by the engine. */

@@ -16,7 +16,7 @@ const LENGTH_BYTES = 8;
  * Maximum header bytes. With the reference implementation's limit of 100 MB, a small file could block the event loop
  * for a minute and a half.
  */
-const MAX_HEADER = 8 * 2 ** 20;
+export const MAX_HEADER = 8 * 2 ** 20;
 const MAX_TENSORS = 30_000;
 /** Three objects and lists and four members per tensor, plus the metadata. */
 const LIMITS = { objects: 3 * MAX_TENSORS + 2, members: 4 * MAX_TENSORS + 1000 };

@@ -21,7 +21,7 @@ export interface EmbeddingSpec extends LayerSpec {
 }
 
 /** Indices travel as float32 in datasets, which holds all integers up to this one. */
-const MAX_VOCABULARY = 2 ** 24;
+export const MAX_VOCABULARY = 2 ** 24;
 
 /**
  * A trained vector for each index: [...] indices → [..., size]; an index input of the shape [1] → [size]. y_i is row

@@ -275,6 +275,11 @@ function checkKnown(label: string, columns: object, names: readonly (string | un
 /** The feeds of a dataset's inputs. */
 function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record<string, Feed> {
   const several = data.inputs !== undefined;
+  if (data.inputs !== undefined && inputs.every((input) => input.name === undefined)) {
+    const names = `${listed(Object.keys(data.inputs))}; inputs() of an encoder makes inputs with its names`;
+    const text = `the network's only input has no name, and the data are for inputs named ${names}`;
+    throw new BlasnetError('INVALID_ARGUMENT', `${name}: features: ${text}`);
+  }
   if (data.inputs !== undefined)
     checkKnown(
       `${name}: features`,

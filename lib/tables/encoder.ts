@@ -264,8 +264,10 @@ export class Encoder {
     this.vocabularies = Object.freeze(
       Object.fromEntries(this.#indices.map(({ name, encoder }) => [name, Object.freeze(encoder.names())])),
     );
-    if (width > 0 && Object.hasOwn(this.vocabularies, NUMBERS))
-      throw invalid('Encoder: name of a column of indices', `another one, as an input has it`, NUMBERS);
+    if (width > 0 && Object.hasOwn(this.vocabularies, NUMBERS)) {
+      const text = `the column ${quote(NUMBERS)} can't have encoding: 'index' beside columns of numbers`;
+      throw new BlasnetError('INVALID_ARGUMENT', `Encoder: ${text}, whose input has that name`);
+    }
     this.#inputNames = inputNames(this.#indices);
     Object.freeze(this);
   }

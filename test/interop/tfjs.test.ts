@@ -1,4 +1,4 @@
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fromLayersModel, toLayersModel } from '../../lib/interop/tfjs/index.js';
 import { expectError } from '../data/expect-error.js';
 import {
@@ -252,5 +252,19 @@ describe('embedding', () => {
     const x = tf.input({ shape: [4] });
     const artifacts = await artifactsOf(tf.model({ inputs: x, outputs: make(x) }));
     expectError(() => fromLayersModel(artifacts), 'INVALID_ARGUMENT', message);
+  });
+
+  it('refuses a vocabulary that float32 can not count', async () => {
+    const x = tf.input({ shape: [4] });
+    const artifacts = await artifactsOf(tf.model({ inputs: x, outputs: table({ name: 'words' }).apply(x) }));
+    const topology = JSON.stringify(artifacts.modelTopology);
+    const changed = topology.replace(`"input_dim":${VOCABULARY}`, `"input_dim":${2 ** 24 + 1}`);
+    expect(changed).not.toBe(topology);
+    const large = { ...artifacts, modelTopology: JSON.parse(changed) };
+    expectError(
+      () => fromLayersModel(large),
+      'INVALID_ARGUMENT',
+      /words.*a vocabulary of 16777217, more than 16777216/,
+    );
   });
 });

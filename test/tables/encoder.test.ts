@@ -647,8 +647,11 @@ describe('indices', () => {
     expectError(
       () => learn({ numbers: index }, named),
       'INVALID_ARGUMENT',
-      /another one, as an input has it, got "numbers"/,
+      /^Encoder: the column "numbers" can't have encoding: 'index' beside columns of numbers, whose input has that name$/,
     );
+    // Alone it can.
+    const alone = encoder({ target: 'y', columns: { numbers: index }, ignore: ['age'] }).fit(named);
+    expect(Object.keys(alone.inputs())).toEqual(['numbers']);
     const json = fitted.toJSON();
     const changed = (entry: object) =>
       ({ ...json, columns: [{ name: 'city', type: 'category', ...entry }] }) as unknown as EncoderJson;

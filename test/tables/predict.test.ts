@@ -13,7 +13,7 @@ import {
   softmaxCrossEntropy,
 } from '../../lib/index.js';
 import { Encoder, type EncoderJson, encoder, predictRows, readCsv, streamCsv, Table } from '../../lib/tables/index.js';
-import { expectError } from '../data/expect-error.js';
+import { expectError, expectRejection } from '../data/expect-error.js';
 import { fileOf, partsOf, withSection } from '../formats/support.js';
 import { fileWriter, WEATHER } from './support.js';
 
@@ -113,6 +113,37 @@ describe('categories as indices', () => {
     return new Network({ output, loss: meanSquaredError(), seed: 1 });
   };
   const optimizer = () => new Adam({ learningRate: 0.03 });
+
+  it('a network whose input has no name', async () => {
+    const chain = new Network({ input: fitted.shape, layers: [dense(1)], loss: meanSquaredError(), seed: 1 });
+    const message =
+      /features: the network's only input has no name, and the data are for inputs named .*numbers.*city.*; inputs\(\) of/;
+    await expectRejection(
+      () => chain.fit(fitted.dataset(table), { optimizer: optimizer(), epochs: 1 }),
+      'INVALID_ARGUMENT',
+      message,
+    );
+    chain.encoder = fitted;
+    expectError(() => predictRows(chain, [{ size: 3, city: 'Bern' }]), 'INVALID_ARGUMENT', message);
+  });
+
+  it('an encoder too large for a file is refused when it is set', async () => {
+    const network = make();
+    // A JSON string in a JSON string: six characters of quotes and their escapes.
+    const largest = 'x'.repeat(7 * 2 ** 20 - 6);
+    network.encoder = largest;
+    const path = write('');
+    await network.save(path);
+    expect((await Network.load(path)).encoder === largest).toBe(true);
+    expectError(
+      () => {
+        network.encoder = `${largest}x`;
+      },
+      'INVALID_ARGUMENT',
+      /^encoder: 7340033 bytes in a file, at most 7340032; lower `most` or raise `minimum` of its columns$/,
+    );
+    expect(network.encoder === largest).toBe(true);
+  });
 
   it('trains, travels in the file, and predicts rows with unseen and missing values', async () => {
     const network = make();

@@ -129,9 +129,11 @@ function readInput(graph: GraphReader, value: OnnxValue, own: string, options: O
   if (!INPUT_TYPES.includes(type) && !(index && INDEX_TYPES.includes(type)))
     throw unsupported(graph.file, `the input ${quote(name)} has the element type ${type}`);
   const { inputLayout, shapes = {} } = options;
+  const given = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
   // One index a row needs no dimension in the file.
-  if (index && value.shape.length === 1) return { node: input([1], { name: own, type: 'index' }), axes: [] };
-  const sample = sampleOf(graph.file, value, Object.hasOwn(shapes, name) ? shapes[name] : undefined);
+  if (index && value.shape.length === 1 && given === undefined)
+    return { node: input([1], { name: own, type: 'index' }), axes: [] };
+  const sample = sampleOf(graph.file, value, given);
   if (index) return plain(input(sample, { name: own, type: 'index' }));
   const told = at === undefined ? isChannelsLast(graph, name) : at === 3;
   const last = inputLayout === undefined ? told : inputLayout === 'nhwc';

@@ -555,6 +555,15 @@ readers.set('Flatten', (reading) => {
   return plain(inShape(node, [elements(node.shape)]));
 });
 
+/**
+ * A value in another shape of its samples in the file. One number a row, [batch] in the file, has the shape [1]; indices
+ * have no axes then, so that what a Gather gives of them has no dimension of 1.
+ */
+function inFileShape(value: FileValue, shape: Shape): FileValue {
+  const node = inShape(asPlain(value), shape.length === 0 ? [1] : shape);
+  return shape.length === 0 && isIndex(node) ? { node, axes: [] } : plain(node);
+}
+
 readers.set('Reshape', (reading) => {
   const value = reading.value();
   const given = reading.integers(1) ?? reading.ints('shape');
@@ -567,13 +576,13 @@ readers.set('Reshape', (reading) => {
   const shape = sizes.map((size) => (size === -1 ? total / known : size));
   const keepsBatch = first === 0 || first === BATCH || first === -1 || first === reading.graph.batch;
   if (
-    shape.length === 0 ||
+    (shape.length === 0 && !isIndex(value.node)) ||
     !keepsBatch ||
     elements(shape) !== total ||
     !shape.every((size) => Number.isSafeInteger(size) && size > 0)
   )
     throw reading.unsupported(`samples of ${shapeText(from)} in the shape ${shapeText(given)}, the batch first`);
-  return plain(inShape(asPlain(value), shape));
+  return inFileShape(value, shape);
 });
 
 /** Dimensions from an attribute (older sets) or an input. */
@@ -588,8 +597,10 @@ readers.set('Squeeze', (reading) => {
   const given = axesOf(reading, 1)?.map((axis) => reading.axis(axis, from.length));
   const gone = given ?? from.flatMap((size, i) => (size === 1 ? [i] : []));
   if (gone.some((axis) => from[axis] !== 1)) throw reading.corrupt('it removes a dimension that is not 1');
-  const shape = from.filter((_, i) => !gone.includes(i));
-  return plain(inShape(asPlain(value), shape.length === 0 ? [1] : shape));
+  return inFileShape(
+    value,
+    from.filter((_, i) => !gone.includes(i)),
+  );
 });
 
 readers.set('Unsqueeze', (reading) => {
@@ -599,7 +610,7 @@ readers.set('Unsqueeze', (reading) => {
   const given = axesOf(reading, 1) ?? [];
   const rank = shape.length + given.length;
   for (const axis of given.map((each) => reading.axis(each, rank)).sort((a, b) => a - b)) shape.splice(axis, 0, 1);
-  return plain(inShape(asPlain(value), shape));
+  return inFileShape(value, shape);
 });
 
 /** A list of integers, of whatever shape: only a shape is computed with. */
@@ -669,8 +680,10 @@ function reduction(operator: string, layer: typeof merges.sum): void {
     // Reduced dimensions are kept first, so that the others stay in their places.
     const kept: FileValue = { node: node.pipe(layer({ axis, keepDimension: true })), axes };
     if (reading.int('keepdims', 1) !== 0) return kept;
-    const shape = fileShapeOf(kept).filter((_, i) => !gone.includes(i));
-    return plain(inShape(asPlain(kept), shape.length === 0 ? [1] : shape));
+    return inFileShape(
+      kept,
+      fileShapeOf(kept).filter((_, i) => !gone.includes(i)),
+    );
   });
 }
 

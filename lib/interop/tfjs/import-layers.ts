@@ -2,6 +2,7 @@ import * as functions from '../../graph/functions.js';
 import { add, average, concat, dot, matmul, maximum, minimum, multiply, subtract } from '../../graph/functions.js';
 import type { Node } from '../../graph/node.js';
 import { savedInitializer } from '../../initializers.js';
+import { MAX_VOCABULARY } from '../../layers/embedding.js';
 import * as layers from '../../layers/index.js';
 import type { LayerSpec } from '../../layers/layer.js';
 import { quote } from '../../text.js';
@@ -191,6 +192,7 @@ const dense: Single = (fields, input, name) => {
 const embedding: Single = (fields, input, name) => {
   fields.expect('maskZero', false);
   const [vocabulary, size] = [fields.number('inputDim'), fields.number('outputDim')];
+  if (vocabulary > MAX_VOCABULARY) throw unsupported(`a vocabulary of ${vocabulary}, more than ${MAX_VOCABULARY},`);
   const spec = layers.embedding(vocabulary, size, { name: name() });
   const table = { spec, weights: { weight: ['embeddings'] } };
   const output = [...input, size];

@@ -235,6 +235,52 @@ const indexFile = (type: number, shape: readonly number[], nodes: readonly NewNo
     inputs: [{ name: 'x', type, shape: ['n', ...shape] }],
     outputs: [{ name: 'y', type: 1, shape: ['n', ...Array.from({ length: shape.length + 1 }, (_, i) => `d${i}`)] }],
   });
+
+/** A file whose int64 inputs x and z have samples of one index; y has samples of this shape. */
+const pairFile = (output: readonly number[], nodes: readonly NewNode[]) =>
+  encodeModel('', {
+    nodes,
+    tensors: new Map(
+      Object.entries({
+        ...{ w: floats([7, 3]), v: floats([7, 3], 2), k: floats([6, 2], 3) },
+        ...{ one: integers(1), all: integers(-1), column: integers(-1, 1) },
+      }),
+    ),
+    inputs: ['x', 'z'].map((name) => ({ name, type: 7, shape: ['n', 1] })),
+    outputs: [{ name: 'y', type: 1, shape: ['n', ...output] }],
+  });
+/** Rows w_x and v_z, as a and b, of the inputs without their dimension of 1. */
+const squeezed = [
+  ...[node('Squeeze', ['x', 'one'], {}, 'i'), node('Squeeze', ['z', 'one'], {}, 'j')],
+  ...[node('Gather', ['w', 'i'], {}, 'a'), node('Gather', ['v', 'j'], {}, 'b')],
+];
+const dotted = [...squeezed, node('Mul', ['a', 'b'], {}, 'm')];
+const pairs: Readonly<Record<string, readonly [readonly number[], readonly NewNode[]]>> = {
+  'squeezed indices, a product of rows': [[], [...dotted, node('ReduceSum', ['m', 'one'], { keepdims: int(0) })]],
+  'squeezed indices, a reduction that keeps its dimension': [[1], [...dotted, node('ReduceSum', ['m', 'one'])]],
+  'squeezed indices, joined': [[6], [...squeezed, node('Concat', ['a', 'b'], { axis: int(1) })]],
+  'squeezed indices, joined, a matrix': [
+    [2],
+    [...squeezed, node('Concat', ['a', 'b'], { axis: int(1) }, 'c'), node('Gemm', ['c', 'k'])],
+  ],
+  'indices in a shape without their dimension': [
+    [3],
+    [
+      ...[node('Reshape', ['x', 'all'], {}, 'i'), node('Reshape', ['z', 'all'], {}, 'j')],
+      ...[node('Gather', ['w', 'i'], {}, 'a'), node('Gather', ['v', 'j'], {}, 'b'), node('Add', ['a', 'b'])],
+    ],
+  ],
+  'squeezed indices as a column again': [
+    [1, 3],
+    [
+      ...[node('Squeeze', ['x'], {}, 'i'), node('Cast', ['i'], { to: int(6) }, 'c')],
+      ...[node('Reshape', ['c', 'column'], {}, 'r'), node('Gather', ['w', 'r'], {}, 'a')],
+      ...[node('Reshape', ['z', 'all'], {}, 'j'), node('Unsqueeze', ['j', 'one'], {}, 'u')],
+      ...[node('Gather', ['v', 'u'], {}, 'b'), node('Add', ['a', 'b'])],
+    ],
+  ],
+};
+
 const toInteger = node('Cast', ['x'], { to: int(7) }, 'i');
 
 describe('Gather of rows of weights', () => {
@@ -277,8 +323,35 @@ describe('Gather of rows of weights', () => {
       indexFile(7, [2], [node('Gather', ['t', 'x'])], { t: { shape: [1, 2], values: [1, 2] } }),
       /integers/,
     ],
+    [
+      'indices in another shape',
+      indexFile(7, [4], [node('Reshape', ['x', 's'], {}, 'i'), node('Gather', ['w', 'i'])], { s: integers(-1, 2, 2) }),
+      /reshape: it can't take an index input/,
+    ],
+    [
+      'a batch of all indices',
+      indexFile(7, [4], [node('Reshape', ['x', 's'], {}, 'i'), node('Gather', ['w', 'i'])], { s: integers(-1) }),
+      /samples of \[4\] in the shape \[-1\]/,
+    ],
   ])('refuses %s', (_, bytes, message) => {
     expectError(() => fromOnnx(bytes), 'INVALID_ARGUMENT', message);
+  });
+
+  it('a shape for an input without a dimension is an error', () => {
+    const bytes = indexFile(7, [], [node('Gather', ['w', 'x'])]);
+    const message = /the input "x" has no dimension besides the batch/;
+    expectError(() => fromOnnx(bytes, { shapes: { x: [5] } }), 'INVALID_ARGUMENT', message);
+  });
+
+  it('indices without their dimension of 1 give rows without one', () => {
+    const [, nodes] = pairs['squeezed indices, a product of rows'];
+    const network = fromOnnx(pairFile([], nodes));
+    expect(network.output).toEqual([1]);
+    const v = floats([7, 3], 2).values;
+    const dot = [0, 1, 2].reduce((sum, i) => sum + w[3 * 5 + i] * v[3 * 2 + i], 0);
+    const given = network.predict({ x: [5], z: [2] });
+    expect(given.length).toBe(1);
+    expect(given[0]).toBeCloseTo(dot, 5);
   });
 });
 
@@ -302,5 +375,19 @@ describeOrt('operators as ONNX Runtime computes them', () => {
     const ours = isImage ? channelsFirst(given, network.output).values : given;
     expect(ours.length).toBe(y.data.length);
     ours.forEach((value, i) => expect(Math.abs(y.data[i] - value), `[${i}]`).toBeLessThan(1e-5));
+  });
+
+  it.each(Object.entries(pairs))('%s', async (_, [output, nodes]) => {
+    const bytes = pairFile(output, nodes);
+    const [x, z] = [
+      [5, 0, 6],
+      [2, 6, 1],
+    ];
+    const feed = (indices: number[]) => ({ values: BigInt64Array.from(indices, BigInt), shape: [1] });
+    const given = fromOnnx(bytes).predict({ x, z });
+    const { y } = await runOrt(bytes, 3, { x: feed(x), z: feed(z) });
+    expect(y.dims).toEqual([3, ...output]);
+    expect(given.length).toBe(y.data.length);
+    given.forEach((value, i) => expect(Math.abs(y.data[i] - value), `[${i}]`).toBeLessThan(1e-5));
   });
 });

@@ -18,7 +18,7 @@ interface OrtSession {
 }
 
 interface Ort {
-  readonly Tensor: new (type: string, data: Float32Array | Uint8Array, dims: readonly number[]) => OrtTensor;
+  readonly Tensor: new (type: string, data: Feed['values'], dims: readonly number[]) => OrtTensor;
   readonly InferenceSession: { create(model: Uint8Array, options: object): Promise<OrtSession> };
 }
 
@@ -37,7 +37,7 @@ const ort = () => createRequire(join(onnxRuntime.folder, 'package.json'))('onnxr
 
 /** Numbers and the shape of one sample, by an input's name. */
 export interface Feed {
-  readonly values: Float32Array | Uint8Array;
+  readonly values: Float32Array | Uint8Array | BigInt64Array;
   readonly shape: readonly number[];
 }
 
@@ -57,14 +57,15 @@ export async function runOrt(
   };
   const session = await InferenceSession.create(bytes, options);
   const given = Object.entries(feeds).map(([name, { values, shape }]) => {
-    const type = values instanceof Uint8Array ? 'uint8' : 'float32';
+    const integers = values instanceof Uint8Array ? 'uint8' : 'int64';
+    const type = values instanceof Float32Array ? 'float32' : integers;
     return [name, new Tensor(type, values, [rows, ...shape])];
   });
   return session.run(Object.fromEntries(given));
 }
 
 /** Images, channels last, with their channels first; other samples as they are. */
-export function channelsFirst(values: Float32Array, shape: readonly number[]): Feed {
+export function channelsFirst(values: Float32Array, shape: readonly number[]): Feed & { values: Float32Array } {
   if (shape.length !== 3) return { values, shape };
   const [height, width, channels] = shape;
   const [size, pixels] = [elements(shape), height * width];
