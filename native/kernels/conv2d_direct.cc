@@ -2,6 +2,8 @@
 // and the sums stay in registers with the filters in the lanes of a vector.
 #include "conv2d_direct.h"
 
+#include <initializer_list>
+
 #include "abandon.h"
 #include "activations.h"
 #include "products/gemm.h"
