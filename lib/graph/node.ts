@@ -1,6 +1,6 @@
 import { checkArity, checkChoice, checkOptions, checkShape, invalid, lock } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import type { EmbeddingSpec } from '../layers/embedding.js';
+import { type EmbeddingSpec, MAX_VOCABULARY } from '../layers/embedding.js';
 import {
   checkName,
   createOperation,
@@ -174,7 +174,7 @@ export function isIndex({ spec }: Node): boolean {
 export function vocabularyOf(node: Node, others: readonly Node[]): number | undefined {
   if (!isIndex(node)) return undefined;
   const users = others.filter(({ inputs }) => inputs.includes(node));
-  return Math.min(2 ** 24, ...users.map(({ spec }) => (spec as EmbeddingSpec).vocabulary));
+  return Math.min(MAX_VOCABULARY, ...users.map(({ spec }) => (spec as EmbeddingSpec).vocabulary));
 }
 
 /** The chain of `layers` on an input. Layers without a name are named by their index. */

@@ -82,13 +82,33 @@ export type BatchNormStatisticsArguments = Omit<BatchNormPartsArguments, 'x'> & 
   momentum: number;
 };
 
-/** Beta less what float32 loses of the mean. */
-const shiftOf = ({ gamma, beta }: { gamma: Vector; beta: Vector }, mean: Float64Array, inverseStd: Float64Array) =>
-  mean.map((m, j) => beta[j] - (m - Math.fround(m)) * inverseStd[j] * gamma[j]);
+type Layer = {
+  runningMean: Vector;
+  runningVariance: Vector;
+  gamma: Vector;
+  beta: Vector;
+  epsilon: number;
+  momentum: number;
+};
+
+/** All that follows from the statistics; `shift` is beta less what float32 loses of the mean. */
+function outputsOf({ gamma, beta, epsilon, momentum, ...a }: Layer, mean: Float64Array, variance: Float64Array) {
+  const mixed = (running: Vector, value: Float64Array) =>
+    momentum === 1 ? Float64Array.from(running) : value.map((v, j) => momentum * running[j] + (1 - momentum) * v);
+  const inverseStd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
+  return {
+    mean,
+    variance,
+    inverseStd,
+    shift: mean.map((m, j) => beta[j] - (m - Math.fround(m)) * inverseStd[j] * gamma[j]),
+    runningMean: mixed(a.runningMean, mean),
+    runningVariance: mixed(a.runningVariance, variance),
+  };
+}
 
 /** By moments about the mean of the first share with rows, c: E[(x − c)²] − E[x − c]². */
 export function batchNormStatistics(a: BatchNormStatisticsArguments) {
-  const { means, rests, squares, rows, pixels, features, parts, epsilon, momentum } = a;
+  const { means, rests, squares, rows, pixels, features, parts } = a;
   const mean = new Float64Array(features);
   const variance = new Float64Array(features);
   for (let j = 0; j < features; j++) {
@@ -103,17 +123,7 @@ export function batchNormStatistics(a: BatchNormStatisticsArguments) {
     mean[j] = center + distance;
     variance[j] = power / (rows * pixels) - distance ** 2;
   }
-  const mixed = (running: Vector, value: Float64Array) =>
-    momentum === 1 ? Float64Array.from(running) : value.map((v, j) => momentum * running[j] + (1 - momentum) * v);
-  const inverseStd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
-  return {
-    mean,
-    variance,
-    inverseStd,
-    shift: shiftOf(a, mean, inverseStd),
-    runningMean: mixed(a.runningMean, mean),
-    runningVariance: mixed(a.runningVariance, variance),
-  };
+  return outputsOf(a, mean, variance);
 }
 
 export type BatchNormSumsArguments = Omit<BatchNormPartsArguments, 'x'> & {
@@ -152,21 +162,11 @@ export type BatchNormMergeArguments = {
 };
 
 export function batchNormMerge(a: BatchNormMergeArguments): Results {
-  const { sums, powers, rows, features, epsilon, momentum } = a;
+  const { sums, powers, rows, features } = a;
   const each = (of: (j: number) => number) => Float64Array.from({ length: features }, (_, j) => of(j));
   const mean = each((j) => a.runningMean[j] + sums[j] / rows);
   const variance = each((j) => powers[j] / rows - (sums[j] / rows) ** 2);
-  const mixed = (running: Vector, value: Float64Array) =>
-    momentum === 1 ? Float64Array.from(running) : value.map((v, j) => momentum * running[j] + (1 - momentum) * v);
-  const inverseStd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
-  return {
-    mean,
-    variance,
-    inverseStd,
-    shift: shiftOf(a, mean, inverseStd),
-    runningMean: mixed(a.runningMean, mean),
-    runningVariance: mixed(a.runningVariance, variance),
-  };
+  return outputsOf(a, mean, variance);
 }
 
 export type BatchNormBackwardPartsArguments = BatchNormPartsArguments & {

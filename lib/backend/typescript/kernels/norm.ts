@@ -46,6 +46,31 @@ export function batchNormParts(
   }
 }
 
+/** Writes a feature's statistics, and takes them into the running ones. */
+function statisticsOf(
+  mean: Float32Array,
+  variance: Float32Array,
+  inverseStd: Float32Array,
+  shift: Float32Array,
+  runningMean: Float32Array,
+  runningVariance: Float32Array,
+  gamma: Float32Array,
+  beta: Float32Array,
+  epsilon: number,
+  momentum: number,
+) {
+  return (j: number, center: number, spread: number) => {
+    mean[j] = center;
+    variance[j] = spread;
+    inverseStd[j] = 1 / Math.sqrt(spread + epsilon);
+    shift[j] = beta[j] - ((center - mean[j]) * gamma[j]) / Math.sqrt(spread + epsilon);
+    if (momentum !== 1) {
+      runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center;
+      runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * spread;
+    }
+  };
+}
+
 /**
  * Mean and (biased) variance of all rows, from those of the shares (Chan, Golub and LeVeque 1979); shift = beta less what
  * float32 loses of the mean, scaled as x.
@@ -69,6 +94,18 @@ export function batchNormStatistics(
   epsilon: number,
   momentum: number,
 ): void {
+  const keep = statisticsOf(
+    mean,
+    variance,
+    inverseStd,
+    shift,
+    runningMean,
+    runningVariance,
+    gamma,
+    beta,
+    epsilon,
+    momentum,
+  );
   const all = rows * pixels;
   for (let j = 0; j < features; j++) {
     let center = 0;
@@ -83,14 +120,7 @@ export function batchNormStatistics(
       const count = to - from;
       spread += squares[o] / all + (means[o] + rests[o] - center) ** 2 * (count / all);
     }
-    mean[j] = center;
-    variance[j] = spread;
-    inverseStd[j] = 1 / Math.sqrt(spread + epsilon);
-    shift[j] = beta[j] - ((center - mean[j]) * gamma[j]) / Math.sqrt(spread + epsilon);
-    if (momentum !== 1) {
-      runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center;
-      runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * spread;
-    }
+    keep(j, center, spread);
   }
 }
 
@@ -137,19 +167,24 @@ export function batchNormMerge(
   epsilon: number,
   momentum: number,
 ): void {
+  const keep = statisticsOf(
+    mean,
+    variance,
+    inverseStd,
+    shift,
+    runningMean,
+    runningVariance,
+    gamma,
+    beta,
+    epsilon,
+    momentum,
+  );
   for (let j = 0; j < features; j++) {
     const d = sums[j] / rows;
     const center = runningMean[j] + d;
     const difference = powers[j] / rows - d * d;
     const spread = difference < 0 ? 0 : difference;
-    mean[j] = center;
-    variance[j] = spread;
-    inverseStd[j] = 1 / Math.sqrt(spread + epsilon);
-    shift[j] = beta[j] - ((center - mean[j]) * gamma[j]) / Math.sqrt(spread + epsilon);
-    if (momentum !== 1) {
-      runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center;
-      runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * spread;
-    }
+    keep(j, center, spread);
   }
 }
 
