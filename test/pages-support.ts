@@ -27,14 +27,18 @@ export function blocksOf(page: string): { heading: string; code: string }[] {
  * `blasnet` means its built files. Returns the compiled files.
  *
  * @param name what they are, for the folder and the error
- * @param modules the texts
+ * @param modules the texts, in a list or by name
  * @param options of the compiler, further ones
  */
-export function compileModules(name: string, modules: readonly string[], options: object = {}): string[] {
+export function compileModules(
+  name: string,
+  modules: readonly string[] | Readonly<Record<string, string>>,
+  options: object = {},
+): string[] {
   const folder = projectFile(`build/pages/${name}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const [i, code] of modules.entries()) writeFileSync(`${folder}/${i}.ts`, code);
+  for (const [module, code] of Object.entries(modules)) writeFileSync(`${folder}/${module}.ts`, code);
   const configuration = {
     compilerOptions: {
       target: 'es2022',
@@ -56,7 +60,7 @@ export function compileModules(name: string, modules: readonly string[], options
   } catch (error) {
     throw new Error(`the code of ${name} does not compile:\n${(error as { stdout: string }).stdout}`);
   }
-  return modules.map((_, i) => `${folder}/${i}.js`);
+  return Object.keys(modules).map((module) => `${folder}/${module}.js`);
 }
 
 /** Compiles all blocks of TypeScript of a page of `docs`, which must be modules. */
