@@ -19,7 +19,6 @@ const descriptions = {
   quick: ['', 'one short round: shows that the benchmark works'],
   suggest: ['', 'what each way would lose by the size of products: from that, rules are made'],
   check: ['', 'exit with status 1 when a bar is missed'],
-  write: ['', 'keep the report in bench/results/distributed.md, which is committed, not in latest.md'],
   name: ['NAME', 'keep the report in bench/results/NAME.md, not latest.md; NAME is the kind of machine: amd-zen5-2c'],
 } as const;
 
@@ -52,7 +51,7 @@ const commands = {
   },
   'bench:scaling': { accepts: ['seconds', 'quick', 'name'], seconds: 1, quickSeconds: 0.1 },
   'bench:distributed': {
-    accepts: ['rounds', 'seconds', 'quick', 'check', 'write'],
+    accepts: ['rounds', 'seconds', 'quick', 'check', 'name'],
     seconds: 1,
     quickSeconds: 0.05,
     rounds: 3,
@@ -119,7 +118,7 @@ export function parseOptions(name: CommandName, args: readonly string[]): Option
   const quick = values.quick === true;
   const rounds = positive('rounds', given.rounds ?? String(quick ? 1 : (command.rounds ?? ROUNDS)));
   if (!Number.isInteger(rounds)) throw new Error(`--rounds: expected an integer, got ${rounds}`);
-  const file = given.name ?? (values.write === true ? 'distributed' : 'latest');
+  const file = given.name ?? 'latest';
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(file)) {
     throw new Error(`--name: expected lower-case words joined by hyphens, got ${file}`);
   }
