@@ -7,8 +7,9 @@ import { meanSquaredError } from './losses/regression.js';
 import { checkAugment } from './program/augment.js';
 import { elements } from './program/instructions.js';
 import { buildModel } from './program/model.js';
+import { isSampleSource } from './runtime/columns.js';
+import { fromDataset } from './runtime/dataset-inputs.js';
 import { Engine } from './runtime/engine.js';
-import { fromDataset, isSampleSource } from './runtime/inputs.js';
 import type { SampleSource } from './types.js';
 
 export interface AugmentBatchOptions {

@@ -52,19 +52,16 @@ export * from './losses/index.js';
 export {
   type Checkpoint,
   type EvaluateOptions,
-  type GraphOptions,
   Network,
-  type NetworkOptions,
   type NodeOptions,
   type OutputGradient,
-  type OutputsOptions,
-  type ParameterView,
   type Port,
   type PredictAsyncOptions,
   type Predicted,
   type PredictOptions,
-  type StateView,
 } from './network.js';
+export type { GraphOptions, NetworkOptions, OutputsOptions } from './network-options.js';
+export type { ParameterView, StateView } from './network-views.js';
 export * from './optimizers/index.js';
 export type { Shape } from './program/instructions.js';
 export type { Listing } from './program/listing.js';

@@ -1,14 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { randomBytes } from 'node:crypto';
 import { types } from 'node:util';
 import type { BackendName, Feed } from './backend/backend.js';
 import { selectBackend } from './backend/select.js';
 import {
   checkArity,
   checkBoolean,
-  checkChoice,
   checkInteger,
-  checkNumber,
   checkOptions,
   checkStorage,
   invalid,
@@ -27,17 +24,24 @@ import {
   toBytes,
 } from './formats/persistence.js';
 import { loadTorchState, saveTorchState, type TorchLoad, type TorchOptions } from './formats/torch.js';
-import { checkNode, type Node } from './graph/node.js';
-import { codes, type Precision } from './kernels/codes.js';
-import { checkName, type LayerSpec } from './layers/layer.js';
-import type { Loss } from './losses/loss.js';
+import type { Node } from './graph/node.js';
+import type { Precision } from './kernels/codes.js';
+import type { LayerSpec } from './layers/layer.js';
+import {
+  type AnyOptions,
+  type GraphOptions,
+  type NetworkOptions,
+  type OutputsOptions,
+  readSeed,
+  readSpec,
+} from './network-options.js';
+import { copyInto, type ParameterView, type StateView } from './network-views.js';
 import { readFloats } from './numbers.js';
 import { checkOptimizer, type Optimizer } from './optimizers/optimizer.js';
 import { elements, type Shape } from './program/instructions.js';
 import type { Listing } from './program/listing.js';
 import { feedName } from './program/losses.js';
-import { buildModel, findMisfit, type GraphSpec, type ModelSpec, type OutputSpec } from './program/model.js';
-import { type Regularizer, resolveRegularizer } from './regularizers.js';
+import { buildModel, findMisfit, type ModelSpec } from './program/model.js';
 import { divide } from './runtime/batches.js';
 import { type ClassWeights, resolveClassWeights } from './runtime/class-weights.js';
 import { Engine, type Source } from './runtime/engine.js';
@@ -51,97 +55,20 @@ import {
   resultsOf,
   signalsOf,
 } from './runtime/evaluate.js';
-import {
-  allFinite,
-  type Features,
-  findNonFinite,
-  fromBatch,
-  fromFeatures,
-  gradientError,
-  statisticsError,
-  stepError,
-  type Targets,
-} from './runtime/inputs.js';
+import { type Features, fromBatch, fromFeatures, type Targets } from './runtime/inputs.js';
+import { allFinite, findNonFinite, gradientError, statisticsError, stepError } from './runtime/non-finite.js';
 import { Slices, sharedInSlices } from './runtime/slices.js';
 import { BatchReader, overShared, readData, type TrainingData, weighClasses } from './runtime/streams.js';
 import { type Evaluation, Tally } from './runtime/tally.js';
 import { stoppable } from './runtime/waiting.js';
 import { sharedBuffer } from './shared-memory.js';
 import { describeNodes, type NetworkNode, summarize } from './summary.js';
-import { listed, quote, shapeText } from './text.js';
+import { listed } from './text.js';
 import { type FitOptions, fit } from './training/fit.js';
 import type { History } from './training/history.js';
 
-interface CommonOptions {
-  /** Penalty on all weights that have no penalty of their own. */
-  regularizer?: Regularizer;
-  /**
-   * What the operands of products (dense layers, convolutions without groups, `matmul`) are rounded to; sums and all
-   * else are in float32. Default 'float32'. 'bfloat16' has 8 significant bits and is several times faster on processors
-   * with instructions for it (`backendInfo().bfloat16`); elsewhere it is not faster.
-   */
-  precision?: Precision;
-  /** Unsigned 32-bit integer; determines initial weights, shuffles and dropout masks. Default: drawn at random. */
-  seed?: number;
-  /** Default 'auto': native where the addon loads, otherwise TypeScript (with a warning). */
-  backend?: 'auto' | BackendName;
-}
-
-/** A network that is a list of layers. */
-export interface NetworkOptions extends CommonOptions {
-  output?: never;
-  outputs?: never;
-  /** Shape of one sample, such as [784] or [28, 28, 1] (height, width, channels). */
-  input: Shape;
-  /** The layers, first to last. */
-  layers: readonly LayerSpec[];
-  /**
-   * What training minimises. The last layer must give what the loss expects: logits for the cross-entropies, unless
-   * their `fromLogits` is false.
-   */
-  loss: Loss;
-}
-
-/** A graph with one output. */
-export interface GraphOptions extends CommonOptions {
-  layers?: never;
-  outputs?: never;
-  /** The node whose value the network gives; the network consists of the nodes that it reaches. */
-  output: Node;
-  loss: Loss;
-}
-
-/** A graph with several outputs. */
-export interface OutputsOptions<K extends string> extends CommonOptions {
-  layers?: never;
-  output?: never;
-  /** The outputs by name. */
-  outputs: Readonly<Record<K, Node>>;
-  /** The losses by the outputs' names, at least one. Outputs without a loss are predicted only. */
-  losses: Readonly<Partial<Record<K, Loss>>>;
-  /** Factors of the losses in the total by the outputs' names, ≥ 0; default 1. */
-  lossWeights?: Readonly<Partial<Record<K, number>>>;
-}
-
-type AnyOptions = NetworkOptions | GraphOptions | OutputsOptions<string>;
-
 /** What a network with the outputs `K` predicts: numbers, or numbers by the names that its outputs have. */
 export type Predicted<K extends string> = [K] extends [''] ? Float32Array : Readonly<Record<K, Float32Array>>;
-
-/**
- * A parameter or state tensor. The arrays are views of the memory the kernels use: writing to one changes the network.
- */
-export interface StateView {
-  /** `<layer index or name>.<weight|bias|gamma|…>`. */
-  readonly name: string;
-  readonly shape: Shape;
-  readonly value: Float32Array;
-}
-
-export interface ParameterView extends StateView {
-  /** Gradient from the last `gradients`, `trainBatch` or training step. A step that freezes the parameter leaves it. */
-  readonly gradient: Float32Array;
-}
 
 /** Kernels write outputs while still reading inputs, so the two must not share memory. */
 function checkApart(out: Float32Array, name: string, other: ArrayBufferView): void {
@@ -200,101 +127,7 @@ function byFeed(results: readonly Result[], arrays: readonly Float32Array[]): Re
   return Object.fromEntries(results.map(({ feed }, i) => [feed, arrays[i]]));
 }
 
-type Views = Pick<Network, 'parameters' | 'state'>;
-
-/** Copies parameters and state between networks by name; see {@link Network.copyParameters}. */
-function copyInto(to: Views, from: Views, map: ((name: string) => string | undefined) | undefined): string[] {
-  const copies: [StateView, StateView][] = [];
-  for (const part of ['parameters', 'state'] as const) {
-    for (const target of to[part]) {
-      const name = map === undefined ? target.name : map(target.name);
-      if (name === undefined) continue;
-      const source = from[part].find((other) => other.name === name);
-      if (source === undefined && map === undefined) continue;
-      if (source === undefined)
-        throw invalid(`map: ${target.name}`, `one of ${listed(from[part].map((other) => other.name))}`, name);
-      if (source.shape.join() !== target.shape.join()) {
-        const text = `expected the shape ${shapeText(target.shape)}, got ${shapeText(source.shape)} (${name})`;
-        throw new BlasnetError('SHAPE_MISMATCH', `${target.name}: ${text}`);
-      }
-      copies.push([target, source]);
-    }
-  }
-  if (copies.length === 0 && map === undefined)
-    throw invalid('from', 'a network with a parameter of the same name as one here', from);
-  for (const [target, source] of copies) target.value.set(source.value);
-  return copies.map(([{ name }]) => name);
-}
-
 const IN_BATCH = 'in this batch';
-const common = ['regularizer', 'precision', 'seed', 'backend'];
-
-function checkLoss(name: string, loss: unknown): Loss {
-  if (typeof loss !== 'object' || loss === null || typeof (loss as Partial<Loss>).write !== 'function') {
-    throw invalid(name, 'a loss such as softmaxCrossEntropy()', loss);
-  }
-  return loss as Loss;
-}
-
-/** Columns by name: an object whose keys are names. */
-function checkRecord(name: string, value: unknown, known?: readonly string[]): [string, unknown][] {
-  if (!isPlain(value) || Array.isArray(value)) throw invalid(name, 'an object by name', value);
-  const entries = Object.entries(value);
-  for (const [key] of entries) {
-    checkName(`${name}: ${quote(key)}`, key);
-    if (known !== undefined && !known.includes(key)) throw invalid(name, `names of ${listed(known)}`, key);
-  }
-  return entries;
-}
-
-function readOutputs({ outputs, losses, lossWeights }: OutputsOptions<string>): OutputSpec[] {
-  const nodes = checkRecord('outputs', outputs);
-  const names = nodes.map(([name]) => name);
-  const kinds = new Map(checkRecord('losses', losses, names));
-  const weights = new Map(lossWeights === undefined ? [] : checkRecord('lossWeights', lossWeights, names));
-  const list = nodes.map(([name, node]): OutputSpec => {
-    const loss = kinds.get(name);
-    const weight = checkNumber(`lossWeights: ${name}`, weights.get(name) ?? 1, { min: 0 });
-    if (loss === undefined && weights.has(name)) throw invalid(`lossWeights: ${name}`, 'none without a loss', weight);
-    return {
-      name,
-      node: checkNode(`outputs: ${name}`, node),
-      loss: loss === undefined ? undefined : checkLoss(`losses: ${name}`, loss),
-      weight,
-    };
-  });
-  if (!list.some(({ loss }) => loss !== undefined)) throw invalid('losses', 'a loss for at least one output', losses);
-  return list;
-}
-
-/** Checks what makes the network: a list of layers, a node or several. */
-function readSpec(name: string, options: AnyOptions, seed: number, names?: GraphSpec['names']): ModelSpec {
-  if (typeof options !== 'object' || options === null)
-    throw invalid(name, 'an object with input, layers and loss', options);
-  const form =
-    'outputs' in options
-      ? ['outputs', 'losses', 'lossWeights']
-      : 'output' in options
-        ? ['output', 'loss']
-        : ['input', 'layers', 'loss'];
-  checkOptions(name, options, [...form, ...common]);
-  const { precision = 'float32' } = options;
-  checkChoice('precision', precision, codes.precision);
-  const rest = { regularizer: resolveRegularizer('regularizer', options.regularizer), precision, seed };
-  const graph = (outputs: OutputSpec[]) => ({ outputs, ...(names && { names }), ...rest });
-  if ('outputs' in options) return graph(readOutputs(options as OutputsOptions<string>));
-  const { loss } = options as NetworkOptions | GraphOptions;
-  const checked = checkLoss('loss', loss);
-  if ('output' in options)
-    return graph([{ name: undefined, node: checkNode('output', options.output), loss: checked }]);
-  const { input, layers } = options as NetworkOptions;
-  return { input, layers, loss: checked, ...rest };
-}
-
-function readSeed(seed: number | undefined): number {
-  return checkInteger('seed', seed ?? randomBytes(4).readUInt32LE(), { min: 0, below: 2 ** 32 });
-}
-
 /** An input or an output of a network. */
 export interface Port {
   /** Undefined if it is the only one and has no name. */

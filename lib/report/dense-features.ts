@@ -1,5 +1,6 @@
 import { checkInteger, invalid } from '../checks.js';
-import { checkFeatures, isSampleSource } from '../runtime/inputs.js';
+import { isSampleSource } from '../runtime/columns.js';
+import { checkFeatures } from '../runtime/dataset-inputs.js';
 
 /**
  * The features of a source with all numbers of each row, for what reads them without a network. Throws

@@ -6,7 +6,7 @@ import { type Model, placeOf, shapeOf } from '../program/model.js';
 import { sharedBuffer } from '../shared-memory.js';
 import { divide } from './batches.js';
 import type { Engine, Source } from './engine.js';
-import { findNonFinite, nonFiniteError } from './inputs.js';
+import { findNonFinite, nonFiniteError } from './non-finite.js';
 import { BatchReader } from './streams.js';
 import { type Evaluation, reportWidth, Tally } from './tally.js';
 import { stoppable } from './waiting.js';

@@ -1,6 +1,6 @@
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { Engine } from './engine.js';
-import { allFinite } from './inputs.js';
+import { allFinite } from './non-finite.js';
 import { Slices } from './slices.js';
 
 /** The latest snapshot of each network, reused by the next fit unless garbage-collected. */

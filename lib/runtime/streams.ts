@@ -6,8 +6,10 @@ import type { Model } from '../program/model.js';
 import { sharedBuffer } from '../shared-memory.js';
 import type { SampleSource, TypedArray } from '../types.js';
 import { type ResolvedWeights, withClassWeights } from './class-weights.js';
+import { isSampleSource } from './columns.js';
+import { fromDataset } from './dataset-inputs.js';
 import type { Source } from './engine.js';
-import { type Features, fromBatch, fromDataset, isSampleSource, type Targets } from './inputs.js';
+import { type Features, fromBatch, type Targets } from './inputs.js';
 import { sharedInSlices } from './slices.js';
 import { untilAborted } from './waiting.js';
 

@@ -1,7 +1,7 @@
 /** Reads the inputs of metrics: numbers in any form, and the kind of task, which follows from the truth. */
 import { checkBoolean, checkInteger, checkNumber, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { isSampleSource } from '../runtime/inputs.js';
+import { isSampleSource } from '../runtime/columns.js';
 import type { SampleSource } from '../types.js';
 import { largestOf } from './argmax.js';
 import { type Numbers, readRows } from './rows.js';

@@ -10,7 +10,7 @@
 import { types } from 'node:util';
 import { checkArity, checkInteger, checkOptions, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { isSampleSource } from '../runtime/inputs.js';
+import { isSampleSource } from '../runtime/columns.js';
 import type { SampleSource } from '../types.js';
 import { type Average, averaged, type Figure } from './averages.js';
 import { ConfusionMatrix, countPairs, MOST_CLASSES } from './confusion-matrix.js';

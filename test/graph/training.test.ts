@@ -32,7 +32,7 @@ import {
 } from '../../lib/index.js';
 import { buildModel } from '../../lib/program/model.js';
 import { Engine } from '../../lib/runtime/engine.js';
-import { fromDataset } from '../../lib/runtime/inputs.js';
+import { fromDataset } from '../../lib/runtime/dataset-inputs.js';
 import { reportWidth } from '../../lib/runtime/tally.js';
 import {
   describeNative,

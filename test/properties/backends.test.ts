@@ -8,7 +8,7 @@ import { elements } from '../../lib/program/instructions.js';
 import { buildModel } from '../../lib/program/model.js';
 import { RandomStream } from '../../lib/random.js';
 import { Engine } from '../../lib/runtime/engine.js';
-import { fromDataset } from '../../lib/runtime/inputs.js';
+import { fromDataset } from '../../lib/runtime/dataset-inputs.js';
 import { describeNative, expectSameBits } from '../api/support.js';
 import { holds } from './checking.js';
 import { Call, makeOptimizer, type NetworkRecipe, network, optimizer } from './recipes.js';

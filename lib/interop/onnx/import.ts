@@ -17,7 +17,8 @@ import { identity } from '../../layers/activation.js';
 import { binaryCrossEntropy, softmaxCrossEntropy } from '../../losses/cross-entropy.js';
 import type { Loss } from '../../losses/loss.js';
 import { meanSquaredError } from '../../losses/regression.js';
-import { type GraphOptions, memoryOf, Network, type OutputsOptions } from '../../network.js';
+import { memoryOf, Network } from '../../network.js';
+import type { GraphOptions, OutputsOptions } from '../../network-options.js';
 import { cut, listed, quote, shapeText } from '../../text.js';
 import { asPlain, channelsFirst, type FileValue, GraphReader, NodeReading, plain } from './graph-reader.js';
 import {

@@ -1,0 +1,91 @@
+/** Matrix products and rows of tables: layers with weights for features. */
+import * as merges from '../../../graph/functions.js';
+import { isIndex } from '../../../graph/node.js';
+import * as layers from '../../../layers/index.js';
+import { shapeText } from '../../../text.js';
+import {
+  asPlain,
+  type FileValue,
+  fileShapeOf,
+  inShape,
+  type NodeReading,
+  type ParameterSource,
+  plain,
+} from '../graph-reader.js';
+import type { OnnxTensor } from '../model.js';
+import { readers, repeated } from './reader.js';
+
+readers.set('MatMul', (reading) => {
+  if (!reading.isConstant(1)) {
+    const [a, b] = reading.allValues().map(asPlain);
+    return plain(merges.matmul(a, b));
+  }
+  const node = asPlain(reading.value());
+  const { shape } = reading.constant(1) as OnnxTensor;
+  const features = node.shape[node.shape.length - 1];
+  if (shape.length !== 2)
+    throw reading.unsupported(`samples of ${shapeText(node.shape)} times a matrix of ${shapeText(shape)}`);
+  const units = shape[1];
+  const weight = reading.parameter(1, [features, units]);
+  // A bias is added by a node of its own.
+  const { graph } = reading;
+  const [output] = reading.node.outputs;
+  const [taker, ...others] = graph.takers.get(output) ?? [];
+  const bias = taker?.operator === 'Add' && others.length === 0 ? biasOf(reading, taker, units) : undefined;
+  const make = (named: { name?: string }) => layers.dense(units, { bias: bias !== undefined, ...named });
+  const value = plain(graph.layer(reading.node, node, make, { weight, ...(bias && { bias }) }));
+  if (taker !== undefined && bias !== undefined) {
+    graph.values.set(taker.outputs[0], value);
+    graph.done.add(taker);
+  }
+  return value;
+});
+
+/** The bias that a node adds to `output`; undefined if it is none. */
+function biasOf(reading: NodeReading, taker: NodeReading['node'], units: number): ParameterSource | undefined {
+  const name = taker.inputs.find((other) => other !== reading.node.outputs[0]) ?? '';
+  const tensor = reading.graph.constants.get(name);
+  if (tensor?.values.length !== units || tensor.shape.at(-1) !== units) return undefined;
+  const values = tensor.values as Float32Array;
+  return values instanceof Float32Array ? { from: `${name}*1`, length: units, make: () => values } : undefined;
+}
+
+readers.set('Gemm', (reading) => {
+  reading.only('transA', 0);
+  const node = asPlain(reading.value());
+  const tensor = reading.constant(1);
+  if (node.shape.length !== 1 || tensor?.shape.length !== 2)
+    throw reading.unsupported(`samples of ${shapeText(node.shape)} and no matrix of weights`);
+  const [inputs] = node.shape;
+  const isTransposed = reading.int('transB', 0) !== 0;
+  const units = tensor.shape[isTransposed ? 0 : 1];
+  const place = (i: number) => (i % inputs) * units + Math.floor(i / inputs);
+  const weight = isTransposed
+    ? reading.parameter(1, [units, inputs], place, reading.float('alpha', 1))
+    : reading.parameter(1, [inputs, units], undefined, reading.float('alpha', 1));
+  const bias = reading.has(2) ? { bias: repeated(reading, 2, units, reading.float('beta', 1)) } : {};
+  const make = (named: { name?: string }) => layers.dense(units, { bias: reading.has(2), ...named });
+  return plain(reading.graph.layer(reading.node, node, make, { weight, ...bias }));
+});
+
+/** Rows of a table of weights. */
+function embedding(reading: NodeReading): FileValue {
+  const value = reading.value(1);
+  const table = reading.constant(0);
+  if (!isIndex(value.node)) throw reading.unsupported('its indices are not an input');
+  if (table?.shape.length !== 2 || reading.int('axis', 0) !== 0)
+    throw reading.unsupported('only rows of a matrix are read');
+  const [vocabulary, size] = table.shape;
+  const make = (named: { name?: string }) => layers.embedding(vocabulary, size, named);
+  const sources = { weight: reading.parameter(0, table.shape) };
+  const node = reading.graph.layer(reading.node, value.node, make, sources);
+  return plain(inShape(node, [...fileShapeOf(value), size]));
+}
+
+readers.set('Gather', (reading) => {
+  if (reading.isConstant(0) && !reading.isConstant(1)) return embedding(reading);
+  const values = reading.integers(0) ?? [];
+  const picked = (reading.integers(1) ?? []).map((i) => values[i < 0 ? i + values.length : i]);
+  if (picked.includes(undefined as never)) throw reading.corrupt('it takes what is not there');
+  return { shape: [picked.length], values: picked };
+});
