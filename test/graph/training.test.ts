@@ -31,8 +31,8 @@ import {
   tanh,
 } from '../../lib/index.js';
 import { buildModel } from '../../lib/program/model.js';
-import { Engine } from '../../lib/runtime/engine.js';
 import { fromDataset } from '../../lib/runtime/dataset-inputs.js';
+import { Engine } from '../../lib/runtime/engine.js';
 import { reportWidth } from '../../lib/runtime/tally.js';
 import {
   describeNative,
