@@ -1,7 +1,8 @@
 // Checks what is published: the list of files, the licences' texts, that nothing runs at an installation, and that the
 // documents lead to files in the package.
 //   node .ci/check-pack.mjs                      what `npm pack` would take
-//   node .ci/check-pack.mjs <tarball> <folder>   a tarball and its unpacked contents: all binaries, and the size as well
+//   node .ci/check-pack.mjs <tarball> <folder>   a tarball and its unpacked contents: all binaries, and the size as
+// well
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';

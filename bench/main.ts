@@ -75,7 +75,7 @@ network, after its first two batches, for about ${settings.seconds} s, in whole 
 update. Rates are medians of the rounds, with the least and the most; ratios are taken within each round, and their
 median is told. The floor is the matrix products of a step alone, on one thread, all steps in one native call: handed to
 OpenBLAS whole, and cut small as the network cuts them. The latter on every core, a process each, tells what the machine
-gives to threads: less than the sum where cores are halves of one, or others use their caches. The network leaves out
+gives to threads: less than the sum where cores are halves of one, or others use their caches. The network omits
 columns of a batch that are all zero; the rows “zeros multiplied, too” do not. A core is taken by a process that loops.
 Where fewer cores were busy than a contender has threads, other programs held it up.
 ${describeLearning(settings)}`;

@@ -64,9 +64,9 @@ function checkFunction(name: string, value: unknown, optional = false): void {
 }
 
 /**
- * Registers a type of layer with one input. `factory` gets a spec and the input's shape, and returns a `Layer`, or throws
- * `SHAPE_MISMATCH`. `read` makes a spec again from the fields in a file; without it networks with the layer can't be
- * loaded. Throws `INVALID_ARGUMENT` for a type of the library's.
+ * Registers a type of layer with one input. `factory` gets a spec and the input's shape, and returns a `Layer`, or
+ * throws `SHAPE_MISMATCH`. `read` makes a spec again from the fields in a file; without it networks with the layer
+ * can't be loaded. Throws `INVALID_ARGUMENT` for a type of the library's.
  */
 export function registerLayer<S extends LayerSpec>(
   type: string,

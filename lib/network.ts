@@ -155,9 +155,9 @@ function specified(spec: ModelSpec, backend: 'auto' | BackendName | undefined): 
 
 /**
  * A feed-forward network: a list of layers or a graph of nodes. `K` are the names of its outputs, if they have any. It
- * is idle, busy (while `fit`, `evaluate` or `predictAsync` run) or disposed. Calls throw `NETWORK_BUSY` while it is busy
- * and `NETWORK_DISPOSED` after `dispose`. While `fit` waits for a callback other than `onProgress`, or for one of its
- * `metrics`, the network can be used (`predict`, `forward`, `evaluate`, `save`, `toBytes`) but not changed.
+ * is idle, busy (while `fit`, `evaluate` or `predictAsync` run) or disposed. Calls throw `NETWORK_BUSY` while it is
+ * busy and `NETWORK_DISPOSED` after `dispose`. While `fit` waits for a callback other than `onProgress`, or for one of
+ * its `metrics`, the network can be used (`predict`, `forward`, `evaluate`, `save`, `toBytes`) but not changed.
  */
 export class Network<K extends string = ''> {
   /** Shape of the first input's samples; see `inputs`. */
@@ -282,8 +282,8 @@ export class Network<K extends string = ''> {
   }
 
   /**
-   * A new network of a graph that may contain nodes of `network`, as `node` gives them; they keep their names and copies
-   * of their parameters and state. Throws as the constructor does.
+   * A new network of a graph that may contain nodes of `network`, as `node` gives them; they keep their names and
+   * copies of their parameters and state. Throws as the constructor does.
    */
   static from<K extends string = ''>(
     network: Network<string> | Network,
@@ -402,8 +402,8 @@ export class Network<K extends string = ''> {
   /**
    * The network's predictions for `x` (rows × features numbers, or a dataset), after the loss's link: probabilities for
    * the cross-entropies, otherwise the raw outputs. Returns rows × outputs numbers, in `out` if given; for
-   * `outputs` by name, an object of these. With `outputs`, an object of the values of these nodes. Synchronous; does not
-   * wait for other networks that are training.
+   * `outputs` by name, an object of these. With `outputs`, an object of the values of these nodes. Synchronous; does
+   * not wait for other networks that are training.
    */
   predict(x: Features, options?: Float32Array | PredictOptions): Predicted<K>;
   predict<N extends string>(x: Features, options: NodeOptions<N>): Readonly<Record<N, Float32Array>>;
@@ -475,14 +475,14 @@ export class Network<K extends string = ''> {
   /**
    * Forward and backward pass on one batch in training mode, without an update. Fills the `gradient` views. Returns the
    * mean loss, penalties included, and the gradient with respect to `x` (by name if there are several inputs; in
-   * TypeScript `gradients<'image' | 'meta'>(…)` types it). An input of indices has none: its name is left out, and the
+   * TypeScript `gradients<'image' | 'meta'>(…)` types it). An input of indices has none: its name is omitted, and the
    * array is empty if it is the only input. Omit `y` for a dataset, which has its own targets. With
    * `optimizer`, batch norm layers that it freezes behave as in its training; the optimizer is not changed.
    * Synchronous. Throws `NON_FINITE` if the loss is not finite.
    *
    * With `{ outputGradient }` in place of `y`: for a loss computed by the caller, its gradient with respect to the raw
-   * outputs (rows × outputs numbers, by name if there are several), or a function of the raw outputs that returns it. No
-   * penalty is added, and the result has no loss.
+   * outputs (rows × outputs numbers, by name if there are several), or a function of the raw outputs that returns it.
+   * No penalty is added, and the result has no loss.
    */
   gradients<I extends string = ''>(
     x: Features,
@@ -669,8 +669,8 @@ export class Network<K extends string = ''> {
    * Loads the parameters of a PyTorch module, saved there with
    * `safetensors.torch.save_file(model.state_dict(), path)`. A layer takes the tensors of the module that `map` gives
    * for its name, else of the module of its own name (`layer1_0_conv1` of `layer1.0.conv1`), else of the next module
-   * whose tensors have the right names and shapes, in the order that numbers in names tell. Tensors are F32, F64, F16 or
-   * BF16. Returns which modules were read for which layers, and what was skipped. Rejects with `FILE_NOT_FOUND`,
+   * whose tensors have the right names and shapes, in the order that numbers in names tell. Tensors are F32, F64, F16
+   * or BF16. Returns which modules were read for which layers, and what was skipped. Rejects with `FILE_NOT_FOUND`,
    * `FILE_CORRUPT`, `INVALID_ARGUMENT`, or `SHAPE_MISMATCH` if modules and layers don't match or names don't tell which
    * is which; nothing is changed then.
    */

@@ -1,7 +1,7 @@
 // `npm run docs`: the documentation as a static site in build/docs: README.md as the start page, the pages of docs, and
 // TypeDoc's reference of all entry points of package.json. It fails where a link leads nowhere. TypeDoc, with the older
 // TypeScript that it needs, is installed below build/documentation on first use. The pictures of docs/tutorials.md are
-// drawn if `npm run pictures` has not drawn them yet; with `-- --check` they are left out.
+// drawn if `npm run pictures` has not drawn them yet; with `-- --check` they are omitted.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';

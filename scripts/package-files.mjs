@@ -1,7 +1,7 @@
 // Creates the package's files beside the compiler's output, from package.json's `exports`:
 // - the CommonJS build (`require`): the bundled entry points, for Node.js versions that can't `require` ES modules;
-// - the declarations of the ES modules: they re-export those of CommonJS, so that each type exists only once; those that
-//   no entry point leads to are dropped;
+// - the declarations of the ES modules: they re-export those of CommonJS, so that each type exists only once; those
+// that   no entry point leads to are dropped;
 // - the header files of node-addon-api, which an installed package needs to build its addon.
 import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path/posix';
@@ -62,8 +62,8 @@ function dropInnerDeclarations() {
   }
 }
 
-// The declarations have the comments; the code of the ES modules does without them, since the package has a limit. Files
-// with comments for bundlers stay as they are.
+// The declarations have the comments; the code of the ES modules does without them, since the package has a limit.
+// Files with comments for bundlers stay as they are.
 function dropComments() {
   const isModule = (path) => path.endsWith('.js') && !/^dist\/(cjs|types)\//.test(path);
   for (const path of listFiles('dist').filter(isModule)) {

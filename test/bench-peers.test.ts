@@ -189,7 +189,7 @@ describe('the trial of settings', () => {
     expect(asked).toEqual([1, 1]);
   });
 
-  it('leaves out what fails, and says why where all do', async () => {
+  it('omits what fails, and says why where all do', async () => {
     const ranked = await rank(settings, async (shared) => {
       if (shared.length === 2) throw new Error('crashed');
       return shared.map(({ name }) =>

@@ -1,7 +1,7 @@
 /**
  * `npm run bench:jobs`: ten jobs, each done by one program for each tool, which it runs and checks. It writes the table
- * of docs/comparison.md. The packages of npm are installed below `build/peers` on first use. `-- --python <path>` names a
- * Python with scikit-learn and pandas; `-- --tools <list>` takes only some tools, and prints the table alone.
+ * of docs/comparison.md. The packages of npm are installed below `build/peers` on first use. `-- --python <path>` names
+ * a Python with scikit-learn and pandas; `-- --tools <list>` takes only some tools, and prints the table alone.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -74,7 +74,7 @@ warm-up, then a fresh network, after its first two batches, for about ${settings
 with the least and the most; blasnet/peer is the median of the rounds’ ratios on the same number of threads. Of a peer’s
 settings the fastest in a trial takes part; what the environment sets for BLAS, OpenMP and XLA is kept from the peers.
 Where fewer cores were busy than a contender has threads, other programs held it up, or it does not use them. blasnet
-leaves out columns of a batch that are all zero, which no peer looks for. The floor is the matrix products of a step alone,
+omits columns of a batch that are all zero, which no peer looks for. The floor is the matrix products of a step alone,
 on OpenBLAS and one thread.
 ${describeLearning(settings)}`;
 }

@@ -157,7 +157,7 @@ export const peers: readonly Peer[] = [
     workloads: ['M1', 'M1bn', 'M2', 'M2L', 'P1', 'P1single'],
     groups: ['one', 'all'],
     settings: jaxSettings,
-    remark: 'many steps in one compiled function; leaves out the last, smaller batch of a pass',
+    remark: 'many steps in one compiled function; omits the last, smaller batch of a pass',
   },
   {
     id: 'scikit-learn',
@@ -202,7 +202,7 @@ export const peers: readonly Peer[] = [
     groups: ['one'],
     settings: asItIs,
     remark:
-      'leaves out the last, smaller batch of a pass; with batch norm, tests take the statistics of their batch, as it has no running ones',
+      'omits the last, smaller batch of a pass; with batch norm, tests take the statistics of their batch, as it has no running ones',
   },
   {
     id: 'tfjs-wasm',

@@ -83,8 +83,8 @@ export const statuses = ['done', 'cancelled', 'nonFinite', 'groupFailed'] as con
 
 export interface RunResult {
   /**
-   * `nonFinite`: stopped before the update of a step whose mean loss was not finite. `groupFailed`: other ranks can't be
-   * reached any more, or one left in the middle of a step.
+   * `nonFinite`: stopped before the update of a step whose mean loss was not finite. `groupFailed`: other ranks can't
+   * be reached any more, or one left in the middle of a step.
    */
   readonly status: (typeof statuses)[number];
   /** Completed steps. */
@@ -130,8 +130,8 @@ export interface BackendInfo {
 }
 
 /**
- * The addon's side of a group of processes. Calls are made one after the other by a thread of their own; they reject with
- * the reason if the group failed, as do all later ones. Arrays are in shared memory.
+ * The addon's side of a group of processes. Calls are made one after the other by a thread of their own; they reject
+ * with the reason if the group failed, as do all later ones. Arrays are in shared memory.
  */
 export interface NativeGroup {
   /** Name and version of the library, as it says itself. */

@@ -65,7 +65,8 @@ function siteAt(port: number, stream: { write(text: string): unknown }): Promise
  * only while somebody looks, in at most 1 % of it. The page does not keep the process alive unless `keepOpen` is set.
  *
  * Throws `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, and `SHAPE_MISMATCH` if the samples are no images. `fit` rejects with
- * `INVALID_ARGUMENT` if the port can't be listened on. That a file can't be saved is said on the page; training goes on.
+ * `INVALID_ARGUMENT` if the port can't be listened on. That a file can't be saved is said on the page; training goes
+ * on.
  */
 export function dashboard(options?: DashboardOptions): Dashboard {
   checkArity('dashboard', arguments, 1);

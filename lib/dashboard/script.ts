@@ -84,7 +84,7 @@ function take(patch) {
   const { progress } = fields;
   if (progress && isNumber(progress.loss) && progress.steps > 0) {
     const epoch = progress.epoch + progress.step / progress.steps;
-    // Only of the current epoch: the mean over it so far begins anew with the next.
+    // Only of the current epoch: the mean over it so far begins again with the next.
     run.trail = run.trail.filter((point) => point.epoch > progress.epoch && point.epoch < epoch);
     run.trail.push({ epoch, loss: progress.loss, accuracy: progress.accuracy });
     if (run.trail.length > MOST_POINTS) run.trail = run.trail.filter((_, i) => i % 2 === 0);

@@ -73,7 +73,7 @@ function slotsOf(model: Model, index: number, order: Int32Array | undefined): Sl
   const { spec, name: layer } = model.nodes[index];
   const { type } = spec;
   const { inputs: given } = model.nodes[index].node;
-  // Such as features of an image, of which some are left out or with which others are added up.
+  // Such as features of an image, of which some are omitted or with which others are added up.
   if (order !== undefined && order.length !== elements(given[0].shape)) {
     throw new BlasnetError(
       'INVALID_ARGUMENT',

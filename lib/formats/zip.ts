@@ -60,7 +60,7 @@ export function readDirectory(content: Uint8Array, file: string): ZipEntry[] {
     const [crc, compressed, size] = [16, 20, 24].map((field) => bytes.readUInt32LE(at + field));
     const lengths = [28, 30, 32].map((field) => bytes.readUInt16LE(at + field));
     const next = at + CENTRAL_BYTES + lengths[0] + lengths[1] + lengths[2];
-    if (next > end) throw corrupt(file, at, `entry ${i} of the directory ends behind it`);
+    if (next > end) throw corrupt(file, at, `entry ${i} of the directory ends after it`);
     const name = bytes.toString('utf8', at + CENTRAL_BYTES, at + CENTRAL_BYTES + lengths[0]);
     const offset = bytes.readUInt32LE(at + 42);
     if ((flags & ENCRYPTED) !== 0 || (method !== STORED && method !== DEFLATED))
@@ -81,7 +81,7 @@ export function readEntry(content: Uint8Array, entry: ZipEntry, file: string): U
   if (offset + LOCAL_BYTES > bytes.length || bytes.readUInt32LE(offset) !== LOCAL)
     throw corrupt(file, offset, `the header of ${quote(name)} must be here`);
   const begin = offset + LOCAL_BYTES + bytes.readUInt16LE(offset + 26) + bytes.readUInt16LE(offset + 28);
-  if (begin + compressed > bytes.length) throw corrupt(file, begin, `${quote(name)} ends behind the end of the file`);
+  if (begin + compressed > bytes.length) throw corrupt(file, begin, `${quote(name)} goes beyond the end of the file`);
   const stored = bytes.subarray(begin, begin + compressed);
   const data = method === STORED ? stored : inflate(stored, size, `${file}: ${name}`);
   if (data.length !== size)

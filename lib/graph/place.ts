@@ -52,8 +52,8 @@ function sharedError(name: string, first: PlacedNode, node: Node): BlasnetError 
 }
 
 /**
- * Places and names for the nodes of a graph. In a chain, messages call a node by its index. Throws `INVALID_ARGUMENT` if
- * two have the same name, and `SHAPE_MISMATCH` if a shared layer is used on inputs of different shapes.
+ * Places and names for the nodes of a graph. In a chain, messages call a node by its index. Throws `INVALID_ARGUMENT`
+ * if two have the same name, and `SHAPE_MISMATCH` if a shared layer is used on inputs of different shapes.
  */
 export function placeNodes(
   sorted: readonly Node[],

@@ -118,7 +118,8 @@ function checkPatch(kernel: string, parameters: readonly Parameter[], size: (nam
 }
 
 /**
- * Checks that the elements of a strided copy lie in their rows, and that y has room for all of them at different places.
+ * Checks that the elements of a strided copy lie in their rows, and that y has room for all of them at different
+ * places.
  */
 function checkStrides(kernel: string, parameters: readonly Parameter[], size: (name: string) => number): void {
   if (!parameters.some(({ name }) => name === 'yStride0')) return;

@@ -69,8 +69,9 @@ export const normKernels = {
     float('epsilon'),
     precise('momentum'),
   ),
-  // The same over several ranks: the sums of all values and of their squares, measured from `center`. They are added over
-  // the ranks, and `batchNormMerge` makes the statistics of `rows` values a feature; there the center is runningMean.
+  // The same over several ranks: the sums of all values and of their squares, measured from `center`. They are added
+  // over the ranks, and `batchNormMerge` makes the statistics of `rows` values a feature; there the center is
+  // runningMean.
   batchNormSums: kernel(
     undefined,
     out('sums', ['features'], { type: 'f64' }),
@@ -157,8 +158,8 @@ export const normKernels = {
     size('features'),
     size('parts'),
   ),
-  // Group normalisation; the mean of a group is mean + rest, where `rest` is what float32 loses of it. Without gamma and
-  // beta they are 1 and 0.
+  // Group normalisation; the mean of a group is mean + rest, where `rest` is what float32 loses of it. Without gamma
+  // and beta they are 1 and 0.
   groupNormForward: kernel(
     'rows',
     out('y', values()),

@@ -22,8 +22,8 @@ export const shapeKernels = {
     size('inner'),
     code('operation', 'reduction'),
   ),
-  // In each row, element (i0, …, i4) of an array of `dim0` × … × `dim4` lies at offset + Σ i · stride. The native kernel
-  // does nothing if that leaves the row.
+  // In each row, element (i0, …, i4) of an array of `dim0` × … × `dim4` lies at offset + Σ i · stride. The native
+  // kernel does nothing if that leaves the row.
   copyStrided: kernel(
     'rows',
     inout('y', ['rows', 'yPerRow']),

@@ -39,8 +39,8 @@ interface ConvTranspose2dSpec extends LayerSpec, ConvolutionSpec {
 
 /**
  * Transposed convolution, the input gradient of a `conv2d` from [outHeight, outWidth, filters] as a layer: [height,
- * width, channels] → [outHeight, outWidth, filters]. Every input pixel adds a window to the output. outHeight = (height −
- * 1) · stride + window − padding + outputPadding with the padding of both sides, or height · stride with padding
+ * width, channels] → [outHeight, outWidth, filters]. Every input pixel adds a window to the output. outHeight = (height
+ * − 1) · stride + window − padding + outputPadding with the padding of both sides, or height · stride with padding
  * 'same'; outWidth likewise. Parameters: `weight` [windowHeight, windowWidth, filters, channels], `bias` [filters].
  * Throws `SHAPE_MISMATCH` if samples are not images or the padding leaves no output.
  */

@@ -41,8 +41,8 @@ export interface Layer {
   readonly parameters: readonly ParameterSpec[];
   readonly state: readonly StateSpec[];
   /**
-   * For layers that normalise by batch statistics in training: values per row, how to handle a single value, and whether
-   * the statistics are those of all ranks.
+   * For layers that normalise by batch statistics in training: values per row, how to handle a single value, and
+   * whether the statistics are those of all ranks.
    */
   readonly batchStatistics?: {
     readonly valuesPerRow: number;

@@ -125,8 +125,8 @@ function checkCounts(name: string, targets: Float32Array, outputs: number): void
 }
 
 /**
- * Negative log-likelihood of counts by Poisson's distribution without its constant, mean over the outputs: eˣ − t x. The
- * network gives log rates x; `predict` returns the rates.
+ * Negative log-likelihood of counts by Poisson's distribution without its constant, mean over the outputs: eˣ − t x.
+ * The network gives log rates x; `predict` returns the rates.
  */
 export function poisson(): Loss {
   checkArity('poisson', arguments, 0);
@@ -157,8 +157,8 @@ export function cosineSimilarity(): Loss {
 registerLoss('cosineSimilarity', cosineSimilarity);
 
 /**
- * Quantile (pinball) loss, mean over the outputs: q (t − y) where t > y, (1 − q) (y − t) elsewhere. Minimised where y is
- * the quantile q of the targets; 0 < q < 1, default 0.5.
+ * Quantile (pinball) loss, mean over the outputs: q (t − y) where t > y, (1 − q) (y − t) elsewhere. Minimised where y
+ * is the quantile q of the targets; 0 < q < 1, default 0.5.
  */
 export function quantile(options?: { q?: number }): Loss {
   checkArity('quantile', arguments, 1);

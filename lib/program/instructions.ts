@@ -20,8 +20,8 @@ export type Storage = 'parameter' | 'gradient' | 'state' | 'moment' | 'work' | '
 
 /**
  * How a program uses a feed. `batch`: each batch reads its rows in place. `source`: kernels gather rows from the whole
- * dataset. `output`: each batch writes its rows. `order`: the row order, drawn by the executor. `entries`: a list of any
- * length, of which kernels read what belongs to their rows.
+ * dataset. `output`: each batch writes its rows. `order`: the row order, drawn by the executor. `entries`: a list of
+ * any length, of which kernels read what belongs to their rows.
  */
 export const feedRoles = ['batch', 'source', 'output', 'order', 'entries'] as const;
 
@@ -98,7 +98,7 @@ export interface Instruction {
    * serial: one thread runs and checks them while the others wait.
    */
   guard: boolean;
-  /** Left out in steps in which the scalar {@link Program.condition} is 0. Never a guard. */
+  /** Omitted in steps in which the scalar {@link Program.condition} is 0. Never a guard. */
   conditional?: boolean;
   /** The axis along which threads split the work, if not the kernel's first. */
   axis?: string;

@@ -52,8 +52,8 @@ export function isOnlyLoss(outputs: readonly { readonly weight: number }[]): boo
 }
 
 /**
- * Names of the totals that each step reports, in order. One loss of weight 1: the mean loss, penalties included, the hits, and the
- * sum of the weights if there are any. Several: the total, then these three of each.
+ * Names of the totals that each step reports, in order. One loss of weight 1: the mean loss, penalties included, the
+ * hits, and the sum of the weights if there are any. Several: the total, then these three of each.
  */
 export function reportedTotals(model: Model, { goals }: Pick<Use, 'goals'>): string[] {
   const outputs = goalsOf(model);

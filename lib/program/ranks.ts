@@ -43,7 +43,7 @@ const together: readonly KernelName[] = [...sumsOverRanks, 'batchNormMerge'];
 
 /**
  * Marks the instructions that see this rank's rows as a part of the whole batch, and those that a rank without rows
- * leaves out: all before the step's totals, and its own update.
+ * omits: all before the step's totals, and its own update.
  */
 export function markRanks(instructions: readonly Instruction[], use: RankUse): void {
   const over = use.sums === 'gradients' ? [...dividing, ...drawing] : drawing;
@@ -182,8 +182,8 @@ export class StartedSums {
 }
 
 /**
- * Writes the sums of a step's totals over the ranks, and of `gradients`, then the penalties and the totals. The gradients
- * of penalties are added to those that are `whole`; they are added later to those of several batches.
+ * Writes the sums of a step's totals over the ranks, and of `gradients`, then the penalties and the totals. The
+ * gradients of penalties are added to those that are `whole`; they are added later to those of several batches.
  */
 export function writeRankSums(
   builder: ProgramBuilder,

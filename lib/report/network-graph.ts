@@ -52,9 +52,9 @@ interface Box {
 }
 
 /**
- * A network's graph: a box for each node with its name, type, shape of one sample and number of parameters, and an arrow
- * from each node to those that take it. Inputs and outputs have colours of their own; all uses of a shared layer have a
- * dashed edge of the same colour. Rejects with `PACKAGE_MISSING` without the package `@dagrejs/dagre`, and with
+ * A network's graph: a box for each node with its name, type, shape of one sample and number of parameters, and an
+ * arrow from each node to those that take it. Inputs and outputs have colours of their own; all uses of a shared layer
+ * have a dashed edge of the same colour. Rejects with `PACKAGE_MISSING` without the package `@dagrejs/dagre`, and with
  * `INVALID_ARGUMENT` for more than 500 nodes.
  */
 export async function networkGraph(network: Drawable, options?: NetworkGraphOptions): Promise<string> {

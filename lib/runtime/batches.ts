@@ -71,8 +71,8 @@ export function shareBatches(batches: Batches, rank: number, ranks: number): Bat
 }
 
 /**
- * The batches of ranks that each have rows of their own, divided by `divideOwn(rank)`. Ranks whose rows end earlier have
- * no part in the last batches.
+ * The batches of ranks that each have rows of their own, divided by `divideOwn(rank)`. Ranks whose rows end earlier
+ * have no part in the last batches.
  */
 export function joinBatches(rank: number, ranks: number, divideOwn: (rank: number) => Batches): Batches {
   const own = Array.from({ length: ranks }, (_, i) => divideOwn(i));

@@ -9,8 +9,9 @@ export interface Figures {
 }
 
 /**
- * The result of an evaluation. With one loss: its mean, penalties included, and the accuracy. With several: the weighted
- * sum of the losses, penalties included, and the figures of each output. With sample weights, a mean loss is Σ w l / Σ w.
+ * The result of an evaluation. With one loss: its mean, penalties included, and the accuracy. With several: the
+ * weighted sum of the losses, penalties included, and the figures of each output. With sample weights, a mean loss is Σ
+ * w l / Σ w.
  */
 export interface Evaluation extends Figures {
   /** Figures of each output by name, if there are several. */

@@ -32,8 +32,8 @@ export interface Built<N extends AnyNetwork = AnyNetwork>
   /** Trained on instead of the task's, for example after scaling. Default: the task's `train`. */
   train?: Dataset;
   /**
-   * Measured on instead of the task's `validation`, and evaluated after each epoch, too. Default: the task's is measured
-   * on at the end.
+   * Measured on instead of the task's `validation`, and evaluated after each epoch, too. Default: the task's is
+   * measured on at the end.
    */
   validation?: Dataset | undefined;
 }

@@ -46,9 +46,9 @@ export class Accumulation {
   }
 
   /**
-   * Counts a batch, of which this rank has `own` rows, and writes its scalars at `at`: if the gradients are accumulated,
-   * its share of the rows so far; with ranks, this one's part of them; whether it ends the group. Returns whether it
-   * ends a step of the optimizer.
+   * Counts a batch, of which this rank has `own` rows, and writes its scalars at `at`: if the gradients are
+   * accumulated, its share of the rows so far; with ranks, this one's part of them; whether it ends the group. Returns
+   * whether it ends a step of the optimizer.
    */
   add(rows: number, own: number, endsEpoch: boolean, scalars: Float64Array, at: number): boolean {
     if (!this.accumulates && this.#sums !== 'parameters') return true;

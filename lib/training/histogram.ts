@@ -2,7 +2,7 @@ import type { Histogram } from '../formats/event-file.js';
 
 /**
  * Counts numbers in `bins` intervals of equal width from the smallest to the largest; one bin if all are equal. NaN and
- * infinities are left out. With `most`, only so many numbers are looked at, evenly spaced over the list.
+ * infinities are omitted. With `most`, only so many numbers are looked at, evenly spaced over the list.
  */
 export function countNumbers(values: Float32Array, bins: number, most = Number.POSITIVE_INFINITY): Histogram {
   const stride = Math.max(1, Math.ceil(values.length / most));

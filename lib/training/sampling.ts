@@ -53,8 +53,8 @@ export function drawnRows({ sampling, stepsPerEpoch }: RowChoice, rows: number, 
 }
 
 /**
- * The rows of the batch of step `step`, in order, for a training run whose first epoch has the number `firstEpoch`; with
- * `sharded` those of this rank's part, as the others are not here.
+ * The rows of the batch of step `step`, in order, for a training run whose first epoch has the number `firstEpoch`;
+ * with `sharded` those of this rank's part, as the others are not here.
  */
 export function batchRows(
   engine: Engine,

@@ -82,8 +82,8 @@ export function makeOpenBlas(log, { cwd, env, prefix }, variables) {
 }
 
 /**
- * The kernels that OpenBLAS's tables name and that were not built, by what nm says of the library. Throws if the product
- * needs one of them.
+ * The kernels that OpenBLAS's tables name and that were not built, by what nm says of the library. Throws if the
+ * product needs one of them.
  */
 export function missingKernels(symbols) {
   const namesOf = (kinds) => new Set([...symbols.matchAll(kinds)].map(([, name]) => name));

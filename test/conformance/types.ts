@@ -11,7 +11,7 @@ export type Vector = ArrayLike<number>;
 export type Value = Vector | number | boolean | null;
 
 /**
- * Arguments of one call by name. Pure outputs are left out (the suite allocates them), except that `null` for an
+ * Arguments of one call by name. Pure outputs are omitted (the suite allocates them), except that `null` for an
  * optional one asks for a call without it. An `inout` buffer stands here with what it holds before the call.
  */
 export type Arguments = Readonly<Record<string, Value>>;

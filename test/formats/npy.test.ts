@@ -183,7 +183,7 @@ describe('npz', () => {
     ['another checksum', changed(stored, directory + 16, 1, 4), /does not have its checksum/],
     ['a size of 64 bits', changed(stored, directory + 24, 0xffffffff, 4), /larger than 4 GiB/],
     ['another size', changed(stored, directory + 24, 5, 4), /has 224 bytes, its directory says 5/],
-    ['data beyond the end', changed(stored, directory + 20, 5000, 4), /ends behind the end of the file/],
+    ['data beyond the end', changed(stored, directory + 20, 5000, 4), /goes beyond the end of the file/],
     ['a header beyond the end', changed(stored, directory + 42, 5000, 4), /the header of "x.npy" must be here/],
     [
       'a huge size',

@@ -219,7 +219,7 @@ describe('work that nobody needs', () => {
   const x = input([4], { name: 'x' });
   const other = input([4], { name: 'other' });
 
-  it('is left out for outputs without a loss', () => {
+  it('is omitted for outputs without a loss', () => {
     const stem = x.pipe(dense(4));
     const model = graphOf({
       kind: { node: stem.pipe(dense(3)), loss: softmaxCrossEntropy() },
@@ -239,14 +239,14 @@ describe('work that nobody needs', () => {
     expect(kernelsOf(hidden.instructions)).toEqual(['gatherFloats', 'denseForward', 'identity']);
   });
 
-  it('is left out backward for branches without parameters', () => {
+  it('is omitted backward for branches without parameters', () => {
     const program = compiled(modelOf(add(x.pipe(tanh()), other.pipe(tanh(), dense(4, { bias: false })))), 'train');
     expect(backward(program)).toEqual(['denseBackwardWeight']);
     const given = compiled(modelOf(add(x.pipe(tanh()), other.pipe(tanh(), dense(4, { bias: false })))), 'gradients');
     expect(backward(given)).toEqual(['denseBackwardInput', 'denseBackwardWeight', 'tanhBackward', 'tanhBackward']);
   });
 
-  it('is left out backward for what the optimizer freezes, and before it', () => {
+  it('is omitted backward for what the optimizer freezes, and before it', () => {
     const stem = x.pipe(dense(4, { name: 'stem', bias: false }), tanh(), dense(4, { name: 'next', bias: false }));
     const model = modelOf(stem.pipe(tanh(), dense(4, { name: 'head', bias: false })));
     const all = ['denseBackwardInput', 'denseBackwardInput', ...new Array(3).fill('denseBackwardWeight')];
@@ -270,7 +270,7 @@ describe('work that nobody needs', () => {
     expect(backward(compiled(model, 'train', { optimizer: frozen(/./) }))).toEqual([]);
   });
 
-  it('is left out backward for a frozen branch, but not for the others', () => {
+  it('is omitted backward for a frozen branch, but not for the others', () => {
     const [a, b] = [x.pipe(dense(4, { name: 'a' }), tanh()), other.pipe(dense(4, { name: 'b' }), relu())];
     const program = compiled(modelOf(add(a, b)), 'train', { optimizer: frozen('a') });
     expect(backward(program)).toEqual(['denseBackwardBias', 'denseBackwardWeight', 'reluBackward']);

@@ -188,7 +188,7 @@ function outcome(call: Call): unknown {
 }
 
 holds(
-  'an option that is undefined is as good as left out',
+  'an option that is undefined is as good as omitted',
   300,
   fc.property(fc.oneof(anyLayer, optimizer, loss), (call) => {
     const options = call.args.at(-1);

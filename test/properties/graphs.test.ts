@@ -20,8 +20,8 @@ import { expectGradients } from '../graph/support.js';
 import { given, holds } from './checking.js';
 
 /**
- * A node in a recipe: what is called, on nodes that were there before (as numbers that are taken modulo their count), and
- * with which numbers. Where shapes don't fit, the call is refused, and the recipe goes on without the node.
+ * A node in a recipe: what is called, on nodes that were there before (as numbers that are taken modulo their count),
+ * and with which numbers. Where shapes don't fit, the call is refused, and the recipe goes on without the node.
  */
 interface Step {
   readonly call: string;

@@ -186,7 +186,7 @@ export interface NetworkRecipe {
 
 const LARGEST_SAMPLE = 1500;
 
-/** The layers that fit on each other: a flatten goes in where one is missing, what does not fit at all is left out. */
+/** The layers that fit on each other: a flatten goes in where one is missing, what does not fit at all is omitted. */
 function fitting(input: number[], layers: readonly Call[]): Call[] {
   const names = new Set<string>();
   const fit: Call[] = [];

@@ -61,7 +61,7 @@ describe('legends', () => {
     expect(titles(svg)).toContain(`${longName(3)}, validation`);
   });
 
-  it('leave room in a picture of a fixed size, and leave out what has none', async () => {
+  it('leave room in a picture of a fixed size, and omit what has none', async () => {
     const svg = await learningCurves(runs(60), { width: 500, height: 300, validation: false });
     expect(await expectSvg(svg)).toEqual({ width: 500, height: 300 });
     expect(plotSize(svg).height).toBeGreaterThan(100);

@@ -212,7 +212,7 @@ export class NodeReading {
     return this.node.inputs.map((_, i) => this.value(i));
   }
 
-  /** A tensor of the file; undefined for an optional input that is left out. */
+  /** A tensor of the file; undefined for an optional input that is omitted. */
   constant(i: number): OnnxTensor | undefined {
     const name = this.node.inputs[i] ?? '';
     if (name === '') return undefined;

@@ -230,7 +230,7 @@ function readAttribute(message: MessageReader, node: string): [string, OnnxAttri
     else if (field.number === 20) type = message.integer(field);
     else message.skip(field);
   }
-  // Some writers leave out numbers that are 0 and empty texts.
+  // Some writers omit numbers that are 0 and empty texts.
   return [name, value ?? (type === 3 ? '' : type === 1 || type === 2 ? 0 : floats.length > 0 ? floats : ints)];
 }
 

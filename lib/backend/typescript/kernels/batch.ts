@@ -54,8 +54,8 @@ export function gatherFloats(
 }
 
 /**
- * Row i is zero but for x[i, indices[k]] = values[k], k from starts[order_i] to ends[order_i]. A row with NaN, an infinity
- * or an index that is no column becomes NaN.
+ * Row i is zero but for x[i, indices[k]] = values[k], k from starts[order_i] to ends[order_i]. A row with NaN, an
+ * infinity or an index that is no column becomes NaN.
  */
 export function gatherSparse(
   x: Float32Array,

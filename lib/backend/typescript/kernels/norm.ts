@@ -72,8 +72,8 @@ function statisticsOf(
 }
 
 /**
- * Mean and (biased) variance of all rows, from those of the shares (Chan, Golub and LeVeque 1979); shift = beta less what
- * float32 loses of the mean, scaled as x.
+ * Mean and (biased) variance of all rows, from those of the shares (Chan, Golub and LeVeque 1979); shift = beta less
+ * what float32 loses of the mean, scaled as x.
  */
 export function batchNormStatistics(
   mean: Float32Array,

@@ -292,7 +292,7 @@ export function averageWeights(average: Float32Array, p: Float32Array, n: number
   else for (let i = 0; i < n; i++) average[i] += intake * (p[i] - average[i]);
 }
 
-/** mean ← (1 − intake) · mean + intake · g, and g ← mean. An intake of 1 starts anew, whatever the mean was. */
+/** mean ← (1 − intake) · mean + intake · g, and g ← mean. An intake of 1 starts again, whatever the mean was. */
 export function accumulate(g: Float32Array, mean: Float32Array, n: number, intake: number): void {
   if (intake === 1) mean.set(g.subarray(0, n));
   else {

@@ -33,8 +33,8 @@ readers.set('Flatten', (reading) => {
 });
 
 /**
- * A value in another shape of its samples in the file. One number a row, [batch] in the file, has the shape [1]; indices
- * have no axes then, so that what a Gather gives of them has no dimension of 1.
+ * A value in another shape of its samples in the file. One number a row, [batch] in the file, has the shape [1];
+ * indices have no axes then, so that what a Gather gives of them has no dimension of 1.
  */
 function inFileShape(value: FileValue, shape: Shape): FileValue {
   const node = inShape(asPlain(value), shape.length === 0 ? [1] : shape);
