@@ -4,6 +4,7 @@ import { runAsProgram } from './program.js';
 import { workloads } from './workloads.js';
 
 const peerIds = peers.map(({ id }) => id);
+const toolIds = ['blasnet', 'tfjs', 'brain.js', 'scikit-learn'];
 const workloadList = workloads.map(({ id }) => id);
 
 /** Each option with the name of its value, none for a switch, and its description. */
@@ -14,6 +15,7 @@ const descriptions = {
     'PATH,...',
     'interpreters of the Python peers (default python3); of several versions the fastest takes part',
   ],
+  tools: ['A,B', `only these of ${toolIds.join(', ')}, whose table is printed and not written to the page`],
   rounds: ['N', 'rounds of all contenders'],
   seconds: ['S', 'how long each measurement takes'],
   quick: ['', 'one short round: shows that the benchmark works'],
@@ -62,6 +64,8 @@ const commands = {
     seconds: 0.004,
     quickSeconds: 0.001,
   },
+  'bench:tables': { accepts: ['rounds', 'python', 'quick', 'check'], seconds: 1, rounds: 10 },
+  'bench:jobs': { accepts: ['python', 'tools'], seconds: 1 },
   'bench:latency': { accepts: ['seconds', 'check'], seconds: 10 },
 } satisfies Record<string, Command>;
 
@@ -72,6 +76,8 @@ export interface Options {
   readonly peers: readonly string[];
   /** Interpreters of the Python peers. */
   readonly pythons: readonly string[];
+  /** Those of `bench:jobs`; undefined for all. */
+  readonly tools: readonly string[] | undefined;
   readonly rounds: number;
   readonly seconds: number;
   readonly quick: boolean;
@@ -122,11 +128,14 @@ export function parseOptions(name: CommandName, args: readonly string[]): Option
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(file)) {
     throw new Error(`--name: expected lower-case words joined by hyphens, got ${file}`);
   }
+  const pythons = (given.python ?? 'python3').split(',');
+  if (pythons.length > 1 && name !== 'bench:peers') throw new Error(`--python: expected one, got ${given.python}`);
   const seconds = quick ? (command.quickSeconds ?? command.seconds) : command.seconds;
   return {
     workloads: oneOf('workloads', workloadList, given.workloads ?? command.workloads?.join() ?? 'all'),
     peers: oneOf('peers', peerIds, given.peers ?? 'all'),
-    pythons: (given.python ?? 'python3').split(','),
+    pythons,
+    tools: given.tools === undefined ? undefined : oneOf('tools', toolIds, given.tools),
     rounds,
     seconds: positive('seconds', given.seconds ?? String(seconds)),
     quick,

@@ -10,8 +10,8 @@ export const root = dirname(createRequire(import.meta.url).resolve('blasnet/pack
 
 const execute = promisify(execFile);
 
-/** A process that takes longer is assumed to hang. */
-const LONGEST = 30 * 60_000;
+/** Milliseconds; a process that takes longer is assumed to hang. */
+export const LONGEST = 30 * 60_000;
 
 /** Aborted to stop the program; ends the processes that it has started. */
 export const stopping = new AbortController();
@@ -43,10 +43,17 @@ export async function runCommand<T>(
   environment: NodeJS.ProcessEnv,
   warn: (text: string) => void = () => {},
 ): Promise<T> {
-  const options = { cwd: root, env: environment, maxBuffer: 1 << 24, timeout: LONGEST, signal: stopping.signal };
-  const { stdout, stderr } = await execute(command, args, options);
+  const { stdout, stderr } = await runText(command, args, { env: environment });
   if (stderr !== '') warn(stderr);
   return lastLine<T>(stdout);
+}
+
+/** Runs a command; returns what it prints. */
+export function runText(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string }) {
+  return execute(command, args, {
+    ...{ cwd: root, maxBuffer: 1 << 26, timeout: LONGEST, signal: stopping.signal, ...options },
+    encoding: 'utf8',
+  });
 }
 
 /** Runs `work` while another process keeps a core busy. That process ends afterwards, or when this one is killed. */

@@ -139,6 +139,11 @@ describe('options', () => {
     expect(parseOptions('bench:scaling', ['--quick'])).toMatchObject({ seconds: 0.1, quick: true });
     expect(() => parseOptions('bench:scaling', ['--seconds', '0'])).toThrow('positive');
     expect(() => parseOptions('bench:latency', ['--quick'])).toThrow('quick');
+    expect(parseOptions('bench:tables', ['--quick'])).toMatchObject({ rounds: 1, pythons: ['python3'] });
+    expect(() => parseOptions('bench:tables', ['--python', 'python3,python3.11'])).toThrow('--python');
+    expect(parseOptions('bench:jobs', [])).toMatchObject({ tools: undefined });
+    expect(parseOptions('bench:jobs', ['--tools', 'tfjs,blasnet'])).toMatchObject({ tools: ['tfjs', 'blasnet'] });
+    expect(() => parseOptions('bench:jobs', ['--tools', 'jax'])).toThrow('--tools');
   });
 });
 

@@ -1,19 +1,20 @@
 /**
  * `npm run bench:jobs`: ten jobs, each done by one program for each tool, which it runs and checks. It writes the table
- * of docs/comparison.md. The packages of npm are installed below `build/peers` on first use. `-- --python <path>` names
- * a Python with scikit-learn and pandas; `-- --tools <list>` takes only some tools, and prints the table alone.
+ * of docs/comparison.md. The packages of npm are installed below `build/peers` on first use; the Python needs
+ * scikit-learn and pandas.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { type Options, runBenchmark } from '../options.js';
 import { peerFolder, prepare } from '../peers/installation.js';
 import { findPeer, type JavaScriptPeer } from '../peers/peers.js';
-import { reasonOf, root, runAsProgram } from '../program.js';
+import { LONGEST, reasonOf, root } from '../program.js';
+import { type Column, renderTable } from '../report.js';
 import { type Job, jobs } from './jobs.js';
-import { longest, runJob, writeData } from './work.js';
+import { runJob, writeData } from './work.js';
 
 interface Tool {
   readonly id: string;
@@ -120,19 +121,15 @@ async function cell(tool: Tool, job: Job, command: readonly string[], folder: st
 const page = join(root, 'docs/comparison.md');
 const [begin, end] = ['<!-- The table is written by npm run bench:jobs. -->', '<!-- End of the table. -->'];
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { python: { type: 'string', default: '/usr/bin/python3' }, tools: { type: 'string' } },
-  });
-  const wanted = values.tools?.split(',') ?? tools.map(({ id }) => id);
+async function main({ pythons: [python], tools: wanted }: Options): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'blasnet-jobs-'));
   const columns: { title: string; cells: string[] }[] = [];
   const versions: string[] = [];
   try {
     await writeData(folder);
-    for (const tool of tools.filter(({ id }) => wanted.includes(id))) {
+    for (const tool of tools.filter(({ id }) => wanted?.includes(id) ?? true)) {
       try {
-        const { version, command } = await tool.open(values.python);
+        const { version, command } = await tool.open(python);
         const cells: string[] = [];
         for (const job of jobs) {
           cells.push(await cell(tool, job, command(job.id), folder));
@@ -147,18 +144,21 @@ async function main(): Promise<void> {
   } finally {
     await rm(folder, { recursive: true });
   }
-  const table = [
-    ['job', 'bar', ...columns.map(({ title }) => title)],
-    ['---', '---', ...columns.map(() => '---')],
-    ...jobs.map(({ title, bar }, i) => [title, bar, ...columns.map(({ cells }) => cells[i])]),
-  ].map((cells) => `| ${cells.join(' | ')} |`);
+  const table = renderTable<number>(
+    [
+      { title: 'job', text: true, cell: (row) => jobs[row].title },
+      { title: 'bar', text: true, cell: (row) => jobs[row].bar },
+      ...columns.map(({ title, cells }): Column<number> => ({ title, text: true, cell: (row) => cells[row] })),
+    ],
+    [...jobs.keys()],
+  );
   const date = new Date().toISOString().slice(0, 10);
-  const how = [`Run on ${date} with ${versions.join('; ')}.`, `Each program had at most ${longest} minutes.`];
-  const text = [begin, '', ...table, '', ...how, '', end].join('\n');
+  const how = [`Run on ${date} with ${versions.join('; ')}.`, `Each program had at most ${LONGEST / 60_000} minutes.`];
+  const text = [begin, '', table, '', ...how, '', end].join('\n');
   console.log(text);
-  if (values.tools !== undefined || !existsSync(page)) return;
+  if (wanted !== undefined || !existsSync(page)) return;
   const [before, rest] = (await readFile(page, 'utf8')).split(begin);
   await writeFile(page, `${before}${text}${rest.split(end)[1]}`);
 }
 
-await runAsProgram('bench:jobs', main);
+await runBenchmark('bench:jobs', main);

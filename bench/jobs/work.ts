@@ -1,17 +1,13 @@
 /** The folder in which programs of the jobs run, and running one. */
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { type Dataset, mnist } from 'blasnet/data';
 import { Table } from 'blasnet/tables';
-import { lastLine, root } from '../program.js';
+import { lastLine, root, runText } from '../program.js';
 import type { Outcome } from './jobs.js';
 import { onnxRuntime } from './onnx-runtime.js';
-
-const execute = promisify(execFile);
 
 async function writeDigits(folder: string, part: string, { features, labels }: Dataset): Promise<void> {
   await writeFile(join(folder, `${part}-images.bin`), features as Uint8Array);
@@ -32,11 +28,9 @@ async function writeTable(
   const named = rows.map((row) => Object.fromEntries(Object.entries(columns).map(([to, from]) => [to, row[from]])));
   const table = Table.from(named as Parameters<typeof Table.from>[0]).dropMissing([target]);
   const { train, test } = table.split({ test: 0.25, seed: 1, stratify: target });
-  for (const [part, { names, length, row }] of Object.entries({ train, test }).map(
-    ([part, table]) => [part, { names: table.names, length: table.length, row: (i: number) => table.row(i) }] as const,
-  )) {
-    const lines = Array.from({ length }, (_, i) => names.map((column) => row(i)[column] ?? '').join(','));
-    await writeFile(join(folder, `${name}-${part}.csv`), `${[names.join(','), ...lines].join('\n')}\n`);
+  for (const [part, rows] of Object.entries({ train, test })) {
+    const lines = rows.rows().map((row) => rows.names.map((column) => row[column] ?? '').join(','));
+    await writeFile(join(folder, `${name}-${part}.csv`), `${[rows.names.join(','), ...lines].join('\n')}\n`);
   }
 }
 
@@ -84,13 +78,9 @@ async function accuracyInOnnxRuntime(folder: string): Promise<number | undefined
   return right.length / labels.length;
 }
 
-/** How long a program may run, in minutes. */
-export const longest = 30;
-
 /** Runs a program of a job; adds to its outcome what its files tell. */
 export async function runJob(id: string, command: readonly string[], folder: string): Promise<Outcome> {
-  const options = { cwd: folder, maxBuffer: 1 << 26, timeout: longest * 60_000 };
-  const { stdout } = await execute(command[0], command.slice(1), options);
+  const { stdout } = await runText(command[0], command.slice(1), { cwd: folder });
   const outcome = lastLine<Outcome>(stdout);
   if (id === 'stopping')
     return { ...outcome, lines: readFileSync(join(folder, 'log.jsonl'), 'utf8').split('"epoch":').length - 1 };

@@ -1,13 +1,7 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
-import { reasonOf, root, runCommand, stopping } from '../program.js';
+import { reasonOf, root, runCommand, runText, stopping } from '../program.js';
 import type { JavaScriptPeer, Peer, PythonPeer } from './peers.js';
-
-const execute = promisify(execFile);
-/** An installation that takes longer is assumed to hang. */
-const LONGEST = 10 * 60_000;
 
 /** A version of a peer, and the program that runs it. */
 export interface Installation {
@@ -34,26 +28,13 @@ function versionsOf({ packages }: JavaScriptPeer): string {
     .join(', ');
 }
 
-function isInstalled(folder: string, { packages }: JavaScriptPeer): boolean {
-  try {
-    readFileSync(join(folder, 'installed'));
-    return Object.entries(packages).every(([name, version]) => {
-      const manifest = JSON.parse(readFileSync(join(folder, 'node_modules', name, 'package.json'), 'utf8')) as {
-        version: string;
-      };
-      return manifest.version === version;
-    });
-  } catch {
-    return false;
-  }
-}
-
 /** Each peer has a separate directory, so that dependencies don't conflict. */
 async function installPackages(peer: JavaScriptPeer): Promise<Presence> {
   const folder = peerFolder(peer);
   const version = versionsOf(peer);
   const presence = [{ version, command: process.execPath }];
-  if (isInstalled(folder, peer)) return presence;
+  const installed = join(folder, 'installed');
+  if (existsSync(installed) && readFileSync(installed, 'utf8') === version) return presence;
   console.error(`installing ${version}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -67,12 +48,12 @@ async function installPackages(peer: JavaScriptPeer): Promise<Presence> {
   const args = [...first, 'install', '--prefix', folder, '--loglevel=error', '--no-audit', '--no-fund'];
   if (!peer.scripts) args.push('--ignore-scripts');
   try {
-    await execute(command, args, { cwd: folder, maxBuffer: 1 << 26, timeout: LONGEST, signal: stopping.signal });
+    await runText(command, args, { cwd: folder });
   } catch (error) {
     stopping.signal.throwIfAborted();
     return { missing: `npm install failed: ${reasonOf(error)}` };
   }
-  writeFileSync(join(folder, 'installed'), '');
+  writeFileSync(installed, version);
   return presence;
 }
 

@@ -1,25 +1,22 @@
 /**
  * `npm run bench:tables`: `blasnet train` against scikit-learn's MLP on public tables of the package vega-datasets.
- * Each split of the rows is written to files, which both get. `-- --python <path>` names a Python with scikit-learn,
- * `-- --splits <n>` the number of splits. With `-- --check` it fails if blasnet's mean is more than a point below
- * scikit-learn's, or its training longer.
+ * Each round splits the rows in another way and writes the parts to files, which both get. With `-- --check` it fails
+ * if blasnet's mean is more than a point below scikit-learn's, or its training longer.
  */
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
 import { readCsv, Table } from 'blasnet/tables';
-import { lastLine, root } from '../program.js';
+import { type Options, runBenchmark } from '../options.js';
+import { root, runText } from '../program.js';
+import { type Column, renderTable } from '../report.js';
 import { median } from '../statistics.js';
 
-const execute = promisify(execFile);
-
-/** A program's standard output, and the seconds from its start to its end. */
-async function runTimed(program: string, args: readonly string[]): Promise<{ output: string; seconds: number }> {
+/** What a program prints as JSON, and the seconds from its start to its end. */
+async function runTimed<T>(program: string, args: readonly string[]): Promise<{ reply: T; seconds: number }> {
   const begin = performance.now();
-  const { stdout } = await execute(program, args, { maxBuffer: 1 << 26 });
-  return { output: stdout, seconds: (performance.now() - begin) / 1000 };
+  const { stdout } = await runText(program, args, {});
+  return { reply: JSON.parse(stdout) as T, seconds: (performance.now() - begin) / 1000 };
 }
 
 interface Case {
@@ -63,32 +60,42 @@ const command = join(root, 'dist/cli/main.js');
 async function blasnet({ target }: Case, folder: string, seed: number): Promise<Result> {
   const model = join(folder, 'model.safetensors');
   const options = ['--target', target, '--test', '0', '--seed', String(seed), '--out', model, '--json'];
-  const trained = await runTimed(process.execPath, [command, 'train', join(folder, 'train.csv'), ...options]);
-  const tested = await runTimed(process.execPath, [command, 'evaluate', model, join(folder, 'test.csv'), '--json']);
-  return {
-    score: JSON.parse(tested.output),
-    seconds: JSON.parse(trained.output).seconds,
-    process: trained.seconds + tested.seconds,
-  };
+  const run = <T>(...words: string[]) => runTimed<T>(process.execPath, [command, ...words]);
+  const trained = await run<{ seconds: number }>('train', join(folder, 'train.csv'), ...options);
+  const tested = await run<Scores>('evaluate', model, join(folder, 'test.csv'), '--json');
+  return { score: tested.reply, seconds: trained.reply.seconds, process: trained.seconds + tested.seconds };
 }
 
 async function scikitLearn({ target, task }: Case, folder: string, seed: number, python: string): Promise<Result> {
   const program = join(root, 'bench/tables/scikit_learn.py');
   const files = ['train.csv', 'test.csv'].map((name) => join(folder, name));
-  const timed = await runTimed(python, [program, ...files, target, task, String(seed)]);
-  return { ...lastLine<{ score: Scores; seconds: number }>(timed.output), process: timed.seconds };
+  const { reply, seconds } = await runTimed<Omit<Result, 'process'>>(python, [
+    ...[program, ...files, target, task],
+    String(seed),
+  ]);
+  return { ...reply, process: seconds };
 }
 
 const mean = (values: readonly number[]) => values.reduce((total, value) => total + value, 0) / values.length;
 const scoresOf = (results: readonly Result[], figure: string) => results.map(({ score }) => score[figure]);
 const secondsOf = (results: readonly Result[]) => median(results.map(({ seconds }) => seconds));
 
-function row(title: string, results: readonly Result[], figure: string): string {
-  const scores = scoresOf(results, figure);
-  const spread = `${Math.min(...scores).toFixed(3)}–${Math.max(...scores).toFixed(3)}`;
-  const process = median(results.map((result) => result.process));
-  const cells = [mean(scores).toFixed(3), spread, secondsOf(results).toFixed(2), process.toFixed(2)];
-  return `| ${[title, ...cells].join(' | ')} |`;
+function render(figure: string, tools: Readonly<Record<string, readonly Result[]>>): string {
+  type Row = readonly [title: string, results: readonly Result[]];
+  const columns: Column<Row>[] = [
+    { title: figure, text: true, cell: ([title]) => title },
+    { title: 'mean', cell: ([, results]) => mean(scoresOf(results, figure)).toFixed(3) },
+    {
+      title: 'least–most',
+      cell: ([, results]) => {
+        const scores = scoresOf(results, figure);
+        return `${Math.min(...scores).toFixed(3)}–${Math.max(...scores).toFixed(3)}`;
+      },
+    },
+    { title: 'training, s', cell: ([, results]) => secondsOf(results).toFixed(2) },
+    { title: 'whole process, s', cell: ([, results]) => median(results.map((one) => one.process)).toFixed(2) },
+  ];
+  return renderTable(columns, Object.entries(tools));
 }
 
 /** What blasnet misses against scikit-learn. */
@@ -100,16 +107,7 @@ function missed(one: Case, ours: readonly Result[], theirs: readonly Result[], f
   ];
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      python: { type: 'string', default: 'python3' },
-      splits: { type: 'string', default: '10' },
-      check: { type: 'boolean', default: false },
-    },
-  });
-  const splits = Number(values.splits);
-  if (!Number.isInteger(splits) || splits < 1) throw new Error(`--splits: expected a number ≥ 1, got ${values.splits}`);
+async function main({ rounds: splits, pythons: [python], check }: Options): Promise<void> {
   const misses: string[] = [];
   const folder = await mkdtemp(join(tmpdir(), 'blasnet-tables-'));
   try {
@@ -121,20 +119,18 @@ async function main(): Promise<void> {
         await writeFile(join(folder, 'train.csv'), csvOf(train));
         await writeFile(join(folder, 'test.csv'), csvOf(test));
         ours.push(await blasnet(one, folder, seed));
-        theirs.push(await scikitLearn(one, folder, seed, values.python));
+        theirs.push(await scikitLearn(one, folder, seed, python));
       }
       console.log(`\n${one.file}: ${one.task} of ${one.target}, ${table.length} rows, ${splits} splits\n`);
-      console.log('| | mean | least–most | training, s | whole process, s |\n| --- | ---: | ---: | ---: | ---: |');
       const figure = one.task === 'regression' ? 'r2' : 'accuracy';
-      console.log(row(`blasnet, ${figure}`, ours, figure));
-      console.log(row(`scikit-learn, ${figure}`, theirs, figure));
+      console.log(render(figure, { blasnet: ours, 'scikit-learn': theirs }));
       misses.push(...missed(one, ours, theirs, figure));
     }
   } finally {
     await rm(folder, { recursive: true });
   }
   for (const miss of misses) console.error(`missed: ${miss}`);
-  if (values.check && misses.length > 0) process.exitCode = 1;
+  if (check && misses.length > 0) process.exitCode = 1;
 }
 
-await main();
+await runBenchmark('bench:tables', main);
