@@ -1,5 +1,6 @@
 import { elements } from './program/instructions.js';
 import type { Model } from './program/model.js';
+import { alignColumns } from './text.js';
 import type { Shape } from './types.js';
 
 const group = (count: number): string => String(count).replace(/\B(?=(\d{3})+$)/g, ',');
@@ -99,16 +100,8 @@ export function summarize(model: Model): string {
       return [...cells, ...withState(counts[1]), ...withFrom(note(node))];
     }),
   ];
-  const widths = lines[0].map((_, column) => lines.reduce((most, line) => Math.max(most, line[column].length), 0));
-  const text = lines.map((line) =>
-    line
-      .map((cell, i) =>
-        i < 3 || (!chain && i === widths.length - 1) ? cell.padEnd(widths[i]) : cell.padStart(widths[i]),
-      )
-      .join('  ')
-      .trimEnd(),
-  );
-  const rule = '-'.repeat(widths.reduce((all, width) => all + width + 2, -2));
+  const text = alignColumns(lines, (i) => i < 3 || (!chain && i === lines[0].length - 1));
+  const rule = '-'.repeat(Math.max(...text.map(({ length }) => length)));
   const totals = [`${group(parameters)} parameters (${size(parameters)})`];
   if (state > 0) totals.push(`${group(state)} numbers of state, not trained (${size(state)})`);
   return [text[0], rule, ...text.slice(1), rule, ...totals].join('\n');

@@ -1,4 +1,4 @@
-/** Shortens values from callers and files for error messages. */
+/** Values from callers and files, shortened for error messages, and tables as text. */
 
 /** At most `most` characters of a text; longer ones are shortened in the middle. */
 export function cut(text: string, most: number): string {
@@ -27,4 +27,11 @@ export function listed(entries: readonly unknown[], most = 10): string {
 /** A shape, as in `[28, 28, 1]`. */
 export function shapeText(shape: readonly (number | string)[]): string {
   return `[${listed(shape, 16)}]`;
+}
+
+/** The lines of a table whose columns are aligned: text to the left, the others to the right. */
+export function alignColumns(rows: readonly (readonly string[])[], isText: (column: number) => boolean): string[] {
+  const widths = rows[0].map((_, column) => rows.reduce((most, row) => Math.max(most, row[column].length), 0));
+  const align = (cell: string, i: number) => (isText(i) ? cell.padEnd(widths[i]) : cell.padStart(widths[i]));
+  return rows.map((row) => row.map(align).join('  ').trimEnd());
 }

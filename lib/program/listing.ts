@@ -1,3 +1,4 @@
+import { alignColumns } from '../text.js';
 import type { Program } from './compile.js';
 import { describeInstruction, type ListedInstruction } from './work.js';
 
@@ -37,18 +38,11 @@ export class Listing {
       count(line.bytes),
       count(line.flops),
     ]);
-    const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
-    const render = (row: string[]) =>
-      row
-        .map((text, column) => (column < 3 ? text.padEnd(widths[column]) : text.padStart(widths[column])))
-        .join('  ')
-        .trimEnd();
     const flops = this.instructions.reduce((sum, line) => sum + line.flops, 0);
     return [
       `${this.kind} program, batches of ${this.batchSize}: ${count(flops)} FLOP a batch, ` +
         `${count(this.workBytes)} bytes of work memory, ${count(this.modelBytes)} bytes of parameters, gradients, state and moments`,
-      render(head),
-      ...rows.map(render),
+      ...alignColumns([head, ...rows], (column) => column < 3),
       '| barrier: all threads wait before this instruction',
     ].join('\n');
   }

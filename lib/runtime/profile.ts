@@ -2,6 +2,7 @@ import type { Program } from '../program/compile.js';
 import { Listing } from '../program/listing.js';
 import type { ListedInstruction } from '../program/work.js';
 import { sharedBuffer } from '../shared-memory.js';
+import { alignColumns } from '../text.js';
 
 /** What one instruction cost over a run. */
 export interface ProfiledInstruction extends ListedInstruction {
@@ -57,9 +58,6 @@ export class Profile {
       `${(100 * line.share).toFixed(1)} %`,
       `${(line.rate / 1e9).toFixed(1)} ${line.product ? 'GFLOP/s' : 'GB/s'}`,
     ]);
-    const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)));
-    const render = (row: string[]) =>
-      row.map((text, column) => (column < 2 ? text.padEnd(widths[column]) : text.padStart(widths[column]))).join('  ');
-    return [render(head), ...rows.map(render)].join('\n');
+    return alignColumns([head, ...rows], (column) => column < 2).join('\n');
   }
 }

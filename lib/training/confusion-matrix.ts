@@ -1,5 +1,6 @@
 import { checkArity, checkInteger, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { alignColumns } from '../text.js';
 import { type Average, averaged, each, type Figure, type Margins, ratio, total } from './averages.js';
 import { type Numbers, readRows } from './rows.js';
 
@@ -226,10 +227,7 @@ function percent(share: number): string {
 }
 
 function table(lines: readonly (readonly string[])[]): string {
-  const widths = lines[0].map((_, column) => lines.reduce((most, line) => Math.max(most, line[column].length), 0));
-  return lines
-    .map((line) => line.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  '))
-    .join('\n');
+  return alignColumns(lines, (column) => column === 0).join('\n');
 }
 
 function isCells(counts: Numbers | ConfusionCells): counts is ConfusionCells {
