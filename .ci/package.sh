@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The part `package` of .ci/run: packs the package, installs it with npm into bare systems without compiler, Python and
-# OpenBLAS, and trains with it on every runtime. The bare systems need root; without it the same is done in folders of
-# this machine, which proves less.
+# The part `package` of .ci/run: packs the package, installs it with npm from a registry on the loopback device into
+# bare systems without compiler, Python and OpenBLAS, and trains with it on every runtime. The bare systems need root;
+# without it the same is done in folders of this machine, which proves less.
 
 checkout=$PWD
 work=build/package
@@ -33,6 +33,16 @@ pack() {
 
 package_fits() { node .ci/check-pack.mjs "$tarball" $work/contents | tee -a $figures; }
 
+start_registry() {
+  rm -f $work/registry
+  node .ci/package/registry.mjs $tarballs >$work/registry &
+  for _ in $(seq 100); do
+    [ -s $work/registry ] && return
+    sleep 0.1
+  done
+  return 1
+}
+
 # bare_system <release of Debian>: C and C++ library, a shell, and the runtimes in /opt
 bare_system() {
   local root=$work/$1
@@ -46,8 +56,7 @@ bare_system() {
     cp -al $tools/{node20,node22,node24,node26,bun,deno,npm11,npm12} "$root/opt"
 }
 
-# inside <system> <runtime> <command...>: runs it in the system's /app, with nothing of this machine's environment. npm
-# gets nothing from a registry: what the package needs is in it.
+# inside <system> <runtime> <command...>: runs it in the system's /app, with nothing of this machine's environment
 inside() {
   local root=$checkout/$work/$1 runtime=$2 at='' launcher=()
   shift 2
@@ -59,7 +68,7 @@ inside() {
     at=$root
   fi
   timeout -k 5 120 "${launcher[@]}" env -i -C "$at/app" "PATH=$at/opt/$runtime/bin:/usr/bin:/bin" "HOME=$at/home" \
-    npm_config_offline=true npm_config_audit=false npm_config_update_notifier=false "$@"
+    "npm_config_registry=$(cat $work/registry)" "$@"
 }
 
 # without_warnings <command...>
@@ -97,8 +106,7 @@ builds_from_source() {
 # new_project <system>: as a user has it, and npm has nothing in its cache
 new_project() {
   rm -rf "${work:?}/$1/app" "${work:?}/$1/home" && mkdir -p "$work/$1/app" "$work/$1/home" &&
-    cp .ci/package/user/* "$work/$1/app" && cp "$tarball" "$work/$1/app/blasnet.tgz" &&
-    echo '{ "private": true, "type": "module" }' >"$work/$1/app/package.json"
+    cp .ci/package/user/* "$work/$1/app" && echo '{ "private": true, "type": "module" }' >"$work/$1/app/package.json"
 }
 
 # installs <system> <runtime> <npm>
@@ -108,10 +116,10 @@ installs() {
   trains() { inside "$system" "$runtime" node train.mjs native; }
 
   new_project "$system" || return
-  without_warnings inside "$system" "$runtime" node "$npm" install ./blasnet.tgz --ignore-scripts && trains || return
+  without_warnings inside "$system" "$runtime" node "$npm" install blasnet --ignore-scripts && trains || return
   new_project "$system" || return
   start=$(date +%s%N)
-  without_warnings inside "$system" "$runtime" node "$npm" install ./blasnet.tgz || return
+  without_warnings inside "$system" "$runtime" node "$npm" install blasnet || return
   [ "$(ls "$work/$system/app/node_modules")" = blasnet ] || return
   echo "$3 on $runtime in $system: cold install in $((($(date +%s%N) - start) / 1000000)) ms" >>$figures
   trains || return
@@ -181,12 +189,14 @@ package_part() {
   check 'contents of the package' package_fits
   check 'publint' $work/user-tools/node_modules/.bin/publint --strict "$tarball"
   check 'attw' $work/user-tools/node_modules/.bin/attw "$tarball"
+  check 'registry' start_registry
   for system in "${systems[@]}"; do
     check "package on $system, npm 11 on Node.js 20" installs "$system" node20 npm11
   done
   system=${systems[0]}
   check "package on $system, npm 12 on Node.js 24" installs "$system" node24 npm12
   check 'types for a user' apart "$system" types_fit
+  check 'code of the pages' node .ci/package/pages.mjs $work/contents node_modules/typescript/bin/tsc
   counted "compilers, tests and bundles of users" node .ci/package/bundles.mjs $work/user-tools/node_modules $work/contents
   check 'package builds from source' apart "$system" builds_from_source
   for node in 20 22 24 26; do check "package on Node.js $node" runs "$system" "node$node" node; done

@@ -3,17 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { createNetwork } from '../bench/blasnet-model.js';
 import { findMpis, type Mpi, runAlone, runOnTwo, type Way } from '../bench/distributed/launch.js';
 import {
+  type Algorithm,
   computeSeconds,
   costOfSum,
   efficiency,
   fitLink,
   inSeries,
+  stepSeconds,
   stepsBetweenSums,
   sumSeconds,
 } from '../bench/distributed/model.js';
 import { betweenHosts } from '../bench/distributed/namespaces.js';
-import { measured } from '../bench/distributed/networks.js';
-import { fabrics, mostRanks, predict } from '../bench/distributed/predict.js';
+import { imagined, measured } from '../bench/distributed/networks.js';
+import { candidates, fabrics, mostRanks, predict } from '../bench/distributed/predict.js';
 import { amount, distributedBars, duration, renderResults } from '../bench/distributed/render.js';
 import type { Results } from '../bench/distributed/results.js';
 import { parseOptions } from '../bench/options.js';
@@ -24,24 +26,34 @@ const link = { latency: 1e-5, bandwidth: 1e9 };
 
 describe('the model of a sum', () => {
   it('counts messages and what they carry', () => {
-    expect(costOfSum(1)).toEqual({ messages: 0, blocks: 0 });
-    expect(costOfSum(2)).toEqual({ messages: 2, blocks: 1 });
-    expect(costOfSum(4)).toEqual({ messages: 4, blocks: 1.5 });
-    expect(costOfSum(5)).toEqual({ messages: 6, blocks: 1.6 });
+    expect(costOfSum('tree', 2)).toEqual({ messages: 2, blocks: 2 });
+    expect(costOfSum('halving', 2)).toEqual({ messages: 2, blocks: 1 });
+    expect(costOfSum('ring', 2)).toEqual({ messages: 2, blocks: 1 });
+    expect(costOfSum('tree', 4)).toEqual({ messages: 4, blocks: 4 });
+    expect(costOfSum('halving', 4)).toEqual({ messages: 4, blocks: 1.5 });
+    expect(costOfSum('ring', 4)).toEqual({ messages: 6, blocks: 1.5 });
+    expect(costOfSum('halving', 5)).toEqual({ messages: 6, blocks: 1.6 });
+    expect(costOfSum('tree', 4096)).toEqual({ messages: 24, blocks: 24 });
+    for (const algorithm of ['tree', 'halving', 'ring'] as const)
+      expect(costOfSum(algorithm, 1)).toEqual({ messages: 0, blocks: 0 });
   });
 
   it('takes the time of its messages', () => {
-    expect(sumSeconds(2, 1e6, link)).toBeCloseTo(2e-5 + 1e-3, 12);
-    expect(sumSeconds(4, 1e6, link)).toBeCloseTo(4e-5 + 1.5e-3, 12);
+    expect(sumSeconds('tree', 2, 1e6, link)).toBeCloseTo(2e-5 + 2e-3, 12);
+    expect(sumSeconds('halving', 4, 1e6, link)).toBeCloseTo(4e-5 + 1.5e-3, 12);
+    expect(sumSeconds('ring', 4, 1e6, link)).toBeCloseTo(6e-5 + 1.5e-3, 12);
   });
 
   it('finds the link that explains sums', () => {
-    const sums = [8, 4096, 1e6, 3e7].map((bytes) => ({ bytes, seconds: sumSeconds(2, bytes, link) }));
-    const found = fitLink(2, sums);
-    expect(found.latency).toBeCloseTo(1e-5, 9);
-    expect(found.bandwidth / 1e9).toBeCloseTo(1, 5);
+    const sizes = [8, 4096, 1e6, 3e7];
+    for (const algorithm of ['tree', 'halving', 'ring'] as const) {
+      const sums = sizes.map((bytes) => ({ bytes, seconds: sumSeconds(algorithm, 2, bytes, link) }));
+      const found = fitLink(algorithm, 2, sums);
+      expect(found.latency).toBeCloseTo(1e-5, 9);
+      expect(found.bandwidth / 1e9).toBeCloseTo(1, 5);
+    }
     // Sums of which larger ones are ever slower would need a latency below 0.
-    const bent = fitLink(2, [
+    const bent = fitLink('halving', 2, [
       { bytes: 1e3, seconds: 1e-7 },
       { bytes: 1e6, seconds: 1e-3 },
     ]);
@@ -52,7 +64,7 @@ describe('the model of a sum', () => {
       { bytes: 8, seconds: 1e-3 },
       { bytes: 1e6, seconds: 1e-4 },
     ];
-    expect(() => fitLink(2, faster)).toThrow('larger blocks did not take longer');
+    expect(() => fitLink('tree', 2, faster)).toThrow('larger blocks did not take longer');
   });
 
   it('adds a wire', () => {
@@ -78,8 +90,12 @@ describe('the model of a step', () => {
     expect(computeSeconds([points[1], { rows: 16, seconds: 8 }], 1)).toBe(0);
   });
 
-  it('loses what sums take', () => {
+  it('loses what sums take and computing does not hide', () => {
+    expect(stepSeconds(3, 1)).toBe(4);
+    expect(stepSeconds(3, 1, 0.5)).toBe(3.5);
+    expect(stepSeconds(3, 1, 2)).toBe(3);
     expect(efficiency(3, 1)).toBe(0.75);
+    expect(efficiency(3, 1, 1)).toBe(1);
   });
 
   it('tells how many steps a sum must be worth', () => {
@@ -93,8 +109,10 @@ describe('the model of a step', () => {
 
 /** M1 and M2L with a link of each kind; a rank computes 1 row of M2L in 1 ms. */
 function example(): Results {
-  const sums = [8, 1e6].map((bytes) => ({ bytes, seconds: 1.1 * sumSeconds(2, bytes, link) }));
-  const of = (title: string, wire?: typeof link) => ({ title, wire, sums, link });
+  const sums = (algorithm: Algorithm) =>
+    [8, 1e6].map((bytes) => ({ bytes, seconds: 1.1 * sumSeconds(algorithm, 2, bytes, link) }));
+  const of = (title: string, wire?: typeof link) =>
+    ({ title, algorithm: 'tree', wire, sums: sums('tree'), link }) as const;
   const [small, large] = [findWorkload('M1'), findWorkload('M2L')];
   return {
     links: [
@@ -124,7 +142,21 @@ function example(): Results {
 
 describe('predictions', () => {
   const results = example();
-  const [, large] = results.networks;
+  const [small, large, gpt, mlp] = candidates(results);
+
+  it('know the networks', () => {
+    expect([small.bytes, large.bytes]).toEqual([358_440, 23_298_088]);
+    expect([small.rows, large.rows]).toEqual([64, 256]);
+    // 6 blocks of two norms, four projections and two layers of the MLP; embeddings and the last norm.
+    const w = 384;
+    const block = 2 * 2 * w + 4 * (w * w + w) + (w * 4 * w + 4 * w) + (4 * w * w + w);
+    expect(imagined[0].parameters).toBe(6 * block + 65 * w + 256 * w + 2 * w);
+    expect(imagined[1].parameters).toBe(15 * 8192 * 8193 + 8193 * 10);
+    expect(gpt.bytes).toBe(4 * imagined[0].parameters);
+    // As many rows as M2L, so as much longer as it has more FLOPs; M2L's first layer needs no gradient of its input.
+    const flops = 4 * 784 * 2048 + 6 * 2048 * 2048 + 6 * 2048 * 10;
+    expect(mlp.compute(256)).toBeCloseTo((0.256 * imagined[1].flops) / flops, 6);
+  });
 
   it('join hosts by TCP or RDMA', () => {
     const all = fabrics(results);
@@ -140,18 +172,21 @@ describe('predictions', () => {
   });
 
   it('add up', () => {
-    const { compute, sum, efficiency, rowsPerSecond } = predict(large, 4, link);
+    const { compute, sum, efficiency, rowsPerSecond } = predict(large, 'halving', 4, link);
     expect(compute).toBeCloseTo(0.256, 9);
     expect(sum).toBeCloseTo(4e-5 + 1.5 * 0.023298088, 9);
     expect(efficiency).toBeCloseTo(compute / (compute + sum), 9);
     expect(rowsPerSecond).toBeCloseTo((4 * 256) / (compute + sum), 6);
+    // A tenth of the computing hides as much of the sum, all of it the whole.
+    expect(predict(large, 'halving', 4, link, 256, 0.1).efficiency).toBeCloseTo(compute / (0.9 * compute + sum), 9);
+    expect(predict(large, 'halving', 4, link, 256, 1).efficiency).toBe(1);
   });
 
   it('share a batch among as many ranks as still compute half of the time', () => {
     // 1 ms a row against 1.75 × 23.3 ms: 8 ranks of 64 rows do, 16 of 32 don't.
-    expect(mostRanks(large, link, 512)).toBe(8);
-    expect(mostRanks(large, { latency: 0, bandwidth: 1e18 }, 512)).toBe(512);
-    expect(mostRanks(large, { latency: 10, bandwidth: 1e9 }, 512)).toBe(1);
+    expect(mostRanks(large, 'halving', link, 512)).toBe(8);
+    expect(mostRanks(large, 'halving', { latency: 0, bandwidth: 1e18 }, 512)).toBe(512);
+    expect(mostRanks(large, 'halving', { latency: 10, bandwidth: 1e9 }, 512)).toBe(1);
   });
 });
 
@@ -170,7 +205,7 @@ describe('the report', () => {
     expect(text).toMatch(
       /\| M2L +\| Open MPI, shared memory +\| +110 ms \| 50\.0 ms \| +160 ms \|.*\| +0 % \| +30 % \|/,
     );
-    expect(text).toMatch(/\| M2L +\| 25 Gbit\/s, TCP/);
+    expect(text).toMatch(/\| MLP-1B +\| 25 Gbit\/s, TCP/);
     expect(renderResults({ links: [], networks: [], steps: [], missing: [] }, []).join()).toContain(
       'Nothing to predict',
     );

@@ -27,18 +27,14 @@ export function blocksOf(page: string): { heading: string; code: string }[] {
  * `blasnet` means its built files. Returns the compiled files.
  *
  * @param name what they are, for the folder and the error
- * @param modules the texts, in a list or by name
+ * @param modules the texts
  * @param options of the compiler, further ones
  */
-export function compileModules(
-  name: string,
-  modules: readonly string[] | Readonly<Record<string, string>>,
-  options: object = {},
-): string[] {
+export function compileModules(name: string, modules: readonly string[], options: object = {}): string[] {
   const folder = projectFile(`build/pages/${name}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const [module, code] of Object.entries(modules)) writeFileSync(`${folder}/${module}.ts`, code);
+  for (const [i, code] of modules.entries()) writeFileSync(`${folder}/${i}.ts`, code);
   const configuration = {
     compilerOptions: {
       target: 'es2022',
@@ -60,7 +56,7 @@ export function compileModules(
   } catch (error) {
     throw new Error(`the code of ${name} does not compile:\n${(error as { stdout: string }).stdout}`);
   }
-  return Object.keys(modules).map((module) => `${folder}/${module}.js`);
+  return modules.map((_, i) => `${folder}/${i}.js`);
 }
 
 /** Compiles all blocks of TypeScript of a page of `docs`, which must be modules. */

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { environmentWith, root, runCommand } from '../program.js';
 import type { Workload } from '../workloads.js';
+import type { Algorithm } from './model.js';
 
 /** Times sums of blocks. */
 export interface SumsJob {
@@ -40,6 +41,8 @@ const RANK = join(root, 'build/tools/bench/distributed/rank.js');
 export interface Mpi {
   readonly name: 'Open MPI' | 'MPICH';
   readonly command: string;
+  /** How it sums gradients over two ranks. */
+  readonly algorithm: Algorithm;
   readonly options: readonly string[];
 }
 
@@ -48,9 +51,11 @@ const known = [
     name: 'Open MPI',
     commands: ['mpirun.openmpi', 'mpirun'],
     version: /Open MPI/,
+    // That of the setting that joining makes.
+    algorithm: 'halving',
     options: ['--oversubscribe', '--bind-to', 'none'],
   },
-  { name: 'MPICH', commands: ['mpirun.mpich', 'mpirun'], version: /HYDRA/, options: [] },
+  { name: 'MPICH', commands: ['mpirun.mpich', 'mpirun'], version: /HYDRA/, algorithm: 'halving', options: [] },
 ] as const;
 
 /** The MPIs that are installed here. */

@@ -35,14 +35,15 @@ function stagesOf({ rounds, seconds, quick }: Options, results: Results): Stage[
   const some = (...ids: readonly string[]) => networks.filter(({ id }) => ids.includes(id));
 
   const sums = async (way: Way, wire?: Link): Promise<LinkResult> => {
+    const { algorithm } = way.mpi;
     const times = await runOnTwo(way, { kind: 'sums', sizes: SIZES, seconds: seconds / 4 });
     const found = times.map((time, i) => ({ bytes: SIZES[i], seconds: time }));
-    const result = { title: way.title, wire, sums: found, link: fitLink(2, found) };
+    const result = { title: way.title, algorithm, wire, sums: found, link: fitLink(algorithm, 2, found) };
     results.links.push(result);
     return result;
   };
 
-  const steps = async (way: Way, workload: Workload, { link }: LinkResult) => {
+  const steps = async (way: Way, workload: Workload, { link, algorithm }: LinkResult) => {
     const before = results.steps.find((result) => result.workload === workload);
     const [half, ranks, threads]: number[][] = [[], [], []];
     let reply: StepsReply | undefined;
@@ -54,7 +55,7 @@ function stagesOf({ rounds, seconds, quick }: Options, results: Results): Stage[
       if (!before) threads.push((await runAlone({ kind: 'steps', workload, seconds }, 2)).seconds);
     }
     const { parameters, sumShare } = reply as StepsReply;
-    const sum = sumSeconds(2, 4 * parameters, link);
+    const sum = sumSeconds(algorithm, 2, 4 * parameters, link);
     const alone = before ?? { half, threads };
     results.steps.push({ workload, way: way.title, half: alone.half, ranks, threads: alone.threads, sumShare, sum });
   };
@@ -143,7 +144,8 @@ function renderMethod({ rounds, seconds }: Options): string {
 \`npm run bench:distributed\` measures what a sum over two ranks costs, explains it by a latency and a bandwidth, and
 compares training on two ranks with what follows: a step takes what a rank computes on its rows, plus the sum of the
 gradients (4 bytes a parameter). A sum of B bytes over N ranks takes
-m × latency + v × B / bandwidth, by halving: m = 2 ⌈log₂ N⌉ and v = 2 (N − 1) / N. Each measurement of steps takes about ${seconds} s in a process of
+m × latency + v × B / bandwidth: along a tree, m = v = 2 ⌈log₂ N⌉; by halving, m = 2 ⌈log₂ N⌉ and v = 2 (N − 1) / N;
+round a ring, m = 2 (N − 1) and v = 2 (N − 1) / N. Each measurement of steps takes about ${seconds} s in a process of
 its own, in ${rounds} round${rounds === 1 ? '' : 's'}; whole epochs count, the start of \`fit\` does not.`;
 }
 

@@ -3,6 +3,15 @@
  * all ranks. Times are in seconds, amounts in bytes.
  */
 
+/**
+ * How a library sums a block over N ranks.
+ * - `tree`: to one rank along a binomial tree, and back; each message is the whole block.
+ * - `halving`: each rank sums a share of the block, by recursive halving, and gathers the other shares, by recursive
+ *   doubling (Rabenseifner 2004).
+ * - `ring`: the same with shares that go round a ring of all ranks (Patarasu and Yuan 2009).
+ */
+export type Algorithm = 'tree' | 'halving' | 'ring';
+
 /** A connection between two ranks; a message of n bytes takes `latency` + n / `bandwidth`. */
 export interface Link {
   readonly latency: number;
@@ -16,17 +25,18 @@ interface Cost {
   readonly blocks: number;
 }
 
-/**
- * The longest chain of messages in a sum over `ranks`: each rank sums a share of the block, by recursive halving, and
- * gathers the other shares, by recursive doubling (Rabenseifner 2004). MPICH does so, and Open MPI as joining sets it.
- */
-export function costOfSum(ranks: number): Cost {
-  return { messages: 2 * Math.ceil(Math.log2(ranks)), blocks: (2 * (ranks - 1)) / ranks };
+/** The longest chain of messages in a sum over `ranks`. */
+export function costOfSum(algorithm: Algorithm, ranks: number): Cost {
+  const levels = Math.ceil(Math.log2(ranks));
+  const shares = (2 * (ranks - 1)) / ranks;
+  if (algorithm === 'tree') return { messages: 2 * levels, blocks: 2 * levels };
+  if (algorithm === 'halving') return { messages: 2 * levels, blocks: shares };
+  return { messages: 2 * (ranks - 1), blocks: shares };
 }
 
 /** Seconds of a sum of `bytes` over `ranks`. */
-export function sumSeconds(ranks: number, bytes: number, { latency, bandwidth }: Link): number {
-  const { messages, blocks } = costOfSum(ranks);
+export function sumSeconds(algorithm: Algorithm, ranks: number, bytes: number, { latency, bandwidth }: Link): number {
+  const { messages, blocks } = costOfSum(algorithm, ranks);
   return messages * latency + (blocks * bytes) / bandwidth;
 }
 
@@ -41,8 +51,8 @@ export interface Sum {
  * much as large ones. Latency is at least 0. Sums too short to be measured, with 0 seconds, don't count. Throws if
  * larger blocks do not take longer.
  */
-export function fitLink(ranks: number, sums: readonly Sum[]): Link {
-  const { messages, blocks } = costOfSum(ranks);
+export function fitLink(algorithm: Algorithm, ranks: number, sums: readonly Sum[]): Link {
+  const { messages, blocks } = costOfSum(algorithm, ranks);
   // Minimizes Σ (a x + b y - 1)², where x is the latency and y the seconds a byte.
   let [aa, ab, bb, a1, b1] = [0, 0, 0, 0, 0];
   for (const { bytes, seconds } of sums.filter((sum) => sum.seconds > 0)) {
@@ -87,9 +97,14 @@ export function computeSeconds(measured: readonly Compute[], rows: number): numb
   return Math.max(0, low.seconds + slope * (rows - low.rows));
 }
 
+/** Seconds of a step; `overlap` of the sum's seconds pass while the rank still computes. */
+export function stepSeconds(compute: number, sum: number, overlap = 0): number {
+  return compute + Math.max(0, sum - overlap);
+}
+
 /** The share of a step in which the rank computes: 1 if nothing is lost to sums. */
-export function efficiency(compute: number, sum: number): number {
-  return compute / (compute + sum);
+export function efficiency(compute: number, sum: number, overlap = 0): number {
+  return compute / stepSeconds(compute, sum, overlap);
 }
 
 /** Steps between two sums of `sum` seconds with which the rank computes at least the share `least` of its time. */

@@ -3,11 +3,14 @@ import { type BarResult, judge } from '../bars.js';
 import { type Column, count, formatRatio, renderBars, renderTable, spread } from '../report.js';
 import { median, ratios, summarize } from '../statistics.js';
 import { flopsPerSample } from '../workloads.js';
-import { inSeries, stepsBetweenSums, sumSeconds } from './model.js';
-import { type Fabric, fabrics, flopRate, mostRanks, type Prediction, predict } from './predict.js';
+import { type Algorithm, inSeries, stepsBetweenSums, sumSeconds } from './model.js';
+import { imagined } from './networks.js';
+import { BACKWARD, type Candidate, candidates, type Fabric, fabrics, flopRate, mostRanks, predict } from './predict.js';
 import type { LinkResult, NetworkResult, Results, StepsResult } from './results.js';
 
 const RANKS = [4, 16, 64, 256, 1024, 4096];
+/** What large libraries do where they may choose. */
+const BEST: Algorithm = 'halving';
 /** The share of a rank's time in which it should compute. */
 const WANTED = 0.8;
 
@@ -30,6 +33,9 @@ const error = (predicted: number, measured: number) => {
 };
 const gigabytes = (bandwidth: number) => `${formatRatio(bandwidth / 1e9)} GB/s`;
 
+const fitted = ({ algorithm, link }: Pick<LinkResult, 'algorithm' | 'link'>, bytes: number) =>
+  sumSeconds(algorithm, 2, bytes, link);
+
 function renderSums(links: readonly LinkResult[]): string[] {
   if (links.length === 0) return [];
   const columns: Column<LinkResult>[] = [
@@ -41,9 +47,7 @@ function renderSums(links: readonly LinkResult[]): string[] {
         title: amount(bytes),
         cell: (result) => {
           const { seconds } = result.sums[i];
-          return seconds === 0
-            ? undefined
-            : `${duration(seconds)} (${error(sumSeconds(2, bytes, result.link), seconds)})`;
+          return seconds === 0 ? undefined : `${duration(seconds)} (${error(fitted(result, bytes), seconds)})`;
         },
       }),
     ),
@@ -67,7 +71,7 @@ function renderWires(links: readonly LinkResult[]): string[] {
       .filter(({ bytes }) => bytes > 1e5)
       .map(({ bytes, seconds }) => {
         const link = inSeries(free.link, result.wire as NonNullable<LinkResult['wire']>);
-        return { title: result.title, bytes, seconds, predicted: sumSeconds(2, bytes, link) };
+        return { title: result.title, bytes, seconds, predicted: fitted({ ...free, link }, bytes) };
       }),
   );
   const columns: Column<(typeof rows)[number]>[] = [
@@ -150,34 +154,50 @@ export function distributedBars(steps: readonly StepsResult[], cores: number): B
 }
 
 interface Row {
-  readonly network: NetworkResult;
+  readonly candidate: Candidate;
   readonly fabric: Fabric;
 }
 
 function renderPredictions(results: Results): string[] {
   const all = fabrics(results);
-  const rows = results.networks.flatMap((network) => all.map((fabric): Row => ({ network, fabric })));
+  const rows = candidates(results).flatMap((candidate) => all.map((fabric): Row => ({ candidate, fabric })));
   if (rows.length === 0) return ['## Many ranks', 'Nothing to predict from.'];
   const names: Column<Row>[] = [
-    { title: 'network', text: true, cell: ({ network }) => network.workload.id },
+    { title: 'network', text: true, cell: ({ candidate }) => candidate.id },
     { title: 'hosts joined by', text: true, cell: ({ fabric }) => fabric.title },
   ];
-  const byRanks = (cell: (prediction: Prediction) => string) =>
-    RANKS.map((ranks): Column<Row> => {
-      return { title: count(ranks), cell: ({ network, fabric }) => cell(predict(network, ranks, fabric.link)) };
-    });
+  const at = ({ candidate, fabric }: Row, ranks: number, algorithm = BEST, hidden = 0) =>
+    predict(candidate, algorithm, ranks, fabric.link, candidate.rows, hidden);
+  const byRanks = (cell: (row: Row, ranks: number) => string) =>
+    RANKS.map((ranks): Column<Row> => ({ title: count(ranks), cell: (row) => cell(row, ranks) }));
+  const slowest = rows.filter(({ fabric }) => fabric === all[Math.min(1, all.length - 1)]);
+  const algorithms = ['tree', 'halving', 'ring'] as const;
   return [
     '## Many ranks, predicted',
     `\
 A rank is a host like this one, with all its threads, and has as many rows in each step as the table of networks says:
-the batch grows with the ranks. A wire adds ${duration(1e-5)} a message (RDMA: ${duration(2e-6)}; both assumed) to what
-was measured here: TCP on the loopback interface, or shared memory for RDMA. Nothing of a sum passes while a rank
-computes. A host that computes k times as fast needs k times the bandwidth for the same efficiency.`,
+the batch grows with the ranks. Sums by halving. A wire adds ${duration(1e-5)} a message (RDMA: ${duration(2e-6)}; both
+assumed) to what was measured here: TCP on the loopback interface, or shared memory for RDMA. A host that computes
+k times as fast needs k times the bandwidth for the same efficiency.`,
+    ...imaginedLines(results),
     '### Rows a second, and the efficiency: the share of the time in which ranks compute',
     renderTable(
-      [...names, ...byRanks(({ rowsPerSecond, efficiency }) => `${short(rowsPerSecond)} (${percent(efficiency)})`)],
+      [
+        ...names,
+        { title: 'compute', cell: ({ candidate }) => duration(candidate.compute(candidate.rows)) },
+        ...byRanks((row, ranks) => {
+          const { rowsPerSecond, efficiency } = at(row, ranks);
+          return `${short(rowsPerSecond)} (${percent(efficiency)})`;
+        }),
+      ],
       rows,
     ),
+    '### The same, if the backward pass hides sums as well as it can',
+    `\
+Above, nothing of a sum passes while a rank computes. At best, two thirds of the computing hide sums: the backward pass.
+Less in fact: the sum of the first layer comes last, small layers are summed together in the end, and the sums need some
+of the cores.`,
+    renderTable([...names, ...byRanks((row, ranks) => percent(at(row, ranks, BEST, BACKWARD).efficiency))], rows),
     `### Steps between two sums, so that ranks compute ${percent(WANTED)} of the time`,
     `\
 1: gradients may be summed in every step. More: it would take local steps, so many between two means of the parameters
@@ -186,13 +206,34 @@ powers of two, can share a batch of 64 times a rank's rows, and still compute ha
     renderTable(
       [
         ...names,
-        ...byRanks(({ compute, sum }) => count(stepsBetweenSums(compute, sum, WANTED))),
+        ...byRanks((row, ranks) => {
+          const { compute, sum } = at(row, ranks);
+          return count(stepsBetweenSums(compute, sum, WANTED));
+        }),
         {
           title: 'ranks for 64 × rows',
-          cell: ({ network, fabric }) => count(mostRanks(network, fabric.link, 64 * network.workload.batchSize)),
+          cell: ({ candidate, fabric }) => count(mostRanks(candidate, BEST, fabric.link, 64 * candidate.rows)),
         },
       ],
       rows,
+    ),
+    `### The way of the sum, ${slowest[0].fabric.title}`,
+    `\
+Efficiency with 16, 256 and 4,096 ranks. Halving: MPICH, and Open MPI with the setting that joining makes. Tree: Open
+MPI without it. Ring: for comparison.`,
+    renderTable(
+      [
+        names[0],
+        ...[16, 256, 4096].flatMap((ranks) =>
+          algorithms.map(
+            (algorithm): Column<Row> => ({
+              title: `${algorithm} ${count(ranks)}`,
+              cell: (row) => percent(at(row, ranks, algorithm).efficiency),
+            }),
+          ),
+        ),
+      ],
+      slowest,
     ),
   ];
 }
@@ -201,6 +242,20 @@ powers of two, can share a batch of 64 times a rank's rows, and still compute ha
 function short(value: number): string {
   if (value >= 1e6) return `${formatRatio(value / 1e6)} M`;
   return value >= 1e4 ? `${formatRatio(value / 1e3)} k` : formatRatio(value);
+}
+
+function imaginedLines({ networks }: Results): string[] {
+  const large = networks.find(({ workload }) => workload.id === 'M2L');
+  if (large === undefined) return [];
+  const lines = imagined.map(
+    ({ id, title, parameters, rows, flops }) =>
+      `- ${id}: ${title}; ${short(parameters)} parameters, ${amount(4 * parameters)} of gradients, ` +
+      `${formatRatio((rows * flops) / 1e12)} TFLOP a step of a rank.`,
+  );
+  return [
+    `Two networks are only computed, at the ${formatRatio(flopRate(large) / 1e9)} GFLOP/s that M2L reaches here:`,
+    lines.join('\n'),
+  ];
 }
 
 export function renderResults(results: Results, bars: readonly BarResult[]): string[] {

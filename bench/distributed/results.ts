@@ -1,10 +1,11 @@
 /** What `npm run bench:distributed` has measured. */
 import type { Workload } from '../workloads.js';
-import type { Compute, Link, Sum } from './model.js';
+import type { Algorithm, Compute, Link, Sum } from './model.js';
 
 /** Sums over two ranks. */
 export interface LinkResult {
   readonly title: string;
+  readonly algorithm: Algorithm;
   /** The wire that was put in the way; undefined for none. */
   readonly wire?: Link | undefined;
   readonly sums: readonly Sum[];

@@ -1,4 +1,4 @@
-// Runs what pages.test.ts has compiled: the layer, the loss and the optimizer of docs/extending.md against those of the
+// Runs what pages.mjs has compiled: the layer, the loss and the optimizer of docs/extending.md against those of the
 // library that do the same, and the other code of the pages.
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
