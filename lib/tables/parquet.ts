@@ -364,7 +364,8 @@ class ColumnReader {
         timestampFromNanoseconds: (value) => date(Number(value / 1_000_000n)),
         dateFromDays: (days) => date(days * 86_400_000),
       },
-      onChunk: ({ columnData }) => parts.push(columnData as ArrayLike<unknown>),
+      // Unlike onChunk of older versions, it leaves no promise that rejects unseen.
+      onPage: ({ columnData }) => parts.push(columnData as ArrayLike<unknown>),
     } as ParquetReadOptions);
     return parts;
   }
