@@ -1,9 +1,11 @@
 import {
   Adam,
   type Callbacks,
+  concat,
   dense,
   dropout,
   earlyStopping,
+  embedding,
   type History,
   meanSquaredError,
   Network,
@@ -78,20 +80,40 @@ export interface Shape {
   readonly seed: number;
 }
 
-/** Dense layers with ReLU between what the encoder makes of a row and its target. */
+/** Numbers of an embedding's vectors: the square root of how many values there are, 50 at most. */
+const vectorSize = (vocabulary: readonly string[]) => Math.min(50, Math.ceil(Math.sqrt(vocabulary.length)));
+
+/** Numbers that reach the first layer. */
+export function width({ shape, vocabularies }: Encoder): number {
+  return Object.values(vocabularies).reduce((sum, vocabulary) => sum + vectorSize(vocabulary), shape[0]);
+}
+
+/**
+ * Dense layers with ReLU between what the encoder makes of a row and its target. Indices become vectors, which stand
+ * beside the numbers.
+ */
 export function makeNetwork(encoder: Encoder, { layers, dropout: rate, seed }: Shape): Network<string> {
-  const { shape, labels } = encoder;
-  const network = new Network<string>({
-    input: shape,
-    layers: [
-      ...layers.flatMap((size) => [dense(size), relu(), ...(rate > 0 ? [dropout(rate)] : [])]),
-      dense(labels?.length ?? 1),
-    ],
-    loss: labels === undefined ? meanSquaredError() : softmaxCrossEntropy(),
-    seed,
-  });
+  const { shape, labels, vocabularies } = encoder;
+  const hidden = layers.flatMap((size) => [dense(size), relu(), ...(rate > 0 ? [dropout(rate)] : [])]);
+  const all = [...hidden, dense(labels?.length ?? 1)];
+  const common = { loss: labels === undefined ? meanSquaredError() : softmaxCrossEntropy(), seed };
+  const network = new Network<string>(
+    Object.keys(vocabularies).length === 0
+      ? { input: shape, layers: all, ...common }
+      : { output: all.reduce((node, layer) => node.pipe(layer), vectorsOf(encoder)), ...common },
+  );
   network.encoder = encoder;
   return network;
+}
+
+/** The vectors of all indices and the numbers, as the output of a graph. */
+function vectorsOf(encoder: Encoder) {
+  const parts = Object.entries(encoder.inputs()).map(([name, input]) => {
+    const vocabulary = encoder.vocabularies[name];
+    return vocabulary === undefined ? input : input.pipe(embedding(vocabulary.length, vectorSize(vocabulary)));
+  });
+  const [first, second, ...others] = parts;
+  return second === undefined ? first : concat(first, second, ...others);
 }
 
 export interface Course {

@@ -8,6 +8,11 @@ import type { SparseDataset } from './sparse-dataset.js';
 /** A dataset of either kind. */
 export type AnyDataset = Dataset | SparseDataset;
 
+/** Whether a value is a dataset of either kind. */
+export function isDataset(value: unknown): value is AnyDataset {
+  return value instanceof LabelledRows;
+}
+
 export interface SplitOptions {
   /** Fraction of rows for the test set, in [0, 1). Default 0.2. */
   test?: number;
@@ -38,7 +43,7 @@ export interface SplitDatasets<T extends AnyDataset = Dataset> {
  */
 export function split<T extends AnyDataset>(dataset: T, options?: SplitOptions): SplitDatasets<T> {
   checkArity('split', arguments, 2);
-  if (!(dataset instanceof LabelledRows)) throw invalid('dataset', 'a Dataset', dataset);
+  if (!isDataset(dataset)) throw invalid('dataset', 'a Dataset', dataset);
   const known = ['test', 'validation', 'seed', 'stratify'];
   const { test = 0.2, validation = 0, seed = 0, stratify = false } = checkOptions('split', options, known);
   checkNumber('test', test, { min: 0, below: 1 });
@@ -93,7 +98,7 @@ export interface Fold<T extends AnyDataset = Dataset> {
  */
 export function kFold<T extends AnyDataset>(dataset: T, options?: KFoldOptions): Fold<T>[] {
   checkArity('kFold', arguments, 2);
-  if (!(dataset instanceof LabelledRows)) throw invalid('dataset', 'a Dataset', dataset);
+  if (!isDataset(dataset)) throw invalid('dataset', 'a Dataset', dataset);
   const { folds = 5, seed = 0, stratify = false } = checkOptions('kFold', options, ['folds', 'seed', 'stratify']);
   checkInteger('seed', seed, { min: 0, max: 2 ** 32 - 1 });
   checkBoolean('stratify', stratify);

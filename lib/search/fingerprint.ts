@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { Dataset } from '../data/dataset.js';
+import type { AnyDataset } from '../data/split.js';
 
 /** Adds numbers, and objects and arrays of them by their keys. */
 function add(hash: Hash, value: unknown): void {
@@ -17,9 +17,13 @@ function add(hash: Hash, value: unknown): void {
 }
 
 /** SHA-256, as hexadecimal digits, of all that a training sees of datasets. */
-export function fingerprint(datasets: readonly Dataset[]): string {
+export function fingerprint(datasets: readonly AnyDataset[]): string {
   const hash = createHash('sha256');
-  for (const { shape, scale, offset, features, labels, targets, targetShape, inputs, goals, sampleWeights } of datasets)
+  for (const dataset of datasets) {
+    const { shape, scale, offset, features, labels, targets, targetShape, goals, sampleWeights } = dataset;
+    const inputs = 'inputs' in dataset ? dataset.inputs : undefined;
     add(hash, { shape, scale, offset, features, labels, targets, targetShape, inputs, goals, sampleWeights });
+    if ('rowOffsets' in dataset) add(hash, { rowOffsets: dataset.rowOffsets, indices: dataset.indices });
+  }
   return hash.digest('hex');
 }

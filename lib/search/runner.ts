@@ -2,7 +2,7 @@ import { cut } from '../text.js';
 import { average } from './cross-validate.js';
 import type { Outcome, SearchLog } from './log.js';
 import type { Params, Space } from './space.js';
-import { type Division, inParallel, type Metric, type Task, trainAndMeasure } from './training.js';
+import { type AnyTask, type Division, inParallel, type Metric, trainAndMeasure } from './training.js';
 
 /** A training of a trial; frozen. */
 export interface Trial<P = Params<Space>> {
@@ -41,7 +41,7 @@ export interface Draw {
 
 /** What all trainings of a search share. */
 export interface Setup {
-  readonly build: (params: Params<Space>, task: Task) => unknown;
+  readonly build: (params: Params<Space>, task: AnyTask) => unknown;
   readonly divisions: readonly Division[];
   readonly metric: Metric;
   readonly controller: AbortController;
@@ -115,7 +115,7 @@ export class Runner {
     const begin = performance.now();
     const seconds = () => (performance.now() - begin) / 1000;
     const { signal } = this.#setup.controller;
-    const build = (task: Task) => this.#setup.build(params, task);
+    const build = (task: AnyTask) => this.#setup.build(params, task);
     try {
       const folds = [];
       for (const division of this.#setup.divisions)

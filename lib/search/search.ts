@@ -1,6 +1,6 @@
 import { checkArity, checkBoolean, checkInteger, checkNumber, checkOptions, checkPath, invalid } from '../checks.js';
-import { Dataset } from '../data/dataset.js';
-import { kFold, split } from '../data/split.js';
+import type { Dataset } from '../data/dataset.js';
+import { type AnyDataset, isDataset, kFold, split } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
 import { checkSignal } from '../runtime/evaluate.js';
@@ -11,6 +11,7 @@ import { type Draw, Runner, type SearchProgress, type Setup, type Trial } from '
 import { drawParams, type Params, readSpace, type Space } from './space.js';
 import {
   type AnyNetwork,
+  type AnyTask,
   type Built,
   controlled,
   type Division,
@@ -21,20 +22,24 @@ import {
 } from './training.js';
 
 /** For {@link search}. */
-export interface SearchOptions<S extends Space = Space, N extends AnyNetwork = AnyNetwork> extends MetricOptions<N> {
+export interface SearchOptions<
+  S extends Space = Space,
+  N extends AnyNetwork = AnyNetwork,
+  D extends AnyDataset = Dataset,
+> extends MetricOptions<N, D> {
   /** What is drawn for each trial, by name: `uniform`, `logUniform`, `integer` or `choice`. */
   space: S;
   /** How many parameter sets are drawn. */
   trials: number;
   /** Makes a new network for the parameters of a trial and says how to train it. Called once for each training. */
-  build: (params: Params<S>, task: Task) => Built<N> | Promise<Built<N>>;
+  build: (params: Params<S>, task: Task<D>) => Built<N, D> | Promise<Built<N, D>>;
   /** All rows, from which `validation` or `folds` holds some out. */
-  data: Dataset;
+  data: D;
   /**
    * What trials are measured on: a dataset, or the fraction of `data` to hold out, in (0, 1), stratified by the labels
    * if there are some. Default 0.2.
    */
-  validation?: Dataset | number;
+  validation?: D | number;
   /** Instead of `validation`: each trial is the mean over so many folds of `data`, as in `crossValidate`. */
   folds?: number;
   /** Epochs of a training; with `halving`, of those in the last rung. Default 1. */
@@ -91,8 +96,8 @@ const LARGEST_SEED = 2 ** 32 - 1;
  * the log does not hide it). Rejects before any training with `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, and with
  * `FILE_NOT_FOUND`, `FILE_CORRUPT` or `FILE_NOT_WRITTEN` for a log that can't be read, is none or can't be written.
  */
-export async function search<const S extends Space, N extends AnyNetwork = AnyNetwork>(
-  options: SearchOptions<S, N>,
+export async function search<const S extends Space, N extends AnyNetwork = AnyNetwork, D extends AnyDataset = Dataset>(
+  options: SearchOptions<S, N, D>,
 ): Promise<SearchResult<Params<S>, N>> {
   checkArity('search', arguments, 1);
   const given = checkOptions('search', options, known);
@@ -100,7 +105,7 @@ export async function search<const S extends Space, N extends AnyNetwork = AnyNe
   const space = readSpace('search: space', given.space);
   const trials = checkInteger('search: trials', given.trials, { min: 1, below: 2 ** 31 });
   if (typeof build !== 'function') throw invalid('search: build', 'a function', build);
-  if (!(data instanceof Dataset)) throw invalid('search: data', 'a Dataset', data);
+  if (!isDataset(data)) throw invalid('search: data', 'a Dataset or SparseDataset', data);
   checkInteger('search: epochs', epochs, { min: 1 });
   checkInteger('search: seed', seed, { min: 0, max: LARGEST_SEED });
   checkBoolean('search: refit', refit);
@@ -123,7 +128,7 @@ export async function search<const S extends Space, N extends AnyNetwork = AnyNe
         mode: metric.mode,
         rows: data.length,
         held,
-        data: fingerprint(given.validation instanceof Dataset ? [data, given.validation] : [data]),
+        data: fingerprint(isDataset(given.validation) ? [data, given.validation] : [data]),
       }) as const;
     const log = path === undefined ? undefined : await SearchLog.open(path, header());
     const draws = Array.from({ length: trials }, (_, trial): Draw => {
@@ -148,7 +153,7 @@ export async function search<const S extends Space, N extends AnyNetwork = AnyNe
     const { best } = runner;
     if (best === undefined) throw allFailed(runner);
     const task = { trial: best.trial, seed: best.seed, epochs: best.trained, train: data, validation: undefined };
-    const again = (own: Task) => untyped.build(best.params, own);
+    const again = (own: AnyTask) => untyped.build(best.params, own);
     const network = refit ? (await train(again, task, controller.signal)).network : undefined;
     const result = { best, network, trials: Object.freeze([...runner.trials]) };
     return Object.freeze(result) as unknown as SearchResult<Params<S>, N>;
@@ -157,8 +162,8 @@ export async function search<const S extends Space, N extends AnyNetwork = AnyNe
 
 /** How the data are divided, for the log, and the parts. */
 function divide(
-  data: Dataset,
-  { validation, folds }: Pick<Partial<SearchOptions>, 'validation' | 'folds'>,
+  data: AnyDataset,
+  { validation, folds }: { validation?: AnyDataset | number; folds?: number },
   seed: number,
 ): { held: unknown; divisions: readonly Division[] } {
   const stratify = data.labels !== undefined;
@@ -166,8 +171,7 @@ function divide(
     if (validation !== undefined) throw invalid('search: validation', 'none with folds', validation);
     return { held: { folds }, divisions: kFold(data, { folds, seed, stratify }) };
   }
-  if (validation instanceof Dataset)
-    return { held: { rows: validation.length }, divisions: [{ train: data, validation }] };
+  if (isDataset(validation)) return { held: { rows: validation.length }, divisions: [{ train: data, validation }] };
   const fraction = checkNumber('search: validation', validation ?? 0.2, { above: 0, below: 1 });
   const { train: rest, test } = split(data, { test: fraction, seed, stratify });
   return { held: { fraction }, divisions: [{ train: rest, validation: test }] };

@@ -1,5 +1,6 @@
 import { checkChoice, invalid, isPlain } from '../checks.js';
-import { Dataset } from '../data/dataset.js';
+import type { Dataset } from '../data/dataset.js';
+import { type AnyDataset, isDataset } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
 import { Network } from '../network.js';
 import type { FitOptions } from '../training/fit.js';
@@ -8,7 +9,7 @@ import type { FitOptions } from '../training/fit.js';
 export type AnyNetwork = Network<string> | Network;
 
 /** What a training is for. */
-export interface Task {
+export interface Task<D extends AnyDataset = Dataset> {
   /** Number of the trial, from 0; undefined in `crossValidate`. */
   readonly trial?: number | undefined;
   /** For the network: the same for the same trial. */
@@ -16,13 +17,16 @@ export interface Task {
   /** Epochs that it will be trained for, for schedules. */
   readonly epochs: number;
   /** What it will be trained on. */
-  readonly train: Dataset;
+  readonly train: D;
   /** What it will be measured on; undefined when the best is refitted on all data. */
-  readonly validation: Dataset | undefined;
+  readonly validation: D | undefined;
 }
 
+/** The task of a training on data of either kind. */
+export type AnyTask = Task<AnyDataset>;
+
 /** A new network, and how to train it: the options of its `fit`. */
-export interface Built<N extends AnyNetwork = AnyNetwork>
+export interface Built<N extends AnyNetwork = AnyNetwork, D extends AnyDataset = Dataset>
   extends Omit<FitOptions, 'epochs' | 'initialEpoch' | 'signal' | 'validation'> {
   network: N;
   /** The task has them. */
@@ -30,27 +34,27 @@ export interface Built<N extends AnyNetwork = AnyNetwork>
   initialEpoch?: never;
   signal?: never;
   /** Trained on instead of the task's, for example after scaling. Default: the task's `train`. */
-  train?: Dataset;
+  train?: D;
   /**
    * Measured on instead of the task's `validation`, and evaluated after each epoch, too. Default: the task's is
    * measured on at the end.
    */
-  validation?: Dataset | undefined;
+  validation?: D | undefined;
 }
 
 /** A user's measure of a trained network on held-out data. */
-export type MetricFunction<N extends AnyNetwork = AnyNetwork> = (
+export type MetricFunction<N extends AnyNetwork = AnyNetwork, D extends AnyDataset = Dataset> = (
   network: N,
-  validation: Dataset,
+  validation: D,
 ) => number | Promise<number>;
 
 /** What networks are compared by. */
-export interface MetricOptions<N extends AnyNetwork = AnyNetwork> {
+export interface MetricOptions<N extends AnyNetwork = AnyNetwork, D extends AnyDataset = Dataset> {
   /**
    * Measured on held-out data when `fit` has ended: 'loss' (the default, with penalties) or 'accuracy', as `evaluate`
    * gives them, or a function of the network and the data.
    */
-  metric?: 'loss' | 'accuracy' | MetricFunction<N>;
+  metric?: 'loss' | 'accuracy' | MetricFunction<N, D>;
   /** Whether smaller ('min') or larger ('max') is better. Default: 'min' for the loss, 'max' for the accuracy. */
   mode?: 'min' | 'max';
 }
@@ -59,23 +63,23 @@ export interface MetricOptions<N extends AnyNetwork = AnyNetwork> {
 export interface Metric {
   readonly name: 'loss' | 'accuracy' | 'function';
   readonly mode: 'min' | 'max';
-  measure(network: AnyNetwork, validation: Dataset, signal: AbortSignal): Promise<number>;
+  measure(network: AnyNetwork, validation: AnyDataset, signal: AbortSignal): Promise<number>;
 }
 
-export function readMetric<N extends AnyNetwork>(
+export function readMetric<N extends AnyNetwork, D extends AnyDataset>(
   caller: string,
-  { metric = 'loss', mode }: MetricOptions<N>,
+  { metric = 'loss', mode }: MetricOptions<N, D>,
   needMode = true,
 ): Metric {
   if (mode !== undefined) checkChoice(`${caller}: mode`, mode, ['min', 'max']);
   if (typeof metric === 'function') {
     if (mode === undefined && needMode)
       throw invalid(`${caller}: mode`, "'min' or 'max' for a metric of one's own", mode);
-    const measure = async (network: AnyNetwork, validation: Dataset) => metric(network as N, validation);
+    const measure = async (network: AnyNetwork, validation: AnyDataset) => metric(network as N, validation as D);
     return { name: 'function', mode: mode ?? 'min', measure };
   }
   checkChoice(`${caller}: metric`, metric, ['loss', 'accuracy']);
-  const measure = async (network: AnyNetwork, validation: Dataset, signal: AbortSignal) => {
+  const measure = async (network: AnyNetwork, validation: AnyDataset, signal: AbortSignal) => {
     const value = (await network.evaluate(validation, { signal }))[metric];
     if (value === undefined)
       throw new BlasnetError('INVALID_ARGUMENT', `metric: the network has no ${metric}; use a function`);
@@ -85,15 +89,15 @@ export function readMetric<N extends AnyNetwork>(
 }
 
 /** Refuses what a user's `build` must not return; `fit` checks the rest. */
-function checkBuilt(value: unknown): asserts value is Built {
+function checkBuilt(value: unknown): asserts value is Built<AnyNetwork, AnyDataset> {
   if (!isPlain(value)) throw invalid('build: its result', 'an object with a network', value);
   const built = value as Record<string, unknown>;
   if (!(built.network instanceof Network)) throw invalid('build: its result: network', 'a Network', built.network);
   for (const option of ['epochs', 'initialEpoch', 'signal'])
     if (built[option] !== undefined) throw invalid(`build: its result: ${option}`, 'none', built[option]);
   for (const option of ['train', 'validation'])
-    if (built[option] !== undefined && !(built[option] instanceof Dataset))
-      throw invalid(`build: its result: ${option}`, 'a Dataset', built[option]);
+    if (built[option] !== undefined && !isDataset(built[option]))
+      throw invalid(`build: its result: ${option}`, 'a Dataset or SparseDataset', built[option]);
 }
 
 /** A trained network and the number of epochs that its `fit` took. */
@@ -101,11 +105,11 @@ export interface Trained {
   readonly network: AnyNetwork;
   readonly epochs: number;
   /** What it is to be measured on. */
-  readonly validation: Dataset | undefined;
+  readonly validation: AnyDataset | undefined;
 }
 
 /** Builds and trains a network for a task. */
-export async function train(build: (task: Task) => unknown, task: Task, signal: AbortSignal): Promise<Trained> {
+export async function train(build: (task: AnyTask) => unknown, task: AnyTask, signal: AbortSignal): Promise<Trained> {
   const built: unknown = await build(Object.freeze({ ...task }));
   checkBuilt(built);
   const { network, train: own = task.train, validation, ...options } = built;
@@ -121,13 +125,13 @@ export async function train(build: (task: Task) => unknown, task: Task, signal: 
 
 /** A division of the data. */
 export interface Division {
-  readonly train: Dataset;
-  readonly validation: Dataset;
+  readonly train: AnyDataset;
+  readonly validation: AnyDataset;
 }
 
 /** Trains a network for one division of the data and measures it; the network is disposed. */
 export async function trainAndMeasure(
-  build: (task: Task) => unknown,
+  build: (task: AnyTask) => unknown,
   division: Division,
   settings: Pick<Task, 'trial' | 'seed' | 'epochs'>,
   metric: Metric,

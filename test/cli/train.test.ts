@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dense, meanSquaredError, Network } from '../../lib/index.js';
-import { encoder, readCsv } from '../../lib/tables/index.js';
+import { importOnnx } from '../../lib/interop/onnx/index.js';
+import { loadLayersModel } from '../../lib/interop/tfjs/index.js';
+import { Encoder, type EncoderJson, encoder, readCsv } from '../../lib/tables/index.js';
 import { addonFile, environment, projectFile } from '../lifecycle/child.js';
 import { blasnet, onTerminal } from './support.js';
 
@@ -172,6 +174,46 @@ describe('options of train', () => {
     expect(json('show', 'a.safetensors').nodes.length).toBe(2);
   });
 
+  it('embed: columns whose values become vectors, also numbers that are codes', async () => {
+    const shops = 16;
+    const effect = (shop: number, article: number) => 3 * Math.sin(shop) + (article % 2);
+    write('sales.csv', [
+      ['shop', 'article', 'price', 'amount'],
+      ...Array.from({ length: 640 }, (_, i) => [`s${i % shops}`, 100 + (i % 9), i % 7, effect(i % shops, i % 9)]),
+    ]);
+    const options = ['train', 'sales.csv', '--target', 'amount', '--layers', '16', '--learning-rate', '0.01'];
+    const { test } = json(...options, '--embed', 'shop,article', '--out', 'sales.safetensors');
+    expect(test.r2).toBeGreaterThan(0.98);
+    const { nodes } = json('show', 'sales.safetensors');
+    const shapes = nodes.map(({ type, shape }: { type: string; shape: number[] }) => `${type} ${shape}`);
+    // 16 shops, 9 articles, and a place for others: vectors of ⌈√17⌉ and ⌈√10⌉ numbers beside the price.
+    expect(shapes.slice(0, 6)).toEqual([
+      ...['input 1', 'input 1', 'input 1', 'embedding 5', 'embedding 4', 'concat 10'],
+    ]);
+    expect(run(...options, '--embed', 'shop', '--out', 'x.st', '--epochs', '1').stdout).toMatch(/^network: 7-16-1,/m);
+
+    const evaluated = json('evaluate', 'sales.safetensors', 'sales.csv');
+    expect(evaluated.r2).toBeGreaterThan(0.98);
+    const [, ...predictions] = cells(run('predict', 'sales.safetensors', 'sales.csv').stdout);
+    const exported = run('export', 'sales.safetensors', '--onnx', 'sales.onnx', '--tfjs', 'sales');
+    expect(exported).toMatchObject({ status: 0, stderr: expect.stringContaining('rows of 1 numbers and 2 indices') });
+    const table = await readCsv(file('sales.csv'));
+    const network = await Network.load(file('sales.safetensors'));
+    const own = Encoder.fromJSON(network.encoder as unknown as EncoderJson);
+    const features = own.features(table.rows());
+    for (const other of [await importOnnx(file('sales.onnx')), await loadLayersModel(file('sales/model.json'))]) {
+      const values = own.decode(other.predict(features), table.length).map((row) => (row as { value: number }).value);
+      values.forEach((value, i) => expect(value).toBeCloseTo(Number(predictions[i][0]), 4));
+    }
+    // Without numbers, only vectors are left.
+    json(...options, '--embed', 'shop', '--drop', 'price,article', '--epochs', '2', '--out', 'shops.safetensors');
+    expect(json('show', 'shops.safetensors').nodes.map(({ type }: { type: string }) => type)).toEqual([
+      ...['input', 'embedding', 'dense', 'relu', 'dense'],
+    ]);
+    write('new.csv', [['shop'], ['s3'], ['elsewhere']]);
+    expect(cells(run('predict', 'shops.safetensors', 'new.csv').stdout).length).toBe(3);
+  });
+
   it('numbers that are two are labels; the task can be told', () => {
     write('two.csv', [['x', 'y'], ...Array.from({ length: 60 }, (_, i) => [i, Number(i >= 30)])]);
     const options = ['train', 'two.csv', '--target', 'y', '--epochs', '2', '--out', 'two.safetensors'];
@@ -228,6 +270,13 @@ describe('options of train', () => {
       2,
       /^blasnet: --drop: .* has no column 'datum'; did you mean 'date'\?$/m,
     ],
+    [
+      ['--target', 'weather', '--embed', 'datum'],
+      2,
+      /^blasnet: --embed: .* has no column 'datum'; did you mean 'date'\?$/m,
+    ],
+    [['--target', 'weather', '--embed', 'weather'], 2, /^blasnet: --embed: weather is the target$/m],
+    [['--target', 'weather', '--embed', 'wind', '--drop', 'wind'], 2, /--embed: wind is dropped by --drop$/m],
     [['--target', 'weather', '--drop', 'weather'], 1, /^blasnet: encoder: ignore: /],
     [
       ['--target', 'weather', '--layers', '64,x'],

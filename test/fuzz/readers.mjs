@@ -3,7 +3,8 @@
 // without allocating much.
 //   node test/fuzz/readers.mjs safetensors|idx|npy|npz|tfjs|onnx|csv|parquet [--seconds 60] [--seed 1] [--save <directory>]
 // Starts from test/fuzz/corpus; `--save` writes there what reached something new. A failing input goes to build/fuzz,
-// and is run alone with `--input <file>`.
+// and is run alone with `--input <file>`. The input that runs is there too, as <target>-<seed>-running, and stays if the
+// process ends within it, as it does when its heap is full.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { tmpdir } from 'node:os';
@@ -471,6 +472,13 @@ function changeMetadata(bytes, other) {
   return Buffer.concat([bytes.subarray(0, begin), changed, tail]);
 }
 
+/** Changes the pages of a Parquet file, without moving them. */
+function changePages(bytes) {
+  const end = Math.max(0, bytes.length - 8 - (bytes.length < 8 ? 0 : bytes.readUInt32LE(bytes.length - 8)));
+  const changed = pick([writeNumber, changeByte])(Buffer.from(bytes.subarray(0, end)));
+  return Buffer.concat([changed, bytes.subarray(end)]);
+}
+
 /** A file of its own for readers that take a path. */
 const folder = mkdtempSync(join(tmpdir(), 'blasnet-fuzz-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
@@ -519,7 +527,7 @@ const targets = {
     run: checkCsv,
   },
   parquet: {
-    changes: [changeMetadata],
+    changes: [changeMetadata, changePages],
     run: (bytes) => checkPieces(readParquet, streamParquet, bytes),
   },
   idx: {
@@ -600,12 +608,14 @@ async function fuzz(name, seconds, save) {
   const corpus = [];
   const seen = new Set();
   let [runs, taken] = [0, 0];
+  const inBuild = (what) => join(root, 'build/fuzz', `${name}-${options.seed}-${what}`);
+  mkdirSync(join(root, 'build/fuzz'), { recursive: true });
   const execute = async (bytes) => {
+    writeFileSync(inBuild('running'), bytes);
     try {
       if (await attempt(target, bytes)) taken++;
     } catch (error) {
-      const file = join(root, 'build/fuzz', `${name}-${options.seed}-${runs}`);
-      mkdirSync(join(root, 'build/fuzz'), { recursive: true });
+      const file = inBuild(runs);
       writeFileSync(file, bytes);
       throw new Error(`seed ${options.seed}, run ${runs}: the input is in ${file}`, { cause: error });
     }
@@ -643,6 +653,7 @@ async function fuzz(name, seconds, save) {
     // zlib gives back what a refused stream has taken when the event loop turns.
     await turn();
   }
+  rmSync(inBuild('running'));
   const found = corpus.slice(known);
   if (save !== undefined) {
     mkdirSync(save, { recursive: true });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Dataset, kFold, Scaler, standardize } from '../../lib/data/index.js';
+import { type Dataset, kFold, Scaler, SparseDataset, standardize } from '../../lib/data/index.js';
 import { Adam, dense, meanSquaredError, metrics, Network, softmaxCrossEntropy } from '../../lib/index.js';
 import { type CrossValidateOptions, crossValidate, type Task } from '../../lib/search/index.js';
 import { classData, expectRejection, rejection, valueData } from '../api/support.js';
@@ -28,6 +28,20 @@ describe('crossValidate', () => {
     expect(deviation).toBeCloseTo(Math.sqrt((squares[0] + squares[1] + squares[2] + squares[3]) / 3), 12);
     expect((await crossValidate({ ...options, concurrency: 3 })).values).toEqual(values);
     expect((await crossValidate({ ...options, seed: 8 })).values).not.toEqual(values);
+  });
+
+  it('takes a SparseDataset', async () => {
+    const { length, features, labels } = data;
+    const sparse = new SparseDataset({
+      rowOffsets: Array.from({ length: length + 1 }, (_, row) => 6 * row),
+      indices: Array.from({ length: 6 * length }, (_, i) => i % 6),
+      values: features,
+      columns: 6,
+      classes: 3,
+      labels: labels as Int32Array,
+    });
+    const { values } = await crossValidate({ data: sparse, build, folds: 4, epochs: 3 });
+    expect(values).toEqual((await crossValidate({ data, build, folds: 4, epochs: 3 })).values);
   });
 
   it('takes accuracy, and functions of the network and the fold; five folds and one epoch by default', async () => {

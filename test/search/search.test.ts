@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Dataset, kFold, split } from '../../lib/data/index.js';
+import { Dataset, kFold, SparseDataset, split } from '../../lib/data/index.js';
 import { Adam, type Callbacks, dense, earlyStopping, Network, relu, softmaxCrossEntropy } from '../../lib/index.js';
 import {
   choice,
@@ -43,6 +43,30 @@ const build = ({ rate, units, batchSize }: Values, { seed }: Pick<Task, 'seed'>)
   batchSize,
 });
 const common = { space, build, data, epochs: 2, seed: 3 };
+
+/** Rows without every other number. */
+function sparse(rows: Dataset): SparseDataset {
+  const { features, labels, classes, length } = rows;
+  const kept = [0, 2, 4];
+  return new SparseDataset({
+    rowOffsets: Array.from({ length: length + 1 }, (_, row) => kept.length * row),
+    indices: Array.from({ length }, () => kept).flat(),
+    values: Array.from({ length }, (_, row) => kept.map((column) => features[6 * row + column])).flat(),
+    columns: 6,
+    classes,
+    ...(labels && { labels }),
+  });
+}
+
+/** Their numbers with the zeros. */
+const dense6 = (rows: SparseDataset): Dataset =>
+  new Dataset({
+    features: Float32Array.from({ length: 6 * rows.length }, (_, i) => rows.row(Math.floor(i / 6))[i % 6]),
+    shape: [6],
+    classes: rows.classes,
+    ...(rows.labels && { labels: rows.labels }),
+  });
+const sparseCommon = { space, build, trials: 4, epochs: 2, seed: 3 };
 
 /** What a trial is, without the time that it took. */
 const plain = (trials: readonly Trial<object>[]) => trials.map(({ seconds, ...rest }) => rest);
@@ -138,6 +162,30 @@ describe('search', () => {
     const { network: own, ...options } = build(best.params, best);
     await own.fit(data, { ...options, epochs: 2 });
     expectSameBits(weights(network as Network), weights(own));
+  });
+
+  it('of a SparseDataset gives what one of the same rows with their zeros gives', async () => {
+    const rows = sparse(data);
+    for (const more of [{}, { folds: 3 }, { validation: 0.3 }, { metric: 'accuracy' as const }]) {
+      const of = await search({ ...sparseCommon, ...more, data: rows });
+      const all = await search({ ...sparseCommon, ...more, data: dense6(rows) });
+      expect(plain(of.trials)).toEqual(plain(all.trials));
+      expectSameBits(weights(of.network as Network), weights(all.network as Network));
+    }
+    const held: SparseDataset[] = [];
+    const { best } = await search({
+      ...sparseCommon,
+      data: rows,
+      validation: rows.take(20),
+      mode: 'min',
+      metric: async (network: Network, validation) => {
+        held.push(validation);
+        return (await network.evaluate(validation)).loss;
+      },
+      build: (params, { train, seed }) => ({ ...build(params, { seed }), train: train.take(40) }),
+    });
+    expect(held.map(({ length }) => length)).toEqual([20, 20, 20, 20]);
+    expect(best.error).toBeUndefined();
   });
 
   it('with a dataset as validation, trains on all of the data', async () => {
@@ -358,6 +406,15 @@ describe('the log of a search', () => {
     });
     return run.then((result) => ({ ...result, calls }));
   }
+
+  it('of sparse rows is refused for rows with their numbers in other columns', async () => {
+    const rows = sparse(data);
+    await search({ ...sparseCommon, data: rows, log });
+    const { rowOffsets, values, columns, labels } = rows;
+    const indices = rows.indices.map((index, i) => (i === 0 ? index + 1 : index));
+    const moved = new SparseDataset({ rowOffsets, indices, values, columns, classes: 3, ...(labels && { labels }) });
+    await expectRejection(() => search({ ...sparseCommon, data: moved, log }), 'INVALID_ARGUMENT', /log: /);
+  });
 
   it('holds the settings and each training', async () => {
     const { trials } = await counted();

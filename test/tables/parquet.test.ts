@@ -64,6 +64,44 @@ describe('readParquet', () => {
     expect((await readParquet(write(bytes))).column('x').values).toEqual(Float64Array.from(data));
   });
 
+  const integers = Array.from({ length: 3000 }, (_, i) => (i * 7919) % 1001);
+  const values = {
+    INT32: integers,
+    INT64: integers.map((i) => BigInt(i) - 500n),
+    FLOAT: integers.map((i) => i / 4),
+    DOUBLE: integers.map(Math.sin),
+    BOOLEAN: integers.map((i) => i % 3 === 0),
+    STRING: integers.map((i) => 'x'.repeat(i % 5) + i),
+    TIMESTAMP: integers.map((i) => new Date(1e9 * i)),
+  };
+  const kinds = {
+    PLAIN: ['INT32', 'INT64', 'FLOAT', 'DOUBLE', 'BOOLEAN', 'STRING', 'TIMESTAMP'],
+    RLE_DICTIONARY: ['INT32', 'INT64', 'FLOAT', 'DOUBLE', 'STRING', 'TIMESTAMP'],
+    RLE: ['BOOLEAN'],
+    DELTA_BINARY_PACKED: ['INT32', 'INT64', 'TIMESTAMP'],
+    DELTA_LENGTH_BYTE_ARRAY: ['STRING'],
+    DELTA_BYTE_ARRAY: ['STRING'],
+    BYTE_STREAM_SPLIT: ['INT32', 'INT64', 'FLOAT', 'DOUBLE'],
+  } as const;
+  const cases = Object.entries(kinds).flatMap(([encoding, types]) => types.map((type) => [encoding, type] as const));
+
+  it.each(cases)('%s of %s, also with missing ones, over several pages and groups', async (encoding, type) => {
+    const all = values[type];
+    const gaps = all.map((value, i) => (i % 5 === 0 || (i > 700 && i < 900) ? null : value));
+    const common = { type, encoding } as Options['columnData'][number];
+    const bytes = file(
+      [
+        { ...common, name: 'all', data: all },
+        { ...common, name: 'gaps', data: gaps, nullable: true },
+      ],
+      { rowGroupSize: 2000, pageSize: 500 },
+    );
+    const table = await readParquet(write(bytes), { types: type === 'STRING' ? { all: 'text', gaps: 'text' } : {} });
+    const plain = (value: unknown) => (typeof value === 'bigint' ? Number(value) : value);
+    const rows = all.map((value, i) => ({ all: plain(value), gaps: plain(gaps[i]) }));
+    expect(table.rows()).toEqual(rows);
+  });
+
   it('columns of values that are not plain', async () => {
     const lists = file([{ name: 'x', data: [[1], [2]] }]);
     await expectRejection(() => readParquet(write(lists)), 'FILE_CORRUPT', /row 0, column "x": expected a number/);

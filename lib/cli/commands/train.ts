@@ -14,7 +14,7 @@ import { checkApart, checkWritable } from '../files.js';
 import { score, scoreLine } from '../scores.js';
 import { readSearching, searchSettings } from '../searching.js';
 import { checkColumns, readTable, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
-import { checkParts, defaultBatchSize, fitNetwork, makeNetwork, taskOf, withKnownLabels } from '../training.js';
+import { checkParts, defaultBatchSize, fitNetwork, makeNetwork, taskOf, width, withKnownLabels } from '../training.js';
 import { writeTrainingReport } from '../training-report.js';
 
 const fraction = { min: 0, below: 1 };
@@ -40,6 +40,7 @@ export const train = command({
       ['classification', 'regression'],
     ),
     drop: listOption('columns', 'columns that the network should not see, such as ids: a,b,c'),
+    embed: listOption('columns', 'columns of many categories, whose values become vectors that are trained: a,b,c'),
     layers: integersOption('sizes', 'sizes of the hidden layers: 64,32; default 100', { min: 1, below: 2 ** 20 }),
     dropout: numberOption('rate', 'drop this fraction of each hidden layer in training; default 0', fraction),
     epochs: integerOption('n', 'epochs at most; default 300', { min: 1, below: 2 ** 31 }),
@@ -64,6 +65,10 @@ export const train = command({
       'learns a number, from all columns but two, with two hidden layers',
     ],
     [
+      'blasnet train sales.csv --target amount --embed shop,article --out sales.safetensors',
+      'trains a vector for each shop and each article, where most networks have a place for each',
+    ],
+    [
       'blasnet train mails.jsonl --target spam --out spam.safetensors --report spam.html',
       'also writes a page with the figures, curves, the network and all settings',
     ],
@@ -73,7 +78,7 @@ export const train = command({
     ],
   ],
   async run([path], values, { note }) {
-    const { target, out, drop = [], seed = 0, report, epochs = 300, validation = 0.2, test = 0.2 } = values;
+    const { target, out, drop = [], embed = [], seed = 0, report, epochs = 300, validation = 0.2, test = 0.2 } = values;
     const { layers, dropout, 'learning-rate': learningRate, 'batch-size': batchSize, 'search-log': log } = values;
     const fixed = { layers, dropout, learningRate, batchSize };
     const searching = readSearching({ trials: values.search, epochs, seed, log }, fixed, validation);
@@ -84,12 +89,17 @@ export const train = command({
     const all = await readTable(path, { delimiter, decimal });
     checkColumns(all, path, 'target', [target]);
     checkColumns(all, path, 'drop', drop);
+    checkColumns(all, path, 'embed', embed);
+    const both = embed.find((name) => name === target || drop.includes(name));
+    if (both !== undefined)
+      throw new UsageError(`--embed: ${both} is ${both === target ? 'the target' : 'dropped by --drop'}`);
     const table = withTarget(all, path, target, note);
     const task = values.task ?? taskOf(table, target);
     if (task === 'regression' && table.column(target).type !== 'number')
       throw new UsageError(`--task: a regression needs a target of numbers, and ${target} has others`);
     const parts = table.split({ test, validation, seed, stratify: target });
-    const fitted = encoder({ target, task, ignore: drop }).fit(parts.train);
+    const columns = Object.fromEntries(embed.map((name) => [name, { as: 'category', encoding: 'index' } as const]));
+    const fitted = encoder({ target, task, ignore: drop, columns }).fit(parts.train);
     const known = {
       ...parts,
       validation: withKnownLabels(parts.validation, fitted),
@@ -118,6 +128,7 @@ export const train = command({
         data: path,
         target,
         task,
+        ...(embed.length > 0 && { embed }),
         ...own,
         epochs,
         seed,
@@ -127,7 +138,7 @@ export const train = command({
       await writeTrainingReport(report, { target, settings, network, history, scores, note });
     }
     const { parameterCount: parameters } = network;
-    const sizes = [...fitted.shape, ...own.layers, ...network.output].join('-');
+    const sizes = [width(fitted), ...own.layers, ...network.output].join('-');
     const text = [
       `${path}: ${table.length} rows, ${task} of ${target} from ${fitted.toJSON().columns.length} columns`,
       `rows: ${rows.train} for training, ${rows.validation} for validation, ${rows.test} for the test`,

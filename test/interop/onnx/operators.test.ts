@@ -343,6 +343,20 @@ describe('Gather of rows of weights', () => {
     expectError(() => fromOnnx(bytes, { shapes: { x: [5] } }), 'INVALID_ARGUMENT', message);
   });
 
+  it('numbers without a dimension are refused as an input, and [1] as an output', () => {
+    const file = (shape: number[], nodes: ReturnType<typeof node>[]) =>
+      encodeModel('', {
+        nodes,
+        tensors: new Map(Object.entries({ last: integers(-1) })),
+        inputs: [{ name: 'x', type: 1, shape: ['n', ...shape] }],
+        outputs: [{ name: 'y', type: 1, shape: ['n'] }],
+      });
+    expectError(() => fromOnnx(file([], [node('Relu', ['x'])])), 'INVALID_ARGUMENT', /"x" has no dimension besides/);
+    const sum = fromOnnx(file([3], [node('ReduceSum', ['x', 'last'], { keepdims: int(0) })]));
+    expect(sum.output).toEqual([1]);
+    expect(sum.predict([[1, 2, 4]])).toEqual(Float32Array.of(7));
+  });
+
   it('indices without their dimension of 1 give rows without one', () => {
     const [, nodes] = pairs['squeezed indices, a product of rows'];
     const network = fromOnnx(pairFile([], nodes));
