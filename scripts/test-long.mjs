@@ -35,6 +35,11 @@ const jobs = [
     ],
     env: { BLASNET_TERMINATIONS: '300' },
   })),
+  {
+    name: 'bfloat16-accuracy',
+    command: [...vitest, 'test/api/bfloat16.test.ts', '-t', 'accuracy of float32|within 0.1 points'],
+    env: { BLASNET_ACCURACY_SEEDS: '5' },
+  },
   { name: 'latency', command: [node, 'build/tools/bench/latency.js', '--check'] },
   {
     name: 'memory-growth',

@@ -1,14 +1,28 @@
-import { float, input, kernel, out, size, word } from './signature.js';
+import { float, input, kernel, out, PARTS, size, word } from './signature.js';
 
 export const batchKernels = {
   gatherBytes: kernel(
-    ['rows', 'features'],
+    'rows',
     out('x', ['rows', 'features']),
     input('source', ['sourceRows', 'features'], { type: 'u8' }),
     input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
     size('rows'),
     size('features'),
     size('sourceRows'),
+    float('scale'),
+    float('offset'),
+  ),
+  // x is a block for each share of the columns, one after the other. Side by side in each row, what processors fetch
+  // ahead of one thread's columns would be another thread's.
+  gatherBytesParts: kernel(
+    PARTS,
+    out('x', ['features', 'rows'], { along: 'features' }),
+    input('source', ['sourceRows', 'features'], { type: 'u8', along: 'features' }),
+    input('order', ['rows'], { type: 'i32', below: 'sourceRows' }),
+    size('rows'),
+    size('features'),
+    size('sourceRows'),
+    size('parts'),
     float('scale'),
     float('offset'),
   ),

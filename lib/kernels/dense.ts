@@ -55,13 +55,13 @@ export const denseKernels = {
     size('out'),
     precision(),
   ),
-  // A forward pass split by inputs, with the same shares as `denseBackwardWeight` and the update: each share multiplies
-  // its columns of x by its rows of w; the sum is computed afterwards. No axis of `denseForward`: bias and activation
+  // A forward pass split by inputs, with the same shares as `denseBackwardWeightParts` and the update: each share
+  // multiplies its columns of x, a block as in `gatherBytesParts`, by its rows of w; the sum is computed afterwards. No axis of `denseForward`: bias and activation
   // come after the sum over the shares, so it takes two instructions with a barrier between them.
   denseForwardParts: kernel(
     PARTS,
     out('products', ['parts', 'rows', 'out']),
-    input('x', ['rows', 'in'], { along: 'in' }),
+    input('x', ['in', 'rows'], { along: 'in' }),
     input('w', ['in', 'out'], { along: 'in' }),
     size('rows'),
     size('in'),
@@ -88,6 +88,18 @@ export const denseKernels = {
     size('rows'),
     size('in'),
     size('out'),
+    precision(),
+  ),
+  // With x in blocks, as `denseForwardParts`.
+  denseBackwardWeightParts: kernel(
+    PARTS,
+    out('dw', ['in', 'out'], { along: 'in' }),
+    input('x', ['in', 'rows'], { along: 'in' }),
+    input('dy', ['rows', 'out']),
+    size('rows'),
+    size('in'),
+    size('out'),
+    size('parts'),
     precision(),
   ),
   denseBackwardBias: kernel('out', out('db', ['out']), input('dy', ['rows', 'out']), size('rows'), size('out')),

@@ -14,6 +14,14 @@ import { elements, type Frozen, type Shape, type Tensor, tensor } from './instru
 
 /** Blocks start on 64-byte boundaries: 16 float32 elements. */
 export const BLOCK = 16;
+/** Elements of a page of memory. */
+const PAGE = 1024;
+/**
+ * The optimizer reads an element of the parameters, of their gradients and of each moment together. These lie so many
+ * elements further within a page from one to the next; at the same place they would compete for the same lines of the
+ * first-level cache (docs/decisions/0009-denormals-and-pages.md).
+ */
+export const STAGGER = 13 * BLOCK;
 
 export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
@@ -74,6 +82,8 @@ export interface Model {
   readonly state: ReadonlyMap<string, StateEntry>;
   /** Elements of the parameter block, including padding; the gradient block has the same length. */
   readonly parameterLength: number;
+  /** Elements from one moment to the next. */
+  readonly momentLength: number;
   readonly stateLength: number;
   /** Parameters that no loss depends on, by full name: training leaves them unchanged. */
   readonly untrained: ReadonlySet<string>;
@@ -239,7 +249,8 @@ function build(spec: GraphSpec, isChain: boolean): Model {
       `layers: ${parameterLength} parameters; a network can have at most ${2 ** 31 - 1}`,
     );
   }
-  const blocks = { parameters, state, parameterLength, stateLength, untrained };
+  const momentLength = roundUp(parameterLength - STAGGER, PAGE) + STAGGER;
+  const blocks = { parameters, state, parameterLength, momentLength, stateLength, untrained };
   return { inputs, nodes, outputs, chain: isChain, regularizer, precision, seed, ...blocks };
 }
 

@@ -51,7 +51,7 @@ export function writeUpdate(builder: Builder, model: Model, optimizer: Optimizer
     if (model.untrained.has(parameter)) return undefined;
     return optimizer.matrices && matrixOf(model, parameter) !== undefined ? parameter : optimizer.groupOf(parameter);
   };
-  const momentBlock = (name: string) => optimizer.blockNames.indexOf(name) * model.parameterLength;
+  const momentBlock = (name: string) => optimizer.blockNames.indexOf(name) * model.momentLength;
   for (const run of runs(model, keyOf)) {
     const { key, first, begin, n } = run;
     if (key === undefined) continue;
@@ -111,7 +111,7 @@ export function trainedBlocks(model: Model, optimizer: Optimizer, storages: read
   return storages.flatMap((storage) =>
     (names[storage] ?? [`${storage}s`]).flatMap((block, i) =>
       trainedGradients(model, optimizer).map(({ g: { name, offset }, n }) => {
-        const at = { fixed: n, offset: i * model.parameterLength + offset };
+        const at = { fixed: n, offset: i * (storage === 'moment' ? model.momentLength : 0) + offset };
         return { values: tensor(name.replace('gradients', block), storage, at), n };
       }),
     ),

@@ -36,6 +36,7 @@ const products: Partial<Record<KernelName, readonly string[]>> = {
   denseBackwardInput: dense,
   denseForwardParts: dense,
   denseBackwardWeight: dense,
+  denseBackwardWeightParts: dense,
   conv2dForward: convolution,
   conv2dBackwardInput: convolution,
   conv2dBackwardWeight: convolution,

@@ -25,7 +25,7 @@ import {
 import { elements } from '../program/instructions.js';
 import { Listing } from '../program/listing.js';
 import { type FeatureType, feedName, type Goal, type RankUse, type Use } from '../program/losses.js';
-import { BLOCK, goalsOf, initialize, type Model, type ModelInput } from '../program/model.js';
+import { BLOCK, goalsOf, initialize, type Model, type ModelInput, STAGGER } from '../program/model.js';
 import { sharedBuffer } from '../shared-memory.js';
 import { type Batches, checkStatistics, divide, largest, type Parts, rowsOf } from './batches.js';
 import type { Profile } from './profile.js';
@@ -111,12 +111,16 @@ export function capacityFor(rows: number): number {
 }
 const NO_SCALARS = new Float64Array(0);
 
-/** Allocates float32 elements of shared memory on a 64-byte boundary; throws `OUT_OF_MEMORY`. */
-export function allocate(backend: Backend, length: number): Float32Array {
-  const bytes = Math.max(length, BLOCK) * 4;
-  // Extra space to align to a large page.
-  const buffer = sharedBuffer(bytes < 1 << 20 ? bytes + 64 : Math.ceil(bytes / (1 << 21) + 1) * (1 << 21));
-  return new Float32Array(buffer, backend.adopt(buffer), length);
+/**
+ * Allocates float32 elements of shared memory, `place` times `STAGGER` elements after the start of a page; throws
+ * `OUT_OF_MEMORY`.
+ */
+export function allocate(backend: Backend, length: number, place = 0): Float32Array {
+  const skipped = 4 * STAGGER * place;
+  const bytes = Math.max(length, BLOCK) * 4 + skipped;
+  // Extra space to align to a page, or to a large one.
+  const buffer = sharedBuffer(bytes < 1 << 20 ? bytes + 4096 : Math.ceil(bytes / (1 << 21) + 1) * (1 << 21));
+  return new Float32Array(buffer, backend.adopt(buffer) + skipped, length);
 }
 
 function allocateTotals(backend: Backend, length: number): Float64Array {
@@ -230,7 +234,7 @@ export class Engine {
     this.backend = backend;
     this.#rewrite = rewrite;
     this.parameters = allocate(backend, model.parameterLength);
-    this.gradients = allocate(backend, model.parameterLength);
+    this.gradients = allocate(backend, model.parameterLength, 1);
     this.state = allocate(backend, model.stateLength);
     this.#metric = allocateTotals(backend, 2);
     this.#none = allocate(backend, 0);
@@ -350,11 +354,14 @@ export class Engine {
   attach(optimizer: Optimizer): Float32Array {
     let block = this.#moments.get(optimizer);
     if (block === undefined) {
-      const { parameters, parameterLength: length } = this.model;
+      const { parameters, parameterLength: length, momentLength } = this.model;
       optimizer.checkFits([...parameters.keys()], length);
       const { blockNames: names } = optimizer;
-      const moments = names.length === 0 ? this.#none : allocate(this.backend, names.length * length);
-      const views = names.map((name, i) => [name, moments.subarray(i * length, (i + 1) * length)] as const);
+      const moments =
+        names.length === 0 ? this.#none : allocate(this.backend, (names.length - 1) * momentLength + length, 2);
+      const views = names.map((name, i) => {
+        return [name, moments.subarray(i * momentLength, i * momentLength + length)] as const;
+      });
       optimizer.useMoments(new Map(views), this.parameters);
       this.#moments.set(optimizer, moments);
       block = moments;

@@ -113,7 +113,7 @@ Napi::Value adopt(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const View view = readView(env, info[0], "view", napi_uint8_array);
   adviseLargePages(view.data, view.length);
-  const uintptr_t boundary = view.length >= (size_t{4} << 20) ? uintptr_t{2} << 20 : 64;
+  const uintptr_t boundary = view.length >= (size_t{4} << 20) ? uintptr_t{2} << 20 : 4096;
   return Napi::Number::New(
       env, static_cast<double>((boundary - reinterpret_cast<uintptr_t>(view.data) % boundary) % boundary));
 }

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "../kernels/share.h"
+
 namespace blasnet {
 
 namespace {
@@ -414,7 +416,7 @@ void Plan::findGathered() {
       gathered_.feed = source.feed;
       gathered_.features = static_cast<int64_t>(columns.number);
       gathered_.elementBytes = static_cast<int64_t>(elementBytes(parameter.element));
-      gathered_.columnGrain = instruction.axis == parameter.length[1] ? instruction.grain : 0;
+      gathered_.columnGrain = instruction.kernel == Kernel::gatherBytesParts ? partGrain : 0;
       return;
     }
   }

@@ -1,6 +1,7 @@
 // Gathers the rows of a batch, and computes their order.
 #include "finite.h"
 #include "kernels.h"
+#include "share.h"
 #include "threefry.h"
 
 namespace blasnet::BLASNET_SIMD {
@@ -36,15 +37,15 @@ BLASNET_INLINE void convertRow(float* x, const T* source, int64_t features, floa
 
 BLASNET_INLINE bool allFinite(const uint8_t*, int64_t) { return true; }
 
-// The first n elements of rows [begin, end) of x. x: rows x features; source: sourceRows x features; order: rows.
+// The first n elements of rows [begin, end) of x, whose rows are `ldx` apart. source: sourceRows x features.
 template <typename T>
-BLASNET_INLINE void gather(float* x, const T* source, const int32_t* order, int64_t n, int64_t features,
+BLASNET_INLINE void gather(float* x, int64_t ldx, const T* source, const int32_t* order, int64_t n, int64_t features,
                            int64_t sourceRows, float scale, float offset, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; row++) {
     // Each index is read only once: another thread may write to shared memory between check and use.
     const int32_t index = order[row], later = row + rowsAhead < end ? order[row + rowsAhead] : -1;
     if (isRow(later, sourceRows)) prefetch(source + later * features, n);
-    float* out = x + row * features;
+    float* out = x + row * ldx;
     const T* in = isRow(index, sourceRows) ? source + index * features : nullptr;
     if (in == nullptr || !allFinite(in, n)) {
       fillNaN(out, n);
@@ -79,15 +80,26 @@ class Words {
 
 }  // namespace
 
-void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features,
-                 int64_t sourceRows, float scale, float offset, int axis, int64_t begin, int64_t end) noexcept {
-  if (axis == 0) return gather(x, source, order, features, features, sourceRows, scale, offset, begin, end);
-  gather(x + begin, source + begin, order, end - begin, features, sourceRows, scale, offset, 0, rows);
+void gatherBytes(float* x, const uint8_t* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows,
+                 float scale, float offset, int64_t begin, int64_t end) noexcept {
+  gather(x, features, source, order, features, features, sourceRows, scale, offset, begin, end);
+}
+
+// x: for each share of the features, rows x its features.
+void gatherBytesParts(float* x, const uint8_t* source, const int32_t* order, int64_t rows, int64_t features,
+                      int64_t sourceRows, int64_t parts, float scale, float offset, int64_t begin,
+                      int64_t end) noexcept {
+  for (int64_t part = begin; part < end; part++) {
+    const Share mine = share(features, partGrain, part, parts);
+    const int64_t width = mine.end - mine.begin;
+    gather(x + mine.begin * rows, width, source + mine.begin, order, width, features, sourceRows, scale, offset, 0,
+           rows);
+  }
 }
 
 void gatherFloats(float* x, const float* source, const int32_t* order, int64_t, int64_t features, int64_t sourceRows,
                   float scale, float offset, int64_t begin, int64_t end) noexcept {
-  gather(x, source, order, features, features, sourceRows, scale, offset, begin, end);
+  gather(x, features, source, order, features, features, sourceRows, scale, offset, begin, end);
 }
 
 // Row i is zero but for x[i][indices[k]] = values[k], k from starts[order[i]] to ends[order[i]]. Indices are read only

@@ -7,7 +7,6 @@
 #include "products/zero_columns.h"
 #include "reduce.h"
 #include "share.h"
-#include "signatures.h"
 
 namespace blasnet::BLASNET_SIMD {
 // c: m x n; op(a): m x k; op(b): k x n.
@@ -58,15 +57,14 @@ void denseForward(float* y, const float* x, const float* w, const float* b, int6
   }
 }
 
-// products: parts x rows x out; x: rows x in; w: in x out.
+// products: parts x rows x out; x: for each share of the inputs, rows x its inputs; w: in x out.
 void denseForwardParts(float* products, const float* x, const float* w, int64_t rows, int64_t in, int64_t out,
                        int64_t parts, int32_t precision, int64_t begin, int64_t end) noexcept {
-  // The weights of a share are those whose gradients it has.
-  const int64_t grain = signatures[static_cast<int>(Kernel::denseBackwardWeight)].grains[0];
   for (int64_t part = begin; part < end; part++) {
-    const Share mine = share(in, grain, part, parts);
-    timesForward(products + part * rows * out, x + mine.begin, w + mine.begin * out, rows, mine.end - mine.begin, out,
-                 false, in, out, precision);
+    const Share mine = share(in, partGrain, part, parts);
+    const int64_t inputs = mine.end - mine.begin;
+    timesForward(products + part * rows * out, x + mine.begin * rows, w + mine.begin * out, rows, inputs, out, false,
+                 inputs, out, precision);
   }
 }
 
@@ -101,13 +99,31 @@ void denseBackwardInput(float* dx, const float* dy, const float* w, int64_t rows
   product(false, true, rows, end - begin, out, dy, out, w + begin * out, out, false, dx + begin, in);
 }
 
+namespace {
+
+// dw <- x^T dy. x: rows x in, its rows `ldx` apart; dy: rows x out; dw: in x out.
+void weightGradient(float* dw, const float* x, int64_t ldx, const float* dy, int64_t rows, int64_t in, int64_t out,
+                    int32_t precision) {
+  if (isBfloat16(precision)) return bfloat16Product(true, false, in, out, rows, x, ldx, dy, out, false, dw, out);
+  transposedTimes(dw, x, dy, rows, in, out, ldx);
+}
+
+}  // namespace
+
 // dw: in x out; x: rows x in; dy: rows x out.
 void denseBackwardWeight(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out,
                          int32_t precision, int64_t begin, int64_t end) noexcept {
-  if (isBfloat16(precision)) {
-    return bfloat16Product(true, false, end - begin, out, rows, x + begin, in, dy, out, false, dw + begin * out, out);
+  weightGradient(dw + begin * out, x + begin, in, dy, rows, end - begin, out, precision);
+}
+
+// dw: in x out; x: for each share of the inputs, rows x its inputs; dy: rows x out.
+void denseBackwardWeightParts(float* dw, const float* x, const float* dy, int64_t rows, int64_t in, int64_t out,
+                              int64_t parts, int32_t precision, int64_t begin, int64_t end) noexcept {
+  for (int64_t part = begin; part < end; part++) {
+    const Share mine = share(in, partGrain, part, parts);
+    const int64_t inputs = mine.end - mine.begin;
+    weightGradient(dw + mine.begin * out, x + mine.begin * rows, inputs, dy, rows, inputs, out, precision);
   }
-  transposedTimes(dw + begin * out, x + begin, dy, rows, end - begin, out, in);
 }
 
 namespace {

@@ -24,6 +24,9 @@ struct Share {
   return {boundary(part), boundary(part + 1)};
 }
 
+// Shares of a constant size in a kernel's `parts` are multiples of this, as GRAIN in lib/kernels/signature.ts.
+constexpr int64_t partGrain = 16;
+
 // The length of equal parts of `total`: at most `most`, and a multiple of four, which suits BLAS.
 [[maybe_unused]] int64_t partOf(int64_t total, int64_t most) {
   const int64_t parts = (total + most - 1) / most;

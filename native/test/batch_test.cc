@@ -1,4 +1,5 @@
 // The gathers and the permutation.
+#include "../kernels/share.h"
 #include "test.h"
 
 namespace {
@@ -44,6 +45,33 @@ void gathers(Kernel kernel, double low, double high) {
 
 TEST(gatherBytes) { gathers<uint8_t>(Kernel::gatherBytes, 0, 256); }
 TEST(gatherFloats) { gathers<float>(Kernel::gatherFloats, -300, 300); }
+
+TEST(gatherBytesParts) {
+  Random random(11);
+  for (const KernelSet* set : kernelSets()) {
+    for (const int64_t features : {1, 47, 784}) {
+      for (const int64_t parts : {1, 2, 3}) {
+        const int64_t rows = 13, sourceRows = 29;
+        Buffer<uint8_t> source(sourceRows * features, random, 0, 256);
+        const Buffer<int32_t> order = randomOrder(random, rows, sourceRows);
+        Buffer<float> x(rows * features), inParts(rows * features);
+        Call(*set, Kernel::gatherBytesParts, x, source, order, rows, features, sourceRows, parts, 1.0f, 0.0f).whole();
+        for (int64_t part = 0; part < parts; part++) {
+          const Share mine = share(features, 16, part, parts);
+          for (int64_t i = 0; i < rows; i++) {
+            for (int64_t j = mine.begin; j < mine.end; j++) {
+              const int64_t place = mine.begin * rows + i * (mine.end - mine.begin) + j - mine.begin;
+              CHECK(x[place] == static_cast<float>(source[order[i] * features + j]));
+            }
+          }
+        }
+        Call(*set, Kernel::gatherBytesParts, inParts, source, order, rows, features, sourceRows, parts, 1.0f, 0.0f)
+            .split();
+        CHECK(x.sameBits(inParts) && x.intact() && inParts.intact());
+      }
+    }
+  }
+}
 
 TEST(gathersMarkBadRows) {
   for (const KernelSet* set : kernelSets()) {

@@ -111,6 +111,8 @@ TEST(waysOfOtherProcessors) {
     CHECK(wayOf(amd, false, false, 8, 256, 1000) == Way::tiles && wayOf(amd, false, false, 8, 1000, 64) == Way::whole);
     CHECK(wayOf(amd, false, true, 64, 100, 100) == Way::tiles && wayOf(amd, false, true, 4, 100, 16) == Way::whole);
     CHECK(wayOf(amd, true, false, 100, 100, 64) == Way::tiles && wayOf(amd, true, false, 784, 100, 64) == Way::whole);
+    CHECK(wayOf(amd, true, false, 256, 2048, 8) == Way::tiles && wayOf(amd, true, false, 256, 2048, 16) == Way::whole);
+    CHECK(wayOf(amd, true, false, 2048, 64, 32) == Way::tiles && wayOf(amd, true, false, 1000, 64, 128) == Way::whole);
     CHECK(wayOf(amd, false, false, 256, 2048, 2048) == Way::whole);
   }
   CHECK(wayOf(rulesFor("SkylakeX", Vendor::intel, 8, nullptr), false, false, 128, 512, 512) == Way::pieces);

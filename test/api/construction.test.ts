@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { tryNative } from '../../lib/backend/select.js';
+import { Dataset } from '../../lib/data/index.js';
 import {
   AdaGrad,
   Adam,
@@ -346,5 +347,23 @@ describeNative('memory', () => {
       const toBoundary = result.backend.adopt(value.buffer as unknown as SharedArrayBuffer);
       expect((value.byteOffset - toBoundary) % 64, name).toBe(0);
     }
+  });
+
+  // At the same place, their elements share a set of the first-level cache (docs/decisions/0009).
+  it('begins parameters and moments at different places within a page', async () => {
+    const result = tryNative();
+    if (!('backend' in result)) throw result.error;
+    const network = new Network({ input: [7], layers: [dense(5)], loss: softmaxCrossEntropy(), backend: 'native' });
+    const optimizer = new Adam();
+    await network.fit(new Dataset({ features: new Float32Array(14), shape: [7], labels: new Int32Array(2) }), {
+      optimizer,
+    });
+    const blocks = [network.parameters[0].value, ...optimizer.moments.values()];
+    const places = blocks.map(({ buffer, byteOffset }) => {
+      const toBoundary = result.backend.adopt(buffer as unknown as SharedArrayBuffer);
+      return (byteOffset - toBoundary + 4096) % 4096;
+    });
+    // The gradients are in between.
+    expect(places).toEqual([0, 2 * 832, 3 * 832]);
   });
 });

@@ -122,7 +122,7 @@ describe('programs of every kind', () => {
     const [check, adam] = instructions;
     expect([check.kernel, argumentOf(check, 'n')]).toEqual(['squareSum', of.parameterLength]);
     expect(argumentOf(adam, 'n')).toBe(of.parameterLength);
-    expect(tensorOf(adam, 'v').offset - tensorOf(adam, 'm').offset).toBe(of.parameterLength);
+    expect(tensorOf(adam, 'v').offset - tensorOf(adam, 'm').offset).toBe(of.momentLength);
     expect([argumentOf(adam, 'stepSize'), argumentOf(adam, 'correction')]).toEqual([
       { symbol: 'scalar', slot: 0 },
       { symbol: 'scalar', slot: 1 },

@@ -5,6 +5,7 @@ import { axisOf, type Instruction, isTensor, type Tensor } from '../../program/i
 
 const weightGradients: readonly KernelName[] = [
   'denseBackwardWeight',
+  'denseBackwardWeightParts',
   'denseBackwardBias',
   'conv2dBackwardWeight',
   'sumParts',
@@ -21,7 +22,7 @@ const LARGEST_KEPT = 1 << 20;
 function canWait(instruction: Instruction, capacity: number): boolean {
   return (
     weightGradients.includes(instruction.kernel) &&
-    axisOf(instruction) !== PARTS &&
+    (axisOf(instruction) !== PARTS || instruction.kernel === 'denseBackwardWeightParts') &&
     instruction.arguments.every((argument) => {
       if (argument === null || !isTensor(argument) || argument.storage !== 'work') return true;
       return argument.perRow * capacity + argument.fixed <= LARGEST_KEPT;

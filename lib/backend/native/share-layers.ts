@@ -2,7 +2,15 @@
 
 import { isBuffer, PARTS, type Parameter } from '../../kernels/signature.js';
 import { type KernelName, signatureOf } from '../../kernels/table.js';
-import { argument, biasGradientAlone, call, numberOf, withArguments, workTensor } from '../../program/edit.js';
+import {
+  argument,
+  biasGradientAlone,
+  call,
+  namedArguments,
+  numberOf,
+  withArguments,
+  workTensor,
+} from '../../program/edit.js';
 import { type Argument, axisOf, type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
 
 /**
@@ -29,6 +37,11 @@ function fewWeights(instruction: Instruction, capacity: number, threads: number)
   return numberOf(instruction, 'patch') * threads <= capacity * pixels;
 }
 
+/** The same with x in blocks. */
+function inParts(kernel: KernelName, instruction: Instruction, parts: number): Instruction {
+  return call(kernel, { ...namedArguments(instruction), parts });
+}
+
 /** Minimum ratio of the weights to the products of all shares. */
 const WEIGHTS_TO_PRODUCTS = 3;
 
@@ -52,7 +65,8 @@ export function shareInputs(instructions: Instruction[], capacity: number, threa
   const products = workTensor(`${(named('y') as Tensor).name} by inputs`, { perRow: threads * out });
   const [rows, w, b, precision] = [named('rows'), named('w'), named('b'), named('precision')];
   return instructions.flatMap((instruction) => {
-    if (instruction === gather) return [{ ...gather, axis: 'features' }];
+    if (instruction === gather) return [inParts('gatherBytesParts', gather, threads)];
+    if (instruction === backward) return [inParts('denseBackwardWeightParts', backward, threads)];
     if (instruction !== forward) return [instruction];
     const tail = { activation: named('activation'), slope: named('slope') };
     return [

@@ -1,4 +1,4 @@
-import { type BufferParameter, grainOf, isBuffer } from '../../kernels/signature.js';
+import { type BufferParameter, grainOf, isBuffer, PARTS } from '../../kernels/signature.js';
 import { signatureOf } from '../../kernels/table.js';
 import { argument, withArguments } from '../../program/edit.js';
 import { axisOf, type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
@@ -18,10 +18,12 @@ function sharedGradients(instruction: Instruction): SharedGradient[] {
   const first = ({ length }: BufferParameter) => length.find((name) => argument(instruction, name) !== 1);
   return parameters.flatMap((parameter, i) => {
     const tensor = instruction.arguments[i];
-    if (!isBuffer(parameter) || parameter.kind === 'in' || axis === undefined || first(parameter) !== axis) return [];
+    if (!isBuffer(parameter) || parameter.kind === 'in' || axis === undefined) return [];
+    const divided = (axis === PARTS && parameter.along) || axis;
+    if (first(parameter) !== divided) return [];
     if (tensor === null || !isTensor(tensor) || tensor.storage !== 'gradient') return [];
-    const units = argument(instruction, axis);
-    return typeof units === 'number' ? [{ tensor, grain: (grainOf(axis) * tensor.fixed) / units }] : [];
+    const units = argument(instruction, divided);
+    return typeof units === 'number' ? [{ tensor, grain: (grainOf(divided) * tensor.fixed) / units }] : [];
   });
 }
 

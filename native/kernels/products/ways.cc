@@ -56,9 +56,13 @@ constexpr Rule intel256[] = {
 // AVX2 of AMD, measured on Zen 4 with OpenBLAS's kernels for Haswell (blas_environment.cc).
 constexpr Rule amd256[] = {
     {Rule::transposedLeft, 0, 16, 0, 0, mebibyte / 4, Way::tiles, few},
+    {Rule::transposedLeft, 0, 0, 64, 0, unlimited, Way::whole, few},
+    {Rule::transposedLeft, 1000, 16, 0, 0, 0.8 * mebibyte, Way::tiles, few},
+    {Rule::transposedLeft, 0, 0, 16, 0, unlimited, Way::whole, few},
+    {Rule::transposedLeft, 0, 1500, 0, 0, 4 * mebibyte, Way::tiles, few},
     {Rule::transposedLeft, 0, 0, 0, 0, unlimited, Way::whole, few},
     {Rule::plain, 0, 0, 0, 513, unlimited, Way::whole, few},
-    {Rule::plain, 32, 16, 0, 0, 0.75 * mebibyte, Way::tiles, few},
+    {Rule::plain, 32, 16, 0, 0, mebibyte / 2, Way::tiles, few},
     {Rule::plain, 32, 0, 0, 0, unlimited, Way::whole, few},
     {Rule::plain, 0, 16, 0, 0, 4 * mebibyte, Way::tiles, few},
     {Rule::transposedRight, 4, 16, 24, 0, mebibyte, Way::tiles, few},

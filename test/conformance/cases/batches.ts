@@ -8,6 +8,7 @@ import {
   dropoutMask,
   type GatherArguments,
   gatherBytes,
+  gatherBytesParts,
   gatherFloats,
   gaussianNoise,
   type MultiplyChannelsArguments,
@@ -250,6 +251,16 @@ export const batchCases = {
   gaussianNoise: defineCases<NoiseArguments>({ samples: noiseSamples(), reference: gaussianNoise }),
 
   gatherBytes: byteCases,
+
+  gatherBytesParts: defineCases<GatherArguments & { parts: number }>({
+    samples: [...matricesAndEmpty, [5, 784] as const, [3, 47] as const].flatMap(([rows, features], i) =>
+      [1, 2, 3].map((parts) => {
+        const source = new Data(80 + i).integers(sourceRowsOf(rows) * features, 256);
+        return { arguments: { ...gatherArguments(i, rows, features, source), parts } };
+      }),
+    ),
+    reference: gatherBytesParts,
+  }),
 
   gatherFloats: defineCases<GatherArguments>({
     samples: [

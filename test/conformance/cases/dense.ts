@@ -6,6 +6,7 @@ import {
   denseBackwardBias,
   denseBackwardInput,
   denseBackwardWeight,
+  denseBackwardWeightParts,
   denseForward,
   denseForwardParts,
   denseForwardSum,
@@ -14,6 +15,7 @@ import {
   matmulBatch,
   type PartsArguments,
   type SumArguments,
+  type WeightPartsArguments,
 } from '../reference/dense.js';
 import { type CaseTable, defineCases, type GradientCase, type Sample, type Vector } from '../types.js';
 import { inAllPrecisions } from './precisions.js';
@@ -282,6 +284,21 @@ export const denseCases = {
       }),
       reference: (a) => ({ dw: denseBackwardWeight(a.x, a.dy, a.rows, a.in, a.out) }),
       gradients: denseGradients((dy, x, _w, shape) => ({ x, dy, ...shape }), { dw: 'w' }),
+    }),
+    ['x', 'dy'],
+  ),
+
+  denseBackwardWeightParts: inAllPrecisions(
+    defineCases<WeightPartsArguments>({
+      samples: [...shapes(), { rows: 5, in: 784, out: 9 }, { rows: 3, in: 47, out: 20 }].flatMap((shape, i) =>
+        [1, 2, 3].map((parts) => {
+          const data = new Data(800 + i);
+          const [x, dy] = [data.normal(shape.rows * shape.in), data.normal(shape.rows * shape.out)];
+          return { arguments: { x, dy, ...shape, parts } };
+        }),
+      ),
+      reference: (a) => ({ dw: denseBackwardWeightParts(a) }),
+      gradients: denseGradients((dy, x, _w, shape) => ({ x, dy, ...shape, parts: 1 }), { dw: 'w' }),
     }),
     ['x', 'dy'],
   ),

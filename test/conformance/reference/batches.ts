@@ -1,4 +1,5 @@
 import type { Results, Vector } from '../types.js';
+import { placeInBlocks } from './dense.js';
 import { threefry2x32 } from './special.js';
 
 export type DropoutArguments = {
@@ -78,6 +79,14 @@ export function gatherBytes({ source, order, rows, features, scale, offset }: Ga
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < features; j++) x[i * features + j] = source[order[i] * features + j] * scale + offset;
   }
+  return { x };
+}
+
+export function gatherBytesParts({ parts, ...rest }: GatherArguments & { parts: number }): Results {
+  const { rows, features } = rest;
+  const [plain, place] = [gatherBytes(rest).x, placeInBlocks(rows, features, parts)];
+  const x = new Float64Array(rows * features);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < features; j++) x[place(i, j)] = plain[i * features + j];
   return { x };
 }
 

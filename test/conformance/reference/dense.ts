@@ -73,8 +73,8 @@ export function denseForward({
   return y;
 }
 
-/** The inputs of share `part`: whole runs of sixteen, as evenly as they go. */
-function inputsOf(part: number, parts: number, inputs: number): [from: number, to: number] {
+/** The columns of share `part`: whole runs of sixteen, as evenly as they go. */
+export function columnsOf(part: number, parts: number, inputs: number): [from: number, to: number] {
   const runs = Math.ceil(inputs / 16);
   // Larger shares come first, unless the last run is a short one.
   const start = (i: number) => {
@@ -85,20 +85,45 @@ function inputsOf(part: number, parts: number, inputs: number): [from: number, t
   return [start(part), start(part + 1)];
 }
 
+/** Where element i, l of a matrix lies whose columns are divided into `parts` blocks, one after the other. */
+export function placeInBlocks(rows: number, columns: number, parts: number): (i: number, l: number) => number {
+  const shares = Array.from({ length: parts }, (_, part) => columnsOf(part, parts, columns));
+  return (i, l) => {
+    const [from, to] = shares.find(([from, to]) => l >= from && l < to) as [number, number];
+    return rows * from + i * (to - from) + (l - from);
+  };
+}
+
 export type PartsArguments = { x: Vector; w: Vector; rows: number; in: number; out: number; parts: number };
 
 export function denseForwardParts({ x, w, rows, in: inputs, out: outputs, parts }: PartsArguments): Float64Array {
   const products = new Float64Array(parts * rows * outputs);
+  const place = placeInBlocks(rows, inputs, parts);
   for (let part = 0; part < parts; part++) {
-    const [from, to] = inputsOf(part, parts, inputs);
+    const [from, to] = columnsOf(part, parts, inputs);
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < outputs; j++) {
         for (let l = from; l < to; l++)
-          products[(part * rows + i) * outputs + j] += x[i * inputs + l] * w[l * outputs + j];
+          products[(part * rows + i) * outputs + j] += x[place(i, l)] * w[l * outputs + j];
       }
     }
   }
   return products;
+}
+
+export type WeightPartsArguments = {
+  x: Vector;
+  dy: Vector;
+  rows: number;
+  in: number;
+  out: number;
+  parts: number;
+};
+
+export function denseBackwardWeightParts(a: WeightPartsArguments): Float64Array {
+  const place = placeInBlocks(a.rows, a.in, a.parts);
+  const x = Float64Array.from({ length: a.rows * a.in }, (_, e) => a.x[place(Math.floor(e / a.in), e % a.in)]);
+  return denseBackwardWeight(x, a.dy, a.rows, a.in, a.out);
 }
 
 export type SumArguments = {

@@ -1,4 +1,6 @@
 /** Gathers a batch from a dataset by row numbers, and shuffles the row numbers. */
+import { share } from '../../../kernels/share.js';
+import { GRAIN } from '../../../kernels/signature.js';
 import { multiplyHigh, threefry } from '../../../random.js';
 
 /** x_ij = source[order_i, j] · scale + offset. */
@@ -24,7 +26,27 @@ export function gatherBytes(
   }
 }
 
-/** This backend has one thread, so parts make no difference. */
+/** x in blocks of rows × the columns of a share. */
+export function gatherBytesParts(
+  x: Float32Array,
+  source: Uint8Array,
+  order: Int32Array,
+  rows: number,
+  features: number,
+  sourceRows: number,
+  parts: number,
+  scale: number,
+  offset: number,
+): void {
+  for (let part = 0, o = 0; part < parts; part++) {
+    const [from, to] = share(features, GRAIN, part, parts);
+    for (let i = 0; i < rows; i++) {
+      const index = order[i];
+      const known = index >= 0 && index < sourceRows;
+      for (let j = from; j < to; j++, o++) x[o] = known ? source[index * features + j] * scale + offset : NaN;
+    }
+  }
+}
 
 /** Like gatherBytes; if a row contains NaN or an infinity, all of it becomes NaN. */
 export function gatherFloats(

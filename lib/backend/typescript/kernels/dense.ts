@@ -4,7 +4,7 @@ import { share } from '../../../kernels/share.js';
 import { GRAIN } from '../../../kernels/signature.js';
 import { gemm } from './gemm.js';
 import { operand } from './operand.js';
-import { doubles, floats } from './scratch.js';
+import { doubles } from './scratch.js';
 import { biasAndActivation } from './tail.js';
 
 /** c ← op(a) · op(b), as `gemm`. */
@@ -67,8 +67,7 @@ export function denseForwardParts(
 ): void {
   for (let part = 0; part < parts; part++) {
     const [from, to] = share(inputs, GRAIN, part, parts);
-    const columns = floats(rows * (to - from));
-    for (let i = 0, o = 0; i < rows; i++) for (let k = from; k < to; k++, o++) columns[o] = x[i * inputs + k];
+    const columns = x.subarray(from * rows, to * rows);
     const product = products.subarray(part * rows * outputs, (part + 1) * rows * outputs);
     multiply(product, columns, w.subarray(from * outputs), rows, outputs, to - from, 0, 0, precision);
   }
@@ -105,6 +104,24 @@ export function denseBackwardWeight(
   precision: number,
 ): void {
   multiply(dw, x, dy, inputs, outputs, rows, 1, 0, precision);
+}
+
+/** dw = xᵀ · dy, with x in blocks of rows × the inputs of a share. */
+export function denseBackwardWeightParts(
+  dw: Float32Array,
+  x: Float32Array,
+  dy: Float32Array,
+  rows: number,
+  inputs: number,
+  outputs: number,
+  parts: number,
+  precision: number,
+): void {
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = share(inputs, GRAIN, part, parts);
+    const [gradient, columns] = [dw.subarray(from * outputs, to * outputs), x.subarray(from * rows, to * rows)];
+    multiply(gradient, columns, dy, to - from, outputs, rows, 1, 0, precision);
+  }
 }
 
 /** db_j = Σ_i dy_ij. */
