@@ -21,13 +21,19 @@ using Lanes = Vector<vectorLanes>;
 constexpr int points = 16;
 constexpr int64_t unit = 16;                  // channels and filters are multiples: whole vectors of every set
 constexpr int64_t mostChannels = 128;         // and filters
-constexpr int64_t mostWeights = 1 << 13;      // channels x filters: 512 KiB at all points
 constexpr int tall = manyRegisters ? 14 : 6;  // tiles whose sums the registers hold, of two vectors of filters
-constexpr int64_t blockTiles = 4 * tall;
-constexpr int64_t line = 16;   // of a cache, in floats
+constexpr int low = tall / 2;                 // of which the last ones of a block may be so few
+constexpr int64_t line = 16;                  // of a cache, in floats
 constexpr int64_t gap = line;  // between the matrices of two points, which would else share sets of the caches
 
-static_assert(points * (mostWeights + 2 * blockTiles * mostChannels + 3 * gap) * sizeof(float) <= largeScratch);
+// The weights at all points have up to 1 MiB. Blocks are smaller where they fill the second cache.
+constexpr int64_t mostWeights = mostChannels * mostChannels, manyWeights = mostWeights / 2;
+constexpr int64_t mostTiles(int64_t weights) { return (weights > manyWeights ? 2 : 4) * tall; }
+
+constexpr int64_t scratchFor(int64_t weights) {
+  return points * (weights + 2 * mostTiles(weights) * mostChannels + 3 * gap) * static_cast<int64_t>(sizeof(float));
+}
+static_assert(scratchFor(manyWeights) <= largeScratch && scratchFor(mostWeights) <= largeScratch);
 
 alignas(64) constexpr float zeros[mostChannels] = {};
 
@@ -35,11 +41,10 @@ alignas(64) constexpr float zeros[mostChannels] = {};
 struct Grid {
   int64_t high, wide, blockRows;
 
-  explicit Grid(const Geometry& g)
-      : high((g.outHeight + 1) / 2), wide((g.outWidth + 1) / 2), blockRows(larger(1, blockTiles / wide)) {}
-  // In whole register tiles.
-  int64_t mostTiles() const { return padded(blockRows * wide); }
-  static int64_t padded(int64_t tiles) { return (tiles + tall - 1) / tall * tall; }
+  Grid(const Geometry& g, int64_t filters)
+      : high((g.outHeight + 1) / 2), wide((g.outWidth + 1) / 2), blockRows(mostTiles(g.channels * filters) / wide) {}
+  // What register tiles cover.
+  static int64_t padded(int64_t tiles) { return (tiles + low - 1) / low * low; }
   // The row of pixels, counted through images of that height, at which a row of tiles begins.
   int64_t pixelRow(int64_t row, int64_t height) const { return row / high * height + 2 * (row % high); }
 };
@@ -154,17 +159,17 @@ void transformWeights(float* u, int64_t apart, const float* w, int64_t size) {
 // Whether two vectors of filters are left from f on: with narrow vectors always.
 BLASNET_INLINE bool hasTwo(int64_t f, int64_t filters) { return lanes < unit || f + lanes < filters; }
 
-// m <- v u, for `tall` tiles and some vectors of filters.
-template <int vectors>
+// m <- v u, for some tiles and vectors of filters.
+template <int tiles, int vectors>
 __attribute__((noinline)) void multiply(float* m, const float* v, const float* u, int64_t channels, int64_t filters) {
-  Lanes sum[tall][vectors] = {};
+  Lanes sum[tiles][vectors] = {};
   for (int64_t c = 0; c < channels; c++, u += filters) {
     const float* at = v + c;
     Lanes right[vectors];
 #pragma GCC unroll 2
     for (int i = 0; i < vectors; i++) right[i] = load<lanes>(u + i * lanes);
 #pragma GCC unroll 16
-    for (int t = 0; t < tall; t++) {  // an address takes 0, 1 or 2 steps from a register, but no multiple of 3
+    for (int t = 0; t < tiles; t++) {  // an address takes 0, 1 or 2 steps from a register, but no multiple of 3
       const float left = at[t % 3 * channels];
 #pragma GCC unroll 2
       for (int i = 0; i < vectors; i++) sum[t][i] += left * right[i];
@@ -172,9 +177,27 @@ __attribute__((noinline)) void multiply(float* m, const float* v, const float* u
     }
   }
 #pragma GCC unroll 16
-  for (int t = 0; t < tall; t++) {
+  for (int t = 0; t < tiles; t++) {
 #pragma GCC unroll 2
     for (int i = 0; i < vectors; i++) store<lanes>(m + t * filters + i * lanes, sum[t][i]);
+  }
+}
+
+// m: tiles x filters <- v u, at one point. v has some tiles more, up to a multiple of `low`.
+void multiply(float* m, const float* v, const float* u, int64_t tiles, int64_t channels, int64_t filters) {
+  for (int64_t f = 0; f < filters; f += 2 * lanes) {
+    const bool two = hasTwo(f, filters);
+    for (int64_t tile = 0; tile < tiles; tile += tall) {
+      float* to = m + tile * filters + f;
+      const float *left = v + tile * channels, *right = u + f;
+      if (tiles - tile > low) {
+        two ? multiply<tall, 2>(to, left, right, channels, filters)
+            : multiply<tall, 1>(to, left, right, channels, filters);
+      } else {
+        two ? multiply<low, 2>(to, left, right, channels, filters)
+            : multiply<low, 1>(to, left, right, channels, filters);
+      }
+    }
   }
 }
 
@@ -215,18 +238,18 @@ void transformOutputs(float* y, const float* m, int64_t apart, const float* b, c
 bool isWinograd(const Geometry& g, int64_t filters) noexcept {
   const auto fits = [](int64_t n) { return n > 0 && n <= mostChannels && n % unit == 0; };
   if (g.windowHeight != 3 || g.windowWidth != 3 || g.strideHeight != 1 || g.strideWidth != 1) return false;
-  if (!fits(g.channels) || !fits(filters) || g.channels * filters > mostWeights) return false;
+  if (!fits(g.channels) || !fits(filters)) return false;
   if (g.padTop > 2 || g.padLeft > 2 || g.outHeight < 1 || g.outWidth < 1) return false;
-  const Grid grid(g);
-  if (grid.wide > blockTiles) return false;
+  const Grid grid(g, filters);
+  if (grid.blockRows == 0) return false;
   const double computed = 4 * static_cast<double>(grid.high) * static_cast<double>(grid.wide);
   return computed <= patchTiles().winograd * static_cast<double>(g.outPixels()) && threadScratch().memory != nullptr;
 }
 
 void winogradForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
                      int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
-  const Grid grid(g);
-  const int64_t channels = g.channels, weights = channels * filters, most = grid.mostTiles();
+  const Grid grid(g, filters);
+  const int64_t channels = g.channels, weights = channels * filters, most = Grid::padded(grid.blockRows * grid.wide);
   const int64_t uApart = weights + gap, vApart = most * channels + gap, mApart = most * filters + gap;
   float* u = static_cast<float*>(threadScratch().memory);
   float *v = u + points * uApart, *m = v + points * vApart;
@@ -239,14 +262,7 @@ void winogradForward(float* y, const float* x, const float* w, const float* b, c
     for (int point = 0; point < points; point++) {
       block.next(last).prefetch(x, g.height, g.width * channels, point);
       clear(v + point * vApart + tiles * channels, beyond);
-      for (int64_t f = 0; f < filters; f += 2 * lanes) {
-        for (int64_t tile = 0; tile < tiles; tile += tall) {
-          float* to = m + point * mApart + tile * filters + f;
-          const float *left = v + point * vApart + tile * channels, *right = u + point * uApart + f;
-          hasTwo(f, filters) ? multiply<2>(to, left, right, channels, filters)
-                             : multiply<1>(to, left, right, channels, filters);
-        }
-      }
+      multiply(m + point * mApart, v + point * vApart, u + point * uApart, tiles, channels, filters);
     }
     transformOutputs(y, m, mApart, b, g, filters, block);
     const int64_t from = grid.pixelRow(block.first, g.outHeight) * row;
@@ -345,8 +361,8 @@ void transformSums(float* dw, const float* du, int64_t apart, int64_t size) {
 void winogradBackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,
                             int64_t filters) noexcept {
   constexpr int few = manyRegisters ? 8 : 4;  // channels whose sums the registers hold, of two vectors of filters
-  const Grid grid(g);
-  const int64_t channels = g.channels, weights = channels * filters, most = grid.mostTiles();
+  const Grid grid(g, filters);
+  const int64_t channels = g.channels, weights = channels * filters, most = Grid::padded(grid.blockRows * grid.wide);
   const int64_t uApart = weights + gap, vApart = most * channels + gap, zApart = most * filters + gap;
   float* du = static_cast<float*>(threadScratch().memory);
   float *v = du + points * uApart, *z = v + points * vApart;

@@ -138,6 +138,7 @@ TEST(conv2dOfLargerShapes) {
   checkCase(Case2d({2, 13, 13, 40, 13, 13, 3, 3, 1, 1, 1, 1}, 33, random));
   checkCase(Case2d({24, 10, 10, 1, 6, 6, 5, 5, 1, 1, 0, 0}, 40, random));
   checkCase(Case2d({2, 9, 9, 30, 9, 9, 3, 3, 1, 1, 1, 1}, 130, random));
+  checkCase(Case2d({2, 9, 10, 40, 9, 10, 3, 3, 1, 1, 1, 1}, 64, random));
   checkCase(Case2d({2, 16, 26, 3, 16, 26, 3, 3, 1, 1, 1, 1}, 50, random));
   checkCase(Case2d({1, 37, 37, 3, 8, 8, 11, 11, 4, 4, 2, 2}, 24, random));
   checkCase(Case2d({3, 9, 8, 17, 9, 8, 1, 1, 1, 1, 0, 0}, 12, random));
@@ -163,6 +164,7 @@ std::vector<std::pair<Images, int64_t>> winogradCases() {
       {{2, 6, 5, 128, 8, 7, 3, 3, 1, 1, 2, 2}, 64},    {{1, 4, 6, 64, 5, 4, 3, 3, 1, 1, 1, 0}, 128},
       {{2, 3, 4, 16, 6, 9, 3, 3, 1, 1, 0, 2}, 48},     {{40, 1, 1, 16, 1, 1, 3, 3, 1, 1, 1, 1}, 16},
       {{2, 8, 8, 32, 5, 3, 3, 3, 1, 1, 1, 1}, 16}};
+  if (!slowRun()) all.push_back({{2, 14, 14, 112, 14, 14, 3, 3, 1, 1, 1, 1}, 96});
   for (const int64_t width : {47, 48, 49, 111, 112, 113}) {
     all.push_back({{2, 5, width, 16, 5, width, 3, 3, 1, 1, 1, 1}, 16});
   }

@@ -129,7 +129,7 @@ PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char*
   const auto is = [wish](const char* name) { return wish != nullptr && std::strcmp(wish, name) == 0; };
   const bool isNamed = wish != nullptr && *wish != '\0', isZen4 = vendor == Vendor::zen4;
   // A named way is for all products, of which Winograd's algorithm has others.
-  const double winograd = is("winograd") ? unlimited : isZen4 && lanes == 16 && !isNamed ? 4.0 / 3 : 0;
+  const double winograd = is("winograd") ? unlimited : isZen4 && lanes == 16 && !isNamed ? 1.5 : 0;
   // Zen 5 was not measured.
   if (is("whole") || !hasSmallKernels(core) || vendor == Vendor::amd) return {false, 8, winograd};
   return {true, isZen4 ? 8 : 7, winograd};
