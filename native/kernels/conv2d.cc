@@ -3,6 +3,7 @@
 #include "conv2d_direct_input.h"
 #include "conv2d_patches.h"
 #include "conv2d_planes.h"
+#include "conv2d_winograd.h"
 #include "geometry.h"
 #include "kernels.h"
 #include "products/bfloat16.h"
@@ -35,6 +36,8 @@ void conv2dForward(float* y, const float* x, const float* w, const float* b, int
     bfloat16Forward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else if (isPlanar(g, filters)) {
     planesForward(y, x, w, b, g, filters, activation, slope, begin, end);
+  } else if (isWinograd(g, filters)) {
+    winogradForward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else if (isDirect(g, filters)) {
     directForward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else {
@@ -93,6 +96,8 @@ void weightGradient(float* dw, const float* x, const float* dy, int64_t rows, co
     bfloat16BackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   } else if (isWhole && isPlanar(g, filters)) {
     planesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
+  } else if (isWhole && begin == 0 && end == patch && isWinograd(g, filters)) {
+    winogradBackwardWeight(dw, x, dy, g, rows, filters);
   } else if (isWhole && isDirect(g, filters)) {
     directBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
   } else {

@@ -23,6 +23,11 @@ struct Case2d {
         y(static_cast<size_t>(s.outPixels() * filters)),
         dx(static_cast<size_t>(s.inputs())),
         dw(static_cast<size_t>(s.patch() * filters)) {
+    compute();
+  }
+
+  void compute() {
+    for (std::vector<double>* result : {&y, &dx, &dw}) std::fill(result->begin(), result->end(), 0);
     for (int64_t pixel = 0; pixel < s.outPixels(); pixel++) {
       const float* gradient = dy.data() + pixel * filters;
       s.forEachSeen(pixel, [&](int64_t ky, int64_t kx, int64_t position) {
@@ -133,6 +138,7 @@ TEST(conv2dOfLargerShapes) {
   checkCase(Case2d({2, 13, 13, 40, 13, 13, 3, 3, 1, 1, 1, 1}, 33, random));
   checkCase(Case2d({24, 10, 10, 1, 6, 6, 5, 5, 1, 1, 0, 0}, 40, random));
   checkCase(Case2d({2, 9, 9, 30, 9, 9, 3, 3, 1, 1, 1, 1}, 130, random));
+  checkCase(Case2d({2, 9, 10, 40, 9, 10, 3, 3, 1, 1, 1, 1}, 64, random));
   checkCase(Case2d({2, 16, 26, 3, 16, 26, 3, 3, 1, 1, 1, 1}, 50, random));
   checkCase(Case2d({1, 37, 37, 3, 8, 8, 11, 11, 4, 4, 2, 2}, 24, random));
   checkCase(Case2d({3, 9, 8, 17, 9, 8, 1, 1, 1, 1, 0, 0}, 12, random));
@@ -147,6 +153,115 @@ TEST(conv2dOfLargerShapes) {
   // Images that windows see a part of only.
   checkCase(Case2d({2, 30, 40, 1, 20, 18, 3, 3, 1, 1, 1, 1}, 2, random));
   checkCase(Case2d({2, 12, 14, 5, 6, 7, 3, 3, 1, 1, 1, 1}, 4, random));
+}
+
+// Whole and half tiles of Winograd's algorithm, padding and none on each side, windows beyond the end, blocks of
+// several images and of a part of one, and rows of tiles that are as long as a block, and longer.
+std::vector<std::pair<Images, int64_t>> winogradCases() {
+  std::vector<std::pair<Images, int64_t>> all = {
+      {{3, 14, 14, 32, 14, 14, 3, 3, 1, 1, 1, 1}, 32}, {{9, 7, 7, 64, 7, 7, 3, 3, 1, 1, 1, 1}, 64},
+      {{2, 28, 28, 16, 28, 28, 3, 3, 1, 1, 1, 1}, 16}, {{2, 9, 8, 48, 7, 6, 3, 3, 1, 1, 0, 0}, 80},
+      {{2, 6, 5, 128, 8, 7, 3, 3, 1, 1, 2, 2}, 64},    {{1, 4, 6, 64, 5, 4, 3, 3, 1, 1, 1, 0}, 128},
+      {{2, 3, 4, 16, 6, 9, 3, 3, 1, 1, 0, 2}, 48},     {{40, 1, 1, 16, 1, 1, 3, 3, 1, 1, 1, 1}, 16},
+      {{2, 8, 8, 32, 5, 3, 3, 3, 1, 1, 1, 1}, 16}};
+  if (!slowRun()) all.push_back({{2, 14, 14, 112, 14, 14, 3, 3, 1, 1, 1, 1}, 96});
+  for (const int64_t width : {47, 48, 49, 111, 112, 113}) {
+    all.push_back({{2, 5, width, 16, 5, width, 3, 3, 1, 1, 1, 1}, 16});
+  }
+  return all;
+}
+
+TEST(conv2dByWinograd) {
+  Random random(32);
+  for (const auto& [s, filters] : winogradCases()) checkCase(Case2d(s, filters, random));
+  checkParts(Case2d({5, 9, 8, 32, 9, 8, 3, 3, 1, 1, 1, 1}, 48, random), 3);
+}
+
+// An image has the same bits in every batch and share.
+TEST(conv2dByWinogradOfSingleImages) {
+  Random random(33);
+  for (const auto& [s, filters] : winogradCases()) {
+    const Case2d c(s, filters, random);
+    for (const KernelSet* set : kernelSets()) {
+      Buffer<float> whole(c.dy.size()), single(c.dy.size());
+      c.forward(*set, whole, true, 1).whole();
+      for (int64_t image = 0; image < s.rows; image++) c.forward(*set, single, true, 1).range(image, image + 1);
+      CHECK(single.sameBits(whole));
+    }
+  }
+}
+
+// The errors that docs/numerics.md states: the largest one, in roundings of the sum of the products' magnitudes.
+TEST(conv2dByWinogradIsAccurate) {
+  Random random(34);
+  for (const auto& [s, filters] : winogradCases()) {
+    const Case2d c(s, filters, random);
+    Case2d sizes = c;
+    for (Buffer<float>* operand : {&sizes.x, &sizes.w, &sizes.dy}) {
+      for (int64_t i = 0; i < operand->size(); i++) (*operand)[i] = std::fabs((*operand)[i]);
+    }
+    sizes.compute();
+    const auto worst = [](const Buffer<float>& actual, const std::vector<double>& expected,
+                          const std::vector<double>& magnitudes) {
+      double most = 0;
+      for (size_t i = 0; i < expected.size(); i++) {
+        const double error = std::fabs(actual[static_cast<int64_t>(i)] - expected[i]);
+        if (magnitudes[i] > 0) most = std::max(most, error / magnitudes[i]);
+      }
+      return most * 0x1p24;
+    };
+    for (const KernelSet* set : kernelSets()) {
+      Buffer<float> y(c.dy.size()), dw(c.w.size());
+      c.forward(*set, y, false, 0).whole();
+      c.backwardWeight(*set, dw).whole();
+      CHECK(worst(y, c.y, sizes.y) < 6);
+      CHECK(worst(dw, c.dw, sizes.dw) < 8);
+    }
+  }
+}
+
+// A pixel that is no number reaches all outputs that see it, and none whose tile does not.
+TEST(conv2dByWinogradKeepsNaN) {
+  const Images s = {2, 10, 9, 16, 10, 9, 3, 3, 1, 1, 1, 1};
+  constexpr int64_t filters = 32, channel = 5;
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for (int64_t pixel = s.width * s.height; pixel < 2 * s.width * s.height; pixel += 7) {
+      Random random(35);
+      Case2d c(s, filters, random);
+      c.x[pixel * s.channels + channel] = bad;
+      std::vector<bool> sees(static_cast<size_t>(s.outPixels())), near = sees;
+      for (int64_t out = 0; out < s.outPixels(); out++) {
+        const auto visit = [&](int64_t, int64_t, int64_t at) {
+          if (at == pixel * s.channels) sees[static_cast<size_t>(out)] = true;
+        };
+        s.forEachSeen(out, visit);
+        if (!sees[static_cast<size_t>(out)]) continue;
+        const int64_t oy = out / s.outWidth % s.outHeight / 2 * 2, ox = out % s.outWidth / 2 * 2;
+        for (int64_t i = 0; i < 4; i++) {
+          if (oy + i / 2 >= s.outHeight || ox + i % 2 >= s.outWidth) continue;
+          near[static_cast<size_t>((s.outHeight + oy + i / 2) * s.outWidth + ox + i % 2)] = true;
+        }
+      }
+      for (const KernelSet* set : kernelSets()) {
+        Buffer<float> y(c.dy.size()), dw(c.w.size());
+        c.forward(*set, y, true, 0).whole();
+        c.backwardWeight(*set, dw).whole();
+        for (int64_t i = 0; i < y.size(); i++) {
+          const auto out = static_cast<size_t>(i / filters);
+          if (sees[out]) CHECK(!std::isfinite(y[i]));
+          if (!near[out]) CHECK(std::isfinite(y[i]));
+        }
+        for (int64_t i = 0; i < dw.size(); i++) {
+          if (i / filters % s.channels != channel) CHECK(std::isfinite(dw[i]));
+        }
+        s.forEachSeen(pixel, [&](int64_t ky, int64_t kx, int64_t) {  // the windows around it see it at all places
+          for (int64_t f = 0; f < filters; f++) {
+            CHECK(!std::isfinite(dw[((ky * 3 + kx) * s.channels + channel) * filters + f]));
+          }
+        });
+      }
+    }
+  }
 }
 
 // One channel and few filters, whose rows of pixels fill one vector, some, or a part of the last one.

@@ -72,8 +72,8 @@ const std::vector<const KernelSet*>& kernelSets() {
 
 int main(int argc, char** argv) {
   using namespace blasnet::test;
-  // Products are cut on machines, too, whose BLAS has nothing to gain by it.
-  setVariable("BLASNET_PRODUCTS", "pieces");
+  // Products are cut, and convolutions transformed, on machines, too, that have nothing to gain by it.
+  setVariable("BLASNET_PRODUCTS", "winograd");
   std::printf("kernel sets:");
   for (const blasnet::KernelSet* set : kernelSets()) std::printf(" %s", set->name);
   std::printf("; BLAS: %s, %s\n", blasnet::blasInfo().name, blasnet::blasInfo().core);

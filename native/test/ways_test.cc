@@ -89,11 +89,27 @@ TEST(tilesOfPatches) {
   const auto is = [](PatchTiles tiles, bool manyWeights, int64_t leastWidth) {
     return tiles.manyWeights == manyWeights && tiles.leastWidth == leastWidth;
   };
-  CHECK(is(patchTilesFor("SkylakeX", Vendor::intel, nullptr), true, 7));
-  CHECK(is(patchTilesFor("Cooperlake", Vendor::zen4, "tiles"), true, 8));
-  CHECK(is(patchTilesFor("SkylakeX", Vendor::amd, nullptr), false, 8));
-  CHECK(is(patchTilesFor("SkylakeX", Vendor::intel, "whole"), false, 8));
-  CHECK(is(patchTilesFor("Haswell", Vendor::intel, nullptr), false, 8));
+  CHECK(is(patchTilesFor("SkylakeX", Vendor::intel, 16, nullptr), true, 7));
+  CHECK(is(patchTilesFor("Cooperlake", Vendor::zen4, 16, "tiles"), true, 8));
+  CHECK(is(patchTilesFor("SkylakeX", Vendor::amd, 16, nullptr), false, 8));
+  CHECK(is(patchTilesFor("SkylakeX", Vendor::intel, 16, "whole"), false, 8));
+  CHECK(is(patchTilesFor("Haswell", Vendor::intel, 16, nullptr), false, 8));
+}
+
+// Winograd's algorithm where it was measured, without a wish or by name.
+TEST(tilesByWinograd) {
+  const auto most = [](Vendor vendor, int lanes, const char* wish) {
+    return patchTilesFor("Cooperlake", vendor, lanes, wish).winograd;
+  };
+  for (const char* none : {static_cast<const char*>(nullptr), ""}) {
+    CHECK(most(Vendor::zen4, 16, none) == 1.5);
+    CHECK(most(Vendor::zen4, 8, none) == 0 && most(Vendor::amd, 16, none) == 0 && most(Vendor::intel, 16, none) == 0);
+  }
+  for (const char* way : {"whole", "pieces", "strips", "tiles"}) CHECK(most(Vendor::zen4, 16, way) == 0);
+  for (const Vendor vendor : {Vendor::zen4, Vendor::amd, Vendor::intel, Vendor::other}) {
+    CHECK(most(vendor, 4, "winograd") > 1e6);
+  }
+  CHECK(wayOf(rulesFor("Haswell", Vendor::amd, 8, "winograd"), false, false, 64, 100, 784) == Way::pieces);
 }
 
 TEST(waysOfOtherProcessors) {

@@ -82,6 +82,15 @@ export const geometries: readonly ConvolutionGeometry[] = [
     ],
     filters: 33,
   }),
+  over(3, [6, 8, 16], {
+    window: [3, 3],
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+    filters: 32,
+  }),
+  over(2, [7, 6, 32], { window: [3, 3], filters: 16 }),
   over(1, [3, 17, 9], {
     window: [3, 5],
     padding: [

@@ -134,7 +134,7 @@ describeNative('BLASNET_SIMD', () => {
 describeNative('switches', () => {
   const switches = [
     ['BLASNET_SKIP_ZEROS', ['0', '1']],
-    ['BLASNET_PRODUCTS', ['whole', 'pieces', 'strips', 'tiles']],
+    ['BLASNET_PRODUCTS', ['whole', 'pieces', 'strips', 'tiles', 'winograd']],
   ] as const;
 
   it.each(switches)('%s: %s or nothing', (name, values) => {

@@ -18,7 +18,7 @@ function oneOf(name: string, values: readonly string[]): void {
 /** Checks the settings that the addon's kernels read themselves. */
 export function checkSwitches(): void {
   oneOf('BLASNET_SKIP_ZEROS', ['0', '1']);
-  oneOf('BLASNET_PRODUCTS', ['whole', 'pieces', 'strips', 'tiles']);
+  oneOf('BLASNET_PRODUCTS', ['whole', 'pieces', 'strips', 'tiles', 'winograd']);
   oneOf('BLASNET_BFLOAT16', ['amx', 'avx512-bf16', 'float32']);
 }
 

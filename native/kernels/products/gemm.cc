@@ -31,7 +31,8 @@ double keptShare(int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept {
 }
 
 const PatchTiles& patchTiles() noexcept {
-  static const PatchTiles answer = patchTilesFor(blasInfo().core, vendor(), std::getenv("BLASNET_PRODUCTS"));
+  static const PatchTiles answer =
+      patchTilesFor(blasInfo().core, vendor(), vectorLanes, std::getenv("BLASNET_PRODUCTS"));
   return answer;
 }
 

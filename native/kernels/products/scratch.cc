@@ -6,7 +6,6 @@
 namespace blasnet {
 namespace {
 
-constexpr int64_t largeScratch = 7 << 18;
 constexpr std::align_val_t alignment{4096};
 
 struct Free {

@@ -12,8 +12,9 @@ struct Scratch {
 };
 
 constexpr int64_t smallScratch = 96 << 10;
+constexpr int64_t largeScratch = 7 << 18;  // 1.75 MiB
 
-// 1.75 MiB that a thread keeps from its first call on; null if there is no memory.
+// Large scratch that a thread keeps from its first call on; null if there is no memory.
 Scratch threadScratch() noexcept;
 
 template <typename Work>

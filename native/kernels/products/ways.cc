@@ -73,12 +73,11 @@ constexpr Rule amd256[] = {
 constexpr Rule others[] = {{Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few}};
 
 constexpr Rule forced[] = {
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::strips, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::tiles, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},  {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::strips, few}, {Rule::any, 0, 0, 0, 0, unlimited, Way::tiles, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},  // of "winograd", which is a way of convolutions
 };
-constexpr const char* wayNames[] = {"whole", "pieces", "strips", "tiles"};
+constexpr const char* wayNames[] = {"whole", "pieces", "strips", "tiles", "winograd"};
 constexpr int ways = sizeof forced / sizeof *forced;
 
 // OpenBLAS has small kernels for these cores. They reach the machine's peak, while the general path, which packs both
@@ -130,11 +129,14 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
   return vendor == Vendor::intel ? intel256 : isAmd(vendor) ? amd256 : others;
 }
 
-PatchTiles patchTilesFor(const char* core, Vendor vendor, const char* wish) noexcept {
-  const bool whole = wish != nullptr && std::strcmp(wish, wayNames[0]) == 0;
+PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept {
+  const auto is = [wish](const char* name) { return wish != nullptr && std::strcmp(wish, name) == 0; };
+  const bool isNamed = wish != nullptr && *wish != '\0', isZen4 = vendor == Vendor::zen4;
+  // A named way is for all products, of which Winograd's algorithm has others.
+  const double winograd = is("winograd") ? unlimited : isZen4 && lanes == 16 && !isNamed ? 1.5 : 0;
   // Zen 5 was not measured.
-  if (whole || !hasSmallKernels(core) || vendor == Vendor::amd) return {false, 8};
-  return {true, vendor == Vendor::zen4 ? 8 : 7};
+  if (is("whole") || !hasSmallKernels(core) || vendor == Vendor::amd) return {false, 8, winograd};
+  return {true, isZen4 ? 8 : 7, winograd};
 }
 
 const Rule& chooseRule(const Rule* rule, const Shape& s) noexcept {

@@ -54,8 +54,9 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
 struct PatchTiles {
   bool manyWeights;    // also with more weights than fit a packed copy
   int64_t leastWidth;  // pixels of an output row
+  double winograd;     // by Winograd's algorithm, if it computes at most so many times the pixels of the output
 };
-PatchTiles patchTilesFor(const char* core, Vendor vendor, const char* wish) noexcept;
+PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept;
 
 // The first rule that applies.
 const Rule& chooseRule(const Rule* rules, const Shape& shape) noexcept;
