@@ -771,6 +771,9 @@ class Trainer {
     const report = this.#report.take(width * count * steps);
     const sampling = stream ? 'inOrder' : rowChoice.sampling;
     const sums = syncEvery === undefined ? 'gradients' : 'parameters';
+    // Over a wire, what is gathered after the update would not be hidden by the backward pass. Moments are gathered after
+    // each run, which is a single batch of a stream.
+    const divided = ranks?.oneHost === true && !stream;
     const word = stream ? sameBatch(source) : undefined;
     const first = network.epochs;
     const job = {
@@ -788,7 +791,7 @@ class Trainer {
       accumulate: accumulation.accumulates,
       scalars,
       report,
-      ranks: batches.parts && ranks?.job(batches.parts, sums, word),
+      ranks: batches.parts && ranks?.job(batches.parts, { sums, divided }, word),
       ...(history.profile && { profile: history.profile }),
     } as const;
     this.#control.fill(0);
@@ -842,7 +845,7 @@ class Trainer {
     this.#control.fill(0);
     const result = await stoppable(signal, this.#control, async () => {
       const job = { kind: 'update', source, batchSize: 1, batches: 1, optimizer, scalars } as const;
-      const inGroup = trains ? parts && ranks?.job(parts, 'gradients') : undefined;
+      const inGroup = trains ? parts && ranks?.job(parts, { sums: 'gradients', divided: false }) : undefined;
       const ended = await engine.run({ ...job, ranks: inGroup }, this.#control);
       optimizer.steps += ended.steps;
       return ended;

@@ -33,6 +33,8 @@ interface Word {
 export class Ranks {
   readonly rank: number;
   readonly size: number;
+  /** All ranks run on one machine. */
+  readonly oneHost: boolean;
   /** Rows that this rank has trained alone since the last mean of the parameters. */
   alone = 0;
   readonly #group: Group;
@@ -48,6 +50,7 @@ export class Ranks {
       throw new BlasnetError('INVALID_ARGUMENT', 'fit: group: it trains a network; wait for that fit to end');
     this.rank = group.rank;
     this.size = group.size;
+    this.oneHost = group.host.count === 1;
     this.#group = group;
     this.#handle = nativeGroup(group)?.handle as object;
   }
@@ -58,12 +61,12 @@ export class Ranks {
   }
 
   /** For a run of the native backend, which starts when all ranks are ready and agree on `word`. */
-  job(parts: Parts, sums: JobRanks['sums'], word?: Word): JobRanks {
+  job(parts: Parts, use: Pick<JobRanks, 'sums' | 'divided'>, word?: Word): JobRanks {
     const failed = (error: unknown) => {
       const native = nativeGroup(this.#group) as NativeGroup;
       return endJob(native, String(this.#group), `a run failed: ${firstLine(error)}`, 1);
     };
-    return { handle: this.#handle, sums, parts, ready: async () => void (await this.meet(word)), failed };
+    return { ...use, handle: this.#handle, parts, ready: async () => void (await this.meet(word)), failed };
   }
 
   /**
