@@ -26,7 +26,14 @@ import {
 import { type ClassWeights, type ResolvedWeights, resolveClassWeights } from '../runtime/class-weights.js';
 import type { Engine, Source } from '../runtime/engine.js';
 import { checkSignal, evaluateData, newControl, sharedDoubles, signalsOf } from '../runtime/evaluate.js';
-import { checkSameClasses, findNonFinite, isSampleSource, spoiltError, stepError } from '../runtime/inputs.js';
+import {
+  checkSameClasses,
+  findNonFinite,
+  isSampleSource,
+  otherRankError,
+  spoiltError,
+  stepError,
+} from '../runtime/inputs.js';
 import { Profile } from '../runtime/profile.js';
 import { Slices } from '../runtime/slices.js';
 import { Snapshot } from '../runtime/snapshot.js';
@@ -820,6 +827,9 @@ class Trainer {
     const loss = result.status === 'nonFinite' ? engine.metric[0] : report[width * bad];
     const rows = batchRows(engine, source, sampling, batches, first, bad, sharded);
     const found = findNonFinite(source, rows);
+    // Each rank has looked for it in its own rows.
+    const finder = sharded ? await ranks?.finder(found !== undefined) : undefined;
+    if (found === undefined && finder !== undefined) throw otherRankError(finder, loss, at(bad));
     throw stepError(engine.state, found, loss, at(bad));
   }
 

@@ -9,7 +9,7 @@ import { sharedBuffer } from '../shared-memory.js';
 import { cut } from '../text.js';
 
 /** Numbers that each rank brings to a meeting. */
-const WORDS = 5;
+const WORDS = 6;
 const MOST_TEXT = 400;
 /** Elements that are averaged at a time. */
 const PIECE = 1 << 16;
@@ -24,6 +24,8 @@ interface Word {
   readonly stop?: boolean;
   /** All ranks take that of the first. */
   readonly number?: number;
+  /** Whether this rank has found what it looked for. */
+  readonly found?: boolean;
 }
 
 /**
@@ -70,18 +72,31 @@ export class Ranks {
   }
 
   /**
-   * Waits for all ranks. Resolves to whether one of them wants to stop and the number of the first. Throws
-   * `GROUP_FAILED` if a rank failed, or brings a number that must be the same but is not.
+   * Waits for all ranks. Resolves to whether one of them wants to stop, the number of the first, and the first rank that
+   * has found something, or -1. Throws `GROUP_FAILED` if a rank failed, or brings a number that must be the same but is
+   * not.
    */
-  async meet({ same = 0, what = '', stop = false, number = 0 }: Word = {}): Promise<{ stop: boolean; number: number }> {
-    const all = await this.#exchange([0, same, stop ? 1 : 0, number]);
+  async meet({ same = 0, what = '', stop = false, number = 0, found = false }: Word = {}) {
+    const all = await this.#exchange([0, same, Number(stop), number, Number(found)]);
     await this.#throwFailure(all, undefined);
     const other = all.findIndex(([, theirs]) => theirs !== all[0][1]);
     if (other >= 0) {
       this.#over = true;
       throw new BlasnetError('GROUP_FAILED', `fit: rank ${other} and rank 0 differ in ${what}`);
     }
-    return { stop: all.some(([, , stops]) => stops > 0), number: all[0][3] };
+    const finder = all.findIndex((words) => words[4] > 0);
+    return { stop: all.some(([, , stops]) => stops > 0), number: all[0][3], finder };
+  }
+
+  /** The first rank that has found something; undefined if none has, or if one has failed meanwhile. */
+  async finder(found: boolean): Promise<number | undefined> {
+    try {
+      const { finder } = await this.meet({ found });
+      return finder < 0 ? undefined : finder;
+    } catch {
+      // That rank says why in its own error.
+      return undefined;
+    }
   }
 
   /**
@@ -137,7 +152,7 @@ export class Ranks {
   async #tell(error: unknown): Promise<void> {
     const text = new TextEncoder().encode(cut(error instanceof Error ? error.message : String(error), MOST_TEXT));
     try {
-      await this.#throwFailure(await this.#exchange([1 + text.length, 0, 0, 0]), text);
+      await this.#throwFailure(await this.#exchange([1 + text.length, 0, 0, 0, 0]), text);
     } catch {
       // The other ranks' errors, or the group's: this rank has its own.
     }

@@ -293,7 +293,11 @@ for (const { launcher, available, ranks, cases } of launches) {
         expect(parameters.flat().every(Number.isFinite)).toBe(true);
       }
       const told = outcomes.map(({ error }) => (error?.details as { where?: string } | undefined)?.where);
-      expect(told.filter((where) => where === 'features')).toHaveLength(1);
+      expect(told).toEqual(outcomes.map((_, rank) => (rank === ranks - 1 ? 'features' : 'loss')));
+      for (const { error } of outcomes.slice(0, -1))
+        expect(error?.message).toMatch(
+          new RegExp(`^loss: it became NaN by a number in the rows of rank ${ranks - 1}, which names it \\(epoch 0, `),
+        );
     });
 
     only('seeds')('networks with different seeds, data or options are refused', () => {
