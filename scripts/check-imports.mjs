@@ -60,7 +60,7 @@ const modules = [
   { name: 'bench', files: /^bench\//, imports: ['entry points'] },
   { name: 'kernels', files: /^native\/kernels\//, imports: [] },
   { name: 'executor', files: /^native\/executor\//, imports: ['kernels', 'host'] },
-  { name: 'host', files: /^native\/host\//, imports: [] },
+  { name: 'host', files: /^native\/host\//, imports: ['kernels'] },
   { name: 'binding', files: /^native\/binding\//, imports: ['kernels', 'executor', 'host'] },
   { name: 'native tests', files: /^native\/(test|fuzz)\//, imports: ['kernels', 'executor', 'host'] },
 ];

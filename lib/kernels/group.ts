@@ -13,8 +13,11 @@ export const groupKernels = {
   ),
   // The weighted sum over the ranks, whose weights have the sum 1 or are each rank's part of one.
   averageRanks: kernel(undefined, inout('values', ['n']), size('n'), precise('weight')),
-  // Begins a sum over the ranks, which goes on while later instructions run, until the next `allReduce`.
-  startSum: kernel(undefined, inout('values', ['n']), size('n')),
+  // Begins a sum over the ranks, which goes on while later instructions run, until the next `allReduce`. With `shares`,
+  // each rank gets the sums of its share of the values only.
+  startSum: kernel(undefined, inout('values', ['n']), size('n'), flag('shares')),
+  // Gives all ranks each rank's share of the values.
+  gatherShares: kernel(undefined, inout('values', ['n']), size('n')),
 } as const;
 
 export const sumsOverRanks = Object.keys(groupKernels) as readonly (keyof typeof groupKernels)[];

@@ -28,7 +28,15 @@ import {
   writeTotals,
 } from './losses.js';
 import { frozenLayer, goalsOf, type Model, type ModelOutput, placeOf, shapeOf } from './model.js';
-import { markRanks, StartedSums, sumStatistics, widenMixed, writeRankMeans, writeRankSums } from './ranks.js';
+import {
+  divideUpdate,
+  markRanks,
+  StartedSums,
+  sumStatistics,
+  widenMixed,
+  writeRankMeans,
+  writeRankSums,
+} from './ranks.js';
 import { removeUnused, rewrite, rules } from './rewrite.js';
 import { writeAccumulation, writeGradientCheck, writePenaltyGradients, writeUpdate } from './update.js';
 import { describeInstruction } from './work.js';
@@ -160,7 +168,7 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   const threads = Math.max(1, Math.min(request.threads, Math.floor(flops / FLOPS_PER_THREAD)));
   const { threading } = request;
   const applied = request.rewrite ? [...rules, ...(threading?.rules ?? [])] : [];
-  const rewritten = rewrite(needed, applied, capacity, threads);
+  const rewritten = rewrite(request.ranks?.divided ? divideUpdate(needed) : needed, applied, capacity, threads);
   const workLength = placeWork(rewritten, capacity) / elementBytes.f32;
   const instructions = threading?.schedule(rewritten, capacity) ?? rewritten;
   if (kind === 'train' && request.ranks !== undefined) markRanks(instructions, request.ranks);

@@ -1,6 +1,7 @@
 import { BlasnetError } from '../errors.js';
+import { isBuffer } from '../kernels/signature.js';
 import { type KernelName, signatureOf } from '../kernels/table.js';
-import { type Argument, type Instruction, rows, type Tensor, tensor } from './instructions.js';
+import { type Argument, axisOf, type Instruction, isTensor, rows, type Tensor, tensor } from './instructions.js';
 
 /** Rewrites a program for batches of at most `capacity` rows on `threads` threads. */
 export type Rule = (instructions: Instruction[], capacity: number, threads: number) => Instruction[];
@@ -50,4 +51,28 @@ export function biasGradientAlone(instruction: Instruction): Instruction {
   const { dbParts: db, dy, outHeight, outWidth, filters, groups = 1 } = namedArguments(instruction);
   const pixels = rows((outHeight as number) * (outWidth as number));
   return call('denseBackwardBias', { db, dy, rows: pixels, out: (groups as number) * (filters as number) });
+}
+
+/** The tensors of an instruction that works elementwise on parameter-related memory; empty for any other. */
+export function elementwiseTensors(instruction: Instruction): Tensor[] {
+  const { parameters } = signatureOf(instruction.kernel);
+  const tensors: Tensor[] = [];
+  for (const [i, parameter] of parameters.entries()) {
+    const tensor = instruction.arguments[i];
+    if (!isBuffer(parameter) || tensor === null || !isTensor(tensor) || parameter.length.length === 0) continue;
+    if (parameter.length.join() !== 'n' || tensor.storage === 'work' || tensor.storage === 'feed') return [];
+    tensors.push(tensor);
+  }
+  return axisOf(instruction) === 'n' ? tensors : [];
+}
+
+/** The work of an elementwise instruction on `n` elements of its tensors from `begin` on; `part` names them. */
+export function elementwisePiece(instruction: Instruction, begin: number, n: number, part: string): Instruction {
+  const tensors = elementwiseTensors(instruction);
+  const pieces = instruction.arguments.map((old) => {
+    if (old === null || !isTensor(old) || !tensors.includes(old)) return old;
+    const name = old.fixed === n ? old.name : `${old.name.split(' of ')[0]} ${part}`;
+    return { ...old, name, offset: old.offset + begin, fixed: n };
+  });
+  return withArguments({ ...instruction, arguments: pieces }, { n });
 }

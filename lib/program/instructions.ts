@@ -119,6 +119,8 @@ export interface Instruction {
   ownRows?: boolean;
   /** Works on the whole batch, of which each rank has the data. */
   allRows?: boolean;
+  /** Elementwise work on float32 buffers, of which each rank does its share. */
+  ownShare?: boolean;
 }
 
 /** The axis along which threads split an instruction; undefined if one thread runs all of it. */

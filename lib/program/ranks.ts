@@ -2,7 +2,7 @@ import { sumsOverRanks } from '../kernels/group.js';
 import { type KernelName, signatureOf } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ProgramBuilder } from './builder.js';
-import { call, namedArguments, numberOf, withArguments } from './edit.js';
+import { call, elementwisePiece, elementwiseTensors, namedArguments, numberOf, withArguments } from './edit.js';
 import { type Instruction, isTensor, rows, type Symbolic, type Tensor, tensor } from './instructions.js';
 import { feedName, isOnlyLoss, type LossPart, type RankUse, writePenalties, writeStateCheck } from './losses.js';
 import { goalsOf, type Model } from './model.js';
@@ -161,7 +161,7 @@ export class StartedSums {
     );
     const begin = Math.min(this.#from, ...offsets);
     if (this.#from - begin < LEAST_STARTED) return;
-    for (const { g, n } of this.#parts(begin, this.#from)) this.#builder.emit('startSum', { values: g, n });
+    for (const { g, n } of this.#parts(begin, this.#from)) this.#builder.emit('startSum', { values: g, n, shares: 0 });
     this.#from = begin;
   }
 
@@ -251,4 +251,67 @@ export function writeRankMeans(
   const storages = use.sums === 'gradients' ? (['gradient'] as const) : (['parameter', 'moment'] as const);
   for (const { values, n } of trainedBlocks(model, optimizer, storages))
     builder.emit('averageRanks', { values, n, weight });
+}
+
+/** Most values of which ranks gather their shares: counts are 32-bit integers. */
+const MOST_DIVIDED = 2 ** 31 - 1;
+
+/**
+ * Divides the update among the ranks (ZeRO stage 1: Rajbhandari et al. 2020) where a block is summed while the backward
+ * pass goes on: each rank gets the sums of its share of the block only, updates that of the parameters, and all gather
+ * them. The moments of a share are its rank's until the end of the run, where the executor gathers what was written.
+ * Unchanged if the update does anything that is not elementwise, such as clipping by the norm.
+ */
+export function divideUpdate(instructions: Instruction[]): Instruction[] {
+  const guard = instructions.findIndex((instruction) => instruction.guard);
+  const update = instructions.slice(guard + 1);
+  /** Where an elementwise instruction lies in the block of parameters. */
+  const placeOf = (instruction: Instruction) =>
+    elementwiseTensors(instruction).find(({ storage }) => storage === 'parameter' || storage === 'gradient');
+  if (guard < 0 || !update.every((instruction) => placeOf(instruction))) return instructions;
+  const ranges = update.map((instruction) => {
+    const { offset, fixed } = placeOf(instruction) as Tensor;
+    return [offset, offset + fixed] as const;
+  });
+  /** Parts of blocks that each instruction of the update has whole or not at all, as it is divided by itself. */
+  const parts: Tensor[] = [];
+  const passes = instructions.slice(0, guard + 1).flatMap((instruction) => {
+    const [values] = instruction.arguments as [Tensor];
+    if (instruction.kernel !== 'startSum' || values.fixed > MOST_DIVIDED) return [instruction];
+    const end = values.offset + values.fixed;
+    const cuts = [...new Set([...ranges.flat(), end])].filter((at) => at > values.offset && at <= end);
+    let at = values.offset;
+    return cuts
+      .sort((a, b) => a - b)
+      .map((cut) => {
+        const whole = cut - at === values.fixed;
+        const part = whole ? values : { ...values, name: `gradients from ${at}`, offset: at, fixed: cut - at };
+        at = cut;
+        parts.push(part);
+        return withArguments(instruction, { values: part, n: part.fixed, shares: 1 });
+      });
+  });
+  if (parts.length === 0) return instructions;
+  parts.sort((a, b) => a.offset - b.offset);
+  const divided = update.flatMap((instruction, i) => {
+    const [begin, end] = ranges[i];
+    const pieces: Instruction[] = [];
+    let at = begin;
+    const cut = (to: number, ownShare: boolean) => {
+      if (to > at) pieces.push({ ...elementwisePiece(instruction, at - begin, to - at, `from ${at}`), ownShare });
+      at = to;
+    };
+    for (const { offset, fixed } of parts) {
+      if (offset < begin || offset >= end) continue;
+      cut(offset, false);
+      cut(offset + fixed, true);
+    }
+    cut(end, false);
+    return pieces;
+  });
+  const gathers = parts.map(({ name, offset, fixed: n }) => {
+    const values = tensor(name.replace('gradients', 'parameters'), 'parameter', { fixed: n, offset });
+    return call('gatherShares', { values, n });
+  });
+  return [...passes, ...divided, ...gathers];
 }

@@ -75,6 +75,7 @@ export interface Job {
 /** What a run needs of a group of ranks. */
 export interface JobRanks {
   readonly sums: RankUse['sums'];
+  readonly divided: RankUse['divided'];
   /** The addon's group. */
   readonly handle: object;
   readonly parts: Parts;
@@ -163,10 +164,11 @@ const featureType = ({ vocabulary }: ModelInput): FeatureType => (vocabulary ===
 function rankUseOf({ ranks, augment, exact }: Job, batches: Batches): RankUse | undefined {
   if (ranks === undefined) return undefined;
   const mixes = augment?.some((each) => each?.list.some((entry) => augmentationType(entry).mixes));
-  if (!mixes) return { sums: ranks.sums, allRows: 0 };
+  const { sums, divided } = ranks;
+  if (!mixes) return { sums, divided, allRows: 0 };
   let all = 0;
   for (let i = 0; i < batches.count; i++) all = Math.max(all, rowsOf(batches, i));
-  return { sums: ranks.sums, allRows: exact ? all : capacityFor(all) };
+  return { sums, divided, allRows: exact ? all : capacityFor(all) };
 }
 
 function sameUse(a: Use, b: Use): boolean {
@@ -474,6 +476,7 @@ export class Engine {
         sameProgram &&
         request.ranks?.sums === ranks?.sums &&
         request.ranks?.allRows === ranks?.allRows &&
+        request.ranks?.divided === ranks?.divided &&
         sameUse(request, use) &&
         keyOf(request.augment) === keyOf(augment)
       );

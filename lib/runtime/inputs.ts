@@ -27,10 +27,6 @@ import {
 import { fromDataset } from './dataset-inputs.js';
 import type { Source } from './engine.js';
 
-export { isSampleSource } from './columns.js';
-export { checkSameClasses } from './dataset-inputs.js';
-export { findNonFinite, spoiltError, stepError } from './non-finite.js';
-
 /** Numbers of one input or output: flat or nested rows; one number for one row with one feature. */
 type Numbers = TypedArray | NestedNumbers | number;
 /**

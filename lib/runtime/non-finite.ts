@@ -97,6 +97,12 @@ export function stepError(
   return allFinite(state) ? nonFiniteError(found, loss, at) : statisticsError(found, at);
 }
 
+/** The error on a rank whose own rows are finite, for a batch of which another one's are not. */
+export function otherRankError(rank: number, loss: number, at: string): BlasnetError {
+  const message = `loss: it became ${describe(loss)} by a number in the rows of rank ${rank}, which names it (${at})`;
+  return new BlasnetError('NON_FINITE', message, { details: { where: 'loss', value: loss } });
+}
+
 /** The error for a mean loss that was not finite. */
 export function nonFiniteError(found: NonFiniteDetails | undefined, loss: number, at: string): BlasnetError {
   if (found !== undefined) return dataError(found, at);

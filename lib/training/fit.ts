@@ -24,9 +24,11 @@ import {
   shareBatches,
 } from '../runtime/batches.js';
 import { type ClassWeights, type ResolvedWeights, resolveClassWeights } from '../runtime/class-weights.js';
+import { isSampleSource } from '../runtime/columns.js';
+import { checkSameClasses } from '../runtime/dataset-inputs.js';
 import type { Engine, Source } from '../runtime/engine.js';
 import { checkSignal, evaluateData, newControl, sharedDoubles, signalsOf } from '../runtime/evaluate.js';
-import { checkSameClasses, findNonFinite, isSampleSource, spoiltError, stepError } from '../runtime/inputs.js';
+import { findNonFinite, otherRankError, spoiltError, stepError } from '../runtime/non-finite.js';
 import { Profile } from '../runtime/profile.js';
 import { Slices } from '../runtime/slices.js';
 import { Snapshot } from '../runtime/snapshot.js';
@@ -771,6 +773,9 @@ class Trainer {
     const report = this.#report.take(width * count * steps);
     const sampling = stream ? 'inOrder' : rowChoice.sampling;
     const sums = syncEvery === undefined ? 'gradients' : 'parameters';
+    // Over a wire, what is gathered after the update would not be hidden by the backward pass. Moments are gathered after
+    // each run, which is a single batch of a stream.
+    const divided = ranks?.oneHost === true && !stream;
     const word = stream ? sameBatch(source) : undefined;
     const first = network.epochs;
     const job = {
@@ -788,7 +793,7 @@ class Trainer {
       accumulate: accumulation.accumulates,
       scalars,
       report,
-      ranks: batches.parts && ranks?.job(batches.parts, sums, word),
+      ranks: batches.parts && ranks?.job(batches.parts, { sums, divided }, word),
       ...(history.profile && { profile: history.profile }),
     } as const;
     this.#control.fill(0);
@@ -817,6 +822,9 @@ class Trainer {
     const loss = result.status === 'nonFinite' ? engine.metric[0] : report[width * bad];
     const rows = batchRows(engine, source, sampling, batches, first, bad, sharded);
     const found = findNonFinite(source, rows);
+    // Each rank has looked for it in its own rows.
+    const finder = sharded ? await ranks?.finder(found !== undefined) : undefined;
+    if (found === undefined && finder !== undefined) throw otherRankError(finder, loss, at(bad));
     throw stepError(engine.state, found, loss, at(bad));
   }
 
@@ -842,7 +850,7 @@ class Trainer {
     this.#control.fill(0);
     const result = await stoppable(signal, this.#control, async () => {
       const job = { kind: 'update', source, batchSize: 1, batches: 1, optimizer, scalars } as const;
-      const inGroup = trains ? parts && ranks?.job(parts, 'gradients') : undefined;
+      const inGroup = trains ? parts && ranks?.job(parts, { sums: 'gradients', divided: false }) : undefined;
       const ended = await engine.run({ ...job, ranks: inGroup }, this.#control);
       optimizer.steps += ended.steps;
       return ended;

@@ -9,7 +9,7 @@ import { sharedBuffer } from '../shared-memory.js';
 import { cut } from '../text.js';
 
 /** Numbers that each rank brings to a meeting. */
-const WORDS = 5;
+const WORDS = 6;
 const MOST_TEXT = 400;
 /** Elements that are averaged at a time. */
 const PIECE = 1 << 16;
@@ -24,6 +24,8 @@ interface Word {
   readonly stop?: boolean;
   /** All ranks take that of the first. */
   readonly number?: number;
+  /** Whether this rank has found what it looked for. */
+  readonly found?: boolean;
 }
 
 /**
@@ -33,6 +35,8 @@ interface Word {
 export class Ranks {
   readonly rank: number;
   readonly size: number;
+  /** All ranks run on one machine. */
+  readonly oneHost: boolean;
   /** Rows that this rank has trained alone since the last mean of the parameters. */
   alone = 0;
   readonly #group: Group;
@@ -48,6 +52,7 @@ export class Ranks {
       throw new BlasnetError('INVALID_ARGUMENT', 'fit: group: it trains a network; wait for that fit to end');
     this.rank = group.rank;
     this.size = group.size;
+    this.oneHost = group.host.count === 1;
     this.#group = group;
     this.#handle = nativeGroup(group)?.handle as object;
   }
@@ -58,27 +63,40 @@ export class Ranks {
   }
 
   /** For a run of the native backend, which starts when all ranks are ready and agree on `word`. */
-  job(parts: Parts, sums: JobRanks['sums'], word?: Word): JobRanks {
+  job(parts: Parts, use: Pick<JobRanks, 'sums' | 'divided'>, word?: Word): JobRanks {
     const failed = (error: unknown) => {
       const native = nativeGroup(this.#group) as NativeGroup;
       return endJob(native, String(this.#group), `a run failed: ${firstLine(error)}`, 1);
     };
-    return { handle: this.#handle, sums, parts, ready: async () => void (await this.meet(word)), failed };
+    return { ...use, handle: this.#handle, parts, ready: async () => void (await this.meet(word)), failed };
   }
 
   /**
-   * Waits for all ranks. Resolves to whether one of them wants to stop and the number of the first. Throws
-   * `GROUP_FAILED` if a rank failed, or brings a number that must be the same but is not.
+   * Waits for all ranks. Resolves to whether one of them wants to stop, the number of the first, and the first rank that
+   * has found something, or -1. Throws `GROUP_FAILED` if a rank failed, or brings a number that must be the same but is
+   * not.
    */
-  async meet({ same = 0, what = '', stop = false, number = 0 }: Word = {}): Promise<{ stop: boolean; number: number }> {
-    const all = await this.#exchange([0, same, stop ? 1 : 0, number]);
+  async meet({ same = 0, what = '', stop = false, number = 0, found = false }: Word = {}) {
+    const all = await this.#exchange([0, same, Number(stop), number, Number(found)]);
     await this.#throwFailure(all, undefined);
     const other = all.findIndex(([, theirs]) => theirs !== all[0][1]);
     if (other >= 0) {
       this.#over = true;
       throw new BlasnetError('GROUP_FAILED', `fit: rank ${other} and rank 0 differ in ${what}`);
     }
-    return { stop: all.some(([, , stops]) => stops > 0), number: all[0][3] };
+    const finder = all.findIndex((words) => words[4] > 0);
+    return { stop: all.some(([, , stops]) => stops > 0), number: all[0][3], finder };
+  }
+
+  /** The first rank that has found something; undefined if none has, or if one has failed meanwhile. */
+  async finder(found: boolean): Promise<number | undefined> {
+    try {
+      const { finder } = await this.meet({ found });
+      return finder < 0 ? undefined : finder;
+    } catch {
+      // That rank says why in its own error.
+      return undefined;
+    }
   }
 
   /**
@@ -134,7 +152,7 @@ export class Ranks {
   async #tell(error: unknown): Promise<void> {
     const text = new TextEncoder().encode(cut(error instanceof Error ? error.message : String(error), MOST_TEXT));
     try {
-      await this.#throwFailure(await this.#exchange([1 + text.length, 0, 0, 0]), text);
+      await this.#throwFailure(await this.#exchange([1 + text.length, 0, 0, 0, 0]), text);
     } catch {
       // The other ranks' errors, or the group's: this rank has its own.
     }

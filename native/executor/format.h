@@ -6,13 +6,13 @@
 
 namespace blasnet {
 
-constexpr double formatVersion = 8;
+constexpr double formatVersion = 9;
 enum class ArgumentTag : int32_t { none, buffer, feed, number, rows, sourceRows, scale, offset, scalar, step, share, length, count };
 enum class Segment : int32_t { parameter, gradient, state, moment, work, metric, accumulated, count };
 enum class FeedRole : int32_t { batch, source, output, order, entries, count };
 enum class Sampling : int32_t { inOrder, shuffle, withReplacement, count };
-enum Flag : int32_t { barrierFlag = 1, guardFlag = 2, serialFlag = 4, conditionalFlag = 8, overRanksFlag = 16, ownRowsFlag = 32, allRowsFlag = 64 };
-constexpr int32_t allFlags = 127;
+enum Flag : int32_t { barrierFlag = 1, guardFlag = 2, serialFlag = 4, conditionalFlag = 8, overRanksFlag = 16, ownRowsFlag = 32, allRowsFlag = 64, ownShareFlag = 128 };
+constexpr int32_t allFlags = 255;
 
 }  // namespace blasnet
 // clang-format on

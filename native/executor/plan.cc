@@ -160,6 +160,20 @@ bool RunRequest::decode(const double* numbers, size_t length, std::string& error
   return true;
 }
 
+// Whether it works on the elements of a constant axis, each by itself, so that ranks can divide and gather them.
+static bool isElementwise(const Instruction& instruction) {
+  const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+  if (instruction.axis < 0 || instruction.axisFactor > 0) return false;
+  for (int i = 0; i < signature.count; i++) {
+    const Parameter& parameter = signature.parameters[i];
+    if (!parameter.isBuffer() || instruction.arguments[i].tag == ArgumentTag::none) continue;
+    const bool divided = parameter.lengthCount == 1 && parameter.length[0] == instruction.axis;
+    if (!divided || parameter.element != Element::f32 || instruction.arguments[i].tag != ArgumentTag::buffer)
+      return false;
+  }
+  return true;
+}
+
 bool Plan::decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error) {
   if (end - word < instructionWords) {
     error = "program: it ends within an instruction";
@@ -183,7 +197,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   Instruction instruction;
   instruction.kernel = static_cast<Kernel>(kernel);
   instruction.sums = instruction.kernel == Kernel::allReduce || instruction.kernel == Kernel::averageRanks ||
-                     instruction.kernel == Kernel::startSum;
+                     instruction.kernel == Kernel::startSum || instruction.kernel == Kernel::gatherShares;
   instruction.barrier = (flags & barrierFlag) != 0;
   instruction.guard = (flags & guardFlag) != 0;
   instruction.serial = (flags & serialFlag) != 0;
@@ -191,6 +205,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   instruction.overRanks = (flags & overRanksFlag) != 0;
   instruction.ownRows = (flags & ownRowsFlag) != 0;
   instruction.allRows = (flags & allRowsFlag) != 0;
+  instruction.ownShare = (flags & ownShareFlag) != 0;
   if (instruction.conditional && (instruction.guard || condition_ < 0)) {
     return fail(error, signature.name, "condition", "there is none, or it is a guard");
   }
@@ -272,6 +287,9 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   if (!checkInstruction(instruction, error)) return false;
   if (instruction.overRanks && !findRowBytes(instruction, allCapacity_)) {
     return fail(error, signature.name, "ranks", "its rows can't be a share of those of all ranks");
+  }
+  if (instruction.ownShare && !isElementwise(instruction)) {
+    return fail(error, signature.name, "ranks", "they can't divide its work");
   }
   instructions_.push_back(std::move(instruction));
   return true;

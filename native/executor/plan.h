@@ -62,7 +62,8 @@ struct Instruction {
   bool overRanks = false;    // gets the rows of all ranks, of which this rank's are a range
   bool ownRows = false;      // left out by a rank that has no rows of a batch
   bool allRows = false;      // works on the whole batch of all ranks
-  bool sums = false;         // over the ranks
+  bool ownShare = false;     // each rank does its share of a constant axis
+  bool sums = false;         // over the ranks, or what they gather
   int axisPlace = 0;         // index of the axis among the kernel's
   int axis = -1;             // index of the argument along which threads split the work; -1: one thread does it all
   int64_t grain = 1;         // shares of a constant axis are multiples of this many units

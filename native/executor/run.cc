@@ -86,6 +86,10 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* abandon, int32_t* co
     perStep = seconds > 1e-9 ? seconds : 1e-9;
     if (helped || threads == 1) plan_.governor().record(threads, request_.threads, perStep);
   }
+  if (request_.group != nullptr && result.status != RunStatus::groupFailed && !gatherWritten()) {
+    result.status = RunStatus::groupFailed;
+    result.reason = request_.group->error();
+  }
   result.steps = finished_;
   result.seconds = secondsSince(start);
   return result;
@@ -223,7 +227,12 @@ void Run::sumOverRanks(size_t index, const Argument* arguments, const BatchPart&
   if (groupFailed_) return;
   if (kernel == Kernel::startSum) {
     if (batch.rows == 0) std::fill_n(values, count, 0.0f);
-    return sums_->start(values, count, request_.profile == nullptr ? nullptr : request_.profile + 2 * index);
+    return sums_->start(values, count, arguments[2].integer != 0,
+                        request_.profile == nullptr ? nullptr : request_.profile + 2 * index);
+  }
+  if (kernel == Kernel::gatherShares) {
+    groupFailed_ = !request_.group->gatherShares(values, count);
+    return;
   }
   // Values of no weight may be what is not a number.
   if (arguments[2].real == 0)
@@ -255,6 +264,23 @@ void Run::allReduce(const Argument* arguments, const BatchPart& batch) {
   stopped_ = totals[0] > 0;
 }
 
+// Gives all ranks what each has written of its share in all steps, such as moments.
+bool Run::gatherWritten() {
+  for (const Instruction& instruction : plan_.instructions()) {
+    if (!instruction.ownShare) continue;
+    const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+    const int64_t count = static_cast<int64_t>(instruction.arguments[instruction.axis].number);
+    for (int i = 0; i < signature.count; i++) {
+      const ArgumentSource& source = instruction.arguments[i];
+      if (!signature.parameters[i].isBuffer() || signature.parameters[i].kind == ParameterKind::in ||
+          source.tag == ArgumentTag::none)
+        continue;
+      if (!request_.group->gatherShares(static_cast<float*>(source.address), count)) return false;
+    }
+  }
+  return true;
+}
+
 bool Run::wantsToStop() const {
   return (abandon_ != nullptr && abandon_->load(std::memory_order_relaxed)) ||
          (control_ != nullptr && load(control_) != 0);
@@ -276,11 +302,14 @@ void Run::call(size_t index, const Argument* arguments, const BatchPart& batch, 
   const int64_t factor = instruction.axisFactor;
   // Shares of a batch are whole rows, so that a share reads its own results in the next kernel.
   const int64_t rows = instruction.allRows ? batch.of : batch.rows;
+  const bool divided = instruction.ownShare && request_.group != nullptr;
+  const Share own = divided ? request_.group->shareOf(arguments[axis].integer, request_.group->rank())
+                            : Share{0, arguments[axis].integer};
   const Share mine = factor > 0 ? share(rows, 1, part, request_.threads)
-                                : share(arguments[axis].integer, instruction.grain, part, request_.threads);
+                                : share(own.end - own.begin, instruction.grain, part, request_.threads);
   const int64_t scale = factor > 0 ? factor : 1;
   if (mine.begin >= mine.end) return;
-  const int64_t passed = instruction.overRanks ? batch.first : 0;
+  const int64_t passed = instruction.overRanks ? batch.first : divided ? own.begin : 0;
   functions_[kernel](arguments, instruction.axisPlace, (passed + mine.begin) * scale, (passed + mine.end) * scale);
 }
 

@@ -19,12 +19,12 @@ Sums::~Sums() {
   thread_.join();
 }
 
-void Sums::start(float* values, int64_t count, double* seconds) noexcept {
+void Sums::start(float* values, int64_t count, bool shares, double* seconds) noexcept {
   {
     std::unique_lock<std::mutex> lock(mutex_);
     if (started_.size() == started_.capacity()) await(lock);
     if (made_ == started_.size()) group_.spareCores(true);
-    started_.push_back({values, count, seconds});
+    started_.push_back({values, count, shares, seconds});
   }
   changed_.notify_all();
 }
@@ -51,7 +51,8 @@ void Sums::work() noexcept {
     const Sum sum = started_[made_];
     lock.unlock();
     const auto begin = std::chrono::steady_clock::now();
-    const bool done = failed_ || group_.sum(sum.values, sum.count);
+    const bool done = failed_ || (sum.shares ? group_.sumShares(sum.values, sum.count)  //
+                                             : group_.sum(sum.values, sum.count));
     if (sum.seconds != nullptr)
       *sum.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     lock.lock();

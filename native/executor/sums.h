@@ -19,9 +19,9 @@ class Sums {
   Sums(Group& group, size_t most);
   ~Sums();
 
-  // The values belong to the sum until finish(). Its seconds are added to `seconds`, if that is not null. Without room,
-  // waits for all sums before it.
-  void start(float* values, int64_t count, double* seconds) noexcept;
+  // With `shares`, each rank gets the sums of its share only. The values belong to the sum until finish(). Its seconds
+  // are added to `seconds`, if that is not null. Without room, waits for all sums before it.
+  void start(float* values, int64_t count, bool shares, double* seconds) noexcept;
   // Waits for all sums; returns false if one has failed.
   bool finish() noexcept;
 
@@ -29,6 +29,7 @@ class Sums {
   struct Sum {
     float* values;
     int64_t count;
+    bool shares;
     double* seconds;
   };
 

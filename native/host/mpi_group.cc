@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #ifndef _WIN32
 #include <sched.h>
@@ -18,8 +19,9 @@ namespace blasnet {
 
 namespace {
 
-constexpr int64_t mostAtOnce = int64_t{1} << 28;   // elements: counts are ints
-constexpr int64_t mostOrdered = int64_t{1} << 20;  // elements of a block that sumInOrder exchanges
+constexpr int64_t mostAtOnce = int64_t{1} << 28;    // elements: counts are ints
+constexpr int64_t mostReceived = int64_t{1} << 18;  // elements that sumOwnShare takes from all at a time
+constexpr int64_t atOnce = 256;                     // elements that it adds up at a time
 constexpr int hostBytes = 256;
 constexpr std::chrono::microseconds betweenPolls(20);  // while others compute
 
@@ -98,14 +100,13 @@ bool MpiGroup::join() noexcept {
 
 bool MpiGroup::exchangeHosts() noexcept {
   try {
+    for (std::vector<int>* each : {&sendCounts_, &sendPlaces_, &receiveCounts_, &receivePlaces_})
+      each->resize(static_cast<size_t>(size_));
     std::string own = ownHost();
     own.resize(hostBytes);
     std::vector<char> all(static_cast<size_t>(size_) * hostBytes);
-    const auto gather = [&](MpiHandle* request) {
-      return mpi_->Iallgather(own.data(), hostBytes, mpi_->typeByte, all.data(), hostBytes, mpi_->typeByte, comm_,
-                              request);
-    };
-    if (!run("MPI_Iallgather", gather)) return false;
+    std::copy(own.begin(), own.end(), all.begin() + static_cast<ptrdiff_t>(rank_) * hostBytes);
+    if (!gather(all.data(), hostBytes * int64_t{size_}, mpi_->typeByte)) return false;
     for (int i = 0; i < size_; i++) hosts_.emplace_back(all.data() + static_cast<size_t>(i) * hostBytes);
     return true;
   } catch (...) {
@@ -144,41 +145,81 @@ bool MpiGroup::sumByLibrary(T* values, int64_t count, MpiHandle type) noexcept {
   return true;
 }
 
-// Each rank receives its share of the values of all ranks, sums it in double precision, and gives the sums to all. The
-// shares are equal; what is beyond the values is 0.
+// In double precision.
 template <typename T>
 bool MpiGroup::sumInOrder(T* values, int64_t count, MpiHandle type) noexcept {
-  const int64_t most = std::min(count, mostOrdered);
-  const int64_t longest = (most + size_ - 1) / size_ * size_;
-  try {
-    if (blocks_.size() < static_cast<size_t>(2 * longest)) blocks_.resize(static_cast<size_t>(2 * longest));
-  } catch (...) {
-    return fail("allReduce", "no memory");
-  }
-  T* own = reinterpret_cast<T*>(blocks_.data());
-  T* received = reinterpret_cast<T*>(blocks_.data() + longest);
-  for (int64_t from = 0; from < count; from += mostOrdered) {
-    const int64_t part = std::min(count - from, mostOrdered);
-    const int share = static_cast<int>((part + size_ - 1) / size_);
-    std::copy_n(values + from, part, own);
-    std::fill(own + part, own + static_cast<int64_t>(share) * size_, T{0});
-    const auto scatter = [&](MpiHandle* request) {
-      return mpi_->Ialltoall(own, share, type, received, share, type, comm_, request);
-    };
-    if (!run("MPI_Ialltoall", scatter)) return false;
-    for (int64_t i = 0; i < share; i++) {
-      double sum = static_cast<double>(received[i]);
-      for (int64_t r = 1; r < size_; r++) sum += static_cast<double>(received[r * share + i]);
-      own[i] = static_cast<T>(sum);
-    }
-    const auto gather = [&](MpiHandle* request) {
-      return mpi_->Iallgather(own, share, type, received, share, type, comm_, request);
-    };
-    if (!run("MPI_Iallgather", gather)) return false;
-    std::copy_n(received, part, values + from);
+  for (int64_t from = 0; from < count; from += mostAtOnce) {
+    const int64_t part = std::min(count - from, mostAtOnce);
+    if (!sumOwnShare<double>(values + from, part, type) || !gather(values + from, part, type)) return false;
   }
   return true;
 }
+
+// Receives this rank's share of the values of all ranks, a piece at a time, which stays in the cache, and adds them up
+// in the order of the ranks, as numbers of type Sum.
+template <typename Sum, typename T>
+bool MpiGroup::sumOwnShare(T* values, int64_t count, MpiHandle type) noexcept {
+  int64_t longest = 0;
+  for (int r = 0; r < size_; r++) longest = std::max(longest, shareOf(count, r).end - shareOf(count, r).begin);
+  const int64_t piece = std::min(std::max(mostReceived / size_, int64_t{1}), longest);
+  try {
+    if (received_.size() < static_cast<size_t>(piece * size_)) received_.resize(static_cast<size_t>(piece * size_));
+  } catch (...) {
+    return fail("allReduce", "no memory");
+  }
+  T* received = reinterpret_cast<T*>(received_.data());
+  for (int64_t from = 0; from < longest; from += piece) {
+    for (int r = 0; r < size_; r++) {
+      const auto [begin, end] = shareOf(count, r);
+      sendPlaces_[r] = static_cast<int>(std::min(begin + from, end));
+      sendCounts_[r] = static_cast<int>(std::min(end - sendPlaces_[r], piece));
+    }
+    const int own = std::exchange(sendCounts_[rank_], 0);
+    for (int r = 0; r < size_; r++) {
+      receivePlaces_[r] = r * own;
+      receiveCounts_[r] = r == rank_ ? 0 : own;
+    }
+    const auto scatter = [&](MpiHandle* request) {
+      return mpi_->Ialltoallv(values, sendCounts_.data(), sendPlaces_.data(), type, received, receiveCounts_.data(),
+                              receivePlaces_.data(), type, comm_, request);
+    };
+    if (!run("MPI_Ialltoallv", scatter)) return false;
+    T* mine = values + sendPlaces_[rank_];
+    for (int64_t i = 0; i < own; i += atOnce) {
+      const int64_t length = std::min(own - i, atOnce);
+      Sum sums[atOnce] = {};
+      for (int r = 0; r < size_; r++) {
+        const T* theirs = (r == rank_ ? mine : received + receivePlaces_[r]) + i;
+#pragma omp simd
+        for (int64_t j = 0; j < length; j++) sums[j] += static_cast<Sum>(theirs[j]);
+      }
+#pragma omp simd
+      for (int64_t j = 0; j < length; j++) mine[i + j] = static_cast<T>(sums[j]);
+    }
+  }
+  return true;
+}
+
+// Gives all ranks the share of each. `type` is that of T.
+template <typename T>
+bool MpiGroup::gather(T* values, int64_t count, MpiHandle type) noexcept {
+  for (int r = 0; r < size_; r++) {
+    const auto [begin, end] = shareOf(count, r);
+    receivePlaces_[r] = static_cast<int>(begin);
+    receiveCounts_[r] = static_cast<int>(end - begin);
+  }
+  return run("MPI_Iallgatherv", [&](MpiHandle* request) {
+    return mpi_->Iallgatherv(mpi_->inPlace, 0, type, values, receiveCounts_.data(), receivePlaces_.data(), type, comm_,
+                             request);
+  });
+}
+
+bool MpiGroup::sumShares(float* values, int64_t count) noexcept {
+  return ordered_ ? sumOwnShare<double>(values, count, mpi_->typeFloat)
+                  : sumOwnShare<float>(values, count, mpi_->typeFloat);
+}
+
+bool MpiGroup::gatherShares(float* values, int64_t count) noexcept { return gather(values, count, mpi_->typeFloat); }
 
 bool MpiGroup::sum(float* values, int64_t count) noexcept {
   return ordered_ ? sumInOrder(values, count, mpi_->typeFloat) : sumByLibrary(values, count, mpi_->typeFloat);

@@ -36,6 +36,8 @@ class MpiGroup : public Group {
   int size() const noexcept override { return size_; }
   bool sum(float* values, int64_t count) noexcept override;
   bool sum(double* values, int64_t count) noexcept override;
+  bool sumShares(float* values, int64_t count) noexcept override;
+  bool gatherShares(float* values, int64_t count) noexcept override;
   bool broadcast(void* bytes, int64_t count, int root) noexcept override;
   bool barrier() noexcept override;
   void spareCores(bool spare) noexcept override { spare_.store(spare, std::memory_order_relaxed); }
@@ -53,6 +55,10 @@ class MpiGroup : public Group {
   bool sumByLibrary(T* values, int64_t count, MpiHandle type) noexcept;
   template <typename T>
   bool sumInOrder(T* values, int64_t count, MpiHandle type) noexcept;
+  template <typename Sum, typename T>
+  bool sumOwnShare(T* values, int64_t count, MpiHandle type) noexcept;
+  template <typename T>
+  bool gather(T* values, int64_t count, MpiHandle type) noexcept;
   bool exchangeHosts() noexcept;
   bool fail(const char* what, const char* reason) noexcept;
 
@@ -63,7 +69,9 @@ class MpiGroup : public Group {
   MpiHandle comm_ = 0;
   int rank_ = 0, size_ = 1;
   std::vector<std::string> hosts_;
-  std::vector<double> blocks_;  // of sumInOrder
+  // Of sumOwnShare and gather: what comes from other ranks; for each rank, how much is sent and received, and where.
+  std::vector<double> received_;
+  std::vector<int> sendCounts_, sendPlaces_, receiveCounts_, receivePlaces_;
   std::mutex mutex_;
   std::atomic<bool> abandoned_{false}, failed_{false}, spare_{false};
   char error_[1024] = "";

@@ -38,7 +38,7 @@ bool MpiLibrary::findFunctions(void* from, const std::string& prefix, std::strin
   return BLASNET_FIND(Initialized) && BLASNET_FIND(Init_thread) && BLASNET_FIND(Finalize) && BLASNET_FIND(Abort) &&
          BLASNET_FIND(Get_library_version) && BLASNET_FIND(Error_string) && BLASNET_FIND(Comm_dup) &&
          BLASNET_FIND(Comm_set_errhandler) && BLASNET_FIND(Comm_rank) && BLASNET_FIND(Comm_size) &&
-         BLASNET_FIND(Iallreduce) && BLASNET_FIND(Ialltoall) && BLASNET_FIND(Iallgather) && BLASNET_FIND(Ibcast) &&
+         BLASNET_FIND(Iallreduce) && BLASNET_FIND(Ialltoallv) && BLASNET_FIND(Iallgatherv) && BLASNET_FIND(Ibcast) &&
          BLASNET_FIND(Ibarrier) && BLASNET_FIND(Test);
 #undef BLASNET_FIND
 }

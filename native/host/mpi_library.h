@@ -40,10 +40,11 @@ struct MpiLibrary {
   int (*Comm_size)(MpiHandle comm, int* size) = nullptr;
   int (*Iallreduce)(const void* send, void* receive, int count, MpiHandle type, MpiHandle op, MpiHandle comm,
                     MpiHandle* request) = nullptr;
-  int (*Ialltoall)(const void* send, int sendCount, MpiHandle sendType, void* receive, int receiveCount,
-                   MpiHandle receiveType, MpiHandle comm, MpiHandle* request) = nullptr;
-  int (*Iallgather)(const void* send, int sendCount, MpiHandle sendType, void* receive, int receiveCount,
-                    MpiHandle receiveType, MpiHandle comm, MpiHandle* request) = nullptr;
+  int (*Ialltoallv)(const void* send, const int* sendCounts, const int* sendPlaces, MpiHandle sendType, void* receive,
+                    const int* receiveCounts, const int* receivePlaces, MpiHandle receiveType, MpiHandle comm,
+                    MpiHandle* request) = nullptr;
+  int (*Iallgatherv)(const void* send, int sendCount, MpiHandle sendType, void* receive, const int* receiveCounts,
+                     const int* receivePlaces, MpiHandle receiveType, MpiHandle comm, MpiHandle* request) = nullptr;
   int (*Ibcast)(void* values, int count, MpiHandle type, int root, MpiHandle comm, MpiHandle* request) = nullptr;
   int (*Ibarrier)(MpiHandle comm, MpiHandle* request) = nullptr;
   int (*Test)(MpiHandle* request, int* flag, void* status) = nullptr;

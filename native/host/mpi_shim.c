@@ -87,19 +87,21 @@ BLASNET_EXPORT int blasnet_MPI_Iallreduce(const void* send, void* receive, int c
   return given(code, made, request);
 }
 
-BLASNET_EXPORT int blasnet_MPI_Ialltoall(const void* send, int sendCount, Word sendType, void* receive,
-                                         int receiveCount, Word receiveType, Word comm, Word* request) {
+BLASNET_EXPORT int blasnet_MPI_Ialltoallv(const void* send, const int* sendCounts, const int* sendPlaces, Word sendType,
+                                          void* receive, const int* receiveCounts, const int* receivePlaces,
+                                          Word receiveType, Word comm, Word* request) {
   MPI_Request made = MPI_REQUEST_NULL;
-  const int code = MPI_Ialltoall(send, sendCount, asMPI_Datatype(sendType), receive, receiveCount,
-                                 asMPI_Datatype(receiveType), asMPI_Comm(comm), &made);
+  const int code = MPI_Ialltoallv(send, sendCounts, sendPlaces, asMPI_Datatype(sendType), receive, receiveCounts,
+                                  receivePlaces, asMPI_Datatype(receiveType), asMPI_Comm(comm), &made);
   return given(code, made, request);
 }
 
-BLASNET_EXPORT int blasnet_MPI_Iallgather(const void* send, int sendCount, Word sendType, void* receive,
-                                          int receiveCount, Word receiveType, Word comm, Word* request) {
+BLASNET_EXPORT int blasnet_MPI_Iallgatherv(const void* send, int sendCount, Word sendType, void* receive,
+                                           const int* receiveCounts, const int* receivePlaces, Word receiveType,
+                                           Word comm, Word* request) {
   MPI_Request made = MPI_REQUEST_NULL;
-  const int code = MPI_Iallgather(send, sendCount, asMPI_Datatype(sendType), receive, receiveCount,
-                                  asMPI_Datatype(receiveType), asMPI_Comm(comm), &made);
+  const int code = MPI_Iallgatherv(send, sendCount, asMPI_Datatype(sendType), receive, receiveCounts, receivePlaces,
+                                   asMPI_Datatype(receiveType), asMPI_Comm(comm), &made);
   return given(code, made, request);
 }
 

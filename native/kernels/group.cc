@@ -11,6 +11,8 @@ void averageRanks(float* values, int64_t n, double weight) noexcept {
   for (int64_t i = 0; i < n; i++) values[i] *= factor;
 }
 
-void startSum(float*, int64_t) noexcept {}
+void startSum(float*, int64_t, bool) noexcept {}
+
+void gatherShares(float*, int64_t) noexcept {}
 
 }  // namespace blasnet::BLASNET_SIMD

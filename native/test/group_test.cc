@@ -28,12 +28,34 @@ class ThreadGroup : public Group {
   int size() const noexcept override { return meeting_.size; }
   bool sum(float* values, int64_t count) noexcept override { return sumOf(values, count); }
   bool sum(double* values, int64_t count) noexcept override { return sumOf(values, count); }
+  bool sumShares(float* values, int64_t count) noexcept override {
+    std::vector<float> all(values, values + count);
+    if (!sumOf(all.data(), count)) return false;
+    const auto [begin, end] = shareOf(count, rank_);
+    // What is no share of this rank's is of no use.
+    std::fill_n(values, count, std::numeric_limits<float>::quiet_NaN());
+    std::copy(all.begin() + begin, all.begin() + end, values + begin);
+    return true;
+  }
+  bool gatherShares(float* values, int64_t count) noexcept override {
+    if (gathers++ == failGatherAt) return false;
+    meeting_.values[static_cast<size_t>(rank_)] = values;
+    meeting_.barrier.arrive_and_wait();
+    for (int r = 0; r < meeting_.size; r++) {
+      const auto [begin, end] = shareOf(count, r);
+      if (r != rank_)
+        std::copy_n(static_cast<float*>(meeting_.values[static_cast<size_t>(r)]) + begin, end - begin, values + begin);
+    }
+    meeting_.barrier.arrive_and_wait();
+    return true;
+  }
   bool broadcast(void*, int64_t, int) noexcept override { return true; }
   bool barrier() noexcept override { return true; }
   const char* error() const noexcept override { return "the link is cut"; }
 
   int64_t failAt = -1;  // sums before the link is cut
   int64_t sums = 0;
+  int64_t failGatherAt = -1, gathers = 0;
 
  private:
   template <typename T>
@@ -54,19 +76,20 @@ class ThreadGroup : public Group {
   int rank_;
 };
 
-// y = dropout(x · w), loss = (y − target)², dw, w ← w − rate · dw.
+// y = dropout(x · w), loss = (y − target)², dw, w ← w − rate · dw; with momentum if each rank updates its share of w.
 struct Rank : TrainedLayer {
   static constexpr int64_t outputs = 7;
 
-  static std::vector<Words> calls() {
+  static std::vector<Words> calls(bool divided) {
     const double weights = in * outputs;
     const Words w = buffer(Segment::parameter, 0, weights), dw = buffer(Segment::gradient, 0, weights);
     const Words x = work(0, in), z = work(4096, outputs), dz = work(16384, outputs), target = work(28672, outputs),
                 losses = work(40960, 1), mask = work(45056, outputs);
     const Words n = rows(outputs);
     const auto metric = [](double place, double count = 1) { return buffer(Segment::metric, 8 * place, count); };
-    return {
-        gather(barrierFlag | ownRowsFlag, x, 0, in), gather(ownRowsFlag, target, 1, outputs),
+    std::vector<Words> list = {
+        gather(barrierFlag | ownRowsFlag, x, 0, in),
+        gather(ownRowsFlag, target, 1, outputs),
         call(Kernel::denseForward, barrierFlag | ownRowsFlag,
              {z, x, w, none(), rows(), number(in), number(outputs), number(0), number(0), number(0)}),
         call(Kernel::dropoutForward, overRanksFlag | ownRowsFlag,
@@ -80,13 +103,29 @@ struct Rank : TrainedLayer {
         call(Kernel::batchTotals, barrierFlag | serialFlag | ownRowsFlag,
              {metric(5), metric(4), losses, none(), none(), rows()}),
         call(Kernel::addTotal, serialFlag | ownRowsFlag, {metric(3), none(), metric(5), word(ArgumentTag::share)}),
-        call(Kernel::allReduce, serialFlag, {dw, metric(2, 3), number(weights), number(3), number(1)}),
+        divided ? call(Kernel::allReduce, serialFlag, {none(), metric(2, 3), number(0), number(3), number(1)})
+                : call(Kernel::allReduce, serialFlag, {dw, metric(2, 3), number(weights), number(3), number(1)}),
         call(Kernel::addTotal, serialFlag, {metric(1), none(), metric(4), number(1)}),
         call(Kernel::addTotal, guardFlag | serialFlag, {metric(0), none(), metric(3), number(1)}),
-        update(w, dw, weights, 16)};
+    };
+    if (!divided) {
+      list.push_back(update(w, dw, weights, 16));
+      return list;
+    }
+    list.insert(list.end() - 5, call(Kernel::startSum, barrierFlag | serialFlag, {dw, number(weights), number(1)}));
+    const Words velocity = buffer(Segment::moment, 0, weights);
+    list.push_back(call(Kernel::sgd, ownShareFlag,
+                        {w, velocity, dw, number(weights), scalar(0), number(0.9), number(0), number(0), number(0)}));
+    list.push_back(call(Kernel::gatherShares, barrierFlag | serialFlag, {w, number(weights)}));
+    return list;
   }
 
-  Rank() : TrainedLayer(outputs, calls()) {}
+  explicit Rank(bool divided = false) : TrainedLayer(outputs, calls(divided)) {}
+
+  std::vector<float> velocity() {
+    const float* v = memory.floats(Segment::moment);
+    return {v, v + in * outputs};
+  }
 
   // The rank's rows of batches of 12, 12 and 7 rows.
   void divide(Group* group, int64_t epochs, int threads) {
@@ -108,10 +147,10 @@ struct Rank : TrainedLayer {
 };
 
 struct Ranks {
-  explicit Ranks(int size) : meeting(size) {
+  explicit Ranks(int size, bool divided = false) : meeting(size) {
     for (int rank = 0; rank < size; rank++) {
       groups.push_back(std::make_unique<ThreadGroup>(meeting, rank));
-      ranks.push_back(std::make_unique<Rank>());
+      ranks.push_back(std::make_unique<Rank>(divided));
     }
   }
 
@@ -166,6 +205,43 @@ TEST(ranksTrainAsOneProcess) {
   }
 }
 
+// Also with ranks whose share is empty, and after a step that is not the last.
+TEST(ranksUpdateTheirSharesAsOneProcess) {
+  Rank one(true);
+  alone(one, 8);
+  for (const int size : {1, 2, 3, 9}) {
+    for (const bool stops : {false, true}) {
+      Ranks ranks(size, true);
+      if (stops) ranks[0].control[0] = 1;
+      ranks.run(8);
+      const std::vector<float> weights = ranks[0].weights(), velocity = ranks[0].velocity();
+      for (auto& rank : ranks.ranks) {
+        CHECK(rank->result.steps == (stops ? 1 : 24));
+        CHECK(rank->weights() == weights && rank->velocity() == velocity);
+      }
+      if (stops) continue;
+      const std::vector<float> expected = one.weights(), moments = one.velocity();
+      for (size_t i = 0; i < weights.size(); i++) {
+        CHECK_NEAR(weights[i], expected[i], 1e-5, 1e-6, "weights");
+        CHECK_NEAR(velocity[i], moments[i], 1e-5, 1e-5, "velocity");
+      }
+    }
+  }
+}
+
+TEST(aGatherThatFailsEndsTheRun) {
+  Ranks ranks(2, true);
+  // One in each step, then those of what was written in the run.
+  for (const int64_t at : {3, 24, 25}) {
+    for (auto& group : ranks.groups) group->failGatherAt = at, group->gathers = 0;
+    ranks.run(8);
+    for (auto& rank : ranks.ranks) {
+      CHECK(rank->result.status == RunStatus::groupFailed && rank->result.steps == std::min<int64_t>(at, 24));
+      CHECK(rank->result.reason != nullptr);
+    }
+  }
+}
+
 TEST(oneRankStopsAll) {
   Ranks ranks(3);
   ranks[1].control[0] = 1;
@@ -215,13 +291,13 @@ TEST(sumsGoOnInTheOrderInWhichTheyStart) {
       std::vector<std::vector<float>> values;
       for (int i = 0; i < 20; i++) values.emplace_back(100, static_cast<float>(i + rank));
       double seconds = 0;
-      for (auto& each : values) sums.start(each.data(), 100, &seconds);
+      for (auto& each : values) sums.start(each.data(), 100, false, &seconds);
       bool equal = sums.finish() && seconds > 0;
       for (int i = 0; i < 20; i++) equal = equal && values[static_cast<size_t>(i)][99] == static_cast<float>(2 * i + 1);
       right += equal;
       group.failAt = 20;
-      sums.start(values[0].data(), 100, nullptr);
-      sums.start(values[1].data(), 100, nullptr);
+      sums.start(values[0].data(), 100, false, nullptr);
+      sums.start(values[1].data(), 100, false, nullptr);
       failed += !sums.finish() && group.sums == 21;
     });
   }
@@ -266,7 +342,13 @@ TEST(plansCheckSumsAndSharesOfRanks) {
   CHECK(!refused(call(Kernel::allReduce, barrierFlag | serialFlag | conditionalFlag, sum), ""));
   CHECK(refused(call(Kernel::allReduce, barrierFlag | serialFlag | ownRowsFlag, sum), "miss"));
   CHECK(refused(call(Kernel::averageRanks, barrierFlag, {y, number(16), number(1)}), "serial"));
-  CHECK(refused(call(Kernel::startSum, barrierFlag, {y, number(16)}), "serial"));
+  CHECK(refused(call(Kernel::startSum, barrierFlag, {y, number(16), number(0)}), "serial"));
+  CHECK(refused(call(Kernel::gatherShares, barrierFlag, {y, number(16)}), "serial"));
+  // Ranks divide elementwise work on numbers that outlast the batch.
+  CHECK(!refused(call(Kernel::relu, ownShareFlag, {y, x, number(16)}), ""));
+  CHECK(refused(call(Kernel::relu, ownShareFlag, {y, x, rows(4)}), "divide"));
+  CHECK(refused(call(Kernel::denseBackwardBias, ownShareFlag, {y, x, number(4), number(4)}), "divide"));
+  CHECK(refused(call(Kernel::gatherShares, barrierFlag | serialFlag | ownShareFlag, {y, number(16)}), "divide"));
   // What works on the whole batch has room for it.
   const auto mix = [&](double room) {
     return call(Kernel::mixRows, overRanksFlag,

@@ -139,6 +139,7 @@ export const tolerances: Readonly<Record<string, Readonly<Record<string, Toleran
   // Double sums in order: the same operations as the reference, but for a fused multiply-add.
   allReduce: { values: 'bits', totals: 'bits' },
   startSum: { values: 'bits' },
+  gatherShares: { values: 'bits' },
   // A product with a factor that is rounded to float32.
   averageRanks: { values: roundings(2) },
   batchTotals: { meanLoss: within(1e-15, 0), hitCount: 'bits' },

@@ -22,6 +22,9 @@ interface Outcome {
     readonly details?: object;
   };
   readonly parameters: number[][];
+  readonly moments: number[][];
+  /** Whether each rank has updated its share of the parameters, if the case has a profile. */
+  readonly divided?: boolean;
 }
 
 const has = (command: string) => spawnSync(command, ['--version']).status === 0;
@@ -73,6 +76,7 @@ function expectSame(ranks: readonly Outcome[], one: Outcome): void {
   // A row's largest output can be another one only if two are about equal.
   expect(difference(ranks[0].accuracies, one.accuracies)).toBeLessThan(1e-6);
   expect(difference(ranks[0].parameters.flat(), one.parameters.flat())).toBeLessThan(TOLERANCE);
+  expect(difference(ranks[0].moments.flat(), one.moments.flat())).toBeLessThan(TOLERANCE);
 }
 
 /**
@@ -147,6 +151,7 @@ const equal = [
   'mixUp',
   'everyStep',
   'large',
+  'divided',
   'synced',
   'syncedImages',
 ] as const;
@@ -160,6 +165,8 @@ const ends = [
   'late',
   'early',
   'nan',
+  'dividedNan',
+  'dividedStop',
   ...differ,
   'streams',
   'streamWeights',
@@ -175,12 +182,12 @@ const launches = [
     cases: [...equal, 'doubled', 'normed', ...sharded, ...ends],
   },
   { launcher: 'mpirun.openmpi', available: openmpi, ranks: 3, cases: [...equal, 'normed', ...sharded, ...ends] },
-  { launcher: 'mpirun.openmpi', available: openmpi, ranks: 4, cases: ['mlp', 'images', 'few', 'normed'] },
+  { launcher: 'mpirun.openmpi', available: openmpi, ranks: 4, cases: ['mlp', 'images', 'few', 'normed', 'divided'] },
   {
     launcher: 'mpirun.mpich',
     available: mpich,
     ranks: 2,
-    cases: ['mlp', 'dropout', 'few', 'doubled', 'throws', 'mlp'],
+    cases: ['mlp', 'dropout', 'few', 'doubled', 'throws', 'mlp', 'divided', 'dividedNan', 'dividedStop'],
   },
 ];
 
@@ -207,6 +214,26 @@ for (const { launcher, available, ranks, cases } of launches) {
       '%s: as one process, with the same bits on all ranks',
       (name) => expectSame(run.read(name), one.read(name)[0]),
     );
+
+    only('divided')('each rank updates its share of large blocks', () => {
+      for (const { divided } of run.read('divided')) expect(divided).toBe(true);
+      expect(one.read('divided')[0].divided).toBe(false);
+    });
+
+    only('dividedNan')('each rank updates its share: parameters and moments are whole where a run ends early', () => {
+      for (const [name, code] of [
+        ['dividedNan', 'NON_FINITE'],
+        ['dividedStop', 'GROUP_FAILED'],
+      ]) {
+        const outcomes = run.read(name);
+        expect(outcomes[0].error?.code).toBe(code);
+        for (const { parameters, moments } of outcomes) {
+          expect(parameters).toEqual(outcomes[0].parameters);
+          expect(moments).toEqual(outcomes[0].moments);
+          expect(moments.flat().every(Number.isFinite)).toBe(true);
+        }
+      }
+    });
 
     only('normed')('batch norm: the same parameters, running statistics and validation on all ranks', () => {
       const outcomes = run.read('normed');
@@ -266,7 +293,11 @@ for (const { launcher, available, ranks, cases } of launches) {
         expect(parameters.flat().every(Number.isFinite)).toBe(true);
       }
       const told = outcomes.map(({ error }) => (error?.details as { where?: string } | undefined)?.where);
-      expect(told.filter((where) => where === 'features')).toHaveLength(1);
+      expect(told).toEqual(outcomes.map((_, rank) => (rank === ranks - 1 ? 'features' : 'loss')));
+      for (const { error } of outcomes.slice(0, -1))
+        expect(error?.message).toMatch(
+          new RegExp(`^loss: it became NaN by a number in the rows of rank ${ranks - 1}, which names it \\(epoch 0, `),
+        );
     });
 
     only('seeds')('networks with different seeds, data or options are refused', () => {
@@ -348,21 +379,30 @@ describe.skipIf(!openmpi)('a job', () => {
   }, 120_000);
 
   it('trains as one process with sums in the order of the ranks', async () => {
-    const run = await launch('mpirun.openmpi', 3, 'mlp,images', 'ordered');
+    const run = await launch('mpirun.openmpi', 3, 'mlp,images,divided', 'ordered');
     expect(run.status, run.output).toBe(0);
-    for (const name of ['mlp', 'images']) expectSame(run.read(name), one.read(name)[0]);
+    for (const name of ['mlp', 'images', 'divided']) expectSame(run.read(name), one.read(name)[0]);
   }, 120_000);
 
-  it('is continued from its checkpoint by another number of ranks', async () => {
-    const file = `${folder}/checkpoint.safetensors`;
-    const begun = await launch('mpirun.openmpi', 3, 'first', file);
-    expect(begun.status, begun.output).toBe(0);
-    const resumed = await launch('mpirun.openmpi', 2, 'second', file);
-    expect(resumed.status, resumed.output).toBe(0);
-    const whole = one.read('mlp')[0];
-    for (const { parameters } of resumed.read('second'))
-      expect(difference(parameters.flat(), whole.parameters.flat())).toBeLessThan(TOLERANCE);
-  }, 120_000);
+  it.each([
+    ['first', 'second', 'mlp'],
+    ['dividedFirst', 'dividedSecond', 'divided'],
+  ])(
+    'is continued from its checkpoint by another number of ranks: %s',
+    async (first, second, all) => {
+      const file = `${folder}/${first}.safetensors`;
+      const begun = await launch('mpirun.openmpi', 3, first, file);
+      expect(begun.status, begun.output).toBe(0);
+      const resumed = await launch('mpirun.openmpi', 2, second, file);
+      expect(resumed.status, resumed.output).toBe(0);
+      const whole = one.read(all)[0];
+      for (const { parameters, moments } of resumed.read(second)) {
+        expect(difference(parameters.flat(), whole.parameters.flat())).toBeLessThan(TOLERANCE);
+        expect(difference(moments.flat(), whole.moments.flat())).toBeLessThan(TOLERANCE);
+      }
+    },
+    120_000,
+  );
 
   it('ends when a rank is killed', async () => {
     const { status, output } = await launch('mpirun.openmpi', 3, 'killed');

@@ -1,6 +1,7 @@
 /** Programs of several ranks: what is summed over them, and where. */
 import { describe, expect, it } from 'vitest';
 import {
+  Adam,
   batchNorm,
   cutout,
   dense,
@@ -9,9 +10,11 @@ import {
   gelu,
   type LayerSpec,
   layerNorm,
+  Muon,
   meanSquaredError,
   mixUp,
   Network,
+  type Optimizer,
   randomFlip,
   randomShift,
   relu,
@@ -20,7 +23,7 @@ import {
 } from '../../lib/index.js';
 import { kernelNames, signatureOf } from '../../lib/kernels/table.js';
 import { checkAugment } from '../../lib/program/augment.js';
-import { isTensor, type Tensor } from '../../lib/program/instructions.js';
+import { type Instruction, isTensor, type Tensor } from '../../lib/program/instructions.js';
 import { goalsOf } from '../../lib/program/model.js';
 import { dividing, drawing } from '../../lib/program/ranks.js';
 import { RandomStream } from '../../lib/random.js';
@@ -28,7 +31,7 @@ import { divide, joinBatches, largest, rowsOf, shareBatches } from '../../lib/ru
 import { kernelsOf, model, program, randomTrainings } from './support.js';
 import { findRace } from './threads.js';
 
-const ranks = { ranks: { sums: 'gradients', allRows: 0 } } as const;
+const ranks = { ranks: { sums: 'gradients', allRows: 0, divided: false } } as const;
 
 describe('a program of several ranks', () => {
   it('sums on one thread, and no thread touches what another one writes', () => {
@@ -99,9 +102,83 @@ describe('a program of several ranks', () => {
     }
   });
 
+  it('divides the update of blocks that are summed early, and gathers their parameters', () => {
+    const of = model([20], [dense(600), relu(), dense(500), relu(), dense(600), relu(), dense(3)], undefined, {
+      l1: 0,
+      l2: 1,
+    });
+    const divided = { ranks: { ...ranks.ranks, divided: true } } as const;
+    const optimizers = [
+      new Adam(),
+      new Sgd({ clipValue: 1, averageWeights: {}, groups: [{ match: /bias/ as RegExp, learningRate: 0.1 }] }),
+      new Sgd({ groups: [{ match: '4.weight', frozen: true }] }),
+    ];
+    for (const optimizer of optimizers) {
+      for (const threads of [1, 2, 3]) {
+        const made = program(of, 'train', 16, { ...divided, threads }, optimizer);
+        expect(findRace(made, made.threads, [16, 16])).toBeUndefined();
+        const { instructions } = made;
+        const blocks = instructions.flatMap(({ kernel, arguments: [values, n, shares] }) => {
+          if (kernel !== 'startSum') return [];
+          expect(shares).toBe(1);
+          return [[(values as Tensor).offset, (values as Tensor).offset + (n as number)]];
+        });
+        expect(blocks.length).toBeGreaterThan(0);
+        const inBlock = (at: number) => blocks.some(([begin, end]) => at >= begin && at < end);
+        const guard = instructions.findIndex(({ guard }) => guard);
+        // Each parameter is updated as often as without ranks.
+        const updates = (list: readonly Instruction[]) => {
+          const counts = new Uint8Array(of.parameterLength);
+          for (const {
+            kernel,
+            arguments: [p],
+          } of list) {
+            if (kernel !== 'adam' && kernel !== 'sgd' && kernel !== 'averageWeights') continue;
+            const at = (p as Tensor).offset % of.parameterLength;
+            for (let i = at; i < at + (p as Tensor).fixed; i++) counts[i]++;
+          }
+          // Padding stays as it is in any case.
+          return [...of.parameters.values()].map(({ tensor: { offset, fixed } }) =>
+            Array.from(new Set(counts.subarray(offset, offset + fixed))),
+          );
+        };
+        const one = program(of, 'train', 16, { threads: 1 }, optimizer);
+        expect(updates(instructions)).toEqual(updates(one.instructions));
+        for (const { kernel, arguments: list, ownShare = false } of instructions.slice(guard + 1)) {
+          if (kernel === 'gatherShares') continue;
+          for (const each of list.filter((argument) => isTensor(argument as Tensor)) as Tensor[]) {
+            const at = each.offset % of.parameterLength;
+            expect([inBlock(at), inBlock(at + each.fixed - 1)]).toEqual([ownShare, ownShare]);
+          }
+        }
+        const gathers = instructions.filter(({ kernel }) => kernel === 'gatherShares');
+        expect(gathers.map(({ arguments: [p] }) => (p as Tensor).storage)).toEqual(blocks.map(() => 'parameter'));
+        expect(
+          gathers.map(({ arguments: [p, n] }) => [(p as Tensor).offset, (p as Tensor).offset + (n as number)]),
+        ).toEqual(blocks.sort(([a], [b]) => a - b));
+        const last = instructions.findLastIndex(({ ownShare }) => ownShare);
+        expect(instructions.indexOf(gathers[0])).toBeGreaterThan(last);
+      }
+    }
+  });
+
+  it('divides no update that needs more than each element', () => {
+    const of = model([20], [dense(600), relu(), dense(500), relu(), dense(3)]);
+    const divided = { ranks: { ...ranks.ranks, divided: true } } as const;
+    const none = (optimizer: Optimizer, changes = {}) => {
+      const { instructions } = program(of, 'train', 16, { ...divided, ...changes }, optimizer);
+      expect(instructions.some(({ ownShare }) => ownShare)).toBe(false);
+      expect(kernelsOf(instructions)).not.toContain('gatherShares');
+      for (const { kernel, arguments: list } of instructions) if (kernel === 'startSum') expect(list[2]).toBe(0);
+    };
+    none(new Sgd({ clipNorm: 1 }));
+    none(new Muon());
+    none(new Adam(), { accumulate: true });
+  });
+
   it('averages parameters and moments at the end of several steps, and updates without a sum of gradients', () => {
     const of = model([20], [dense(8), relu(), dense(3)], softmaxCrossEntropy(), { l1: 0, l2: 1 });
-    const local = { ranks: { sums: 'parameters', allRows: 0 } } as const;
+    const local = { ranks: { sums: 'parameters', allRows: 0, divided: false } } as const;
     const { instructions, condition } = program(of, 'train', 16, local, new Sgd({ momentum: 0.9 }));
     expect(condition).toBeDefined();
     const means = instructions.filter(({ kernel }) => kernel === 'averageRanks');
@@ -161,7 +238,7 @@ describe('a program of several ranks', () => {
         augment,
         goals,
         threads: 2 + random.below(3),
-        ranks: { sums: 'gradients', allRows: all },
+        ranks: { sums: 'gradients', allRows: all, divided: false },
       } as const;
       const made = program(of, 'train', rows, changes);
       seen.add(made.threads);
@@ -180,6 +257,7 @@ describe('a program of several ranks', () => {
   it('has nothing of it without ranks', () => {
     for (const { instructions } of randomTrainings(8)) {
       expect(kernelsOf(instructions)).not.toContain('allReduce');
+      expect(kernelsOf(instructions)).not.toContain('gatherShares');
       expect(instructions.some(({ overRanks }) => overRanks)).toBe(false);
     }
   });

@@ -87,8 +87,15 @@ function touches(instruction: Instruction, part: number, parts: number, batch: R
     const [from, to] = share(rows, 1, part, parts);
     return [from * times, to * times];
   };
+  const runs = instruction.grain ?? grain;
+  // The second of three ranks.
+  const [from, to] = instruction.ownShare && axis !== undefined ? rangeOf(axis, 16, 1, 3) : [0, 0];
   const range: [number, number] =
-    axis === undefined ? [0, part === 0 ? 1 : 0] : rangeOf(axis, instruction.grain ?? grain, part, parts);
+    axis === undefined
+      ? [0, part === 0 ? 1 : 0]
+      : instruction.ownShare
+        ? (share(to - from, runs, part, parts).map((at) => from + at) as [number, number])
+        : rangeOf(axis, runs, part, parts);
   if (range[0] >= range[1]) return [];
   return parameters.flatMap((parameter, i): Touch[] => {
     const tensor = instruction.arguments[i];

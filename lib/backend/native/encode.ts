@@ -11,7 +11,7 @@ import { samplings } from '../backend.js';
  * arguments of four numbers each. native/executor/plan.cc decodes and checks this format.
  */
 
-export const VERSION = 8;
+export const VERSION = 9;
 
 /**
  * What numbers in the format stand for: a number is a place in its list, and of `flag` a bit, from the lowest. C++ has
@@ -22,7 +22,7 @@ export const format = {
     ...(['none', 'buffer', 'feed', 'number', 'rows', 'sourceRows', 'scale', 'offset'] as const),
     ...(['scalar', 'step', 'share', 'length'] as const),
   ],
-  flag: ['barrier', 'guard', 'serial', 'conditional', 'overRanks', 'ownRows', 'allRows'],
+  flag: ['barrier', 'guard', 'serial', 'conditional', 'overRanks', 'ownRows', 'allRows', 'ownShare'],
   /** Blocks of memory in the order in which they are passed to the addon. */
   segment: ['parameter', 'gradient', 'state', 'moment', 'work', 'metric', 'accumulated'],
   feedRole: feedRoles,

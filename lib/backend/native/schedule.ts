@@ -38,6 +38,7 @@ function partitionOf(
   const undivided = parameter.whole || (along !== undefined && value(axis) === 1);
   const position = undivided ? -1 : parameter.length.indexOf(divided);
   if (position < 0) return 'whole';
+  const rank = instruction.ownShare ? "a rank's share, " : '';
   // A dataset's row count is unknown here: feeds are distinguished by name, not by extent.
   const sizes = parameter.length.map((name) => sizeOf(value(name), capacity) ?? Number.POSITIVE_INFINITY);
   const product = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
@@ -50,7 +51,7 @@ function partitionOf(
     return `${rows} of ${(sizes[position] * bytes) / capacity}, ${layout}`;
   }
   const run = along === undefined ? (instruction.grain ?? grainOf(axis)) : GRAIN;
-  return `runs of ${run * bytes} in ${sizes[position] * bytes}, ${layout}`;
+  return `${rank}runs of ${run * bytes} in ${sizes[position] * bytes}, ${layout}`;
 }
 
 function accessOf(tensor: Tensor, parameter: BufferParameter, instruction: Instruction, capacity: number): Access {

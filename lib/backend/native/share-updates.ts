@@ -1,6 +1,6 @@
 import { type BufferParameter, grainOf, isBuffer, PARTS } from '../../kernels/signature.js';
 import { signatureOf } from '../../kernels/table.js';
-import { argument, withArguments } from '../../program/edit.js';
+import { argument, elementwisePiece, elementwiseTensors } from '../../program/edit.js';
 import { axisOf, type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
 import { BLOCK } from '../../program/model.js';
 
@@ -27,19 +27,6 @@ function sharedGradients(instruction: Instruction): SharedGradient[] {
   });
 }
 
-/** The tensors of an instruction that works elementwise on parameter-related memory; empty for any other. */
-function elementwiseTensors(instruction: Instruction): Tensor[] {
-  const { parameters } = signatureOf(instruction.kernel);
-  const tensors: Tensor[] = [];
-  for (const [i, parameter] of parameters.entries()) {
-    const tensor = instruction.arguments[i];
-    if (!isBuffer(parameter) || tensor === null || !isTensor(tensor) || parameter.length.length === 0) continue;
-    if (parameter.length.join() !== 'n' || tensor.storage === 'work' || tensor.storage === 'feed') return [];
-    tensors.push(tensor);
-  }
-  return axisOf(instruction) === 'n' ? tensors : [];
-}
-
 /** Whether tensors cover a block from `begin` to `end`, except for padding. */
 function fill(tensors: readonly Tensor[], begin: number, end: number): boolean {
   let at = begin;
@@ -61,7 +48,7 @@ export function shareUpdates(instructions: Instruction[], _capacity: number, thr
   return instructions.flatMap((instruction) => {
     const tensors = elementwiseTensors(instruction);
     const gradient = tensors.find(({ storage }) => storage === 'gradient');
-    if (gradient === undefined) {
+    if (gradient === undefined || instruction.ownShare) {
       known.push(
         ...sharedGradients(instruction).filter(({ tensor }) =>
           known.every((other) => other.tensor.offset !== tensor.offset),
@@ -83,12 +70,7 @@ export function shareUpdates(instructions: Instruction[], _capacity: number, thr
     )
       return [instruction];
     return inside.map(({ tensor: { name, offset, fixed }, grain }) => {
-      const pieces = instruction.arguments.map((old) => {
-        if (old === null || !isTensor(old) || !tensors.includes(old)) return old;
-        const label = old.fixed === fixed ? old.name : `${old.name.split(' of ')[0]} of ${name}`;
-        return { ...old, name: label, offset: old.offset + offset - gradient.offset, fixed };
-      });
-      return { ...withArguments({ ...instruction, arguments: pieces }, { n: fixed }), grain };
+      return { ...elementwisePiece(instruction, offset - gradient.offset, fixed, `of ${name}`), grain };
     });
   });
 }

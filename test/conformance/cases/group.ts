@@ -3,7 +3,7 @@ import {
   type AllReduceArguments,
   allReduce,
   averageRanks,
-  startSum,
+  unchanged,
   type WeightedArguments,
 } from '../reference/group.js';
 import { type CaseTable, defineCases, type Sample } from '../types.js';
@@ -32,10 +32,12 @@ export const groupCases = {
     }),
     reference: averageRanks,
   }),
-  startSum: defineCases<Omit<WeightedArguments, 'weight'>>({
-    samples: [...lengths, 37].map((n, i): Sample<Omit<WeightedArguments, 'weight'>> => {
-      return { arguments: { values: new Data(i).normal(n), n } };
-    }),
-    reference: startSum,
+  startSum: defineCases<Omit<WeightedArguments, 'weight'> & { shares: number }>({
+    samples: [...lengths, 37].map((n, i) => ({ arguments: { values: new Data(i).normal(n), n, shares: i % 2 } })),
+    reference: unchanged,
+  }),
+  gatherShares: defineCases<Omit<WeightedArguments, 'weight'>>({
+    samples: [...lengths, 37].map((n, i) => ({ arguments: { values: new Data(i).normal(n), n } })),
+    reference: unchanged,
   }),
 } satisfies CaseTable;

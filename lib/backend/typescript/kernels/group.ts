@@ -13,4 +13,6 @@ export function averageRanks(values: Float32Array, n: number, weight: number): v
   for (let i = 0; i < n; i++) values[i] *= factor;
 }
 
-export function startSum(_values: Float32Array, _n: number): void {}
+export function startSum(_values: Float32Array, _n: number, _shares: number): void {}
+
+export function gatherShares(_values: Float32Array, _n: number): void {}
