@@ -32,7 +32,7 @@ function dense(rows: number, inputs: number, outputs: number): KernelCase[] {
   const shape = `${rows} × ${inputs} → ${outputs}`;
   const values = { rows, in: inputs, out: outputs, parts };
   return [
-    ...on(shape, /^dense(Forward|ForwardParts|BackwardInput|BackwardWeight)$/, values, 2 * rows * inputs * outputs),
+    ...on(shape, /^dense(BackwardInput|(Forward|BackwardWeight)(Parts)?)$/, values, 2 * rows * inputs * outputs),
     ...on(shape, /^dense(ForwardSum|BackwardBias)$/, values),
   ];
 }
@@ -126,7 +126,12 @@ const special: readonly KernelCase[] = [
     ...{ yOffset: 0, yStride0: 0, yStride1: 0, yStride2: 0, yStride3: side * side, yStride4: 1 },
     ...{ xOffset: 0, xStride0: 0, xStride1: 0, xStride2: 0, xStride3: 1, xStride4: channels },
   }),
-  ...on(`${batch} × 784 of 60000`, ['gatherBytes'], { rows: batch, sourceRows: 60_000, ...mnist }),
+  ...on(`${batch} × 784 of 60000`, ['gatherBytes', 'gatherBytesParts'], {
+    rows: batch,
+    sourceRows: 60_000,
+    parts,
+    ...mnist,
+  }),
   ...on(`${batch} × 784 of 512`, ['gatherFloats'], { rows: batch, sourceRows: 512, ...mnist }),
   ...on(`${batch} of 60000`, ['gatherLabels'], { rows: batch, sourceRows: 60_000 }),
   ...on(`${batch} × 64 of 60000`, ['gatherIndices'], { rows: batch, sourceRows: 60_000, features: 64 }),

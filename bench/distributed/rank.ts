@@ -55,7 +55,7 @@ async function timeSteps(group: Group, { workload, seconds: wanted }: StepsJob):
   const short = await secondsOf(() => fit(steps, 1));
   const long = await secondsOf(() => fit(steps, 1 + epochs));
   const { profile } = await fit(steps, 1, true);
-  const sums = profile?.instructions.filter(({ kernel }) => kernel === 'allReduce') ?? [];
+  const sums = profile?.instructions.filter(({ kernel }) => ['allReduce', 'gatherShares'].includes(kernel)) ?? [];
   // On a busy machine the short one can take longer; then the start is counted.
   const seconds = long > short ? (long - short) / (epochs * steps) : long / ((1 + epochs) * steps);
   return {

@@ -162,7 +162,7 @@ export interface Backend {
   callKernel(kernel: KernelName, args: KernelArguments): void;
   /** Makes all calls in order, `times` times, in one call into the backend; returns the seconds. */
   repeatKernels(calls: readonly (readonly [kernel: KernelName, args: KernelArguments])[], times: number): number;
-  /** Prepares a block for use; returns the number of bytes to skip to a 64-byte boundary. */
+  /** Prepares a block for use; returns the bytes to skip to a page, or from 4 MiB on to a page of 2 MiB. */
   adopt(buffer: SharedArrayBuffer): number;
   /**
    * Opens an MPI library by path or name, or with '' the one that the process has loaded. Throws an Error that says why

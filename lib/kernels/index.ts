@@ -117,6 +117,17 @@ function checkPatch(kernel: string, parameters: readonly Parameter[], size: (nam
   }
 }
 
+/** Most shares of an output that has no part for each: more than there are threads would be empty. */
+const MOST_PARTS = 256;
+
+/** The shares of an output along another size, which no buffer's length restricts. */
+function checkParts(kernel: string, parameters: readonly Parameter[], size: (name: string) => number): void {
+  const isShared = (each: Parameter) => isBuffer(each) && each.kind === 'out' && each.along !== undefined;
+  if (!parameters.some(isShared) || !parameters.some(({ name }) => name === 'parts')) return;
+  const parts = size('parts');
+  if (parts < 1 || parts > MOST_PARTS) throw invalid(`${kernel}: parts`, `an integer from 1 to ${MOST_PARTS}`, parts);
+}
+
 /**
  * Checks that the elements of a strided copy lie in their rows, and that y has room for all of them at different
  * places.
@@ -185,6 +196,7 @@ export function checkKernelArguments(kernel: KernelName, args: readonly unknown[
     return checkBuffer(label(i), parameter, args[i], length);
   });
   checkPatch(kernel, parameters, size);
+  checkParts(kernel, parameters, size);
   checkStrides(kernel, parameters, size);
   checkAliases(kernel, signature, checked);
   parameters.forEach((parameter, i) => {

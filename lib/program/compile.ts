@@ -166,9 +166,9 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   const needed = kind === 'train' ? removeUnused(builder.instructions, model, optimizer) : builder.instructions;
   const flops = needed.reduce((sum, instruction) => sum + describeInstruction(instruction, capacity).flops, 0);
   const threads = Math.max(1, Math.min(request.threads, Math.floor(flops / FLOPS_PER_THREAD)));
-  const { threading } = request;
+  const { threading, ranks: { divided = 1 } = {} } = request;
   const applied = request.rewrite ? [...rules, ...(threading?.rules ?? [])] : [];
-  const rewritten = rewrite(request.ranks?.divided ? divideUpdate(needed) : needed, applied, capacity, threads);
+  const rewritten = rewrite(divided > 1 ? divideUpdate(needed) : needed, applied, capacity, threads);
   const workLength = placeWork(rewritten, capacity) / elementBytes.f32;
   const instructions = threading?.schedule(rewritten, capacity) ?? rewritten;
   if (kind === 'train' && request.ranks !== undefined) markRanks(instructions, request.ranks);

@@ -23,7 +23,7 @@ export class Listing {
     this.kind = program.request.kind;
     this.batchSize = program.request.capacity;
     this.instructions = program.instructions.map((instruction) =>
-      describeInstruction(instruction, program.request.capacity),
+      describeInstruction(instruction, program.request.capacity, program.request.ranks?.divided),
     );
     this.workBytes = program.workLength * 4;
     this.modelBytes = modelBytes;

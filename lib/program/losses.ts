@@ -39,8 +39,8 @@ export interface RankUse {
   readonly sums: 'gradients' | 'parameters';
   /** Rows of the largest batch of all ranks, if each rank gathers and changes all of them; otherwise 0. */
   readonly allRows: number;
-  /** Each rank updates its share of the parameters: see {@link divideUpdate}. */
-  readonly divided: boolean;
+  /** Ranks that divide the update, see {@link divideUpdate}; 1: each makes all of it. */
+  readonly divided: number;
 }
 
 /** The name of a feed: that of an only input or output without a name is the role alone. */

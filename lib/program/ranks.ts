@@ -255,12 +255,17 @@ export function writeRankMeans(
 
 /** Most values of which ranks gather their shares: counts are 32-bit integers. */
 const MOST_DIVIDED = 2 ** 31 - 1;
+/** A message for each part of less than this many values (64 KB) costs more time than the update of other shares. */
+const LEAST_DIVIDED = 1 << 14;
+/** So it does for more parts of a block than one for this many values. */
+const VALUES_A_PART = 1 << 16;
 
 /**
  * Divides the update among the ranks (ZeRO stage 1: Rajbhandari et al. 2020) where a block is summed while the backward
  * pass goes on: each rank gets the sums of its share of the block only, updates that of the parameters, and all gather
  * them. The moments of a share are its rank's until the end of the run, where the executor gathers what was written.
- * Unchanged if the update does anything that is not elementwise, such as clipping by the norm.
+ * Unchanged if the update does anything that is not elementwise, such as clipping by the norm. Blocks that parameter
+ * groups cut into many parts are not divided, nor are small parts of others.
  */
 export function divideUpdate(instructions: Instruction[]): Instruction[] {
   const guard = instructions.findIndex((instruction) => instruction.guard);
@@ -279,17 +284,18 @@ export function divideUpdate(instructions: Instruction[]): Instruction[] {
     const [values] = instruction.arguments as [Tensor];
     if (instruction.kernel !== 'startSum' || values.fixed > MOST_DIVIDED) return [instruction];
     const end = values.offset + values.fixed;
-    const cuts = [...new Set([...ranges.flat(), end])].filter((at) => at > values.offset && at <= end);
-    let at = values.offset;
-    return cuts
-      .sort((a, b) => a - b)
-      .map((cut) => {
-        const whole = cut - at === values.fixed;
-        const part = whole ? values : { ...values, name: `gradients from ${at}`, offset: at, fixed: cut - at };
-        at = cut;
-        parts.push(part);
-        return withArguments(instruction, { values: part, n: part.fixed, shares: 1 });
-      });
+    const edges = [...new Set([values.offset, ...ranges.flat(), end])].sort((a, b) => a - b);
+    const inside = edges.filter((at) => at >= values.offset && at <= end);
+    const sizes = inside.slice(1).map((to, i) => to - inside[i]);
+    if (sizes.length * VALUES_A_PART > values.fixed) return [instruction];
+    return sizes.map((fixed, i) => {
+      const offset = inside[i];
+      const whole = fixed === values.fixed;
+      const part = whole ? values : { ...values, name: `gradients from ${offset}`, offset, fixed };
+      const shares = Number(fixed >= LEAST_DIVIDED);
+      if (shares === 1) parts.push(part);
+      return withArguments(instruction, { values: part, n: fixed, shares });
+    });
   });
   if (parts.length === 0) return instructions;
   parts.sort((a, b) => a.offset - b.offset);

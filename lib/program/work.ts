@@ -45,8 +45,12 @@ const products: Partial<Record<KernelName, readonly string[]>> = {
   groupedConv2dBackwardParts: grouped,
 };
 
-/** A human-readable instruction, with the bytes and FLOPs for a batch of `capacity` rows. */
-export function describeInstruction(instruction: Instruction, capacity: number): ListedInstruction {
+/**
+ * A human-readable instruction, with the bytes and FLOPs for a batch of `capacity` rows: on one of `ranks` that divide
+ * the update.
+ */
+export function describeInstruction(instruction: Instruction, capacity: number, ranks = 1): ListedInstruction {
+  const part = instruction.ownShare ? ranks : 1;
   const { parameters } = signatureOf(instruction.kernel);
   const dimension = (name: string) =>
     sizeOf(instruction.arguments[parameters.findIndex((p) => p.name === name)], capacity) ?? Number.NaN;
@@ -73,8 +77,8 @@ export function describeInstruction(instruction: Instruction, capacity: number):
     kernel,
     buffers: buffers.join(' '),
     output: buffers[0] ?? '',
-    bytes: total,
-    flops,
+    bytes: total / part,
+    flops: flops / part,
     product: factors !== undefined,
     precision: codes.precision[argument(instruction, 'precision') as number],
     barrier,

@@ -44,12 +44,12 @@ export class Snapshot {
   }
 
   /**
-   * Restores the copy if a parameter is no longer finite; returns whether it did. Running statistics can also be
-   * restored alone.
+   * Restores the copy if a parameter is no longer finite, or `always`; returns whether it did. Running statistics can
+   * also be restored alone.
    */
-  async restore(): Promise<boolean> {
+  async restore(always = false): Promise<boolean> {
     const [parameters, state] = this.#live;
-    let finite = true;
+    let finite = !always;
     await new Slices().each(parameters.length, (begin, end) => {
       finite &&= allFinite(parameters.subarray(begin, end));
     });

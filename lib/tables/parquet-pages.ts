@@ -4,9 +4,11 @@ import { type Struct, ThriftReader } from './thrift.js';
 /** At most so many values and decompressed bytes of a page, as a few bytes can ask for any number. */
 export const MAX_PAGE_VALUES = 2 ** 22;
 const MAX_PAGE_BYTES = 2 ** 28;
-/** What gzip expands at most; other compressions may expand a small page further. */
+/** What gzip expands at most; other compressions may expand a small page further, and equal numbers to any size. */
 const EXPANSION = 1032;
 const SMALL_PAGE = 2 ** 21;
+/** The largest number of a fixed size, with its level. */
+const VALUE_BYTES = 17;
 /** Bytes of a decimal number; reading one takes time with the square of its length. */
 const MAX_DECIMAL = 1024;
 
@@ -90,13 +92,14 @@ function readPage(chunk: Uint8Array, begin: number, column: PageColumn, fail: Fa
   const [kind, field, encodingField] = kinds[type];
   const [unpacked, packed] = [integer(header, 2), integer(header, 3)];
   if (!(packed >= 0 && packed <= chunk.length - body)) throw fail(`a page of ${packed} bytes, which are not there`);
-  if (!(unpacked >= 0 && unpacked <= Math.min(MAX_PAGE_BYTES, SMALL_PAGE + EXPANSION * packed)))
-    throw fail(`a page of ${unpacked} bytes, compressed to ${packed}`);
   const own = header.get(field);
   const details = own instanceof Map ? (own as Struct) : undefined;
   const values = integer(details, 1);
   if (!(values >= 0 && values <= MAX_PAGE_VALUES))
     throw fail(`a page of ${values} values; at most ${MAX_PAGE_VALUES} are read: write smaller groups of rows`);
+  const most = SMALL_PAGE + EXPANSION * packed + VALUE_BYTES * values;
+  if (!(unpacked >= 0 && unpacked <= Math.min(MAX_PAGE_BYTES, most)))
+    throw fail(`a page of ${unpacked} bytes, compressed to ${packed}`);
   const encoding = kind === 'dictionary' ? undefined : integer(details, encodingField);
   const page = { kind, begin, body, end: body + packed, values, missing: 0, encoding, packed: true };
   if (kind === 'dictionary' && values > 8 * unpacked)

@@ -15,7 +15,10 @@ const STRUCT = 12;
 
 /** Structs in structs and lists in lists; Parquet has 7. */
 const DEEPEST = 16;
-/** From this depth on, where statistics of columns are, a binary has at most so many bytes; writers keep 4096. */
+/**
+ * From this depth on, where statistics of columns are, a binary has at most so many bytes: for a longer decimal number
+ * a reader takes time with the square of its length.
+ */
 const DEEP = 5;
 const LONGEST = 2 ** 14;
 

@@ -675,6 +675,8 @@ class Trainer {
   readonly #accumulation: Accumulation;
   /** Rows of the epochs since the last mean of the running statistics: this rank's, and those of all. */
   readonly #seen = { own: 0, all: 0 };
+  /** The group was lost, and with it what the other ranks have updated. */
+  #torn = false;
 
   constructor(plan: Plan, progress: ProgressReporter) {
     this.#plan = plan;
@@ -696,7 +698,7 @@ class Trainer {
     } catch (error) {
       // What ranks have trained alone becomes the same first, so that all restore or none.
       await ranks?.fail(error, engine.parameters, engine.attach(optimizer));
-      await this.#snapshot.restore();
+      await this.#snapshot.restore(this.#torn);
       throw error;
     }
   }
@@ -775,7 +777,7 @@ class Trainer {
     const sums = syncEvery === undefined ? 'gradients' : 'parameters';
     // Over a wire, what is gathered after the update would not be hidden by the backward pass. Moments are gathered after
     // each run, which is a single batch of a stream.
-    const divided = ranks?.oneHost === true && !stream;
+    const divided = ranks?.oneHost === true && !stream ? ranks.size : 1;
     const word = stream ? sameBatch(source) : undefined;
     const first = network.epochs;
     const job = {
@@ -812,7 +814,11 @@ class Trainer {
       return ended;
     });
     this.#progress.ended();
-    if (result.status === 'groupFailed') throw (ranks as Ranks).lost(result.reason);
+    if (result.status === 'groupFailed') {
+      // Of a divided update this rank has only its share.
+      this.#torn = divided > 1;
+      throw (ranks as Ranks).lost(result.reason);
+    }
     // Another rank stopped: it says why.
     if (result.status === 'cancelled') await ranks?.meet();
     this.#seen.all += count * batches.rows;
@@ -850,7 +856,7 @@ class Trainer {
     this.#control.fill(0);
     const result = await stoppable(signal, this.#control, async () => {
       const job = { kind: 'update', source, batchSize: 1, batches: 1, optimizer, scalars } as const;
-      const inGroup = trains ? parts && ranks?.job(parts, { sums: 'gradients', divided: false }) : undefined;
+      const inGroup = trains ? parts && ranks?.job(parts, { sums: 'gradients', divided: 1 }) : undefined;
       const ended = await engine.run({ ...job, ranks: inGroup }, this.#control);
       optimizer.steps += ended.steps;
       return ended;

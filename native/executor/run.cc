@@ -86,7 +86,7 @@ RunResult Run::execute(Pool& pool, const std::atomic<bool>* abandon, int32_t* co
     perStep = seconds > 1e-9 ? seconds : 1e-9;
     if (helped || threads == 1) plan_.governor().record(threads, request_.threads, perStep);
   }
-  if (request_.group != nullptr && result.status != RunStatus::groupFailed && !gatherWritten()) {
+  if (request_.group != nullptr && result.status != RunStatus::groupFailed && !gatherShares()) {
     result.status = RunStatus::groupFailed;
     result.reason = request_.group->error();
   }
@@ -264,17 +264,28 @@ void Run::allReduce(const Argument* arguments, const BatchPart& batch) {
   stopped_ = totals[0] > 0;
 }
 
-// Gives all ranks what each has written of its share in all steps, such as moments.
-bool Run::gatherWritten() {
-  for (const Instruction& instruction : plan_.instructions()) {
+// Gives all ranks each one's share of what the update works on: gradients, moments, averages. Parameters have been
+// gathered in each step.
+bool Run::gatherShares() {
+  const std::vector<Instruction>& instructions = plan_.instructions();
+  // Whether an instruction before `end` works on the same buffer, or gathers it.
+  const auto isGathered = [&](const void* buffer, size_t end) {
+    for (size_t i = 0; i < instructions.size(); i++) {
+      const Instruction& other = instructions[i];
+      if (other.kernel == Kernel::gatherShares && other.arguments[0].address == buffer) return true;
+      if (i >= end || !other.ownShare) continue;
+      for (const ArgumentSource& source : other.arguments) {
+        if (source.tag == ArgumentTag::buffer && source.address == buffer) return true;
+      }
+    }
+    return false;
+  };
+  for (size_t at = 0; at < instructions.size(); at++) {
+    const Instruction& instruction = instructions[at];
     if (!instruction.ownShare) continue;
-    const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
     const int64_t count = static_cast<int64_t>(instruction.arguments[instruction.axis].number);
-    for (int i = 0; i < signature.count; i++) {
-      const ArgumentSource& source = instruction.arguments[i];
-      if (!signature.parameters[i].isBuffer() || signature.parameters[i].kind == ParameterKind::in ||
-          source.tag == ArgumentTag::none)
-        continue;
+    for (const ArgumentSource& source : instruction.arguments) {
+      if (source.tag != ArgumentTag::buffer || isGathered(source.address, at)) continue;
       if (!request_.group->gatherShares(static_cast<float*>(source.address), count)) return false;
     }
   }

@@ -62,7 +62,7 @@ class Run {
   bool sumsOverRanks(const Instruction& instruction) const { return instruction.sums && request_.group != nullptr; }
   void sumOverRanks(size_t index, const Argument* arguments, const BatchPart& batch);
   void allReduce(const Argument* arguments, const BatchPart& batch);
-  bool gatherWritten();
+  bool gatherShares();
   void beginEpoch(int64_t epoch, int thread, Barrier* barrier);
   void resolve(Operands& operands, int64_t index, const BatchPart& batch) const;
   bool wantsToStop() const;

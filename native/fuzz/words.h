@@ -142,6 +142,8 @@ bool isQuick(const Signature& signature, SizeOf sizeOf, double limit) {
     if (!parameter.isBuffer()) continue;
     for (int j = 0; j < parameter.lengthCount; j++) counted |= 1u << parameter.length[j];
   }
+  // Shares may be of no buffer's length.
+  for (const int axis : signature.axes) counted |= axis >= 0 ? 1u << axis : 0;
   for (int i = 0; i < signature.count; i++) {
     const double size = (counted >> i & 1) != 0 ? static_cast<double>(sizeOf(i)) : 1;
     if (size > 1) work *= size;

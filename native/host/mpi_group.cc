@@ -102,6 +102,7 @@ bool MpiGroup::exchangeHosts() noexcept {
   try {
     for (std::vector<int>* each : {&sendCounts_, &sendPlaces_, &receiveCounts_, &receivePlaces_})
       each->resize(static_cast<size_t>(size_));
+    received_.resize(static_cast<size_t>(std::max(mostReceived, int64_t{size_})));
     std::string own = ownHost();
     own.resize(hostBytes);
     std::vector<char> all(static_cast<size_t>(size_) * hostBytes);
@@ -148,6 +149,7 @@ bool MpiGroup::sumByLibrary(T* values, int64_t count, MpiHandle type) noexcept {
 // In double precision.
 template <typename T>
 bool MpiGroup::sumInOrder(T* values, int64_t count, MpiHandle type) noexcept {
+  const std::lock_guard<std::mutex> lock(exchange_);
   for (int64_t from = 0; from < count; from += mostAtOnce) {
     const int64_t part = std::min(count - from, mostAtOnce);
     if (!sumOwnShare<double>(values + from, part, type) || !gather(values + from, part, type)) return false;
@@ -162,11 +164,6 @@ bool MpiGroup::sumOwnShare(T* values, int64_t count, MpiHandle type) noexcept {
   int64_t longest = 0;
   for (int r = 0; r < size_; r++) longest = std::max(longest, shareOf(count, r).end - shareOf(count, r).begin);
   const int64_t piece = std::min(std::max(mostReceived / size_, int64_t{1}), longest);
-  try {
-    if (received_.size() < static_cast<size_t>(piece * size_)) received_.resize(static_cast<size_t>(piece * size_));
-  } catch (...) {
-    return fail("allReduce", "no memory");
-  }
   T* received = reinterpret_cast<T*>(received_.data());
   for (int64_t from = 0; from < longest; from += piece) {
     for (int r = 0; r < size_; r++) {
@@ -215,11 +212,15 @@ bool MpiGroup::gather(T* values, int64_t count, MpiHandle type) noexcept {
 }
 
 bool MpiGroup::sumShares(float* values, int64_t count) noexcept {
+  const std::lock_guard<std::mutex> lock(exchange_);
   return ordered_ ? sumOwnShare<double>(values, count, mpi_->typeFloat)
                   : sumOwnShare<float>(values, count, mpi_->typeFloat);
 }
 
-bool MpiGroup::gatherShares(float* values, int64_t count) noexcept { return gather(values, count, mpi_->typeFloat); }
+bool MpiGroup::gatherShares(float* values, int64_t count) noexcept {
+  const std::lock_guard<std::mutex> lock(exchange_);
+  return gather(values, count, mpi_->typeFloat);
+}
 
 bool MpiGroup::sum(float* values, int64_t count) noexcept {
   return ordered_ ? sumInOrder(values, count, mpi_->typeFloat) : sumByLibrary(values, count, mpi_->typeFloat);

@@ -72,6 +72,7 @@ class MpiGroup : public Group {
   // Of sumOwnShare and gather: what comes from other ranks; for each rank, how much is sent and received, and where.
   std::vector<double> received_;
   std::vector<int> sendCounts_, sendPlaces_, receiveCounts_, receivePlaces_;
+  std::mutex exchange_;  // held while these are used: calls from two threads are wrong, but must not write elsewhere
   std::mutex mutex_;
   std::atomic<bool> abandoned_{false}, failed_{false}, spare_{false};
   char error_[1024] = "";

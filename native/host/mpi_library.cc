@@ -119,6 +119,7 @@ std::unique_ptr<MpiLibrary> MpiLibrary::open(const std::string& name, std::strin
   auto library = std::make_unique<MpiLibrary>();
   if (library->findShim(from)) {
     if (library->findFunctions(from, "blasnet_MPI_", error)) return library;
+    error += ": the shim is that of another version of blasnet; make it again by npx blasnet build --mpi";
   } else if (library->findFunctions(from, "MPI_", error) && library->findHandles(from, error)) {
     return library;
   }

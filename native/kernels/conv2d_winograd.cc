@@ -71,6 +71,7 @@ struct Block {
   // Requests one of 16 parts of the pixels of images of that height and row length from memory. A tile sees up to two
   // rows beyond its own.
   BLASNET_INLINE void prefetch(const float* x, int64_t height, int64_t length, int part) const {
+    if (grid.high > height) return;  // of an empty image the other sizes are unrestricted
     const int64_t from = grid.pixelRow(first, height) + 2, to = grid.pixelRow(first + rows, height) + 2;
     const int64_t size = (to - from) * length, end = size * (part + 1) / points;
     for (int64_t i = size * part / points; i < end; i += line) __builtin_prefetch(x + from * length + i);
@@ -243,6 +244,8 @@ bool isWinograd(const Geometry& g, int64_t filters) noexcept {
   const Grid grid(g, filters);
   if (grid.blockRows == 0) return false;
   const double computed = 4 * static_cast<double>(grid.high) * static_cast<double>(grid.wide);
+  // Seven tiles at least are multiplied: a single image of one would take six times as long as by its products.
+  if (grid.high * grid.wide < 2) return false;
   return computed <= patchTiles().winograd * static_cast<double>(g.outPixels()) && threadScratch().memory != nullptr;
 }
 

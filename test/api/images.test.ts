@@ -339,6 +339,15 @@ describe('refused', () => {
       'SHAPE_MISMATCH',
       /conv2dBackwardWeight: patch: .* 9, got 4/,
     ],
+    [
+      'shares that no output has',
+      () => {
+        const [x, source, order] = [new Float32Array(32), new Uint8Array(32), new Int32Array(2)];
+        typescript.kernels.gatherBytesParts(x, source, order, 2, 16, 2, 257, 1, 0);
+      },
+      'INVALID_ARGUMENT',
+      /gatherBytesParts: parts: expected an integer from 1 to 256, got 257/,
+    ],
     ['dense on an image', () => outputOf([4, 4, 1], dense(3)), 'SHAPE_MISMATCH', /dense: input.*flatten/],
   ] as const)('%s', (_, act, code, message) => expectError(act, code, message));
 });

@@ -23,6 +23,8 @@ interface Outcome {
   };
   readonly parameters: number[][];
   readonly moments: number[][];
+  /** Of the last step, where ranks divide the update. */
+  readonly gradients?: number[][];
   /** Whether each rank has updated its share of the parameters, if the case has a profile. */
   readonly divided?: boolean;
 }
@@ -77,6 +79,7 @@ function expectSame(ranks: readonly Outcome[], one: Outcome): void {
   expect(difference(ranks[0].accuracies, one.accuracies)).toBeLessThan(1e-6);
   expect(difference(ranks[0].parameters.flat(), one.parameters.flat())).toBeLessThan(TOLERANCE);
   expect(difference(ranks[0].moments.flat(), one.moments.flat())).toBeLessThan(TOLERANCE);
+  expect(difference(ranks[0].gradients?.flat(), one.gradients?.flat())).toBeLessThan(TOLERANCE);
 }
 
 /**
@@ -152,6 +155,7 @@ const equal = [
   'everyStep',
   'large',
   'divided',
+  'dividedGradients',
   'synced',
   'syncedImages',
 ] as const;

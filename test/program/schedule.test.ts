@@ -90,7 +90,7 @@ describe('the schedule', () => {
     for (const parts of [2, 4]) expect(findRace(of, parts, [512, 512])).toBeUndefined();
   });
 
-  it('has no barrier that could be omitted of the training of a plain network', () => {
+  it('has no barrier that could be omitted from the training of a plain network', () => {
     const plain = model([784], [dense(100), relu(), dense(100), relu(), dense(10)]);
     const of = program(plain, 'train', 64, { features: ['u8'] }, new Adam());
     const barriers = of.instructions.map((instruction) => instruction.barrier);

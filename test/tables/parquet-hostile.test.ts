@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { writePageHeader } from 'hyparquet-writer/src/datapage.js';
 import { writeMetadata } from 'hyparquet-writer/src/metadata.js';
@@ -276,6 +276,13 @@ describe('a Parquet file of few bytes and many values is read', () => {
     const { values } = (await readParquet(path)).column('x');
     expect(values.length).toBe(pages * count);
     expect((values as Float64Array).every((value) => value === 42)).toBe(true);
+  });
+
+  it('zeros in a page that Brotli makes a few bytes', async () => {
+    const zeros = Buffer.alloc(4 * count);
+    const page = data(count, 'PLAIN', brotliCompressSync(zeros), { uncompressed_page_size: zeros.length });
+    const { values } = (await readParquet(write(file([page], { rows: count, meta: { codec: 'BROTLI' } })))).column('x');
+    expect(values).toEqual(new Float64Array(count));
   });
 
   it.each(['first', 'second'])('missing and present ones in pages of the %s kind', async (kind) => {
