@@ -15,9 +15,9 @@ export interface JoinOptions {
    */
   library?: string | URL;
   /**
-   * How sums are made. `library` (default): by MPI's own reduction; its order, and so the last bits of a result, are the
-   * library's choice. `ordered`: in the order of the ranks and in double precision, the same bits with any library. All
-   * ranks must choose alike.
+   * How sums are made. `library` (default): by MPI's own reduction; its order, and so the last bits of a result, are
+   * the library's choice. `ordered`: in the order of the ranks and in double precision, the same bits with any library.
+   * All ranks must choose alike.
    */
   reduction?: 'library' | 'ordered';
 }

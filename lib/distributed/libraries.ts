@@ -57,8 +57,8 @@ const settings = {
   OMPI_MCA_mpi_yield_when_idle: '1',
   // Rabenseifner's algorithm. Open MPI would send the whole block along a tree if a sum is made in place.
   OMPI_MCA_coll_libnbc_iallreduce_algorithm: '3',
-  // UCX, which some MPIs use, watches the process's memory, and moves the end of the heap to try that out. Another thread
-  // that does so at the same time loses the page in between.
+  // UCX, which some MPIs use, watches the process's memory, and moves the end of the heap to try that out. Another
+  // thread that does so at the same time loses the page in between.
   UCX_MEM_EVENTS: 'no',
 };
 

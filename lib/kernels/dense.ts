@@ -56,8 +56,9 @@ export const denseKernels = {
     precision(),
   ),
   // A forward pass split by inputs, with the same shares as `denseBackwardWeightParts` and the update: each share
-  // multiplies its columns of x, a block as in `gatherBytesParts`, by its rows of w; the sum is computed afterwards. No axis of `denseForward`: bias and activation
-  // come after the sum over the shares, so it takes two instructions with a barrier between them.
+  // multiplies its columns of x, a block as in `gatherBytesParts`, by its rows of w; the sum is computed afterwards. No
+  // axis of `denseForward`: bias and activation come after the sum over the shares, so it takes two instructions with a
+  // barrier between them.
   denseForwardParts: kernel(
     PARTS,
     out('products', ['parts', 'rows', 'out']),

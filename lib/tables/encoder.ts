@@ -60,8 +60,8 @@ export interface EncoderPlan {
   fit(table: Table): Encoder;
   /**
    * Learns the same from all rows of a file, read once, piece by piece; so give it the training part alone. Medians and
-   * the quartiles of `scale: 'robust'` are those of 32,768 rows drawn at random (or of the first piece, if that has more).
-   * Rejects like `fit`, and with what reading the file rejects with.
+   * the quartiles of `scale: 'robust'` are those of 32,768 rows drawn at random (or of the first piece, if that has
+   * more). Rejects like `fit`, and with what reading the file rejects with.
    */
   fitStream(rows: TableStream): Promise<Encoder>;
 }
@@ -207,11 +207,13 @@ export class Encoder {
   readonly labels: readonly string[] | undefined;
   /** Numbers that the network must give: one for each label, or one value. */
   readonly outputs: number;
-  /** Shape of a row as the network sees it: `[width]`. Without the columns of {@link vocabularies}; 0 if all are there. */
+  /**
+   * Shape of a row as the network sees it: `[width]`. Without the columns of {@link vocabularies}; 0 if all are there.
+   */
   readonly shape: readonly [number];
   /**
-   * The columns with `encoding: 'index'`, and what each of their indices means, such as `city (other)`, `city=Bern`. The
-   * length of a list is the vocabulary of an `embedding`.
+   * The columns with `encoding: 'index'`, and what each of their indices means, such as `city (other)`, `city=Bern`.
+   * The length of a list is the vocabulary of an `embedding`.
    */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   readonly #target: Target;
@@ -376,8 +378,8 @@ export class Encoder {
   }
 
   /**
-   * The rows of a file with their targets, as a stream for `fit` and `evaluate`. One piece of the file is in memory at a
-   * time, and one batch of it is encoded. Rows are in random order within each piece, another one in each pass; the
+   * The rows of a file with their targets, as a stream for `fit` and `evaluate`. One piece of the file is in memory at
+   * a time, and one batch of it is encoded. Rows are in random order within each piece, another one in each pass; the
    * pieces are in the order of the file. Errors are those of {@link batches} and of reading the file; rows are counted
    * within the piece that the message names.
    */

@@ -322,7 +322,9 @@ class ColumnReader {
     if (this.#values.length !== rows) throw this.#fail(`it has ${this.#values.length} values for ${rows} rows`);
   }
 
-  /** The values of some pages, as the package reads them: a file of these pages, whose content is checked on its way. */
+  /**
+   * The values of some pages, as the package reads them: a file of these pages, whose content is checked on its way.
+   */
   async #decode(pages: readonly Page[], rows: number): Promise<ArrayLike<unknown>[]> {
     const bytes = Buffer.concat(pages.map(({ begin, end }) => this.#chunk.subarray(begin, end)));
     const buffer = Uint8Array.from(bytes).buffer;

@@ -151,7 +151,9 @@ export function tellFailure(callbacks: readonly Callbacks[], error: unknown): vo
 
 const ofFirstRank = new WeakSet<object>();
 
-/** Marks callbacks that write files or show progress: of several ranks that train together, only the first calls them. */
+/**
+ * Marks callbacks that write files or show progress: of several ranks that train together, only the first calls them.
+ */
 export function onFirstRank<C extends Callbacks>(callbacks: C): C {
   ofFirstRank.add(callbacks);
   return callbacks;

@@ -113,13 +113,13 @@ export interface FitOptions extends SamplingOptions {
   history?: 'all' | 'last' | number;
   /**
    * The processes that train together, from `joinGroup` of `blasnet/distributed`. All must call `fit` with the same
-   * network (also its `seed`), data and options. Every batch is divided among them: each takes its share of the rows and
-   * of `batchSize`, so they train as one process would, up to the order of sums. Parameters, moments and counters are
-   * those of the first rank. Only it calls `checkpoint`, `jsonLog`, `tensorBoard`, `progressBar` and `dashboard`; the
-   * ranks stop together. Batch norm uses the statistics of each rank's rows; the running ones are averaged after each
-   * epoch. A group of one changes nothing. `fit` rejects with `GROUP_FAILED` if another rank fails or trains something
-   * else, and with `BACKEND_UNAVAILABLE` on the TypeScript backend. All ranks must read the same batches of a stream,
-   * of which each takes its rows.
+   * network (also its `seed`), data and options. Every batch is divided among them: each takes its share of the rows
+   * and of `batchSize`, so they train as one process would, up to the order of sums. Parameters, moments and counters
+   * are those of the first rank. Only it calls `checkpoint`, `jsonLog`, `tensorBoard`, `progressBar` and `dashboard`;
+   * the ranks stop together. Batch norm uses the statistics of each rank's rows; the running ones are averaged after
+   * each epoch. A group of one changes nothing. `fit` rejects with `GROUP_FAILED` if another rank fails or trains
+   * something else, and with `BACKEND_UNAVAILABLE` on the TypeScript backend. All ranks must read the same batches of a
+   * stream, of which each takes its rows.
    */
   group?: Group;
   /**
@@ -457,7 +457,9 @@ function kindOf(data: TrainingData, source: Source | BatchReader): unknown {
   return [labelNames, feeds, source.goals];
 }
 
-/** At the end of an epoch and of the training: agrees on whether to stop, and makes sure that all are still the same. */
+/**
+ * At the end of an epoch and of the training: agrees on whether to stop, and makes sure that all are still the same.
+ */
 async function meetAfter({ engine, optimizer, training }: Plan, ranks: Ranks): Promise<boolean> {
   const same = await checksum(engine.parameters, engine.state, Float32Array.of(optimizer.rateFactor));
   const { stop } = await ranks.meet({ same, what: 'their parameters after an epoch', stop: training.stopped });
@@ -773,8 +775,8 @@ class Trainer {
     const report = this.#report.take(width * count * steps);
     const sampling = stream ? 'inOrder' : rowChoice.sampling;
     const sums = syncEvery === undefined ? 'gradients' : 'parameters';
-    // Over a wire, what is gathered after the update would not be hidden by the backward pass. Moments are gathered after
-    // each run, which is a single batch of a stream.
+    // Over a wire, what is gathered after the update would not be hidden by the backward pass. Moments are gathered
+    // after each run, which is a single batch of a stream.
     const divided = ranks?.oneHost === true && !stream;
     const word = stream ? sameBatch(source) : undefined;
     const first = network.epochs;

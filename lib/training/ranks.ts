@@ -72,9 +72,9 @@ export class Ranks {
   }
 
   /**
-   * Waits for all ranks. Resolves to whether one of them wants to stop, the number of the first, and the first rank that
-   * has found something, or -1. Throws `GROUP_FAILED` if a rank failed, or brings a number that must be the same but is
-   * not.
+   * Waits for all ranks. Resolves to whether one of them wants to stop, the number of the first, and the first rank
+   * that has found something, or -1. Throws `GROUP_FAILED` if a rank failed, or brings a number that must be the same
+   * but is not.
    */
   async meet({ same = 0, what = '', stop = false, number = 0, found = false }: Word = {}) {
     const all = await this.#exchange([0, same, Number(stop), number, Number(found)]);
@@ -100,8 +100,8 @@ export class Ranks {
   }
 
   /**
-   * Tells the other ranks, which come to their next meeting, that this one has failed, unless they know. Blocks that the
-   * ranks have trained alone become the means that their next step together would have made of them.
+   * Tells the other ranks, which come to their next meeting, that this one has failed, unless they know. Blocks that
+   * the ranks have trained alone become the means that their next step together would have made of them.
    */
   async fail(error: unknown, ...blocks: readonly Float32Array[]): Promise<void> {
     try {

@@ -203,7 +203,9 @@ export function toOnnx(network: Network<string> | Network, options?: OnnxExportO
   return encode(network, options);
 }
 
-/** Writes such a file (a path or file: URL), atomically. Rejects as {@link toOnnx} throws, and with `FILE_NOT_WRITTEN`. */
+/**
+ * Writes such a file (a path or file: URL), atomically. Rejects as {@link toOnnx} throws, and with `FILE_NOT_WRITTEN`.
+ */
 export async function exportOnnx(
   network: Network<string> | Network,
   path: string | URL,
