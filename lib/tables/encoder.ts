@@ -34,7 +34,7 @@ export interface ColumnOptions extends NumberOptions, CategoryOptions, DateOptio
 export interface EncoderOptions {
   /** The column to predict. */
   target: string;
-  /** Default: regression if the target is a column of numbers, else classification. */
+  /** Default: regression if the target is a column of numbers, otherwise classification. */
   task?: 'classification' | 'regression' | undefined;
   /** Options of columns by their names; of the target of a regression too. */
   columns?: Readonly<Record<string, ColumnOptions>> | undefined;
@@ -53,7 +53,7 @@ export interface EncoderJson {
 export interface EncoderPlan {
   /**
    * Learns medians, means, categories and labels from a table, which should be the training part alone. Columns without
-   * any value are left out. Throws `INVALID_ARGUMENT` (also for a missing value of the target, naming its row),
+   * any value are skipped. Throws `INVALID_ARGUMENT` (also for a missing value of the target, naming its row),
    * `UNKNOWN_OPTION` for an option that a column's type does not have, and `EMPTY_DATA` without rows or columns to
    * learn from.
    */
@@ -66,7 +66,7 @@ export interface EncoderPlan {
   fitStream(rows: TableStream): Promise<Encoder>;
 }
 
-/** Numbers of rows that are encoded at a time before their zeros are left out. */
+/** Numbers of rows that are encoded at a time, before their zeros are dropped. */
 const AT_ONCE = 2 ** 20;
 
 /** Maximum of numbers that a row becomes. */
@@ -84,7 +84,7 @@ const NUMBERS = 'numbers';
  * - Categories: one place for each value, one for all rare and unseen values, one for missing values. With
  *   `encoding: 'index'` the place itself, for an embedding, as an input of its own (see {@link Encoder.inputs}).
  * - Dates: the trend and sine and cosine of the place in the year, week and day. Text: hashed n-grams of words.
- * - Where the training part has missing numbers, truth values or dates, another number is 1 for those and else 0.
+ * - Where the training part has missing numbers, truth values or dates, another number is 1 for those and 0 otherwise.
  *
  * Throws `INVALID_ARGUMENT` and `UNKNOWN_OPTION`.
  */
@@ -326,7 +326,7 @@ export class Encoder {
     const most = Math.max(1, Math.floor(AT_ONCE / columns));
     const rowOffsets = sharedIntegers(typed.length + 1);
     const scratch = new Float32Array(Math.min(most, typed.length) * columns);
-    // Those of all rows, with room for more.
+    // Entries of all rows, with space for more.
     let [indices, values] = [new Int32Array(4096), new Float32Array(4096)];
     let entry = 0;
     for (let begin = 0; begin < typed.length; begin += most) {
