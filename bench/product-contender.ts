@@ -1,4 +1,6 @@
-/** A process of the products benchmark: repeats products when it is told to, in one way (BLASNET_PRODUCTS) or the chosen. */
+/**
+ * A process of the products benchmark: repeats products on request, in one way (BLASNET_PRODUCTS) or the chosen one.
+ */
 import { type KernelCall, native } from 'blasnet/kernels';
 import { AlignedMemory } from './operands.js';
 

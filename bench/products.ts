@@ -17,7 +17,9 @@ type Way = (typeof ways)[number];
 
 /** Windows of a convolution that are multiplied together. */
 const WINDOWS = 256;
-/** A product is measured again, in new memory, while it shows more regret or noise than the median may; so often in all. */
+/**
+ * A product is measured again, in new memory, while it shows more regret or noise than the median may; so often in all.
+ */
 const ATTEMPTS = 4;
 /** The bars: how much slower the chosen way may be than the best, in the middle and at worst. */
 export const regretBars = { median: 0.02, worst: 0.08 } as const;

@@ -65,7 +65,7 @@ export function checkOptions<T extends object>(
 
 /**
  * Throws if there are more than `most` arguments that are not undefined: `UNKNOWN_OPTION` if the first extra one is an
- * object of options, else `INVALID_ARGUMENT`. Every public function calls it first.
+ * object of options, otherwise `INVALID_ARGUMENT`. Every public function calls it first.
  */
 export function checkArity(name: string, given: ArrayLike<unknown>, most: number): void {
   if (given.length > most) refuseArguments(name, Array.from(given), most);

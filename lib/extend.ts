@@ -98,7 +98,9 @@ export function registerLoss(kind: string, make: (options: never) => Loss): void
   addLoss(checkFree('loss', kind), make);
 }
 
-/** Registers a class of optimizers for loading files, made from its saved options. Errors as in {@link registerLayer}. */
+/**
+ * Registers a class of optimizers for loading files, made from its saved options. Errors as in {@link registerLayer}.
+ */
 export function registerOptimizer(kind: string, make: OptimizerClass): void {
   checkArity('registerOptimizer', arguments, 2);
   checkFunction('registerOptimizer: make', make);

@@ -140,7 +140,7 @@ export interface Port {
   readonly vocabulary?: number | undefined;
 }
 
-/** A specification from a file or another network, given in place of the options. */
+/** A specification from a file or another network, given instead of the options. */
 const specifications = new WeakMap<object, ModelSpec>();
 
 /** The compiled form and the memory of a network, for the modules that write it in other formats. */
@@ -480,7 +480,7 @@ export class Network<K extends string = ''> {
    * `optimizer`, batch norm layers that it freezes behave as in its training; the optimizer is not changed.
    * Synchronous. Throws `NON_FINITE` if the loss is not finite.
    *
-   * With `{ outputGradient }` in place of `y`: for a loss computed by the caller, its gradient with respect to the raw
+   * With `{ outputGradient }` instead of `y`: for a loss computed by the caller, its gradient with respect to the raw
    * outputs (rows × outputs numbers, by name if there are several), or a function of the raw outputs that returns it.
    * No penalty is added, and the result has no loss.
    */
@@ -668,11 +668,11 @@ export class Network<K extends string = ''> {
   /**
    * Loads the parameters of a PyTorch module, saved there with
    * `safetensors.torch.save_file(model.state_dict(), path)`. A layer takes the tensors of the module that `map` gives
-   * for its name, else of the module of its own name (`layer1_0_conv1` of `layer1.0.conv1`), else of the next module
-   * whose tensors have the right names and shapes, in the order that numbers in names tell. Tensors are F32, F64, F16
-   * or BF16. Returns which modules were read for which layers, and what was skipped. Rejects with `FILE_NOT_FOUND`,
-   * `FILE_CORRUPT`, `INVALID_ARGUMENT`, or `SHAPE_MISMATCH` if modules and layers don't match or names don't tell which
-   * is which; nothing is changed then.
+   * for its name, otherwise of the module of its own name (`layer1_0_conv1` of `layer1.0.conv1`), otherwise of the next
+   * module whose tensors have the right names and shapes, in the order that numbers in names tell. Tensors are F32,
+   * F64, F16 or BF16. Returns which modules were read for which layers, and what was skipped. Rejects with
+   * `FILE_NOT_FOUND`, `FILE_CORRUPT`, `INVALID_ARGUMENT`, or `SHAPE_MISMATCH` if modules and layers don't match or
+   * names don't tell which is which; nothing is changed then.
    */
   async loadTorchState(path: string | URL, options?: TorchOptions): Promise<TorchLoad> {
     checkArity('loadTorchState', arguments, 2);

@@ -49,7 +49,7 @@ export function isIntegerArray(value: unknown): value is IntegerArray {
 
 type View<T> = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => T;
 
-/** The array itself if it is from this realm, else a view of its memory that is. */
+/** The array itself if it is from this realm, otherwise a view of its memory that is. */
 export function thisRealm<T extends Uint8Array | Int32Array | Float32Array>(array: T, constructor: View<T>): T {
   return array instanceof constructor ? array : new constructor(array.buffer, array.byteOffset, array.length);
 }

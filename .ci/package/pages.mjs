@@ -1,5 +1,5 @@
-// Compiles and runs the TypeScript of some pages of docs (see `fragments`), as the package has them, with nothing but the
-// package:
+// Compiles and runs the TypeScript of some pages of docs (see `fragments`), as the package has them, with nothing but
+// the package:
 //   node .ci/package/pages.mjs <folder with the package's files> <file of the TypeScript compiler>
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -35,7 +35,9 @@ export interface Found {
   readonly settings: Settings;
   /** Of its network: the same seed trains the same network again. */
   readonly seed: number;
-  /** `best`: number of the best trial, from 0; `networkSeed`: `seed`; `seconds`: of all trials, also those in the log. */
+  /**
+   * `best`: number of the best trial, from 0; `networkSeed`: `seed`; `seconds`: of all trials, also those in the log.
+   */
   readonly figures: Readonly<
     Record<'trials' | 'failed' | 'best' | 'networkSeed' | 'validationLoss' | 'seconds', number>
   >;

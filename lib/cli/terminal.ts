@@ -10,7 +10,9 @@ export const heading = (text: string) => (coloured(process.stdout) ? `\x1b[1m${t
 /** The word that begins an error. */
 export const errorName = () => (coloured(process.stderr) ? '\x1b[31mblasnet:\x1b[0m' : 'blasnet:');
 
-/** A text with control characters, tabs and ends of lines apart, as escapes: names in files could command a terminal. */
+/**
+ * A text with control characters, tabs and ends of lines apart, as escapes: names in files could command a terminal.
+ */
 export const visible = (text: string) =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
   text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (character) => {

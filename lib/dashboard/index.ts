@@ -14,7 +14,9 @@ export interface DashboardOptions {
   name?: string;
   /** The network that is trained. The page then has histograms of its parameters and their last gradients. */
   network?: Inspected;
-  /** Labelled images, such as the validation data: the page shows those that the network misreads (of the first 500). */
+  /**
+   * Labelled images, such as the validation data: the page shows those that the network misreads (of the first 500).
+   */
   samples?: LabelledImages;
   /**
    * File for the button "save now", a path or file: URL; `{epoch}` is replaced by the epoch's number. It is written as

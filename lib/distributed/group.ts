@@ -27,14 +27,14 @@ export interface Group {
   /** Number of processes. */
   readonly size: number;
   readonly host: Host;
-  /** Processes of the group on this host, with this one. */
+  /** Processes of the group on this host, including this one. */
   readonly ranksOnHost: number;
   /** The MPI library; undefined for a group of one that needs none. */
   readonly library: MpiLibrary | undefined;
   readonly reduction: 'library' | 'ordered';
   /**
-   * Overwrites the elements of `array` with those of rank `root` (default 0), on all ranks. All must give arrays of the
-   * same number of bytes. Returns the array.
+   * Overwrites the elements of `array` on all ranks with the elements of rank `root` (default 0). All must give arrays
+   * of the same number of bytes. Returns the array.
    */
   broadcast<T extends AnyArray>(array: T, root?: number): Promise<T>;
   /**
@@ -48,7 +48,7 @@ export interface Group {
   leave(): Promise<void>;
 }
 
-/** The addon's group behind each group of several processes. */
+/** The addon's group for each group of several processes. */
 const natives = new WeakMap<Group, NativeGroup>();
 
 /** The addon's group; undefined for a group of one, whose sums need no other process. */
@@ -87,12 +87,12 @@ export class JoinedGroup implements Group {
   readonly library: MpiLibrary | undefined;
   readonly reduction: 'library' | 'ordered';
   readonly #native: NativeGroup | undefined;
-  /** Each call begins when the last one has ended. */
+  /** Each call begins when the previous one has ended. */
   #last: Promise<unknown> = Promise.resolve();
   #pending = 0;
   #left: Promise<void> | undefined;
 
-  /** `hosts`: that of each rank. */
+  /** `hosts`: the host of each rank. */
   constructor(
     rank: number,
     hosts: readonly string[],

@@ -9,14 +9,14 @@ import { type MpiLibrary, openLibrary, startedBy } from './libraries.js';
 
 export interface JoinOptions {
   /**
-   * Path, file: URL or name of the MPI library. Default: the environment variable `BLASNET_MPI`, else what
-   * `npx blasnet build --mpi` has made, else the library that this process has loaded already, else the first that
-   * loads of the usual names, those of the launcher's family first.
+   * Path, file: URL or name of the MPI library. Default: the environment variable `BLASNET_MPI`; otherwise what `npx
+   * blasnet build --mpi` has built; otherwise the MPI library that this process has already loaded; otherwise the first
+   * of the usual names that loads, starting with the launcher's family.
    */
   library?: string | URL;
   /**
-   * How sums are made. `library` (default): by MPI's own reduction; its order, and so the last bits of a result, are the
-   * library's choice. `ordered`: in the order of the ranks and in double precision, the same bits with any library. All
+   * How sums are made. `library` (default): by MPI's own reduction; the library chooses the order, and with it the last
+   * bits of a result. `ordered`: in the order of the ranks and in double precision, the same bits with any library. All
    * ranks must choose alike.
    */
   reduction?: 'library' | 'ordered';
@@ -28,8 +28,8 @@ let joined: { options: JoinOptions; group: Promise<Group> } | undefined;
 
 /**
  * Joins the processes that `mpirun`, `srun` or another MPI launcher started together. Call it on all of them; it
- * resolves when all have come. A process that was started on its own is a group of one, for which no library is opened.
- * MPI starts once in a process: a second call gives the same group.
+ * resolves when all have joined. A process that was started on its own is a group of one, for which no library is
+ * opened. MPI starts once in a process: a second call gives the same group.
  *
  * If the process ends with an error, or while a call of the group or a `fit` is under way, the whole job ends.
  *
@@ -75,9 +75,9 @@ async function join(launcher: Launcher, opened: Opened, reduction: Group['reduct
   );
   try {
     const { rank, hosts } = await native.join();
-    // Some launchers tell the rank only.
+    // Some launchers give only the rank.
     if ((launcher.size ?? hosts.length) !== hosts.length || (launcher.rank ?? rank) >= hosts.length) {
-      // Each rank is alone with this library, so nobody has to be waited for.
+      // With this library each rank is a group of one, so there is no rank to wait for.
       await native.leave();
       throw new Error(mismatch(launcher, library, hosts.length));
     }

@@ -14,7 +14,7 @@ export interface MpiLibrary {
   readonly file: string;
   /** Its name and version, as it says itself. */
   readonly version: string;
-  /** The binary interface that it has; `shim` for one that `blasnet build --mpi` made. */
+  /** Its binary interface; `shim` for a library built by `blasnet build --mpi`. */
   readonly interface: 'Open MPI' | 'MPICH' | 'MPI ABI' | 'shim';
 }
 
@@ -41,37 +41,38 @@ function shims(): string[] {
 
 function candidates(family: Launcher['family']): string[] {
   const table = names[process.platform === 'darwin' ? 'darwin' : 'linux'];
-  // Those of the other family are tried too: the error then tells of both what is there and what would be needed.
+  // The other family is tried too: the error then states both what is installed and what would be needed.
   const order =
     family === 'MPICH' ? (['MPICH', 'standard', 'Open MPI'] as const) : (['Open MPI', 'MPICH', 'standard'] as const);
-  // An empty name: what the process has loaded. An uncommon MPI is known to its shim only.
+  // An empty name: what the process has loaded. Only its shim knows an uncommon MPI.
   return [...shims(), '', ...order.flatMap((name) => table[name])];
 }
 
 /**
  * Settings that the libraries read when they load. They are for processes with several threads and for large sums,
- * whatever the machine; values of the user stay.
+ * whatever the machine; variables that the user has set are kept.
  */
 const settings = {
   // A rank that waits inside the library leaves its core to others.
   OMPI_MCA_mpi_yield_when_idle: '1',
-  // Rabenseifner's algorithm. Open MPI would send the whole block along a tree if a sum is made in place.
+  // Rabenseifner's algorithm. For sums in place, Open MPI would otherwise send the whole block along a tree.
   OMPI_MCA_coll_libnbc_iallreduce_algorithm: '3',
-  // UCX, which some MPIs use, watches the process's memory, and moves the end of the heap to try that out. Another thread
-  // that does so at the same time loses the page in between.
+  // UCX, which some MPIs use, hooks into memory management, and moves the end of the heap to test its hooks. Another
+  // thread that moves it at the same time loses the page in between.
   UCX_MEM_EVENTS: 'no',
 };
 
-/** What the loader said, without the name of the library, which stands before it. */
+/** The loader's message without the name of the library at its beginning. */
 function reasonOf(error: unknown, file: string): string {
   const message = error instanceof Error ? error.message : String(error);
   return cut(message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message, 200);
 }
 
 /**
- * Opens the MPI library: the one asked for (an argument, or `BLASNET_MPI`), else the one that `blasnet build --mpi`
- * was made for, else the one that this process has loaded, else the first of the known names that loads. Throws
- * `GROUP_FAILED` with every one tried and why it failed, and `BACKEND_UNAVAILABLE` without the native backend.
+ * Opens the MPI library: the requested one (an argument, or `BLASNET_MPI`), otherwise the one that `blasnet build
+ * --mpi` was run for, otherwise the one that this process has loaded, otherwise the first of the known names that
+ * loads. Throws `GROUP_FAILED` with every library tried and why it failed, and `BACKEND_UNAVAILABLE` without the native
+ * backend.
  */
 export function openLibrary(
   launcher: Launcher | undefined,
@@ -111,7 +112,7 @@ export function openLibrary(
   throw new BlasnetError('GROUP_FAILED', `${started}no MPI library loads. ${remedy}. Tried ${failures.join('; ')}`);
 }
 
-/** What the launcher says: `… started 4 ranks`. */
+/** What the launcher reports: `… started 4 ranks`. */
 export function startedBy({ name, rank, size }: Launcher): string {
   if (size !== undefined) return `${name} started ${size} ranks`;
   return `${name} started this process${rank === undefined ? '' : ` as rank ${rank}`}`;

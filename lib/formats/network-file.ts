@@ -77,7 +77,9 @@ export function checkMetadata(name: string, value: unknown): Metadata | undefine
   }
 }
 
-/** Such a copy of the data of an encoder. Throws also if it is too large for a file, which would fail at `save` only. */
+/**
+ * Such a copy of the data of an encoder. Throws also if it is too large for a file, which would fail at `save` only.
+ */
 export function checkEncoder(value: unknown): Metadata | undefined {
   const encoder = checkMetadata('encoder', value);
   if (encoder === undefined) return undefined;

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { savedInitializer } from '../initializers.js';
 import { readSchedule, type ScheduleOrigin, scheduleOrigin } from '../schedules.js';
 
-/** Stored in place of a function that can't be saved; it reads back as {@link UNSAVED}. */
+/** Stored instead of a function that can't be saved; it reads back as {@link UNSAVED}. */
 const FUNCTION = { function: true };
 
 /** Placeholder for a function that the file does not have. */

@@ -208,7 +208,9 @@ export function merge(layer: LayerSpec, nodes: readonly unknown[]): Node {
   return makeNode(resolveLayer(layer, layer.type), checked, {});
 }
 
-/** The nodes that `outputs` reach, each after the nodes it takes: inputs in order of their first use, then the others. */
+/**
+ * The nodes that `outputs` reach, each after the nodes it takes: inputs in order of their first use, then the others.
+ */
 export function sortNodes(outputs: readonly Node[]): { inputs: Node[]; others: Node[] } {
   const seen = new Set<Node>();
   const inputs: Node[] = [];

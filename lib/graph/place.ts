@@ -9,7 +9,7 @@ import { type Node, operationOf } from './node.js';
 export interface PlacedNode extends GraphNode {
   /** Unique: the layer's own name, its index in a chain, or its type with a number. */
   readonly name: string;
-  /** For messages: `layers[3]` in a chain, else `node conv2d_1`. */
+  /** For messages: `layers[3]` in a chain, otherwise `node conv2d_1`. */
   readonly label: string;
   readonly spec: LayerSpec;
   readonly operation: Operation;

@@ -129,7 +129,7 @@ function checkParts(kernel: string, parameters: readonly Parameter[], size: (nam
 }
 
 /**
- * Checks that the elements of a strided copy lie in their rows, and that y has room for all of them at different
+ * Checks that the elements of a strided copy lie in their rows, and that y has space for all of them at different
  * places.
  */
 function checkStrides(kernel: string, parameters: readonly Parameter[], size: (name: string) => number): void {

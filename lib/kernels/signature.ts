@@ -64,7 +64,9 @@ export type StructName = keyof Structs;
 export type Geometry = Readonly<Record<Structs['Geometry'][number], number>>;
 export type GroupedGeometry = Readonly<Record<Structs['GroupedGeometry'][number], number>>;
 
-/** size: integer ≥ 0; float: finite number; word: unsigned 32-bit integer; flag: 0 or 1; code: an index into `codes`. */
+/**
+ * size: integer ≥ 0; float: finite number; word: unsigned 32-bit integer; flag: 0 or 1; code: an index into `codes`.
+ */
 export type ValueKind = 'size' | 'float' | 'word' | 'flag' | 'code';
 
 export interface ValueParameter<N extends string = string, K extends ValueKind = ValueKind> {

@@ -79,7 +79,7 @@ export class Groups {
     );
   }
 
-  /** Index in {@link settings} for a parameter: the first matching group, else 0. */
+  /** Index in {@link settings} for a parameter: the first matching group, otherwise 0. */
   of(parameter: string): number {
     return 1 + this.#matches.findIndex((match, i) => this.#fits(match, i, parameter));
   }

@@ -19,7 +19,7 @@ export interface MuonOptions extends OptimizerOptions {
   learningRate?: number | Schedule;
   /** velocity ← momentum · velocity + g; default 0.95. */
   momentum?: number;
-  /** Take g + momentum · velocity in place of the velocity; default true. */
+  /** Take g + momentum · velocity instead of the velocity; default true. */
   nesterov?: boolean;
   /**
    * For all other parameters (biases, parameters of norms): the options of AdamW. Defaults: learningRate 3e-4, beta1

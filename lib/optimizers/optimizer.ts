@@ -30,7 +30,7 @@ export interface AverageOptions {
   /** average ← decay · average + (1 − decay) · p, after each step; default 0.999. The first step copies p. */
   decay?: number;
   /**
-   * In step t use at most (t − 1) / (t + 8) as decay, so that the average of a short training does not lag behind.
+   * In step t use at most (t − 1) / (t + 8) as decay, so that the average of a short training follows the weights.
    * Default true.
    */
   warmUp?: boolean;

@@ -115,11 +115,11 @@ export interface Instruction {
    * has it, or where there is no axis and no buffer has rows. A buffer that threads read whole has the rows of all.
    */
   overRanks?: boolean;
-  /** A rank that has no rows of a batch leaves it out. */
+  /** A rank that has no rows of a batch skips it. */
   ownRows?: boolean;
   /** Works on the whole batch, of which each rank has the data. */
   allRows?: boolean;
-  /** Elementwise work on float32 buffers, of which each rank does its share. */
+  /** Elementwise work on float32 buffers; each rank does its share. */
   ownShare?: boolean;
 }
 

@@ -55,7 +55,7 @@ export interface ModelOutput {
   readonly shape: Shape;
   /** Place of the output. */
   readonly place: number;
-  /** Place of what the loss takes: `place`, or that before an activation that the loss computes itself. */
+  /** Place of what the loss takes: `place`, or the one before an activation that the loss computes itself. */
   readonly logits: number;
   readonly loss: Loss | undefined;
   /** Factor of the loss in the total. */

@@ -10,9 +10,9 @@ import { trainedBlocks, trainedGradients, writePenaltyGradients } from './update
 
 /**
  * Training on several ranks, each with a part of every batch. The sums of the losses, of the hits and of the gradients
- * are added over the ranks, and only then penalties, guard, clipping and update follow, which so are the same on all
- * ranks. Where parameters are averaged instead, each rank updates its own by the gradients of its rows; the totals are
- * those of all ranks there too.
+ * are added over the ranks. Penalties, guard, clipping and update come after that, so they are the same on all ranks.
+ * If parameters are averaged instead, each rank updates its own by the gradients of its rows; the totals are still
+ * summed over all ranks.
  */
 
 /** Kernels that divide by the number of rows. */
@@ -58,7 +58,7 @@ export function markRanks(instructions: readonly Instruction[], use: RankUse): v
 }
 
 /**
- * Where rows are mixed with others of the batch, each rank gathers and changes all of them: these instructions work on
+ * If rows are mixed with others of the batch, each rank gathers and augments all of them: these instructions work on
  * the whole batch of at most `all` rows.
  */
 export function widenMixed(instructions: readonly Instruction[], all: number): void {
@@ -83,8 +83,8 @@ export function widenMixed(instructions: readonly Instruction[], all: number): v
 }
 
 /**
- * Turns the batch norms among the instructions from `begin` on into those over the rows of all ranks: each sums its own
- * rows, and the sums are added over the ranks.
+ * Rewrites the batch norms among the instructions from `begin` on to use the rows of all ranks: each sums its own rows,
+ * and the sums are added over the ranks.
  */
 export function sumStatistics(builder: ProgramBuilder, begin: number): void {
   const written = builder.instructions.splice(begin);
@@ -128,12 +128,12 @@ function backwardOverRanks(builder: ProgramBuilder, instruction: Instruction): I
   ];
 }
 
-/** A layer's gradients of less than this many elements (1 MB) wait for those of the layers before it. */
+/** Gradients of fewer elements than this (1 MB) are summed together with those of the layers before. */
 const LEAST_STARTED = 1 << 18;
 
 /**
  * Starts the sums over the ranks while the backward pass goes on: of blocks of at least 1 MB, each as soon as the last
- * of its gradients is there. What remains is summed at its end.
+ * of its gradients is computed. What remains is summed at the end of the pass.
  */
 export class StartedSums {
   readonly #builder: ProgramBuilder;
@@ -149,7 +149,7 @@ export class StartedSums {
     this.#from = model.parameterLength;
   }
 
-  /** After the backward pass of node `index`: those of all nodes before it are still to come. */
+  /** After the backward pass of node `index`; the passes of all nodes before it are still to come. */
   after(index: number): void {
     const { nodes, parameters } = this.#model;
     // Of shared layers, the first use is the last to go backward.
@@ -183,7 +183,7 @@ export class StartedSums {
 
 /**
  * Writes the sums of a step's totals over the ranks, and of `gradients`, then the penalties and the totals. The
- * gradients of penalties are added to those that are `whole`; they are added later to those of several batches.
+ * gradients of penalties are added here if the gradients are `whole`, and later if several batches are accumulated.
  */
 export function writeRankSums(
   builder: ProgramBuilder,
@@ -262,10 +262,10 @@ const VALUES_A_PART = 1 << 16;
 
 /**
  * Divides the update among the ranks (ZeRO stage 1: Rajbhandari et al. 2020) where a block is summed while the backward
- * pass goes on: each rank gets the sums of its share of the block only, updates that of the parameters, and all gather
- * them. The moments of a share are its rank's until the end of the run, where the executor gathers what was written.
- * Unchanged if the update does anything that is not elementwise, such as clipping by the norm. Blocks that parameter
- * groups cut into many parts are not divided, nor are small parts of others.
+ * pass goes on: each rank gets only the sums of its share of the block and updates that share of the parameters, which
+ * all ranks then gather. Until the end of the run, only the owner of a share has current moments for it; the executor
+ * then gathers them. Returns the program unchanged if the update does anything that is not elementwise, such as clipping
+ * by the norm. Blocks that parameter groups cut into many parts are not divided, nor are small parts of others.
  */
 export function divideUpdate(instructions: Instruction[]): Instruction[] {
   const guard = instructions.findIndex((instruction) => instruction.guard);
@@ -278,7 +278,9 @@ export function divideUpdate(instructions: Instruction[]): Instruction[] {
     const { offset, fixed } = placeOf(instruction) as Tensor;
     return [offset, offset + fixed] as const;
   });
-  /** Parts of blocks that each instruction of the update has whole or not at all, as it is divided by itself. */
+  /**
+   * Parts of blocks that each instruction of the update covers completely or not at all, as it is divided separately.
+   */
   const parts: Tensor[] = [];
   const passes = instructions.slice(0, guard + 1).flatMap((instruction) => {
     const [values] = instruction.arguments as [Tensor];

@@ -22,7 +22,7 @@ export interface DecisionRegionsOptions extends PictureOptions {
   yTitle?: string;
   /** Grid cells across at which the network is evaluated, 10 to 500; there are 0.7 times as many down. Default 120. */
   resolution?: number;
-  /** Default: those of the dataset, else the class numbers. */
+  /** Default: those of the dataset, otherwise the class numbers. */
   labelNames?: readonly string[];
 }
 

@@ -17,7 +17,7 @@ export interface ImageGridOptions extends Omit<PictureOptions, 'height'> {
   predictions?: ArrayLike<number>;
   /** Images per row. Default: 10, fewer if there are fewer images. */
   columns?: number;
-  /** Default: those of the dataset, else the class numbers. */
+  /** Default: those of the dataset, otherwise the class numbers. */
   labelNames?: readonly string[];
 }
 

@@ -81,7 +81,9 @@ export interface JobRanks {
   readonly parts: Parts;
   /** Settles when all ranks are ready to start; rejects if one is not. */
   ready(): Promise<void>;
-  /** Ends the job: a run that had started failed here, by lack of memory for example, and other ranks wait in theirs. */
+  /**
+   * Ends the job: a run that had started failed here, by lack of memory for example, and other ranks wait in theirs.
+   */
   failed(error: unknown): never;
 }
 

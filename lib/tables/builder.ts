@@ -18,7 +18,7 @@ import {
 /** Types of columns by their names. */
 export type ColumnTypes = Readonly<Record<string, ColumnType>>;
 
-/** At most this many columns and values (2 GiB of numbers), as a small file could ask for any amount of memory. */
+/** At most this many columns and values (2 GiB of numbers), as a small file could claim any amount of memory. */
 export const MAX_COLUMNS = 100_000;
 export const MAX_CELLS = 2 ** 28;
 
@@ -120,7 +120,7 @@ export class ColumnBuilder {
     this.pad(missing);
   }
 
-  /** The numbers, with room for so many. */
+  /** The numbers, with space for so many. */
   #reserve(length: number): Float64Array {
     if (length > this.#numbers.length) {
       const longer = new Float64Array(Math.max(16, length, 2 * this.#numbers.length));
@@ -233,7 +233,7 @@ export class TableBuilder {
   finish(): ReadonlyMap<string, Column> {
     for (const name of this.#types.keys()) {
       if (this.columns.has(name)) continue;
-      // Without rows, only types tell the columns.
+      // Without rows, only `types` names the columns.
       if (this.rows > 0) throw invalid('types', 'names of columns', name);
       this.column(name);
     }

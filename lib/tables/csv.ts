@@ -45,10 +45,9 @@ type CsvParse = { parse(options: Options): Parser };
  *
  * Fields may be in double quotes, which stand twice for one; a row may then go over several lines. Spaces around fields
  * and empty lines don't count. A column has the type of all its values: numbers, true and false, dates in ISO 8601 (in
- * UTC, unless they have a zone), else categories; strings of which more than 50, and most, are different are text.
+ * UTC, unless they have a zone), otherwise categories; strings of which more than 50, and most, are different are text.
  * Numbers with leading zeros, such as postal codes, integers beyond 2^53, such as long ids, and numbers too large for a
- * double are categories. Lines end with LF, CR LF or CR. Columns without a name are named by their number,
- * `column_1`.
+ * double are categories. Lines end with LF, CR LF or CR. Columns without a name are named by their number, `column_1`.
  *
  * Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` (naming the line) for rows of unequal length, quotes that are not
  * closed, two columns of one name, values that don't have a given type, NUL, bytes that don't fit the encoding, rows of
@@ -76,7 +75,7 @@ export interface CsvStreamOptions extends CsvOptions, StreamOptions {}
 /**
  * A file as for {@link readCsv}, in pieces of `rows` rows, for files larger than memory. A column has the type that its
  * values in the first piece look like; a later value of another type is `FILE_CORRUPT`, which `types` avoids. Throws
- * `INVALID_ARGUMENT` and `UNKNOWN_OPTION`; all else is thrown when the stream is read.
+ * `INVALID_ARGUMENT` and `UNKNOWN_OPTION`; all other errors are thrown when the stream is read.
  */
 export function streamCsv(path: string | URL, options?: CsvStreamOptions): TableStream {
   checkArity('streamCsv', arguments, 2);
@@ -164,7 +163,7 @@ function start(parse: CsvParse['parse'], delimiter: string, onRecord: (record: s
     bom: false,
     // In any mixture, as files that were put together have.
     record_delimiter: ['\r\n', '\n', '\r'],
-    // Else quotes after spaces would be none.
+    // Otherwise quotes after spaces would not count as quotes.
     trim: true,
     skip_empty_lines: true,
     // Our own check has the number of the line.

@@ -34,7 +34,7 @@ export interface ColumnOptions extends NumberOptions, CategoryOptions, DateOptio
 export interface EncoderOptions {
   /** The column to predict. */
   target: string;
-  /** Default: regression if the target is a column of numbers, else classification. */
+  /** Default: regression if the target is a column of numbers, otherwise classification. */
   task?: 'classification' | 'regression' | undefined;
   /** Options of columns by their names; of the target of a regression too. */
   columns?: Readonly<Record<string, ColumnOptions>> | undefined;
@@ -53,20 +53,20 @@ export interface EncoderJson {
 export interface EncoderPlan {
   /**
    * Learns medians, means, categories and labels from a table, which should be the training part alone. Columns without
-   * any value are left out. Throws `INVALID_ARGUMENT` (also for a missing value of the target, naming its row),
+   * any value are skipped. Throws `INVALID_ARGUMENT` (also for a missing value of the target, naming its row),
    * `UNKNOWN_OPTION` for an option that a column's type does not have, and `EMPTY_DATA` without rows or columns to
    * learn from.
    */
   fit(table: Table): Encoder;
   /**
    * Learns the same from all rows of a file, read once, piece by piece; so give it the training part alone. Medians and
-   * the quartiles of `scale: 'robust'` are those of 32,768 rows drawn at random (or of the first piece, if that has more).
-   * Rejects like `fit`, and with what reading the file rejects with.
+   * the quartiles of `scale: 'robust'` are those of 32,768 rows drawn at random (or of the first piece, if that has
+   * more). Rejects like `fit`, and with what reading the file rejects with.
    */
   fitStream(rows: TableStream): Promise<Encoder>;
 }
 
-/** Numbers of rows that are encoded at a time before their zeros are left out. */
+/** Numbers of rows that are encoded at a time, before their zeros are dropped. */
 const AT_ONCE = 2 ** 20;
 
 /** Maximum of numbers that a row becomes. */
@@ -84,7 +84,7 @@ const NUMBERS = 'numbers';
  * - Categories: one place for each value, one for all rare and unseen values, one for missing values. With
  *   `encoding: 'index'` the place itself, for an embedding, as an input of its own (see {@link Encoder.inputs}).
  * - Dates: the trend and sine and cosine of the place in the year, week and day. Text: hashed n-grams of words.
- * - Where the training part has missing numbers, truth values or dates, another number is 1 for those and else 0.
+ * - Where the training part has missing numbers, truth values or dates, another number is 1 for those and 0 otherwise.
  *
  * Throws `INVALID_ARGUMENT` and `UNKNOWN_OPTION`.
  */
@@ -207,11 +207,13 @@ export class Encoder {
   readonly labels: readonly string[] | undefined;
   /** Numbers that the network must give: one for each label, or one value. */
   readonly outputs: number;
-  /** Shape of a row as the network sees it: `[width]`. Without the columns of {@link vocabularies}; 0 if all are there. */
+  /**
+   * Shape of a row as the network sees it: `[width]`. Without the columns of {@link vocabularies}; 0 if all are there.
+   */
   readonly shape: readonly [number];
   /**
-   * The columns with `encoding: 'index'`, and what each of their indices means, such as `city (other)`, `city=Bern`. The
-   * length of a list is the vocabulary of an `embedding`.
+   * The columns with `encoding: 'index'`, and what each of their indices means, such as `city (other)`, `city=Bern`.
+   * The length of a list is the vocabulary of an `embedding`.
    */
   readonly vocabularies: Readonly<Record<string, readonly string[]>>;
   readonly #target: Target;
@@ -324,7 +326,7 @@ export class Encoder {
     const most = Math.max(1, Math.floor(AT_ONCE / columns));
     const rowOffsets = sharedIntegers(typed.length + 1);
     const scratch = new Float32Array(Math.min(most, typed.length) * columns);
-    // Those of all rows, with room for more.
+    // Entries of all rows, with space for more.
     let [indices, values] = [new Int32Array(4096), new Float32Array(4096)];
     let entry = 0;
     for (let begin = 0; begin < typed.length; begin += most) {
@@ -376,8 +378,8 @@ export class Encoder {
   }
 
   /**
-   * The rows of a file with their targets, as a stream for `fit` and `evaluate`. One piece of the file is in memory at a
-   * time, and one batch of it is encoded. Rows are in random order within each piece, another one in each pass; the
+   * The rows of a file with their targets, as a stream for `fit` and `evaluate`. One piece of the file is in memory at
+   * a time, and one batch of it is encoded. Rows are in random order within each piece, another one in each pass; the
    * pieces are in the order of the file. Errors are those of {@link batches} and of reading the file; rows are counted
    * within the piece that the message names.
    */

@@ -1,7 +1,7 @@
 import type { BlasnetError } from '../errors.js';
 import { type Struct, ThriftReader } from './thrift.js';
 
-/** At most so many values and decompressed bytes of a page, as a few bytes can ask for any number. */
+/** At most so many values and decompressed bytes of a page, as a few bytes can claim any number. */
 export const MAX_PAGE_VALUES = 2 ** 22;
 const MAX_PAGE_BYTES = 2 ** 28;
 /** What gzip expands at most; other compressions may expand a small page further, and equal numbers to any size. */
@@ -63,8 +63,8 @@ const integer = (struct: Struct | undefined, field: number): number => {
 };
 
 /**
- * The pages of a chunk that hold its `rows` values. A package without bounds reads them afterwards: what their headers
- * ask for, and what levels and values that are not compressed ask for, is checked.
+ * The pages of a chunk that hold its `rows` values. They are read afterwards by a package that checks no bounds, so the
+ * sizes that their headers, levels and uncompressed values claim are checked here.
  */
 export function readPages(chunk: Uint8Array, column: PageColumn, rows: number, fail: Fail): Page[] {
   const pages: Page[] = [];
@@ -120,7 +120,9 @@ function readPage(chunk: Uint8Array, begin: number, column: PageColumn, fail: Fa
   return found;
 }
 
-/** Checks what the decompressed content of a page asks for: levels and values, or values alone of the second kind. */
+/**
+ * Checks the sizes that the decompressed content of a page claims: levels and values; only values in the second kind.
+ */
 export function checkContent(bytes: Uint8Array, page: Page, column: PageColumn, fail: Fail): void {
   const { kind, values, missing } = page;
   if (kind === 'dictionary') checkValues(bytes, 0, values, { ...page, encoding: PLAIN }, column, fail);
@@ -155,7 +157,7 @@ function walkRuns(
     const left = values - seen;
     const packed = header.value % 2 === 1;
     const count = Math.floor(header.value / 2) * (packed ? 8 : 1);
-    // Values are packed by 8, and some writers have room for more.
+    // Values are packed by 8, and some writers leave space for more.
     if (count > left + (packed ? 512 : 0)) throw fail(`a run of ${count} where ${left} values are left`);
     run?.(at, Math.min(count, left), packed);
     seen += Math.min(count, left);
@@ -279,7 +281,7 @@ function walkDeltas(
   return at;
 }
 
-/** Positive and negative numbers take turns. Those of 64 bits are not needed exactly. */
+/** Zigzag encoding: positive and negative numbers alternate. 64-bit numbers are not needed exactly. */
 function unzigzag(value: number): number {
   return (value % 2 === 0 ? value / 2 : -(value + 1) / 2) | 0;
 }

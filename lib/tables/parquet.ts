@@ -23,7 +23,7 @@ interface Hyparquet {
   snappyUncompress(input: Uint8Array, output: Uint8Array): void;
 }
 
-/** Constant values take next to no room in a file: a group of rows may have so many, and more by its bytes. */
+/** Constant values take hardly any space in a file: a group of rows may have so many, and more by its bytes. */
 const FREE_VALUES = 2 ** 24;
 const VALUES_PER_BYTE = 256;
 /** Values of a column that are read at a time, if its pages are not larger. */
@@ -59,7 +59,7 @@ function decompressors(library: Hyparquet): Readonly<Record<string, Decompress>>
 /**
  * Reads a Parquet file whose columns are not nested. Needs the package hyparquet. Compressions: Snappy, gzip, Brotli,
  * and Zstandard from Node.js 22.15 on. 64-bit integers (up to 2^53) and decimals become numbers, timestamps and dates
- * become dates; types are else as in {@link Table.from}.
+ * become dates; otherwise types are as in {@link Table.from}.
  *
  * Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` for anything but such a file, values that don't have a given type,
  * more than 100,000 columns or 2^28 values, more than 2^22 values or 256 MiB in a page, and more values in a group of
@@ -116,7 +116,7 @@ export function streamParquet(path: string | URL, options?: ParquetStreamOptions
 
 /** The bytes `begin` to `end` of a file. */
 async function readBytes(file: string, { size, read }: OpenFile, begin: number, end: number): Promise<Uint8Array> {
-  // A damaged header may ask for any part.
+  // A damaged header may refer to any part.
   if (!(begin >= 0 && begin <= end && end <= size)) throw corrupt(file, `no bytes ${begin} to ${end} of ${size}`);
   const bytes = new Uint8Array(end - begin);
   for (let at = 0; at < bytes.length; ) {
@@ -236,7 +236,7 @@ async function* readRows(
       const begin = Number(chunks[i].dictionary_page_offset || chunks[i].data_page_offset);
       const bytes = Number(chunks[i].total_compressed_size);
       stored += bytes;
-      // Else many groups could be made of the same bytes.
+      // Otherwise many groups could consist of the same bytes.
       if (!(stored <= opened.size)) throw fail('its values overlap others or the end of the file');
       const chunk = await readBytes(file, opened, begin, begin + bytes);
       readers.push(new ColumnReader(library, column, chunks[i], chunk, rows, fail));
@@ -322,7 +322,9 @@ class ColumnReader {
     if (this.#values.length !== rows) throw this.#fail(`it has ${this.#values.length} values for ${rows} rows`);
   }
 
-  /** The values of some pages, as the package reads them: a file of these pages, whose content is checked on its way. */
+  /**
+   * The values of some pages, as the package reads them: a file of these pages, whose content is checked on its way.
+   */
   async #decode(pages: readonly Page[], rows: number): Promise<ArrayLike<unknown>[]> {
     const bytes = Buffer.concat(pages.map(({ begin, end }) => this.#chunk.subarray(begin, end)));
     const buffer = Uint8Array.from(bytes).buffer;
@@ -364,7 +366,7 @@ class ColumnReader {
         timestampFromNanoseconds: (value) => date(Number(value / 1_000_000n)),
         dateFromDays: (days) => date(days * 86_400_000),
       },
-      // Unlike onChunk of older versions, it leaves no promise that rejects unseen.
+      // Unlike onChunk of older versions, it leaves no unhandled rejection.
       onPage: ({ columnData }) => parts.push(columnData as ArrayLike<unknown>),
     } as ParquetReadOptions);
     return parts;

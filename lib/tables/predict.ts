@@ -21,9 +21,9 @@ const known = new WeakMap<object, Encoder>();
 /**
  * What a network says of rows: labels with their probabilities, or values in the unit of the target. The network must
  * have its encoder (`network.encoder = encoder`, kept in files) and one output. `rows` are plain objects, as
- * {@link Encoder.table} takes them, or a table. Synchronous. Throws `INVALID_ARGUMENT`, also for a network without an encoder,
- * `SHAPE_MISMATCH` for one that the encoder does not fit, `NON_FINITE` (naming the row) for values so large that the
- * numbers for the network or its outputs overflow, and what `predict` throws.
+ * {@link Encoder.table} takes them, or a table. Synchronous. Throws `INVALID_ARGUMENT`, also for a network without an
+ * encoder, `SHAPE_MISMATCH` for one that the encoder does not fit, `NON_FINITE` (naming the row) for values so large
+ * that the numbers for the network or its outputs overflow, and what `predict` throws.
  */
 export function predictRows(
   network: EncodedNetwork,

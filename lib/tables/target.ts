@@ -46,7 +46,7 @@ export interface TargetLearner {
   finish(): Target;
 }
 
-/** A prediction that is no number would else pass for the first label, or go on as NaN. */
+/** Otherwise a prediction that is NaN would count as the first label, or be returned as NaN. */
 function nonFinite(row: number, value: number): BlasnetError {
   return new BlasnetError('NON_FINITE', `outputs: row ${row}: the prediction is ${value}`);
 }

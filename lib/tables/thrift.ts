@@ -1,4 +1,4 @@
-/** Fields of a struct by number, without lists, binaries and 64-bit integers. */
+/** Fields of a struct by number, except lists, binaries and 64-bit integers. */
 export type Struct = ReadonlyMap<number, number | boolean | Struct>;
 
 /** The types of the compact protocol that Parquet has. */
@@ -117,7 +117,7 @@ export class ThriftReader {
   }
 }
 
-/** Positive and negative numbers take turns. */
+/** Zigzag encoding: positive and negative numbers alternate. */
 function zigzag(value: number): number {
   return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }

@@ -2,8 +2,8 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import type { RankUse } from '../program/losses.js';
 
 /**
- * How the batches of a training form groups of `size`, fewer at the end of an epoch. Each makes a step of the optimizer
- * or, if ranks average their parameters, is what they train alone before they do.
+ * How the batches of a training form groups of `size`, fewer at the end of an epoch. Each is a step of the optimizer
+ * or, if ranks average their parameters, the steps between two averages.
  */
 export class Accumulation {
   readonly size: number;
@@ -55,7 +55,7 @@ export class Accumulation {
     this.#batches++;
     this.#rows += rows;
     this.#own += own;
-    // A rank without rows leaves a batch out, so the mean of its gradients is over the others.
+    // A rank without rows skips a batch, so the mean of its gradients is over the others.
     this.#shared += own > 0 ? rows : 0;
     const ends = endsEpoch || this.#batches === this.size;
     const list = [

@@ -133,8 +133,8 @@ export interface Callbacks {
   onTrainEnd?(history: History): void | Promise<void>;
   /**
    * Called once when `fit` rejects after `onTrainBegin`, instead of `onTrainEnd` or after it, with what it rejects
-   * with: an error of training or of a callback, or the signal's reason. Nothing waits for it, errors in it are left
-   * out, and the network is busy: calling it throws `NETWORK_BUSY`.
+   * with: an error of training or of a callback, or the signal's reason. Nothing waits for it, errors in it are
+   * ignored, and the network is busy: calling it throws `NETWORK_BUSY`.
    */
   onTrainFail?(error: unknown): void | Promise<void>;
 }
@@ -151,7 +151,9 @@ export function tellFailure(callbacks: readonly Callbacks[], error: unknown): vo
 
 const ofFirstRank = new WeakSet<object>();
 
-/** Marks callbacks that write files or show progress: of several ranks that train together, only the first calls them. */
+/**
+ * Marks callbacks that write files or show progress: of several ranks that train together, only the first calls them.
+ */
 export function onFirstRank<C extends Callbacks>(callbacks: C): C {
   ofFirstRank.add(callbacks);
   return callbacks;

@@ -113,28 +113,28 @@ export interface FitOptions extends SamplingOptions {
   history?: 'all' | 'last' | number;
   /**
    * The processes that train together, from `joinGroup` of `blasnet/distributed`. All must call `fit` with the same
-   * network (also its `seed`), data and options. Every batch is divided among them: each takes its share of the rows and
-   * of `batchSize`, so they train as one process would, up to the order of sums. Parameters, moments and counters are
-   * those of the first rank. Only it calls `checkpoint`, `jsonLog`, `tensorBoard`, `progressBar` and `dashboard`; the
-   * ranks stop together. Batch norm uses the statistics of each rank's rows; the running ones are averaged after each
-   * epoch. A group of one changes nothing. `fit` rejects with `GROUP_FAILED` if another rank fails or trains something
-   * else, and with `BACKEND_UNAVAILABLE` on the TypeScript backend. All ranks must read the same batches of a stream,
-   * of which each takes its rows.
+   * network (also its `seed`), data and options. Every batch is divided among them: each takes its share of the rows
+   * and of `batchSize`, so they train as one process would, up to the order of sums. Parameters, moments and counters
+   * are those of the first rank. Only it calls `checkpoint`, `jsonLog`, `tensorBoard`, `progressBar` and `dashboard`;
+   * the ranks stop together. Batch norm uses the statistics of each rank's rows; the running ones are averaged after
+   * each epoch. A group of one changes nothing. `fit` rejects with `GROUP_FAILED` if another rank fails or trains
+   * something else, and with `BACKEND_UNAVAILABLE` on the TypeScript backend. All ranks must read the same batches of a
+   * stream, of which each takes its rows.
    */
   group?: Group;
   /**
-   * With `group`: the data are this rank's own rows, as `shard` gives them, not those of all. Each rank draws its rows
-   * in an order of its own, its share of `batchSize` for each batch, until the longest has no more. Not for streams and
-   * `mixUp`. Default false.
+   * With `group`: the data are this rank's own rows, as `shard` gives them, not the rows of all ranks. Each rank
+   * shuffles its own rows and takes its share of `batchSize` for each batch, until the rank with the most rows has no
+   * more. Not for streams and `mixUp`. Default false.
    */
   sharded?: boolean;
   /**
    * With `group`: each rank makes this many steps with the gradients of its own rows alone (local SGD, Stich 2019).
    * Then, and at the end of each epoch, parameters and moments become the means over the ranks, weighted by the rows
    * that each has seen since. Losses, hits and the check that they are finite are those of all ranks in every step;
-   * clipping and penalties are each rank's own. For networks over slow wires. Not with `accumulate`, weights of rows or
-   * classes, and `batchNorm({ sync: true })`. A group of one changes nothing. Default: the gradients of each step are
-   * summed.
+   * clipping and penalties are each rank's own. For slow networks between machines. Not with `accumulate`, weights of
+   * rows or classes, and `batchNorm({ sync: true })`. A group of one changes nothing. Default: the gradients of each
+   * step are summed.
    */
   syncEvery?: number;
   /** Measure each kernel; results in `history.profile`. Slows training by a few per cent. Default false. */
@@ -383,7 +383,7 @@ async function fitOnRank(
   };
   if (isSampleSource(data) && isSampleSource(given.validation))
     checkSameClasses('fit: validation', given.validation, data);
-  // Shards can have other classes each, if their labels give the number.
+  // Shards can differ in their number of classes if it is inferred from the labels.
   const classes = plan.sharded ? undefined : (data as { classes?: unknown }).classes;
   const kinds = [kindOf(data, read), classes, classWeights, validation && validationKind(validation)];
   const task = async () => {
@@ -441,13 +441,13 @@ async function beginTogether(
   [optimizer.steps, optimizer.rateFactor, network.epochs, engine.noiseSteps] = counters;
 }
 
-/** The same of the validation, which each rank makes with all of its rows. */
+/** The same for the validation, which each rank computes on all of its rows. */
 function validationKind({ data, source, average, metrics }: Validation): unknown {
   const rows = source instanceof BatchReader ? undefined : source.rows;
   return [kindOf(data, source), rows, average, metrics.map(([name]) => name)];
 }
 
-/** What ranks that read the same kind of data have alike; `source`: what `fit` reads of `data`. */
+/** What must be equal on ranks that read the same kind of data; `source`: what `fit` reads of `data`. */
 function kindOf(data: TrainingData, source: Source | BatchReader): unknown {
   if (source instanceof BatchReader) return 'stream';
   const { labelNames } = data as { labelNames?: unknown };
@@ -457,7 +457,7 @@ function kindOf(data: TrainingData, source: Source | BatchReader): unknown {
   return [labelNames, feeds, source.goals];
 }
 
-/** At the end of an epoch and of the training: agrees on whether to stop, and makes sure that all are still the same. */
+/** At the end of an epoch and of the training: agrees on whether to stop, and checks that all ranks are still equal. */
 async function meetAfter({ engine, optimizer, training }: Plan, ranks: Ranks): Promise<boolean> {
   const same = await checksum(engine.parameters, engine.state, Float32Array.of(optimizer.rateFactor));
   const { stop } = await ranks.meet({ same, what: 'their parameters after an epoch', stop: training.stopped });
@@ -518,7 +518,7 @@ async function trainEpochs(plan: Plan, samples: number | undefined): Promise<voi
         group = Math.max(1, Math.min(1000, Math.floor((SHORT_RUN / 1000 / seconds) * count)));
       }
       for (const log of logs) await endEpoch(plan, log);
-      // With ranks, one that was told to stop after their meeting goes on until the next.
+      // With ranks, a stop that is requested after their exchange takes effect at the next one.
       stop = ranks === undefined ? plan.training.stopped : await meetAfter(plan, ranks);
       done += count;
     }
@@ -647,7 +647,7 @@ interface Piece {
   at(step: number): string;
 }
 
-/** What all ranks must have alike before a batch of a stream, or at its end. */
+/** What must be equal on all ranks before a batch of a stream, or at its end. */
 function sameBatch(batch: Source | undefined) {
   // 0 is the end. Whether rows have weights decides what is summed.
   const same = batch === undefined ? 0 : checksumOf(JSON.stringify([batch.rows, batch.goals])) || 1;
@@ -696,7 +696,7 @@ class Trainer {
     try {
       return await this.#runEpochs(epoch, count, logged);
     } catch (error) {
-      // What ranks have trained alone becomes the same first, so that all restore or none.
+      // What ranks have trained alone is averaged first, so that either all ranks restore or none.
       await ranks?.fail(error, engine.parameters, engine.attach(optimizer));
       await this.#snapshot.restore(this.#torn);
       throw error;
@@ -775,7 +775,7 @@ class Trainer {
     const report = this.#report.take(width * count * steps);
     const sampling = stream ? 'inOrder' : rowChoice.sampling;
     const sums = syncEvery === undefined ? 'gradients' : 'parameters';
-    // Over a wire, what is gathered after the update would not be hidden by the backward pass. Moments are gathered after
+    // Over a network, the gather after the update would not overlap with the backward pass. Moments are gathered after
     // each run, which is a single batch of a stream.
     const divided = ranks?.oneHost === true && !stream ? ranks.size : 1;
     const word = stream ? sameBatch(source) : undefined;
@@ -819,7 +819,7 @@ class Trainer {
       this.#torn = divided > 1;
       throw (ranks as Ranks).lost(result.reason);
     }
-    // Another rank stopped: it says why.
+    // Another rank stopped and reports the reason.
     if (result.status === 'cancelled') await ranks?.meet();
     this.#seen.all += count * batches.rows;
     for (let i = 1; i < 4 * steps; i += 4) this.#seen.own += count * (batches.parts?.table[i] ?? 0);
@@ -850,7 +850,7 @@ class Trainer {
     scalars.fill(weight, optimizer.scalarCount);
     // Without trained parameters the ranks have nothing to sum.
     const trains = trainedGradients(engine.model, optimizer).length > 0;
-    // A row for each rank, of nothing.
+    // One row for each rank, with no content.
     const parts = ranks && { drawn: 1, capacity: 1, table: Int32Array.of(0, 1, ranks.rank, ranks.size) };
     const source: Source = { rows: 1, feeds: {}, goals: [] };
     this.#control.fill(0);

@@ -52,8 +52,8 @@ export interface OutputOptions {
 
 export interface ConfusionOptions extends DecisionOptions {
   /**
-   * At most 1,048,576. Default: the number of `labelNames`, else the outputs per row (2 for a single output), else the
-   * largest class + 1.
+   * At most 1,048,576. Default: the number of `labelNames`, otherwise the outputs per row (2 for a single output),
+   * otherwise the largest class + 1.
    */
   classes?: number;
   labelNames?: readonly string[];
@@ -358,7 +358,7 @@ export function rootMeanSquaredError(predictions: Values, truth: Values | Sample
 
 /**
  * Coefficient of determination, 1 − Σ(y − ŷ)² / Σ(y − mean y)², per output and averaged over the outputs. An output
- * with constant truth counts 1 if predicted exactly, else 0. `outputs` (default 1) is the numbers per row, needed
+ * with constant truth counts 1 if predicted exactly, otherwise 0. `outputs` (default 1) is the numbers per row, needed
  * unless a dataset or list of rows is given. NaN in gives NaN out.
  */
 export function r2(predictions: Values, truth: Values | SampleSource, options?: OutputOptions): number {

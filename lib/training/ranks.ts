@@ -8,29 +8,29 @@ import { Slices } from '../runtime/slices.js';
 import { sharedBuffer } from '../shared-memory.js';
 import { cut } from '../text.js';
 
-/** Numbers that each rank brings to a meeting. */
+/** Numbers that each rank contributes to an exchange. */
 const WORDS = 6;
 const MOST_TEXT = 400;
 /** Elements that are averaged at a time. */
 const PIECE = 1 << 16;
 
-/** What a rank brings to a meeting. */
+/** What a rank contributes to an exchange. */
 interface Word {
   /** A number that must be the same on all ranks. */
   readonly same?: number;
-  /** What it would be a difference in, for the error. */
+  /** What {@link same} stands for, for the error if ranks differ. */
   readonly what?: string;
   /** Whether this rank wants to stop. */
   readonly stop?: boolean;
-  /** All ranks take that of the first. */
+  /** All ranks take the value of the first. */
   readonly number?: number;
   /** Whether this rank has found what it looked for. */
   readonly found?: boolean;
 }
 
 /**
- * The ranks of a training, as `fit` sees them. Between runs they {@link meet}: a rank that fails says so in its next
- * meeting, so that none waits for it.
+ * The ranks of a training, as `fit` sees them. Between runs they synchronise by {@link meet}: a rank that fails reports
+ * it in its next exchange, so that none waits for it.
  */
 export class Ranks {
   readonly rank: number;
@@ -41,9 +41,9 @@ export class Ranks {
   alone = 0;
   readonly #group: Group;
   readonly #handle: object;
-  /** No meeting is possible any more: a rank has failed, or the group. */
+  /** No further exchange is possible: a rank has failed, or the group. */
   #over = false;
-  /** This rank's part of the rows that the ranks have trained alone, as of the last meeting; undefined without any. */
+  /** This rank's part of the rows that the ranks have trained alone, as of the last exchange; undefined without any. */
   #part: number | undefined;
 
   /** Throws `INVALID_ARGUMENT` if the group trains already. */
@@ -72,9 +72,8 @@ export class Ranks {
   }
 
   /**
-   * Waits for all ranks. Resolves to whether one of them wants to stop, the number of the first, and the first rank that
-   * has found something, or -1. Throws `GROUP_FAILED` if a rank failed, or brings a number that must be the same but is
-   * not.
+   * Waits for all ranks. Resolves to whether one of them wants to stop, the number of the first, and the first rank
+   * that has found something, or -1. Throws `GROUP_FAILED` if a rank failed, or if `same` differs between ranks.
    */
   async meet({ same = 0, what = '', stop = false, number = 0, found = false }: Word = {}) {
     const all = await this.#exchange([0, same, Number(stop), number, Number(found)]);
@@ -94,14 +93,14 @@ export class Ranks {
       const { finder } = await this.meet({ found });
       return finder < 0 ? undefined : finder;
     } catch {
-      // That rank says why in its own error.
+      // That rank's own error gives the reason.
       return undefined;
     }
   }
 
   /**
-   * Tells the other ranks, which come to their next meeting, that this one has failed, unless they know. Blocks that the
-   * ranks have trained alone become the means that their next step together would have made of them.
+   * Tells the other ranks in their next exchange that this one has failed, unless they know. Blocks that the ranks have
+   * trained alone are averaged as in their next common step.
    */
   async fail(error: unknown, ...blocks: readonly Float32Array[]): Promise<void> {
     try {
@@ -134,7 +133,7 @@ export class Ranks {
     for (let begin = 0; begin < block.length; begin += PIECE) {
       const values = block.subarray(begin, begin + PIECE);
       const piece = sums.subarray(0, values.length);
-      // Values of no weight may be what is not a number.
+      // Values of weight 0 may be NaN.
       for (let i = 0; i < values.length; i++) piece[i] = weight === 0 ? 0 : values[i] * weight;
       await this.#group.allReduce(piece);
       values.set(piece);
@@ -174,7 +173,7 @@ export class Ranks {
     return list;
   }
 
-  /** If a rank failed: throws an error with what the first of them says. */
+  /** If a rank failed: throws an error with the message of the first that did. */
   async #throwFailure(all: readonly number[][], own: Uint8Array | undefined): Promise<void> {
     const failed = all.findIndex(([status]) => status > 0);
     if (failed < 0) return;
@@ -204,7 +203,7 @@ export async function checksum(...blocks: readonly Float32Array[]): Promise<numb
   return hash >>> 0;
 }
 
-/** The same of a text. */
+/** The same for a text. */
 export function checksumOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) ^ (hash >>> 15);

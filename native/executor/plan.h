@@ -58,9 +58,9 @@ struct Instruction {
   bool barrier = false;
   bool guard = false;
   bool serial = false;
-  bool conditional = false;  // left out in steps in which the scalar `Plan::condition` is 0
+  bool conditional = false;  // skipped in steps in which the scalar `Plan::condition` is 0
   bool overRanks = false;    // gets the rows of all ranks, of which this rank's are a range
-  bool ownRows = false;      // left out by a rank that has no rows of a batch
+  bool ownRows = false;      // skipped by a rank that has no rows of a batch
   bool allRows = false;      // works on the whole batch of all ranks
   bool ownShare = false;     // each rank does its share of a constant axis
   bool sums = false;         // over the ranks, or what they gather

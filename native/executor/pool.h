@@ -38,7 +38,7 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // Holds the pool for one region; callers take turns in order of arrival.
+  // Holds the pool for one region; callers are served in order of arrival.
   class Turn {
    public:
     // Waits for its turn; if `patient` is false, takes it only if nobody holds or awaits one.

@@ -39,7 +39,7 @@ size_t clamped(double word, size_t limit) {
 // The element type of that number; the first for what is none.
 Element elementOf(double word) { return static_cast<Element>(word >= 0 && word < 4 ? static_cast<int>(word) : 0); }
 
-// As many as the program's table has, of those that an input has room for.
+// As many as the program's table has, of those that fit an input.
 size_t feedCountOf(const Words& words) { return clamped(words[feedCountAt], mostFeeds); }
 
 // Where instructions begin, and the end of the last; as far as the words make sense.

@@ -1,6 +1,6 @@
 // OpenBLAS takes a buffer per product from a fixed-size table. If a buffer can't be allocated, it retries until there
 // is memory; if more threads multiply than it has slots, it writes outside its tables. So buffers are created before a
-// run, while an error can still be thrown, and excess threads take turns.
+// run, while an error can still be thrown, and excess threads wait for one.
 #pragma once
 
 namespace blasnet {

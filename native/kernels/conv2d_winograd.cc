@@ -1,6 +1,6 @@
 // Blocks of tiles of 2x2 outputs. A tile's 4x4 inputs are transformed to 16 points; at each point the tiles of a block
-// form a matrix tiles x channels, which is multiplied by one of channels x filters, so that all 16 stay in the second
-// cache.
+// form a matrix tiles x channels, which is multiplied by one of channels x filters, so that all 16 stay in the
+// second-level cache.
 #include "conv2d_winograd.h"
 
 #include "abandon.h"
@@ -24,9 +24,9 @@ constexpr int64_t mostChannels = 128;         // and filters
 constexpr int tall = manyRegisters ? 14 : 6;  // tiles whose sums the registers hold, of two vectors of filters
 constexpr int low = tall / 2;                 // of which the last ones of a block may be so few
 constexpr int64_t line = 16;                  // of a cache, in floats
-constexpr int64_t gap = line;  // between the matrices of two points, which would else share sets of the caches
+constexpr int64_t gap = line;  // between the matrices of two points, which would otherwise share sets of the caches
 
-// The weights at all points have up to 1 MiB. Blocks are smaller where they fill the second cache.
+// The weights at all points have up to 1 MiB. Blocks are smaller where they fill the second-level cache.
 constexpr int64_t mostWeights = mostChannels * mostChannels, manyWeights = mostWeights / 2;
 constexpr int64_t mostTiles(int64_t weights) { return (weights > manyWeights ? 2 : 4) * tall; }
 

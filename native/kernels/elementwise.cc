@@ -13,7 +13,7 @@ BLASNET_INLINE void map(float* y, const float* a, const float* b, int64_t begin,
   for (int64_t i = begin; i < end; i++) y[i] = f(a[i], b[i]);
 }
 
-// 1 if chosen, 0 if the opposite comparison holds, else NaN.
+// 1 if chosen, 0 if the opposite comparison holds, otherwise NaN.
 BLASNET_INLINE float choice(bool chosen, bool other) { return chosen ? 1.0f : other ? 0.0f : math::notANumber; }
 
 // The gradients dy byA(a, b) and dy byB(a, b). One of them may replace dy, which is read before it.

@@ -261,7 +261,7 @@ TEST(bfloat16RoundedImages) {
       compare(Side::right, column, pixel, columns, s.outPixels() - pixel < 70 ? s.outPixels() - pixel : 70);
     }
   }
-  // Without room for an image, or with channels that leave remainders, it holds none and leaves the memory.
+  // Without space for an image, or with channels that leave remainders, it holds none and leaves the memory.
   Scratch little = {memory, 1000};
   const BLASNET_SIMD::Geometry g = {9, 9, 16, 9, 9, 3, 3, 1, 1, 1, 1};
   CHECK(BLASNET_SIMD::RoundedImages(g, 1, little).most == 0 && little.bytes == 1000);

@@ -291,7 +291,7 @@ TEST(conv2dOfShortWindows) {
   }
 }
 
-// Sizes of zero, and sizes that no layer would ask for: all pixels are padding, strides and windows of zero, windows
+// Sizes of zero, and sizes that no layer would request: all pixels are padding, strides and windows of zero, windows
 // whose far ends are out of reach of 32 bits.
 TEST(conv2dOfStrangeShapes) {
   Random random(23);
@@ -377,7 +377,7 @@ TEST(conv2dKeepsNaN) {
   }
 }
 
-// Weights that meet an infinite pixel once are infinite, not NaN.
+// Weights that are multiplied by an infinite pixel once are infinite, not NaN.
 TEST(conv2dBackwardWeightOfInfinity) {
   Random random(30);
   for (const int64_t width : {9, 17, 18, 28}) {
@@ -396,7 +396,7 @@ TEST(conv2dBackwardWeightOfInfinity) {
   }
 }
 
-// An infinite gradient reaches the inputs of its window and the weights that it met, and no other.
+// An infinite gradient reaches the inputs of its window and the weights multiplied by them, and no other.
 TEST(conv2dKeepsInfinity) {
   const double infinity = std::numeric_limits<double>::infinity();
   for (const auto& [s, filters] : {std::pair(Images{2, 6, 7, 5, 6, 7, 3, 3, 1, 1, 1, 1}, 4),

@@ -65,7 +65,7 @@ TEST(governorStepsBackFromADisturbedStart) {
 }
 
 // Regions by their number of threads, on a machine of `cores` cores of which `busy` are taken. Sixteen shares take as
-// long as the thread with most of them; threads that meet on a taken core take twenty times as long.
+// long as the thread with most of them; threads on a taken core take twenty times as long.
 std::map<int, int> regionsByThreads(Governor& governor, int regions, int cores, int busy, double meeting = 0) {
   constexpr int many = 16;
   std::map<int, int> counts;

@@ -286,7 +286,7 @@ TEST(sumsGoOnInTheOrderInWhichTheyStart) {
   for (int rank = 0; rank < 2; rank++) {
     ranks.emplace_back([&, rank] {
       ThreadGroup group(meeting, rank);
-      // More start than there is room for.
+      // More start than there is space for.
       Sums sums(group, 8);
       std::vector<std::vector<float>> values;
       for (int i = 0; i < 20; i++) values.emplace_back(100, static_cast<float>(i + rank));
@@ -349,7 +349,7 @@ TEST(plansCheckSumsAndSharesOfRanks) {
   CHECK(refused(call(Kernel::relu, ownShareFlag, {y, x, rows(4)}), "divide"));
   CHECK(refused(call(Kernel::denseBackwardBias, ownShareFlag, {y, x, number(4), number(4)}), "divide"));
   CHECK(refused(call(Kernel::gatherShares, barrierFlag | serialFlag | ownShareFlag, {y, number(16)}), "divide"));
-  // What works on the whole batch has room for it.
+  // What works on the whole batch has space for it.
   const auto mix = [&](double room) {
     return call(Kernel::mixRows, overRanksFlag,
                 {y, buffer(Segment::work, 4096, room), rows(), number(4), number(1), number(1), number(2), number(3)});

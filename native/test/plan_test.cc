@@ -193,7 +193,7 @@ TEST(planRefusesFeedsBeyondTheirRows) {
   CHECK(decodes(reluProgram(wide, feed(batch), rows(8))) && decodes(reluProgram(feed(output), wide, rows(8))));
   CHECK(refused(reluProgram(wide, feed(batch), rows(9)), beyond));
   CHECK(refused(reluProgram(feed(output), wide, rows(9)), beyond));
-  // Enough for a whole batch, but a short one would be left behind.
+  // Right for a whole batch, but not for a short one.
   CHECK(refused(reluProgram(out, feed(batch), number(64)), beyond));
   CHECK(refused(reluProgram(feed(output), in, number(64)), beyond));
   CHECK(decodes(reluProgram(out, feed(batch), number(8))));

@@ -1,5 +1,4 @@
-// How work is shared out (native/kernels/share.h): nothing is left out, nothing done twice, and no share is much
-// larger.
+// How work is shared out (native/kernels/share.h): nothing is skipped, nothing done twice, and no share is much larger.
 #include "../kernels/share.h"
 
 #include <algorithm>

@@ -70,7 +70,7 @@ inline bool emulated() {
 }
 
 // Whether this run is many times slower than usual, under a sanitizer or an emulator. The largest of many similar cases
-// are left out then; plain builds run all of them.
+// are skipped then; plain builds run all of them.
 inline bool slowRun() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return true;

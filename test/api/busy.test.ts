@@ -20,7 +20,7 @@ onBackends('a network', (backend) => {
   const data = classData(5000);
   /** A network whose training on `data` takes seconds on either backend. */
   const slow = () => classifier(backend, { layers: [dense(256), relu(), dense(256), relu(), dense(3)] });
-  /** One epoch of it takes seconds, in which only a run that is told to stop ends. */
+  /** One epoch of it takes seconds, in which only a run that is asked to stop ends. */
   const longData = classData(60000);
   const long: FitOptions = { epochs: 10000, batchSize: 8 };
   const x = randomFloats(6);

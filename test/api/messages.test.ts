@@ -20,7 +20,7 @@ function named(name: string): object {
   return new (Object.defineProperty(class {}, 'name', { value: name }))();
 }
 
-/** What may come in place of an argument: each would be long, endless or an error when shown as it is. */
+/** What may come instead of an argument: each would be long, endless or an error when shown as it is. */
 const values: Record<string, () => unknown> = {
   'a long string': () => long,
   'control characters': () => '\u0001'.repeat(2 ** 17),

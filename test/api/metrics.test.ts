@@ -251,7 +251,7 @@ describe('metrics: regression', () => {
   });
 
   it('averages r2 over outputs, which a dataset tells', () => {
-    // Output 0: 1 − 0.5/2; output 1: constant, met exactly.
+    // Output 0: 1 − 0.5/2; output 1: constant, predicted exactly.
     const values = Float32Array.of(0.5, 4, 1, 4, 1.5, 4);
     const goal = Float32Array.of(0, 4, 1, 4, 2, 4);
     expect(metrics.r2(values, goal, { outputs: 2 })).toBe((0.75 + 1) / 2);

@@ -19,7 +19,7 @@ import {
 } from '../../lib/index.js';
 import { randomFloats } from './support.js';
 
-/** Parameters: a.weight 3×5, a.bias 5, b.weight 5×2, b.bias 2; lengths that leave padding behind each. */
+/** Parameters: a.weight 3×5, a.bias 5, b.weight 5×2, b.bias 2; lengths that leave padding after each. */
 export function twoLayers(backend: BackendName): Network {
   const layers = [dense(5, { name: 'a' }), relu(), dense(2, { name: 'b' })];
   return new Network({ input: [3], layers, loss: halfSquaredError(), seed: 3, backend });

@@ -69,7 +69,7 @@ describe('schedules', () => {
   it('warmUp: a line up to what follows', () => {
     near(at(warmUp({ steps: 4, after: 0.8 }), 'step', [0, 1, 2, 3, 4, 100]), [0, 0.2, 0.4, 0.6, 0.8, 0.8]);
     near(at(warmUp({ epochs: 2, from: 0.2, after: 0.8 }), 'epoch', [0, 1, 2, 3]), [0.2, 0.5, 0.8, 0.8]);
-    // The schedule behind it falls from the first epoch on.
+    // The schedule after it falls from the first epoch on.
     const after = inverseTime({ initial: 1, rate: 1 });
     near(at(warmUp({ epochs: 4, after }), 'epoch', [0, 1, 3, 4, 5]), [0, 1 / 8, 3 / 16, 1 / 5, 1 / 6]);
     // Steps and epochs go side by side: a warm-up in steps before a decay in epochs.

@@ -52,7 +52,7 @@ export function randomFloats(length: number, seed = 1): Float32Array {
   return Float32Array.from({ length }, () => 2 * random.uniform() - 1);
 }
 
-/** Rows whose class is told by the largest of the first `classes` features: something that a network can learn. */
+/** Rows whose class is given by the largest of the first `classes` features: something that a network can learn. */
 export function classData(rows: number, features = 6, classes = 3, seed = 1): Dataset {
   const x = randomFloats(rows * features, seed);
   const labels = Int32Array.from({ length: rows }, (_, row) => {

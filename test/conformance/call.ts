@@ -146,7 +146,7 @@ export function asStored(kernel: KernelName, sample: Sample): Arguments {
 
 const references = new WeakMap<Sample, Results>();
 
-/** The reference's result for a sample; computed once, since every placement and backend asks for it. */
+/** The reference's result for a sample; computed once, since every placement and backend needs it. */
 export function referenceFor(kernel: KernelName, cases: KernelCases, sample: Sample): Results {
   let results = references.get(sample);
   if (results === undefined) {

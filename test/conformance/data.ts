@@ -69,7 +69,7 @@ export class Data {
   }
 }
 
-/** The values over and over, at least `least` numbers, so that each meets a vector loop and its tail. */
+/** The values over and over, at least `least` numbers, so that each goes through a vector loop and its tail. */
 export function repeated(values: readonly number[], least = 67): Float64Array {
   const n = Math.max(least, values.length);
   return Float64Array.from({ length: n }, (_, i) => values[i % values.length]);

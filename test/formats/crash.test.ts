@@ -47,7 +47,7 @@ it('a process killed while it saves leaves the old file or the new one, whole', 
     unfinished += readdirSync(folder).filter((name) => name.endsWith('.tmp')).length;
     for (const name of readdirSync(folder)) if (name.endsWith('.tmp')) rmSync(join(folder, name));
   }
-  // The kills must have met files half written, and files complete.
+  // The kills must have left both files half written and files complete.
   expect(last).toBeGreaterThan(0);
   expect(unfinished).toBeGreaterThan(0);
 });

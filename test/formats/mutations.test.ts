@@ -27,7 +27,7 @@ const valid = network.toBytes({ optimizer });
 
 type Draw = (below: number) => number;
 
-/** What a hostile file might put in place of a value. */
+/** What a hostile file might contain instead of a value. */
 const oddities: readonly unknown[] = [
   null,
   true,

@@ -1,10 +1,11 @@
 // Feeds changed files to the readers, guided by which parts of them have run: an input that reaches something new is
 // kept and changed further. A reader must refuse with a BlasnetError or give what agrees with the file; quickly, and
 // without allocating much.
-//   node test/fuzz/readers.mjs safetensors|idx|npy|npz|tfjs|onnx|csv|parquet [--seconds 60] [--seed 1] [--save <directory>]
+//   node test/fuzz/readers.mjs safetensors|idx|npy|npz|tfjs|onnx|csv|parquet [--seconds 60] [--seed 1] \
+//     [--save <directory>]
 // Starts from test/fuzz/corpus; `--save` writes there what reached something new. A failing input goes to build/fuzz,
-// and is run alone with `--input <file>`. The input that runs is there too, as <target>-<seed>-running, and stays if the
-// process ends within it, as it does when its heap is full.
+// and is run alone with `--input <file>`. The input that runs is there too, as <target>-<seed>-running, and stays if
+// the process ends within it, as it does when its heap is full.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { tmpdir } from 'node:os';

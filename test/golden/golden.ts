@@ -98,7 +98,7 @@ export class Golden {
     }
   }
 
-  /** Fails unless every expected value has been compared; `left` names groups that are left out, with the reason. */
+  /** Fails unless every expected value has been compared; `left` names groups that are skipped, with the reason. */
   complete(left: Readonly<Record<string, string>> = {}): void {
     const forgotten = this.#leaves('').filter(
       (leaf) => !this.#compared.has(leaf) && !Object.keys(left).some((group) => `${leaf}.`.startsWith(`${group}.`)),

@@ -258,7 +258,7 @@ describe('work that nobody needs', () => {
       'denseBackwardWeight',
       'tanhBackward',
     ]);
-    // What lies behind frozen layers needs the gradients that go through them.
+    // What lies before frozen layers needs the gradients that go through them.
     expect(backward(compiled(model, 'train', { optimizer: frozen('next') }))).toEqual([
       'denseBackwardInput',
       'denseBackwardInput',

@@ -113,7 +113,7 @@ export function drawnInputs(model: Model, rows: number, seed = 3): Record<string
   return Object.fromEntries(inputsOf(model).map((name, i) => [name, randomFloats(rows * WIDTH, seed + i)]));
 }
 
-/** Targets of a drawn graph: class labels for cross-entropies, else numbers. */
+/** Targets of a drawn graph: class labels for cross-entropies, otherwise numbers. */
 export function drawnTargets({ outputs }: Drawn, rows: number, seed = 8): Record<string, Float32Array | Int32Array> {
   const random = new RandomStream(seed, 4713);
   return Object.fromEntries(

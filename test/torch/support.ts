@@ -129,7 +129,7 @@ export const models: Readonly<
       conv2d(4, { window: 2 }),
       relu(),
       globalAvgPool2d(),
-      // Nothing to do behind it; it has the number of PyTorch's.
+      // Nothing to do after it; it has the number of PyTorch's.
       flatten(),
       dense(3),
     ],

@@ -7,7 +7,7 @@ function ended(call: (done: (error: Error | null) => void) => void): Promise<voi
   });
 }
 
-/** The addon's group, with promises in place of callbacks. */
+/** The addon's group, with promises instead of callbacks. */
 export function wrapGroup(handle: AddonGroup): NativeGroup {
   return {
     version: handle.version,

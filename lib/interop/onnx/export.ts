@@ -194,7 +194,7 @@ function encode(network: Network<string> | Network, options: OnnxExportOptions |
 
 /**
  * The bytes of an ONNX file (operator set 17, IR version 8) that gives what the network's `predict` does, for batches
- * of any size. Inputs and outputs are float32 and have the names that the network's have, else `input` and `output`.
+ * of any size. Inputs and outputs are float32 and have the names of the network's, otherwise `input` and `output`.
  * Layers that act in training only are omitted. Throws `INVALID_ARGUMENT`, naming the node, for a layer that ONNX can't
  * express, and for a network of 2 GiB or more.
  */
@@ -203,7 +203,9 @@ export function toOnnx(network: Network<string> | Network, options?: OnnxExportO
   return encode(network, options);
 }
 
-/** Writes such a file (a path or file: URL), atomically. Rejects as {@link toOnnx} throws, and with `FILE_NOT_WRITTEN`. */
+/**
+ * Writes such a file (a path or file: URL), atomically. Rejects as {@link toOnnx} throws, and with `FILE_NOT_WRITTEN`.
+ */
 export async function exportOnnx(
   network: Network<string> | Network,
   path: string | URL,

@@ -47,7 +47,7 @@ export class GraphWriter {
     this.#count = 0;
   }
 
-  /** Writes an operator; returns the name of its result. `name` in place of one of the writer's own. */
+  /** Writes an operator; returns the name of its result. `name` replaces the writer's own. */
   operator(
     operator: string,
     inputs: readonly string[],

@@ -47,7 +47,7 @@ export interface OnnxImportOptions extends Pick<GraphOptions, 'seed' | 'backend'
   shapes?: Readonly<Record<string, readonly number[]>>;
   /**
    * The loss of the only output. Default: one with which `predict` gives what the file does: a cross-entropy with
-   * `fromLogits: false` after a softmax or sigmoid, else `meanSquaredError()`.
+   * `fromLogits: false` after a softmax or sigmoid, otherwise `meanSquaredError()`.
    */
   loss?: Loss;
   /** Losses of several outputs by name, with the same default. */

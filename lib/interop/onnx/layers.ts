@@ -212,7 +212,9 @@ function windowAttributes(type: string, input: Shape, layer: Window2d, dilation:
   return { kernel_shape: { ints: window }, strides: { ints: stride }, pads: { ints: [...before, ...after] } };
 }
 
-/** ONNX's order of a convolution's weights, [filters, channels, height, width], by blasnet's, where the window is first. */
+/**
+ * ONNX's order of a convolution's weights, [filters, channels, height, width], by blasnet's, where the window is first.
+ */
 function filtersFirst([height, width, channels, filters]: Shape) {
   const area = height * width;
   return {

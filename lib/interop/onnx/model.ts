@@ -39,7 +39,7 @@ export interface OnnxNode {
   readonly attributes: ReadonlyMap<string, OnnxAttribute>;
 }
 
-/** An input or an output of the graph; a dimension may have a name in place of a size. */
+/** An input or an output of the graph; a dimension may have a name instead of a size. */
 export interface OnnxValue {
   readonly name: string;
   readonly type: number;

@@ -11,9 +11,9 @@ export interface CategoryOptions {
    */
   most?: number | undefined;
   /**
-   * `'oneHot'` (default): numbers of which one is 1. `'index'`: an input of its own for an `embedding`, with the name of
-   * the column. Index 0 stands for rare and unseen values, the next ones for values in the order of their characters,
-   * the last one for missing values if the training part has some; without, they are 0 too.
+   * `'oneHot'` (default): numbers of which one is 1. `'index'`: an input of its own for an `embedding`, with the name
+   * of the column. Index 0 stands for rare and unseen values, the next ones for values in the order of their
+   * characters, the last one for missing values if the training part has some; without, they are 0 too.
    */
   encoding?: 'oneHot' | 'index' | undefined;
 }

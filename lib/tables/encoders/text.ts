@@ -42,8 +42,8 @@ export function wordsOf(text: string): string[] {
 
 /**
  * Hashed n-grams: each n-gram adds 1 or −1 (by the highest bit of its hash) at the place that the other bits of its
- * hash name, modulo the size. Each row is then scaled to the length 1. Nothing depends on other rows. A missing text and one
- * without words are all zeros.
+ * hash name, modulo the size. Each row is then scaled to the length 1. Nothing depends on other rows. A missing text
+ * and one without words are all zeros.
  */
 class HashedText implements ColumnEncoder {
   readonly width: number;

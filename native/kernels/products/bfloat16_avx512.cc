@@ -1,5 +1,5 @@
-// Tiles of x86-64 processors with AVX-512: AMX, and dot products of bfloat16 pairs. Functions name their instruction
-// sets themselves, so this file builds and loads anywhere.
+// Tiles of x86-64 processors with AVX-512: AMX, and dot products of bfloat16 pairs. Functions declare their instruction
+// sets individually, so this file builds and loads anywhere.
 #include "bfloat16_tiles.h"
 
 #if defined(__x86_64__) && !defined(BLASNET_BASELINE_ONLY)
@@ -268,7 +268,7 @@ bool hasAmx() noexcept {
   return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & bfloat16) != 0 && (d & tile) != 0;
 }
 
-// Linux gives a process the state of tiles only if it asks (5.16 and newer); all its threads have it then.
+// Linux gives a process the tile state only on request (5.16 and newer); then all its threads have it.
 bool permitted() noexcept {
 #if defined(__linux__) && defined(SYS_arch_prctl)
   constexpr int request = 0x1023, tileData = 18;

@@ -1,5 +1,5 @@
-// Products in tiles of bfloat16 pairs. What a processor's instructions do lies behind `Tiles`; the rest is the same for
-// all, so the plain ones test it anywhere.
+// Products in tiles of bfloat16 pairs. `Tiles` abstracts what a processor's instructions do; the rest is the same for
+// all, so plain tiles test it on any processor.
 //
 // A panel is up to 32 units of an operand (rows of the left one, columns of the right one) as one or two tiles for each
 // 32 of the depth. A tile is 16 x 16 words of two neighbours in depth: unit by unit (left) or pair by pair (right).
@@ -38,7 +38,7 @@ struct Tiles {
 };
 
 // An operand of any layout. `pack` writes a panel of `units` of it, from `unit` on, with `depth` elements of each, from
-// l on. `space` has room for as many floats.
+// l on. `space` holds as many floats.
 struct Operand {
   int64_t units;
   const void* source;

@@ -12,7 +12,7 @@ namespace blasnet::BLASNET_SIMD {
 void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
            const float* b, int64_t ldb, float beta, float* c, int64_t ldc) noexcept;
 
-// How much of the columns of a batch of m x k may not be zero, where leaving out the others pays.
+// The largest share of the columns of a batch of m x k that may not be zero for skipping the others to pay.
 double keptShare(int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept;
 
 // As patchTilesFor, for this processor.

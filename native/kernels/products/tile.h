@@ -1,5 +1,5 @@
 // A tile of a matrix product: its sums stay in registers over the whole depth, and the addresses of its operands come
-// from lists. So rows, columns and steps can be left out, and operands can be read in place or from a copy.
+// from lists. So rows, columns and steps can be skipped, and operands can be read in place or from a copy.
 #pragma once
 
 #include <type_traits>

@@ -18,8 +18,9 @@ constexpr Rule amd512[] = {
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
 };
 
-// Zen 4. Pieces win but for some transposed matrices. Strips read a right one in place where few rows, or few columns,
-// would not pay for its copy. Own tiles prefetch a large one while they copy it, and win where it is nearly nothing.
+// Zen 4. Pieces win except for some transposed matrices. Strips read a right one in place where few rows, or few
+// columns, would not pay for its copy. Own tiles prefetch a large one while they copy it, and win where the copy then
+// costs almost nothing.
 constexpr Rule zen512[] = {
     {Rule::aliasedLeft, 0, 128, 384, 0, unlimited, Way::whole, few},
     {Rule::transposedRight, 192, 24, 0, 0, unlimited, Way::pieces, few},

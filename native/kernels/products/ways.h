@@ -33,7 +33,7 @@ struct Rule {
   int64_t m, n, k, ldb;
   double mostBytes;
   Way way;
-  // The largest share of columns of a batch that are not all zero for which leaving out the others pays.
+  // The largest share of columns of a batch that are not all zero for which skipping the others pays.
   double keptShare;
 };
 
@@ -54,7 +54,7 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
 struct PatchTiles {
   bool manyWeights;    // also with more weights than fit a packed copy
   int64_t leastWidth;  // pixels of an output row
-  double winograd;     // by Winograd's algorithm, if it computes at most so many times the pixels of the output
+  double winograd;     // by Winograd's algorithm, if it computes at most this many times the pixels of the output
 };
 PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept;
 

@@ -104,7 +104,7 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
       if (abandoned()) return;
       const int64_t height = smaller(group, rows - i);
       const float* left = x + i * ldx + l;
-      // Zero times infinity or NaN is NaN: then nothing is left out.
+      // Zero times infinity or NaN is NaN: then nothing is skipped.
       const auto finite = [&](int64_t begin, int64_t end) {
         if (ldw == out) return allFinite(right + begin * ldw, (end - begin) * out);
         while (begin < end && allFinite(right + begin * ldw, out)) begin++;

@@ -1,5 +1,5 @@
 // Products with an x that has all-zero columns, such as pixels along the edges of images. Those columns are skipped,
-// unless they meet infinity or NaN. With BLASNET_SKIP_ZEROS=0 they are multiplied, too.
+// unless they are multiplied by infinity or NaN. With BLASNET_SKIP_ZEROS=0 they are multiplied, too.
 #pragma once
 
 #include <cstdint>

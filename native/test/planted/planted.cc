@@ -22,7 +22,7 @@ void __wrap_cblas_sgemm(int order, int transA, int transB, int m, int n, int k, 
     copy[n] = 0;
     delete[] copy;
   }
-  // One element behind the result, which is JavaScript's.
+  // One element after the result, which is JavaScript's.
   if (is("array-overflow")) c[static_cast<long>(m - 1) * ldc + n] = 0;
   if (is("undefined")) {
     volatile int largest = INT_MAX;

@@ -184,7 +184,10 @@ export const forwardSpecials: Record<ActivationName, readonly (readonly [number,
   ],
 };
 
-/** Triples [dy, output (gelu, silu, hardSwish and mish: input) of the forward pass, dx]. A NaN gradient passes closed gates too. */
+/**
+ * Triples [dy, output (gelu, silu, hardSwish and mish: input) of the forward pass, dx]. A NaN gradient passes closed
+ * gates too.
+ */
 export const backwardSpecials: Record<ActivationName, readonly (readonly [number, number, number])[]> = {
   identity: [
     [NAN, 1, NAN],

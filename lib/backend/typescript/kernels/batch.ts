@@ -170,7 +170,7 @@ export function drawWithReplacement(
   for (let i = 0; i < n; i++) order[i] = randomBelow(sourceRows, i, seed, stream, epoch);
 }
 
-/** y_rj = 1 where j is the label of row r, else 0; NaN for a label that is no class. */
+/** y_rj = 1 where j is the label of row r, otherwise 0; NaN for a label that is no class. */
 export function oneHot(y: Float32Array, labels: Int32Array, rows: number, classes: number): void {
   for (let row = 0; row < rows; row++) {
     const label = labels[row];

@@ -3,8 +3,8 @@ import { threefry } from '../../../random.js';
 const PARITY = 0x1bd11bda;
 
 /**
- * y = x · mask, where mask is 0 if the element's random word is below `threshold`, else `scale`; y may be x. Element i
- * uses a word of counter (i >> 5) · 16 + (i & 15): the first if i & 16 is 0, otherwise the second.
+ * y = x · mask, where mask is 0 if the element's random word is below `threshold`, otherwise `scale`; y may be x.
+ * Element i uses a word of counter (i >> 5) · 16 + (i & 15): the first if i & 16 is 0, otherwise the second.
  *
  * Threefry is inlined here, as in lib/random.ts: with both words in local variables it is four times as fast as a call
  * that writes them to an array.
