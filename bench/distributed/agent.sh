@@ -1,4 +1,4 @@
 #!/bin/sh
 # Starts Open MPI's daemon in another network namespace, as ssh would on another host: agent.sh HOST COMMAND...
 shift
-exec ip netns exec "$BENCH_NAMESPACE" sh -c "$*"
+exec unshare --uts sh -c 'hostname "$0" && exec ip netns exec "$0" sh -c "$1"' "$BENCH_NAMESPACE" "$*"

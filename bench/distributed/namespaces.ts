@@ -68,7 +68,8 @@ export async function betweenHosts<T>(
       ...set('btl_tcp_if_include', NETWORK),
       ...set('oob_tcp_if_include', NETWORK),
     ];
-    const prefix = ['ip', 'netns', 'exec', first.namespace];
+    // With a name of its own, as ranks on hosts of one name share work that others don't.
+    const prefix = ['unshare', '--uts', 'sh', '-c', 'hostname "$0" && exec ip netns exec "$0" "$@"', first.namespace];
     return await work({ mpi, options, prefix, environment: { BENCH_NAMESPACE: second.namespace } }, made, hosts);
   } finally {
     for (const { namespace } of hosts) {
