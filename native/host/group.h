@@ -28,7 +28,7 @@ class Group {
   virtual const char* error() const noexcept = 0;
 
   // A rank's share of `count` values: whole cache lines of floats.
-  Share shareOf(int64_t count, int rank) const noexcept { return share(count, 16, rank, size()); }
+  Share shareOf(int64_t count, int rank) const noexcept { return share(count, partGrain, rank, size()); }
 };
 
 }  // namespace blasnet

@@ -3,6 +3,32 @@ import { share } from '../../../kernels/share.js';
 import { GRAIN } from '../../../kernels/signature.js';
 import { multiplyHigh, threefry } from '../../../random.js';
 
+/** Rows × columns [from, to) of the source, one row after the other, to x from `at` on. */
+function gatherColumns(
+  x: Float32Array,
+  at: number,
+  source: Uint8Array,
+  order: Int32Array,
+  rows: number,
+  features: number,
+  sourceRows: number,
+  from: number,
+  to: number,
+  scale: number,
+  offset: number,
+): void {
+  for (let i = 0, o = at; i < rows; i++) {
+    const index = order[i];
+    if (index < 0 || index >= sourceRows) {
+      x.fill(NaN, o, o + to - from);
+      o += to - from;
+      continue;
+    }
+    const end = index * features + to;
+    for (let s = index * features + from; s < end; s++, o++) x[o] = source[s] * scale + offset;
+  }
+}
+
 /** x_ij = source[order_i, j] · scale + offset. */
 export function gatherBytes(
   x: Float32Array,
@@ -14,16 +40,7 @@ export function gatherBytes(
   scale: number,
   offset: number,
 ): void {
-  for (let i = 0, o = 0; i < rows; i++) {
-    const index = order[i];
-    if (index < 0 || index >= sourceRows) {
-      x.fill(NaN, o, o + features);
-      o += features;
-      continue;
-    }
-    const end = (index + 1) * features;
-    for (let s = index * features; s < end; s++, o++) x[o] = source[s] * scale + offset;
-  }
+  gatherColumns(x, 0, source, order, rows, features, sourceRows, 0, features, scale, offset);
 }
 
 /** x in blocks of rows × the columns of a share. */
@@ -38,13 +55,9 @@ export function gatherBytesParts(
   scale: number,
   offset: number,
 ): void {
-  for (let part = 0, o = 0; part < parts; part++) {
+  for (let part = 0; part < parts; part++) {
     const [from, to] = share(features, GRAIN, part, parts);
-    for (let i = 0; i < rows; i++) {
-      const index = order[i];
-      const known = index >= 0 && index < sourceRows;
-      for (let j = from; j < to; j++, o++) x[o] = known ? source[index * features + j] * scale + offset : NaN;
-    }
+    gatherColumns(x, from * rows, source, order, rows, features, sourceRows, from, to, scale, offset);
   }
 }
 
