@@ -1,5 +1,4 @@
-import { sumsOverRanks } from '../kernels/group.js';
-import { type KernelName, signatureOf } from '../kernels/table.js';
+import { type KernelName, signatureOf, sumsOverRanks } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ProgramBuilder } from './builder.js';
 import { call, elementwisePiece, elementwiseTensors, namedArguments, numberOf, withArguments } from './edit.js';
