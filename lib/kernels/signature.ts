@@ -2,7 +2,8 @@ import { type CodeList, codes } from './codes.js';
 
 /**
  * Types of the kernel table. Argument order: outputs, inputs, sizes, settings. Gradients are called d<name>.
- * docs/numerics.md describes what each kernel computes.
+ * docs/numerics.md describes what each kernel computes. Two names have a meaning where several ranks share a batch: a
+ * kernel with `dprediction` divides by the number of rows, and the random numbers of one with `step` are counted by row.
  */
 
 export type ElementType = 'f32' | 'f64' | 'i32' | 'u8';
@@ -57,8 +58,8 @@ export const grainOf = (axis: string): number => (axis === PARTS ? 1 : GRAIN);
 /** Sizes that a kernel takes together: as one struct in C++, as one object in TypeScript. */
 export const structs = {
   /**
-   * Images of a batch, channels last, and a window that slides over them. `padTop` and `padLeft` are the positions before
-   * the first row and column.
+   * Images of a batch, channels last, and a window that slides over them. `padTop` and `padLeft` are the positions
+   * before the first row and column.
    */
   Geometry: [
     ...['height', 'width', 'channels', 'outHeight', 'outWidth', 'windowHeight', 'windowWidth'],
