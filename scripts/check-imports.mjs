@@ -17,7 +17,13 @@ const modules = [
     files: /^lib\/(types|errors|checks|packages|random|shared-memory|numbers|system|text|launcher)\.ts$/,
     imports: [],
   },
-  { name: 'kernel table', files: /^lib\/kernels\/(?!index\.ts$)/, imports: base },
+  {
+    name: 'kernel table',
+    files: /^lib\/kernels\/(codes|share|signature|table)\.ts$/,
+    imports: [...base, 'kernel families'],
+  },
+  // Declarations, which the table hands on, and implementations, which are for the TypeScript backend alone.
+  { name: 'kernel families', files: /^lib\/kernels\/(?!index\.ts$)/, imports: [...base, 'kernel table'] },
   { name: 'instructions', files: /^lib\/program\/instructions\.ts$/, imports: [...base, 'kernel table'] },
   { name: 'program', files: /^lib\/program\//, imports: parts },
   {
@@ -27,7 +33,11 @@ const modules = [
   },
   { name: 'backend interface', files: /^lib\/backend\/backend\.ts$/, imports: program },
   { name: 'native backend', files: /^lib\/backend\/native\//, imports: backend },
-  { name: 'typescript backend', files: /^lib\/backend\/typescript\//, imports: backend },
+  {
+    name: 'typescript backend',
+    files: /^lib\/backend\/typescript\//,
+    imports: [...backend, 'kernel families'],
+  },
   {
     name: 'backend selection',
     files: /^lib\/backend\/select\.ts$/,

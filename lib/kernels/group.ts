@@ -1,6 +1,6 @@
+/** What the executor does for all processes that train together. As kernels they are sums over a group of one. */
 import { flag, inout, kernel, precise, size } from './signature.js';
 
-/** What the executor does for all processes that train together. As kernels they are sums over a group of one. */
 export const groupKernels = {
   // Sums over the ranks in place. With `last`, the first total is the number of ranks that want to stop.
   allReduce: kernel(
@@ -20,4 +20,21 @@ export const groupKernels = {
   gatherShares: kernel(undefined, inout('values', ['n']), size('n')),
 } as const;
 
-export const sumsOverRanks = Object.keys(groupKernels) as readonly (keyof typeof groupKernels)[];
+/** The sum over a group of one, which leaves everything as it is: the TypeScript backend trains on one rank only. */
+export function allReduce(
+  _values: Float32Array | null,
+  _totals: Float64Array | null,
+  _n: number,
+  _m: number,
+  _last: number,
+): void {}
+
+/** values *= weight */
+export function averageRanks(values: Float32Array, n: number, weight: number): void {
+  const factor = Math.fround(weight);
+  for (let i = 0; i < n; i++) values[i] *= factor;
+}
+
+export function startSum(_values: Float32Array, _n: number, _shares: number): void {}
+
+export function gatherShares(_values: Float32Array, _n: number): void {}

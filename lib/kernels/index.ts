@@ -4,6 +4,7 @@ import { tryNative, typescript as typescriptBackend } from '../backend/select.js
 import { checkArity, checkInteger, checkStorage, describe, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import {
+  type Arrays,
   type BufferParameter,
   type ElementType,
   isBuffer,
@@ -16,14 +17,8 @@ import { type KernelName, kernelNames, signatureOf, type signatures } from './ta
 
 type View = FeedArray | Float64Array;
 
-interface Arrays {
-  f32: Float32Array;
-  f64: Float64Array;
-  i32: Int32Array;
-  u8: Uint8Array;
-}
 type Operand<P extends Parameter> = P extends BufferParameter
-  ? Float32Array | Float64Array | Int32Array | Uint8Array | null
+  ? Arrays[ElementType] | null
   : P['kind'] extends 'flag'
     ? boolean | 0 | 1
     : number;

@@ -1,41 +1,13 @@
+/**
+ * Batch normalisation over features; x and y are rows × features. Sums, in doubles, cover all features at once, row by
+ * row, so that memory is read in order.
+ */
+import { doubles, moreDoubles } from './helpers/scratch.js';
+import { share } from './share.js';
 import { float, inout, input, kernel, out, PARTS, precise, size } from './signature.js';
 
-/**
- * Layer, group and instance normalisation: a sample is positions × pixels × groups × width. Each group of each position
- * is normalised over its pixels and its `width` channels; gammas and betas belong to the groups · width channels.
- */
-const values = () => ['rows', 'positions', 'pixels', 'groups', 'width'];
-const statistics = () => ['rows', 'positions', 'groups'];
-const groupSizes = () => [size('rows'), size('positions'), size('pixels'), size('groups'), size('width')] as const;
-
-/** Normalisation. */
 export const normKernels = {
-  localResponseNorm: kernel(
-    'rows',
-    out('y', ['rows', 'channels']),
-    out('scale', ['rows', 'channels']),
-    input('x', ['rows', 'channels']),
-    size('rows'),
-    size('channels'),
-    size('radius'),
-    float('bias'),
-    float('alpha'),
-    float('beta'),
-  ),
-  localResponseNormBackward: kernel(
-    'rows',
-    out('dx', ['rows', 'channels']),
-    input('dy', ['rows', 'channels']),
-    input('x', ['rows', 'channels']),
-    input('y', ['rows', 'channels']),
-    input('scale', ['rows', 'channels']),
-    size('rows'),
-    size('channels'),
-    size('radius'),
-    float('alpha'),
-    float('beta'),
-  ),
-  // Batch normalisation. Each share of the rows gives its means (what float32 loses of them as `rests`) and sums of
+  // Each share of the rows gives its means (what float32 loses of them as `rests`) and sums of
   // squares. These are merged into the statistics of the batch, which `batchNormInference` then uses with `shift`: beta
   // less what float32 loses of the mean. A row of the batch is `pixels` rows of x.
   batchNormParts: kernel(
@@ -158,42 +130,304 @@ export const normKernels = {
     size('features'),
     size('parts'),
   ),
-  // Group normalisation; the mean of a group is mean + rest, where `rest` is what float32 loses of it. Without gamma
-  // and beta they are 1 and 0.
-  groupNormForward: kernel(
-    'rows',
-    out('y', values()),
-    out('mean', statistics()),
-    out('rest', statistics()),
-    out('inverseStd', statistics()),
-    input('x', values()),
-    input('gamma', ['groups', 'width'], { optional: true }),
-    input('beta', ['groups', 'width'], { optional: true }),
-    ...groupSizes(),
-    float('epsilon'),
-  ),
-  groupNormBackwardInput: kernel(
-    'rows',
-    out('dx', values(), { alias: ['dy'] }),
-    input('dy', values()),
-    input('x', values()),
-    input('mean', statistics()),
-    input('rest', statistics()),
-    input('inverseStd', statistics()),
-    input('gamma', ['groups', 'width'], { optional: true }),
-    ...groupSizes(),
-  ),
-  // The gradients of gamma and beta, each share over its own rows; `sumParts` adds them.
-  groupNormBackwardParts: kernel(
-    PARTS,
-    out('dgammaParts', ['parts', 'groups', 'width']),
-    out('dbetaParts', ['parts', 'groups', 'width']),
-    input('dy', values(), { along: 'rows' }),
-    input('x', values(), { along: 'rows' }),
-    input('mean', statistics(), { along: 'rows' }),
-    input('rest', statistics(), { along: 'rows' }),
-    input('inverseStd', statistics(), { along: 'rows' }),
-    ...groupSizes(),
-    size('parts'),
-  ),
 } as const;
+
+/** Share `part` of the batch's rows, in pixels. */
+function pixelsOf(part: number, rows: number, parts: number, pixels: number): readonly [from: number, to: number] {
+  const [begin, end] = share(rows, 1, part, parts);
+  return [begin * pixels, end * pixels];
+}
+
+/**
+ * For each of `parts` shares of the rows: the means of its features (means + rests), and the sums of the squared
+ * deviations from them.
+ */
+export function batchNormParts(
+  means: Float32Array,
+  rests: Float32Array,
+  squares: Float32Array,
+  x: Float32Array,
+  rows: number,
+  pixels: number,
+  features: number,
+  parts: number,
+): void {
+  const [mean, sum] = [doubles(features), moreDoubles(features)];
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = pixelsOf(part, rows, parts, pixels);
+    mean.fill(0, 0, features);
+    sum.fill(0, 0, features);
+    for (let i = from, o = from * features; i < to; i++) for (let j = 0; j < features; j++, o++) mean[j] += x[o];
+    for (let j = 0, o = part * features; j < features; j++, o++) {
+      mean[j] /= Math.max(to - from, 1);
+      means[o] = mean[j];
+      rests[o] = mean[j] - means[o];
+    }
+    for (let i = from, o = from * features; i < to; i++) {
+      for (let j = 0; j < features; j++, o++) {
+        const d = x[o] - mean[j];
+        sum[j] += d * d;
+      }
+    }
+    for (let j = 0; j < features; j++) squares[part * features + j] = sum[j];
+  }
+}
+
+/** Writes a feature's statistics, and takes them into the running ones. */
+function statisticsOf(
+  mean: Float32Array,
+  variance: Float32Array,
+  inverseStd: Float32Array,
+  shift: Float32Array,
+  runningMean: Float32Array,
+  runningVariance: Float32Array,
+  gamma: Float32Array,
+  beta: Float32Array,
+  epsilon: number,
+  momentum: number,
+) {
+  return (j: number, center: number, spread: number) => {
+    mean[j] = center;
+    variance[j] = spread;
+    inverseStd[j] = 1 / Math.sqrt(spread + epsilon);
+    shift[j] = beta[j] - ((center - mean[j]) * gamma[j]) / Math.sqrt(spread + epsilon);
+    if (momentum !== 1) {
+      runningMean[j] = momentum * runningMean[j] + (1 - momentum) * center;
+      runningVariance[j] = momentum * runningVariance[j] + (1 - momentum) * spread;
+    }
+  };
+}
+
+/**
+ * Mean and (biased) variance of all rows, from those of the shares (Chan, Golub and LeVeque 1979); shift = beta less
+ * what float32 loses of the mean, scaled as x.
+ */
+export function batchNormStatistics(
+  mean: Float32Array,
+  variance: Float32Array,
+  inverseStd: Float32Array,
+  shift: Float32Array,
+  runningMean: Float32Array,
+  runningVariance: Float32Array,
+  means: Float32Array,
+  rests: Float32Array,
+  squares: Float32Array,
+  gamma: Float32Array,
+  beta: Float32Array,
+  rows: number,
+  pixels: number,
+  features: number,
+  parts: number,
+  epsilon: number,
+  momentum: number,
+): void {
+  const keep = statisticsOf(
+    mean,
+    variance,
+    inverseStd,
+    shift,
+    runningMean,
+    runningVariance,
+    gamma,
+    beta,
+    epsilon,
+    momentum,
+  );
+  const all = rows * pixels;
+  for (let j = 0; j < features; j++) {
+    let center = 0;
+    let spread = 0;
+    for (let part = 0, o = j; part < parts; part++, o += features) {
+      const [from, to] = pixelsOf(part, rows, parts, pixels);
+      const count = to - from;
+      center += (means[o] + rests[o]) * (count / all);
+    }
+    for (let part = 0, o = j; part < parts; part++, o += features) {
+      const [from, to] = pixelsOf(part, rows, parts, pixels);
+      const count = to - from;
+      spread += squares[o] / all + (means[o] + rests[o] - center) ** 2 * (count / all);
+    }
+    keep(j, center, spread);
+  }
+}
+
+/** The sums of the values and of their squares, measured from `center`, from the statistics of the shares. */
+export function batchNormSums(
+  sums: Float64Array,
+  powers: Float64Array,
+  means: Float32Array,
+  rests: Float32Array,
+  squares: Float32Array,
+  center: Float32Array,
+  rows: number,
+  pixels: number,
+  features: number,
+  parts: number,
+): void {
+  sums.fill(0, 0, features);
+  powers.fill(0, 0, features);
+  for (let part = 0, o = 0; part < parts; part++) {
+    const [from, to] = pixelsOf(part, rows, parts, pixels);
+    const count = to - from;
+    for (let j = 0; j < features; j++, o++) {
+      const d = means[o] + rests[o] - center[j];
+      sums[j] += count * d;
+      powers[j] += squares[o] + count * d * d;
+    }
+  }
+}
+
+/** Mean and (biased) variance of `rows` values from their sums, measured from the running mean. */
+export function batchNormMerge(
+  mean: Float32Array,
+  variance: Float32Array,
+  inverseStd: Float32Array,
+  shift: Float32Array,
+  runningMean: Float32Array,
+  runningVariance: Float32Array,
+  sums: Float64Array,
+  powers: Float64Array,
+  gamma: Float32Array,
+  beta: Float32Array,
+  rows: number,
+  features: number,
+  epsilon: number,
+  momentum: number,
+): void {
+  const keep = statisticsOf(
+    mean,
+    variance,
+    inverseStd,
+    shift,
+    runningMean,
+    runningVariance,
+    gamma,
+    beta,
+    epsilon,
+    momentum,
+  );
+  for (let j = 0; j < features; j++) {
+    const d = sums[j] / rows;
+    const center = runningMean[j] + d;
+    const difference = powers[j] / rows - d * d;
+    const spread = difference < 0 ? 0 : difference;
+    keep(j, center, spread);
+  }
+}
+
+/** y may be x. */
+export function batchNormInference(
+  y: Float32Array,
+  x: Float32Array,
+  gamma: Float32Array,
+  beta: Float32Array,
+  runningMean: Float32Array,
+  runningVariance: Float32Array,
+  rows: number,
+  features: number,
+  epsilon: number,
+): void {
+  const scale = doubles(features);
+  for (let j = 0; j < features; j++) scale[j] = gamma[j] / Math.sqrt(runningVariance[j] + epsilon);
+  for (let i = 0, o = 0; i < rows; i++) {
+    for (let j = 0; j < features; j++, o++) y[o] = (x[o] - runningMean[j]) * scale[j] + beta[j];
+  }
+}
+
+/** dx may be dy. */
+export function batchNormInferenceBackward(
+  dx: Float32Array,
+  dgamma: Float32Array,
+  dbeta: Float32Array,
+  dy: Float32Array,
+  x: Float32Array,
+  gamma: Float32Array,
+  runningMean: Float32Array,
+  runningVariance: Float32Array,
+  rows: number,
+  features: number,
+  epsilon: number,
+): void {
+  const sum = doubles(features);
+  const product = moreDoubles(features);
+  for (let j = 0; j < features; j++) {
+    sum[j] = 0;
+    product[j] = 0;
+  }
+  for (let i = 0, o = 0; i < rows; i++) {
+    for (let j = 0; j < features; j++, o++) {
+      sum[j] += dy[o];
+      product[j] += dy[o] * (x[o] - runningMean[j]);
+    }
+  }
+  for (let j = 0; j < features; j++) {
+    const inverse = 1 / Math.sqrt(runningVariance[j] + epsilon);
+    dbeta[j] = sum[j];
+    dgamma[j] = product[j] * inverse;
+    product[j] = gamma[j] * inverse;
+  }
+  for (let i = 0, o = 0; i < rows; i++) for (let j = 0; j < features; j++, o++) dx[o] = dy[o] * product[j];
+}
+
+/** For each of `parts` shares of the rows: Σ dy · x̂ and Σ dy, where x̂ = (x − mean) · inverseStd. */
+export function batchNormBackwardParts(
+  dgammaParts: Float32Array,
+  dbetaParts: Float32Array,
+  dy: Float32Array,
+  x: Float32Array,
+  mean: Float32Array,
+  inverseStd: Float32Array,
+  rows: number,
+  pixels: number,
+  features: number,
+  parts: number,
+): void {
+  const [sum, product] = [doubles(features), moreDoubles(features)];
+  for (let part = 0; part < parts; part++) {
+    const [from, to] = pixelsOf(part, rows, parts, pixels);
+    sum.fill(0, 0, features);
+    product.fill(0, 0, features);
+    for (let i = from, o = from * features; i < to; i++) {
+      for (let j = 0; j < features; j++, o++) {
+        sum[j] += dy[o];
+        product[j] += dy[o] * (x[o] - mean[j]);
+      }
+    }
+    for (let j = 0; j < features; j++) {
+      dbetaParts[part * features + j] = sum[j];
+      dgammaParts[part * features + j] = to > from ? product[j] * inverseStd[j] : 0;
+    }
+  }
+}
+
+/** dx from the shares' sums; dx may be dy. */
+export function batchNormBackwardInput(
+  dx: Float32Array,
+  dy: Float32Array,
+  x: Float32Array,
+  mean: Float32Array,
+  inverseStd: Float32Array,
+  gamma: Float32Array,
+  dgammaParts: Float32Array,
+  dbetaParts: Float32Array,
+  rows: number,
+  features: number,
+  parts: number,
+): void {
+  const [sum, product] = [doubles(features), moreDoubles(features)];
+  for (let j = 0; j < features; j++) {
+    sum[j] = 0;
+    product[j] = 0;
+    for (let part = 0, o = j; part < parts; part++, o += features) {
+      sum[j] += dbetaParts[o];
+      product[j] += dgammaParts[o];
+    }
+    sum[j] /= rows;
+    product[j] *= inverseStd[j] / rows;
+  }
+  for (let i = 0, o = 0; i < rows; i++) {
+    for (let j = 0; j < features; j++, o++) {
+      dx[o] = gamma[j] * inverseStd[j] * (dy[o] - sum[j] - (x[o] - mean[j]) * product[j]);
+    }
+  }
+}

@@ -2,21 +2,34 @@ import { type CodeList, codes } from './codes.js';
 
 /**
  * Types of the kernel table. Argument order: outputs, inputs, sizes, settings. Gradients are called d<name>.
- * docs/numerics.md describes what each kernel computes.
+ * docs/numerics.md describes what each kernel computes. Two names have a meaning where several ranks share a batch: a
+ * kernel with `dprediction` divides by the number of rows, and the random numbers of one with `step` are counted by row.
  */
 
 export type ElementType = 'f32' | 'f64' | 'i32' | 'u8';
 
+/** Arrays of each type. */
+export interface Arrays {
+  f32: Float32Array;
+  f64: Float64Array;
+  i32: Int32Array;
+  u8: Uint8Array;
+}
+
 export const elementBytes: Readonly<Record<ElementType, number>> = { f32: 4, f64: 8, i32: 4, u8: 1 };
 
-export interface BufferParameter<N extends string = string> {
+export interface BufferParameter<
+  N extends string = string,
+  E extends ElementType = ElementType,
+  O extends boolean = boolean,
+> {
   readonly name: N;
   readonly kind: 'out' | 'inout' | 'in';
-  readonly type: ElementType;
+  readonly type: E;
   /** Length in elements: the product of these size parameters; an empty list means one element. */
   readonly length: readonly string[];
   /** May be null. */
-  readonly optional: boolean;
+  readonly optional: O;
   /** For outputs: inputs that may share the same storage exactly. No other overlap is allowed. */
   readonly alias: readonly string[];
   /** For i32 inputs: every element must be at least 0 and below this size. */
@@ -44,7 +57,10 @@ export const grainOf = (axis: string): number => (axis === PARTS ? 1 : GRAIN);
 
 /** Sizes that a kernel takes together: as one struct in C++, as one object in TypeScript. */
 export const structs = {
-  /** Images of a batch, channels last, and a window that slides over them. */
+  /**
+   * Images of a batch, channels last, and a window that slides over them. `padTop` and `padLeft` are the positions
+   * before the first row and column.
+   */
   Geometry: [
     ...['height', 'width', 'channels', 'outHeight', 'outWidth', 'windowHeight', 'windowWidth'],
     ...['strideHeight', 'strideWidth', 'padTop', 'padLeft'],
@@ -94,38 +110,58 @@ export interface Signature<P extends readonly Parameter[] = readonly Parameter[]
   readonly parameters: P;
 }
 
-interface BufferOptions {
-  type?: ElementType;
-  optional?: boolean;
+/** A kernel's parameters in TypeScript: arrays, numbers, and an object for all fields of a struct. */
+type Arguments<P extends readonly Parameter[]> = P extends readonly [
+  infer First extends Parameter,
+  ...infer Rest extends readonly Parameter[],
+]
+  ? First extends Field<infer S>
+    ? [Readonly<Record<Structs[S][number], number>>, ...Arguments<WithoutFields<Rest>>]
+    : [Argument<First>, ...Arguments<Rest>]
+  : [];
+type Argument<P extends Parameter> =
+  P extends BufferParameter<string, infer E, infer O> ? Arrays[E] | (O extends true ? null : never) : number;
+type WithoutFields<P extends readonly Parameter[]> = P extends readonly [
+  Field<StructName>,
+  ...infer Rest extends readonly Parameter[],
+]
+  ? WithoutFields<Rest>
+  : P;
+
+/** The implementation of a kernel in TypeScript. */
+export type Implementation<S extends Signature> = (...args: Arguments<S['parameters']>) => void;
+
+interface BufferOptions<E extends ElementType, O extends boolean> {
+  type?: E;
+  optional?: O;
   alias?: readonly string[];
   below?: string;
   whole?: boolean;
   along?: string;
 }
 
-function buffer<N extends string>(
-  kind: BufferParameter['kind'],
-  name: N,
-  length: string[],
-  options: BufferOptions,
-): BufferParameter<N> {
-  const { type = 'f32', optional = false, alias = [], below, whole = false, along } = options;
-  return { name, kind, type, length, optional, alias, below, whole, along };
-}
-export const out = <N extends string>(name: N, length: string[], options: BufferOptions = {}) =>
-  buffer('out', name, length, options);
-export const inout = <N extends string>(name: N, length: string[], options: BufferOptions = {}) =>
-  buffer('inout', name, length, options);
-export const input = <N extends string>(name: N, length: string[], options: BufferOptions = {}) =>
-  buffer('in', name, length, options);
+const buffer =
+  (kind: BufferParameter['kind']) =>
+  <N extends string, E extends ElementType = 'f32', O extends boolean = false>(
+    name: N,
+    length: string[],
+    options: BufferOptions<E, O> = {},
+  ): BufferParameter<N, E, O> => {
+    const { type = 'f32' as E, optional = false as O, alias = [], below, whole = false, along } = options;
+    return { name, kind, type, length, optional, alias, below, whole, along };
+  };
+export const out = buffer('out');
+export const inout = buffer('inout');
+export const input = buffer('in');
 const value =
   <K extends ValueKind>(kind: K) =>
   <N extends string>(name: N): ValueParameter<N, K> => ({ name, kind });
 export const size = value('size');
-type Fields<F extends readonly string[]> = { readonly [I in keyof F]: ValueParameter<F[I], 'size'> };
+type Field<S extends StructName, N extends string = string> = ValueParameter<N, 'size'> & { readonly struct: S };
+type Fields<S extends StructName, F extends readonly string[]> = { readonly [I in keyof F]: Field<S, F[I]> };
 /** The fields of a struct, as parameters. */
 export const sizes = <S extends StructName>(struct: S) =>
-  structs[struct].map((name) => ({ name, kind: 'size', struct })) as unknown as Fields<Structs[S]>;
+  structs[struct].map((name) => ({ name, kind: 'size', struct })) as unknown as Fields<S, Structs[S]>;
 export const float = value('float');
 export const precise = <N extends string>(name: N): ValueParameter<N, 'float'> => ({
   name,

@@ -1,19 +1,30 @@
 import { createHash } from 'node:crypto';
 import { activationKernels } from './activation.js';
+import { arithmeticKernels } from './arithmetic.js';
 import { augmentKernels } from './augment.js';
 import { batchKernels } from './batch.js';
+import { clipKernels } from './clip.js';
 import { codes } from './codes.js';
-import { convolutionKernels } from './convolution.js';
+import { conv2dKernels } from './conv2d.js';
 import { denseKernels } from './dense.js';
+import { dropoutKernels } from './dropout.js';
 import { elementwiseKernels } from './elementwise.js';
 import { embeddingKernels } from './embedding.js';
+import { gemmKernels } from './gemm.js';
 import { groupKernels } from './group.js';
+import { groupNormKernels } from './group-norm.js';
+import { groupedConv2dKernels } from './grouped-conv2d.js';
 import { lossKernels } from './loss.js';
 import { metricKernels } from './metric.js';
 import { normKernels } from './norm.js';
 import { optimizerKernels } from './optimizer.js';
-import { shapeKernels } from './shape.js';
+import { pool2dKernels } from './pool2d.js';
+import { preluKernels } from './prelu.js';
+import { reductionKernels } from './reduction.js';
+import { regularizerKernels } from './regularizer.js';
+import { responseNormKernels } from './response-norm.js';
 import type { Signature } from './signature.js';
+import { stridedKernels } from './strided.js';
 
 /**
  * The kernel table: names, arguments in order, and how to split the work. It is the single source for the compiler, the
@@ -21,16 +32,27 @@ import type { Signature } from './signature.js';
  * and its validator.
  */
 export const signatures = {
+  ...gemmKernels,
   ...denseKernels,
   ...activationKernels,
-  ...convolutionKernels,
+  ...arithmeticKernels,
+  ...preluKernels,
+  ...dropoutKernels,
+  ...conv2dKernels,
+  ...groupedConv2dKernels,
+  ...pool2dKernels,
+  ...responseNormKernels,
   ...normKernels,
+  ...groupNormKernels,
   ...lossKernels,
   ...metricKernels,
+  ...regularizerKernels,
   ...optimizerKernels,
+  ...clipKernels,
   ...batchKernels,
   ...elementwiseKernels,
-  ...shapeKernels,
+  ...reductionKernels,
+  ...stridedKernels,
   ...augmentKernels,
   ...embeddingKernels,
   ...groupKernels,
@@ -45,6 +67,9 @@ export const kernelNames = Object.keys(signatures) as KernelName[];
 export function signatureOf(name: KernelName): Signature {
   return signatures[name];
 }
+
+/** The kernels of sums over the ranks. */
+export const sumsOverRanks = Object.keys(groupKernels) as readonly (keyof typeof groupKernels)[];
 
 /** Activations that `denseForward` can apply to its result, by `activation` code. */
 export const fusedActivations = codes.activation;

@@ -1,11 +1,5 @@
-export * from './ada-delta.js';
-export * from './ada-grad.js';
 export * from './adam.js';
-export * from './adamax.js';
+export * from './adaptive.js';
 export { freeze, type ParameterGroup } from './groups.js';
-export * from './lion.js';
-export * from './muon.js';
-export * from './nadam.js';
+export * from './momentum.js';
 export { type AverageOptions, Optimizer, type OptimizerOptions, type OptimizerState } from './optimizer.js';
-export * from './rms-prop.js';
-export * from './sgd.js';

@@ -1,5 +1,4 @@
-import { sumsOverRanks } from '../kernels/group.js';
-import { type KernelName, signatureOf } from '../kernels/table.js';
+import { type KernelName, kernelNames, signatureOf, sumsOverRanks } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ProgramBuilder } from './builder.js';
 import { call, elementwisePiece, elementwiseTensors, namedArguments, numberOf, withArguments } from './edit.js';
@@ -15,29 +14,12 @@ import { trainedBlocks, trainedGradients, writePenaltyGradients } from './update
  * summed over all ranks.
  */
 
-/** Kernels that divide by the number of rows. */
-export const dividing: readonly KernelName[] = [
-  'softmaxCrossEntropy',
-  'softmaxCrossEntropyProbabilities',
-  'binaryCrossEntropy',
-  'squaredError',
-  'absoluteError',
-  'huber',
-  'meanGradient',
-  'weighRows',
-];
-
+const kernelsWith = (parameter: string) =>
+  kernelNames.filter((kernel) => signatureOf(kernel).parameters.some(({ name }) => name === parameter));
+/** Kernels that divide by the number of rows: losses, and what serves them. */
+export const dividing: readonly KernelName[] = [...kernelsWith('dprediction'), 'meanGradient', 'weighRows'];
 /** Kernels whose random numbers are counted by the row. */
-export const drawing: readonly KernelName[] = [
-  'dropoutForward',
-  'dropoutMask',
-  'gaussianNoise',
-  'shiftImages',
-  'flipImages',
-  'rotateImages',
-  'cutImages',
-  'mixRows',
-];
+export const drawing: readonly KernelName[] = kernelsWith('step');
 
 const together: readonly KernelName[] = [...sumsOverRanks, 'batchNormMerge'];
 
@@ -264,8 +246,8 @@ const VALUES_A_PART = 1 << 16;
  * Divides the update among the ranks (ZeRO stage 1: Rajbhandari et al. 2020) where a block is summed while the backward
  * pass goes on: each rank gets only the sums of its share of the block and updates that share of the parameters, which
  * all ranks then gather. Until the end of the run, only the owner of a share has current moments for it; the executor
- * then gathers them. Returns the program unchanged if the update does anything that is not elementwise, such as clipping
- * by the norm. Blocks that parameter groups cut into many parts are not divided, nor are small parts of others.
+ * then gathers them. Returns the program unchanged if the update does anything that is not elementwise, such as
+ * clipping by the norm. Blocks that parameter groups cut into many parts are not divided, nor small parts of others.
  */
 export function divideUpdate(instructions: Instruction[]): Instruction[] {
   const guard = instructions.findIndex((instruction) => instruction.guard);

@@ -58,6 +58,21 @@ void dropoutMask(float* mask, int64_t, uint32_t threshold, float scale, uint32_t
   forEachFactor(threshold, scale, {seed, stream, step}, begin, end, [=](int64_t i, float factor) { mask[i] = factor; });
 }
 
+// y, x: rows x pixels x channels, y may be x; factors: rows x channels.
+void multiplyChannels(float* y, const float* x, const float* factors, int64_t, int64_t pixels, int64_t channels,
+                      int64_t begin, int64_t end) noexcept {
+  if (channels == 0) return;
+  for (int64_t row = begin; row < end; row++) {
+    const float* own = factors + row * channels;
+    for (int64_t pixel = row * pixels; pixel < (row + 1) * pixels; pixel++) {
+      const float* in = x + pixel * channels;
+      float* out = y + pixel * channels;
+#pragma omp simd
+      for (int64_t c = 0; c < channels; c++) out[c] = in[c] * own[c];
+    }
+  }
+}
+
 // y may be x. (Box and Muller 1958)
 void gaussianNoise(float* y, const float* x, int64_t, float deviation, uint32_t seed, uint32_t stream, uint32_t step,
                    int64_t begin, int64_t end) noexcept {

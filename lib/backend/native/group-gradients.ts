@@ -1,6 +1,5 @@
-import { sumsOverRanks } from '../../kernels/group.js';
 import { isBuffer, PARTS } from '../../kernels/signature.js';
-import { type KernelName, signatureOf } from '../../kernels/table.js';
+import { type KernelName, signatureOf, sumsOverRanks } from '../../kernels/table.js';
 import { axisOf, type Instruction, isTensor, type Tensor } from '../../program/instructions.js';
 
 const weightGradients: readonly KernelName[] = [

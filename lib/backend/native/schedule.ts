@@ -1,6 +1,5 @@
-import { sumsOverRanks } from '../../kernels/group.js';
 import { type BufferParameter, elementBytes, GRAIN, grainOf, isBuffer, PARTS } from '../../kernels/signature.js';
-import { type KernelName, signatureOf } from '../../kernels/table.js';
+import { type KernelName, signatureOf, sumsOverRanks } from '../../kernels/table.js';
 import { axisOf, type Instruction, isTensor, sizeOf, type Tensor } from '../../program/instructions.js';
 
 /**

@@ -20,7 +20,7 @@ import {
   type RunRequest,
   type RunResult,
 } from '../backend.js';
-import { calls, kernels } from './kernels/index.js';
+import { calls, kernels } from './kernels.js';
 
 type Operand = FeedArray | Float64Array | number | null;
 

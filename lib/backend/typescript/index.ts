@@ -1,6 +1,6 @@
 import type { Backend } from '../backend.js';
 import { TypeScriptExecutable } from './executor.js';
-import { calls } from './kernels/index.js';
+import { calls } from './kernels.js';
 
 /** The backend in plain TypeScript: works everywhere, on one thread. */
 export const typescriptBackend: Backend = {

@@ -1,9 +1,58 @@
 /**
- * Layer, group and instance normalisation. x and y are rows × positions × pixels × groups × width; a position of a row
- * is called a unit here. Memory is read in order, with one sum per group, in doubles.
+ * Layer, group and instance normalisation. x and y are rows × positions × pixels × groups × width. Each group of each
+ * position is normalised over its pixels and its `width` channels; gammas and betas belong to the groups · width
+ * channels.
+ *
+ * A position of a row is called a unit here. Memory is read in order, with one sum per group, in doubles.
  */
-import { share } from '../../../kernels/share.js';
-import { doubles, moreDoubles } from './scratch.js';
+import { doubles, moreDoubles } from './helpers/scratch.js';
+import { share } from './share.js';
+import { float, input, kernel, out, PARTS, size } from './signature.js';
+
+const values = () => ['rows', 'positions', 'pixels', 'groups', 'width'];
+const statistics = () => ['rows', 'positions', 'groups'];
+const groupSizes = () => [size('rows'), size('positions'), size('pixels'), size('groups'), size('width')] as const;
+
+export const groupNormKernels = {
+  // The mean of a group is mean + rest, where `rest` is what float32 loses of it. Without gamma
+  // and beta they are 1 and 0.
+  groupNormForward: kernel(
+    'rows',
+    out('y', values()),
+    out('mean', statistics()),
+    out('rest', statistics()),
+    out('inverseStd', statistics()),
+    input('x', values()),
+    input('gamma', ['groups', 'width'], { optional: true }),
+    input('beta', ['groups', 'width'], { optional: true }),
+    ...groupSizes(),
+    float('epsilon'),
+  ),
+  groupNormBackwardInput: kernel(
+    'rows',
+    out('dx', values(), { alias: ['dy'] }),
+    input('dy', values()),
+    input('x', values()),
+    input('mean', statistics()),
+    input('rest', statistics()),
+    input('inverseStd', statistics()),
+    input('gamma', ['groups', 'width'], { optional: true }),
+    ...groupSizes(),
+  ),
+  // The gradients of gamma and beta, each share over its own rows; `sumParts` adds them.
+  groupNormBackwardParts: kernel(
+    PARTS,
+    out('dgammaParts', ['parts', 'groups', 'width']),
+    out('dbetaParts', ['parts', 'groups', 'width']),
+    input('dy', values(), { along: 'rows' }),
+    input('x', values(), { along: 'rows' }),
+    input('mean', statistics(), { along: 'rows' }),
+    input('rest', statistics(), { along: 'rows' }),
+    input('inverseStd', statistics(), { along: 'rows' }),
+    ...groupSizes(),
+    size('parts'),
+  ),
+} as const;
 
 export function groupNormForward(
   y: Float32Array,

@@ -1,14 +1,67 @@
 /**
  * The convolution and its gradients, as matrix products over patches. Each output pixel's window of windowHeight ×
- * windowWidth × channels numbers is a row of a matrix that is written block by block. Images are channels last.
+ * windowWidth × channels numbers is a row of a matrix that is written block by block. Images are channels last;
+ * positions outside them count as zero.
  */
-import { share } from '../../../kernels/share.js';
-import type { Geometry } from '../../../kernels/signature.js';
 import { denseBackwardBias } from './dense.js';
 import { gemm } from './gemm.js';
-import { operand } from './operand.js';
-import { floats, moreDoubles } from './scratch.js';
-import { biasAndActivation } from './tail.js';
+import { operand } from './helpers/operand.js';
+import { floats, moreDoubles } from './helpers/scratch.js';
+import { biasAndActivation } from './helpers/tail.js';
+import { share } from './share.js';
+import { code, float, type Geometry, input, kernel, out, PARTS, precision, size, sizes } from './signature.js';
+
+export const conv2dKernels = {
+  conv2dForward: kernel(
+    'rows',
+    out('y', ['rows', 'outHeight', 'outWidth', 'filters']),
+    input('x', ['rows', 'height', 'width', 'channels']),
+    input('w', ['windowHeight', 'windowWidth', 'channels', 'filters']),
+    input('b', ['filters'], { optional: true }),
+    size('rows'),
+    ...sizes('Geometry'),
+    size('filters'),
+    code('activation', 'activation'),
+    float('slope'),
+    precision(),
+  ),
+  conv2dBackwardInput: kernel(
+    'rows',
+    out('dx', ['rows', 'height', 'width', 'channels']),
+    input('dy', ['rows', 'outHeight', 'outWidth', 'filters']),
+    input('w', ['windowHeight', 'windowWidth', 'channels', 'filters']),
+    size('rows'),
+    ...sizes('Geometry'),
+    size('filters'),
+    precision(),
+  ),
+  // For strides of 1, the input gradient is a convolution of dy with these weights.
+  conv2dReverseWeights: kernel(
+    'filters',
+    out('reversed', ['windowHeight', 'windowWidth', 'filters', 'channels']),
+    input('w', ['windowHeight', 'windowWidth', 'channels', 'filters']),
+    size('windowHeight'),
+    size('windowWidth'),
+    size('channels'),
+    size('filters'),
+  ),
+  // The gradients of weight and bias. The weight is a matrix with patch = windowHeight · windowWidth · channels rows.
+  // Split into parts, each share takes its own images, and the parts are added afterwards. Split by the rows of the
+  // weight, each share reads all images and would compute all of the bias gradient, so the compiler leaves that out.
+  conv2dBackwardWeight: kernel(
+    [PARTS, 'patch'],
+    out('dwParts', ['parts', 'patch', 'filters']),
+    out('dbParts', ['parts', 'filters'], { optional: true }),
+    input('x', ['rows', 'height', 'width', 'channels'], { along: 'rows' }),
+    input('dy', ['rows', 'outHeight', 'outWidth', 'filters'], { along: 'rows' }),
+    size('rows'),
+    ...sizes('Geometry'),
+    size('filters'),
+    size('patch'),
+    size('parts'),
+    precision(),
+  ),
+} as const;
 
 /** A block of about this many patch elements stays in the L2 cache. */
 const BLOCK = 1 << 16;

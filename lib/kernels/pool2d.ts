@@ -2,7 +2,40 @@
  * Pooling over windows of images, channels last. Pixels outside the image are ignored. The innermost loops run over
  * channels, where memory is contiguous.
  */
-import type { Geometry } from '../../../kernels/signature.js';
+import { type Geometry, input, kernel, out, size, sizes } from './signature.js';
+
+export const pool2dKernels = {
+  maxPool2dForward: kernel(
+    'rows',
+    out('y', ['rows', 'outHeight', 'outWidth', 'channels']),
+    out('winner', ['rows', 'outHeight', 'outWidth', 'channels'], { type: 'i32' }),
+    input('x', ['rows', 'height', 'width', 'channels']),
+    size('rows'),
+    ...sizes('Geometry'),
+  ),
+  maxPool2dBackward: kernel(
+    'rows',
+    out('dx', ['rows', 'height', 'width', 'channels']),
+    input('dy', ['rows', 'outHeight', 'outWidth', 'channels']),
+    input('winner', ['rows', 'outHeight', 'outWidth', 'channels'], { type: 'i32' }),
+    size('rows'),
+    ...sizes('Geometry'),
+  ),
+  avgPool2dForward: kernel(
+    'rows',
+    out('y', ['rows', 'outHeight', 'outWidth', 'channels']),
+    input('x', ['rows', 'height', 'width', 'channels']),
+    size('rows'),
+    ...sizes('Geometry'),
+  ),
+  avgPool2dBackward: kernel(
+    'rows',
+    out('dx', ['rows', 'height', 'width', 'channels']),
+    input('dy', ['rows', 'outHeight', 'outWidth', 'channels']),
+    size('rows'),
+    ...sizes('Geometry'),
+  ),
+} as const;
 
 /** The largest pixel of each window and its position in the image: the first of equal pixels, or the first NaN. */
 export function maxPool2dForward(

@@ -1,5 +1,29 @@
-/** Reductions along the middle one of three dimensions, and strided copies. */
-import { codes } from '../../../kernels/codes.js';
+/** Reductions along the middle one of three dimensions. */
+import { codes } from './codes.js';
+import { code, input, kernel, out, size } from './signature.js';
+
+export const reductionKernels = {
+  reduce: kernel(
+    'rows',
+    out('y', ['rows', 'inner']),
+    input('x', ['rows', 'axis', 'inner']),
+    size('rows'),
+    size('axis'),
+    size('inner'),
+    code('operation', 'reduction'),
+  ),
+  reduceBackward: kernel(
+    'rows',
+    out('dx', ['rows', 'axis', 'inner']),
+    input('dy', ['rows', 'inner']),
+    input('x', ['rows', 'axis', 'inner']),
+    input('y', ['rows', 'inner']),
+    size('rows'),
+    size('axis'),
+    size('inner'),
+    code('operation', 'reduction'),
+  ),
+} as const;
 
 /** The first maximum of `axis` numbers, `inner` apart; NaN if one is NaN. */
 function largest(x: Float32Array, start: number, axis: number, inner: number): number {
@@ -72,53 +96,6 @@ export function reduceBackward(
           const wins = x[at] === y[o];
           dx[at] = d * (Number.isNaN(y[o]) ? NaN : wins ? left : 0);
           if (wins) left = 0;
-        }
-      }
-    }
-  }
-}
-
-export function copyStrided(
-  y: Float32Array,
-  x: Float32Array,
-  rows: number,
-  yPerRow: number,
-  xPerRow: number,
-  dim0: number,
-  dim1: number,
-  dim2: number,
-  dim3: number,
-  dim4: number,
-  yOffset: number,
-  yStride0: number,
-  yStride1: number,
-  yStride2: number,
-  yStride3: number,
-  yStride4: number,
-  xOffset: number,
-  xStride0: number,
-  xStride1: number,
-  xStride2: number,
-  xStride3: number,
-  xStride4: number,
-  clear: number,
-  fill: number,
-): void {
-  if (clear) y.fill(fill, 0, rows * yPerRow);
-  if (dim0 * dim1 * dim2 * dim3 * dim4 === 0) return;
-  for (let row = 0; row < rows; row++) {
-    const y0 = row * yPerRow + yOffset;
-    const x0 = row * xPerRow + xOffset;
-    for (let i0 = 0; i0 < dim0; i0++) {
-      for (let i1 = 0; i1 < dim1; i1++) {
-        for (let i2 = 0; i2 < dim2; i2++) {
-          const y2 = y0 + i0 * yStride0 + i1 * yStride1 + i2 * yStride2;
-          const x2 = x0 + i0 * xStride0 + i1 * xStride1 + i2 * xStride2;
-          for (let i3 = 0; i3 < dim3; i3++) {
-            let o = y2 + i3 * yStride3;
-            let at = x2 + i3 * xStride3;
-            for (let i4 = 0; i4 < dim4; i4++, o += yStride4, at += xStride4) y[o] = x[at];
-          }
         }
       }
     }

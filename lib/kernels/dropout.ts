@@ -1,4 +1,53 @@
-import { threefry } from '../../../random.js';
+/** Inverted dropout and noise, with random numbers counted by element. */
+import { threefry } from '../random.js';
+import { float, input, kernel, out, size, word } from './signature.js';
+
+export const dropoutKernels = {
+  // Inverted dropout. Its backward pass is `binary`, the product with the mask.
+  dropoutForward: kernel(
+    'n',
+    out('y', ['n'], { alias: ['x'] }),
+    out('mask', ['n']),
+    input('x', ['n']),
+    size('n'),
+    word('threshold'),
+    float('scale'),
+    word('seed'),
+    word('stream'),
+    word('step'),
+  ),
+  // Dropout's mask alone, and the product with one factor per sample and channel.
+  dropoutMask: kernel(
+    'n',
+    out('mask', ['n']),
+    size('n'),
+    word('threshold'),
+    float('scale'),
+    word('seed'),
+    word('stream'),
+    word('step'),
+  ),
+  multiplyChannels: kernel(
+    'rows',
+    out('y', ['rows', 'pixels', 'channels'], { alias: ['x'] }),
+    input('x', ['rows', 'pixels', 'channels']),
+    input('factors', ['rows', 'channels']),
+    size('rows'),
+    size('pixels'),
+    size('channels'),
+  ),
+  // y = x + deviation · a standard normal number. Its gradient is dy.
+  gaussianNoise: kernel(
+    'n',
+    out('y', ['n'], { alias: ['x'] }),
+    input('x', ['n']),
+    size('n'),
+    float('deviation'),
+    word('seed'),
+    word('stream'),
+    word('step'),
+  ),
+} as const;
 
 const PARITY = 0x1bd11bda;
 
@@ -103,6 +152,23 @@ export function dropoutMask(
     mask[i] = first < threshold ? 0 : scale;
     if (i + 16 < n) mask[i + 16] = second < threshold ? 0 : scale;
   });
+}
+
+/** y = x · factors, one factor per row and channel for all its pixels; y may be x. */
+export function multiplyChannels(
+  y: Float32Array,
+  x: Float32Array,
+  factors: Float32Array,
+  rows: number,
+  pixels: number,
+  channels: number,
+): void {
+  for (let row = 0, o = 0; row < rows; row++) {
+    const first = row * channels;
+    for (let pixel = 0; pixel < pixels; pixel++) {
+      for (let c = 0; c < channels; c++, o++) y[o] = x[o] * factors[first + c];
+    }
+  }
 }
 
 /** y = x + deviation · normal numbers, two of each counter (Box and Muller 1958); y may be x. */

@@ -1,4 +1,17 @@
 /** Gradient clipping over a flat block of n gradients g. */
+import { float, inout, input, kernel, out, precise, size } from './signature.js';
+
+export const clipKernels = {
+  clipValue: kernel('n', inout('g', ['n']), size('n'), float('limit')),
+  squareSum: kernel(
+    undefined,
+    out('total', [], { type: 'f64', alias: ['carry'] }),
+    input('carry', [], { type: 'f64', optional: true }),
+    input('g', ['n']),
+    size('n'),
+  ),
+  clipNorm: kernel('n', inout('g', ['n']), input('squares', [], { type: 'f64' }), size('n'), precise('limit')),
+} as const;
 
 /** g ← clamp(g, −limit, limit); NaN stays NaN. */
 export function clipValue(g: Float32Array, n: number, limit: number): void {

@@ -1,5 +1,27 @@
 /** Parametric ReLU with one slope per channel; x and y are rows × channels, one row per pixel. */
-import { doubles } from './scratch.js';
+import { doubles } from './helpers/scratch.js';
+import { input, kernel, out, size } from './signature.js';
+
+export const preluKernels = {
+  prelu: kernel(
+    'rows',
+    out('y', ['rows', 'channels']),
+    input('x', ['rows', 'channels']),
+    input('slope', ['channels']),
+    size('rows'),
+    size('channels'),
+  ),
+  preluBackward: kernel(
+    'channels',
+    out('dx', ['rows', 'channels'], { alias: ['dy'] }),
+    out('dslope', ['channels']),
+    input('dy', ['rows', 'channels']),
+    input('x', ['rows', 'channels']),
+    input('slope', ['channels']),
+    size('rows'),
+    size('channels'),
+  ),
+} as const;
 
 export function prelu(y: Float32Array, x: Float32Array, slope: Float32Array, rows: number, channels: number): void {
   for (let i = 0, o = 0; i < rows; i++) {

@@ -8,7 +8,24 @@
  *   serves all of them. The arrays are module constants: TurboFan embeds their addresses and lengths.
  * - They hold doubles: the conversion is paid once, in packing, and sums are in double precision.
  */
-import { doubles } from './scratch.js';
+import { doubles } from './helpers/scratch.js';
+import { flag, float, inout, input, kernel, size } from './signature.js';
+
+export const gemmKernels = {
+  gemm: kernel(
+    'm',
+    inout('c', ['m', 'n']),
+    input('a', ['m', 'k'], { whole: true }),
+    input('b', ['k', 'n']),
+    size('m'),
+    size('n'),
+    size('k'),
+    flag('transA'),
+    flag('transB'),
+    float('alpha'),
+    float('beta'),
+  ),
+} as const;
 
 /** Rows and columns of the register tile. */
 const MR = 3;

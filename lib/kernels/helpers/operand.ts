@@ -1,5 +1,5 @@
 /** Operands of products, rounded to the precision that a kernel is called with. */
-import { codeOf } from '../../../kernels/codes.js';
+import { codeOf } from '../codes.js';
 import { moreFloats } from './scratch.js';
 
 const BFLOAT16 = codeOf('precision', 'bfloat16');

@@ -1,4 +1,5 @@
 import { checkArity, checkBoolean, checkNumber, checkOptions } from '../checks.js';
+import { BlasnetError } from '../errors.js';
 import { type Builder, type Tensor, tensor } from '../program/instructions.js';
 import type { Schedule, ScheduleTime } from '../schedules.js';
 import { AdamW, type AdamWOptions } from './adam.js';
@@ -10,6 +11,127 @@ import {
   registerOptimizer,
   type UpdateTensors,
 } from './optimizer.js';
+
+export interface SgdOptions extends OptimizerOptions {
+  /** Default 0.01. */
+  learningRate?: number | Schedule;
+  /** v ← momentum · v + (1 − dampening) · g; default 0 (no velocity). */
+  momentum?: number;
+  /** Default 0; with the value of `momentum`, v is the exponential average of the gradients. */
+  dampening?: number;
+  /** Nesterov momentum (1983), in the form g + momentum · v; needs momentum. Default false. */
+  nesterov?: boolean;
+}
+
+/** Stochastic gradient descent, p ← p − learningRate · v, with optional momentum (Polyak 1964). */
+export class Sgd extends Optimizer {
+  override readonly kind = 'sgd';
+  protected override readonly scalarsPerGroup = 1;
+  override readonly momentNames: readonly string[];
+  readonly momentum: number;
+  readonly dampening: number;
+  readonly nesterov: boolean;
+
+  constructor(options?: SgdOptions) {
+    checkArity('Sgd', arguments, 1);
+    const given = checkOptions('Sgd', options, [...commonOptions, 'momentum', 'dampening', 'nesterov']);
+    const { learningRate = 0.01, momentum = 0, dampening = 0, nesterov = false } = given;
+    super('Sgd', { ...given, learningRate });
+    this.momentum = checkNumber('Sgd: momentum', momentum, { min: 0, below: 1 });
+    this.dampening = checkNumber('Sgd: dampening', dampening, { min: 0, max: 1 });
+    this.nesterov = checkBoolean('Sgd: nesterov', nesterov);
+    if (momentum === 0 && (nesterov || dampening !== 0)) {
+      throw new BlasnetError(
+        'INVALID_ARGUMENT',
+        `Sgd: ${nesterov ? 'nesterov' : 'dampening'} has no meaning without momentum`,
+      );
+    }
+    this.momentNames = momentum === 0 ? [] : ['velocity'];
+    this.seal(new.target !== Sgd);
+  }
+
+  protected override ownOptions(): Readonly<Record<string, unknown>> {
+    const { momentum, dampening, nesterov } = this;
+    return { momentum, dampening, nesterov };
+  }
+
+  protected override scalars(out: Float64Array, at: number, _t: number, learningRate: number): void {
+    out[at] = learningRate;
+  }
+
+  override write(builder: Builder, { p, g, n, weightDecay, moment, scalar }: UpdateTensors): void {
+    builder.emit('sgd', {
+      p,
+      velocity: this.momentum === 0 ? null : moment('velocity'),
+      g,
+      n,
+      learningRate: scalar(0),
+      momentum: this.momentum,
+      dampening: this.dampening,
+      nesterov: this.nesterov ? 1 : 0,
+      weightDecay,
+    });
+  }
+}
+
+export interface LionOptions extends OptimizerOptions {
+  /** Size of each element's step; default 1e-4, three to ten times less than Adam's. */
+  learningRate?: number | Schedule;
+  /** Weight of the mean of gradients in the direction of a step; default 0.9. */
+  beta1?: number;
+  /** Decay rate of the mean of gradients; default 0.99. */
+  beta2?: number;
+}
+
+/**
+ * Lion (Chen et al. 2023): steps by the sign of an interpolation between the gradient and the mean of gradients.
+ * `weightDecay` (default 0) is decoupled as in AdamW: first p ← p · (1 − learningRate · weightDecay).
+ */
+export class Lion extends Optimizer {
+  override readonly kind = 'lion';
+  protected override readonly scalarsPerGroup = 2;
+  override readonly momentNames: readonly string[] = ['m'];
+  readonly beta1: number;
+  readonly beta2: number;
+
+  constructor(options?: LionOptions) {
+    checkArity('Lion', arguments, 1);
+    const given = checkOptions('Lion', options, [...commonOptions, 'beta1', 'beta2']);
+    super('Lion', { ...given, learningRate: given.learningRate ?? 1e-4 });
+    this.beta1 = checkNumber('Lion: beta1', given.beta1 ?? 0.9, { min: 0, max: 1 });
+    this.beta2 = checkNumber('Lion: beta2', given.beta2 ?? 0.99, { min: 0, below: 1 });
+    this.seal(new.target !== Lion);
+  }
+
+  protected override ownOptions(): Readonly<Record<string, unknown>> {
+    const { beta1, beta2 } = this;
+    return { beta1, beta2 };
+  }
+
+  protected override scalars(
+    out: Float64Array,
+    at: number,
+    _t: number,
+    learningRate: number,
+    weightDecay: number,
+  ): void {
+    out[at] = learningRate;
+    out[at + 1] = learningRate * weightDecay;
+  }
+
+  override write(builder: Builder, { p, g, n, moment, scalar }: UpdateTensors): void {
+    builder.emit('lion', {
+      p,
+      m: moment('m'),
+      g,
+      n,
+      learningRate: scalar(0),
+      beta1: this.beta1,
+      beta2: this.beta2,
+      shrink: scalar(1),
+    });
+  }
+}
 
 /** Options of the AdamW that updates what is no weight matrix. */
 export type MuonAdamWOptions = Omit<AdamWOptions, 'groups' | 'clipValue' | 'clipNorm' | 'averageWeights'>;
@@ -147,4 +269,6 @@ export class Muon extends Optimizer {
   }
 }
 
+registerOptimizer('sgd', Sgd);
+registerOptimizer('lion', Lion);
 registerOptimizer('muon', Muon);

@@ -1,10 +1,10 @@
 /** The part of a layer's kernel after the product: the bias, and an activation that needs no input of its own. */
-import { fusedActivations } from '../../../kernels/table.js';
-import * as activations from './activation.js';
+import * as activations from '../activation.js';
+import { codes } from '../codes.js';
 
 type Activation = (y: Float32Array, x: Float32Array, n: number, slope: number) => void;
 /** Only some activations use the slope. */
-const functions: Record<(typeof fusedActivations)[number], Activation> = { ...activations };
+const functions: Record<(typeof codes.activation)[number], Activation> = { ...activations };
 
 /** y ← f(y + b), where y is rows × outputs and f the activation of this code. */
 export function biasAndActivation(
@@ -16,7 +16,7 @@ export function biasAndActivation(
   slope: number,
 ): void {
   if (b !== null) addBias(y, b, rows, outputs);
-  const name = fusedActivations[activation];
+  const name = codes.activation[activation];
   if (name !== 'identity') functions[name](y, y, rows * outputs, slope);
 }
 

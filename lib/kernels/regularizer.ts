@@ -1,4 +1,18 @@
 /** L1 and L2 penalties on weights. */
+import { float, inout, input, kernel, out, precise, size } from './signature.js';
+
+export const regularizerKernels = {
+  penalty: kernel(
+    undefined,
+    out('total', [], { type: 'f64', alias: ['carry'] }),
+    input('carry', [], { type: 'f64', optional: true }),
+    input('w', ['n']),
+    size('n'),
+    precise('l1'),
+    precise('l2'),
+  ),
+  penaltyGradient: kernel('n', inout('dw', ['n']), input('w', ['n']), size('n'), float('l1'), float('l2')),
+} as const;
 
 /** total = carry + l1 Σ|w| + l2/2 Σ w²; total may be carry. */
 export function penalty(

@@ -1,12 +1,47 @@
 /**
- * Convolutions of groups of channels with windows that may have gaps, as plain loops: a group's products are too small
- * for matrix products to pay. Sums are in double precision.
+ * Convolutions of groups of channels: each of `groups` has `channels` channels and `filters` filters of its own. With
+ * one channel per group they are depthwise. A window's pixels are `dilation` pixels apart.
+ *
+ * These are plain loops: a group's products are too small for matrix products to pay. Sums are in double precision.
  */
-import { share } from '../../../kernels/share.js';
-import type { GroupedGeometry } from '../../../kernels/signature.js';
 import { denseBackwardBias } from './dense.js';
-import { doubles } from './scratch.js';
-import { biasAndActivation } from './tail.js';
+import { doubles } from './helpers/scratch.js';
+import { biasAndActivation } from './helpers/tail.js';
+import { share } from './share.js';
+import { code, float, type GroupedGeometry, input, kernel, out, PARTS, size, sizes } from './signature.js';
+
+export const groupedConv2dKernels = {
+  groupedConv2dForward: kernel(
+    'rows',
+    out('y', ['rows', 'outHeight', 'outWidth', 'groups', 'filters']),
+    input('x', ['rows', 'height', 'width', 'groups', 'channels']),
+    input('w', ['windowHeight', 'windowWidth', 'channels', 'groups', 'filters']),
+    input('b', ['groups', 'filters'], { optional: true }),
+    size('rows'),
+    ...sizes('GroupedGeometry'),
+    code('activation', 'activation'),
+    float('slope'),
+  ),
+  groupedConv2dBackwardInput: kernel(
+    'rows',
+    out('dx', ['rows', 'height', 'width', 'groups', 'channels']),
+    input('dy', ['rows', 'outHeight', 'outWidth', 'groups', 'filters']),
+    input('w', ['windowHeight', 'windowWidth', 'channels', 'groups', 'filters']),
+    size('rows'),
+    ...sizes('GroupedGeometry'),
+  ),
+  // As conv2dBackwardWeight, always split into parts: groups have few weights.
+  groupedConv2dBackwardParts: kernel(
+    PARTS,
+    out('dwParts', ['parts', 'windowHeight', 'windowWidth', 'channels', 'groups', 'filters']),
+    out('dbParts', ['parts', 'groups', 'filters'], { optional: true }),
+    input('x', ['rows', 'height', 'width', 'groups', 'channels'], { along: 'rows' }),
+    input('dy', ['rows', 'outHeight', 'outWidth', 'groups', 'filters'], { along: 'rows' }),
+    size('rows'),
+    ...sizes('GroupedGeometry'),
+    size('parts'),
+  ),
+} as const;
 
 /**
  * Calls `visit` for every pixel inside the image that the window of an output pixel sees: the positions of their first

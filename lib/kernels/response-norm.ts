@@ -1,5 +1,34 @@
 /** Local response normalisation over neighbouring channels; x and y are rows × channels, one row per pixel. */
-import { doubles, moreDoubles } from './scratch.js';
+import { doubles, moreDoubles } from './helpers/scratch.js';
+import { float, input, kernel, out, size } from './signature.js';
+
+export const responseNormKernels = {
+  localResponseNorm: kernel(
+    'rows',
+    out('y', ['rows', 'channels']),
+    out('scale', ['rows', 'channels']),
+    input('x', ['rows', 'channels']),
+    size('rows'),
+    size('channels'),
+    size('radius'),
+    float('bias'),
+    float('alpha'),
+    float('beta'),
+  ),
+  localResponseNormBackward: kernel(
+    'rows',
+    out('dx', ['rows', 'channels']),
+    input('dy', ['rows', 'channels']),
+    input('x', ['rows', 'channels']),
+    input('y', ['rows', 'channels']),
+    input('scale', ['rows', 'channels']),
+    size('rows'),
+    size('channels'),
+    size('radius'),
+    float('alpha'),
+    float('beta'),
+  ),
+} as const;
 
 /** scale^(−beta); AlexNet's beta of 3/4 needs no power. */
 function shrink(scale: number, beta: number): number {
