@@ -36,7 +36,7 @@ async function timeSums(group: Group, { sizes, seconds }: SumsJob): Promise<Sums
   return times;
 }
 
-const MOST_EPOCHS = 1000;
+const MOST_STEPS = 1_000_000;
 
 async function timeSteps(group: Group, { workload, seconds: wanted }: StepsJob): Promise<StepsReply> {
   const { train } = await mnist();
@@ -48,16 +48,17 @@ async function timeSteps(group: Group, { workload, seconds: wanted }: StepsJob):
   const trial = 4;
   await fit(trial, 1);
   const estimate = (await secondsOf(() => fit(trial, 1))) / trial;
-  const most = Math.floor(EPOCH_SAMPLES / batchSize);
-  const steps = await agree(group, Math.min(most, Math.max(trial, Math.ceil(wanted / 4 / estimate))));
-  const epochs = await agree(group, Math.min(MOST_EPOCHS, Math.ceil(wanted / (steps * estimate))));
-  // A fit's start, where parameters are sent to all ranks, is in both and so in none.
-  const short = await secondsOf(() => fit(steps, 1));
-  const long = await secondsOf(() => fit(steps, 1 + epochs));
+  const wantedSteps = Math.max(2 * trial, Math.min(MOST_STEPS, Math.ceil(wanted / estimate)));
+  // As few epochs as in training: their ends cost more than a step.
+  const epochs = await agree(group, Math.ceil(wantedSteps / Math.floor(EPOCH_SAMPLES / batchSize)));
+  const steps = await agree(group, Math.ceil(wantedSteps / epochs));
+  // The start of a fit, where parameters are sent to all ranks, and the end of an epoch are in both, and so in none.
+  const short = await secondsOf(() => fit(trial, 1));
+  const long = await secondsOf(() => fit(steps, epochs));
   const { profile } = await fit(steps, 1, true);
   const sums = profile?.instructions.filter(({ kernel }) => ['allReduce', 'gatherShares'].includes(kernel)) ?? [];
   // On a busy machine the short one can take longer; then the start is counted.
-  const seconds = long > short ? (long - short) / (epochs * steps) : long / ((1 + epochs) * steps);
+  const seconds = long > short ? (long - short) / (epochs * steps - trial) : long / (epochs * steps);
   return {
     seconds,
     parameters: network.parameterCount,
