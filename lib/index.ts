@@ -91,7 +91,7 @@ export { argmax } from './training/argmax.js';
 export type { Callbacks, Progress, TrainingHandle, TrainingSettings, TrainingStart } from './training/callbacks.js';
 export { type CheckpointOptions, checkpoint } from './training/checkpoint.js';
 export { type EarlyStoppingOptions, earlyStopping } from './training/early-stopping.js';
-export type { FitOptions } from './training/fit.js';
+export type { FitOptions } from './training/fit-options.js';
 export type { EpochLog, History } from './training/history.js';
 export { jsonLog } from './training/json-log.js';
 export * as metrics from './training/metrics.js';

@@ -64,7 +64,8 @@ import { stoppable } from './runtime/waiting.js';
 import { sharedBuffer } from './shared-memory.js';
 import { describeNodes, type NetworkNode, summarize } from './summary.js';
 import { listed } from './text.js';
-import { type FitOptions, fit } from './training/fit.js';
+import { fit } from './training/fit.js';
+import type { FitOptions } from './training/fit-options.js';
 import type { History } from './training/history.js';
 
 /** What a network with the outputs `K` predicts: numbers, or numbers by the names that its outputs have. */
