@@ -49,25 +49,16 @@ export {
 } from './initializers.js';
 export * from './layers/index.js';
 export * from './losses/index.js';
-export {
-  type Checkpoint,
-  type EvaluateOptions,
-  Network,
-  type NodeOptions,
-  type OutputGradient,
-  type Port,
-  type PredictAsyncOptions,
-  type Predicted,
-  type PredictOptions,
-} from './network.js';
+export { type Checkpoint, Network, type OutputGradient, type Predicted } from './network.js';
 export type { GraphOptions, NetworkOptions, OutputsOptions } from './network-options.js';
-export type { ParameterView, StateView } from './network-views.js';
+export type { ParameterView, Port, StateView } from './network-views.js';
 export * from './optimizers/index.js';
 export type { Shape } from './program/instructions.js';
 export type { Listing } from './program/listing.js';
 export type { ListedInstruction } from './program/work.js';
 export { l1, l1l2, l2, type Regularizer } from './regularizers.js';
 export type { ClassWeight, ClassWeights } from './runtime/class-weights.js';
+export type { EvaluateOptions, NodeOptions, PredictAsyncOptions, PredictOptions } from './runtime/inference.js';
 export type { Features, Targets } from './runtime/inputs.js';
 export type { Profile, ProfiledInstruction } from './runtime/profile.js';
 export type { BatchStream, SampleWeights, StreamBatch, TrainingData } from './runtime/streams.js';
@@ -91,7 +82,7 @@ export { argmax } from './training/argmax.js';
 export type { Callbacks, Progress, TrainingHandle, TrainingSettings, TrainingStart } from './training/callbacks.js';
 export { type CheckpointOptions, checkpoint } from './training/checkpoint.js';
 export { type EarlyStoppingOptions, earlyStopping } from './training/early-stopping.js';
-export type { FitOptions } from './training/fit.js';
+export type { FitOptions } from './training/fit-options.js';
 export type { EpochLog, History } from './training/history.js';
 export { jsonLog } from './training/json-log.js';
 export * as metrics from './training/metrics.js';

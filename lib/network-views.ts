@@ -1,7 +1,8 @@
-/** Parameters and state as a network's users see them. */
+/** Inputs, outputs, parameters and state as a network's users see them. */
 import { invalid } from './checks.js';
 import { BlasnetError } from './errors.js';
 import type { Shape } from './program/instructions.js';
+import type { Engine } from './runtime/engine.js';
 import { listed, shapeText } from './text.js';
 
 /**
@@ -17,6 +18,45 @@ export interface StateView {
 export interface ParameterView extends StateView {
   /** Gradient from the last `gradients`, `trainBatch` or training step. A step that freezes the parameter leaves it. */
   readonly gradient: Float32Array;
+}
+
+/** An input or an output of a network. */
+export interface Port {
+  /** Undefined if it is the only one and has no name. */
+  readonly name: string | undefined;
+  /** Shape of one sample. */
+  readonly shape: Shape;
+  /** For an input of indices, which embeddings take; undefined for numbers. */
+  readonly type?: 'index' | undefined;
+  /** Of an input of indices: they are below this number, the smallest vocabulary of its embeddings. */
+  readonly vocabulary?: number | undefined;
+}
+
+/** Inputs or outputs, frozen. */
+export function portsOf(list: readonly Port[]): readonly Port[] {
+  const ports = list.map(({ name, shape, vocabulary }): Port => {
+    const index = vocabulary !== undefined && { type: 'index' as const, vocabulary };
+    return Object.freeze({ name, shape: Object.freeze([...shape]), ...index });
+  });
+  return Object.freeze(ports);
+}
+
+/** Views of all parameters, frozen. */
+export function parametersOf({ model, parameters, gradients }: Engine): readonly ParameterView[] {
+  const views = [...model.parameters].map(([name, { spec, tensor }]) => {
+    const [begin, end] = [tensor.offset, tensor.offset + tensor.fixed];
+    const [value, gradient] = [parameters.subarray(begin, end), gradients.subarray(begin, end)];
+    return Object.freeze({ name, shape: spec.shape, value, gradient });
+  });
+  return Object.freeze(views);
+}
+
+/** The same of the state. */
+export function stateOf({ model, state }: Engine): readonly StateView[] {
+  const views = [...model.state].map(([name, { spec, tensor }]) =>
+    Object.freeze({ name, shape: spec.shape, value: state.subarray(tensor.offset, tensor.offset + tensor.fixed) }),
+  );
+  return Object.freeze(views);
 }
 
 interface Views {

@@ -1,18 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { types } from 'node:util';
-import type { BackendName, Feed } from './backend/backend.js';
+import type { BackendName } from './backend/backend.js';
 import { selectBackend } from './backend/select.js';
-import {
-  checkArity,
-  checkBoolean,
-  checkInteger,
-  checkOptions,
-  checkStorage,
-  invalid,
-  isPlain,
-  lock,
-} from './checks.js';
-import { BlasnetError } from './errors.js';
+import { checkArity, checkBoolean, checkOptions, invalid, lock } from './checks.js';
 import { checkEncoder, checkMetadata, type Kept, type Metadata, type NetworkMemory } from './formats/network-file.js';
 import {
   fromBytes,
@@ -35,80 +24,42 @@ import {
   readSeed,
   readSpec,
 } from './network-options.js';
-import { copyInto, type ParameterView, type StateView } from './network-views.js';
-import { readFloats } from './numbers.js';
-import { checkOptimizer, type Optimizer } from './optimizers/optimizer.js';
-import { elements, type Shape } from './program/instructions.js';
-import type { Listing } from './program/listing.js';
-import { feedName } from './program/losses.js';
-import { buildModel, findMisfit, type ModelSpec } from './program/model.js';
-import { divide } from './runtime/batches.js';
-import { type ClassWeights, resolveClassWeights } from './runtime/class-weights.js';
-import { Engine, type Source } from './runtime/engine.js';
 import {
-  asPredictions,
-  checkSignal,
-  evaluateData,
-  newControl,
-  type Predictions,
-  type Result,
-  resultsOf,
-  signalsOf,
-} from './runtime/evaluate.js';
-import { type Features, fromBatch, fromFeatures, type Targets } from './runtime/inputs.js';
-import { allFinite, findNonFinite, gradientError, statisticsError, stepError } from './runtime/non-finite.js';
-import { Slices, sharedInSlices } from './runtime/slices.js';
-import { BatchReader, overShared, readData, type TrainingData, weighClasses } from './runtime/streams.js';
-import { type Evaluation, Tally } from './runtime/tally.js';
-import { stoppable } from './runtime/waiting.js';
-import { sharedBuffer } from './shared-memory.js';
+  copyInto,
+  type ParameterView,
+  type Port,
+  parametersOf,
+  portsOf,
+  type StateView,
+  stateOf,
+} from './network-views.js';
+import { checkOptimizer, type Optimizer } from './optimizers/optimizer.js';
+import type { Shape } from './program/instructions.js';
+import type { Listing } from './program/listing.js';
+import { buildModel, findMisfit, type ModelSpec } from './program/model.js';
+import { Engine } from './runtime/engine.js';
+import {
+  type EvaluateOptions,
+  evaluate,
+  infer,
+  type NodeOptions,
+  nodeNamed,
+  type PredictAsyncOptions,
+  type PredictOptions,
+  predictAsync,
+} from './runtime/inference.js';
+import type { Features, Targets } from './runtime/inputs.js';
+import { applyGradients, gradients, trainBatch } from './runtime/steps.js';
+import type { TrainingData } from './runtime/streams.js';
+import type { Evaluation } from './runtime/tally.js';
 import { describeNodes, type NetworkNode, summarize } from './summary.js';
 import { listed } from './text.js';
-import { type FitOptions, fit } from './training/fit.js';
+import { fit } from './training/fit.js';
+import type { FitOptions } from './training/fit-options.js';
 import type { History } from './training/history.js';
 
 /** What a network with the outputs `K` predicts: numbers, or numbers by the names that its outputs have. */
 export type Predicted<K extends string> = [K] extends [''] ? Float32Array : Readonly<Record<K, Float32Array>>;
-
-/** Kernels write outputs while still reading inputs, so the two must not share memory. */
-function checkApart(out: Float32Array, name: string, other: ArrayBufferView): void {
-  const begin = Math.max(out.byteOffset, other.byteOffset);
-  const end = Math.min(out.byteOffset + out.byteLength, other.byteOffset + other.byteLength);
-  if (out.buffer === other.buffer && begin < end) throw new BlasnetError('ALIASED_BUFFERS', `out: it overlaps ${name}`);
-}
-
-export interface PredictOptions {
-  /**
-   * Receives the outputs: rows × outputs numbers. Must not share memory with `x` or the network. Default: a new array.
-   * Only for a network with one output.
-   */
-  out?: Float32Array;
-  /** Rows processed at a time. Default: up to 512, fewer if their work memory would exceed 64 MiB. */
-  batchSize?: number;
-}
-
-export interface EvaluateOptions {
-  /** Rows processed at a time, as in {@link PredictOptions}. */
-  batchSize?: number;
-  /** As in `fit`; 'balanced' takes the counts of the evaluated data. */
-  classWeights?: ClassWeights;
-  signal?: AbortSignal;
-}
-
-/** For the values of nodes instead of the outputs. */
-export interface NodeOptions<N extends string> {
-  /** Names of the nodes wanted, in inference mode and before any loss's link. */
-  outputs: readonly N[];
-  batchSize?: number;
-}
-
-export interface PredictAsyncOptions extends PredictOptions {
-  /**
-   * Stops at the end of a batch. The call rejects with the signal's reason; `out` is unchanged unless its memory is
-   * shared.
-   */
-  signal?: AbortSignal;
-}
 
 /** What {@link Network.loadCheckpoint} returns. */
 export interface Checkpoint<K extends string = ''> {
@@ -121,23 +72,6 @@ export interface Checkpoint<K extends string = ''> {
 /** The gradient of a loss that the caller computes, with respect to the raw outputs; see {@link Network.gradients}. */
 export interface OutputGradient<K extends string> {
   outputGradient: Predicted<K> | ((outputs: Predicted<K>) => Predicted<K>);
-}
-
-function byFeed(results: readonly Result[], arrays: readonly Float32Array[]): Record<string, Float32Array> {
-  return Object.fromEntries(results.map(({ feed }, i) => [feed, arrays[i]]));
-}
-
-const IN_BATCH = 'in this batch';
-/** An input or an output of a network. */
-export interface Port {
-  /** Undefined if it is the only one and has no name. */
-  readonly name: string | undefined;
-  /** Shape of one sample. */
-  readonly shape: Shape;
-  /** For an input of indices, which embeddings take; undefined for numbers. */
-  readonly type?: 'index' | undefined;
-  /** Of an input of indices: they are below this number, the smallest vocabulary of its embeddings. */
-  readonly vocabulary?: number | undefined;
 }
 
 /** A specification from a file or another network, given instead of the options. */
@@ -205,35 +139,14 @@ export class Network<K extends string = ''> {
     this.precision = model.precision;
     this.#engine = new Engine(model, backend);
     this.backend = backend.name;
-    const ports = (list: readonly Port[]) =>
-      Object.freeze(
-        list.map(({ name, shape, vocabulary }) =>
-          Object.freeze({
-            name,
-            shape: Object.freeze([...shape]),
-            ...(vocabulary !== undefined && { type: 'index' as const, vocabulary }),
-          }),
-        ),
-      );
-    this.inputs = ports(model.inputs);
-    this.outputs = ports(model.outputs);
+    this.inputs = portsOf(model.inputs);
+    this.outputs = portsOf(model.outputs);
     this.input = this.inputs[0].shape;
     this.output = this.outputs[0].shape;
     this.layers = Object.freeze(model.nodes.map(({ spec }) => spec));
     this.nodes = describeNodes(model);
-    const { parameters, gradients, state } = this.#engine;
-    this.parameters = Object.freeze(
-      [...model.parameters].map(([name, { spec, tensor }]) => {
-        const end = tensor.offset + tensor.fixed;
-        const [value, gradient] = [parameters.subarray(tensor.offset, end), gradients.subarray(tensor.offset, end)];
-        return Object.freeze({ name, shape: spec.shape, value, gradient });
-      }),
-    );
-    this.state = Object.freeze(
-      [...model.state].map(([name, { spec, tensor }]) =>
-        Object.freeze({ name, shape: spec.shape, value: state.subarray(tensor.offset, tensor.offset + tensor.fixed) }),
-      ),
-    );
+    this.parameters = parametersOf(this.#engine);
+    this.state = stateOf(this.#engine);
     lock(this, new.target !== Network);
   }
 
@@ -274,11 +187,7 @@ export class Network<K extends string = ''> {
    */
   node(name: string): Node {
     checkArity('node', arguments, 1);
-    const { nodes, inputs } = this.#engine.model;
-    const all = [...nodes, ...inputs];
-    const found = all.find((other) => other.name === name);
-    if (found === undefined) throw invalid('node', `one of ${listed(all.map((other) => other.name ?? 'input'))}`, name);
-    return found.node;
+    return nodeNamed(this.#engine.model, name);
   }
 
   /**
@@ -383,20 +292,7 @@ export class Network<K extends string = ''> {
    */
   async evaluate(data: TrainingData, options?: EvaluateOptions): Promise<Evaluation> {
     checkArity('evaluate', arguments, 2);
-    this.#engine.checkIdle();
-    const { model } = this.#engine;
-    const known = ['batchSize', 'classWeights', 'signal'];
-    const { batchSize, classWeights, signal } = checkOptions('evaluate', options, known);
-    checkSignal('evaluate: signal', signal);
-    const rows = this.#inferenceBatch('evaluate', batchSize);
-    const unweighted = readData('evaluate: data', model, data, signalsOf(this.#engine, signal));
-    const counted = unweighted instanceof BatchReader ? undefined : unweighted;
-    const weights = resolveClassWeights('evaluate', model, classWeights, data, counted);
-    const read = weighClasses(model, unweighted, weights);
-    return this.#engine.hold(async () => {
-      signal?.throwIfAborted();
-      return evaluateData('evaluate: data', this.#engine, await overShared('evaluate: data', read), rows, signal);
-    });
+    return evaluate(this.#engine, data, options);
   }
 
   /**
@@ -410,12 +306,8 @@ export class Network<K extends string = ''> {
   predict(x: Features, options?: Float32Array | PredictOptions | NodeOptions<string>): unknown {
     checkArity('predict', arguments, 2);
     const given = ArrayBuffer.isView(options) || Array.isArray(options) ? { out: options as Float32Array } : options;
-    const { out, batchSize, outputs } = checkOptions<PredictOptions & Partial<NodeOptions<string>>>('predict', given, [
-      'out',
-      'batchSize',
-      'outputs',
-    ]);
-    return this.#infer('predict', x, out, this.#inferenceBatch('predict', batchSize), outputs);
+    const known = ['out', 'batchSize', 'outputs'];
+    return infer(this.#engine, 'predict', x, checkOptions<PredictOptions>('predict', given, known));
   }
 
   /**
@@ -430,29 +322,7 @@ export class Network<K extends string = ''> {
   ): Promise<Readonly<Record<N, Float32Array>>>;
   async predictAsync(x: Features, options?: PredictAsyncOptions | NodeOptions<string>): Promise<unknown> {
     checkArity('predictAsync', arguments, 2);
-    const engine = this.#engine;
-    engine.checkIdle();
-    const { out, batchSize, signal, outputs } = checkOptions<PredictAsyncOptions & Partial<NodeOptions<string>>>(
-      'predictAsync',
-      options,
-      ['out', 'batchSize', 'signal', 'outputs'],
-    );
-    checkSignal('predictAsync: signal', signal);
-    const rows = this.#inferenceBatch('predictAsync', batchSize);
-    const { source, results } = this.#checkInference('predictAsync', x, out, outputs);
-    return engine.hold(async () => {
-      signal?.throwIfAborted();
-      const shared = await sharedInSlices('x', source);
-      const direct = out !== undefined && types.isSharedArrayBuffer(out.buffer);
-      const arrays = results.map(({ size }) => (direct ? out : new Float32Array(sharedBuffer(4 * size * source.rows))));
-      const control = newControl();
-      const job = { kind: 'predict', source: shared, batchSize: rows, results: byFeed(results, arrays) } as const;
-      await stoppable(signal, control, () => engine.run(outputs ? { ...job, outputs } : job, control));
-      if (direct) return out;
-      const copies = arrays.map(({ length }) => out ?? new Float32Array(length));
-      for (const [i, copy] of copies.entries()) await new Slices().copy('out', copy, arrays[i]);
-      return asPredictions(engine.model, outputs, copies);
-    });
+    return predictAsync(this.#engine, x, options);
   }
 
   /**
@@ -462,14 +332,12 @@ export class Network<K extends string = ''> {
    */
   forward(x: Features, options?: { training?: boolean; batchSize?: number }): Predicted<K> {
     checkArity('forward', arguments, 2);
-    const { training = false, batchSize } = checkOptions('forward', options, ['training', 'batchSize']);
-    if (!checkBoolean('forward: training', training)) {
-      return this.#infer('forward', x, undefined, this.#inferenceBatch('forward', batchSize)) as Predicted<K>;
-    }
-    if (batchSize !== undefined)
-      throw invalid('forward: batchSize', 'none with training: true (all rows are one batch)', batchSize);
+    const { training = false, ...rest } = checkOptions('forward', options, ['training', 'batchSize']);
+    if (!checkBoolean('forward: training', training)) return infer(this.#engine, 'forward', x, rest) as Predicted<K>;
+    if (rest.batchSize !== undefined)
+      throw invalid('forward: batchSize', 'none with training: true (all rows are one batch)', rest.batchSize);
     this.#engine.checkFree();
-    return this.#infer('forwardTraining', x, undefined, Number.POSITIVE_INFINITY) as Predicted<K>;
+    return infer(this.#engine, 'forwardTraining', x) as Predicted<K>;
   }
 
   /**
@@ -500,58 +368,7 @@ export class Network<K extends string = ''> {
     optimizer?: Optimizer,
   ): { loss?: number; inputGradient: Float32Array } {
     checkArity('gradients', arguments, 3);
-    const engine = this.#engine;
-    engine.checkFree();
-    if (optimizer !== undefined) checkOptimizer('optimizer', optimizer);
-    const own = isPlain(y) && 'outputGradient' in y ? (y as OutputGradient<K>).outputGradient : undefined;
-    const source = own === undefined ? fromBatch(engine.model, x, y) : this.#withGradients(x, own);
-    const { inputs } = engine.model;
-    const arrays = inputs.flatMap(({ name, shape, vocabulary }) =>
-      vocabulary === undefined ? [{ name, values: new Float32Array(source.rows * elements(shape)) }] : [],
-    );
-    const restore = engine.copyState();
-    engine.runSync({
-      kind: own === undefined ? 'gradients' : 'backward',
-      source,
-      batchSize: source.rows,
-      results: Object.fromEntries(arrays.map(({ name, values }) => [feedName('inputGradient', name), values])),
-      ...(optimizer && { optimizer }),
-    });
-    const byName = Object.fromEntries(arrays.map(({ name, values }) => [name ?? 'input', values]));
-    const only = arrays[0]?.values ?? new Float32Array(0);
-    const inputGradient = (inputs.length === 1 ? only : byName) as Float32Array;
-    if (own !== undefined) {
-      if (allFinite(engine.state)) return { inputGradient };
-      restore();
-      throw statisticsError(findNonFinite(source), IN_BATCH);
-    }
-    const loss = engine.metric[0];
-    if (!Number.isFinite(loss)) throw this.#refused(source, restore);
-    return { loss, inputGradient };
-  }
-
-  /** The source of a backward pass from given gradients of the outputs. */
-  #withGradients(x: Features, given: unknown): Source {
-    const engine = this.#engine;
-    const { outputs } = engine.model;
-    const source = fromFeatures('x', engine.model, x);
-    let gradients = given;
-    if (typeof given === 'function') {
-      // The same masks and statistics as in the backward pass, which repeats this.
-      const restore = engine.copyState();
-      gradients = given(this.#infer('forwardTraining', x, undefined, Number.POSITIVE_INFINITY));
-      restore();
-    }
-    const feeds = outputs.map(({ name, shape }): [string, Feed] => {
-      const label = name === undefined ? 'outputGradient' : `outputGradient: ${name}`;
-      const value = name === undefined ? gradients : (gradients as Record<string, unknown> | undefined)?.[name];
-      const { data: values } = readFloats(label, value);
-      const wanted = source.rows * elements(shape);
-      if (values.length !== wanted)
-        throw new BlasnetError('SHAPE_MISMATCH', `${label}: expected ${wanted} numbers, got ${values.length}`);
-      return [feedName('outputGradient', name), { values }];
-    });
-    return { ...source, feeds: { ...source.feeds, ...Object.fromEntries(feeds) } };
+    return gradients(this.#engine, x, y, optimizer) as { inputGradient: Float32Array };
   }
 
   /**
@@ -560,19 +377,7 @@ export class Network<K extends string = ''> {
    */
   trainBatch(x: Features, y: Targets | undefined, optimizer: Optimizer): Evaluation {
     checkArity('trainBatch', arguments, 3);
-    const engine = this.#engine;
-    engine.checkFree();
-    checkOptimizer('optimizer', optimizer);
-    const source = fromBatch(engine.model, x, y);
-    const scalars = this.#scalars(optimizer);
-    const restore = engine.copyState();
-    const result = engine.runSync({ kind: 'train', source, batchSize: source.rows, optimizer, scalars });
-    // A program without updates has no step that could stop.
-    if (result.status === 'nonFinite' || !Number.isFinite(engine.metric[0])) throw this.#refused(source, restore);
-    optimizer.steps++;
-    const tally = new Tally(engine.model);
-    tally.add(engine.metric, source.goals, divide(source.rows, source.rows), 0, 1, 0);
-    return tally.means;
+    return trainBatch(this.#engine, x, y, optimizer);
   }
 
   /**
@@ -581,20 +386,7 @@ export class Network<K extends string = ''> {
    */
   applyGradients(optimizer: Optimizer): void {
     checkArity('applyGradients', arguments, 1);
-    const engine = this.#engine;
-    engine.checkFree();
-    checkOptimizer('optimizer', optimizer);
-    const source: Source = { rows: 1, feeds: {}, goals: [] };
-    const result = engine.runSync({
-      kind: 'update',
-      source,
-      batchSize: 1,
-      optimizer,
-      scalars: this.#scalars(optimizer),
-    });
-    if (result.status === 'nonFinite')
-      throw gradientError(this.parameters, (name) => optimizer.settings[optimizer.groupOf(name)].frozen !== false);
-    optimizer.steps++;
+    applyGradients(this.#engine, this.parameters, optimizer);
   }
 
   /**
@@ -703,75 +495,5 @@ export class Network<K extends string = ''> {
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  #infer(
-    kind: 'predict' | 'forward' | 'forwardTraining',
-    x: Features,
-    out: Float32Array | undefined,
-    batchSize: number,
-    outputs?: readonly string[],
-  ): Predictions {
-    const engine = this.#engine;
-    engine.checkIdle();
-    const { source, results } = this.#checkInference(kind, x, out, outputs);
-    const arrays = results.map(({ size }) => out ?? new Float32Array(source.rows * size));
-    const restore = kind === 'forwardTraining' ? engine.copyState() : undefined;
-    const job = { kind, source, batchSize: Math.min(batchSize, source.rows), results: byFeed(results, arrays) };
-    engine.runSync(outputs ? { ...job, outputs } : job);
-    if (restore !== undefined && !allFinite(engine.state)) {
-      restore();
-      throw statisticsError(findNonFinite(source), IN_BATCH);
-    }
-    return asPredictions(engine.model, outputs, arrays);
-  }
-
-  #inferenceBatch(name: string, batchSize: number | undefined): number {
-    if (batchSize === undefined) return this.#engine.inferenceBatch;
-    return checkInteger(`${name}: batchSize`, batchSize, { min: 1, below: 2 ** 31 });
-  }
-
-  /** Checks features, `out` and `outputs`; returns the source and what the program gives. */
-  #checkInference(
-    name: string,
-    x: Features,
-    out: Float32Array | undefined,
-    outputs: readonly string[] | undefined,
-  ): { source: Source; results: readonly Result[] } {
-    const { model, parameters, gradients, state } = this.#engine;
-    const source = fromFeatures('x', model, x);
-    if (outputs !== undefined) {
-      if (!Array.isArray(outputs) || outputs.length === 0) throw invalid(`${name}: outputs`, 'names of nodes', outputs);
-      for (const wanted of outputs) this.node(wanted);
-    }
-    const results = resultsOf(model, outputs);
-    if (out !== undefined) {
-      if (results[0].name !== undefined)
-        throw invalid(`${name}: out`, 'none for a network whose outputs have names, or with outputs given', out);
-      if (!types.isFloat32Array(out)) throw invalid('out', 'a Float32Array', out);
-      checkStorage('out', out);
-      const length = source.rows * results[0].size;
-      if (out.length !== length)
-        throw new BlasnetError('SHAPE_MISMATCH', `out: expected ${length} elements, got ${out.length}`);
-      const feeds = Object.values(source.feeds).map(({ values }): [string, ArrayBufferView] => ['x', values]);
-      for (const [what, other] of [...feeds, ...Object.entries({ parameters, gradients, state })])
-        checkApart(out, what, other);
-    }
-    return { source, results };
-  }
-
-  /** The error for a rejected step; undoes the changes of the forward pass. */
-  #refused(source: Source, restore: () => void): BlasnetError {
-    const { state, metric } = this.#engine;
-    const error = stepError(state, findNonFinite(source), metric[0], IN_BATCH);
-    restore();
-    return error;
-  }
-
-  #scalars(optimizer: Optimizer): Float64Array {
-    this.#engine.attach(optimizer);
-    const scalars = new Float64Array(optimizer.scalarCount);
-    optimizer.writeScalars(scalars, 0, { step: optimizer.steps, epoch: 0 });
-    return scalars;
   }
 }

@@ -96,6 +96,11 @@ export function rowsOf({ rows, size, count, parts }: Batches, index: number): nu
   return index === count - 1 ? rows - index * size : size;
 }
 
+/** Rows of batch `index` that this rank takes. */
+export function ownRows(batches: Batches, index: number): number {
+  return batches.parts?.table[4 * index + 1] ?? rowsOf(batches, index);
+}
+
 /** Rows of the largest batch, or of its largest part. */
 export function largest(batches: Batches): number {
   if (batches.parts !== undefined) return batches.parts.capacity;

@@ -6,6 +6,9 @@ import { feedName } from '../program/losses.js';
 import { labelOf } from './columns.js';
 import type { Source } from './engine.js';
 
+/** Where it was found, in calls that take one batch. */
+export const IN_BATCH = 'in this batch';
+
 /** Whether a block contains neither NaN nor infinities. */
 export function allFinite(block: Float32Array): boolean {
   // A product with 0 is NaN only for NaN and infinities.

@@ -3,7 +3,7 @@ import type { Dataset } from '../data/dataset.js';
 import { type AnyDataset, isDataset } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
 import { Network } from '../network.js';
-import type { FitOptions } from '../training/fit.js';
+import type { FitOptions } from '../training/fit-options.js';
 
 /** Any network, whatever its outputs are called. */
 export type AnyNetwork = Network<string> | Network;

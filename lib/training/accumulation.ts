@@ -1,5 +1,10 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { RankUse } from '../program/losses.js';
+import { type Batches, ownRows, rowsOf } from '../runtime/batches.js';
+
+/** Milliseconds of event loop time per slice when computing a long epoch's scalars. */
+const SLICE = 8;
 
 /**
  * How the batches of a training form groups of `size`, fewer at the end of an epoch. Each is a step of the optimizer
@@ -39,10 +44,40 @@ export class Accumulation {
     [this.#batches, this.#rows, this.#own, this.#shared] = [0, 0, 0, 0];
   }
 
-  /** Scalars of each batch: those of the optimizer, and those that {@link add} writes. */
+  /** Scalars of each batch: those of the optimizer, and those that {@link #add} writes. */
   scalarCount(optimizer: Optimizer): number {
     if (!this.accumulates && this.#sums !== 'parameters') return optimizer.scalarCount;
     return optimizer.scalarCount + (this.accumulates ? 1 : 0) + (this.#sums === undefined ? 0 : 1) + 1;
+  }
+
+  /**
+   * Writes the scalars of a run of `epochs` epochs from number `first` on; `endsEpoch`: whether an epoch ends with its
+   * batches. Returns the learning rate of each epoch's last step. Yields to the event loop.
+   */
+  async writeScalars(
+    scalars: Float64Array,
+    optimizer: Optimizer,
+    [first, epochs]: readonly [first: number, epochs: number],
+    batches: Batches,
+    endsEpoch: boolean,
+  ): Promise<number[]> {
+    const rates: number[] = [];
+    const steps = batches.count;
+    const count = this.scalarCount(optimizer);
+    let step = optimizer.steps;
+    let begin = performance.now();
+    for (let i = 0; i < epochs * steps; i++) {
+      const rate = optimizer.writeScalars(scalars, i * count, { step, epoch: first + Math.floor(i / steps) });
+      const last = (i + 1) % steps === 0;
+      const [rows, own] = [rowsOf(batches, i % steps), ownRows(batches, i % steps)];
+      if (this.#add(rows, own, last && endsEpoch, scalars, i * count + optimizer.scalarCount)) step++;
+      if (last) rates.push(rate);
+      if (i % 256 === 255 && performance.now() - begin > SLICE) {
+        await turn();
+        begin = performance.now();
+      }
+    }
+    return rates;
   }
 
   /**
@@ -50,7 +85,7 @@ export class Accumulation {
    * accumulated, its share of the rows so far; with ranks, this one's part of them; whether it ends the group. Returns
    * whether it ends a step of the optimizer.
    */
-  add(rows: number, own: number, endsEpoch: boolean, scalars: Float64Array, at: number): boolean {
+  #add(rows: number, own: number, endsEpoch: boolean, scalars: Float64Array, at: number): boolean {
     if (!this.accumulates && this.#sums !== 'parameters') return true;
     this.#batches++;
     this.#rows += rows;
@@ -68,30 +103,25 @@ export class Accumulation {
     return ends || !this.accumulates;
   }
 
-  /** Steps of the optimizer that the first `batches` batches of a run ended, by its scalars. */
-  stepsIn(batches: number, optimizer: Optimizer, scalars: Float64Array): number {
-    if (!this.accumulates) return batches;
+  /** Steps of the optimizer that the first `done` batches of a run ended, by its scalars. */
+  stepsIn(done: number, optimizer: Optimizer, scalars: Float64Array): number {
+    if (!this.accumulates) return done;
     const count = this.scalarCount(optimizer);
     let steps = 0;
-    for (let i = 0; i < batches; i++) steps += scalars[i * count + count - 1];
+    for (let i = 0; i < done; i++) steps += scalars[i * count + count - 1];
     return steps;
   }
 
   /**
-   * Where ranks average their parameters: the rows that this one has trained alone after the first `batches` batches of
-   * a run, `own(i)` in batch i, and `before` before them.
+   * Where ranks average their parameters: the rows that this one has trained alone after the first `done` batches of a
+   * run, and `before` before them.
    */
-  aloneAfter(
-    batches: number,
-    own: (i: number) => number,
-    before: number,
-    count: number,
-    scalars: Float64Array,
-  ): number {
+  aloneAfter(done: number, optimizer: Optimizer, scalars: Float64Array, batches: Batches, before: number): number {
+    const count = this.scalarCount(optimizer);
     let rows = 0;
-    for (let i = batches - 1; i >= 0; i--) {
+    for (let i = done - 1; i >= 0; i--) {
       if (scalars[i * count + count - 1] === 1) return rows;
-      rows += own(i);
+      rows += ownRows(batches, i % batches.count);
     }
     return before + rows;
   }

@@ -2,7 +2,7 @@ import type { NativeGroup } from '../backend/backend.js';
 import { endJob, firstLine } from '../distributed/exit.js';
 import { type Group, nativeGroup, occupy, release } from '../distributed/group.js';
 import { BlasnetError } from '../errors.js';
-import type { Parts } from '../runtime/batches.js';
+import { type Batches, ownRows, type Parts } from '../runtime/batches.js';
 import type { JobRanks } from '../runtime/engine.js';
 import { Slices } from '../runtime/slices.js';
 import { sharedBuffer } from '../shared-memory.js';
@@ -43,6 +43,8 @@ export class Ranks {
   readonly #handle: object;
   /** No further exchange is possible: a rank has failed, or the group. */
   #over = false;
+  /** Rows since the last mean of the running statistics: this rank's, and those of all. */
+  #seen = { own: 0, all: 0 };
   /** This rank's part of the rows that the ranks have trained alone, as of the last exchange; undefined without any. */
   #part: number | undefined;
 
@@ -138,6 +140,19 @@ export class Ranks {
       await this.#group.allReduce(piece);
       values.set(piece);
     }
+  }
+
+  /** Counts the rows of `epochs` epochs for {@link averageState}. */
+  see(batches: Batches, epochs: number): void {
+    this.#seen.all += epochs * batches.rows;
+    for (let i = 0; i < batches.count; i++) this.#seen.own += epochs * ownRows(batches, i);
+  }
+
+  /** Overwrites running statistics with the ranks' mean, weighted by the rows that each has seen since the last one. */
+  async averageState(state: Float32Array): Promise<void> {
+    await this.meet();
+    await this.average(state, this.#seen.own / this.#seen.all);
+    this.#seen = { own: 0, all: 0 };
   }
 
   /** The numbers of each rank. */

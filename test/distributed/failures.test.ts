@@ -1,5 +1,13 @@
-import { expect, it } from 'vitest';
-import { describeMpi, launch, mpis, processRuns } from './support.js';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { projectFile } from '../lifecycle/child.js';
+import { compilerOf, describeMpi, launch, mpis, processRuns } from './support.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'blasnet-failures-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Whether a process runs; one that has just been killed may be there for a moment. */
 async function ends(pid: number): Promise<boolean> {
@@ -58,5 +66,34 @@ describeMpi('the library of another MPI', (mpi) => {
     expect(stderr).toContain(`${launcher} started 2 ranks, but the library ${other!.library} (${other!.name}`);
     expect(stderr).toContain('knows of 1 rank');
     expect(stderr).toContain("code: 'GROUP_FAILED'");
+  });
+});
+
+/** A shim whose gathers fail from number 20 on: the first is that of the hosts, each step of `torn.mjs` has at least one. */
+const failing = `
+#include <mpi.h>
+static int gathers = 0;
+static int failingGather(const void* send, int count, MPI_Datatype type, void* receive, const int* counts,
+                         const int* places, MPI_Datatype received, MPI_Comm comm, MPI_Request* request) {
+  if (++gathers >= 20) return MPI_ERR_OTHER;
+  return MPI_Iallgatherv(send, count, type, receive, counts, places, received, comm, request);
+}
+#define MPI_Iallgatherv failingGather
+#include "${projectFile('native/host/mpi_shim.c')}"
+`;
+
+describeMpi('MPI reports an error while ranks divide the update', (mpi) => {
+  const compiler = compilerOf(mpi);
+
+  it.skipIf(compiler === undefined)('fit restores what its last run began with', () => {
+    const [source, library] = ['c', 'so'].map((ending) => join(folder, `${mpi.name}.${ending}`));
+    writeFileSync(source, failing);
+    const compiled = spawnSync(compiler!, ['-shared', '-fPIC', '-o', library, source], { encoding: 'utf8' });
+    expect(compiled).toMatchObject({ status: 0, stderr: '' });
+    const { reports, stderr } = launch(mpi, 2, 'torn', [], { BLASNET_MPI: library, BLASNET_THREADS: '1' });
+    for (const report of reports) {
+      expect(report, stderr).toEqual({ code: 'GROUP_FAILED', epochs: expect.any(Number), differing: [] });
+      expect((report as { epochs: number }).epochs).toBeGreaterThan(0);
+    }
   });
 });

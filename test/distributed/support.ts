@@ -43,6 +43,14 @@ export const mpis: readonly Mpi[] =
         return command === undefined ? [] : [{ ...rest, command }];
       });
 
+/** The compiler of an MPI, which Debian has beside its launcher; undefined without its headers. */
+export function compilerOf({ name }: Mpi): string | undefined {
+  const compiler = name === 'MPICH' ? 'mpicc.mpich' : 'mpicc.openmpi';
+  return spawnSync(compiler, ['-E', '-x', 'c', '-'], { input: '#include <mpi.h>\n' }).status === 0
+    ? compiler
+    : undefined;
+}
+
 /** Declares tests for each MPI that is installed here; the others are skipped, with the reason. */
 export function describeMpi(title: string, suite: (mpi: Mpi) => void): void {
   for (const { name, commands } of known) {
