@@ -132,12 +132,11 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
 
 PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept {
   const auto is = [wish](const char* name) { return wish != nullptr && std::strcmp(wish, name) == 0; };
-  const bool isNamed = wish != nullptr && *wish != '\0', isZen4 = vendor == Vendor::zen4;
+  const bool isNamed = wish != nullptr && *wish != '\0';
   // A named way is for all products, of which Winograd's algorithm has others.
-  const double winograd = is("winograd") ? unlimited : isZen4 && lanes == 16 && !isNamed ? 1.5 : 0;
-  // Zen 5 was not measured.
-  if (is("whole") || !hasSmallKernels(core) || vendor == Vendor::amd) return {false, 8, winograd};
-  return {true, isZen4 ? 8 : 7, winograd};
+  const double winograd = is("winograd") ? unlimited : isAmd(vendor) && lanes == 16 && !isNamed ? 1.5 : 0;
+  if (is("whole") || !hasSmallKernels(core)) return {false, 8, winograd};
+  return {true, vendor == Vendor::zen4 ? 8 : 7, winograd};
 }
 
 const Rule& chooseRule(const Rule* rule, const Shape& s) noexcept {
