@@ -9,12 +9,21 @@ namespace {
 constexpr double unlimited = 1e300, mebibyte = 1 << 20;
 constexpr double few = 7.0 / 8, half = 1.0 / 2;
 
-// Rows that need a page each, of which the left matrix has enough to pay for copies of the right one.
-#define BLASNET_WIDE Rule::plainLeft, 64, 256, 256, 513
-
-// Zen 5. Pieces are faster than whole products at every size.
+// Zen 5. Pieces win except for some transposed right matrices. Strips read one in place if few rows or columns would
+// not pay for its copy, or if its rows are a multiple of 4 KiB apart, which are slow to copy. Own tiles win where the
+// depth is small, with many rows only if the result is wide.
 constexpr Rule amd512[] = {
-    {BLASNET_WIDE, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 40, 32, 16, 0, unlimited, Way::pieces, few},
+    {Rule::transposedRight, 40, 1024, 0, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 40, 32, 0, 0, unlimited, Way::pieces, few},
+    {Rule::aliasedRight, 0, 0, 0, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 0, 32, 700, 0, unlimited, Way::pieces, few},
+    {Rule::transposedRight, 24, 48, 128, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 24, 48, 0, 0, unlimited, Way::pieces, few},
+    {Rule::transposedRight, 0, 0, 64, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 12, 16, 0, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 0, 0, 24, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 0, 16, 0, 0, unlimited, Way::tiles, few},
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
 };
 
@@ -35,8 +44,9 @@ constexpr Rule zen512[] = {
 };
 
 // Sapphire Rapids, and what was not measured: pieces win up to about twice the second-level cache, and with few rows.
+// Own tiles win where rows of the right matrix need a page each and the left one has enough rows to pay for copies.
 constexpr Rule other512[] = {
-    {BLASNET_WIDE, 4 * mebibyte, Way::tiles, few},
+    {Rule::plainLeft, 64, 256, 256, 513, 4 * mebibyte, Way::tiles, few},
     {Rule::any, 0, 0, 0, 0, 4 * mebibyte, Way::pieces, few},
     {Rule::any, 64, 0, 0, 0, unlimited, Way::whole, half},
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, half},
@@ -103,6 +113,7 @@ bool hasForm(Rule::Form form, const Shape& s) noexcept {
     case Rule::transposedRight: return !s.transA && s.transB;
     case Rule::transposedLeft: return s.transA && !s.transB;
     case Rule::aliasedLeft: return s.transA && !s.transB && s.lda % aliased == 0;
+    case Rule::aliasedRight: return !s.transA && s.transB && s.ldb % aliased == 0;
   }
   return false;
 }
@@ -132,12 +143,11 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
 
 PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept {
   const auto is = [wish](const char* name) { return wish != nullptr && std::strcmp(wish, name) == 0; };
-  const bool isNamed = wish != nullptr && *wish != '\0', isZen4 = vendor == Vendor::zen4;
+  const bool isNamed = wish != nullptr && *wish != '\0';
   // A named way is for all products, of which Winograd's algorithm has others.
-  const double winograd = is("winograd") ? unlimited : isZen4 && lanes == 16 && !isNamed ? 1.5 : 0;
-  // Zen 5 was not measured.
-  if (is("whole") || !hasSmallKernels(core) || vendor == Vendor::amd) return {false, 8, winograd};
-  return {true, isZen4 ? 8 : 7, winograd};
+  const double winograd = is("winograd") ? unlimited : isAmd(vendor) && lanes == 16 && !isNamed ? 1.5 : 0;
+  if (is("whole") || !hasSmallKernels(core)) return {false, 8, winograd};
+  return {true, vendor == Vendor::zen4 ? 8 : 7, winograd};
 }
 
 const Rule& chooseRule(const Rule* rule, const Shape& s) noexcept {

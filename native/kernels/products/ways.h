@@ -29,6 +29,7 @@ struct Rule {
     transposedRight,  // the right matrix is, and only that
     transposedLeft,   // the left matrix is, and only that
     aliasedLeft,      // only the left matrix is, and its rows, a multiple of 4 KiB apart, share sets of the caches
+    aliasedRight,     // the same of the right matrix
   } form;
   int64_t m, n, k, ldb;
   double mostBytes;
