@@ -36,14 +36,14 @@ import {
 import { checkOptimizer, type Optimizer } from './optimizers/optimizer.js';
 import type { Shape } from './program/instructions.js';
 import type { Listing } from './program/listing.js';
-import { buildModel, findMisfit, type ModelSpec } from './program/model.js';
+import { buildModel, findMisfit, type ModelSpec, nodeNamed } from './program/model.js';
 import { Engine } from './runtime/engine.js';
 import {
   type EvaluateOptions,
   evaluate,
+  type InferenceOptions,
   infer,
   type NodeOptions,
-  nodeNamed,
   type PredictAsyncOptions,
   type PredictOptions,
   predictAsync,
@@ -307,7 +307,7 @@ export class Network<K extends string = ''> {
     checkArity('predict', arguments, 2);
     const given = ArrayBuffer.isView(options) || Array.isArray(options) ? { out: options as Float32Array } : options;
     const known = ['out', 'batchSize', 'outputs'];
-    return infer(this.#engine, 'predict', x, checkOptions<PredictOptions>('predict', given, known));
+    return infer(this.#engine, 'predict', x, checkOptions<InferenceOptions>('predict', given, known));
   }
 
   /**

@@ -146,7 +146,7 @@ compares training on two ranks with what follows: a step takes what a rank compu
 gradients (4 bytes a parameter). A sum of B bytes over N ranks takes
 m × latency + v × B / bandwidth: along a tree, m = v = 2 ⌈log₂ N⌉; by halving, m = 2 ⌈log₂ N⌉ and v = 2 (N − 1) / N;
 round a ring, m = 2 (N − 1) and v = 2 (N − 1) / N. Each measurement of steps takes about ${seconds} s in a process of
-its own, in ${rounds} round${rounds === 1 ? '' : 's'}; the start of \`fit\` and the end of an epoch do not count.`;
+its own, in ${rounds} round${rounds === 1 ? '' : 's'}; the start of \`fit\` and the ends of epochs do not count.`;
 }
 
 async function main(options: Options): Promise<void> {

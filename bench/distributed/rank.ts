@@ -48,17 +48,17 @@ async function timeSteps(group: Group, { workload, seconds: wanted }: StepsJob):
   const trial = 4;
   await fit(trial, 1);
   const estimate = (await secondsOf(() => fit(trial, 1))) / trial;
-  const wantedSteps = Math.max(2 * trial, Math.min(MOST_STEPS, Math.ceil(wanted / estimate)));
+  const wantedSteps = Math.min(MOST_STEPS, Math.ceil(wanted / estimate));
   // As few epochs as in training: their ends cost more than a step.
   const epochs = await agree(group, Math.ceil(wantedSteps / Math.floor(EPOCH_SAMPLES / batchSize)));
-  const steps = await agree(group, Math.ceil(wantedSteps / epochs));
-  // The start of a fit, where parameters are sent to all ranks, and the end of an epoch are in both, and so in none.
-  const short = await secondsOf(() => fit(trial, 1));
+  const steps = await agree(group, Math.max(2 * trial, Math.ceil(wantedSteps / epochs)));
+  // The start of a fit, where parameters are sent to all ranks, and the ends of epochs are in both, and so in none.
+  const short = await secondsOf(() => fit(trial, epochs));
   const long = await secondsOf(() => fit(steps, epochs));
   const { profile } = await fit(steps, 1, true);
   const sums = profile?.instructions.filter(({ kernel }) => ['allReduce', 'gatherShares'].includes(kernel)) ?? [];
   // On a busy machine the short one can take longer; then the start is counted.
-  const seconds = long > short ? (long - short) / (epochs * steps - trial) : long / (epochs * steps);
+  const seconds = long > short ? (long - short) / (epochs * (steps - trial)) : long / (epochs * steps);
   return {
     seconds,
     parameters: network.parameterCount,

@@ -3,7 +3,7 @@ import { type CodeList, codes } from './codes.js';
 /**
  * Types of the kernel table. Argument order: outputs, inputs, sizes, settings. Gradients are called d<name>.
  * docs/numerics.md describes what each kernel computes. Two names have a meaning where several ranks share a batch: a
- * kernel with `dprediction` divides by the number of rows, and the random numbers of one with `step` are counted by row.
+ * kernel with `dprediction` divides by the number of rows; the random numbers of one with `step` are counted by row.
  */
 
 export type ElementType = 'f32' | 'f64' | 'i32' | 'u8';

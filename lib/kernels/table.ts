@@ -6,6 +6,7 @@ import { batchKernels } from './batch.js';
 import { clipKernels } from './clip.js';
 import { codes } from './codes.js';
 import { conv2dKernels } from './conv2d.js';
+import { groupedConv2dKernels } from './conv2d-grouped.js';
 import { denseKernels } from './dense.js';
 import { dropoutKernels } from './dropout.js';
 import { elementwiseKernels } from './elementwise.js';
@@ -13,7 +14,6 @@ import { embeddingKernels } from './embedding.js';
 import { gemmKernels } from './gemm.js';
 import { groupKernels } from './group.js';
 import { groupNormKernels } from './group-norm.js';
-import { groupedConv2dKernels } from './grouped-conv2d.js';
 import { lossKernels } from './loss.js';
 import { metricKernels } from './metric.js';
 import { normKernels } from './norm.js';
@@ -69,7 +69,7 @@ export function signatureOf(name: KernelName): Signature {
 }
 
 /** The kernels of sums over the ranks. */
-export const sumsOverRanks = Object.keys(groupKernels) as readonly (keyof typeof groupKernels)[];
+export const sumsOverRanks: readonly KernelName[] = Object.keys(groupKernels) as KernelName[];
 
 /** Activations that `denseForward` can apply to its result, by `activation` code. */
 export const fusedActivations = codes.activation;

@@ -8,7 +8,7 @@ import type { Loss } from '../losses/loss.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { RandomStream, Stream } from '../random.js';
 import type { Regularizer } from '../regularizers.js';
-import { shapeText } from '../text.js';
+import { listed, shapeText } from '../text.js';
 import { ancestors } from './graph.js';
 import { elements, type Frozen, type Shape, type Tensor, tensor } from './instructions.js';
 
@@ -292,4 +292,12 @@ export function initialize(model: Model, parameters: Float32Array, state: Float3
   }
   for (const { spec, tensor } of model.state.values())
     state.fill(spec.initial, tensor.offset, tensor.offset + tensor.fixed);
+}
+
+/** The node with a name; throws `INVALID_ARGUMENT` for an unknown one. */
+export function nodeNamed({ nodes, inputs }: Model, name: string): Node {
+  const all = [...nodes, ...inputs];
+  const found = all.find((other) => other.name === name);
+  if (found === undefined) throw invalid('node', `one of ${listed(all.map((other) => other.name ?? 'input'))}`, name);
+  return found.node;
 }

@@ -2,10 +2,8 @@
 import { types } from 'node:util';
 import { checkInteger, checkOptions, checkStorage, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import type { Node } from '../graph/node.js';
-import type { Model } from '../program/model.js';
+import { nodeNamed } from '../program/model.js';
 import { sharedBuffer } from '../shared-memory.js';
-import { listed } from '../text.js';
 import { type ClassWeights, resolveClassWeights } from './class-weights.js';
 import type { Engine, Source } from './engine.js';
 import {
@@ -58,16 +56,8 @@ export interface PredictAsyncOptions extends PredictOptions {
   signal?: AbortSignal;
 }
 
-/** The options of all these calls. */
-type Options = PredictAsyncOptions & Partial<NodeOptions<string>>;
-
-/** The node with a name; throws `INVALID_ARGUMENT` for an unknown one. */
-export function nodeNamed({ nodes, inputs }: Model, name: string): Node {
-  const all = [...nodes, ...inputs];
-  const found = all.find((other) => other.name === name);
-  if (found === undefined) throw invalid('node', `one of ${listed(all.map((other) => other.name ?? 'input'))}`, name);
-  return found.node;
-}
+/** The options of `infer` and `predictAsync`; only the latter heeds `signal`. */
+export type InferenceOptions = PredictAsyncOptions & Partial<NodeOptions<string>>;
 
 function checkBatch(engine: Engine, name: string, batchSize: number | undefined): number {
   if (batchSize === undefined) return engine.inferenceBatch;
@@ -86,7 +76,7 @@ function checkInference(
   name: string,
   { model, parameters, gradients, state }: Engine,
   x: Features,
-  { out, outputs }: Options,
+  { out, outputs }: InferenceOptions,
 ): { source: Source; results: readonly Result[] } {
   const source = fromFeatures('x', model, x);
   if (outputs !== undefined) {
@@ -118,7 +108,7 @@ export function infer(
   engine: Engine,
   kind: 'predict' | 'forward' | 'forwardTraining',
   x: Features,
-  options: Options = {},
+  options: InferenceOptions = {},
 ): Predictions {
   const { out, batchSize, outputs } = options;
   const most = kind === 'forwardTraining' ? Number.POSITIVE_INFINITY : checkBatch(engine, kind, batchSize);
@@ -136,9 +126,13 @@ export function infer(
 }
 
 /** The same off the event loop; see `Network.predictAsync`. */
-export async function predictAsync(engine: Engine, x: Features, options: Options | undefined): Promise<Predictions> {
+export async function predictAsync(
+  engine: Engine,
+  x: Features,
+  options: InferenceOptions | undefined,
+): Promise<Predictions> {
   engine.checkIdle();
-  const given = checkOptions<Options>('predictAsync', options, ['out', 'batchSize', 'signal', 'outputs']);
+  const given = checkOptions<InferenceOptions>('predictAsync', options, ['out', 'batchSize', 'signal', 'outputs']);
   const { out, batchSize, signal, outputs } = given;
   checkSignal('predictAsync: signal', signal);
   const rows = checkBatch(engine, 'predictAsync', batchSize);

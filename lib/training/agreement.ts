@@ -38,10 +38,10 @@ export async function beginTogether(plan: Plan, ranks: Ranks): Promise<void> {
   [optimizer.steps, optimizer.rateFactor, network.epochs, engine.noiseSteps] = counters;
 }
 
-/** What must be equal of the data, also of those for validation, which each rank computes on all of their rows. */
-function kindsOf({ given, data, sharded, classWeights, validation }: Plan): readonly unknown[] {
+/** What must be equal of the data, and of those for validation, all of whose rows each rank evaluates. */
+function kindsOf({ givenData, data, sharded, classWeights, validation }: Plan): readonly unknown[] {
   // Shards can differ in their number of classes if it is inferred from the labels.
-  const classes = sharded ? undefined : (given as { classes?: unknown }).classes;
+  const classes = sharded ? undefined : (givenData as { classes?: unknown }).classes;
   const rows = validation?.source instanceof BatchReader ? undefined : validation?.source.rows;
   const validated = validation && [
     kindOf(validation.data, validation.source),
@@ -49,7 +49,7 @@ function kindsOf({ given, data, sharded, classWeights, validation }: Plan): read
     validation.average,
     validation.metrics.map(([name]) => name),
   ];
-  return [kindOf(given, data), classes, classWeights, validated];
+  return [kindOf(givenData, data), classes, classWeights, validated];
 }
 
 /** What must be equal on ranks that read the same kind of data; `source`: what `fit` reads of `data`. */

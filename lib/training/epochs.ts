@@ -29,7 +29,7 @@ async function trainEpochs(plan: Plan): Promise<void> {
     await notify(plan, 'onTrainBegin', { epochs, initialEpoch: firstEpoch, samples, settings: settingsOf(plan) });
   const progress = new ProgressReporter(callbacks, engine.model, firstEpoch, epochs);
   const trainer = new Trainer(plan, progress);
-  // Epochs can run together if nothing happens between them: running statistics of ranks are averaged after each.
+  // Epochs run together only if nothing happens between them. The mean of the ranks' running statistics does.
   const averages = ranks !== undefined && movesState(engine.model, plan.optimizer);
   const watched = plan.validation !== undefined || callbacks.some((each) => each.onEpochBegin ?? each.onEpochEnd);
   let group = 1;
@@ -55,10 +55,11 @@ async function trainEpochs(plan: Plan): Promise<void> {
   await notify(plan, 'onTrainEnd', history);
   if (ranks !== undefined) await meetAfter(plan, ranks);
 }
+
 /** Evaluates, logs the epoch and calls the callbacks. */
 async function endEpoch(plan: Plan, log: EpochLog): Promise<void> {
   const { history } = plan;
-  const full: EpochLog = { ...log, ...(plan.validation && (await validate(plan.validation))) };
+  const full: EpochLog = { ...log, ...(plan.validation && (await validate(plan, plan.validation))) };
   history.epochs.push(full);
   if (history.epochs.length > plan.kept) history.epochs.splice(0, history.epochs.length - plan.kept);
   await notify(plan, 'onEpochEnd', full, plan.training.handle);

@@ -53,8 +53,8 @@ export interface FitOptions extends SamplingOptions {
   classWeights?: ClassWeights;
   callbacks?: Callbacks | readonly Callbacks[];
   /**
-   * Stops training at the end of a step. `fit` rejects with the signal's reason; the network keeps the last complete
-   * step. A running callback has half a second to finish.
+   * Stops training at the end of a step. `fit` rejects with the signal's reason (with `GROUP_FAILED` if the group is
+   * lost at the same moment); the network keeps the last complete step. A running callback has half a second to finish.
    */
   signal?: AbortSignal;
   /**
@@ -97,7 +97,8 @@ export interface FitOptions extends SamplingOptions {
   profile?: boolean;
 }
 
-export const fitOptions = [
+/** The names of the options. */
+export const fitOptionNames = [
   'optimizer',
   'epochs',
   'batchSize',

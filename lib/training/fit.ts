@@ -5,7 +5,7 @@ import type { Engine } from '../runtime/engine.js';
 import { BatchReader, overShared, type TrainingData } from '../runtime/streams.js';
 import { beginTogether, divideRows } from './agreement.js';
 import { train } from './epochs.js';
-import { type FitOptions, fitOptions } from './fit-options.js';
+import { type FitOptions, fitOptionNames } from './fit-options.js';
 import { readRanks } from './group-options.js';
 import type { History } from './history.js';
 import { readPlan } from './plan.js';
@@ -17,7 +17,7 @@ export async function fit(
   data: TrainingData,
   options: FitOptions | undefined,
 ): Promise<History> {
-  const given = checkOptions('fit', options, fitOptions);
+  const given = checkOptions('fit', options, fitOptionNames);
   const ranks = readRanks(engine, given);
   try {
     const draft = readPlan(engine, network, data, given, ranks);

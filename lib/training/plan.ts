@@ -30,7 +30,7 @@ export interface Plan {
   readonly optimizer: Optimizer;
   readonly epochs: number;
   /** The data as they were given. */
-  readonly given: TrainingData;
+  readonly givenData: TrainingData;
   readonly data: Source | BatchReader;
   readonly batchSize: number;
   readonly dropLast: boolean;
@@ -58,7 +58,7 @@ export interface Plan {
   readonly syncEvery: number | undefined;
 }
 
-/** Before the rows are divided, for which ranks that have rows of their own must meet. */
+/** A plan before the rows are divided, which takes an exchange among ranks that have rows of their own. */
 export type Draft = Omit<Plan, 'batches'>;
 
 /** Checks the options and the data of a `fit`. */
@@ -86,7 +86,7 @@ export function readPlan(
   const read = weighClasses(model, unweighted, classWeights);
   const stream = read instanceof BatchReader;
   if (syncEvery !== undefined && !stream) checkAlone(model, read.goals);
-  const validation = checkValidation(engine, optimizer, given, classWeights);
+  const validation = checkValidation({ engine, optimizer, signal, signals }, given, classWeights);
   const rowChoice = resolveSampling(given, stream);
   for (const option of ['batchSize', 'dropLast'] as const) {
     if (stream && given[option] !== undefined)
@@ -98,7 +98,7 @@ export function readPlan(
     network,
     optimizer,
     epochs: checkEpochs(given.epochs ?? 1, firstEpoch),
-    given: data,
+    givenData: data,
     data: read,
     batchSize,
     dropLast,

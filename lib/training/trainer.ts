@@ -66,6 +66,7 @@ export class Trainer {
     try {
       return await this.#runEpochs(epoch, count, logged);
     } catch (error) {
+      this.#progress.stop();
       // What ranks have trained alone is averaged first, so that either all ranks restore or none.
       await ranks?.fail(error, engine.parameters, engine.attach(optimizer));
       await this.#snapshot.restore(this.#torn);

@@ -3,7 +3,7 @@ import { BlasnetError } from '../errors.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ResolvedWeights } from '../runtime/class-weights.js';
 import type { Engine, Source } from '../runtime/engine.js';
-import { evaluateData, signalsOf } from '../runtime/evaluate.js';
+import { evaluateData } from '../runtime/evaluate.js';
 import { Slices } from '../runtime/slices.js';
 import { BatchReader, readData, type TrainingData, weighClasses } from '../runtime/streams.js';
 import { bounded } from '../runtime/waiting.js';
@@ -12,13 +12,16 @@ import type { FitOptions } from './fit-options.js';
 import type { EpochLog } from './history.js';
 import { checkMetrics, computeMetrics, type MetricFunction } from './own-metrics.js';
 
-/** What to evaluate after each epoch. */
-export interface Validation {
+/** What is evaluated, and what ends the wait for it. */
+interface Trained {
   readonly engine: Engine;
   readonly optimizer: Optimizer;
   readonly signal: AbortSignal | undefined;
-  /** Signals that end the wait for a metric. */
   readonly signals: readonly AbortSignal[];
+}
+
+/** What to evaluate on after each epoch. */
+export interface Validation {
   readonly source: Source | BatchReader;
   readonly data: TrainingData;
   /** With the average of weights. */
@@ -28,14 +31,11 @@ export interface Validation {
 
 /** Checks the options of the validation; undefined without data for it. */
 export function checkValidation(
-  engine: Engine,
-  optimizer: Optimizer,
+  { engine: { model }, optimizer, signals }: Trained,
   given: FitOptions,
   weights: ResolvedWeights | undefined,
 ): Validation | undefined {
-  const { validation, metrics, signal } = given;
-  const { model } = engine;
-  const signals = signalsOf(engine, signal);
+  const { validation, metrics } = given;
   const read = (data: TrainingData) => weighClasses(model, readData('fit: validation', model, data, signals), weights);
   const source = validation === undefined ? undefined : read(validation);
   const own = checkMetrics(metrics, source !== undefined && !(source instanceof BatchReader));
@@ -44,29 +44,30 @@ export function checkValidation(
     const needs = source === undefined ? 'validation data' : 'an optimizer with averageWeights';
     throw new BlasnetError('INVALID_ARGUMENT', `fit: validateAverage: it needs ${needs}`);
   }
-  return (
-    source && validation && { engine, optimizer, signal, signals, source, data: validation, average, metrics: own }
-  );
+  return source && validation && { source, data: validation, average, metrics: own };
 }
 
 type Figures = Pick<EpochLog, 'validation' | 'metrics'>;
 
 /** Computes the figures of an epoch. */
-export async function validate(validation: Validation): Promise<Figures> {
-  const { engine, optimizer, average } = validation;
-  if (!average) return validateWeights(validation);
-  const trained = new Float32Array(engine.parameters.length);
+export async function validate(trained: Trained, validation: Validation): Promise<Figures> {
+  const { engine, optimizer } = trained;
+  if (!validation.average) return validateWeights(trained, validation);
+  const kept = new Float32Array(engine.parameters.length);
   const slices = new Slices();
-  await slices.copy('validation', trained, engine.parameters);
+  await slices.copy('validation', kept, engine.parameters);
   try {
     await slices.copy('validation', engine.parameters, engine.averageOf('fit', optimizer));
-    return await validateWeights(validation);
+    return await validateWeights(trained, validation);
   } finally {
-    engine.parameters.set(trained);
+    engine.parameters.set(kept);
   }
 }
 
-async function validateWeights({ engine, signal, signals, source, data, metrics }: Validation): Promise<Figures> {
+async function validateWeights(
+  { engine, signal, signals }: Trained,
+  { source, data, metrics }: Validation,
+): Promise<Figures> {
   const validation = await evaluateData('fit: validation', engine, source, engine.inferenceBatch, signal);
   if (metrics.length === 0 || source instanceof BatchReader) return { validation };
   const wait = (task: () => number | Promise<number>) => engine.rest(async () => bounded(task(), signals), signals);

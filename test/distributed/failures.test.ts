@@ -69,7 +69,7 @@ describeMpi('the library of another MPI', (mpi) => {
   });
 });
 
-/** A shim whose gathers fail from number 20 on: the first is that of the hosts, each step of `torn.mjs` has at least one. */
+/** A shim whose gathers fail from number 20 on: the first is of the hosts, each step of `torn.mjs` has at least one. */
 const failing = `
 #include <mpi.h>
 static int gathers = 0;

@@ -10,8 +10,6 @@ const weightGradients: readonly KernelName[] = [
   'sumParts',
 ];
 
-const overRanks: readonly KernelName[] = sumsOverRanks;
-
 /**
  * A weight gradient that reads a tensor of more elements (4 MB) is not moved. Moved after the chain, it would keep the
  * tensor's memory from being reused, and at that size a barrier costs next to nothing.
@@ -56,7 +54,7 @@ export function groupWeightGradients(instructions: Instruction[], capacity: numb
   const kept: Instruction[] = [];
   let moved: Instruction[] = [];
   for (const instruction of instructions.slice(0, last + 1)) {
-    if (overRanks.includes(instruction.kernel)) {
+    if (sumsOverRanks.includes(instruction.kernel)) {
       // They sum blocks of what was written before.
       kept.push(...moved, instruction);
       moved = [];

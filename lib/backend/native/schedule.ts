@@ -77,8 +77,6 @@ function conflict(a: Access, b: Access): boolean {
   return related(a, b) && (a.partition !== b.partition || a.partition === 'whole');
 }
 
-const overRanks: readonly KernelName[] = sumsOverRanks;
-
 /** Marks the instructions that need a barrier before them, for a list that runs repeatedly. */
 function markBarriers(instructions: readonly Instruction[], capacity: number): void {
   const all = instructions.map((instruction) => accesses(instruction, capacity));
@@ -89,7 +87,7 @@ function markBarriers(instructions: readonly Instruction[], capacity: number): v
     let serial = false;
     instructions.forEach((instruction, i) => {
       // One thread sums over the ranks.
-      const alone = overRanks.includes(instruction.kernel) && !serial;
+      const alone = sumsOverRanks.includes(instruction.kernel) && !serial;
       if (instruction.barrier || alone || all[i].some((mine) => open.some((other) => conflict(mine, other)))) {
         instruction.barrier = true;
         serial = true;
@@ -113,7 +111,7 @@ const totals: readonly KernelName[] = ['penalty', 'batchTotals', 'addTotal'];
 function totalsAtBarrier(instructions: readonly Instruction[]): readonly Instruction[] {
   const last = instructions.findIndex(({ guard }) => guard);
   // With ranks, the totals wait for the sums anyway.
-  if (last < 0 || instructions.some(({ kernel }) => overRanks.includes(kernel))) return instructions;
+  if (last < 0 || instructions.some(({ kernel }) => sumsOverRanks.includes(kernel))) return instructions;
   let first = last;
   while (first > 0 && totals.includes(instructions[first - 1].kernel)) first--;
   const moved = instructions.slice(first, last + 1);
