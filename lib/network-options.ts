@@ -16,8 +16,9 @@ export interface CommonOptions {
   regularizer?: Regularizer;
   /**
    * What the operands of products (dense layers, convolutions without groups, `matmul`) are rounded to; sums and all
-   * else are in float32. Default 'float32'. 'bfloat16' has 8 significant bits and is several times faster on processors
-   * with instructions for it (`backendInfo().bfloat16`); elsewhere it is not faster.
+   * else are in float32. Default 'float32'. 'bfloat16' has 8 significant bits. On processors with instructions for it
+   * (`backendInfo().bfloat16`) wide layers are faster with it; elsewhere, and in convolutions whose channels are not a
+   * multiple of 16, it is slower.
    */
   precision?: Precision;
   /** Unsigned 32-bit integer; determines initial weights, shuffles and dropout masks. Default: drawn at random. */
