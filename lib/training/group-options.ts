@@ -22,7 +22,8 @@ export function readRanks(engine: Engine, { group, sharded }: FitOptions): Ranks
 /** Throws `INVALID_ARGUMENT` for what several ranks can't do with rows of their own. */
 export function checkSharded(
   data: Source | BatchReader,
-  { augment, batchSize, classWeights, sharded }: FitOptions,
+  { augment, classWeights, sharded }: FitOptions,
+  batchSize: number,
   ranks: Ranks,
 ) {
   if (!sharded) return;
@@ -32,7 +33,7 @@ export function checkSharded(
   const lists = Array.isArray(augment) ? augment : Object.values(augment ?? {}).flat();
   if (lists.some((each) => each?.type === 'mixUp'))
     throw refuse('augment', 'mixUp needs the rows of all ranks on each, but the data are sharded');
-  if ((batchSize ?? 32) < ranks.size) throw refuse('batchSize', `sharded data need at least one row for each rank`);
+  if (batchSize < ranks.size) throw refuse('batchSize', `sharded data need at least one row for each rank`);
   const balanced = [classWeights, ...Object.values(classWeights ?? {})].includes('balanced');
   if (balanced) throw refuse('classWeights', "'balanced' would count each rank's own rows: give numbers");
 }

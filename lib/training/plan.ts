@@ -79,7 +79,7 @@ export function readPlan(
   const signals = signalsOf(engine, signal);
   const { model } = engine;
   const unweighted = readData('fit: data', model, data, signals);
-  if (ranks !== undefined) checkSharded(unweighted, given, ranks);
+  if (ranks !== undefined) checkSharded(unweighted, given, batchSize, ranks);
   const syncEvery = readSyncEvery(given);
   const counted = unweighted instanceof BatchReader ? undefined : unweighted;
   const classWeights = resolveClassWeights('fit', model, given.classWeights, data, counted);
