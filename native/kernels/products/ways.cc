@@ -145,7 +145,7 @@ PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char*
   const auto is = [wish](const char* name) { return wish != nullptr && std::strcmp(wish, name) == 0; };
   const bool isNamed = wish != nullptr && *wish != '\0';
   // A named way is for all products, of which Winograd's algorithm has others.
-  const double winograd = is("winograd") ? unlimited : isAmd(vendor) && lanes == 16 && !isNamed ? 1.5 : 0;
+  const double winograd = is("winograd") ? unlimited : lanes == 16 && !isNamed ? 1.5 : 0;
   if (is("whole") || !hasSmallKernels(core)) return {false, 8, winograd};
   return {true, vendor == Vendor::zen4 ? 8 : 7, winograd};
 }
