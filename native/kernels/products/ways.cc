@@ -43,8 +43,37 @@ constexpr Rule zen512[] = {
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
 };
 
-// Sapphire Rapids, and what was not measured: pieces win up to about twice the second-level cache, and with few rows.
-// Own tiles win where rows of the right matrix need a page each and the left one has enough rows to pay for copies.
+// Intel, measured on Sapphire Rapids. Whole products win where all sizes are large, and earlier where the left matrix
+// is transposed, which pieces read from far apart. Own tiles win for deep products of a moderate width, and for
+// transposed right matrices that enough rows use to pay for copies. Otherwise pieces win, except for transposed right
+// matrices and few rows, where strips do if the matrix is deep, and tiles if it is flat. Rows a multiple of 4 KiB apart
+// are slow to copy, and others whose distance is not one of lines are slow to read in place.
+constexpr Rule intel512[] = {
+    {Rule::any, 200, 700, 700, 0, unlimited, Way::whole, few},
+    {Rule::plain, 0, 500, 0, 0, unlimited, Way::pieces, few},
+    {Rule::plain, 0, 112, 300, 0, unlimited, Way::tiles, few},
+    {Rule::plain, 192, 16, 2000, 0, unlimited, Way::tiles, few},
+    {Rule::transposedLeft, 700, 48, 400, 0, unlimited, Way::whole, few},
+    {Rule::transposedLeft, 700, 200, 200, 0, unlimited, Way::whole, few},
+    {Rule::transposedLeft, 300, 1000, 200, 0, unlimited, Way::whole, few},
+    {Rule::transposedLeft, 1000, 1000, 100, 0, unlimited, Way::whole, few},
+    {Rule::transposedRight, 64, 16, 200, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 40, 24, 0, 0, unlimited, Way::pieces, few},
+    {Rule::aliasedRight, 0, 0, 0, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 24, 48, 700, 0, unlimited, Way::pieces, few},
+    {Rule::transposedRight, 24, 0, 128, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 24, 48, 0, 0, unlimited, Way::pieces, few},
+    {Rule::transposedRight, 24, 16, 0, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 0, 0, 64, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 12, 16, 0, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 0, 0, 24, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 0, 16, 0, 0, unlimited, Way::tiles, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+};
+
+// What was not measured, by what is common to those that were: pieces win up to about twice the second-level cache, and
+// with few rows. Own tiles win where rows of the right matrix need a page each and the left one has enough rows to pay
+// for copies.
 constexpr Rule other512[] = {
     {Rule::plainLeft, 64, 256, 256, 513, 4 * mebibyte, Way::tiles, few},
     {Rule::any, 0, 0, 0, 0, 4 * mebibyte, Way::pieces, few},
@@ -135,7 +164,12 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
   }
   if (hasSmallKernels(core)) {
     if (lanes < 16) return narrow512;
-    return vendor == Vendor::zen4 ? zen512 : vendor == Vendor::amd ? amd512 : other512;
+    switch (vendor) {
+      case Vendor::zen4: return zen512;
+      case Vendor::amd: return amd512;
+      case Vendor::intel: return intel512;
+      case Vendor::other: return other512;
+    }
   }
   if (lanes != 8) return others;
   return vendor == Vendor::intel ? intel256 : isAmd(vendor) ? amd256 : others;
