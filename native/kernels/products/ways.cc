@@ -7,7 +7,8 @@ namespace blasnet {
 namespace {
 
 constexpr double unlimited = 1e300, mebibyte = 1 << 20;
-constexpr double few = 7.0 / 8, half = 1.0 / 2;
+// What is left where few columns, a quarter or half of them are zero.
+constexpr double few = 7.0 / 8, quarter = 3.0 / 4, half = 1.0 / 2;
 
 // Zen 5. Pieces win except for some transposed right matrices. Strips read one in place if few rows or columns would
 // not pay for its copy, or if its rows are a multiple of 4 KiB apart, which are slow to copy. Own tiles win where the
@@ -49,15 +50,16 @@ constexpr Rule zen512[] = {
 // matrices and few rows, where strips do if the matrix is deep, and tiles if it is flat. Rows a multiple of 4 KiB apart
 // are slow to copy, and others whose distance is not one of lines are slow to read in place.
 constexpr Rule intel512[] = {
-    {Rule::any, 200, 700, 700, 0, unlimited, Way::whole, few},
+    {Rule::any, 200, 700, 700, 0, unlimited, Way::whole, quarter},
+    {Rule::any, 300, 1500, 200, 0, unlimited, Way::whole, quarter},
     {Rule::plain, 0, 500, 0, 0, unlimited, Way::pieces, few},
     {Rule::plain, 0, 112, 300, 0, unlimited, Way::tiles, few},
     {Rule::plain, 192, 16, 2000, 0, unlimited, Way::tiles, few},
     {Rule::transposedLeft, 700, 48, 400, 0, unlimited, Way::whole, few},
-    {Rule::transposedLeft, 700, 200, 200, 0, unlimited, Way::whole, few},
-    {Rule::transposedLeft, 300, 1000, 200, 0, unlimited, Way::whole, few},
+    {Rule::transposedLeft, 300, 500, 500, 0, unlimited, Way::whole, few},
     {Rule::transposedLeft, 1000, 1000, 100, 0, unlimited, Way::whole, few},
-    {Rule::transposedRight, 64, 16, 200, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 192, 16, 200, 0, unlimited, Way::tiles, few},
+    {Rule::transposedRight, 64, 16, 700, 0, unlimited, Way::tiles, few},
     {Rule::transposedRight, 40, 24, 0, 0, unlimited, Way::pieces, few},
     {Rule::aliasedRight, 0, 0, 0, 0, unlimited, Way::strips, few},
     {Rule::transposedRight, 24, 48, 700, 0, unlimited, Way::pieces, few},
