@@ -58,6 +58,8 @@ constexpr Rule intel512[] = {
     {Rule::transposedLeft, 700, 48, 400, 0, unlimited, Way::whole, few},
     {Rule::transposedLeft, 300, 500, 500, 0, unlimited, Way::whole, few},
     {Rule::transposedLeft, 1000, 1000, 100, 0, unlimited, Way::whole, few},
+    {Rule::transposedRight, 192, 200, 2000, 0, unlimited, Way::whole, few},
+    {Rule::transposedRight, 100, 2000, 900, 0, unlimited, Way::whole, few},
     {Rule::transposedRight, 192, 16, 200, 0, unlimited, Way::tiles, few},
     {Rule::transposedRight, 64, 16, 700, 0, unlimited, Way::tiles, few},
     {Rule::transposedRight, 40, 24, 0, 0, unlimited, Way::pieces, few},
