@@ -39,18 +39,21 @@ BLASNET_PAIRS inline __mmask16 firstLanes(int64_t count) {
   return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
 }
 
-// Words of a unit: 32 neighbours in depth, those from `depth` on zero.
-BLASNET_PAIRS inline __m512i unitWords(const float* x, int64_t depth) {
-  const __m512 low = _mm512_maskz_loadu_ps(firstLanes(depth), x);
-  const __m512 high = depth > 16 ? _mm512_maskz_loadu_ps(firstLanes(depth - 16), x + 16) : _mm512_setzero_ps();
+BLASNET_PAIRS inline __m512i roundedWords(__m512 low, __m512 high) {
   return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
 }
 
-// Words of a pair of neighbours in depth, `stride` apart, of 16 units.
-BLASNET_PAIRS inline __m512i pairWords(const float* x, int64_t stride, __mmask16 units, int64_t depth, __m512i order) {
-  const __m512 even = _mm512_maskz_loadu_ps(depth > 0 ? units : 0, x);
-  const __m512 odd = depth > 1 ? _mm512_maskz_loadu_ps(units, x + stride) : _mm512_setzero_ps();
-  return _mm512_permutexvar_epi16(order, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even)));
+// Words of a unit: 32 neighbours in depth, those from `depth` on zero.
+BLASNET_PAIRS inline __m512i unitWords(const float* x, int64_t depth) {
+  const __m512 low = _mm512_maskz_loadu_ps(firstLanes(depth), x);
+  return roundedWords(low, depth > 16 ? _mm512_maskz_loadu_ps(firstLanes(depth - 16), x + 16) : _mm512_setzero_ps());
+}
+
+// Words of two neighbours in depth, of 16 units.
+BLASNET_PAIRS inline __m512i pairWords(__m512 even, __m512 odd) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, roundedWords(even, odd));
 }
 
 BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
@@ -79,35 +82,72 @@ BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
   for (int i = 0; i < 16; i++) rows[i] = half[i];
 }
 
-BLASNET_PAIRS void packPairs(uint32_t* panel, const View& view, Side side, int64_t units, int64_t depth) noexcept {
-  const auto [x, stride, deep] = view;
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
-                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+// Element (unit, l) is x[unit * stride + l]. Only tiles at an edge need masks.
+BLASNET_PAIRS inline void packUnits(__m512i rows[16], const float* x, int64_t stride, int64_t units, int64_t depth) {
+  // Rows of a large matrix lie in the same sets of the first cache, so the processor fetches none of them ahead.
+  const auto fetch = [=](int64_t i) {
+    __builtin_prefetch(x + i * stride + 2 * tileDepth, 0, 2);
+    __builtin_prefetch(x + i * stride + 2 * tileDepth + tileUnits, 0, 2);
+  };
+  if (units >= tileUnits && depth >= tileDepth) {
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < 16; i++) {
+      fetch(i);
+      rows[i] = roundedWords(_mm512_loadu_ps(x + i * stride), _mm512_loadu_ps(x + i * stride + 16));
+    }
+    return;
+  }
+  for (int64_t i = 0; i < 16; i++) {
+    if (i < units) fetch(i);
+    rows[i] = i < units ? unitWords(x + i * stride, depth) : _mm512_setzero_si512();
+  }
+}
+
+// Element (unit, l) is x[l * stride + unit].
+BLASNET_PAIRS inline void packDeep(__m512i rows[16], const float* x, int64_t stride, int64_t units, int64_t depth) {
+  if (units >= tileUnits && depth >= tileDepth) {
+#pragma GCC unroll 16
+    for (int64_t p = 0; p < 16; p++) {
+      rows[p] = pairWords(_mm512_loadu_ps(x + 2 * p * stride), _mm512_loadu_ps(x + (2 * p + 1) * stride));
+    }
+    return;
+  }
+  const __mmask16 mask = firstLanes(units);
+  for (int64_t p = 0; p < 16; p++) {
+    const __m512 even = _mm512_maskz_loadu_ps(2 * p < depth ? mask : 0, x + 2 * p * stride);
+    const __m512 odd = _mm512_maskz_loadu_ps(2 * p + 1 < depth ? mask : 0, x + (2 * p + 1) * stride);
+    rows[p] = pairWords(even, odd);
+  }
+}
+
+template <bool deep, bool transposed>
+BLASNET_PAIRS void packTiles(uint32_t* panel, const float* x, int64_t stride, int64_t units, int64_t depth) {
   const int64_t tiles = tilesOf(units), steps = stepsOf(depth);
   for (int64_t step = 0; step < steps; step++) {
-    const int64_t left = depth - step * tileDepth;
-    for (int64_t tile = 0; tile < tiles; tile++) {
-      uint32_t* words = panel + (step * tiles + tile) * tileWords;
-      const int64_t count = units - tile * tileUnits;
+    for (int64_t tile = 0; tile < tiles; tile++, panel += tileWords) {
+      const int64_t l = step * tileDepth, unit = tile * tileUnits;
       __m512i rows[16];
       if (deep) {
-        const float* from = x + step * tileDepth * stride + tile * tileUnits;
-        const __mmask16 mask = firstLanes(count);
-        for (int64_t p = 0; p < 16; p++) rows[p] = pairWords(from + 2 * p * stride, stride, mask, left - 2 * p, order);
+        packDeep(rows, x + l * stride + unit, stride, units - unit, depth - l);
       } else {
-        const float* from = x + tile * tileUnits * stride + step * tileDepth;
-        // Rows of a large matrix lie in the same sets of the first cache, so the processor fetches none of them ahead.
-        for (int64_t i = 0; i < count && i < 16; i++) {
-          __builtin_prefetch(from + i * stride + 2 * tileDepth, 0, 2);
-          __builtin_prefetch(from + i * stride + 2 * tileDepth + tileUnits, 0, 2);
-        }
-        for (int64_t i = 0; i < 16; i++) {
-          rows[i] = i < count ? unitWords(from + i * stride, left) : _mm512_setzero_si512();
-        }
+        packUnits(rows, x + unit * stride + l, stride, units - unit, depth - l);
       }
-      if (deep == (side == Side::left)) transpose(rows);
-      for (int64_t i = 0; i < 16; i++) _mm512_store_si512(words + i * tileUnits, rows[i]);
+      if (transposed) transpose(rows);
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < 16; i++) _mm512_store_si512(panel + i * tileUnits, rows[i]);
     }
+  }
+}
+
+BLASNET_PAIRS void packPairs(uint32_t* panel, const View& view, Side side, int64_t units, int64_t depth) noexcept {
+  const auto [x, stride, deep] = view;
+  const bool transposed = deep == (side == Side::left);
+  if (deep) {
+    transposed ? packTiles<true, true>(panel, x, stride, units, depth)
+               : packTiles<true, false>(panel, x, stride, units, depth);
+  } else {
+    transposed ? packTiles<false, true>(panel, x, stride, units, depth)
+               : packTiles<false, false>(panel, x, stride, units, depth);
   }
 }
 
