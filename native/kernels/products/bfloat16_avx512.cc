@@ -162,19 +162,19 @@ void copyRows(float* to, int64_t toStride, const float* from, int64_t fromStride
   }
 }
 
-using Block = void (*)(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps, bool add);
+using Block = void (*)(float* c, int64_t ldc, const Strip& left, const Strip& right, const Depth& depth, bool add);
 
 // Calls the block for so many tiles, on c itself where they lie inside it.
-void multiplyTiles(const Block (&blocks)[2][2], float* c, int64_t ldc, const uint32_t* left, const uint32_t* right,
-                   int64_t rows, int64_t columns, int64_t steps, bool add) {
+void multiplyTiles(const Block (&blocks)[2][2], float* c, int64_t ldc, const Strip& left, const Strip& right,
+                   int64_t rows, int64_t columns, const Depth& depth, bool add) {
   const Block block = blocks[tilesOf(rows) - 1][tilesOf(columns) - 1];
-  if (rows % tileUnits == 0 && columns % tileUnits == 0) return block(c, ldc, left, right, steps, add);
+  if (rows % tileUnits == 0 && columns % tileUnits == 0) return block(c, ldc, left, right, depth, add);
   Edge edge;
   if (add) {
     std::memset(edge.sums, 0, sizeof edge.sums);
     copyRows(edge.sums, panelUnits, c, ldc, rows, columns);
   }
-  block(edge.sums, panelUnits, left, right, steps, add);
+  block(edge.sums, panelUnits, left, right, depth, add);
   copyRows(c, ldc, edge.sums, panelUnits, rows, columns);
 }
 
@@ -198,7 +198,7 @@ inline void orderMemory() { asm volatile("" : : : "memory"); }
 
 // Sums are tiles 0 to 3, those of the left operand 4 and 5, of the right one 6 and 7.
 template <int above, int across>
-BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps,
+BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const Strip& left, const Strip& right, const Depth& depth,
                              bool add) {
   const int64_t bytes = ldc * static_cast<int64_t>(sizeof(float));
   float* low = c + tileUnits * ldc;
@@ -214,21 +214,23 @@ BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const uint32_t* left, const 
     if (above > 1) _tile_zero(2);
     if (above > 1 && across > 1) _tile_zero(3);
   }
-  for (int64_t step = 0; step < steps; step++) {
-    _tile_loadd(4, left, 64);
-    _tile_loadd(6, right, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    if (across > 1) {
-      _tile_loadd(7, right + tileWords, 64);
-      _tile_dpbf16ps(1, 4, 7);
+  const char* y = static_cast<const char*>(right.first);
+  for (int64_t run = 0; run < depth.runs; run++) {
+    const char* x = static_cast<const char*>(left.first) + depth.starts[run];
+    for (int64_t step = 0; step < depth.steps; step++, x += left.step, y += right.step) {
+      _tile_loadd(4, x, left.row);
+      _tile_loadd(6, y, right.row);
+      _tile_dpbf16ps(0, 4, 6);
+      if (across > 1) {
+        _tile_loadd(7, y + right.tile, right.row);
+        _tile_dpbf16ps(1, 4, 7);
+      }
+      if (above > 1) {
+        _tile_loadd(5, x + left.tile, left.row);
+        _tile_dpbf16ps(2, 5, 6);
+        if (across > 1) _tile_dpbf16ps(3, 5, 7);
+      }
     }
-    if (above > 1) {
-      _tile_loadd(5, left + tileWords, 64);
-      _tile_dpbf16ps(2, 5, 6);
-      if (across > 1) _tile_dpbf16ps(3, 5, 7);
-    }
-    left += above * tileWords;
-    right += across * tileWords;
   }
   _tile_stored(0, c, bytes);
   if (across > 1) _tile_stored(1, c + tileUnits, bytes);
@@ -237,20 +239,20 @@ BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const uint32_t* left, const 
   orderMemory();
 }
 
-void multiplyByAmx(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
-                   int64_t steps, bool add) noexcept {
+void multiplyByAmx(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
+                   const Depth& depth, bool add) noexcept {
   static constexpr Block blocks[2][2] = {{multiplyAmx<1, 1>, multiplyAmx<1, 2>},
                                          {multiplyAmx<2, 1>, multiplyAmx<2, 2>}};
-  multiplyTiles(blocks, c, ldc, left, right, rows, columns, steps, add);
+  multiplyTiles(blocks, c, ldc, left, right, rows, columns, depth, add);
 }
 
 // ---- dot products of pairs ----
 
 // Eight rows at a time: sixteen sums stay in registers, for which the loops over them have to be unrolled.
 template <int above, int across>
-BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps,
+BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const Strip& left, const Strip& right, const Depth& depth,
                                  bool add) {
-  constexpr int64_t height = 8;
+  constexpr int64_t height = 8, wordBytes = sizeof(int32_t);
   for (int64_t i = 0; i < above * tileUnits; i += height) {
     __m512 sums[height][across];
 #pragma GCC unroll 8
@@ -260,21 +262,26 @@ BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, co
         sums[row][v] = add ? _mm512_loadu_ps(c + (i + row) * ldc + v * tileUnits) : _mm512_setzero_ps();
       }
     }
-    const uint32_t* x = left + i / tileUnits * tileWords + i % tileUnits * tileUnits;
-    const uint32_t* y = right;
-    for (int64_t step = 0; step < steps; step++, x += above * tileWords, y += across * tileWords) {
-      for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
-        __m512bh factor[across];
+    const char* rows = static_cast<const char*>(left.first) + i / tileUnits * left.tile + i % tileUnits * left.row;
+    const char* y = static_cast<const char*>(right.first);
+    for (int64_t run = 0; run < depth.runs; run++) {
+      const char* x = rows + depth.starts[run];
+      for (int64_t step = 0; step < depth.steps; step++, x += left.step, y += right.step) {
+        for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
+          __m512bh factor[across];
 #pragma GCC unroll 2
-        for (int64_t v = 0; v < across; v++) {
-          factor[v] = reinterpret_cast<__m512bh>(_mm512_load_si512(y + v * tileWords + pair * tileUnits));
-        }
+          for (int64_t v = 0; v < across; v++) {
+            factor[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(y + v * right.tile + pair * right.row));
+          }
+          const char* words = x + pair * wordBytes;
 #pragma GCC unroll 8
-        for (int64_t row = 0; row < height; row++) {
-          const __m512bh pairs =
-              reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int32_t>(x[row * tileUnits + pair])));
+          for (int64_t row = 0; row < height; row++) {
+            int32_t word;
+            std::memcpy(&word, words + row * left.row, sizeof word);
+            const __m512bh pairs = reinterpret_cast<__m512bh>(_mm512_set1_epi32(word));
 #pragma GCC unroll 2
-          for (int64_t v = 0; v < across; v++) sums[row][v] = _mm512_dpbf16_ps(sums[row][v], pairs, factor[v]);
+            for (int64_t v = 0; v < across; v++) sums[row][v] = _mm512_dpbf16_ps(sums[row][v], pairs, factor[v]);
+          }
         }
       }
     }
@@ -286,11 +293,11 @@ BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, co
   }
 }
 
-void multiplyByPairs(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
-                     int64_t steps, bool add) noexcept {
+void multiplyByPairs(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
+                     const Depth& depth, bool add) noexcept {
   static constexpr Block blocks[2][2] = {{multiplyPairs<1, 1>, multiplyPairs<1, 2>},
                                          {multiplyPairs<2, 1>, multiplyPairs<2, 2>}};
-  multiplyTiles(blocks, c, ldc, left, right, rows, columns, steps, add);
+  multiplyTiles(blocks, c, ldc, left, right, rows, columns, depth, add);
 }
 
 void nothing() noexcept {}
