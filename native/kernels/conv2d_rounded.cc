@@ -82,7 +82,7 @@ bool roundedForward(const Tiles& tiles, Scratch scratch, float* y, const float* 
     packWeights(tiles, packed, w + f, g, filters, columns);
     for (int64_t image = begin; image < end; image += most) {
       const int64_t count = smaller(most, end - image), positions = images.positions(count);
-      isFinite = isFinite && images.hold(x, image, count);
+      isFinite = isFinite && images.hold(tiles, x, image, count);
       if (!isFinite || abandoned()) break;
       float* out = y + image * g.outPixels() * filters + f;
       for (int64_t position = 0; position < positions; position += panelUnits) {
@@ -109,16 +109,24 @@ namespace {
 // Panels of the gradient at positions of a grid, between which it is zero. `space` is one step of a panel.
 void packGradient(const Tiles& tiles, uint32_t* packed, const float* dy, const RoundedImages& images, int64_t outputs,
                   int64_t positions, int64_t filters, float* space) {
-  for (int64_t f = 0; f < filters; f += panelUnits) {
-    const int64_t units = smaller(panelUnits, filters - f);
-    for (int64_t position = 0; position < positions; position += tileDepth, packed += tilesOf(units) * tileWords) {
-      clear(space, tileDepth * panelUnits);
+  for (int64_t position = 0; position < positions; position += tileDepth) {
+    for (int64_t f = 0; f < filters; f += panelUnits) {
+      const int64_t units = smaller(panelUnits, filters - f);
+      int64_t done = 0;
       images.forEachRun(position, tileDepth, [&](int64_t at, int64_t pixel, int64_t n) {
         if (pixel >= outputs) return;
-        const float* from = dy + pixel * filters + f;
-        for (int64_t i = 0; i < n; i++) copy(space + (at + i) * panelUnits, from + i * filters, units);
+        clear(space + done * panelUnits, (at - done) * panelUnits);
+        done = at + n;
+        const float *from = dy + pixel * filters + f, *ahead = from + tileDepth * filters;
+        for (int64_t i = 0; i < n * filters; i += filters) {
+          __builtin_prefetch(ahead + i);
+          __builtin_prefetch(ahead + i + tileUnits);
+          copy(space + at++ * panelUnits, from + i, units);
+        }
       });
-      tiles.pack(packed, {space, panelUnits, true}, Side::left, units, tileDepth);
+      clear(space + done * panelUnits, (tileDepth - done) * panelUnits);
+      uint32_t* panel = packed + (f * positions + position * tilesOf(units) * tileUnits) / 2;
+      tiles.pack(panel, {space, panelUnits, true}, Side::left, units, tileDepth);
     }
   }
 }
@@ -150,7 +158,7 @@ bool roundedBackwardWeight(const Tiles& tiles, Scratch scratch, float* dw, const
     for (int64_t image = 0; image < rows; image += most) {
       const int64_t count = smaller(most, rows - image), outputs = count * g.outPixels();
       const int64_t positions = images.positions(count), steps = positions / tileDepth;
-      isFinite = isFinite && images.hold(x, image, count);
+      isFinite = isFinite && images.hold(tiles, x, image, count);
       if (!isFinite || abandoned()) break;
       packGradient(tiles, packed, dy + image * g.outPixels() * filters, images, outputs, positions, filters, space);
       const uint32_t* panel = packed;

@@ -69,16 +69,16 @@ class RoundedImages {
 
   // Holds the images [first, first + images) of x from here on. False if a number is not finite once it is rounded:
   // where tiles are multiplied by zeros or reach beyond a window, it would spoil results that don't depend on it.
-  bool hold(const float* x, int64_t first, int64_t images) {
-    uint32_t largest = 0;
+  bool hold(const Tiles& tiles, const float* x, int64_t first, int64_t images) {
+    bool isFinite = true;
     for (int64_t image = 0; image < images; image++) {
       const float* from = x + (first + image) * g.imageSize();
       for (int64_t y = 0; y < rows.visible; y++, from += g.width * g.channels) {
         uint16_t* row = pixels + rowStart(image * rows.period + rows.before + y) + columns.before * g.channels;
-        largest = math::larger(largest, roundRow(row, from, columns.visible * g.channels));
+        isFinite &= tiles.round(row, from, columns.visible * g.channels);
       }
     }
-    if (largest >= 0x7f800000u) return false;
+    if (!isFinite) return false;
     if (pairs != nullptr) {
       for (int64_t p = 0; p < g.strideHeight; p++) pairUp(p * planeElements, plane(images) - stride);
     }
@@ -161,18 +161,6 @@ class RoundedImages {
     return row % g.strideHeight * planeElements + row / g.strideHeight * rowElements();
   }
   int64_t tileStart(int64_t tile) const { return rowStart(tile / tilesOfRow()) + tile % tilesOfRow() * tileUnits; }
-
-  // The largest of the rounded numbers, as the bits of its absolute value.
-  static uint32_t roundRow(uint16_t* to, const float* from, int64_t n) {
-    uint32_t largest = 0;
-#pragma omp simd reduction(max : largest)
-    for (int64_t j = 0; j < n; j++) {
-      const uint32_t bits = roundToBfloat16(math::toBits(from[j])), size = bits & 0x7fffffffu;
-      largest = size > largest ? size : largest;
-      to[j] = static_cast<uint16_t>(bits >> 16);
-    }
-    return largest;
-  }
 
   void pairUp(int64_t first, int64_t n) {
     const uint16_t *even = pixels + first, *odd = even + stride;

@@ -49,6 +49,23 @@ BLASNET_PAIRS inline __m512i unitWords(const float* x, int64_t depth) {
   return roundedWords(low, depth > 16 ? _mm512_maskz_loadu_ps(firstLanes(depth - 16), x + 16) : _mm512_setzero_ps());
 }
 
+BLASNET_PAIRS bool roundHalves(uint16_t* to, const float* from, int64_t n) noexcept {
+  const __m512i size = _mm512_set1_epi16(0x7fff);
+  __m512i largest = _mm512_setzero_si512();
+  int64_t j = 0;
+  for (; j + tileDepth <= n; j += tileDepth) {
+    const __m512i words = roundedWords(_mm512_loadu_ps(from + j), _mm512_loadu_ps(from + j + 16));
+    _mm512_storeu_si512(to + j, words);
+    largest = _mm512_max_epu16(largest, _mm512_and_si512(words, size));
+  }
+  if (j < n) {
+    const __m512i words = unitWords(from + j, n - j);
+    _mm512_mask_storeu_epi16(to + j, static_cast<__mmask32>((uint64_t{1} << (n - j)) - 1), words);
+    largest = _mm512_max_epu16(largest, _mm512_and_si512(words, size));
+  }
+  return _mm512_cmpge_epu16_mask(largest, _mm512_set1_epi16(0x7f80)) == 0;
+}
+
 // Words of two neighbours in depth, of 16 units.
 BLASNET_PAIRS inline __m512i pairWords(__m512 even, __m512 odd) {
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
@@ -325,8 +342,8 @@ bool permitted() noexcept {
 #endif
 }
 
-constexpr Tiles amx = {"amx", beginAmx, endAmx, packPairs, multiplyByAmx};
-constexpr Tiles pairs = {"avx512-bf16", nothing, nothing, packPairs, multiplyByPairs};
+constexpr Tiles amx = {"amx", beginAmx, endAmx, roundHalves, packPairs, multiplyByAmx};
+constexpr Tiles pairs = {"avx512-bf16", nothing, nothing, roundHalves, packPairs, multiplyByPairs};
 
 }  // namespace
 

@@ -15,6 +15,16 @@ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 void nothing() noexcept {}
 
+bool roundPlain(uint16_t* to, const float* from, int64_t n) noexcept {
+  uint32_t largest = 0;
+  for (int64_t j = 0; j < n; j++) {
+    const uint32_t bits = roundToBfloat16(__builtin_bit_cast(uint32_t, from[j])), size = bits & 0x7fffffffu;
+    largest = size > largest ? size : largest;
+    to[j] = static_cast<uint16_t>(bits >> 16);
+  }
+  return largest < 0x7f800000u;
+}
+
 void packPlain(uint32_t* panel, const View& from, Side side, int64_t units, int64_t depth) noexcept {
   const int64_t tiles = tilesOf(units), steps = stepsOf(depth);
   const auto element = [&](int64_t unit, int64_t l) -> uint32_t {
@@ -152,7 +162,7 @@ void packMatrix(const Tiles& tiles, const void* source, uint32_t* panel, Side si
   tiles.pack(panel, {x + (deep ? l * stride + unit : unit * stride + l), stride, deep}, side, units, depth);
 }
 
-const Tiles plainTiles = {"plain", nothing, nothing, packPlain, multiplyPlain};
+const Tiles plainTiles = {"plain", nothing, nothing, roundPlain, packPlain, multiplyPlain};
 
 void tiledProduct(const Tiles& tiles, Scratch scratch, const Operand& left, const Operand& right, int64_t depth,
                   bool add, float* c, int64_t ldc) noexcept {

@@ -53,6 +53,8 @@ struct Tiles {
   // Around a product, on its thread.
   void (*begin)() noexcept;
   void (*end)() noexcept;
+  // Upper halves of n rounded numbers. Whether all of them are finite.
+  bool (*round)(uint16_t* to, const float* from, int64_t n) noexcept;
   // One panel of up to panelUnits units.
   void (*pack)(uint32_t* panel, const View& from, Side side, int64_t units, int64_t depth) noexcept;
   // c <- left right [+ c]: rows x columns numbers, each at most panelUnits. Tiles are read whole.
