@@ -17,6 +17,9 @@ constexpr int64_t floatBytes = sizeof(float);
 // Images are held while they are multiplied; more than these bytes would not stay in the second-level cache.
 constexpr int64_t heldBytes = int64_t{512} << 10;
 
+// Sums that don't fit are computed in several passes over all images. More than these take longer than copying patches.
+constexpr int64_t mostPasses = 4;
+
 // As many images, of `wanted`, as bytesFor(images) lets into the memory; more than one only as far as they stay in the
 // cache.
 template <typename BytesFor>
@@ -63,7 +66,7 @@ void packWeights(const Tiles& tiles, uint32_t* packed, const float* w, const Geo
 bool roundedForward(const Tiles& tiles, Scratch scratch, float* y, const float* x, const float* w, const float* b,
                     const Geometry& g, int64_t filters, int32_t activation, float slope, int64_t begin,
                     int64_t end) noexcept {
-  RoundedImages images(g);
+  RoundedImages images(tiles, g);
   if (!images.isUseful) return false;
   // Weights take half of the memory at most. Each of their groups sees all images.
   const int64_t panelBytes = g.windowHeight * stepsOf(g.windowRow()) * 2 * tileBytes;
@@ -136,12 +139,12 @@ void packGradient(const Tiles& tiles, uint32_t* packed, const float* dy, const R
 // It is summed as filters x elements of a patch, so that the images are the operand that needs no transposition.
 bool roundedBackwardWeight(const Tiles& tiles, Scratch scratch, float* dw, const float* x, const float* dy,
                            const Geometry& g, int64_t rows, int64_t filters, int64_t begin, int64_t end) noexcept {
-  RoundedImages images(g);
+  RoundedImages images(tiles, g);
   if (!images.isUseful || end > g.patch()) return false;
   const int64_t units = roundUp(filters, panelUnits), firstTile = images.tileOf(begin),
                 lastTile = images.tileOf(end - 1) + 1;
   const int64_t mostTiles = smaller(scratch.bytes / 2 / (units * tileUnits * floatBytes), lastTile - firstTile);
-  if (mostTiles == 0) return false;
+  if (mostTiles * mostPasses < lastTile - firstTile) return false;
   const int64_t stride = mostTiles * tileUnits;
   float* sums = static_cast<float*>(takeBytes(scratch, units * stride * floatBytes));
   float* space = static_cast<float*>(takeBytes(scratch, tileDepth * panelUnits * floatBytes));

@@ -18,7 +18,7 @@ BLASNET_INLINE int64_t roundUp(int64_t n, int64_t unit) { return (n + unit - 1) 
 
 class RoundedImages {
  public:
-  explicit RoundedImages(const Geometry& geometry) : g(geometry) {
+  RoundedImages(const Tiles& tiles, const Geometry& geometry) : g(geometry) {
     constexpr int64_t most = 4096;  // so that no product overflows
     const int64_t sizes[] = {g.height,      g.width,        g.channels,    g.outHeight, g.outWidth, g.windowHeight,
                              g.windowWidth, g.strideHeight, g.strideWidth, g.padTop,    g.padLeft};
@@ -32,11 +32,13 @@ class RoundedImages {
     down = rows.period / g.strideHeight;
     across = columns.period / g.strideWidth;
     stride = g.strideWidth * g.channels;
-    // Otherwise most of what is computed would be dropped.
-    isUseful = 2 * g.outPixels() >= down * across;
+    const double perOutput = static_cast<double>(down * across) / static_cast<double>(g.outPixels());
+    const double perElement =
+        static_cast<double>(stepsOf(g.windowRow()) * tileDepth) / static_cast<double>(g.windowRow());
+    isUseful = perOutput <= 2 && perOutput * perElement <= tiles.excess;
   }
 
-  // Whether it can hold images of this geometry.
+  // Whether it can hold images of this geometry, and most of what is computed from them is needed.
   bool isUseful = false;
   // Elements from a position to the next.
   int64_t stride = 0;
@@ -49,14 +51,14 @@ class RoundedImages {
   int64_t bytes(int64_t images, bool withPairs) const {
     const int64_t elementBytes = withPairs ? sizeof(uint16_t) + sizeof(uint32_t) : sizeof(uint16_t);
     return roundUp(g.windowHeight * static_cast<int64_t>(sizeof(int64_t)), lineBytes) +
-           g.strideHeight * plane(images) * elementBytes;
+           planes() * plane(images) * elementBytes;
   }
 
   // Takes memory for `images` images at most.
   void take(Scratch& scratch, int64_t images, bool withPairs) {
     planeElements = plane(images);
     starts = static_cast<int64_t*>(takeBytes(scratch, g.windowHeight * static_cast<int64_t>(sizeof(int64_t))));
-    const int64_t elements = g.strideHeight * planeElements;
+    const int64_t elements = planes() * planeElements;
     pixels = static_cast<uint16_t*>(takeBytes(scratch, elements * static_cast<int64_t>(sizeof(uint16_t))));
     if (withPairs)
       pairs = static_cast<uint32_t*>(takeBytes(scratch, elements * static_cast<int64_t>(sizeof(uint32_t))));
@@ -74,13 +76,15 @@ class RoundedImages {
     for (int64_t image = 0; image < images; image++) {
       const float* from = x + (first + image) * g.imageSize();
       for (int64_t y = 0; y < rows.visible; y++, from += g.width * g.channels) {
-        uint16_t* row = pixels + rowStart(image * rows.period + rows.before + y) + columns.before * g.channels;
+        const int64_t at = image * rows.period + rows.before + y;
+        if (at % g.strideHeight >= planes()) continue;
+        uint16_t* row = pixels + rowStart(at) + columns.before * g.channels;
         isFinite &= tiles.round(row, from, columns.visible * g.channels);
       }
     }
     if (!isFinite) return false;
     if (pairs != nullptr) {
-      for (int64_t p = 0; p < g.strideHeight; p++) pairUp(p * planeElements, plane(images) - stride);
+      for (int64_t p = 0; p < planes(); p++) pairUp(p * planeElements, plane(images) - stride);
     }
     return true;
   }
@@ -151,6 +155,8 @@ class RoundedImages {
   uint16_t* pixels = nullptr;  // planes x rows x columns
   uint32_t* pairs = nullptr;   // each element with that of the next position
 
+  // The last ones have rows that no window sees, if steps are longer than windows.
+  int64_t planes() const { return math::smaller(g.strideHeight, g.windowHeight); }
   int64_t rowElements() const { return columns.period * g.channels; }
   // Elements of a plane, up to the last that a tile reaches.
   int64_t plane(int64_t images) const {

@@ -49,6 +49,30 @@ TEST(bfloat16Rounding) {
   CHECK(std::isnan(rounded(__builtin_bit_cast(float, 0xffffffffu))));
 }
 
+// Rounding of rows, of any length and at any place, by all tiles.
+TEST(bfloat16Rows) {
+  Random random(37);
+  for (const Tiles* tiles : tilesHere()) {
+    for (int64_t n = 0; n < 100; n++) {
+      Buffer<float> x(n + 1, random, -3, 3);
+      uint16_t to[102];
+      const auto round = [&] {
+        std::memset(to, 0x55, sizeof to);
+        return tiles->round(to + 1, x.data(), n);
+      };
+      check(round(), __FILE__, __LINE__, format("%s %ld", tiles->name, n));
+      for (int64_t j = 0; j < n; j++) CHECK(to[j + 1] == roundToBfloat16(__builtin_bit_cast(uint32_t, x[j])) >> 16);
+      CHECK(to[0] == 0x5555 && to[n + 1] == 0x5555);
+      for (const float bad : {nan, infinity, -infinity, -0x1.ffp127f}) {
+        const float usual = x[n / 2];
+        x[n / 2] = bad;
+        check(round() == (n == 0), __FILE__, __LINE__, format("%s %ld %g", tiles->name, n, bad));
+        x[n / 2] = usual;
+      }
+    }
+  }
+}
+
 // Panels of all tiles hold the same words, whatever the layout of the operand.
 TEST(bfloat16Packing) {
   Random random(31);
@@ -316,7 +340,7 @@ TEST(bfloat16RoundedImages) {
           const bool isForward = forward(s.rows / 2, s.rows) && (s.rows == 1 || forward(0, s.rows / 2));
           const int64_t begin = s.patch() / 5, end = s.patch() - s.patch() / 7;
           const bool isBackward = backward(begin, end);
-          const bool isLarge = bytes == largeScratch, expected = BLASNET_SIMD::RoundedImages(g).isUseful;
+          const bool isLarge = bytes == largeScratch, expected = BLASNET_SIMD::RoundedImages(*tiles, g).isUseful;
           const bool asExpected = isLarge ? isForward == expected && isBackward == expected : expected || !isForward;
           check(asExpected, __FILE__, __LINE__, convolution.text(tiles->name));
           if (tiles == &plainTiles) (isLarge ? inLarge : inLittle) += isForward + isBackward;
@@ -340,11 +364,11 @@ TEST(bfloat16NotRoundedImages) {
   Random random(36);
   alignas(64) static char memory[1 << 20];
   const BLASNET_SIMD::Geometry usual = {9, 9, 16, 9, 9, 3, 3, 1, 1, 1, 1};
-  CHECK(BLASNET_SIMD::RoundedImages(usual).isUseful);
+  CHECK(BLASNET_SIMD::RoundedImages(plainTiles, usual).isUseful);
   const auto useless = [&](auto member, int64_t value) {
     BLASNET_SIMD::Geometry g = usual;
     g.*member = value;
-    check(!BLASNET_SIMD::RoundedImages(g).isUseful, __FILE__, __LINE__, format("%ld", value));
+    check(!BLASNET_SIMD::RoundedImages(plainTiles, g).isUseful, __FILE__, __LINE__, format("%ld", value));
   };
   useless(&BLASNET_SIMD::Geometry::channels, 0);
   useless(&BLASNET_SIMD::Geometry::outHeight, 0);

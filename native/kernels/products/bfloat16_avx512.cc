@@ -342,8 +342,8 @@ bool permitted() noexcept {
 #endif
 }
 
-constexpr Tiles amx = {"amx", beginAmx, endAmx, roundHalves, packPairs, multiplyByAmx};
-constexpr Tiles pairs = {"avx512-bf16", nothing, nothing, roundHalves, packPairs, multiplyByPairs};
+constexpr Tiles amx = {"amx", 64, beginAmx, endAmx, roundHalves, packPairs, multiplyByAmx};
+constexpr Tiles pairs = {"avx512-bf16", 1.5, nothing, nothing, roundHalves, packPairs, multiplyByPairs};
 
 }  // namespace
 

@@ -162,7 +162,7 @@ void packMatrix(const Tiles& tiles, const void* source, uint32_t* panel, Side si
   tiles.pack(panel, {x + (deep ? l * stride + unit : unit * stride + l), stride, deep}, side, units, depth);
 }
 
-const Tiles plainTiles = {"plain", nothing, nothing, roundPlain, packPlain, multiplyPlain};
+const Tiles plainTiles = {"plain", 64, nothing, nothing, roundPlain, packPlain, multiplyPlain};
 
 void tiledProduct(const Tiles& tiles, Scratch scratch, const Operand& left, const Operand& right, int64_t depth,
                   bool add, float* c, int64_t ldc) noexcept {

@@ -50,6 +50,8 @@ constexpr Depth oneRun(int64_t steps) { return {steps, 1, &noStart}; }
 
 struct Tiles {
   const char* name;
+  // How many times the products that are needed may be computed where that saves copies of patches.
+  double excess;
   // Around a product, on its thread.
   void (*begin)() noexcept;
   void (*end)() noexcept;
