@@ -99,42 +99,51 @@ BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
   for (int i = 0; i < 16; i++) rows[i] = half[i];
 }
 
-// Element (unit, l) is x[unit * stride + l]. Only tiles at an edge need masks.
-BLASNET_PAIRS inline void packUnits(__m512i rows[16], const float* x, int64_t stride, int64_t units, int64_t depth) {
+template <bool transposed>
+BLASNET_PAIRS inline __attribute__((always_inline)) void storeTile(uint32_t* words, __m512i rows[16]) {
+  if (transposed) transpose(rows);
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < 16; i++) _mm512_store_si512(words + i * tileUnits, rows[i]);
+}
+
+// A tile whose element (unit, l) is x[unit * stride + l]. Only those at an edge need masks.
+template <bool transposed>
+BLASNET_PAIRS void packUnits(uint32_t* words, const float* x, int64_t stride, int64_t units, int64_t depth) {
+  __m512i rows[16];
   // Rows of a large matrix lie in the same sets of the first cache, so the processor fetches none of them ahead.
-  const auto fetch = [=](int64_t i) {
+  for (int64_t i = 0; i < units && i < 16; i++) {
     __builtin_prefetch(x + i * stride + 2 * tileDepth, 0, 2);
     __builtin_prefetch(x + i * stride + 2 * tileDepth + tileUnits, 0, 2);
-  };
+  }
   if (units >= tileUnits && depth >= tileDepth) {
 #pragma GCC unroll 16
     for (int64_t i = 0; i < 16; i++) {
-      fetch(i);
       rows[i] = roundedWords(_mm512_loadu_ps(x + i * stride), _mm512_loadu_ps(x + i * stride + 16));
     }
-    return;
+  } else {
+    for (int64_t i = 0; i < 16; i++) rows[i] = i < units ? unitWords(x + i * stride, depth) : _mm512_setzero_si512();
   }
-  for (int64_t i = 0; i < 16; i++) {
-    if (i < units) fetch(i);
-    rows[i] = i < units ? unitWords(x + i * stride, depth) : _mm512_setzero_si512();
-  }
+  storeTile<transposed>(words, rows);
 }
 
-// Element (unit, l) is x[l * stride + unit].
-BLASNET_PAIRS inline void packDeep(__m512i rows[16], const float* x, int64_t stride, int64_t units, int64_t depth) {
+// A tile whose element (unit, l) is x[l * stride + unit].
+template <bool transposed>
+BLASNET_PAIRS void packDeep(uint32_t* words, const float* x, int64_t stride, int64_t units, int64_t depth) {
+  __m512i rows[16];
   if (units >= tileUnits && depth >= tileDepth) {
 #pragma GCC unroll 16
     for (int64_t p = 0; p < 16; p++) {
       rows[p] = pairWords(_mm512_loadu_ps(x + 2 * p * stride), _mm512_loadu_ps(x + (2 * p + 1) * stride));
     }
-    return;
+  } else {
+    const __mmask16 mask = firstLanes(units);
+    for (int64_t p = 0; p < 16; p++) {
+      const __m512 even = _mm512_maskz_loadu_ps(2 * p < depth ? mask : 0, x + 2 * p * stride);
+      const __m512 odd = _mm512_maskz_loadu_ps(2 * p + 1 < depth ? mask : 0, x + (2 * p + 1) * stride);
+      rows[p] = pairWords(even, odd);
+    }
   }
-  const __mmask16 mask = firstLanes(units);
-  for (int64_t p = 0; p < 16; p++) {
-    const __m512 even = _mm512_maskz_loadu_ps(2 * p < depth ? mask : 0, x + 2 * p * stride);
-    const __m512 odd = _mm512_maskz_loadu_ps(2 * p + 1 < depth ? mask : 0, x + (2 * p + 1) * stride);
-    rows[p] = pairWords(even, odd);
-  }
+  storeTile<transposed>(words, rows);
 }
 
 template <bool deep, bool transposed>
@@ -143,15 +152,11 @@ BLASNET_PAIRS void packTiles(uint32_t* panel, const float* x, int64_t stride, in
   for (int64_t step = 0; step < steps; step++) {
     for (int64_t tile = 0; tile < tiles; tile++, panel += tileWords) {
       const int64_t l = step * tileDepth, unit = tile * tileUnits;
-      __m512i rows[16];
       if (deep) {
-        packDeep(rows, x + l * stride + unit, stride, units - unit, depth - l);
+        packDeep<transposed>(panel, x + l * stride + unit, stride, units - unit, depth - l);
       } else {
-        packUnits(rows, x + unit * stride + l, stride, units - unit, depth - l);
+        packUnits<transposed>(panel, x + unit * stride + l, stride, units - unit, depth - l);
       }
-      if (transposed) transpose(rows);
-#pragma GCC unroll 16
-      for (int64_t i = 0; i < 16; i++) _mm512_store_si512(panel + i * tileUnits, rows[i]);
     }
   }
 }
