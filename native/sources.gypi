@@ -13,6 +13,7 @@
       "kernels/conv2d_grouped.cc",
       "kernels/conv2d_patches.cc",
       "kernels/conv2d_planes.cc",
+      "kernels/conv2d_rounded.cc",
       "kernels/conv2d_winograd.cc",
       "kernels/dense.cc",
       "kernels/dropout.cc",

@@ -3,11 +3,11 @@
 
 #include "abandon.h"
 #include "activations.h"
+#include "conv2d_rounded.h"
 #include "copy.h"
 #include "products/bfloat16.h"
 #include "products/bfloat16_tiles.h"
 #include "products/gemm.h"
-#include "rounded_images.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
@@ -302,48 +302,6 @@ void packColumns(const Tiles& tiles, const void* source, uint32_t* panel, Side s
   tiles.pack(panel, isTransposed(g) ? View{space, depth, false} : View{space, units, true}, side, units, depth);
 }
 
-// dw: columns x filters <- sums: filters x columns.
-void transposeSums(float* dw, const float* sums, int64_t columns, int64_t filters) {
-  for (int64_t column = 0; column < columns; column += patchRun) {
-    for (int64_t filter = 0; filter < filters; filter++) {
-      for (int64_t j = 0; j < patchRun; j++) dw[(column + j) * filters + filter] = sums[filter * columns + column + j];
-    }
-  }
-}
-
-// Images whose outputs fit a cache, so that the activation finds them there.
-int64_t imagesAtOnce(const Geometry& g, int64_t filters) {
-  return larger(1, (int64_t{1} << 17) / larger(1, filters * g.outPixels()));
-}
-
-// The weight gradient from images that are rounded once. It is summed as filters x columns: patches are then the right
-// operand, which is packed without a transposition. False if images don't fit.
-bool roundedBackwardWeight(const Tiles& tiles, Scratch scratch, float* dw, const float* x, const float* dy,
-                           const Geometry& g, int64_t rows, int64_t filters, int64_t begin, int64_t end) {
-  if (begin % patchRun != 0 || end % patchRun != 0) return false;
-  RoundedImages images(g, imagesAtOnce(g, filters), scratch);
-  constexpr int64_t floatBytes = sizeof(float);
-  const int64_t most = smaller(scratch.bytes / 2 / (filters * floatBytes) / patchRun * patchRun, end - begin);
-  if (images.most == 0 || most == 0 || end > g.patch()) return false;
-  float* sums = static_cast<float*>(scratch.memory);
-  const int64_t used = filters * most * floatBytes / 64 * 64;  // a multiple, as most is one
-  const Scratch rest = {static_cast<char*>(scratch.memory) + used, scratch.bytes - used};
-  for (int64_t column = begin; column < end; column += most) {
-    const int64_t columns = smaller(most, end - column);
-    images.firstColumn = column;
-    for (int64_t image = 0; image < rows; image += images.most) {
-      if (abandoned()) return true;
-      const int64_t count = smaller(images.most, rows - image), pixels = g.outPixels();
-      images.hold(x, image, count);
-      const View gradient = {dy + image * pixels * filters, filters, true};
-      tiledProduct(tiles, rest, {filters, &gradient, packMatrix}, {columns, &images, RoundedImages::packColumns},
-                   count * pixels, image > 0, sums, columns);
-    }
-    transposeSums(dw + column * filters, sums, columns, filters);
-  }
-  return true;
-}
-
 }  // namespace
 
 void patchesForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
@@ -368,21 +326,17 @@ void bfloat16Forward(float* y, const float* x, const float* w, const float* b, c
     return forwardInBlocks(bfloat16Product, y, x, w, b, g, filters, activation, slope, begin, end);
   }
   withScratch([&](Scratch scratch) {
-    RoundedImages images(g, imagesAtOnce(g, filters), scratch);
-    const bool isRounded = images.most > 0;
-    const int64_t most = isRounded ? images.most * g.outPixels() : larger(panelUnits, (int64_t{1} << 17) / filters);
-    const int64_t last = end * g.outPixels();
+    if (roundedForward(*tiles, scratch, y, x, w, b, g, filters, activation, slope, begin, end)) return;
+    const int64_t most = larger(panelUnits, (int64_t{1} << 17) / filters), last = end * g.outPixels();
     for (int64_t pixel = begin * g.outPixels(); pixel < last; pixel += most) {
       if (abandoned()) return;
       const int64_t count = smaller(most, last - pixel);
       float* out = y + pixel * filters;
       if (b != nullptr) repeat(out, b, filters, count);
-      if (isRounded) images.hold(x, pixel / g.outPixels(), count / g.outPixels());
       const Patches patches = {g, x, pixel, 0};
-      const Operand left =
-          isRounded ? Operand{count, &images, RoundedImages::packPixels} : Operand{count, &patches, packPixels};
       const View weights = {w, filters, true};
-      tiledProduct(*tiles, scratch, left, {filters, &weights, packMatrix}, g.patch(), b != nullptr, out, filters);
+      tiledProduct(*tiles, scratch, {count, &patches, packPixels}, {filters, &weights, packMatrix}, g.patch(),
+                   b != nullptr, out, filters);
       activate(out, count * filters, activation, slope);
     }
   });

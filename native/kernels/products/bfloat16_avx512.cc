@@ -12,7 +12,9 @@
 #include "../signatures.h"
 
 #if !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 warns of its own intrinsics
+// GCC 12 warns of its own intrinsics.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 
 #if defined(__linux__)
@@ -39,18 +41,38 @@ BLASNET_PAIRS inline __mmask16 firstLanes(int64_t count) {
   return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
 }
 
-// Words of a unit: 32 neighbours in depth, those from `depth` on zero.
-BLASNET_PAIRS inline __m512i unitWords(const float* x, int64_t depth) {
-  const __m512 low = _mm512_maskz_loadu_ps(firstLanes(depth), x);
-  const __m512 high = depth > 16 ? _mm512_maskz_loadu_ps(firstLanes(depth - 16), x + 16) : _mm512_setzero_ps();
+BLASNET_PAIRS inline __m512i roundedWords(__m512 low, __m512 high) {
   return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
 }
 
-// Words of a pair of neighbours in depth, `stride` apart, of 16 units.
-BLASNET_PAIRS inline __m512i pairWords(const float* x, int64_t stride, __mmask16 units, int64_t depth, __m512i order) {
-  const __m512 even = _mm512_maskz_loadu_ps(depth > 0 ? units : 0, x);
-  const __m512 odd = depth > 1 ? _mm512_maskz_loadu_ps(units, x + stride) : _mm512_setzero_ps();
-  return _mm512_permutexvar_epi16(order, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even)));
+// Words of a unit: 32 neighbours in depth, those from `depth` on zero.
+BLASNET_PAIRS inline __m512i unitWords(const float* x, int64_t depth) {
+  const __m512 low = _mm512_maskz_loadu_ps(firstLanes(depth), x);
+  return roundedWords(low, depth > 16 ? _mm512_maskz_loadu_ps(firstLanes(depth - 16), x + 16) : _mm512_setzero_ps());
+}
+
+BLASNET_PAIRS bool roundHalves(uint16_t* to, const float* from, int64_t n) noexcept {
+  const __m512i size = _mm512_set1_epi16(0x7fff);
+  __m512i largest = _mm512_setzero_si512();
+  int64_t j = 0;
+  for (; j + tileDepth <= n; j += tileDepth) {
+    const __m512i words = roundedWords(_mm512_loadu_ps(from + j), _mm512_loadu_ps(from + j + 16));
+    _mm512_storeu_si512(to + j, words);
+    largest = _mm512_max_epu16(largest, _mm512_and_si512(words, size));
+  }
+  if (j < n) {
+    const __m512i words = unitWords(from + j, n - j);
+    _mm512_mask_storeu_epi16(to + j, static_cast<__mmask32>((uint64_t{1} << (n - j)) - 1), words);
+    largest = _mm512_max_epu16(largest, _mm512_and_si512(words, size));
+  }
+  return _mm512_cmpge_epu16_mask(largest, _mm512_set1_epi16(0x7f80)) == 0;
+}
+
+// Words of two neighbours in depth, of 16 units.
+BLASNET_PAIRS inline __m512i pairWords(__m512 even, __m512 odd) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, roundedWords(even, odd));
 }
 
 BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
@@ -79,35 +101,77 @@ BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
   for (int i = 0; i < 16; i++) rows[i] = half[i];
 }
 
-BLASNET_PAIRS void packPairs(uint32_t* panel, const View& view, Side side, int64_t units, int64_t depth) noexcept {
-  const auto [x, stride, deep] = view;
-  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
-                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+template <bool transposed>
+BLASNET_PAIRS inline __attribute__((always_inline)) void storeTile(uint32_t* words, __m512i rows[16]) {
+  if (transposed) transpose(rows);
+#pragma GCC unroll 16
+  for (int64_t i = 0; i < 16; i++) _mm512_store_si512(words + i * tileUnits, rows[i]);
+}
+
+// A tile whose element (unit, l) is x[unit * stride + l]. Only those at an edge need masks.
+template <bool transposed>
+BLASNET_PAIRS void packUnits(uint32_t* words, const float* x, int64_t stride, int64_t units, int64_t depth) {
+  __m512i rows[16];
+  // Rows of a large matrix lie in the same sets of the first cache, so the processor fetches none of them ahead.
+  for (int64_t i = 0; i < units && i < 16; i++) {
+    __builtin_prefetch(x + i * stride + 2 * tileDepth, 0, 2);
+    __builtin_prefetch(x + i * stride + 2 * tileDepth + tileUnits, 0, 2);
+  }
+  if (units >= tileUnits && depth >= tileDepth) {
+#pragma GCC unroll 16
+    for (int64_t i = 0; i < 16; i++) {
+      rows[i] = roundedWords(_mm512_loadu_ps(x + i * stride), _mm512_loadu_ps(x + i * stride + 16));
+    }
+  } else {
+    for (int64_t i = 0; i < 16; i++) rows[i] = i < units ? unitWords(x + i * stride, depth) : _mm512_setzero_si512();
+  }
+  storeTile<transposed>(words, rows);
+}
+
+// A tile whose element (unit, l) is x[l * stride + unit].
+template <bool transposed>
+BLASNET_PAIRS void packDeep(uint32_t* words, const float* x, int64_t stride, int64_t units, int64_t depth) {
+  __m512i rows[16];
+  if (units >= tileUnits && depth >= tileDepth) {
+#pragma GCC unroll 16
+    for (int64_t p = 0; p < 16; p++) {
+      rows[p] = pairWords(_mm512_loadu_ps(x + 2 * p * stride), _mm512_loadu_ps(x + (2 * p + 1) * stride));
+    }
+  } else {
+    const __mmask16 mask = firstLanes(units);
+    for (int64_t p = 0; p < 16; p++) {
+      const __m512 even = _mm512_maskz_loadu_ps(2 * p < depth ? mask : 0, x + 2 * p * stride);
+      const __m512 odd = _mm512_maskz_loadu_ps(2 * p + 1 < depth ? mask : 0, x + (2 * p + 1) * stride);
+      rows[p] = pairWords(even, odd);
+    }
+  }
+  storeTile<transposed>(words, rows);
+}
+
+template <bool deep, bool transposed>
+BLASNET_PAIRS void packTiles(uint32_t* panel, const float* x, int64_t stride, int64_t units, int64_t depth) {
   const int64_t tiles = tilesOf(units), steps = stepsOf(depth);
   for (int64_t step = 0; step < steps; step++) {
-    const int64_t left = depth - step * tileDepth;
-    for (int64_t tile = 0; tile < tiles; tile++) {
-      uint32_t* words = panel + (step * tiles + tile) * tileWords;
-      const int64_t count = units - tile * tileUnits;
-      __m512i rows[16];
+    for (int64_t tile = 0; tile < tiles; tile++, panel += tileWords) {
+      const int64_t l = step * tileDepth, unit = tile * tileUnits;
       if (deep) {
-        const float* from = x + step * tileDepth * stride + tile * tileUnits;
-        const __mmask16 mask = firstLanes(count);
-        for (int64_t p = 0; p < 16; p++) rows[p] = pairWords(from + 2 * p * stride, stride, mask, left - 2 * p, order);
+        packDeep<transposed>(panel, x + l * stride + unit, stride, units - unit, depth - l);
       } else {
-        const float* from = x + tile * tileUnits * stride + step * tileDepth;
-        // Rows of a large matrix lie in the same sets of the first cache, so the processor fetches none of them ahead.
-        for (int64_t i = 0; i < count && i < 16; i++) {
-          __builtin_prefetch(from + i * stride + 2 * tileDepth, 0, 2);
-          __builtin_prefetch(from + i * stride + 2 * tileDepth + tileUnits, 0, 2);
-        }
-        for (int64_t i = 0; i < 16; i++) {
-          rows[i] = i < count ? unitWords(from + i * stride, left) : _mm512_setzero_si512();
-        }
+        packUnits<transposed>(panel, x + unit * stride + l, stride, units - unit, depth - l);
       }
-      if (deep == (side == Side::left)) transpose(rows);
-      for (int64_t i = 0; i < 16; i++) _mm512_store_si512(words + i * tileUnits, rows[i]);
     }
+  }
+}
+
+BLASNET_PAIRS void packPairs(uint32_t* panel, const View& view, Side side, int64_t units, int64_t depth) noexcept {
+  const auto [x, stride, deep] = view;
+  const bool transposed = deep == (side == Side::left);
+  if (deep) {
+    transposed ? packTiles<true, true>(panel, x, stride, units, depth)
+               : packTiles<true, false>(panel, x, stride, units, depth);
+  } else {
+    transposed ? packTiles<false, true>(panel, x, stride, units, depth)
+               : packTiles<false, false>(panel, x, stride, units, depth);
   }
 }
 
@@ -122,19 +186,19 @@ void copyRows(float* to, int64_t toStride, const float* from, int64_t fromStride
   }
 }
 
-using Block = void (*)(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps, bool add);
+using Block = void (*)(float* c, int64_t ldc, const Strip& left, const Strip& right, const Depth& depth, bool add);
 
 // Calls the block for so many tiles, on c itself where they lie inside it.
-void multiplyTiles(const Block (&blocks)[2][2], float* c, int64_t ldc, const uint32_t* left, const uint32_t* right,
-                   int64_t rows, int64_t columns, int64_t steps, bool add) {
+void multiplyTiles(const Block (&blocks)[2][2], float* c, int64_t ldc, const Strip& left, const Strip& right,
+                   int64_t rows, int64_t columns, const Depth& depth, bool add) {
   const Block block = blocks[tilesOf(rows) - 1][tilesOf(columns) - 1];
-  if (rows % tileUnits == 0 && columns % tileUnits == 0) return block(c, ldc, left, right, steps, add);
+  if (rows % tileUnits == 0 && columns % tileUnits == 0) return block(c, ldc, left, right, depth, add);
   Edge edge;
   if (add) {
     std::memset(edge.sums, 0, sizeof edge.sums);
     copyRows(edge.sums, panelUnits, c, ldc, rows, columns);
   }
-  block(edge.sums, panelUnits, left, right, steps, add);
+  block(edge.sums, panelUnits, left, right, depth, add);
   copyRows(c, ldc, edge.sums, panelUnits, rows, columns);
 }
 
@@ -158,7 +222,7 @@ inline void orderMemory() { asm volatile("" : : : "memory"); }
 
 // Sums are tiles 0 to 3, those of the left operand 4 and 5, of the right one 6 and 7.
 template <int above, int across>
-BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps,
+BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const Strip& left, const Strip& right, const Depth& depth,
                              bool add) {
   const int64_t bytes = ldc * static_cast<int64_t>(sizeof(float));
   float* low = c + tileUnits * ldc;
@@ -174,21 +238,23 @@ BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const uint32_t* left, const 
     if (above > 1) _tile_zero(2);
     if (above > 1 && across > 1) _tile_zero(3);
   }
-  for (int64_t step = 0; step < steps; step++) {
-    _tile_loadd(4, left, 64);
-    _tile_loadd(6, right, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    if (across > 1) {
-      _tile_loadd(7, right + tileWords, 64);
-      _tile_dpbf16ps(1, 4, 7);
+  const char* y = static_cast<const char*>(right.first);
+  for (int64_t run = 0; run < depth.runs; run++) {
+    const char* x = static_cast<const char*>(left.first) + depth.starts[run];
+    for (int64_t step = 0; step < depth.steps; step++, x += left.step, y += right.step) {
+      _tile_loadd(4, x, left.row);
+      _tile_loadd(6, y, right.row);
+      _tile_dpbf16ps(0, 4, 6);
+      if (across > 1) {
+        _tile_loadd(7, y + right.tile, right.row);
+        _tile_dpbf16ps(1, 4, 7);
+      }
+      if (above > 1) {
+        _tile_loadd(5, x + left.tile, left.row);
+        _tile_dpbf16ps(2, 5, 6);
+        if (across > 1) _tile_dpbf16ps(3, 5, 7);
+      }
     }
-    if (above > 1) {
-      _tile_loadd(5, left + tileWords, 64);
-      _tile_dpbf16ps(2, 5, 6);
-      if (across > 1) _tile_dpbf16ps(3, 5, 7);
-    }
-    left += above * tileWords;
-    right += across * tileWords;
   }
   _tile_stored(0, c, bytes);
   if (across > 1) _tile_stored(1, c + tileUnits, bytes);
@@ -197,20 +263,20 @@ BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const uint32_t* left, const 
   orderMemory();
 }
 
-void multiplyByAmx(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
-                   int64_t steps, bool add) noexcept {
+void multiplyByAmx(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
+                   const Depth& depth, bool add) noexcept {
   static constexpr Block blocks[2][2] = {{multiplyAmx<1, 1>, multiplyAmx<1, 2>},
                                          {multiplyAmx<2, 1>, multiplyAmx<2, 2>}};
-  multiplyTiles(blocks, c, ldc, left, right, rows, columns, steps, add);
+  multiplyTiles(blocks, c, ldc, left, right, rows, columns, depth, add);
 }
 
 // ---- dot products of pairs ----
 
 // Eight rows at a time: sixteen sums stay in registers, for which the loops over them have to be unrolled.
 template <int above, int across>
-BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t steps,
+BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const Strip& left, const Strip& right, const Depth& depth,
                                  bool add) {
-  constexpr int64_t height = 8;
+  constexpr int64_t height = 8, wordBytes = sizeof(int32_t);
   for (int64_t i = 0; i < above * tileUnits; i += height) {
     __m512 sums[height][across];
 #pragma GCC unroll 8
@@ -220,21 +286,26 @@ BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, co
         sums[row][v] = add ? _mm512_loadu_ps(c + (i + row) * ldc + v * tileUnits) : _mm512_setzero_ps();
       }
     }
-    const uint32_t* x = left + i / tileUnits * tileWords + i % tileUnits * tileUnits;
-    const uint32_t* y = right;
-    for (int64_t step = 0; step < steps; step++, x += above * tileWords, y += across * tileWords) {
-      for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
-        __m512bh factor[across];
+    const char* rows = static_cast<const char*>(left.first) + i / tileUnits * left.tile + i % tileUnits * left.row;
+    const char* y = static_cast<const char*>(right.first);
+    for (int64_t run = 0; run < depth.runs; run++) {
+      const char* x = rows + depth.starts[run];
+      for (int64_t step = 0; step < depth.steps; step++, x += left.step, y += right.step) {
+        for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
+          __m512bh factor[across];
 #pragma GCC unroll 2
-        for (int64_t v = 0; v < across; v++) {
-          factor[v] = reinterpret_cast<__m512bh>(_mm512_load_si512(y + v * tileWords + pair * tileUnits));
-        }
+          for (int64_t v = 0; v < across; v++) {
+            factor[v] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(y + v * right.tile + pair * right.row));
+          }
+          const char* words = x + pair * wordBytes;
 #pragma GCC unroll 8
-        for (int64_t row = 0; row < height; row++) {
-          const __m512bh pairs =
-              reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int32_t>(x[row * tileUnits + pair])));
+          for (int64_t row = 0; row < height; row++) {
+            int32_t word;
+            std::memcpy(&word, words + row * left.row, sizeof word);
+            const __m512bh pairs = reinterpret_cast<__m512bh>(_mm512_set1_epi32(word));
 #pragma GCC unroll 2
-          for (int64_t v = 0; v < across; v++) sums[row][v] = _mm512_dpbf16_ps(sums[row][v], pairs, factor[v]);
+            for (int64_t v = 0; v < across; v++) sums[row][v] = _mm512_dpbf16_ps(sums[row][v], pairs, factor[v]);
+          }
         }
       }
     }
@@ -246,11 +317,11 @@ BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const uint32_t* left, co
   }
 }
 
-void multiplyByPairs(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
-                     int64_t steps, bool add) noexcept {
+void multiplyByPairs(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
+                     const Depth& depth, bool add) noexcept {
   static constexpr Block blocks[2][2] = {{multiplyPairs<1, 1>, multiplyPairs<1, 2>},
                                          {multiplyPairs<2, 1>, multiplyPairs<2, 2>}};
-  multiplyTiles(blocks, c, ldc, left, right, rows, columns, steps, add);
+  multiplyTiles(blocks, c, ldc, left, right, rows, columns, depth, add);
 }
 
 void nothing() noexcept {}
@@ -278,8 +349,8 @@ bool permitted() noexcept {
 #endif
 }
 
-constexpr Tiles amx = {"amx", beginAmx, endAmx, packPairs, multiplyByAmx};
-constexpr Tiles pairs = {"avx512-bf16", nothing, nothing, packPairs, multiplyByPairs};
+constexpr Tiles amx = {"amx", 64, beginAmx, endAmx, roundHalves, packPairs, multiplyByAmx};
+constexpr Tiles pairs = {"avx512-bf16", 1.5, nothing, nothing, roundHalves, packPairs, multiplyByPairs};
 
 }  // namespace
 

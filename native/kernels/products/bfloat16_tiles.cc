@@ -15,6 +15,16 @@ int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 void nothing() noexcept {}
 
+bool roundPlain(uint16_t* to, const float* from, int64_t n) noexcept {
+  uint32_t largest = 0;
+  for (int64_t j = 0; j < n; j++) {
+    const uint32_t bits = roundToBfloat16(__builtin_bit_cast(uint32_t, from[j])), size = bits & 0x7fffffffu;
+    largest = size > largest ? size : largest;
+    to[j] = static_cast<uint16_t>(bits >> 16);
+  }
+  return largest < 0x7f800000u;
+}
+
 void packPlain(uint32_t* panel, const View& from, Side side, int64_t units, int64_t depth) noexcept {
   const int64_t tiles = tilesOf(units), steps = stepsOf(depth);
   const auto element = [&](int64_t unit, int64_t l) -> uint32_t {
@@ -39,20 +49,29 @@ void packPlain(uint32_t* panel, const View& from, Side side, int64_t units, int6
 float evenOf(uint32_t pair) { return __builtin_bit_cast(float, pair << 16); }
 float oddOf(uint32_t pair) { return __builtin_bit_cast(float, pair & 0xffff0000u); }
 
-void multiplyPlain(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
-                   int64_t steps, bool add) noexcept {
-  const int64_t above = tilesOf(rows), across = tilesOf(columns);
+// Rows of tiles may begin at any byte.
+uint32_t wordAt(const char* from, int64_t word) {
+  uint32_t value;
+  std::memcpy(&value, from + word * static_cast<int64_t>(sizeof value), sizeof value);
+  return value;
+}
+
+void multiplyPlain(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
+                   const Depth& depth, bool add) noexcept {
   for (int64_t i = 0; i < rows; i++) {
+    const char* x = static_cast<const char*>(left.first) + i / tileUnits * left.tile + i % tileUnits * left.row;
     for (int64_t j = 0; j < columns; j++) {
+      const char* y = static_cast<const char*>(right.first) + j / tileUnits * right.tile;
       float sum = add ? c[i * ldc + j] : 0.0f;
-      for (int64_t step = 0; step < steps; step++) {
-        const uint32_t* x = left + (step * above + i / tileUnits) * tileWords + i % tileUnits * tileUnits;
-        const uint32_t* y = right + (step * across + j / tileUnits) * tileWords + j % tileUnits;
+      for (int64_t step = 0; step < depth.runs * depth.steps; step++) {
+        const char* leftRow = x + depth.starts[step / depth.steps] + step % depth.steps * left.step;
+        const char* rightTile = y + step * right.step;
         float even = 0, odd = 0;
         for (int64_t pair = 0; pair < tileDepth / 2; pair++) {
           // Products of bfloat16 are exact, so it does not matter whether they are fused with the sum.
-          even += evenOf(x[pair]) * evenOf(y[pair * tileUnits]);
-          odd += oddOf(x[pair]) * oddOf(y[pair * tileUnits]);
+          const uint32_t a = wordAt(leftRow, pair), b = wordAt(rightTile + pair * right.row, j % tileUnits);
+          even += evenOf(a) * evenOf(b);
+          odd += oddOf(a) * oddOf(b);
         }
         sum += even + odd;
       }
@@ -97,6 +116,7 @@ void passPanels(const Tiles& tiles, const Room& room, const Operand& kept, const
   const Side passingSide = keptSide == Side::left ? Side::right : Side::left;
   for (int64_t l = 0; l < k; l += room.depth) {
     const int64_t depth = smaller(room.depth, k - l), steps = stepsOf(depth);
+    const Depth whole = oneRun(steps);
     for (int64_t first = 0; first < kept.units; first += room.units) {
       const int64_t units = smaller(room.units, kept.units - first);
       packPanels(tiles, room.packed, kept, keptSide, first, units, l, depth, room.space);
@@ -107,10 +127,11 @@ void passPanels(const Tiles& tiles, const Room& room, const Operand& kept, const
         for (int64_t at = 0; at < units; at += panelUnits) {
           const uint32_t* own = room.packed + at / panelUnits * steps * 2 * tileWords;
           const int64_t size = smaller(panelUnits, units - at);
+          const Strip mine = packedStrip(own, size), theirs = packedStrip(room.panel, count);
           if (keptSide == Side::left) {
-            tiles.multiply(c + (first + at) * ldc + other, ldc, own, room.panel, size, count, steps, add || l > 0);
+            tiles.multiply(c + (first + at) * ldc + other, ldc, mine, theirs, size, count, whole, add || l > 0);
           } else {
-            tiles.multiply(c + other * ldc + first + at, ldc, room.panel, own, count, size, steps, add || l > 0);
+            tiles.multiply(c + other * ldc + first + at, ldc, theirs, mine, count, size, whole, add || l > 0);
           }
         }
       }
@@ -141,7 +162,7 @@ void packMatrix(const Tiles& tiles, const void* source, uint32_t* panel, Side si
   tiles.pack(panel, {x + (deep ? l * stride + unit : unit * stride + l), stride, deep}, side, units, depth);
 }
 
-const Tiles plainTiles = {"plain", nothing, nothing, packPlain, multiplyPlain};
+const Tiles plainTiles = {"plain", 64, nothing, nothing, roundPlain, packPlain, multiplyPlain};
 
 void tiledProduct(const Tiles& tiles, Scratch scratch, const Operand& left, const Operand& right, int64_t depth,
                   bool add, float* c, int64_t ldc) noexcept {

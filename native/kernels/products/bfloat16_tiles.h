@@ -13,6 +13,8 @@ namespace blasnet {
 
 constexpr int64_t tileUnits = 16, tileDepth = 32, panelUnits = 2 * tileUnits, tileWords = 256;
 
+constexpr int64_t tileRowBytes = 64, tileBytes = tileUnits * tileRowBytes;
+
 constexpr int64_t tilesOf(int64_t units) { return units > tileUnits ? 2 : 1; }
 constexpr int64_t stepsOf(int64_t depth) { return (depth + tileDepth - 1) / tileDepth; }
 
@@ -25,16 +27,41 @@ struct View {
   bool deep;
 };
 
+// Where the tiles of a panel lie, in bytes: from a row of a tile to the next, from the first tile to the second, and
+// from a step of the depth to the next.
+struct Strip {
+  const void* first;
+  int64_t row, tile, step;
+};
+
+inline Strip packedStrip(const uint32_t* panel, int64_t units) {
+  return {panel, tileRowBytes, tileBytes, tilesOf(units) * tileBytes};
+}
+
+// The depth of a product, as runs of so many steps. Run r of the left operand begins starts[r] bytes after its first
+// tile; those of the right one follow each other.
+struct Depth {
+  int64_t steps, runs;
+  const int64_t* starts;
+};
+
+constexpr int64_t noStart = 0;
+constexpr Depth oneRun(int64_t steps) { return {steps, 1, &noStart}; }
+
 struct Tiles {
   const char* name;
+  // How many times the products that are needed may be computed where that saves copies of patches.
+  double excess;
   // Around a product, on its thread.
   void (*begin)() noexcept;
   void (*end)() noexcept;
+  // Upper halves of n rounded numbers. Whether all of them are finite.
+  bool (*round)(uint16_t* to, const float* from, int64_t n) noexcept;
   // One panel of up to panelUnits units.
   void (*pack)(uint32_t* panel, const View& from, Side side, int64_t units, int64_t depth) noexcept;
-  // c <- left right [+ c], for `steps` of the depth: rows x columns numbers, each at most panelUnits.
-  void (*multiply)(float* c, int64_t ldc, const uint32_t* left, const uint32_t* right, int64_t rows, int64_t columns,
-                   int64_t steps, bool add) noexcept;
+  // c <- left right [+ c]: rows x columns numbers, each at most panelUnits. Tiles are read whole.
+  void (*multiply)(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
+                   const Depth& depth, bool add) noexcept;
 };
 
 // An operand of any layout. `pack` writes a panel of `units` of it, from `unit` on, with `depth` elements of each, from

@@ -11,6 +11,14 @@ struct Scratch {
   int64_t bytes;
 };
 
+// Takes the first bytes of scratch that has them, in whole lines of a cache.
+inline void* takeBytes(Scratch& scratch, int64_t bytes) {
+  void* taken = scratch.memory;
+  const int64_t used = (bytes + 63) / 64 * 64;
+  scratch = {static_cast<char*>(taken) + used, scratch.bytes - used};
+  return taken;
+}
+
 constexpr int64_t smallScratch = 96 << 10;
 constexpr int64_t largeScratch = 7 << 18;  // 1.75 MiB
 
