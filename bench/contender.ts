@@ -13,11 +13,11 @@ function creatorOf(kind: Exclude<Contender['kind'], 'floor'>, { precision }: Con
 
 function equipmentOf({ kind, precision }: Contender): Equipment {
   if (kind === 'reference' || kind === 'typescript') return { threads: 1 };
-  const { threads, simd, blas, bfloat16 } = backendInfo('native');
+  const { threads, simd, blas, bfloat16, float32 } = backendInfo('native');
   const core = `${blas.name} ${blas.core}`;
   return kind === 'floor'
     ? { threads: 1, blas: core }
-    : { threads, blas: core, simd: simd.set, ...(precision && { bfloat16 }) };
+    : { threads, blas: core, simd: simd.set, products: precision ? bfloat16 : float32 };
 }
 
 async function answer({ contender, workload, job }: Request): Promise<Reply<Job>> {

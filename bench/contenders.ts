@@ -37,6 +37,14 @@ export const contenders: readonly Contender[] = [
   { id: 'native-1', title: 'blasnet native, one thread', kind: 'native', threads: 1 },
   { id: 'native', title: 'blasnet native, all threads', kind: 'native' },
   {
+    id: 'native-1-fma',
+    title: 'one thread, without AMX',
+    kind: 'native',
+    threads: 1,
+    environment: { BLASNET_FLOAT32: 'fma' },
+    workloads: ['M1', 'M2', 'M2L', 'M4'],
+  },
+  {
     id: 'native-1-bfloat16',
     title: 'one thread, bfloat16',
     kind: 'native',
@@ -111,8 +119,8 @@ export interface Equipment {
   readonly blas?: string;
   /** Set of blasnet's native kernels; undefined without them. */
   readonly simd?: string;
-  /** What multiplies in bfloat16; undefined in float32. */
-  readonly bfloat16?: string;
+  /** What multiplies in the contender's precision, of `backendInfo()`; undefined without blasnet's native kernels. */
+  readonly products?: string;
 }
 
 export interface SpeedReply {

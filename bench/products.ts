@@ -12,8 +12,11 @@ import { environmentWith, programPath, stopping } from './program.js';
 import { type Column, measureAndReport, renderTable } from './report.js';
 import { forwardProducts, passes, workloads } from './workloads.js';
 
-const ways = ['whole', 'pieces', 'strips', 'tiles'] as const;
-type Way = (typeof ways)[number];
+const known = ['whole', 'pieces', 'strips', 'tiles', 'parts'] as const;
+type Way = (typeof known)[number];
+
+/** Those of this machine: only AMX multiplies parts. */
+const ways = known.filter((way) => way !== 'parts' || backendInfo('native').float32 === 'amx');
 
 /** Windows of a convolution that are multiplied together. */
 const WINDOWS = 256;
@@ -86,13 +89,13 @@ function start(way: Way | undefined): ChildProcess {
 
 async function measure(
   product: Product,
-  children: Readonly<Record<Way, ChildProcess>>,
+  children: ReadonlyMap<Way, ChildProcess>,
   choosers: readonly [ChildProcess, ChildProcess],
   { rounds, seconds }: Options,
 ): Promise<Measured> {
   const shape = shapeOf(product);
-  const known = waysOf(product);
-  const processes = [...choosers, ...known.map((way) => children[way])];
+  const possible = waysOf(product);
+  const processes = [...choosers, ...possible.map((way) => children.get(way) as ChildProcess)];
   const flops = 2 * shape.m * shape.n * shape.k;
   // As if at 100 GFLOP/s.
   const times = Math.max(1, Math.round((seconds * 1e11) / flops));
@@ -109,9 +112,9 @@ async function measure(
     const [first, second, ...others] = best;
     const measured: Measured = {
       ...product,
-      rates: Object.fromEntries(known.map((way, i) => [way, others[i]])),
+      rates: Object.fromEntries(possible.map((way, i) => [way, others[i]])),
       chosen: [first, second],
-      same: known.filter((_, i) => bits[i + 2] === bits[0]),
+      same: possible.filter((_, i) => bits[i + 2] === bits[0]),
     };
     const doubtful = loss(measured) > regretBars.median || noise(measured) > regretBars.median;
     if (!doubtful || attempt === ATTEMPTS) return measured;
@@ -206,7 +209,7 @@ ${percent(regretBars.worst)}).`,
 }
 
 async function main(options: Options): Promise<void> {
-  const children = { whole: start('whole'), pieces: start('pieces'), strips: start('strips'), tiles: start('tiles') };
+  const children = new Map(ways.map((way) => [way, start(way)]));
   const choosers = [start(undefined), start(undefined)] as const;
   try {
     const found = await measureAndReport({
@@ -220,7 +223,7 @@ async function main(options: Options): Promise<void> {
     const { median, worst } = summarizeRegret(found);
     if (options.check && (median > regretBars.median || worst > regretBars.worst)) process.exitCode = 1;
   } finally {
-    for (const child of [...choosers, ...Object.values(children)]) child.disconnect();
+    for (const child of [...choosers, ...children.values()]) child.disconnect();
   }
 }
 

@@ -250,7 +250,7 @@ describe('bars', () => {
     expect(verdicts(checked)).toEqual([
       ['one thread, zeros multiplied, too / floor, cut small', 'missed'],
       ['blasnet native, all threads / blasnet native, one thread', 'missed: not measured'],
-      ['one thread, bfloat16 / blasnet native, one thread', 'missed: not measured'],
+      ['one thread, bfloat16 / one thread, without AMX', 'missed: not measured'],
       ['blasnet native, one core taken / blasnet native, one thread', 'missed'],
       ['blasnet TypeScript / pure-JavaScript reference', 'missed'],
       ['memory of training, MB', 'reached'],
@@ -283,10 +283,16 @@ describe('bars', () => {
 
   it('holds bfloat16 against the bars of what multiplies here', () => {
     const found = (way: string) => {
-      const rounded = result('native-1-bfloat16', [140], { equipment: { threads: 1, bfloat16: way } });
+      const rounded = result('native-1-bfloat16', [140], { equipment: { threads: 1, products: way } });
       const bars = checkBars(
         speedBars,
-        [{ workload: 'M2', results: [result('native-1', [100]), rounded], failures: [] }],
+        [
+          {
+            workload: 'M2',
+            results: [result('native-1', [100]), result('native-1-fma', [100]), rounded],
+            failures: [],
+          },
+        ],
         1,
       );
       return bars.filter(({ title }) => title.includes('bfloat16')).map(({ verdict }) => verdict);

@@ -117,6 +117,11 @@ export interface BackendInfo {
   /** Kernel set in use and why. */
   readonly simd: { readonly set: string; readonly available: readonly string[]; readonly reason: string };
   /**
+   * What multiplies wide layers in float32: 'amx', which takes a number as the sum of three of bfloat16, or 'fma', the
+   * usual instructions.
+   */
+  readonly float32: string;
+  /**
    * What multiplies in networks of the precision 'bfloat16': 'amx' or 'avx512-bf16', the processor's instructions for
    * it, or 'float32', the usual product of rounded operands.
    */

@@ -73,9 +73,12 @@ Napi::Value getInfo(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// The way of bfloat16Way. Not part of the information that is read when the addon loads: it asks the system for the
-// state of AMX, which a process should have only if it uses it.
+// What multiplies. Not part of the information that is read when the addon loads: it asks the system for the state of
+// AMX, which a process should have only if it uses it.
 Napi::Value getBfloat16(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), bfloat16Way()); }
+Napi::Value getFloat32(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), Environment::of(info.Env()).kernels->float32Way());
+}
 
 // V8 does not count shared memory when it decides whether to collect garbage. Without this, memory would only grow in a
 // loop that creates and drops networks.
@@ -148,6 +151,7 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
   setOwn(addon, "adopt", Napi::Function::New<adopt>(env, "adopt"));
   setOwn(addon, "info", Napi::Function::New<getInfo>(env, "info"));
   setOwn(addon, "bfloat16", Napi::Function::New<getBfloat16>(env, "bfloat16"));
+  setOwn(addon, "float32", Napi::Function::New<getFloat32>(env, "float32"));
   setOwn(addon, "stop", Napi::Function::New<stop>(env, "stop"));
   return addon;
 }

@@ -13,16 +13,20 @@ const Signature signatures[kernelCount] = {
 // Each is defined by its set's table.cc; an architecture has some of them.
 namespace baseline {
 extern const KernelFunction functions[];
-}
+const char* float32Way() noexcept;
+}  // namespace baseline
 namespace avx2 {
 extern const KernelFunction functions[];
-}
+const char* float32Way() noexcept;
+}  // namespace avx2
 namespace avx512 {
 extern const KernelFunction functions[];
-}
+const char* float32Way() noexcept;
+}  // namespace avx512
 namespace neon {
 extern const KernelFunction functions[];
-}
+const char* float32Way() noexcept;
+}  // namespace neon
 
 namespace {
 
@@ -48,13 +52,13 @@ bool hasAvx512() noexcept {
 // From the widest to the one that every CPU of the architecture supports.
 constexpr Candidate candidates[] = {
 #if defined(__x86_64__) && !defined(BLASNET_BASELINE_ONLY)
-    {{"avx512", avx512::functions}, hasAvx512},
-    {{"avx2", avx2::functions}, hasAvx2},
+    {{"avx512", avx512::functions, avx512::float32Way}, hasAvx512},
+    {{"avx2", avx2::functions, avx2::float32Way}, hasAvx2},
 #endif
 #if defined(__aarch64__)
-    {{"neon", neon::functions}, always},
+    {{"neon", neon::functions, neon::float32Way}, always},
 #else
-    {{"baseline", baseline::functions}, always},
+    {{"baseline", baseline::functions, baseline::float32Way}, always},
 #endif
 };
 

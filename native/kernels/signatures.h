@@ -101,6 +101,9 @@ using KernelFunction = void (*)(const Argument* arguments, int axis, int64_t beg
 struct KernelSet {
   const char* name;
   const KernelFunction* functions;
+  // What multiplies wide matrices of float32: "amx", with three parts of bfloat16 for a number, or "fma". Asks the
+  // system for AMX's state if that is used.
+  const char* (*float32Way)() noexcept;
 };
 
 // The set of that name ("baseline", "avx2", "avx512", "neon"), or null if this build lacks it or this CPU can't run it.

@@ -10,7 +10,7 @@ using namespace blasnet;
 bool isOwn(Way way) { return way == Way::tiles; }
 
 Way wayOf(const Rule* rules, bool transA, bool transB, int64_t m, int64_t n, int64_t k) {
-  return chooseRule(rules, {transA, transB, m, n, k, transA ? m : k, transB ? k : n}).way;
+  return chooseRule(rules, {transA, transB, m, n, k, transA ? m : k, transB ? k : n}, false).way;
 }
 
 struct Rates {
@@ -51,7 +51,35 @@ TEST(waysOnIntel) {
   };
   checkWays(rules, measured);
   // A share of the rows of the result has the way of the whole.
-  CHECK(chooseRule(rules, {true, false, 392, 2048, 256, 784, 2048}).way == Way::whole);
+  CHECK(chooseRule(rules, {true, false, 392, 2048, 256, 784, 2048}, false).way == Way::whole);
+}
+
+// The same with AMX, the best of the other ways against parts.
+TEST(partsOnIntel) {
+  const Rule* rules = rulesFor("SkylakeX", Vendor::intel, 16, nullptr);
+  const struct {
+    bool transA, transB;
+    int64_t m, n, k;
+    double others, parts;
+  } measured[] = {
+      {false, false, 64, 100, 784, 136, 120}, {false, false, 64, 512, 512, 154, 178},
+      {false, false, 32, 512, 512, 143, 126}, {false, false, 128, 512, 784, 131, 164},
+      {false, false, 128, 64, 64, 164, 160},  {false, false, 256, 64, 288, 170, 164},
+      {false, false, 512, 256, 64, 162, 220}, {false, false, 256, 2048, 2048, 121, 152},
+      {false, true, 128, 512, 512, 134, 164}, {false, true, 256, 288, 64, 155, 214},
+      {false, true, 48, 512, 512, 131, 123},  {false, true, 256, 2048, 2048, 141, 189},
+      {true, false, 784, 512, 128, 130, 208}, {true, false, 2048, 2048, 256, 131, 160},
+      {true, false, 64, 1000, 32, 147, 166},  {true, false, 2048, 1000, 8, 39, 53},
+      {true, false, 784, 100, 64, 140, 142},  {true, false, 1000, 64, 512, 111, 108},
+  };
+  for (const auto& p : measured) {
+    const Shape shape = {p.transA, p.transB, p.m, p.n, p.k, p.transA ? p.m : p.k, p.transB ? p.k : p.n};
+    const bool isChosen = chooseRule(rules, shape, true).way == Way::parts;
+    CHECK(isChosen ? p.parts >= 0.92 * p.others : p.others >= 0.92 * p.parts);
+    CHECK(chooseRule(rules, shape, false).way != Way::parts);
+  }
+  CHECK(chooseRule(rulesFor("SkylakeX", Vendor::intel, 16, "parts"), {}, true).way == Way::parts);
+  CHECK(chooseRule(rulesFor("SkylakeX", Vendor::intel, 16, "parts"), {}, false).way == Way::whole);
 }
 
 // As it was measured on Zen 5, OpenBLAS 0.3.21, core Cooperlake.
@@ -86,7 +114,7 @@ TEST(waysOnZen4) {
   };
   checkWays(rules, measured);
   // A share of the rows of the result has the way of the whole.
-  CHECK(chooseRule(rules, {true, false, 1024, 2048, 512, 2048, 2048}).way == Way::whole);
+  CHECK(chooseRule(rules, {true, false, 1024, 2048, 512, 2048, 2048}, false).way == Way::whole);
 }
 
 TEST(tilesOfPatches) {

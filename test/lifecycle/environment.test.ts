@@ -133,15 +133,20 @@ describeNative('BLASNET_SIMD', () => {
 
 describeNative('switches', () => {
   const switches = [
-    ['BLASNET_SKIP_ZEROS', ['0', '1']],
-    ['BLASNET_PRODUCTS', ['whole', 'pieces', 'strips', 'tiles', 'winograd']],
+    ['BLASNET_SKIP_ZEROS', ['0', '1'], '0 or 1'],
+    // 'parts' needs AMX: below.
+    [
+      'BLASNET_PRODUCTS',
+      ['whole', 'pieces', 'strips', 'tiles', 'winograd'],
+      'whole or pieces or strips or tiles or parts or winograd',
+    ],
   ] as const;
 
-  it.each(switches)('%s: %s or nothing', (name, values) => {
+  it.each(switches)('%s: %s or nothing', (name, values, expected) => {
     for (const value of [...values, ''])
       expect(report({ [name]: value })).toMatchObject({ used: 'native', warnings: [] });
     const { error } = report({ [name]: 'yes' }, 'native');
-    const message = `${name}: expected ${values.join(' or ')}, got "yes"`;
+    const message = `${name}: expected ${expected}, got "yes"`;
     expect(error).toEqual({ code: 'BACKEND_UNAVAILABLE', message });
     const fallback = report({ [name]: 'yes' });
     expect(fallback.used).toBe('typescript');
@@ -166,6 +171,30 @@ describeNative('switches', () => {
     expect(report({ BLASNET_BFLOAT16: 'plain' }, 'native').error).toEqual({
       code: 'BACKEND_UNAVAILABLE',
       message: 'BLASNET_BFLOAT16: expected amx or avx512-bf16 or float32, got "plain"',
+    });
+  });
+
+  it('BLASNET_FLOAT32 and BLASNET_PRODUCTS=parts: AMX if this machine has it', () => {
+    expect(report({ BLASNET_FLOAT32: 'fma' }, 'native').info.float32).toBe('fma');
+    const { float32 } = report({ BLASNET_FLOAT32: '' }, 'native').info;
+    for (const [name, value] of [
+      ['BLASNET_FLOAT32', 'amx'],
+      ['BLASNET_PRODUCTS', 'parts'],
+    ]) {
+      const { info, error } = report({ [name]: value }, 'native');
+      if (float32 === 'amx') expect(info.float32).toBe('amx');
+      else
+        expect(error).toEqual({
+          code: 'BACKEND_UNAVAILABLE',
+          message: expect.stringContaining(`${name}: asked for ${value}, but this process uses fma`),
+        });
+    }
+    expect(report({ BLASNET_FLOAT32: 'fma', BLASNET_PRODUCTS: 'parts' }, 'native').error).toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+    });
+    expect(report({ BLASNET_FLOAT32: 'tiles' }, 'native').error).toEqual({
+      code: 'BACKEND_UNAVAILABLE',
+      message: 'BLASNET_FLOAT32: expected amx or fma, got "tiles"',
     });
   });
 

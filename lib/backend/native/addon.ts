@@ -68,8 +68,9 @@ export interface Addon extends Counter {
    */
   adopt(view: Uint8Array): number;
   info(): AddonInfo;
-  /** What multiplies in bfloat16. Asks the system for AMX's state if that is used. */
+  /** What multiplies in each precision. Asks the system for AMX's state if that is used. */
   bfloat16(): string;
+  float32(): string;
   /** Ends all runs of this environment immediately, in the middle of a step, and waits for their threads. */
   stop(): void;
 }

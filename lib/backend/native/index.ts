@@ -19,7 +19,7 @@ import { type AddonPlan, loadAddon } from './addon.js';
 import { cpuQuota } from './cpu-quota.js';
 import { encode, format } from './encode.js';
 import { wrapGroup } from './group.js';
-import { checkCore, checkSwitches, checkWay, chosenThreads, MOST_THREADS } from './settings.js';
+import { checkCore, checkSwitches, checkWays, chosenThreads, MOST_THREADS } from './settings.js';
 import { threading } from './threading.js';
 
 /** Threads for a run, and why: BLASNET_THREADS, or what the machine, the container and other ranks leave. */
@@ -125,7 +125,7 @@ export function createNativeBackend(): Backend {
   const { addon, path, failures } = loadAddon(tableHash);
   countWith(addon);
   checkCore(calling(() => addon.info()).blas.core);
-  checkWay(() => addon.bfloat16());
+  checkWays(addon);
   // Run threads must end before the process destroys what they use.
   process.on('exit', () => addon.stop());
   return {
@@ -151,6 +151,7 @@ export function createNativeBackend(): Backend {
       backend: 'native',
       ...limit,
       ...calling(() => addon.info()),
+      float32: addon.float32(),
       bfloat16: addon.bfloat16(),
       addon: path,
       passedOver: failures,

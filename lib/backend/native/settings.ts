@@ -1,5 +1,6 @@
 import { checkInteger, describe } from '../../checks.js';
 import { BlasnetError } from '../../errors.js';
+import type { Addon } from './addon.js';
 
 /**
  * Environment variables of the native backend. An invalid value makes the backend unavailable, with an error that names
@@ -18,16 +19,22 @@ function oneOf(name: string, values: readonly string[]): void {
 /** Checks the settings that the addon's kernels read themselves. */
 export function checkSwitches(): void {
   oneOf('BLASNET_SKIP_ZEROS', ['0', '1']);
-  oneOf('BLASNET_PRODUCTS', ['whole', 'pieces', 'strips', 'tiles', 'winograd']);
+  oneOf('BLASNET_PRODUCTS', ['whole', 'pieces', 'strips', 'tiles', 'parts', 'winograd']);
   oneOf('BLASNET_BFLOAT16', ['amx', 'avx512-bf16', 'float32']);
+  oneOf('BLASNET_FLOAT32', ['amx', 'fma']);
 }
 
-/** Throws `BACKEND_UNAVAILABLE` if the products that `BLASNET_BFLOAT16` requests can't run here. */
-export function checkWay(way: () => string): void {
-  const wanted = process.env.BLASNET_BFLOAT16;
-  if (wanted === undefined || wanted === '' || wanted === way()) return;
-  const text = `asked for ${wanted}, but this process uses ${way()}: what its CPU and system have, or chose before`;
-  throw new BlasnetError('BACKEND_UNAVAILABLE', `BLASNET_BFLOAT16: ${text}`);
+/** Throws `BACKEND_UNAVAILABLE` if products that the environment requests can't run here. */
+export function checkWays(addon: Pick<Addon, 'bfloat16' | 'float32'>): void {
+  const { BLASNET_BFLOAT16: bfloat16, BLASNET_FLOAT32: float32, BLASNET_PRODUCTS: products } = process.env;
+  const check = (name: string, value: string | undefined, wanted: string | undefined, used: () => string) => {
+    if (wanted === undefined || wanted === '' || wanted === used()) return;
+    const text = `asked for ${value}, but this process uses ${used()}: what its CPU and system have, or chose before`;
+    throw new BlasnetError('BACKEND_UNAVAILABLE', `${name}: ${text}`);
+  };
+  check('BLASNET_BFLOAT16', bfloat16, bfloat16, () => addon.bfloat16());
+  check('BLASNET_FLOAT32', float32, float32, () => addon.float32());
+  check('BLASNET_PRODUCTS', products, products === 'parts' ? 'amx' : undefined, () => addon.float32());
 }
 
 /**

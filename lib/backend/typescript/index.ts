@@ -23,6 +23,7 @@ export const typescriptBackend: Backend = {
     threadsReason: 'this backend runs on the thread that calls it',
     cpuFeatures: [],
     simd: { set: 'none', available: ['none'], reason: 'JavaScript engines offer no vector instructions' },
+    float32: 'fma',
     bfloat16: 'float32',
     blas: { name: 'blasnet TypeScript', core: 'generic', config: 'blocked loops over typed arrays', threads: 1 },
     addon: undefined,

@@ -41,14 +41,35 @@ BLASNET_PAIRS inline __mmask16 firstLanes(int64_t count) {
   return static_cast<__mmask16>(count >= 16 ? 0xffff : count <= 0 ? 0 : (1 << count) - 1);
 }
 
-BLASNET_PAIRS inline __m512i roundedWords(__m512 low, __m512 high) {
-  return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
+// 32 numbers as words of each part, those of `low` first.
+template <int parts>
+struct Words {
+  __m512i part[parts];
+};
+
+BLASNET_PAIRS inline __m512 widened(__m256i halves) {
+  return reinterpret_cast<__m512>(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+template <int parts>
+BLASNET_PAIRS inline Words<parts> roundedWords(__m512 low, __m512 high) {
+  Words<parts> words;
+#pragma GCC unroll 3
+  for (int p = 0; p < parts; p++) {
+    words.part[p] = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
+    if (p + 1 == parts) break;
+    low = _mm512_sub_ps(low, widened(_mm512_castsi512_si256(words.part[p])));
+    high = _mm512_sub_ps(high, widened(_mm512_extracti64x4_epi64(words.part[p], 1)));
+  }
+  return words;
 }
 
 // Words of a unit: 32 neighbours in depth, those from `depth` on zero.
-BLASNET_PAIRS inline __m512i unitWords(const float* x, int64_t depth) {
+template <int parts>
+BLASNET_PAIRS inline Words<parts> unitWords(const float* x, int64_t depth) {
   const __m512 low = _mm512_maskz_loadu_ps(firstLanes(depth), x);
-  return roundedWords(low, depth > 16 ? _mm512_maskz_loadu_ps(firstLanes(depth - 16), x + 16) : _mm512_setzero_ps());
+  return roundedWords<parts>(low,
+                             depth > 16 ? _mm512_maskz_loadu_ps(firstLanes(depth - 16), x + 16) : _mm512_setzero_ps());
 }
 
 BLASNET_PAIRS bool roundHalves(uint16_t* to, const float* from, int64_t n) noexcept {
@@ -56,12 +77,12 @@ BLASNET_PAIRS bool roundHalves(uint16_t* to, const float* from, int64_t n) noexc
   __m512i largest = _mm512_setzero_si512();
   int64_t j = 0;
   for (; j + tileDepth <= n; j += tileDepth) {
-    const __m512i words = roundedWords(_mm512_loadu_ps(from + j), _mm512_loadu_ps(from + j + 16));
+    const __m512i words = roundedWords<1>(_mm512_loadu_ps(from + j), _mm512_loadu_ps(from + j + 16)).part[0];
     _mm512_storeu_si512(to + j, words);
     largest = _mm512_max_epu16(largest, _mm512_and_si512(words, size));
   }
   if (j < n) {
-    const __m512i words = unitWords(from + j, n - j);
+    const __m512i words = unitWords<1>(from + j, n - j).part[0];
     _mm512_mask_storeu_epi16(to + j, static_cast<__mmask32>((uint64_t{1} << (n - j)) - 1), words);
     largest = _mm512_max_epu16(largest, _mm512_and_si512(words, size));
   }
@@ -69,10 +90,14 @@ BLASNET_PAIRS bool roundHalves(uint16_t* to, const float* from, int64_t n) noexc
 }
 
 // Words of two neighbours in depth, of 16 units.
-BLASNET_PAIRS inline __m512i pairWords(__m512 even, __m512 odd) {
+template <int parts>
+BLASNET_PAIRS inline Words<parts> pairWords(__m512 even, __m512 odd) {
   const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
                                          5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  return _mm512_permutexvar_epi16(order, roundedWords(even, odd));
+  Words<parts> words = roundedWords<parts>(even, odd);
+#pragma GCC unroll 3
+  for (__m512i& part : words.part) part = _mm512_permutexvar_epi16(order, part);
+  return words;
 }
 
 BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
@@ -101,81 +126,99 @@ BLASNET_PAIRS inline void transpose(__m512i rows[16]) {
   for (int i = 0; i < 16; i++) rows[i] = half[i];
 }
 
-template <bool transposed>
-BLASNET_PAIRS inline __attribute__((always_inline)) void storeTile(uint32_t* words, __m512i rows[16]) {
-  if (transposed) transpose(rows);
+// The rows of a tile, of each part.
+template <int parts>
+struct TileRows {
+  __m512i part[parts][tileUnits];
+
+  BLASNET_PAIRS void set(int64_t row, const Words<parts>& words) {
+#pragma GCC unroll 3
+    for (int p = 0; p < parts; p++) part[p][row] = words.part[p];
+  }
+};
+
+template <int parts, bool transposed>
+BLASNET_PAIRS inline __attribute__((always_inline)) void storeTile(uint32_t* words, TileRows<parts>& rows) {
+  for (int p = 0; p < parts; p++, words += tileWords) {
+    if (transposed) transpose(rows.part[p]);
 #pragma GCC unroll 16
-  for (int64_t i = 0; i < 16; i++) _mm512_store_si512(words + i * tileUnits, rows[i]);
+    for (int64_t i = 0; i < tileUnits; i++) _mm512_store_si512(words + i * tileUnits, rows.part[p][i]);
+  }
 }
 
 // A tile whose element (unit, l) is x[unit * stride + l]. Only those at an edge need masks.
-template <bool transposed>
+template <int parts, bool transposed>
 BLASNET_PAIRS void packUnits(uint32_t* words, const float* x, int64_t stride, int64_t units, int64_t depth) {
-  __m512i rows[16];
+  TileRows<parts> rows;
   // Rows of a large matrix lie in the same sets of the first cache, so the processor fetches none of them ahead.
-  for (int64_t i = 0; i < units && i < 16; i++) {
+  for (int64_t i = 0; i < units && i < tileUnits; i++) {
     __builtin_prefetch(x + i * stride + 2 * tileDepth, 0, 2);
     __builtin_prefetch(x + i * stride + 2 * tileDepth + tileUnits, 0, 2);
   }
   if (units >= tileUnits && depth >= tileDepth) {
 #pragma GCC unroll 16
-    for (int64_t i = 0; i < 16; i++) {
-      rows[i] = roundedWords(_mm512_loadu_ps(x + i * stride), _mm512_loadu_ps(x + i * stride + 16));
+    for (int64_t i = 0; i < tileUnits; i++) {
+      rows.set(i, roundedWords<parts>(_mm512_loadu_ps(x + i * stride), _mm512_loadu_ps(x + i * stride + 16)));
     }
   } else {
-    for (int64_t i = 0; i < 16; i++) rows[i] = i < units ? unitWords(x + i * stride, depth) : _mm512_setzero_si512();
+    for (int64_t i = 0; i < tileUnits; i++) rows.set(i, unitWords<parts>(x + i * stride, i < units ? depth : 0));
   }
-  storeTile<transposed>(words, rows);
+  storeTile<parts, transposed>(words, rows);
 }
 
 // A tile whose element (unit, l) is x[l * stride + unit].
-template <bool transposed>
+template <int parts, bool transposed>
 BLASNET_PAIRS void packDeep(uint32_t* words, const float* x, int64_t stride, int64_t units, int64_t depth) {
-  __m512i rows[16];
+  TileRows<parts> rows;
   if (units >= tileUnits && depth >= tileDepth) {
 #pragma GCC unroll 16
-    for (int64_t p = 0; p < 16; p++) {
-      rows[p] = pairWords(_mm512_loadu_ps(x + 2 * p * stride), _mm512_loadu_ps(x + (2 * p + 1) * stride));
+    for (int64_t p = 0; p < tileUnits; p++) {
+      if (parts > 1) {
+        __builtin_prefetch(x + (2 * p + tileDepth) * stride, 0, 2);
+        __builtin_prefetch(x + (2 * p + 1 + tileDepth) * stride, 0, 2);
+      }
+      rows.set(p, pairWords<parts>(_mm512_loadu_ps(x + 2 * p * stride), _mm512_loadu_ps(x + (2 * p + 1) * stride)));
     }
   } else {
     const __mmask16 mask = firstLanes(units);
-    for (int64_t p = 0; p < 16; p++) {
+    for (int64_t p = 0; p < tileUnits; p++) {
       const __m512 even = _mm512_maskz_loadu_ps(2 * p < depth ? mask : 0, x + 2 * p * stride);
       const __m512 odd = _mm512_maskz_loadu_ps(2 * p + 1 < depth ? mask : 0, x + (2 * p + 1) * stride);
-      rows[p] = pairWords(even, odd);
+      rows.set(p, pairWords<parts>(even, odd));
     }
   }
-  storeTile<transposed>(words, rows);
+  storeTile<parts, transposed>(words, rows);
 }
 
-template <bool deep, bool transposed>
+template <int parts, bool deep, bool transposed>
 BLASNET_PAIRS void packTiles(uint32_t* panel, const float* x, int64_t stride, int64_t units, int64_t depth) {
   const int64_t tiles = tilesOf(units), steps = stepsOf(depth);
   for (int64_t step = 0; step < steps; step++) {
-    for (int64_t tile = 0; tile < tiles; tile++, panel += tileWords) {
+    for (int64_t tile = 0; tile < tiles; tile++, panel += parts * tileWords) {
       const int64_t l = step * tileDepth, unit = tile * tileUnits;
       if (deep) {
-        packDeep<transposed>(panel, x + l * stride + unit, stride, units - unit, depth - l);
+        packDeep<parts, transposed>(panel, x + l * stride + unit, stride, units - unit, depth - l);
       } else {
-        packUnits<transposed>(panel, x + unit * stride + l, stride, units - unit, depth - l);
+        packUnits<parts, transposed>(panel, x + unit * stride + l, stride, units - unit, depth - l);
       }
     }
   }
 }
 
+template <int parts>
 BLASNET_PAIRS void packPairs(uint32_t* panel, const View& view, Side side, int64_t units, int64_t depth) noexcept {
   const auto [x, stride, deep] = view;
   const bool transposed = deep == (side == Side::left);
   if (deep) {
-    transposed ? packTiles<true, true>(panel, x, stride, units, depth)
-               : packTiles<true, false>(panel, x, stride, units, depth);
+    transposed ? packTiles<parts, true, true>(panel, x, stride, units, depth)
+               : packTiles<parts, true, false>(panel, x, stride, units, depth);
   } else {
-    transposed ? packTiles<false, true>(panel, x, stride, units, depth)
-               : packTiles<false, false>(panel, x, stride, units, depth);
+    transposed ? packTiles<parts, false, true>(panel, x, stride, units, depth)
+               : packTiles<parts, false, false>(panel, x, stride, units, depth);
   }
 }
 
-// Tiles beyond the edge of c are computed here.
+// Tiles beyond the edge of c are computed here, and all of several parts.
 struct Edge {
   alignas(64) float sums[panelUnits * panelUnits];
 };
@@ -202,6 +245,30 @@ void multiplyTiles(const Block (&blocks)[2][2], float* c, int64_t ldc, const Str
   copyRows(c, ldc, edge.sums, panelUnits, rows, columns);
 }
 
+// c <- sums [+ c] if these are all finite.
+BLASNET_PAIRS bool takeSums(float* c, int64_t ldc, const Edge& edge, int64_t rows, int64_t columns, bool add) {
+  constexpr int notFinite = 0x99;  // quiet and signalling NaN, both infinities
+  const __mmask16 low = firstLanes(columns), high = firstLanes(columns - tileUnits);
+  const auto at = [&](int64_t row) { return edge.sums + row * panelUnits; };
+  __mmask16 found = 0;
+  for (int64_t row = 0; row < rows; row++) {
+    found |= _mm512_mask_fpclass_ps_mask(low, _mm512_load_ps(at(row)), notFinite);
+    found |= _mm512_mask_fpclass_ps_mask(high, _mm512_load_ps(at(row) + tileUnits), notFinite);
+  }
+  if (found != 0) return false;
+  for (int64_t row = 0; row < rows; row++) {
+    float *first = c + row * ldc, *second = first + tileUnits;
+    __m512 x = _mm512_load_ps(at(row)), y = _mm512_load_ps(at(row) + tileUnits);
+    if (add) {
+      x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(low, first));
+      y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(high, second));
+    }
+    _mm512_mask_storeu_ps(first, low, x);
+    _mm512_mask_storeu_ps(second, high, y);
+  }
+  return true;
+}
+
 // ---- AMX ----
 
 struct alignas(64) TileShapes {
@@ -221,7 +288,7 @@ BLASNET_AMX void endAmx() noexcept { _tile_release(); }
 inline void orderMemory() { asm volatile("" : : : "memory"); }
 
 // Sums are tiles 0 to 3, those of the left operand 4 and 5, of the right one 6 and 7.
-template <int above, int across>
+template <int parts, int above, int across>
 BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const Strip& left, const Strip& right, const Depth& depth,
                              bool add) {
   const int64_t bytes = ldc * static_cast<int64_t>(sizeof(float));
@@ -242,17 +309,23 @@ BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const Strip& left, const Str
   for (int64_t run = 0; run < depth.runs; run++) {
     const char* x = static_cast<const char*>(left.first) + depth.starts[run];
     for (int64_t step = 0; step < depth.steps; step++, x += left.step, y += right.step) {
-      _tile_loadd(4, x, left.row);
-      _tile_loadd(6, y, right.row);
-      _tile_dpbf16ps(0, 4, 6);
-      if (across > 1) {
-        _tile_loadd(7, y + right.tile, right.row);
-        _tile_dpbf16ps(1, 4, 7);
-      }
-      if (above > 1) {
-        _tile_loadd(5, x + left.tile, left.row);
-        _tile_dpbf16ps(2, 5, 6);
-        if (across > 1) _tile_dpbf16ps(3, 5, 7);
+      PartPair last = {-1, -1};
+#pragma GCC unroll 6
+      for (const PartPair now : partPairs<parts>) {
+        const char *p = x + now.left * tileBytes, *q = y + now.right * tileBytes;
+        if (now.left != last.left) _tile_loadd(4, p, left.row);
+        if (now.right != last.right) _tile_loadd(6, q, right.row);
+        _tile_dpbf16ps(0, 4, 6);
+        if (across > 1) {
+          if (now.right != last.right) _tile_loadd(7, q + right.tile, right.row);
+          _tile_dpbf16ps(1, 4, 7);
+        }
+        if (above > 1) {
+          if (now.left != last.left) _tile_loadd(5, p + left.tile, left.row);
+          _tile_dpbf16ps(2, 5, 6);
+          if (across > 1) _tile_dpbf16ps(3, 5, 7);
+        }
+        last = now;
       }
     }
   }
@@ -263,11 +336,18 @@ BLASNET_AMX void multiplyAmx(float* c, int64_t ldc, const Strip& left, const Str
   orderMemory();
 }
 
-void multiplyByAmx(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
+template <int parts>
+bool multiplyByAmx(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
                    const Depth& depth, bool add) noexcept {
-  static constexpr Block blocks[2][2] = {{multiplyAmx<1, 1>, multiplyAmx<1, 2>},
-                                         {multiplyAmx<2, 1>, multiplyAmx<2, 2>}};
-  multiplyTiles(blocks, c, ldc, left, right, rows, columns, depth, add);
+  static constexpr Block blocks[2][2] = {{multiplyAmx<parts, 1, 1>, multiplyAmx<parts, 1, 2>},
+                                         {multiplyAmx<parts, 2, 1>, multiplyAmx<parts, 2, 2>}};
+  if (parts == 1) {
+    multiplyTiles(blocks, c, ldc, left, right, rows, columns, depth, add);
+    return true;
+  }
+  Edge edge;
+  blocks[tilesOf(rows) - 1][tilesOf(columns) - 1](edge.sums, panelUnits, left, right, depth, false);
+  return takeSums(c, ldc, edge, rows, columns, add);
 }
 
 // ---- dot products of pairs ----
@@ -317,11 +397,12 @@ BLASNET_PAIRS void multiplyPairs(float* c, int64_t ldc, const Strip& left, const
   }
 }
 
-void multiplyByPairs(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
+bool multiplyByPairs(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
                      const Depth& depth, bool add) noexcept {
   static constexpr Block blocks[2][2] = {{multiplyPairs<1, 1>, multiplyPairs<1, 2>},
                                          {multiplyPairs<2, 1>, multiplyPairs<2, 2>}};
   multiplyTiles(blocks, c, ldc, left, right, rows, columns, depth, add);
+  return true;
 }
 
 void nothing() noexcept {}
@@ -349,8 +430,10 @@ bool permitted() noexcept {
 #endif
 }
 
-constexpr Tiles amx = {"amx", 64, beginAmx, endAmx, roundHalves, packPairs, multiplyByAmx};
-constexpr Tiles pairs = {"avx512-bf16", 1.5, nothing, nothing, roundHalves, packPairs, multiplyByPairs};
+constexpr Tiles amx = {"amx", 1, 64, beginAmx, endAmx, roundHalves, packPairs<1>, multiplyByAmx<1>};
+constexpr Tiles amxFloat = {
+    "amx, float32", floatParts, 1, beginAmx, endAmx, roundHalves, packPairs<floatParts>, multiplyByAmx<floatParts>};
+constexpr Tiles pairs = {"avx512-bf16", 1, 1.5, nothing, nothing, roundHalves, packPairs<1>, multiplyByPairs};
 
 }  // namespace
 
@@ -358,6 +441,8 @@ const Tiles* amxTiles() noexcept {
   static const bool available = hasPairs() && hasAmx() && permitted();
   return available ? &amx : nullptr;
 }
+
+const Tiles* amxFloatTiles() noexcept { return amxTiles() != nullptr ? &amxFloat : nullptr; }
 
 const Tiles* avx512Tiles() noexcept { return hasPairs() ? &pairs : nullptr; }
 
@@ -368,6 +453,7 @@ const Tiles* avx512Tiles() noexcept { return hasPairs() ? &pairs : nullptr; }
 namespace blasnet {
 
 const Tiles* amxTiles() noexcept { return nullptr; }
+const Tiles* amxFloatTiles() noexcept { return nullptr; }
 const Tiles* avx512Tiles() noexcept { return nullptr; }
 
 }  // namespace blasnet

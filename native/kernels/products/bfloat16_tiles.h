@@ -3,6 +3,10 @@
 //
 // A panel is up to 32 units of an operand (rows of the left one, columns of the right one) as one or two tiles for each
 // 32 of the depth. A tile is 16 x 16 words of two neighbours in depth: unit by unit (left) or pair by pair (right).
+//
+// Tiles of three parts represent float32: a number is the sum of three of bfloat16, each part what the ones before it
+// leave, rounded. Of the nine products of two numbers' parts six are summed, from small to large; the other three are
+// at most 2^-24 of the product.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +38,8 @@ struct Strip {
   int64_t row, tile, step;
 };
 
-inline Strip packedStrip(const uint32_t* panel, int64_t units) {
-  return {panel, tileRowBytes, tileBytes, tilesOf(units) * tileBytes};
+inline Strip packedStrip(const uint32_t* panel, int64_t units, int64_t parts = 1) {
+  return {panel, tileRowBytes, parts * tileBytes, tilesOf(units) * parts * tileBytes};
 }
 
 // The depth of a product, as runs of so many steps. Run r of the left operand begins starts[r] bytes after its first
@@ -48,8 +52,21 @@ struct Depth {
 constexpr int64_t noStart = 0;
 constexpr Depth oneRun(int64_t steps) { return {steps, 1, &noStart}; }
 
+constexpr int floatParts = 3;
+
+// Which part of the left operand is multiplied by which of the right one, the largest last, in an order in which few
+// tiles are loaded again.
+struct PartPair {
+  int left, right;
+};
+template <int parts>
+constexpr PartPair partPairs[] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
+template <>
+constexpr PartPair partPairs<1>[] = {{0, 0}};
+
 struct Tiles {
   const char* name;
+  int parts;  // of a number, whose tiles follow each other: 1, or floatParts
   // How many times the products that are needed may be computed where that saves copies of patches.
   double excess;
   // Around a product, on its thread.
@@ -59,8 +76,9 @@ struct Tiles {
   bool (*round)(uint16_t* to, const float* from, int64_t n) noexcept;
   // One panel of up to panelUnits units.
   void (*pack)(uint32_t* panel, const View& from, Side side, int64_t units, int64_t depth) noexcept;
-  // c <- left right [+ c]: rows x columns numbers, each at most panelUnits. Tiles are read whole.
-  void (*multiply)(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
+  // c <- left right [+ c]: rows x columns numbers, each at most panelUnits. Tiles are read whole. With several parts
+  // left right is summed first, then added to c; if it is not finite, c remains and the answer is false.
+  bool (*multiply)(float* c, int64_t ldc, const Strip& left, const Strip& right, int64_t rows, int64_t columns,
                    const Depth& depth, bool add) noexcept;
 };
 
@@ -79,11 +97,13 @@ void packMatrix(const Tiles& tiles, const void* source, uint32_t* panel, Side si
 
 // In plain C++. Its sums are those of AMX: in each step one of the even and one of the odd elements.
 extern const Tiles plainTiles;
+extern const Tiles plainFloatTiles;
 // Those of this processor; null if it has none.
 const Tiles* amxTiles() noexcept;
+const Tiles* amxFloatTiles() noexcept;
 const Tiles* avx512Tiles() noexcept;
 
-// c <- op(a) op(b) [+ c], as bfloat16Product. The sums don't depend on how the product is cut.
+// c <- op(a) op(b) [+ c], as bfloat16Product. The sums of one part don't depend on how the product is cut.
 void tiledProduct(const Tiles& tiles, Scratch scratch, bool transA, bool transB, int64_t m, int64_t n, int64_t k,
                   const float* a, int64_t lda, const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept;
 
@@ -93,5 +113,7 @@ void tiledProduct(const Tiles& tiles, Scratch scratch, const Operand& left, cons
 
 // The tiles that this process uses; null for sgemm with rounded copies.
 const Tiles* chosenTiles() noexcept;
+// Those of float32; null for products by other means. BLASNET_FLOAT32=fma excludes them.
+const Tiles* chosenFloatTiles() noexcept;
 
 }  // namespace blasnet

@@ -15,6 +15,9 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
 // The largest share of the columns of a batch of m x k that may not be zero for skipping the others to pay.
 double keptShare(int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept;
 
+// As KernelSet::float32Way.
+const char* float32Way() noexcept;
+
 // As patchTilesFor, for this processor.
 const PatchTiles& patchTiles() noexcept;
 

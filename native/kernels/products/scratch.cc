@@ -12,7 +12,21 @@ struct Free {
   void operator()(char* memory) const noexcept { ::operator delete(memory, alignment); }
 };
 
+thread_local bool isLent = false;
+
+Scratch borrow() noexcept {
+  if (isLent) return {nullptr, 0};
+  isLent = true;
+  return threadScratch();
+}
+
 }  // namespace
+
+ScratchLoan::ScratchLoan() noexcept : scratch(borrow()) {}
+
+ScratchLoan::~ScratchLoan() {
+  if (scratch.bytes > 0) isLent = false;
+}
 
 Scratch threadScratch() noexcept {
   thread_local std::unique_ptr<char, Free> memory;

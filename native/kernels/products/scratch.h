@@ -31,11 +31,22 @@ template <typename Work>
   work(Scratch{memory, smallScratch});
 }
 
-// Calls work(Scratch) with a thread's memory, or where there is none with some of the stack.
+// A thread's memory, for one user at a time: null for a second one.
+class ScratchLoan {
+ public:
+  ScratchLoan() noexcept;
+  ~ScratchLoan();
+  ScratchLoan(const ScratchLoan&) = delete;
+  ScratchLoan& operator=(const ScratchLoan&) = delete;
+
+  const Scratch scratch;
+};
+
+// Calls work(Scratch) with a thread's memory, or where there is none, or a caller uses it, with some of the stack.
 template <typename Work>
 void withScratch(Work work) {
-  const Scratch scratch = threadScratch();
-  if (scratch.memory != nullptr) return work(scratch);
+  const ScratchLoan loan;
+  if (loan.scratch.memory != nullptr) return work(loan.scratch);
   withSmallScratch(work);
 }
 

@@ -44,13 +44,19 @@ constexpr Rule zen512[] = {
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
 };
 
-// Intel, measured on Sapphire Rapids. Whole products win where all sizes are large, and earlier where the left matrix
-// is transposed, which pieces read from far apart. Own tiles win for deep products of a moderate width, and for
-// transposed right matrices that enough rows use to pay for copies. Otherwise pieces win, except for transposed right
-// matrices and few rows, where strips do if the matrix is deep, and tiles if it is flat. Rows a multiple of 4 KiB apart
-// are slow to copy, and others whose distance is not one of lines are slow to read in place. A form is left as soon as
-// it is decided: for the smallest products, walking all rules takes 7 % of the time.
+// Intel, measured on Sapphire Rapids. With AMX, parts win if no size is small. Without it, whole products win where all
+// sizes are large, and earlier where the left matrix is transposed, which pieces read from far apart. Own tiles win for
+// deep products of a moderate width, and for transposed right matrices that enough rows use to pay for copies.
+// Otherwise pieces win, except for transposed right matrices and few rows, where strips do if the matrix is deep, and
+// tiles if it is flat. Rows a multiple of 4 KiB apart are slow to copy, and others whose distance is not one of lines
+// are slow to read in place. A form is left as soon as it is decided: for the smallest products, walking all rules
+// takes 7 % of the time.
 constexpr Rule intel512[] = {
+    {Rule::transposedLeft, 128, 120, 32, 0, unlimited, Way::parts, half},
+    {Rule::transposedLeft, 64, 500, 32, 0, unlimited, Way::parts, half},
+    {Rule::transposedLeft, 1000, 1000, 8, 0, unlimited, Way::parts, half},
+    {Rule::plainLeft, 128, 128, 64, 0, unlimited, Way::parts, half},
+    {Rule::plainLeft, 64, 256, 256, 0, unlimited, Way::parts, half},
     {Rule::any, 200, 700, 700, 0, unlimited, Way::whole, quarter},
     {Rule::any, 300, 1500, 200, 0, unlimited, Way::whole, quarter},
     {Rule::plain, 0, 500, 0, 0, unlimited, Way::pieces, few},
@@ -120,12 +126,16 @@ constexpr Rule amd256[] = {
 constexpr Rule others[] = {{Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few}};
 
 constexpr Rule forced[] = {
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},  {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::strips, few}, {Rule::any, 0, 0, 0, 0, unlimited, Way::tiles, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::strips, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::tiles, few},
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},  // of "winograd", which is a way of convolutions
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::parts, few},
+    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},  // of "parts" without AMX
 };
-constexpr const char* wayNames[] = {"whole", "pieces", "strips", "tiles", "winograd"};
-constexpr int ways = sizeof forced / sizeof *forced;
+constexpr const char* wayNames[] = {"whole", "pieces", "strips", "tiles", "winograd", "parts"};
+constexpr int ways = sizeof wayNames / sizeof *wayNames;
 
 // OpenBLAS has small kernels for these cores. They reach the machine's peak, while the general path, which packs both
 // operands first, does not.
@@ -191,11 +201,12 @@ PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char*
   return {true, vendor == Vendor::zen4 ? 8 : 7, winograd};
 }
 
-const Rule& chooseRule(const Rule* rule, const Shape& s) noexcept {
+const Rule& chooseRule(const Rule* rule, const Shape& s, bool hasParts) noexcept {
   const double m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
   const double bytes = sizeof(float) * (m * k + k * n + m * n);
   const auto applies = [&](const Rule& r) {
-    return hasForm(r.form, s) && s.m >= r.m && s.n >= r.n && s.k >= r.k && s.ldb >= r.ldb && bytes <= r.mostBytes;
+    return hasForm(r.form, s) && s.m >= r.m && s.n >= r.n && s.k >= r.k && s.ldb >= r.ldb && bytes <= r.mostBytes &&
+           (hasParts || r.way != Way::parts);
   };
   while (!applies(*rule)) rule++;
   return *rule;

@@ -12,6 +12,7 @@ enum class Way {
   pieces,  // cut to the size of OpenBLAS's kernels for small matrices
   strips,  // cut so that a transposed right matrix is read in place by those kernels; otherwise pieces
   tiles,   // our own
+  parts,   // our own on AMX, each number as the sum of three bfloat16
 };
 
 struct Shape {
@@ -59,7 +60,7 @@ struct PatchTiles {
 };
 PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept;
 
-// The first rule that applies.
-const Rule& chooseRule(const Rule* rules, const Shape& shape) noexcept;
+// The first rule that applies, without parts the first that names another way.
+const Rule& chooseRule(const Rule* rules, const Shape& shape, bool hasParts) noexcept;
 
 }  // namespace blasnet
