@@ -20,12 +20,13 @@ constexpr int64_t heldBytes = int64_t{512} << 10;
 // Sums that don't fit are computed in several passes over all images. More than these take longer than copying patches.
 constexpr int64_t mostPasses = 4;
 
-// As many images, of `wanted`, as bytesFor(images) lets into the memory; more than one only as far as they stay in the
-// cache.
+// As many images, of `wanted`, as bytesFor(images) lets into the memory; more bytes than one takes only as far as they
+// stay in the cache.
 template <typename BytesFor>
 int64_t imagesAtOnce(int64_t wanted, int64_t room, BytesFor bytesFor) {
   if (bytesFor(1) > room) return 0;
-  const int64_t most = smaller(room, heldBytes);
+  // Positions are rounded up, so that a few small images may take no more than one.
+  const int64_t most = larger(smaller(room, heldBytes), bytesFor(1));
   int64_t images = 1;
   while (images < wanted && bytesFor(images + 1) <= most) images++;
   return images;
@@ -85,10 +86,10 @@ bool roundedForward(const Tiles& tiles, Scratch scratch, float* y, const float* 
     packWeights(tiles, packed, w + f, g, filters, columns);
     for (int64_t image = begin; image < end; image += most) {
       const int64_t count = smaller(most, end - image), positions = images.positions(count);
-      isFinite = isFinite && images.hold(tiles, x, image, count);
+      if (f == 0 || most < end - begin) isFinite = images.hold(tiles, x, image, count);
       if (!isFinite || abandoned()) break;
       float* out = y + image * g.outPixels() * filters + f;
-      for (int64_t position = 0; position < positions; position += panelUnits) {
+      for (int64_t position = 0; position < positions && !abandoned(); position += panelUnits) {
         const Strip left = images.pixelStrip(position);
         for (int64_t j = 0; j < columns; j += panelUnits) {
           const int64_t units = smaller(panelUnits, stride - j);
@@ -161,7 +162,7 @@ bool roundedBackwardWeight(const Tiles& tiles, Scratch scratch, float* dw, const
     for (int64_t image = 0; image < rows; image += most) {
       const int64_t count = smaller(most, rows - image), outputs = count * g.outPixels();
       const int64_t positions = images.positions(count), steps = positions / tileDepth;
-      isFinite = isFinite && images.hold(tiles, x, image, count);
+      isFinite = images.hold(tiles, x, image, count);
       if (!isFinite || abandoned()) break;
       packGradient(tiles, packed, dy + image * g.outPixels() * filters, images, outputs, positions, filters, space);
       const uint32_t* panel = packed;

@@ -322,7 +322,10 @@ TEST(bfloat16RoundedImages) {
     for (const int64_t filters : {1, 16, 35, 100}) {
       if (filters == 100 && s.outPixels() > 500) continue;  // the oracle is slow
       Convolution convolution(s, filters, random);
+      const bool hasBias = filters != 35, isRelu = filters == 100;
+      for (int64_t f = 0; f < filters && !hasBias; f++) convolution.b[f] = 0;
       convolution.compute();
+      for (double& y : convolution.y) y = isRelu && y < 0 ? 0 : y;
       const BLASNET_SIMD::Geometry g = convolution.geometry();
       const auto& [x, w, b, dy] = std::tie(convolution.x, convolution.w, convolution.b, convolution.dy);
       for (const int64_t bytes : {largeScratch, smallScratch}) {
@@ -330,10 +333,13 @@ TEST(bfloat16RoundedImages) {
         for (const Tiles* tiles : tilesHere()) {
           Buffer<float> out = sevens(dy.size()), gradients = sevens(w.size());
           const auto forward = [&](int64_t begin, int64_t end) {
-            return BLASNET_SIMD::roundedForward(*tiles, {memory, bytes}, out.data(), x.data(), w.data(), b.data(), g,
-                                                filters, 0, 0.0f, begin, end);
+            std::memset(memory, 0xff, sizeof memory);  // NaN, which a product with it would show
+            return BLASNET_SIMD::roundedForward(*tiles, {memory, bytes}, out.data(), x.data(), w.data(),
+                                                hasBias ? b.data() : nullptr, g, filters, isRelu ? 1 : 0, 0.0f, begin,
+                                                end);
           };
           const auto backward = [&](int64_t begin, int64_t end) {
+            std::memset(memory, 0xff, sizeof memory);
             return BLASNET_SIMD::roundedBackwardWeight(*tiles, {memory, bytes}, gradients.data(), x.data(), dy.data(),
                                                        g, s.rows, filters, begin, end);
           };
@@ -356,7 +362,38 @@ TEST(bfloat16RoundedImages) {
       }
     }
   }
-  CHECK(inLarge == 110 && inLittle == 92);
+  CHECK(inLarge == 110 && inLittle == 92);  // calls with plain tiles that read from rounded images
+}
+
+// Weights and gradients that are not finite reach only results that depend on them.
+TEST(bfloat16RoundedImagesOfFiniteNumbers) {
+  Random random(37);
+  alignas(64) static char memory[1 << 20];
+  const int64_t filters = 20, bad = 3;
+  const Images s = {2, 9, 9, 16, 9, 9, 3, 3, 1, 1, 1, 1};
+  for (const float value : {nan, infinity}) {
+    Convolution convolution(s, filters, random);
+    convolution.compute();
+    convolution.w[40 * filters + bad] = value;
+    convolution.dy[17 * filters + bad] = value;
+    const auto& [x, w, b, dy] = std::tie(convolution.x, convolution.w, convolution.b, convolution.dy);
+    for (const Tiles* tiles : tilesHere()) {
+      if (!BLASNET_SIMD::RoundedImages(*tiles, convolution.geometry()).isUseful) continue;
+      Buffer<float> out(dy.size()), gradients(w.size());
+      CHECK(BLASNET_SIMD::roundedForward(*tiles, {memory, sizeof memory}, out.data(), x.data(), w.data(), b.data(),
+                                         convolution.geometry(), filters, 0, 0.0f, 0, 2));
+      CHECK(BLASNET_SIMD::roundedBackwardWeight(*tiles, {memory, sizeof memory}, gradients.data(), x.data(), dy.data(),
+                                                convolution.geometry(), 2, filters, 0, s.patch()));
+      for (int64_t i = 0; i < out.size(); i++) {
+        if (i % filters != bad) CHECK_NEAR(out[i], convolution.y[static_cast<size_t>(i)], 2e-5, 2e-5, tiles->name);
+      }
+      for (int64_t i = 0; i < gradients.size(); i++) {
+        if (i % filters != bad) {
+          CHECK_NEAR(gradients[i], convolution.dw[static_cast<size_t>(i)], 2e-5, 5e-5, tiles->name);
+        }
+      }
+    }
+  }
 }
 
 // Where tiles can't be read from rounded images, or must not, for what is not finite.

@@ -38,9 +38,13 @@ struct Strip {
   int64_t row, tile, step;
 };
 
-inline Strip packedStrip(const uint32_t* panel, int64_t units, int64_t parts = 1) {
+namespace {
+
+[[maybe_unused]] Strip packedStrip(const uint32_t* panel, int64_t units, int64_t parts = 1) {
   return {panel, tileRowBytes, parts * tileBytes, tilesOf(units) * parts * tileBytes};
 }
+
+}  // namespace
 
 // The depth of a product, as runs of so many steps. Run r of the left operand begins starts[r] bytes after its first
 // tile; those of the right one follow each other.
@@ -49,7 +53,7 @@ struct Depth {
   const int64_t* starts;
 };
 
-constexpr int64_t noStart = 0;
+inline constexpr int64_t noStart = 0;
 constexpr Depth oneRun(int64_t steps) { return {steps, 1, &noStart}; }
 
 constexpr int floatParts = 3;

@@ -11,13 +11,17 @@ struct Scratch {
   int64_t bytes;
 };
 
+namespace {
+
 // Takes the first bytes of scratch that has them, in whole lines of a cache.
-inline void* takeBytes(Scratch& scratch, int64_t bytes) {
+[[maybe_unused]] void* takeBytes(Scratch& scratch, int64_t bytes) {
   void* taken = scratch.memory;
   const int64_t used = (bytes + 63) / 64 * 64;
   scratch = {static_cast<char*>(taken) + used, scratch.bytes - used};
   return taken;
 }
+
+}  // namespace
 
 constexpr int64_t smallScratch = 96 << 10;
 constexpr int64_t largeScratch = 7 << 18;  // 1.75 MiB
