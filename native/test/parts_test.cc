@@ -136,6 +136,7 @@ TEST(partsProducts) {
   const int64_t sizes[][3] = {{1, 1, 1},    {16, 16, 32}, {17, 33, 31},  {33, 17, 65},
                               {70, 64, 40}, {5, 100, 33}, {64, 40, 600}, {40, 700, 70}};
   for (const auto& [m, n, k] : sizes) {
+    if (slowRun() && k > 500) continue;
     for (int form = 0; form < 8; form++) {
       Case p(form & 1, form & 2, form & 4, m, n, k, random);
       p.sum();
@@ -157,6 +158,7 @@ TEST(partsErrors) {
   Random random(43);
   for (const bool isPositive : {false, true}) {
     for (const int64_t k : {64, 512, 784, 2048}) {
+      if (slowRun() && k > 64) continue;
       Case p(false, false, false, 64, 96, k, random);
       if (isPositive) {
         for (int64_t i = 0; i < p.m * k; i++) p.a[i] = std::fabs(p.a[i]);
@@ -177,9 +179,10 @@ TEST(partsErrors) {
 // depth.
 TEST(partsNotFinite) {
   Random random(44);
-  for (int form = 0; form < 8; form++) {
+  for (int form = 0; form < 8; form += slowRun() ? 5 : 1) {
     for (const float value : {infinity, -infinity, std::numeric_limits<float>::quiet_NaN(), largest}) {
       for (const int64_t at : {0, 40, 599}) {
+        if (slowRun() && at == 40) continue;
         Case p(form & 1, form & 2, form & 4, 50, 70, 600, random);
         p.a[p.transA ? at * p.m + 37 : 37 * p.k + at] = value;
         // One exact product, whose factor has a single part.

@@ -14,24 +14,20 @@ struct Free {
 
 thread_local bool isLent = false;
 
-Scratch borrow() noexcept {
-  if (isLent) return {nullptr, 0};
-  isLent = true;
-  return threadScratch();
-}
-
 }  // namespace
-
-ScratchLoan::ScratchLoan() noexcept : scratch(borrow()) {}
-
-ScratchLoan::~ScratchLoan() {
-  if (scratch.bytes > 0) isLent = false;
-}
 
 Scratch threadScratch() noexcept {
   thread_local std::unique_ptr<char, Free> memory;
   if (memory == nullptr) memory.reset(static_cast<char*>(::operator new(largeScratch, alignment, std::nothrow)));
   return {memory.get(), largeScratch};
 }
+
+Scratch borrowScratch() noexcept {
+  const Scratch scratch = isLent ? Scratch{nullptr, 0} : threadScratch();
+  isLent = isLent || scratch.memory != nullptr;
+  return scratch;
+}
+
+void returnScratch() noexcept { isLent = false; }
 
 }  // namespace blasnet

@@ -35,23 +35,18 @@ template <typename Work>
   work(Scratch{memory, smallScratch});
 }
 
-// A thread's memory, for one user at a time: null for a second one.
-class ScratchLoan {
- public:
-  ScratchLoan() noexcept;
-  ~ScratchLoan();
-  ScratchLoan(const ScratchLoan&) = delete;
-  ScratchLoan& operator=(const ScratchLoan&) = delete;
-
-  const Scratch scratch;
-};
+// The same, but null while it is lent; who gets it gives it back. Functions, as kernels must not have destructors: code
+// that unwinds is shared between instruction sets.
+Scratch borrowScratch() noexcept;
+void returnScratch() noexcept;
 
 // Calls work(Scratch) with a thread's memory, or where there is none, or a caller uses it, with some of the stack.
 template <typename Work>
 void withScratch(Work work) {
-  const ScratchLoan loan;
-  if (loan.scratch.memory != nullptr) return work(loan.scratch);
-  withSmallScratch(work);
+  const Scratch scratch = borrowScratch();
+  if (scratch.memory == nullptr) return withSmallScratch(work);
+  work(scratch);
+  returnScratch();
 }
 
 }  // namespace blasnet
