@@ -110,9 +110,10 @@ bool roundedForward(const Tiles& tiles, Scratch scratch, float* y, const float* 
 
 namespace {
 
-// Panels of the gradient at positions of a grid, between which it is zero. `space` is one step of a panel.
-void packGradient(const Tiles& tiles, uint32_t* packed, const float* dy, const RoundedImages& images, int64_t outputs,
-                  int64_t positions, int64_t filters, float* space) {
+// Panels of the gradient at positions of a grid, between which it is zero. `space` is one step of a panel. Not inlined:
+// GCC would give the caller, which is noexcept, code that unwinds and is shared between instruction sets.
+[[gnu::noinline]] void packGradient(const Tiles& tiles, uint32_t* packed, const float* dy, const RoundedImages& images,
+                                    int64_t outputs, int64_t positions, int64_t filters, float* space) {
   for (int64_t position = 0; position < positions; position += tileDepth) {
     for (int64_t f = 0; f < filters; f += panelUnits) {
       const int64_t units = smaller(panelUnits, filters - f);

@@ -53,8 +53,12 @@ struct Depth {
   const int64_t* starts;
 };
 
-inline constexpr int64_t noStart = 0;
-constexpr Depth oneRun(int64_t steps) { return {steps, 1, &noStart}; }
+namespace {
+
+constexpr int64_t noStart = 0;
+[[maybe_unused]] constexpr Depth oneRun(int64_t steps) { return {steps, 1, &noStart}; }
+
+}  // namespace
 
 constexpr int floatParts = 3;
 
