@@ -67,10 +67,15 @@ constexpr int floatParts = 3;
 struct PartPair {
   int left, right;
 };
+
+namespace {
+
 template <int parts>
 constexpr PartPair partPairs[] = {{2, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 2}, {0, 0}};
 template <>
 constexpr PartPair partPairs<1>[] = {{0, 0}};
+
+}  // namespace
 
 struct Tiles {
   const char* name;
