@@ -2,7 +2,7 @@
 // plain ones.
 
 // The set whose functions are called directly; every processor of the architecture has it.
-#if defined(BLASNET_HAVE_NEON)
+#if defined(__aarch64__)
 #define BLASNET_SIMD neon
 #else
 #define BLASNET_SIMD baseline
