@@ -5,8 +5,8 @@
 // 32 of the depth. A tile is 16 x 16 words of two neighbours in depth: unit by unit (left) or pair by pair (right).
 //
 // Tiles of three parts represent float32: a number is the sum of three of bfloat16, each part what the ones before it
-// leave, rounded. Of the nine products of two numbers' parts six are summed, from small to large; the other three are
-// at most 2^-24 of the product.
+// leave, rounded. Of the nine products of two numbers' parts six are summed; the other three are at most 2^-24 of the
+// product.
 #pragma once
 
 #include <cstdint>
