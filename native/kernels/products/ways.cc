@@ -12,12 +12,13 @@ constexpr double few = 7.0 / 8, quarter = 3.0 / 4, half = 1.0 / 2;
 
 // Zen 5. Pieces win except for some transposed right matrices. Strips read one in place if few rows or columns would
 // not pay for its copy, or if its rows are a multiple of 4 KiB apart, which are slow to copy. Own tiles win where the
-// depth is small, with many rows only if the result is wide.
+// depth is small, with many rows only if the result is wide, and some wide results of a small or large depth.
 constexpr Rule amd512[] = {
     {Rule::transposedRight, 40, 32, 16, 0, unlimited, Way::pieces, few},
     {Rule::transposedRight, 40, 1024, 0, 0, unlimited, Way::tiles, few},
     {Rule::transposedRight, 40, 32, 0, 0, unlimited, Way::pieces, few},
     {Rule::aliasedRight, 0, 0, 0, 0, unlimited, Way::strips, few},
+    {Rule::transposedRight, 24, 1500, 700, 0, unlimited, Way::tiles, few},
     {Rule::transposedRight, 0, 32, 700, 0, unlimited, Way::pieces, few},
     {Rule::transposedRight, 24, 48, 128, 0, unlimited, Way::strips, few},
     {Rule::transposedRight, 24, 48, 0, 0, unlimited, Way::pieces, few},
@@ -25,6 +26,9 @@ constexpr Rule amd512[] = {
     {Rule::transposedRight, 12, 16, 0, 0, unlimited, Way::tiles, few},
     {Rule::transposedRight, 0, 0, 24, 0, unlimited, Way::strips, few},
     {Rule::transposedRight, 0, 16, 0, 0, unlimited, Way::tiles, few},
+    {Rule::transposedLeft, 0, 0, 16, 0, unlimited, Way::pieces, few},
+    {Rule::transposedLeft, 1500, 0, 0, 0, unlimited, Way::pieces, few},
+    {Rule::transposedLeft, 0, 1500, 0, 0, unlimited, Way::tiles, few},
     {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
 };
 
