@@ -1,16 +1,23 @@
-// Convolution over images, with the algorithm that suits its sizes: dense layer, planes, direct, or blocks of patches.
+// Convolution over images, with the algorithm that suits its sizes: dense layer, planes, Winograd's, direct, or blocks
+// of patches. In bfloat16 there are also tiles that are read from rounded images.
+#include "abandon.h"
 #include "conv2d_direct.h"
 #include "conv2d_direct_input.h"
 #include "conv2d_patches.h"
 #include "conv2d_planes.h"
+#include "conv2d_rounded.h"
 #include "conv2d_winograd.h"
 #include "geometry.h"
 #include "kernels.h"
 #include "products/bfloat16.h"
+#include "products/bfloat16_tiles.h"
 #include "share.h"
 
 namespace blasnet::BLASNET_SIMD {
 namespace {
+
+using math::larger;
+using math::smaller;
 
 // Whether the patches are the rows of x in memory, in order: windows of one pixel that visit all pixels, or a window
 // that covers the whole image.
@@ -19,6 +26,168 @@ bool patchesAreInput(const Geometry& g) {
   const bool onePixel = g.windowHeight == 1 && g.windowWidth == 1 && g.strideHeight == 1 && g.strideWidth == 1 &&
                         g.outHeight == g.height && g.outWidth == g.width;
   return onePixel || (g.windowHeight == g.height && g.windowWidth == g.width && g.outHeight == 1 && g.outWidth == 1);
+}
+
+constexpr int32_t float32 = static_cast<int32_t>(Precision::float32),
+                  bfloat16 = static_cast<int32_t>(Precision::bfloat16);
+
+// Patches suit all convolutions, the other ways those that their headers say, where they are faster in float32.
+enum class Way { planes, winograd, direct, patches };
+
+Way wayOf(const Geometry& g, int64_t filters) {
+  if (isPlanar(g, filters)) return Way::planes;
+  if (isWinograd(g, filters)) return Way::winograd;
+  return isDirect(g, filters) ? Way::direct : Way::patches;
+}
+
+void forward(Way way, float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
+             int32_t activation, float slope, int64_t begin, int64_t end) {
+  switch (way) {
+    case Way::planes: return planesForward(y, x, w, b, g, filters, activation, slope, begin, end);
+    case Way::winograd: return winogradForward(y, x, w, b, g, filters, activation, slope, begin, end);
+    case Way::direct: return directForward(y, x, w, b, g, filters, activation, slope, begin, end);
+    case Way::patches: return patchesForward(y, x, w, b, g, filters, activation, slope, float32, begin, end);
+  }
+}
+
+// The rows [begin, end) of dw: patch x filters.
+void weightGradient(Way way, float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,
+                    int64_t filters, int64_t begin, int64_t end) {
+  switch (way) {
+    case Way::planes: return planesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
+    case Way::winograd: return winogradBackwardWeight(dw, x, dy, g, rows, filters);
+    case Way::direct: return directBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
+    case Way::patches: return patchesBackwardWeight(dw, x, dy, g, rows, filters, float32, begin, end);
+  }
+}
+
+// ---- bfloat16 ----
+
+// Tiles are read from rounded images where they can be. Otherwise, unless tiles are so fast that copies of patches pay,
+// float32's ways multiply rounded copies of the operands, a few images at a time.
+
+constexpr int64_t heldFloats = int64_t{1} << 17;  // of images whose copies stay in the second-level cache
+
+float* takeFloats(Scratch& scratch, int64_t n) {
+  return static_cast<float*>(takeBytes(scratch, n * static_cast<int64_t>(sizeof(float))));
+}
+
+int64_t floatsIn(const Scratch& scratch) { return scratch.bytes / 64 * 64 / static_cast<int64_t>(sizeof(float)); }
+
+// How many images of so many floats, of `wanted`, are copied at a time; none if one doesn't fit the memory.
+int64_t imagesAtOnce(const Scratch& scratch, int64_t floats, int64_t wanted) {
+  constexpr int64_t gaps = 32;  // between two copies, so that each begins with a line of a cache
+  const int64_t room = floatsIn(scratch) - gaps;
+  if (floats <= 0 || floats > room) return 0;
+  return larger(1, smaller(wanted, smaller(room, heldFloats) / floats));
+}
+
+bool usesTilesOfImages(const Tiles* tiles, Way way) {
+  return tiles != nullptr && (tiles->isFast || way != Way::winograd);
+}
+
+bool usesCopies(const Tiles* tiles, Way way) { return way != Way::patches && (tiles == nullptr || !tiles->isFast); }
+
+// The images [begin, end) of y; false if copies don't fit the memory.
+bool forwardOfCopies(Scratch scratch, Way way, float* y, const float* x, const float* w, const float* b,
+                     const Geometry& g, int64_t filters, int32_t activation, float slope, int64_t begin, int64_t end) {
+  const int64_t image = g.imageSize(), out = g.outPixels() * filters, weights = g.patch() * filters;
+  if (weights > floatsIn(scratch)) return false;
+  float* roundedW = takeFloats(scratch, weights);
+  const int64_t most = imagesAtOnce(scratch, image, end - begin);
+  if (most == 0) return false;
+  float* roundedX = takeFloats(scratch, most * image);
+  roundFloats(roundedW, w, weights);
+  for (int64_t first = begin; first < end && !abandoned(); first += most) {
+    const int64_t count = smaller(most, end - first);
+    roundFloats(roundedX, x + first * image, count * image);
+    forward(way, y + first * out, roundedX, roundedW, b, g, filters, activation, slope, 0, count);
+  }
+  return true;
+}
+
+void bfloat16Forward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
+                     int32_t activation, float slope, int64_t begin, int64_t end) {
+  const Tiles* tiles = chosenTiles();
+  const Way way = wayOf(g, filters);
+  bool isDone = false;
+  if (usesTilesOfImages(tiles, way)) {
+    withScratch(Use::packing, [&](Scratch scratch) {
+      isDone = roundedForward(*tiles, scratch, y, x, w, b, g, filters, activation, slope, begin, end);
+    });
+  }
+  if (!isDone && usesCopies(tiles, way)) {
+    withScratch(Use::copies, [&](Scratch scratch) {
+      isDone = forwardOfCopies(scratch, way, y, x, w, b, g, filters, activation, slope, begin, end);
+    });
+  }
+  if (!isDone) patchesForward(y, x, w, b, g, filters, activation, slope, bfloat16, begin, end);
+}
+
+// The images [begin, end) of dx; false if copies don't fit the memory.
+bool inputGradientOfCopies(Scratch scratch, float* dx, const float* dy, const float* w, const Geometry& g,
+                           int64_t filters, int64_t begin, int64_t end) {
+  const int64_t image = g.imageSize(), out = g.outPixels() * filters, weights = g.patch() * filters;
+  if (weights > floatsIn(scratch)) return false;
+  float* roundedW = takeFloats(scratch, weights);
+  const int64_t most = imagesAtOnce(scratch, out, end - begin);
+  if (most == 0) return false;
+  float* roundedDy = takeFloats(scratch, most * out);
+  roundFloats(roundedW, w, weights);
+  for (int64_t first = begin; first < end && !abandoned(); first += most) {
+    const int64_t count = smaller(most, end - first);
+    roundFloats(roundedDy, dy + first * out, count * out);
+    directBackwardInput(dx + first * image, roundedDy, roundedW, g, filters, 0, count);
+  }
+  return true;
+}
+
+void bfloat16BackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters,
+                           int64_t begin, int64_t end) {
+  bool isDone = false;
+  if (usesCopies(chosenTiles(), isDirectInput(g, filters) ? Way::direct : Way::patches)) {
+    withScratch(Use::copies,
+                [&](Scratch scratch) { isDone = inputGradientOfCopies(scratch, dx, dy, w, g, filters, begin, end); });
+  }
+  if (!isDone) patchesBackwardInput(dx, dy, w, g, filters, bfloat16, begin, end);
+}
+
+// The rows [begin, end) of dw; false if copies don't fit the memory.
+bool weightGradientOfCopies(Scratch scratch, Way way, float* dw, const float* x, const float* dy, const Geometry& g,
+                            int64_t rows, int64_t filters, int64_t begin, int64_t end) {
+  const int64_t image = g.imageSize(), out = g.outPixels() * filters, weights = g.patch() * filters;
+  if (weights > floatsIn(scratch)) return false;
+  float* part = takeFloats(scratch, weights);
+  const int64_t most = imagesAtOnce(scratch, image + out, rows);
+  if (most == 0) return false;
+  float *roundedX = takeFloats(scratch, most * image), *roundedDy = takeFloats(scratch, most * out);
+  for (int64_t first = 0; first < rows && !abandoned(); first += most) {
+    const int64_t count = smaller(most, rows - first);
+    roundFloats(roundedX, x + first * image, count * image);
+    roundFloats(roundedDy, dy + first * out, count * out);
+    weightGradient(way, first == 0 ? dw : part, roundedX, roundedDy, g, count, filters, begin, end);
+    if (first == 0) continue;
+#pragma omp simd
+    for (int64_t j = begin * filters; j < end * filters; j++) dw[j] += part[j];
+  }
+  return true;
+}
+
+void bfloat16BackwardWeight(Way way, float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,
+                            int64_t filters, int64_t begin, int64_t end) {
+  const Tiles* tiles = chosenTiles();
+  bool isDone = false;
+  if (usesTilesOfImages(tiles, way)) {
+    withScratch(Use::packing, [&](Scratch scratch) {
+      isDone = roundedBackwardWeight(*tiles, scratch, dw, x, dy, g, rows, filters, begin, end);
+    });
+  }
+  if (!isDone && usesCopies(tiles, way)) {
+    withScratch(Use::copies, [&](Scratch scratch) {
+      isDone = weightGradientOfCopies(scratch, way, dw, x, dy, g, rows, filters, begin, end);
+    });
+  }
+  if (!isDone) patchesBackwardWeight(dw, x, dy, g, rows, filters, bfloat16, begin, end);
 }
 
 }  // namespace
@@ -34,14 +203,8 @@ void conv2dForward(float* y, const float* x, const float* w, const float* b, int
                  end * pixels);
   } else if (isBfloat16(precision)) {
     bfloat16Forward(y, x, w, b, g, filters, activation, slope, begin, end);
-  } else if (isPlanar(g, filters)) {
-    planesForward(y, x, w, b, g, filters, activation, slope, begin, end);
-  } else if (isWinograd(g, filters)) {
-    winogradForward(y, x, w, b, g, filters, activation, slope, begin, end);
-  } else if (isDirect(g, filters)) {
-    directForward(y, x, w, b, g, filters, activation, slope, begin, end);
   } else {
-    patchesForward(y, x, w, b, g, filters, activation, slope, begin, end);
+    forward(wayOf(g, filters), y, x, w, b, g, filters, activation, slope, begin, end);
   }
 }
 
@@ -60,7 +223,7 @@ void conv2dBackwardInput(float* dx, const float* dy, const float* w, int64_t row
   } else if (isDirectInput(g, filters)) {
     directBackwardInput(dx, dy, w, g, filters, begin, end);
   } else {
-    patchesBackwardInput(dx, dy, w, g, filters, begin, end);
+    patchesBackwardInput(dx, dy, w, g, filters, float32, begin, end);
   }
 }
 
@@ -80,8 +243,8 @@ void conv2dReverseWeights(float* reversed, const float* w, int64_t windowHeight,
 namespace {
 
 // The rows [begin, end) of dw: patch x filters.
-void weightGradient(float* dw, const float* x, const float* dy, int64_t rows, const Geometry& g, int64_t filters,
-                    int64_t patch, int32_t precision, int64_t begin, int64_t end) {
+void partialWeightGradient(float* dw, const float* x, const float* dy, int64_t rows, const Geometry& g, int64_t filters,
+                           int64_t patch, int32_t precision, int64_t begin, int64_t end) {
   if (begin >= end || filters == 0) return;
   const int64_t pixels = rows * g.outPixels();
   if (pixels == 0 || g.windowRow() == 0) {
@@ -92,16 +255,14 @@ void weightGradient(float* dw, const float* x, const float* dy, int64_t rows, co
   const bool isWhole = patch % g.windowRow() == 0 && patch / g.windowRow() == g.windowHeight;
   if (isWhole && patchesAreInput(g)) {
     denseBackwardWeight(dw, x, dy, pixels, patch, filters, precision, begin, end);
-  } else if (isBfloat16(precision)) {
-    bfloat16BackwardWeight(dw, x, dy, g, rows, filters, begin, end);
-  } else if (isWhole && isPlanar(g, filters)) {
-    planesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
-  } else if (isWhole && begin == 0 && end == patch && isWinograd(g, filters)) {
-    winogradBackwardWeight(dw, x, dy, g, rows, filters);
-  } else if (isWhole && isDirect(g, filters)) {
-    directBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
+    return;
+  }
+  Way way = isWhole ? wayOf(g, filters) : Way::patches;
+  if (way == Way::winograd && (begin > 0 || end < patch)) way = isDirect(g, filters) ? Way::direct : Way::patches;
+  if (isBfloat16(precision)) {
+    bfloat16BackwardWeight(way, dw, x, dy, g, rows, filters, begin, end);
   } else {
-    patchesBackwardWeight(dw, x, dy, g, rows, filters, begin, end);
+    weightGradient(way, dw, x, dy, g, rows, filters, begin, end);
   }
 }
 
@@ -121,8 +282,8 @@ void conv2dBackwardWeight(float* dwParts, float* dbParts, const float* x, const 
     const Share mine = share(rows, 1, part, parts);
     const int64_t count = mine.end - mine.begin;
     const float* gradient = dy + mine.begin * pixels * filters;
-    weightGradient(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, g, filters, patch,
-                   precision, weights.begin, weights.end);
+    partialWeightGradient(dwParts + part * patch * filters, x + mine.begin * image, gradient, count, g, filters, patch,
+                          precision, weights.begin, weights.end);
     if (dbParts != nullptr) denseBackwardBias(dbParts + part * filters, gradient, count * pixels, filters, 0, filters);
   }
 }

@@ -3,7 +3,6 @@
 
 #include "abandon.h"
 #include "activations.h"
-#include "conv2d_rounded.h"
 #include "copy.h"
 #include "products/bfloat16.h"
 #include "products/bfloat16_tiles.h"
@@ -305,28 +304,12 @@ void packColumns(const Tiles& tiles, const void* source, uint32_t* panel, Side s
 }  // namespace
 
 void patchesForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
-                    int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
-  forwardInBlocks(float32Product, y, x, w, b, g, filters, activation, slope, begin, end);
-}
-
-void patchesBackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters, int64_t begin,
-                          int64_t end) noexcept {
-  backwardInputInBlocks(float32Product, dx, dy, w, g, filters, begin, end);
-}
-
-void patchesBackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t filters,
-                           int64_t begin, int64_t end) noexcept {
-  backwardWeightInBlocks(float32Product, dw, x, dy, g, rows, filters, begin, end);
-}
-
-void bfloat16Forward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
-                     int32_t activation, float slope, int64_t begin, int64_t end) noexcept {
-  const Tiles* tiles = chosenTiles();
+                    int32_t activation, float slope, int32_t precision, int64_t begin, int64_t end) noexcept {
+  const Tiles* tiles = isBfloat16(precision) ? chosenTiles() : nullptr;
   if (tiles == nullptr || g.patch() == 0) {
-    return forwardInBlocks(bfloat16Product, y, x, w, b, g, filters, activation, slope, begin, end);
+    return forwardInBlocks(productIn(precision), y, x, w, b, g, filters, activation, slope, begin, end);
   }
-  withScratch([&](Scratch scratch) {
-    if (roundedForward(*tiles, scratch, y, x, w, b, g, filters, activation, slope, begin, end)) return;
+  withScratch(Use::packing, [&](Scratch scratch) {
     const int64_t most = larger(panelUnits, (int64_t{1} << 17) / filters), last = end * g.outPixels();
     for (int64_t pixel = begin * g.outPixels(); pixel < last; pixel += most) {
       if (abandoned()) return;
@@ -342,17 +325,18 @@ void bfloat16Forward(float* y, const float* x, const float* w, const float* b, c
   });
 }
 
-void bfloat16BackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters,
-                           int64_t begin, int64_t end) noexcept {
-  backwardInputInBlocks(bfloat16Product, dx, dy, w, g, filters, begin, end);
+void patchesBackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters,
+                          int32_t precision, int64_t begin, int64_t end) noexcept {
+  backwardInputInBlocks(productIn(precision), dx, dy, w, g, filters, begin, end);
 }
 
-void bfloat16BackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,
-                            int64_t filters, int64_t begin, int64_t end) noexcept {
-  const Tiles* tiles = chosenTiles();
-  if (tiles == nullptr) return backwardWeightInBlocks(bfloat16Product, dw, x, dy, g, rows, filters, begin, end);
-  withScratch([&](Scratch scratch) {
-    if (roundedBackwardWeight(*tiles, scratch, dw, x, dy, g, rows, filters, begin, end)) return;
+void patchesBackwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t filters,
+                           int32_t precision, int64_t begin, int64_t end) noexcept {
+  const Tiles* tiles = isBfloat16(precision) ? chosenTiles() : nullptr;
+  if (tiles == nullptr) {
+    return backwardWeightInBlocks(productIn(precision), dw, x, dy, g, rows, filters, begin, end);
+  }
+  withScratch(Use::packing, [&](Scratch scratch) {
     const Patches patches = {g, x, 0, begin};
     const View gradient = {dy, filters, true};
     tiledProduct(*tiles, scratch, {end - begin, &patches, packColumns}, {filters, &gradient, packMatrix},

@@ -246,7 +246,8 @@ bool isWinograd(const Geometry& g, int64_t filters) noexcept {
   const double computed = 4 * static_cast<double>(grid.high) * static_cast<double>(grid.wide);
   // Seven tiles at least are multiplied: a single image of one would take six times as long as by its products.
   if (grid.high * grid.wide < 2) return false;
-  return computed <= patchTiles().winograd * static_cast<double>(g.outPixels()) && threadScratch().memory != nullptr;
+  return computed <= patchTiles().winograd * static_cast<double>(g.outPixels()) &&
+         threadScratch(Use::packing).memory != nullptr;
 }
 
 void winogradForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
@@ -254,7 +255,7 @@ void winogradForward(float* y, const float* x, const float* w, const float* b, c
   const Grid grid(g, filters);
   const int64_t channels = g.channels, weights = channels * filters, most = Grid::padded(grid.blockRows * grid.wide);
   const int64_t uApart = weights + gap, vApart = most * channels + gap, mApart = most * filters + gap;
-  float* u = static_cast<float*>(threadScratch().memory);
+  float* u = static_cast<float*>(threadScratch(Use::packing).memory);
   float *v = u + points * uApart, *m = v + points * vApart;
   transformWeights(u, uApart, w, weights);
   const int64_t last = end * grid.high, row = g.outWidth * filters;
@@ -367,7 +368,7 @@ void winogradBackwardWeight(float* dw, const float* x, const float* dy, const Ge
   const Grid grid(g, filters);
   const int64_t channels = g.channels, weights = channels * filters, most = Grid::padded(grid.blockRows * grid.wide);
   const int64_t uApart = weights + gap, vApart = most * channels + gap, zApart = most * filters + gap;
-  float* du = static_cast<float*>(threadScratch().memory);
+  float* du = static_cast<float*>(threadScratch(Use::packing).memory);
   float *v = du + points * uApart, *z = v + points * vApart;
   clear(du, points * uApart);
   const int64_t last = rows * grid.high;

@@ -126,7 +126,7 @@ struct Case {
 template <typename Work>
 void withBothScratches(Work work) {
   alignas(64) static char little[smallScratch];
-  withScratch(work);
+  withScratch(Use::packing, work);
   work(Scratch{little, smallScratch});
 }
 
@@ -166,7 +166,7 @@ TEST(partsErrors) {
       }
       p.sum();
       const auto [rms, worst] = p.errors(p.byBlas());
-      withScratch([&, rms = rms, worst = worst](Scratch scratch) {
+      withScratch(Use::packing, [&, rms = rms, worst = worst](Scratch scratch) {
         const auto [ours, oursWorst] = p.errors(p.by(plainFloatTiles, scratch));
         check(ours <= 1.25 * rms && oursWorst <= 1.5 * worst, __FILE__, __LINE__,
               format("k %ld, positive %d: %g and %g, BLAS %g and %g", k, isPositive, ours, oursWorst, rms, worst));
@@ -208,11 +208,12 @@ TEST(partsNotFinite) {
 
 // A caller that has borrowed the thread's memory keeps it.
 TEST(scratchIsLentOnce) {
-  withScratch([](Scratch outer) {
-    withScratch([=](Scratch inner) { CHECK(inner.memory != outer.memory && inner.bytes == smallScratch); });
-    withScratch([=](Scratch inner) { CHECK(inner.memory != outer.memory); });
+  withScratch(Use::packing, [](Scratch outer) {
+    withScratch(Use::packing,
+                [=](Scratch inner) { CHECK(inner.memory != outer.memory && inner.bytes == smallScratch); });
+    withScratch(Use::packing, [=](Scratch inner) { CHECK(inner.memory != outer.memory); });
   });
-  withScratch([](Scratch again) { CHECK(again.bytes == largeScratch); });
+  withScratch(Use::packing, [](Scratch again) { CHECK(again.bytes == largeScratch); });
 }
 
 }  // namespace

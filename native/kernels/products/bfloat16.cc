@@ -13,12 +13,7 @@ using math::smaller;
 
 // y: rows x columns, dense; x: rows x columns, `stride` apart.
 void roundBlock(float* y, const float* x, int64_t stride, int64_t rows, int64_t columns) {
-  for (int64_t row = 0; row < rows; row++) {
-    const float* from = x + row * stride;
-    float* to = y + row * columns;
-#pragma omp simd
-    for (int64_t j = 0; j < columns; j++) to[j] = math::fromBits(roundToBfloat16(math::toBits(from[j])));
-  }
+  for (int64_t row = 0; row < rows; row++) roundFloats(y + row * columns, x + row * stride, columns);
 }
 
 // Blocks of both operands are rounded before BLAS multiplies them.
@@ -55,6 +50,11 @@ void roundedProduct(Scratch scratch, bool transA, bool transB, int64_t m, int64_
 
 }  // namespace
 
+void roundFloats(float* y, const float* x, int64_t n) noexcept {
+#pragma omp simd
+  for (int64_t j = 0; j < n; j++) y[j] = math::fromBits(roundToBfloat16(math::toBits(x[j])));
+}
+
 void float32Product(bool transA, bool transB, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
                     const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept {
   sgemm(transA, transB, m, n, k, 1.0f, a, lda, b, ldb, add ? 1.0f : 0.0f, c, ldc);
@@ -64,7 +64,7 @@ void bfloat16Product(bool transA, bool transB, int64_t m, int64_t n, int64_t k, 
                      const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept {
   if (m <= 0 || n <= 0) return;
   if (k <= 0) return sgemm(false, false, m, n, 0, 1.0f, a, lda, b, ldb, add ? 1.0f : 0.0f, c, ldc);
-  withScratch([=](Scratch scratch) {
+  withScratch(Use::packing, [=](Scratch scratch) {
     const Tiles* tiles = chosenTiles();
     if (tiles != nullptr) return tiledProduct(*tiles, scratch, transA, transB, m, n, k, a, lda, b, ldb, add, c, ldc);
     roundedProduct(scratch, transA, transB, m, n, k, a, lda, b, ldb, add, c, ldc);

@@ -24,6 +24,9 @@ namespace blasnet::BLASNET_SIMD {
 
 constexpr bool isBfloat16(int32_t precision) { return precision == static_cast<int32_t>(Precision::bfloat16); }
 
+// Numbers rounded to bfloat16, as floats.
+void roundFloats(float* y, const float* x, int64_t n) noexcept;
+
 // c <- op(a) op(b) [+ c], row-major, op(a) m x k, op(b) k x n; any sizes, including zero.
 using Product = void (*)(bool transA, bool transB, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
                          const float* b, int64_t ldb, bool add, float* c, int64_t ldc) noexcept;

@@ -173,10 +173,8 @@ BLASNET_PAIRS void packDeep(uint32_t* words, const float* x, int64_t stride, int
   if (units >= tileUnits && depth >= tileDepth) {
 #pragma GCC unroll 16
     for (int64_t p = 0; p < tileUnits; p++) {
-      if (parts > 1) {
-        __builtin_prefetch(x + (2 * p + tileDepth) * stride, 0, 2);
-        __builtin_prefetch(x + (2 * p + 1 + tileDepth) * stride, 0, 2);
-      }
+      __builtin_prefetch(x + (2 * p + tileDepth) * stride, 0, 2);
+      __builtin_prefetch(x + (2 * p + 1 + tileDepth) * stride, 0, 2);
       rows.set(p, pairWords<parts>(_mm512_loadu_ps(x + 2 * p * stride), _mm512_loadu_ps(x + (2 * p + 1) * stride)));
     }
   } else {
@@ -430,10 +428,11 @@ bool permitted() noexcept {
 #endif
 }
 
-constexpr Tiles amx = {"amx", 1, 64, beginAmx, endAmx, roundHalves, packPairs<1>, multiplyByAmx<1>};
+constexpr Tiles amx = {"amx", 1, 64, true, beginAmx, endAmx, roundHalves, packPairs<1>, multiplyByAmx<1>};
 constexpr Tiles amxFloat = {
-    "amx, float32", floatParts, 1, beginAmx, endAmx, roundHalves, packPairs<floatParts>, multiplyByAmx<floatParts>};
-constexpr Tiles pairs = {"avx512-bf16", 1, 1.5, nothing, nothing, roundHalves, packPairs<1>, multiplyByPairs};
+    "amx, float32",           floatParts, 1, true, beginAmx, endAmx, roundHalves, packPairs<floatParts>,
+    multiplyByAmx<floatParts>};
+constexpr Tiles pairs = {"avx512-bf16", 1, 1.5, false, nothing, nothing, roundHalves, packPairs<1>, multiplyByPairs};
 
 }  // namespace
 

@@ -213,9 +213,10 @@ void packMatrix(const Tiles& tiles, const void* source, uint32_t* panel, Side si
   tiles.pack(panel, partOf(*static_cast<const View*>(source), unit, l), side, units, depth);
 }
 
-const Tiles plainTiles = {"plain", 1, 64, nothing, nothing, roundPlain, packPlain<1>, multiplyPlain<1>};
+const Tiles plainTiles = {"plain", 1, 64, true, nothing, nothing, roundPlain, packPlain<1>, multiplyPlain<1>};
 const Tiles plainFloatTiles = {
-    "plain, float32", floatParts, 1, nothing, nothing, roundPlain, packPlain<floatParts>, multiplyPlain<floatParts>};
+    "plain, float32",         floatParts, 1, true, nothing, nothing, roundPlain, packPlain<floatParts>,
+    multiplyPlain<floatParts>};
 
 void tiledProduct(const Tiles& tiles, Scratch scratch, const Operand& left, const Operand& right, int64_t depth,
                   bool add, float* c, int64_t ldc) noexcept {

@@ -28,7 +28,7 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
     return multiplyTiles({transA, transB, m, n, k, a, lda, b, ldb, beta == 1, c, ldc});
   }
   if (way == Way::parts && isOwn && n > 0) {
-    return withScratch([=](Scratch scratch) {
+    return withScratch(Use::packing, [=](Scratch scratch) {
       tiledProduct(*chosenFloatTiles(), scratch, transA, transB, m, n, k, a, lda, b, ldb, beta == 1, c, ldc);
     });
   }

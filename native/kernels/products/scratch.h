@@ -1,4 +1,4 @@
-// Memory of a thread for packed operands, larger than what fits on a stack.
+// Memory of a thread for copies of operands, larger than what fits on a stack.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,11 @@ namespace {
 constexpr int64_t smallScratch = 96 << 10;
 constexpr int64_t largeScratch = 7 << 18;  // 1.75 MiB
 
+// A thread has one for each: products may need memory while a caller holds copies of their operands.
+enum class Use { packing, copies };
+
 // Large scratch that a thread keeps from its first call on; null if there is no memory.
-Scratch threadScratch() noexcept;
+Scratch threadScratch(Use use) noexcept;
 
 template <typename Work>
 [[gnu::noinline]] void withSmallScratch(Work work) {
@@ -37,16 +40,16 @@ template <typename Work>
 
 // The same, but null while it is lent; who gets it gives it back. Functions, as kernels must not have destructors: code
 // that unwinds is shared between instruction sets.
-Scratch borrowScratch() noexcept;
-void returnScratch() noexcept;
+Scratch borrowScratch(Use use) noexcept;
+void returnScratch(Use use) noexcept;
 
 // Calls work(Scratch) with a thread's memory, or where there is none, or a caller uses it, with some of the stack.
 template <typename Work>
-void withScratch(Work work) {
-  const Scratch scratch = borrowScratch();
+void withScratch(Use use, Work work) {
+  const Scratch scratch = borrowScratch(use);
   if (scratch.memory == nullptr) return withSmallScratch(work);
   work(scratch);
-  returnScratch();
+  returnScratch(use);
 }
 
 }  // namespace blasnet
