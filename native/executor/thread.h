@@ -1,4 +1,4 @@
-// A thread with enough stack for kernels, which keep blocks of up to 200 KiB on it: under musl std::thread has 128 KiB.
+// A thread with enough stack for kernels, which keep blocks of up to 250 KiB on it: under musl std::thread has 128 KiB.
 #pragma once
 
 #include <pthread.h>

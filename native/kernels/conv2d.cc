@@ -16,7 +16,6 @@
 namespace blasnet::BLASNET_SIMD {
 namespace {
 
-using math::larger;
 using math::smaller;
 
 // Whether the patches are the rows of x in memory, in order: windows of one pixel that visit all pixels, or a window
@@ -63,47 +62,48 @@ void weightGradient(Way way, float* dw, const float* x, const float* dy, const G
 
 // ---- bfloat16 ----
 
-// Tiles are read from rounded images where they can be. Otherwise, unless tiles are so fast that copies of patches pay,
-// float32's ways multiply rounded copies of the operands, a few images at a time.
-
-constexpr int64_t heldFloats = int64_t{1} << 17;  // of images whose copies stay in the second-level cache
-
-float* takeFloats(Scratch& scratch, int64_t n) {
-  return static_cast<float*>(takeBytes(scratch, n * static_cast<int64_t>(sizeof(float))));
-}
-
-int64_t floatsIn(const Scratch& scratch) { return scratch.bytes / 64 * 64 / static_cast<int64_t>(sizeof(float)); }
-
-// How many images of so many floats, of `wanted`, are copied at a time; none if one doesn't fit the memory.
-int64_t imagesAtOnce(const Scratch& scratch, int64_t floats, int64_t wanted) {
-  constexpr int64_t gaps = 32;  // between two copies, so that each begins with a line of a cache
-  const int64_t room = floatsIn(scratch) - gaps;
-  if (floats <= 0 || floats > room) return 0;
-  return larger(1, smaller(wanted, smaller(room, heldFloats) / floats));
-}
+// Very fast tiles (AMX) multiply everything, read from rounded images or packed from patches. Otherwise float32's ways
+// multiply rounded copies of the operands, if there are any but patches. Slower tiles take the place of the direct way
+// where they can be read from rounded images, or where patches are worth packing.
 
 bool usesTilesOfImages(const Tiles* tiles, Way way) {
   return tiles != nullptr && (tiles->isFast || way != Way::winograd);
 }
 
-bool usesCopies(const Tiles* tiles, Way way) { return way != Way::patches && (tiles == nullptr || !tiles->isFast); }
+bool usesCopies(const Tiles* tiles, Way way, const Geometry& g, int64_t filters) {
+  if (way == Way::patches || tiles == nullptr) return way != Way::patches;
+  // Many filters save more time than the packing of long patches takes.
+  const bool arePacked = way == Way::direct && g.patch() >= 128 && filters >= 32;
+  return !tiles->isFast && !arePacked;
+}
 
-// The images [begin, end) of y; false if copies don't fit the memory.
-bool forwardOfCopies(Scratch scratch, Way way, float* y, const float* x, const float* w, const float* b,
-                     const Geometry& g, int64_t filters, int32_t activation, float slope, int64_t begin, int64_t end) {
-  const int64_t image = g.imageSize(), out = g.outPixels() * filters, weights = g.patch() * filters;
-  if (weights > floatsIn(scratch)) return false;
-  float* roundedW = takeFloats(scratch, weights);
-  const int64_t most = imagesAtOnce(scratch, image, end - begin);
-  if (most == 0) return false;
-  float* roundedX = takeFloats(scratch, most * image);
-  roundFloats(roundedW, w, weights);
-  for (int64_t first = begin; first < end && !abandoned(); first += most) {
-    const int64_t count = smaller(most, end - first);
-    roundFloats(roundedX, x + first * image, count * image);
-    forward(way, y + first * out, roundedX, roundedW, b, g, filters, activation, slope, 0, count);
-  }
-  return true;
+constexpr int64_t floatBytes = sizeof(float);
+
+// Memory for n floats, which may take a line of a cache more.
+constexpr int64_t bytesOf(int64_t n) { return n * floatBytes + 64; }
+
+float* takeFloats(Scratch& scratch, int64_t n) { return static_cast<float*>(takeBytes(scratch, n * floatBytes)); }
+
+// Calls multiply(copies, w, first, count) with rounded copies of the weights and of a few images at a time, of the
+// images [begin, end) of `size` numbers. False if they don't fit the memory.
+template <typename Multiply>
+bool withCopies(const float* w, int64_t weights, const float* images, int64_t size, int64_t begin, int64_t end,
+                Multiply multiply) {
+  bool fits = false;
+  withScratch(Use::copies, [&](Scratch scratch) {
+    const int64_t room = scratch.bytes - bytesOf(weights);
+    const int64_t most = imagesAtOnce(end - begin, room, [=](int64_t n) { return bytesOf(n * size); });
+    fits = most > 0;
+    if (!fits) return;
+    float *roundedW = takeFloats(scratch, weights), *copies = takeFloats(scratch, most * size);
+    roundFloats(roundedW, w, weights);
+    for (int64_t first = begin; first < end && !abandoned(); first += most) {
+      const int64_t count = smaller(most, end - first);
+      roundFloats(copies, images + first * size, count * size);
+      multiply(copies, roundedW, first, count);
+    }
+  });
+  return fits;
 }
 
 void bfloat16Forward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
@@ -116,61 +116,53 @@ void bfloat16Forward(float* y, const float* x, const float* w, const float* b, c
       isDone = roundedForward(*tiles, scratch, y, x, w, b, g, filters, activation, slope, begin, end);
     });
   }
-  if (!isDone && usesCopies(tiles, way)) {
-    withScratch(Use::copies, [&](Scratch scratch) {
-      isDone = forwardOfCopies(scratch, way, y, x, w, b, g, filters, activation, slope, begin, end);
-    });
+  if (!isDone && usesCopies(tiles, way, g, filters)) {
+    const auto multiply = [&](const float* images, const float* weights, int64_t first, int64_t count) {
+      float* out = y + first * g.outPixels() * filters;
+      forward(way, out, images, weights, b, g, filters, activation, slope, 0, count);
+    };
+    isDone = withCopies(w, g.patch() * filters, x, g.imageSize(), begin, end, multiply);
   }
   if (!isDone) patchesForward(y, x, w, b, g, filters, activation, slope, bfloat16, begin, end);
 }
 
-// The images [begin, end) of dx; false if copies don't fit the memory.
-bool inputGradientOfCopies(Scratch scratch, float* dx, const float* dy, const float* w, const Geometry& g,
-                           int64_t filters, int64_t begin, int64_t end) {
-  const int64_t image = g.imageSize(), out = g.outPixels() * filters, weights = g.patch() * filters;
-  if (weights > floatsIn(scratch)) return false;
-  float* roundedW = takeFloats(scratch, weights);
-  const int64_t most = imagesAtOnce(scratch, out, end - begin);
-  if (most == 0) return false;
-  float* roundedDy = takeFloats(scratch, most * out);
-  roundFloats(roundedW, w, weights);
-  for (int64_t first = begin; first < end && !abandoned(); first += most) {
-    const int64_t count = smaller(most, end - first);
-    roundFloats(roundedDy, dy + first * out, count * out);
-    directBackwardInput(dx + first * image, roundedDy, roundedW, g, filters, 0, count);
-  }
-  return true;
-}
-
 void bfloat16BackwardInput(float* dx, const float* dy, const float* w, const Geometry& g, int64_t filters,
                            int64_t begin, int64_t end) {
+  const Tiles* tiles = chosenTiles();
   bool isDone = false;
-  if (usesCopies(chosenTiles(), isDirectInput(g, filters) ? Way::direct : Way::patches)) {
-    withScratch(Use::copies,
-                [&](Scratch scratch) { isDone = inputGradientOfCopies(scratch, dx, dy, w, g, filters, begin, end); });
+  if (isDirectInput(g, filters) && (tiles == nullptr || !tiles->isFast)) {
+    const auto multiply = [&](const float* gradients, const float* weights, int64_t first, int64_t count) {
+      directBackwardInput(dx + first * g.imageSize(), gradients, weights, g, filters, 0, count);
+    };
+    isDone = withCopies(w, g.patch() * filters, dy, g.outPixels() * filters, begin, end, multiply);
   }
   if (!isDone) patchesBackwardInput(dx, dy, w, g, filters, bfloat16, begin, end);
 }
 
-// The rows [begin, end) of dw; false if copies don't fit the memory.
-bool weightGradientOfCopies(Scratch scratch, Way way, float* dw, const float* x, const float* dy, const Geometry& g,
-                            int64_t rows, int64_t filters, int64_t begin, int64_t end) {
+// The rows [begin, end) of dw, from rounded copies of a few images at a time; false if they don't fit the memory.
+bool weightGradientOfCopies(Way way, float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,
+                            int64_t filters, int64_t begin, int64_t end) {
   const int64_t image = g.imageSize(), out = g.outPixels() * filters, weights = g.patch() * filters;
-  if (weights > floatsIn(scratch)) return false;
-  float* part = takeFloats(scratch, weights);
-  const int64_t most = imagesAtOnce(scratch, image + out, rows);
-  if (most == 0) return false;
-  float *roundedX = takeFloats(scratch, most * image), *roundedDy = takeFloats(scratch, most * out);
-  for (int64_t first = 0; first < rows && !abandoned(); first += most) {
-    const int64_t count = smaller(most, rows - first);
-    roundFloats(roundedX, x + first * image, count * image);
-    roundFloats(roundedDy, dy + first * out, count * out);
-    weightGradient(way, first == 0 ? dw : part, roundedX, roundedDy, g, count, filters, begin, end);
-    if (first == 0) continue;
+  bool fits = false;
+  withScratch(Use::copies, [&](Scratch scratch) {
+    const int64_t room = scratch.bytes - bytesOf(weights);
+    const int64_t most = imagesAtOnce(rows, room, [=](int64_t n) { return bytesOf(n * image) + bytesOf(n * out); });
+    fits = most > 0;
+    if (!fits) return;
+    float *part = takeFloats(scratch, weights), *images = takeFloats(scratch, most * image),
+          *gradients = takeFloats(scratch, most * out);
+    for (int64_t first = 0; first < rows && !abandoned(); first += most) {
+      const int64_t count = smaller(most, rows - first);
+      roundFloats(images, x + first * image, count * image);
+      roundFloats(gradients, dy + first * out, count * out);
+      weightGradient(way, first == 0 ? dw : part, images, gradients, g, count, filters, begin, end);
+      if (first > 0) {
 #pragma omp simd
-    for (int64_t j = begin * filters; j < end * filters; j++) dw[j] += part[j];
-  }
-  return true;
+        for (int64_t j = begin * filters; j < end * filters; j++) dw[j] += part[j];
+      }
+    }
+  });
+  return fits;
 }
 
 void bfloat16BackwardWeight(Way way, float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,
@@ -182,11 +174,8 @@ void bfloat16BackwardWeight(Way way, float* dw, const float* x, const float* dy,
       isDone = roundedBackwardWeight(*tiles, scratch, dw, x, dy, g, rows, filters, begin, end);
     });
   }
-  if (!isDone && usesCopies(tiles, way)) {
-    withScratch(Use::copies, [&](Scratch scratch) {
-      isDone = weightGradientOfCopies(scratch, way, dw, x, dy, g, rows, filters, begin, end);
-    });
-  }
+  if (!isDone && usesCopies(tiles, way, g, filters))
+    isDone = weightGradientOfCopies(way, dw, x, dy, g, rows, filters, begin, end);
   if (!isDone) patchesBackwardWeight(dw, x, dy, g, rows, filters, bfloat16, begin, end);
 }
 

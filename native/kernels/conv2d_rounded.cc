@@ -14,23 +14,8 @@ using math::smaller;
 
 constexpr int64_t floatBytes = sizeof(float);
 
-// Images are held while they are multiplied; more than these bytes would not stay in the second-level cache.
-constexpr int64_t heldBytes = int64_t{512} << 10;
-
 // Sums that don't fit are computed in several passes over all images. More than these take longer than copying patches.
 constexpr int64_t mostPasses = 4;
-
-// As many images, of `wanted`, as bytesFor(images) lets into the memory; more bytes than one takes only as far as they
-// stay in the cache.
-template <typename BytesFor>
-int64_t imagesAtOnce(int64_t wanted, int64_t room, BytesFor bytesFor) {
-  if (bytesFor(1) > room) return 0;
-  // Positions are rounded up, so that a few small images may take no more than one.
-  const int64_t most = larger(smaller(room, heldBytes), bytesFor(1));
-  int64_t images = 1;
-  while (images < wanted && bytesFor(images + 1) <= most) images++;
-  return images;
-}
 
 // y, rows of `filters`: f(sums + b) for `columns` of them; sums are `stride` apart.
 void finish(float* y, const float* sums, int64_t stride, const float* b, int64_t rows, int64_t columns, int64_t filters,

@@ -257,7 +257,7 @@ struct Convolution {
   const Images& s;
   int64_t filters;
   Buffer<float> x, w, b, dy;
-  std::vector<double> y, dw;
+  std::vector<double> y, dw, dx;
 
   Convolution(const Images& images, int64_t filters, Random& random)
       : s(images),
@@ -271,6 +271,7 @@ struct Convolution {
   void compute() {
     y.assign(static_cast<size_t>(dy.size()), 0);
     dw.assign(static_cast<size_t>(w.size()), 0);
+    dx.assign(static_cast<size_t>(x.size()), 0);
     for (int64_t pixel = 0; pixel < s.outPixels(); pixel++) {
       for (int64_t f = 0; f < filters; f++) {
         double& sum = y[static_cast<size_t>(pixel * filters + f)];
@@ -279,8 +280,9 @@ struct Convolution {
         s.forEachSeen(pixel, [&](int64_t ky, int64_t kx, int64_t position) {
           const int64_t first = (ky * s.windowWidth + kx) * s.channels;
           for (int64_t c = 0; c < s.channels; c++) {
-            const double value = rounded(x[position + c]);
-            sum += value * rounded(w[(first + c) * filters + f]);
+            const double value = rounded(x[position + c]), weight = rounded(w[(first + c) * filters + f]);
+            sum += value * weight;
+            dx[static_cast<size_t>(position + c)] += gradient * weight;
             dw[static_cast<size_t>((first + c) * filters + f)] += value * gradient;
           }
         });
@@ -294,6 +296,10 @@ struct Convolution {
   std::string text(const char* name) const { return format("%s, %ld filters, %s", s.text().c_str(), filters, name); }
   void compareForward(const Buffer<float>& out, const char* name) const {
     for (int64_t i = 0; i < out.size(); i++) CHECK_NEAR(out[i], y[static_cast<size_t>(i)], 2e-5, 2e-5, text(name));
+    check(out.intact(), __FILE__, __LINE__, text(name));
+  }
+  void compareInputs(const Buffer<float>& out, const char* name) const {
+    for (int64_t i = 0; i < out.size(); i++) CHECK_NEAR(out[i], dx[static_cast<size_t>(i)], 2e-5, 2e-5, text(name));
     check(out.intact(), __FILE__, __LINE__, text(name));
   }
   // The rows [begin, end) of the gradient; others are untouched. The longer a sum, the more often it was rounded.
@@ -435,21 +441,25 @@ TEST(bfloat16NotRoundedImages) {
   }
 }
 
-// The kernels in shares, on what this processor has.
+// The kernels in shares and whole, on what this processor has.
 void checkKernels(const Convolution& convolution, bool isFinite) {
   constexpr int32_t bfloat16 = static_cast<int32_t>(Precision::bfloat16);
-  const auto& [s, filters, x, w, b, dy, y, dw] = convolution;
+  const auto& [s, filters, x, w, b, dy, y, dw, dx] = convolution;
   for (const KernelSet* set : kernelSets()) {
-    Buffer<float> out(dy.size()), gradients(w.size());
+    Buffer<float> out(dy.size()), inputs(x.size()), divided(w.size()), gradients(w.size());
     imagesCall(*set, Kernel::conv2dForward, std::tuple(&out, &x, &w, &b), s, std::tuple(filters, 0, 0.0f, bfloat16))
         .split();
-    const Buffer<float>* none = nullptr;
-    imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&gradients, none, &x, &dy), s,
-               std::tuple(filters, s.patch(), 1, bfloat16))
-        .along(1)
-        .split();
     convolution.compareForward(out, set->name);
-    if (isFinite) convolution.compareGradients(gradients, 0, s.patch(), set->name);
+    if (!isFinite) continue;
+    imagesCall(*set, Kernel::conv2dBackwardInput, std::tuple(&inputs, &dy, &w), s, std::tuple(filters, bfloat16))
+        .split();
+    convolution.compareInputs(inputs, set->name);
+    const Buffer<float>* none = nullptr;
+    const std::tuple operands(filters, s.patch(), 1, bfloat16);
+    imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&divided, none, &x, &dy), s, operands).along(1).split();
+    convolution.compareGradients(divided, 0, s.patch(), set->name);
+    imagesCall(*set, Kernel::conv2dBackwardWeight, std::tuple(&gradients, none, &x, &dy), s, operands).whole();
+    convolution.compareGradients(gradients, 0, s.patch(), set->name);
   }
 }
 
@@ -471,10 +481,11 @@ TEST(bfloat16Convolutions) {
   }
 }
 
-// Images that are copied one by one, in twos with a remainder, or not at all, as one doesn't fit the memory.
+// Images that are copied one by one or a few at a time, with a remainder, or not at all, as one doesn't fit the memory.
 TEST(bfloat16ConvolutionsOfLargeImages) {
   Random random(36);
   const std::pair<Images, int64_t> cases[] = {{{3, 66, 64, 16, 66, 64, 3, 3, 1, 1, 1, 1}, 16},
+                                              {{5, 32, 32, 2, 30, 30, 3, 3, 1, 1, 0, 0}, 48},
                                               {{5, 90, 80, 1, 90, 80, 5, 5, 1, 1, 2, 2}, 6},
                                               {{5, 70, 60, 4, 35, 30, 5, 5, 2, 2, 2, 2}, 16},
                                               {{1, 190, 160, 16, 190, 160, 3, 3, 1, 1, 1, 1}, 16}};

@@ -82,7 +82,7 @@ struct Tiles {
   int parts;  // of a number, whose tiles follow each other: 1, or floatParts
   // How many times the products that are needed may be computed where that saves copies of patches.
   double excess;
-  // Whether they are faster than any way in float32, even with copies of patches.
+  // For products of rounded operands: faster than any way in float32, even with copies of patches.
   bool isFast;
   // Around a product, on its thread.
   void (*begin)() noexcept;

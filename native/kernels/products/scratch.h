@@ -21,6 +21,21 @@ namespace {
   return taken;
 }
 
+// Images are held while they are multiplied; more than these bytes would not stay in the second-level cache.
+constexpr int64_t heldBytes = int64_t{512} << 10;
+
+// As many images, of `wanted`, as bytesFor(images) lets into the memory; more bytes than one takes only as far as they
+// stay in the cache.
+template <typename BytesFor>
+int64_t imagesAtOnce(int64_t wanted, int64_t room, BytesFor bytesFor) {
+  if (bytesFor(1) > room) return 0;
+  // Positions of tiles are rounded up, so that a few small images may take no more than one.
+  const int64_t held = room < heldBytes ? room : heldBytes, one = bytesFor(1), most = held < one ? one : held;
+  int64_t images = 1;
+  while (images < wanted && bytesFor(images + 1) <= most) images++;
+  return images;
+}
+
 }  // namespace
 
 constexpr int64_t smallScratch = 96 << 10;
