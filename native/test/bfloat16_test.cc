@@ -14,6 +14,7 @@
 #include "../kernels/products/bfloat16_tiles.h"
 #include "../kernels/rounded_images.h"
 #include "images.h"
+#include "panels.h"
 
 namespace {
 
@@ -92,10 +93,7 @@ TEST(bfloat16Packing) {
         // By hand, element by element.
         for (int64_t unit = 0; unit < tilesOf(units) * tileUnits; unit++) {
           for (int64_t l = 0; l < stepsOf(depth) * tileDepth; l++) {
-            const int64_t tile = l / tileDepth * tilesOf(units) + unit / tileUnits, pair = l % tileDepth / 2;
-            const int64_t place = side == Side::left ? unit % tileUnits * 16 + pair : pair * 16 + unit % tileUnits;
-            const uint32_t word = expected[tile * tileWords + place];
-            const float value = __builtin_bit_cast(float, l % 2 == 0 ? word << 16 : word & 0xffff0000u);
+            const float value = partOf(expected, side, units, unit, l);
             const bool inside = unit < units && l < depth;
             const float wanted = inside ? rounded(deep ? x[l * stride + unit] : x[unit * stride + l]) : 0.0f;
             check(near(value, wanted, 0, 0), __FILE__, __LINE__, format("unit %ld depth %ld form %d", unit, l, form));

@@ -4,6 +4,7 @@
 #include "../kernels/products/bfloat16_tiles.h"
 #include "../kernels/products/blas.h"
 #include "images.h"
+#include "panels.h"
 
 namespace {
 
@@ -17,10 +18,6 @@ std::vector<const Tiles*> floatTilesHere() {
   std::vector<const Tiles*> list = {&plainFloatTiles};
   if (amxFloatTiles() != nullptr) list.push_back(amxFloatTiles());
   return list;
-}
-
-float partOf(uint32_t word, int64_t l) {
-  return __builtin_bit_cast(float, l % 2 == 0 ? word << 16 : word & 0xffff0000u);
 }
 
 // The parts of a number sum to it, and all tiles have the same.
@@ -39,11 +36,9 @@ TEST(partsPacking) {
         plainFloatTiles.pack(expected, view, side, units, depth);
         for (int64_t unit = 0; unit < tilesOf(units) * tileUnits; unit++) {
           for (int64_t l = 0; l < stepsOf(depth) * tileDepth; l++) {
-            const int64_t tile = l / tileDepth * tilesOf(units) + unit / tileUnits, pair = l % tileDepth / 2;
-            const int64_t place = side == Side::left ? unit % tileUnits * 16 + pair : pair * 16 + unit % tileUnits;
             double sum = 0;
             for (int part = 0; part < floatParts; part++) {
-              sum += partOf(expected[(tile * floatParts + part) * tileWords + place], l);
+              sum += partOf(expected, side, units, unit, l, floatParts, part);
             }
             const bool inside = unit < units && l < depth;
             const double wanted = inside ? (deep ? x[l * stride + unit] : x[unit * stride + l]) : 0;
