@@ -38,7 +38,7 @@ const jobs = [
   {
     name: 'bfloat16-accuracy',
     command: [...vitest, 'test/api/bfloat16.test.ts', '-t', 'accuracy of float32|within 0.1 points'],
-    env: { BLASNET_ACCURACY_SEEDS: '5' },
+    env: { BLASNET_ACCURACY_SEEDS: '20' },
   },
   { name: 'latency', command: [node, 'build/tools/bench/latency.js', '--check'] },
   {
