@@ -23,6 +23,7 @@ const MIN_SHADOWED = 1 << 16;
 const MIN_ADOPTED = 1 << 22;
 
 let counter: Counter | undefined;
+let loadCounter = (): void => {};
 let shadows = new WeakMap<SharedArrayBuffer, ArrayBuffer>();
 /** Bytes of the live blocks created before the addon was loaded. */
 let early = 0;
@@ -34,6 +35,8 @@ const ends = new FinalizationRegistry<number>((bytes) => {
 /** Zeroed shared memory, which JavaScript can't detach while a run uses it. Throws `OUT_OF_MEMORY`. */
 export function sharedBuffer(bytes: number): SharedArrayBuffer {
   let block: SharedArrayBuffer;
+  // Memory that was written in small pages has to be copied to large ones.
+  if (bytes >= MIN_ADOPTED && counter === undefined) loadCounter();
   try {
     block = new SharedArrayBuffer(bytes);
     counter?.count(block, bytes);
@@ -53,6 +56,11 @@ function shadow(block: SharedArrayBuffer, bytes: number): void {
   }
   early += bytes;
   ends.register(block, bytes);
+}
+
+/** Calls `load` before a block of {@link MIN_ADOPTED} bytes or more is allocated while there is no counter. */
+export function loadCounterBy(load: () => void): void {
+  loadCounter = load;
 }
 
 /** From now on the addon counts, including earlier blocks. */

@@ -1,5 +1,6 @@
 import { checkArity, checkChoice } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { loadCounterBy } from '../shared-memory.js';
 import type { Backend, BackendInfo, BackendName } from './backend.js';
 import { createNativeBackend } from './native/index.js';
 import { typescriptBackend } from './typescript/index.js';
@@ -20,6 +21,8 @@ export function tryNative(): { backend: Backend } | { error: BlasnetError } {
   }
   return native;
 }
+
+loadCounterBy(tryNative);
 
 export function typescript(): Backend {
   return typescriptBackend;

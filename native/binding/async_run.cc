@@ -46,7 +46,7 @@ void AsyncRun::moveFeeds() {
 
 // Runs on the run's own thread: must not throw, and must not touch JavaScript values.
 void AsyncRun::work(Environment& environment) {
-  // Datasets may have been read before there was an addon to request large pages for them.
+  // No large pages have been requested for datasets in memory that the caller shares.
   moveFeeds();
   try {
     result_ = run_.execute(environment.pool, &abandon_, control_);
