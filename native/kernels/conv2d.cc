@@ -62,27 +62,24 @@ void weightGradient(Way way, float* dw, const float* x, const float* dy, const G
 
 // ---- bfloat16 ----
 
-// Very fast tiles (AMX) multiply everything, read from rounded images or packed from patches. Otherwise float32's ways
-// multiply rounded copies of the operands, if there are any but patches. Slower tiles take the place of the direct way
-// where they can be read from rounded images, or where patches are worth packing.
+// What is tried before tiles are packed from patches, in this order.
+struct BeforePatches {
+  bool tilesOfImages;  // read from rounded images
+  bool copies;         // rounded, multiplied in float32's way
+};
 
-bool usesTilesOfImages(const Tiles* tiles, Way way) {
-  return tiles != nullptr && (tiles->isFast || way != Way::winograd);
-}
-
-bool usesCopies(const Tiles* tiles, Way way, const Geometry& g, int64_t filters) {
-  if (way == Way::patches || tiles == nullptr) return way != Way::patches;
+// Very fast tiles (AMX) multiply everything. Slower ones take the place of the direct way where they can be read from
+// rounded images, or where patches are worth packing.
+BeforePatches beforePatches(const Tiles* tiles, Way way, const Geometry& g, int64_t filters) {
+  if (tiles == nullptr) return {false, way != Way::patches};
+  if (tiles->isFast) return {true, false};
   // Many filters save more time than the packing of long patches takes.
   const bool arePacked = way == Way::direct && g.patch() >= 128 && filters >= 32;
-  return !tiles->isFast && !arePacked;
+  return {way != Way::winograd, way != Way::patches && !arePacked};
 }
 
-constexpr int64_t floatBytes = sizeof(float);
-
 // Memory for n floats, which may take a line of a cache more.
-constexpr int64_t bytesOf(int64_t n) { return n * floatBytes + 64; }
-
-float* takeFloats(Scratch& scratch, int64_t n) { return static_cast<float*>(takeBytes(scratch, n * floatBytes)); }
+constexpr int64_t bytesOf(int64_t n) { return n * int64_t{sizeof(float)} + 64; }
 
 // Calls multiply(copies, w, first, count) with rounded copies of the weights and of a few images at a time, of the
 // images [begin, end) of `size` numbers. False if they don't fit the memory.
@@ -95,7 +92,7 @@ bool withCopies(const float* w, int64_t weights, const float* images, int64_t si
     const int64_t most = imagesAtOnce(end - begin, room, [=](int64_t n) { return bytesOf(n * size); });
     fits = most > 0;
     if (!fits) return;
-    float *roundedW = takeFloats(scratch, weights), *copies = takeFloats(scratch, most * size);
+    float *roundedW = take<float>(scratch, weights), *copies = take<float>(scratch, most * size);
     roundFloats(roundedW, w, weights);
     for (int64_t first = begin; first < end && !abandoned(); first += most) {
       const int64_t count = smaller(most, end - first);
@@ -110,13 +107,14 @@ void bfloat16Forward(float* y, const float* x, const float* w, const float* b, c
                      int32_t activation, float slope, int64_t begin, int64_t end) {
   const Tiles* tiles = chosenTiles();
   const Way way = wayOf(g, filters);
+  const auto [tilesOfImages, copies] = beforePatches(tiles, way, g, filters);
   bool isDone = false;
-  if (usesTilesOfImages(tiles, way)) {
+  if (tilesOfImages) {
     withScratch(Use::packing, [&](Scratch scratch) {
       isDone = roundedForward(*tiles, scratch, y, x, w, b, g, filters, activation, slope, begin, end);
     });
   }
-  if (!isDone && usesCopies(tiles, way, g, filters)) {
+  if (!isDone && copies) {
     const auto multiply = [&](const float* images, const float* weights, int64_t first, int64_t count) {
       float* out = y + first * g.outPixels() * filters;
       forward(way, out, images, weights, b, g, filters, activation, slope, 0, count);
@@ -149,8 +147,8 @@ bool weightGradientOfCopies(Way way, float* dw, const float* x, const float* dy,
     const int64_t most = imagesAtOnce(rows, room, [=](int64_t n) { return bytesOf(n * image) + bytesOf(n * out); });
     fits = most > 0;
     if (!fits) return;
-    float *part = takeFloats(scratch, weights), *images = takeFloats(scratch, most * image),
-          *gradients = takeFloats(scratch, most * out);
+    float *part = take<float>(scratch, weights), *images = take<float>(scratch, most * image),
+          *gradients = take<float>(scratch, most * out);
     for (int64_t first = 0; first < rows && !abandoned(); first += most) {
       const int64_t count = smaller(most, rows - first);
       roundFloats(images, x + first * image, count * image);
@@ -168,14 +166,14 @@ bool weightGradientOfCopies(Way way, float* dw, const float* x, const float* dy,
 void bfloat16BackwardWeight(Way way, float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,
                             int64_t filters, int64_t begin, int64_t end) {
   const Tiles* tiles = chosenTiles();
+  const auto [tilesOfImages, copies] = beforePatches(tiles, way, g, filters);
   bool isDone = false;
-  if (usesTilesOfImages(tiles, way)) {
+  if (tilesOfImages) {
     withScratch(Use::packing, [&](Scratch scratch) {
       isDone = roundedBackwardWeight(*tiles, scratch, dw, x, dy, g, rows, filters, begin, end);
     });
   }
-  if (!isDone && usesCopies(tiles, way, g, filters))
-    isDone = weightGradientOfCopies(way, dw, x, dy, g, rows, filters, begin, end);
+  if (!isDone && copies) isDone = weightGradientOfCopies(way, dw, x, dy, g, rows, filters, begin, end);
   if (!isDone) patchesBackwardWeight(dw, x, dy, g, rows, filters, bfloat16, begin, end);
 }
 

@@ -12,8 +12,6 @@ namespace {
 using math::larger;
 using math::smaller;
 
-constexpr int64_t floatBytes = sizeof(float);
-
 // Sums that don't fit are computed in several passes over all images. More than these take longer than copying patches.
 constexpr int64_t mostPasses = 4;
 
@@ -55,15 +53,15 @@ bool roundedForward(const Tiles& tiles, Scratch scratch, float* y, const float* 
   RoundedImages images(tiles, g);
   if (!images.isUseful) return false;
   // Weights take half of the memory at most. Each of their groups sees all images.
-  const int64_t panelBytes = g.windowHeight * stepsOf(g.windowRow()) * 2 * tileBytes;
-  const int64_t sumsBytes = panelUnits * panelUnits * floatBytes;
-  const int64_t panels = smaller(scratch.bytes / 2 / (panelBytes + sumsBytes), (filters + panelUnits - 1) / panelUnits);
+  const int64_t panelWords = g.windowHeight * stepsOf(g.windowRow()) * 2 * tileWords;
+  const int64_t sumsSize = panelUnits * panelUnits, bytes = (panelWords + sumsSize) * int64_t{sizeof(float)};
+  const int64_t panels = smaller(scratch.bytes / 2 / bytes, (filters + panelUnits - 1) / panelUnits);
   if (panels == 0) return false;
-  uint32_t* packed = static_cast<uint32_t*>(takeBytes(scratch, panels * panelBytes));
-  float* sums = static_cast<float*>(takeBytes(scratch, panels * sumsBytes));
+  uint32_t* packed = take<uint32_t>(scratch, panels * panelWords);
+  float* sums = take<float>(scratch, panels * sumsSize);
   const int64_t most = imagesAtOnce(end - begin, scratch.bytes, [&](int64_t n) { return images.bytes(n, false); });
   if (most == 0) return false;
-  images.take(scratch, most, false);
+  images.allocate(scratch, most, false);
   bool isFinite = true;
   tiles.begin();
   for (int64_t f = 0; f < filters && isFinite; f += panels * panelUnits) {
@@ -78,7 +76,7 @@ bool roundedForward(const Tiles& tiles, Scratch scratch, float* y, const float* 
         const Strip left = images.pixelStrip(position);
         for (int64_t j = 0; j < columns; j += panelUnits) {
           const int64_t units = smaller(panelUnits, stride - j);
-          const uint32_t* panel = packed + j / panelUnits * (panelBytes / static_cast<int64_t>(sizeof(uint32_t)));
+          const uint32_t* panel = packed + j / panelUnits * panelWords;
           tiles.multiply(sums + j, stride, left, packedStrip(panel, units), panelUnits, units, images.depth(), false);
         }
         images.forEachRun(position, panelUnits, [&](int64_t at, int64_t pixel, int64_t n) {
@@ -130,17 +128,19 @@ bool roundedBackwardWeight(const Tiles& tiles, Scratch scratch, float* dw, const
   if (!images.isUseful || end > g.patch()) return false;
   const int64_t units = roundUp(filters, panelUnits), firstTile = images.tileOf(begin),
                 lastTile = images.tileOf(end - 1) + 1;
-  const int64_t mostTiles = smaller(scratch.bytes / 2 / (units * tileUnits * floatBytes), lastTile - firstTile);
+  const int64_t mostTiles =
+      smaller(scratch.bytes / 2 / (units * tileUnits * int64_t{sizeof(float)}), lastTile - firstTile);
   if (mostTiles * mostPasses < lastTile - firstTile) return false;
   const int64_t stride = mostTiles * tileUnits;
-  float* sums = static_cast<float*>(takeBytes(scratch, units * stride * floatBytes));
-  float* space = static_cast<float*>(takeBytes(scratch, tileDepth * panelUnits * floatBytes));
-  const auto gradientBytes = [&](int64_t n) { return units * images.positions(n) * int64_t{sizeof(uint16_t)}; };
-  const int64_t most =
-      imagesAtOnce(rows, scratch.bytes, [&](int64_t n) { return images.bytes(n, true) + gradientBytes(n); });
+  float* sums = take<float>(scratch, units * stride);
+  float* space = take<float>(scratch, tileDepth * panelUnits);
+  const auto gradientWords = [&](int64_t n) { return units * images.positions(n) / 2; };
+  const int64_t most = imagesAtOnce(rows, scratch.bytes, [&](int64_t n) {
+    return images.bytes(n, true) + gradientWords(n) * int64_t{sizeof(uint32_t)};
+  });
   if (most == 0) return false;
-  uint32_t* packed = static_cast<uint32_t*>(takeBytes(scratch, gradientBytes(most)));
-  images.take(scratch, most, true);
+  uint32_t* packed = take<uint32_t>(scratch, gradientWords(most));
+  images.allocate(scratch, most, true);
   bool isFinite = true;
   tiles.begin();
   for (int64_t group = firstTile; group < lastTile && isFinite; group += mostTiles) {

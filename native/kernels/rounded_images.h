@@ -55,13 +55,12 @@ class RoundedImages {
   }
 
   // Takes memory for `images` images at most.
-  void take(Scratch& scratch, int64_t images, bool withPairs) {
+  void allocate(Scratch& scratch, int64_t images, bool withPairs) {
     planeElements = plane(images);
-    starts = static_cast<int64_t*>(takeBytes(scratch, g.windowHeight * static_cast<int64_t>(sizeof(int64_t))));
+    starts = take<int64_t>(scratch, g.windowHeight);
     const int64_t elements = planes() * planeElements;
-    pixels = static_cast<uint16_t*>(takeBytes(scratch, elements * static_cast<int64_t>(sizeof(uint16_t))));
-    if (withPairs)
-      pairs = static_cast<uint32_t*>(takeBytes(scratch, elements * static_cast<int64_t>(sizeof(uint32_t))));
+    pixels = take<uint16_t>(scratch, elements);
+    if (withPairs) pairs = take<uint32_t>(scratch, elements);
     for (int64_t ky = 0; ky < g.windowHeight; ky++) {
       starts[ky] = rowStart(ky) * static_cast<int64_t>(sizeof(uint16_t));
     }

@@ -13,12 +13,13 @@ struct Scratch {
 
 namespace {
 
-// Takes the first bytes of scratch that has them, in whole lines of a cache.
-[[maybe_unused]] void* takeBytes(Scratch& scratch, int64_t bytes) {
+// Takes the first `count` elements of scratch that has them, in whole lines of a cache.
+template <typename T>
+T* take(Scratch& scratch, int64_t count) {
   void* taken = scratch.memory;
-  const int64_t used = (bytes + 63) / 64 * 64;
+  const int64_t used = (count * static_cast<int64_t>(sizeof(T)) + 63) / 64 * 64;
   scratch = {static_cast<char*>(taken) + used, scratch.bytes - used};
-  return taken;
+  return static_cast<T*>(taken);
 }
 
 // Images are held while they are multiplied; more than these bytes would not stay in the second-level cache.
