@@ -1,7 +1,8 @@
 // Runs the native code under tools that find what tests can't see. Each job builds what it needs; the status is 0 if
 // nothing was found.
 //   node scripts/sanitizers.mjs <job> [arguments]
-//     tests address|thread|thread-all   the C++ tests; `thread` with the baseline kernels alone
+//     tests address|thread|thread-all   the C++ tests; `thread` with the baseline kernels alone, and without long cases
+//                                       of one thread
 //     suite [vitest arguments]   the tests, under AddressSanitizer and UndefinedBehaviorSanitizer
 //     calls [rounds]             with these, test/lifecycle/fixtures/hostile.mjs calls the addon with random arguments
 //     leaks [rounds]             test/sanitizers/exercise.mjs under LeakSanitizer
@@ -123,6 +124,7 @@ const jobs = {
   tests([kind]) {
     if (!(kind in builds)) fail(`expected one of ${Object.keys(builds).join(', ')}, got ${kind}`);
     const [command, ...args] = [...fixed, join(build(kind, false, ['blasnet_tests']), 'blasnet_tests')];
+    if (kind === 'thread') args.push('--threads');
     const env = { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1' };
     const { ok, output } = run(command, args, { env, timeout: 900e3 });
     return { ok, report: output.trimEnd() };

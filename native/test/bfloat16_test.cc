@@ -127,7 +127,7 @@ std::vector<Sizes> productSizes() {
 
 // The plain tiles against sums in double of the rounded operands; AMX has the same bits, and so has a product with
 // little memory. Dot products of pairs add in another order.
-TEST(bfloat16Products) {
+TEST_ALONE(bfloat16Products) {
   Random random(32);
   alignas(64) static char little[smallScratch];
   for (const auto& [m, n, k] : productSizes()) {
@@ -319,7 +319,7 @@ Buffer<float> sevens(int64_t size) {
 
 // Tiles that are read from rounded images, against sums in double; AMX has the bits of the plain tiles. Little memory
 // makes groups of few images, and of few filters and rows of dw.
-TEST(bfloat16RoundedImages) {
+TEST_ALONE(bfloat16RoundedImages) {
   Random random(34);
   alignas(4096) static char memory[largeScratch];
   int inLarge = 0, inLittle = 0;
@@ -462,7 +462,7 @@ void checkKernels(const Convolution& convolution, bool isFinite) {
 }
 
 // With finite numbers, and with one that shows in the results that depend on it only.
-TEST(bfloat16Convolutions) {
+TEST_ALONE(bfloat16Convolutions) {
   Random random(35);
   for (const Images& s : convolvedImages()) {
     for (const int64_t filters : {1, 16, 35}) {
@@ -480,7 +480,7 @@ TEST(bfloat16Convolutions) {
 }
 
 // Images that are copied one by one or a few at a time, with a remainder, or not at all, as one doesn't fit the memory.
-TEST(bfloat16ConvolutionsOfLargeImages) {
+TEST_ALONE(bfloat16ConvolutionsOfLargeImages) {
   Random random(36);
   const std::pair<Images, int64_t> cases[] = {{{3, 66, 64, 16, 66, 64, 3, 3, 1, 1, 1, 1}, 16},
                                               {{5, 32, 32, 2, 30, 30, 3, 3, 1, 1, 0, 0}, 48},

@@ -171,7 +171,7 @@ std::vector<std::pair<Images, int64_t>> winogradCases() {
   return all;
 }
 
-TEST(conv2dByWinograd) {
+TEST_ALONE(conv2dByWinograd) {
   Random random(32);
   for (const auto& [s, filters] : winogradCases()) checkCase(Case2d(s, filters, random));
   checkParts(Case2d({5, 9, 8, 32, 9, 8, 3, 3, 1, 1, 1, 1}, 48, random), 3);
@@ -192,7 +192,7 @@ TEST(conv2dByWinogradOfSingleImages) {
 }
 
 // The errors that docs/numerics.md states: the largest one, in roundings of the sum of the products' magnitudes.
-TEST(conv2dByWinogradIsAccurate) {
+TEST_ALONE(conv2dByWinogradIsAccurate) {
   Random random(34);
   for (const auto& [s, filters] : winogradCases()) {
     const Case2d c(s, filters, random);

@@ -57,7 +57,7 @@ TEST(gemmAllTransposes) {
 
 // Products that are cut, or whose right matrix is copied, with every kind of edge; and neighbours that must stay as
 // they are.
-TEST(sgemmInPiecesAndStrips) {
+TEST_ALONE(sgemmInPiecesAndStrips) {
   Random random(4);
   for (const int64_t m : {8, 10, 24, 100, 200}) {
     for (const int64_t n : {20, 31, 67, 130}) {

@@ -1,5 +1,6 @@
 // Runs every registered case; the last line counts the cases, the one before it the checks. Before them, failures are
-// repeated, so that the end of a log names them. An argument selects the cases whose names contain it.
+// repeated, so that the end of a log names them. An argument selects the cases whose names contain it;
+// --threads, those that are not of one thread alone.
 #include <atomic>
 #include <chrono>
 #include <cstdarg>
@@ -15,6 +16,7 @@ namespace {
 struct Entry {
   const char* name;
   void (*run)();
+  bool isAlone;
 };
 
 std::vector<Entry>& entries() {
@@ -30,7 +32,7 @@ std::string failures;
 
 }  // namespace
 
-Case::Case(const char* name, void (*run)()) { entries().push_back({name, run}); }
+Case::Case(const char* name, void (*run)(), bool isAlone) { entries().push_back({name, run, isAlone}); }
 
 void check(bool passed, const char* file, int line, const std::string& message) {
   checkCount.fetch_add(1, std::memory_order_relaxed);
@@ -77,9 +79,10 @@ int main(int argc, char** argv) {
   std::printf("kernel sets:");
   for (const blasnet::KernelSet* set : kernelSets()) std::printf(" %s", set->name);
   std::printf("; BLAS: %s, %s\n", blasnet::blasInfo().name, blasnet::blasInfo().core);
+  const bool onlyThreads = argc > 1 && std::strcmp(argv[1], "--threads") == 0;
   long passedCases = 0, failedCases = 0;
   for (const Entry& entry : entries()) {
-    if (argc > 1 && std::strstr(entry.name, argv[1]) == nullptr) continue;
+    if (onlyThreads ? entry.isAlone : argc > 1 && std::strstr(entry.name, argv[1]) == nullptr) continue;
     failedInCase = 0;
     const size_t before = failures.size();
     std::printf("%s\n", entry.name);

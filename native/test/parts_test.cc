@@ -126,7 +126,7 @@ void withBothScratches(Work work) {
 }
 
 // Within the errors of float32 products; AMX has the bits of plain tiles, however the product is cut.
-TEST(partsProducts) {
+TEST_ALONE(partsProducts) {
   Random random(42);
   const int64_t sizes[][3] = {{1, 1, 1},    {16, 16, 32}, {17, 33, 31},  {33, 17, 65},
                               {70, 64, 40}, {5, 100, 33}, {64, 40, 600}, {40, 700, 70}};
@@ -172,7 +172,7 @@ TEST(partsErrors) {
 
 // Infinities, NaN and sums near the largest number are those of a sum of products, in every block and part of the
 // depth.
-TEST(partsNotFinite) {
+TEST_ALONE(partsNotFinite) {
   Random random(44);
   for (int form = 0; form < 8; form += slowRun() ? 5 : 1) {
     for (const float value : {infinity, -infinity, std::numeric_limits<float>::quiet_NaN(), largest}) {

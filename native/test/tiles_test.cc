@@ -86,7 +86,7 @@ void compare(const Set& set, TileProduct p, int64_t margin, bool chosen, Random&
                static_cast<long>(p.k), p.transA, p.transB, chosen));
 }
 
-TEST(tiles) {
+TEST_ALONE(tiles) {
   Random random(31);
   for (const Set& set : sets) {
     if (findKernelSet(set.name) == nullptr) continue;
