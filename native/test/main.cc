@@ -82,7 +82,11 @@ int main(int argc, char** argv) {
   const bool onlyThreads = argc > 1 && std::strcmp(argv[1], "--threads") == 0;
   long passedCases = 0, failedCases = 0;
   for (const Entry& entry : entries()) {
-    if (onlyThreads ? entry.isAlone : argc > 1 && std::strstr(entry.name, argv[1]) == nullptr) continue;
+    if (onlyThreads && entry.isAlone) {
+      std::printf("%s\n  left out: it has a single thread\n", entry.name);
+      continue;
+    }
+    if (!onlyThreads && argc > 1 && std::strstr(entry.name, argv[1]) == nullptr) continue;
     failedInCase = 0;
     const size_t before = failures.size();
     std::printf("%s\n", entry.name);

@@ -17,7 +17,7 @@
 namespace blasnet::test {
 
 struct Case {
-  Case(const char* name, void (*run)(), bool isAlone = false);
+  Case(const char* name, void (*run)(), bool isAlone);
 };
 
 // Counts a check, and prints the first failures of a case with their place.
@@ -25,16 +25,14 @@ void check(bool passed, const char* file, int line, const std::string& message);
 
 std::string format(const char* pattern, ...) __attribute__((format(printf, 1, 2)));
 
-#define TEST(name)                                            \
-  static void name();                                         \
-  static const ::blasnet::test::Case name##Case(#name, name); \
+#define BLASNET_CASE(name, isAlone)                                    \
+  static void name();                                                  \
+  static const ::blasnet::test::Case name##Case(#name, name, isAlone); \
   static void name()
 
-// A case of much arithmetic on a single thread. It takes a minute under the thread sanitizer, which has nothing to see.
-#define TEST_ALONE(name)                                            \
-  static void name();                                               \
-  static const ::blasnet::test::Case name##Case(#name, name, true); \
-  static void name()
+#define TEST(name) BLASNET_CASE(name, false)
+// A case of much arithmetic on a single thread: under the thread sanitizer it takes up to a minute and shows nothing.
+#define TEST_ALONE(name) BLASNET_CASE(name, true)
 
 #define CHECK(condition) ::blasnet::test::check((condition), __FILE__, __LINE__, #condition)
 // The message is made only when the check fails.
