@@ -21,14 +21,15 @@ AsyncRun::~AsyncRun() {
   if (environment_ == nullptr) done_.Release();
 }
 
-void AsyncRun::start(Environment& environment) {
-  thread_ = Thread([this, &environment] { work(environment); });
+void AsyncRun::start(Environment& environment, std::unique_ptr<Runner> runner) {
+  runner_ = std::move(runner);
   environment_ = &environment;
   plan_.setBusy(true);
+  runner_->start([](void* run) { static_cast<AsyncRun*>(run)->work(); }, this);
 }
 
 void AsyncRun::join() {
-  if (thread_.joinable()) thread_.join();
+  if (runner_ != nullptr) runner_->finish();
 }
 
 // Moves the feeds into large pages, a piece at a time, so that the run can be ended meanwhile.
@@ -45,11 +46,11 @@ void AsyncRun::moveFeeds() {
 }
 
 // Runs on the run's own thread: must not throw, and must not touch JavaScript values.
-void AsyncRun::work(Environment& environment) {
+void AsyncRun::work() {
   // No large pages have been requested for datasets in memory that the caller shares.
   moveFeeds();
   try {
-    result_ = run_.execute(environment.pool, &abandon_, control_);
+    result_ = run_.execute(environment_->pool, &abandon_, control_);
   } catch (const std::bad_alloc&) {
     error_ = "no memory";
   } catch (...) {

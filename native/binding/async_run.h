@@ -4,9 +4,11 @@
 #include <napi.h>
 
 #include <atomic>
+#include <memory>
+#include <utility>
 
 #include "../executor/run.h"
-#include "../executor/thread.h"
+#include "../executor/runner.h"
 
 namespace blasnet {
 
@@ -20,13 +22,16 @@ class AsyncRun {
            Napi::Function done);
   ~AsyncRun();
 
-  void start(Environment& environment);
+  // On a thread that is free.
+  void start(Environment& environment, std::unique_ptr<Runner> runner);
   // Ends the run in the middle of a step, when the environment ends.
   void abandon() { abandon_.store(true, std::memory_order_relaxed); }
   void join();
+  // The thread of a run that has ended.
+  std::unique_ptr<Runner> takeRunner() { return std::move(runner_); }
 
  private:
-  void work(Environment& environment);
+  void work();
   void moveFeeds();
   static void finish(Napi::Env env, Napi::Function done, void*, AsyncRun* run);
   // Queues the run itself: a Napi::ThreadSafeFunction would allocate for each call. The allocation may fail, and it
@@ -40,7 +45,7 @@ class AsyncRun {
   Environment* environment_ = nullptr;
   Napi::ObjectReference keep_;
   Done done_;
-  Thread thread_;
+  std::unique_ptr<Runner> runner_;
   std::atomic<bool> abandon_{false};
   RunResult result_;
   const char* error_ = nullptr;  // null: the run ended as result_ says

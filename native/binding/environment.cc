@@ -22,16 +22,13 @@ void Environment::cleanup(void* environment) {
 }
 
 void Environment::start(std::unique_ptr<AsyncRun> run) {
+  std::unique_ptr<Runner> runner = idle_ != nullptr ? std::move(idle_) : std::make_unique<Runner>();
   runs_.push_back(std::move(run));
-  try {
-    runs_.back()->start(*this);
-  } catch (...) {
-    runs_.pop_back();
-    throw;
-  }
+  runs_.back()->start(*this, std::move(runner));
 }
 
 void Environment::finish(AsyncRun* run) {
+  idle_ = run->takeRunner();
   runs_.remove_if([run](const std::unique_ptr<AsyncRun>& candidate) { return candidate.get() == run; });
 }
 
@@ -39,6 +36,7 @@ void Environment::stop() {
   if (group != nullptr) group->abandon();
   for (const std::unique_ptr<AsyncRun>& run : runs_) run->abandon();
   for (const std::unique_ptr<AsyncRun>& run : runs_) run->join();
+  idle_.reset();
 }
 
 }  // namespace blasnet

@@ -22,9 +22,9 @@ class Environment {
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  // Starts a run on a new thread.
+  // Starts a run on a thread of its own.
   void start(std::unique_ptr<AsyncRun> run);
-  // Waits for the thread of a run that has ended, then deletes the run.
+  // Deletes a run that has ended, and keeps its thread for the next one.
   void finish(AsyncRun* run);
   // Ends all runs immediately, in the middle of a step, and waits for their threads. A call of the group that waits for
   // other processes fails.
@@ -42,6 +42,7 @@ class Environment {
   napi_env env_;
   bool hooked_ = true;
   std::list<std::unique_ptr<AsyncRun>> runs_;
+  std::unique_ptr<Runner> idle_;  // the thread of the last run, if it is free
 };
 
 }  // namespace blasnet

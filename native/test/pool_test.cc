@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "../executor/runner.h"
 #include "../executor/spinning.h"
 #include "test.h"
 
@@ -40,6 +41,32 @@ TEST(threadHasTheStackThatKernelsNeed) {
   });
   thread.join();
   CHECK(sum == Thread::stackBytes / 4 / 1024);
+}
+
+TEST(runnerRunsTasksOnOneThread) {
+  // Plain members, so that a missing hand-over is a data race.
+  struct Work {
+    int tasks = 0;
+    std::thread::id thread;
+    bool right = true;
+  } work;
+  {
+    Runner runner;
+    runner.finish();
+    for (int task = 1; task <= 1000; task++) {
+      runner.start(
+          [](void* context) {
+            Work& mine = *static_cast<Work*>(context);
+            if (mine.tasks++ == 0) mine.thread = std::this_thread::get_id();
+            mine.right = mine.right && mine.thread == std::this_thread::get_id();
+          },
+          &work);
+      runner.finish();
+      work.right = work.right && work.tasks == task;
+    }
+  }
+  const Runner unused;
+  CHECK(work.right && work.thread != std::thread::id() && work.thread != std::this_thread::get_id());
 }
 
 TEST(poolRunsEveryThreadOnceARegion) {
