@@ -43,12 +43,17 @@ async function time(work: Work, samples: number): Promise<Measurement> {
 }
 
 /**
- * The speed of a task over about `seconds`. The warm-up doubles its work until that takes a good part of this time. The
- * timed work then starts from the initial state, after two untimed batches, in which a contender allocates its memory.
- * Timing waits for `ready`.
+ * The speed of a task over about `seconds`. The warm-up doubles its work until that takes a good part of this time. It
+ * and the timed work, which starts from the initial state again, follow two untimed batches each, in which a contender
+ * allocates its memory. Timing waits for `ready`.
  */
 export async function measure(task: Task, seconds: number, ready?: () => Promise<unknown>): Promise<Measurement> {
-  const warmUp = await task.begin();
+  const begin = async () => {
+    const work = await task.begin();
+    await work(2 * task.batchSize);
+    return work;
+  };
+  const warmUp = await begin();
   let samples = 2 * task.batchSize;
   let last = await time(warmUp, samples);
   while (last.seconds < WARM_UP_SHARE * seconds) {
@@ -56,8 +61,7 @@ export async function measure(task: Task, seconds: number, ready?: () => Promise
       2 * samples < task.passSamples ? 2 * samples : task.passSamples * Math.ceil((2 * samples) / task.passSamples);
     last = await time(warmUp, samples);
   }
-  const work = await task.begin();
-  await work(2 * task.batchSize);
+  const work = await begin();
   await ready?.();
   return time(work, plannedSamples(last.samplesPerSecond, seconds, task));
 }

@@ -92,7 +92,7 @@ describe('workloads', () => {
     };
     const ready = async () => events.push('ready');
     const { samples } = await measure({ passSamples: 1000, batchSize: 10, begin }, 0.05, ready);
-    expect(events).toEqual(['begin', 20, 'begin', 20, 'ready', samples]);
+    expect(events).toEqual(['begin', 20, 20, 'begin', 20, 'ready', samples]);
   });
 
   it('that ran on several cores at once is added up', () => {
