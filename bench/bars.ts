@@ -33,6 +33,7 @@ export const speedBars: readonly Bar[] = [
     { contender: 'native-1-zeros', against: ['floor', 'floor-cut'] },
     { M1: 0.88, M1bn: 0.85, M2: 0.95, M2L: 0.97 },
   ),
+  ...each({ contender: 'native-1-zeros-fma', against: ['peak'] }, { M2L: 0.8 }),
   ...each({ contender: 'native', against: ['native-1'], ...onTwo }, { M1: 1.6, M1bn: 1.6, M2: 1.8, M2L: 1.9 }),
   ...each({ ...bfloat16, products: 'amx', against: ['native-1-fma'] }, { M1: 1.5, M2: 2.5, M2L: 3.5, M4: 2 }),
   ...each({ ...bfloat16, products: 'avx512-bf16', against: ['native-1'] }, { M2: 1.3, M2L: 1.6 }),

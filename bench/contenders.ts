@@ -5,8 +5,8 @@ import { flopsPerSample, type Workload } from './workloads.js';
 export interface Contender {
   readonly id: string;
   readonly title: string;
-  /** What it runs: only the matrix products, one of blasnet's backends, or plain JavaScript. */
-  readonly kind: 'floor' | 'native' | 'typescript' | 'reference';
+  /** Runs only the matrix products, as many operations in the cache, one of blasnet's backends, or plain JavaScript. */
+  readonly kind: 'floor' | 'peak' | 'native' | 'typescript' | 'reference';
   /** Fixed number of threads; default: all of the machine. */
   readonly threads?: number;
   /** Environment variables of its process. */
@@ -34,6 +34,14 @@ export const contenders: readonly Contender[] = [
   { ...floor, id: 'floor', title: 'floor: OpenBLAS’s products', environment: { BLASNET_PRODUCTS: 'whole' } },
   { ...floor, id: 'floor-cut', title: 'floor, cut small', environment: { BLASNET_PRODUCTS: 'pieces' } },
   { ...floor, id: 'floor-all', title: 'floor, cut small, on every core', cores: 2, everyCore: true },
+  {
+    id: 'peak',
+    title: 'peak: one product in the cache',
+    kind: 'peak',
+    threads: 1,
+    environment: { BLASNET_PRODUCTS: 'pieces' },
+    workloads: ['M2L'],
+  },
   { id: 'native-1', title: 'blasnet native, one thread', kind: 'native', threads: 1 },
   { id: 'native', title: 'blasnet native, all threads', kind: 'native' },
   {
@@ -53,6 +61,14 @@ export const contenders: readonly Contender[] = [
     workloads: ['M1', 'M2', 'M2L', 'M4'],
   },
   { ...zerosMultiplied, id: 'native-1-zeros', title: 'one thread, zeros multiplied, too', threads: 1 },
+  {
+    ...zerosMultiplied,
+    id: 'native-1-zeros-fma',
+    title: 'one thread, zeros multiplied, without AMX',
+    threads: 1,
+    environment: { BLASNET_SKIP_ZEROS: '0', BLASNET_FLOAT32: 'fma' },
+    workloads: ['M2L'],
+  },
   { ...zerosMultiplied, id: 'native-zeros', title: 'all threads, zeros multiplied, too' },
   { id: 'native-contended', title: 'blasnet native, one core taken', kind: 'native', cores: 2, contended: true },
   { id: 'native-8', title: 'blasnet native, 8 threads', kind: 'native', threads: 8, cores: 8 },
@@ -78,7 +94,7 @@ export function takesPart(
   if (workloads !== undefined && !workloads.includes(workload.id)) return false;
   if (machine.cores < cores || (denseOnly && workload.images.length > 0)) return false;
   if (kind === 'reference' && (workload.batchNorm || workload.task === 'predict')) return false;
-  return kind === 'floor' || kind === 'native' ? machine.native : flopsPerSample(workload) <= MOST_FLOPS;
+  return kind === 'typescript' || kind === 'reference' ? flopsPerSample(workload) <= MOST_FLOPS : machine.native;
 }
 
 /** The environment of a contender's process. */

@@ -1,7 +1,7 @@
 import { type KernelCall, native } from 'blasnet/kernels';
 import { type Measurement, measure } from './measure.js';
 import { AlignedMemory } from './operands.js';
-import { forwardProducts, passes, type Workload } from './workloads.js';
+import { flopsPerSample, forwardProducts, passes, type Workload } from './workloads.js';
 
 /** Each of a product's six blocks starts on a line of the cache. */
 const PADDING = 6 * 64;
@@ -24,6 +24,20 @@ export function gemmCalls(workload: Workload): KernelCall[] {
     const inputGradient: KernelCall = ['gemm', dx, dy, w, rows, inputs, outputs, 0, 1, 1, 0];
     return [forward, weightGradient, inputGradient].slice(0, passes(workload, layer));
   });
+}
+
+/** Sides of a product whose operands stay in the second-level cache, for which BLAS comes close to the peak. */
+const PEAK = 256;
+
+/** As {@link gemmFloor}, if every product were as fast as one that stays in the cache. */
+export function gemmPeak(workload: Workload, seconds: number): Promise<Measurement> {
+  const [c, a, b] = new AlignedMemory(12 * PEAK ** 2 + PADDING).floats(PEAK ** 2, PEAK ** 2, PEAK ** 2);
+  const call: KernelCall = ['gemm', c, a, b, PEAK, PEAK, PEAK, 0, 0, 1, 0];
+  const perSample = flopsPerSample(workload) / (2 * PEAK ** 3);
+  const begin = () => (samples: number) => {
+    native.repeat([call], Math.ceil(samples * perSample));
+  };
+  return measure({ passSamples: workload.batchSize, batchSize: workload.batchSize, begin }, seconds);
 }
 
 /** The speed of steps that consist only of their matrix products, on one thread, with all steps in one native call. */

@@ -104,7 +104,7 @@ function columnsOf(all: WorkloadResult, ownColumns: OwnColumns): Column<Result>[
 function partialPasses({ results }: WorkloadResult, whole: number): string[] {
   const partial = results.flatMap(({ id, title, samplesPerRound }) => {
     const [least, most] = [Math.min(...samplesPerRound), Math.max(...samplesPerRound)];
-    if (id.startsWith('floor') || most >= whole) return [];
+    if (/^(floor|peak)/.test(id) || most >= whole) return [];
     return [`${title} (${least === most ? count(most) : `${count(least)} to ${count(most)}`} samples a round)`];
   });
   return partial.length === 0 ? [] : [`Timed on part of a pass, in whole batches: ${partial.join(', ')}.`];

@@ -3,8 +3,9 @@ import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
 import type { Request, SpeedReply } from './contenders.js';
 import { type Options, runBenchmark } from './options.js';
-import { environmentWith, runProgram } from './program.js';
+import { environmentWith, reasonOf, runProgram } from './program.js';
 import { type Column, count, formatRatio, measureAndReport, renderTable } from './report.js';
+import { type Measured, measureModel, renderModel } from './scaling-model.js';
 import { perceptron } from './workloads.js';
 
 const LEAST_BATCHES = 3;
@@ -45,6 +46,7 @@ BLAS: ${blas}.`;
 async function main(options: Options): Promise<void> {
   if (!native.available) throw new Error(`blasnet's native backend is missing: ${native.reason}`);
   const { batches, widths } = options.quick ? QUICK_SIZES : SIZES;
+  const modelled = options.quick ? ['M1'] : ['M1', 'M1bn', 'M2', 'M2L'];
   const most = threads.length - 1;
 
   const renderSizes = (speeds: readonly Speed[], cell: (rates: number[]) => string) => {
@@ -57,6 +59,7 @@ async function main(options: Options): Promise<void> {
     return renderTable([{ title: 'batch', cell: String }, ...columns], batches);
   };
   const gain = (rates: number[]) => formatRatio(rates[most] / rates[0]);
+  const model: Measured[] | string = await measureModel(modelled, options.seconds).catch(reasonOf);
 
   await measureAndReport({
     title: 'Scaling',
@@ -71,6 +74,7 @@ async function main(options: Options): Promise<void> {
         renderSizes(speeds, (rates) => count(rates[i])),
       ]),
       ...(most > 0 ? [`## ${threads[most]} threads / one thread`, renderSizes(speeds, gain)] : []),
+      ...(typeof model === 'string' ? [`More threads are not predicted: ${model}`] : renderModel(model)),
     ],
   });
 }

@@ -13,7 +13,7 @@ import {
   type Reply,
   takesPart,
 } from '../bench/contenders.js';
-import { gemmCalls } from '../bench/floor.js';
+import { gemmCalls, gemmPeak } from '../bench/floor.js';
 import { kernelCases } from '../bench/kernel-cases.js';
 import { describeMachine } from '../bench/machine.js';
 import { measure, plannedSamples, together } from '../bench/measure.js';
@@ -33,6 +33,7 @@ import {
   speedColumns,
 } from '../bench/report.js';
 import { type Entrant, measureRounds, type Result, type WorkloadResult } from '../bench/rounds.js';
+import { type Measured, modelThreads, predictedStep, renderModel } from '../bench/scaling-model.js';
 import { differences, median, ratios, summarize } from '../bench/statistics.js';
 import { findWorkload, flopsPerSample, perceptron, workloads } from '../bench/workloads.js';
 
@@ -78,6 +79,16 @@ describe('workloads', () => {
       );
       const depthwise = workload.id === 'M6' ? 6 * 9 * (28 * 28 * 32 + 14 * 14 * (64 + 128) + 7 * 7 * 128) : 0;
       expect(flops, workload.id).toBe(flopsPerSample(workload) - depthwise);
+    }
+  });
+
+  it.runIf(native.available)('has a peak, in samples of its own', async () => {
+    const [small, large] = [await gemmPeak(findWorkload('M1'), 0.02), await gemmPeak(findWorkload('M2L'), 0.02)];
+    const gigaflops = (id: string, { samplesPerSecond }: { samplesPerSecond: number }) =>
+      (samplesPerSecond * flopsPerSample(findWorkload(id))) / 1e9;
+    for (const rate of [gigaflops('M1', small), gigaflops('M2L', large)]) {
+      expect(rate).toBeGreaterThan(0.1);
+      expect(rate).toBeLessThan(2000);
     }
   });
 
@@ -173,12 +184,16 @@ describe('contenders', () => {
     contenders.filter((item) => takesPart(item, findWorkload(workload), { cores, native })).map(({ id }) => id);
 
   it('take part where the machine is large enough and they are fast enough', () => {
-    expect(taking('M1', 8)).toEqual(contenders.map(({ id }) => id));
+    const wide = ['peak', 'native-1-zeros-fma'];
+    expect(taking('M1', 8)).toEqual(contenders.map(({ id }) => id).filter((id) => !wide.includes(id)));
     expect(taking('M1', 2)).not.toContain('native-8');
     expect(taking('M1', 1)).not.toContain('native-contended');
     expect(taking('M1', 1)).not.toContain('floor-all');
     const slow = ['native-8', 'typescript', 'reference'];
-    expect(taking('M2L', 2)).toEqual(taking('M1', 8).filter((id) => !slow.includes(id)));
+    expect(taking('M2L', 2).filter((id) => !wide.includes(id))).toEqual(
+      taking('M1', 8).filter((id) => !slow.includes(id)),
+    );
+    expect(taking('M2L', 1)).toEqual(expect.arrayContaining(wide));
     expect(taking('M3', 1)).toEqual(['floor', 'floor-cut', 'native-1', 'native', 'typescript']);
     expect(taking('M2', 8, false)).toEqual(['typescript', 'reference']);
   });
@@ -534,6 +549,29 @@ describe('a program that is stopped', () => {
 
   it('by SIGKILL leaves no busy process', async () => {
     await stop('SIGKILL');
+  });
+});
+
+describe('the model of more threads', () => {
+  // A step of 1 ms, 0.1 of it the update; each further share costs 1 %, and there are 10 barriers.
+  const costs = { update: 1e-4, barriers: 10, parameters: 3e6 };
+  const shares = modelThreads.map((n) => ({ ...costs, step: 1e-3 * (1 + 0.01 * (n - 1)) }));
+  const network: Measured = { id: 'M', shares, two: { ...costs, step: 6e-4, update: 8e-5 }, line: 1e-7 };
+
+  it('adds shares side by side, barriers, and an update that waits for the memory', () => {
+    expect(predictedStep(network, 1, false)).toBeCloseTo(1e-3, 12);
+    expect(predictedStep(network, 2, true)).toBeCloseTo(1.01e-3 / 2 + 10 * 2 * 2 * 1e-7, 12);
+    expect(predictedStep(network, 8, false)).toBeCloseTo(1.07e-3 / 8 + 10 * 2 * 8 * 1e-7, 12);
+    expect(predictedStep(network, 8, true)).toBeCloseTo(0.97e-3 / 8 + 8e-5 + 10 * 2 * 8 * 1e-7, 12);
+    const small = { ...network, shares: shares.map((each) => ({ ...each, parameters: 1000 })) };
+    expect(predictedStep(small, 8, true)).toBe(predictedStep(small, 8, false));
+  });
+
+  it('is rendered beside what two threads take', () => {
+    const [, method, table] = renderModel([network]);
+    expect(method).toContain('100 ns for each cache line');
+    expect(table).toMatch(/\| 2 threads, measured +\| +1.67 \|/);
+    expect(table).toMatch(/\| 8 threads, predicted +\| 4.60–6.68 \|/);
   });
 });
 
