@@ -1,7 +1,9 @@
 // A residual network on Fashion-MNIST, with augmentation and batch norm (He et al. 2016).
 //   npm run example resnet [-- --quick | --resume]
+//   npm run example resnet -- --precision bfloat16 --epochs 5 --seed 2
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import {
   add,
   argmax,
@@ -28,7 +30,20 @@ import {
 } from 'blasnet';
 import { Dataset, fashionMnist, mnist } from 'blasnet/data';
 import { confusionMatrixPlot, imageGrid, learningCurves } from 'blasnet/report';
-import { check, outputFolder, present, quick, resume, seed } from '../support.js';
+import { check, outputFolder, present } from '../present.js';
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    resume: { type: 'boolean', default: false },
+    seed: { type: 'string', default: '1' },
+    precision: { type: 'string', default: 'float32' },
+    epochs: { type: 'string' },
+  },
+});
+const { quick, resume } = options;
+const seed = Number(options.seed);
+const precision = options.precision as 'float32' | 'bfloat16';
 
 const shape = [28, 28, 1] as const;
 const data = await fashionMnist({ shape }).catch((error: unknown) => {
@@ -51,7 +66,8 @@ const block = (filters: number, stride: number) => (x: Node) => {
   return add(same ? x : x.pipe(convolution(filters, { window: 1, stride })), branch).pipe(relu());
 };
 
-const [widths, blocks, epochs, batchSize] = quick ? [[8, 16, 32], 1, 4, 32] : [[16, 32, 64], 3, 15, 128];
+const [widths, blocks, usual, batchSize] = quick ? [[8, 16, 32], 1, 4, 32] : [[16, 32, 64], 3, 15, 128];
+const epochs = Number(options.epochs ?? usual);
 const stages = widths.flatMap((filters, stage) =>
   Array.from({ length: blocks }, (_, i) => block(filters, stage > 0 && i === 0 ? 2 : 1)),
 );
@@ -70,7 +86,8 @@ const optimizer = new Sgd({
 });
 const { network, epoch } = continued
   ? await Network.loadCheckpoint(saved.checkpoint, { optimizer })
-  : { network: new Network({ output: logits, loss: softmaxCrossEntropy(), seed }), epoch: 0 };
+  : { network: new Network({ output: logits, loss: softmaxCrossEntropy(), seed, precision }), epoch: 0 };
+if (network.precision !== precision) throw new Error(`--resume: the run that was stopped is in ${network.precision}`);
 console.log(`${network.parameterCount.toLocaleString('en-US')} parameters`);
 
 const logs: EpochLog[] = continued ? JSON.parse(readFileSync(saved.epochs, 'utf8')).slice(0, epoch) : [];
@@ -125,6 +142,7 @@ present('resnet', {
 
 const { accuracy } = matrix;
 console.log(`test accuracy: ${accuracy.toFixed(4)}`);
-const bound = quick ? 0.5 : 0.935;
+// Fewer epochs than usual have no bound.
+const bound = epochs < usual ? 0 : quick ? 0.5 : 0.935;
 check(`the test accuracy is at least ${bound}`, accuracy >= bound);
 network.dispose();
