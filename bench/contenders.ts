@@ -28,6 +28,11 @@ export interface Contender {
 const floor = { kind: 'floor', threads: 1 } as const;
 const zerosMultiplied = { kind: 'native', denseOnly: true, environment: { BLASNET_SKIP_ZEROS: '0' } } as const;
 
+/** Whether it only multiplies, and learns nothing. */
+export function multipliesOnly({ kind }: Contender): boolean {
+  return kind === 'floor' || kind === 'peak';
+}
+
 /** In the order in which they run within each round. */
 export const contenders: readonly Contender[] = [
   // OpenBLAS gets each product as a whole.
@@ -36,10 +41,10 @@ export const contenders: readonly Contender[] = [
   { ...floor, id: 'floor-all', title: 'floor, cut small, on every core', cores: 2, everyCore: true },
   {
     id: 'peak',
-    title: 'peak: one product in the cache',
+    title: 'peak: one product in the caches',
     kind: 'peak',
     threads: 1,
-    environment: { BLASNET_PRODUCTS: 'pieces' },
+    environment: { BLASNET_FLOAT32: 'fma' },
     workloads: ['M2L'],
   },
   { id: 'native-1', title: 'blasnet native, one thread', kind: 'native', threads: 1 },
@@ -66,7 +71,7 @@ export const contenders: readonly Contender[] = [
     id: 'native-1-zeros-fma',
     title: 'one thread, zeros multiplied, without AMX',
     threads: 1,
-    environment: { BLASNET_SKIP_ZEROS: '0', BLASNET_FLOAT32: 'fma' },
+    environment: { ...zerosMultiplied.environment, BLASNET_FLOAT32: 'fma' },
     workloads: ['M2L'],
   },
   { ...zerosMultiplied, id: 'native-zeros', title: 'all threads, zeros multiplied, too' },

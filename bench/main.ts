@@ -7,6 +7,7 @@ import {
   type Contender,
   contenders,
   type Job,
+  multipliesOnly,
   type Reply,
   type SpeedJob,
   type SpeedReply,
@@ -40,13 +41,13 @@ async function askOnEveryCore(contender: Contender, workload: Workload, job: Spe
 }
 
 function entrantOf(contender: Contender, workload: Workload): Entrant {
-  const { id, title, kind, everyCore, contended } = contender;
+  const { id, title, everyCore, contended } = contender;
   const ask = (job: Job): Promise<Reply<Job>> => {
     if (everyCore && job.kind === 'speed') return askOnEveryCore(contender, workload, job);
     const run = () => askContender(contender, workload, job);
     return contended ? besideBusyProcess(run) : run();
   };
-  return { id, title, learnsNothing: kind === 'floor' || kind === 'peak', ask: ask as Entrant['ask'] };
+  return { id, title, learnsNothing: multipliesOnly(contender), ask: ask as Entrant['ask'] };
 }
 
 async function peakMemory(request: MemoryRequest): Promise<number> {
@@ -75,10 +76,10 @@ network, after its first two batches, for about ${settings.seconds} s, in whole 
 update. Rates are medians of the rounds, with the least and the most; ratios are taken within each round, and their
 median is told. The floor is the matrix products of a step alone, on one thread, all steps in one native call: handed to
 OpenBLAS whole, and cut small as the network cuts them. The latter on every core, a process each, tells what the machine
-gives to threads: less than the sum where cores are halves of one, or others use their caches. The peak is as many
-operations in products of 256 × 256 matrices, which stay in the cache. The network omits
-columns of a batch that are all zero; the rows “zeros multiplied, too” do not. A core is taken by a process that loops.
-Where fewer cores were busy than a contender has threads, other programs held it up.
+gives to threads: less than the sum where cores are halves of one, or others use their caches. The peak is the same
+number of operations in products of 256 × 256 matrices, which stay in the caches. The network omits columns of a batch
+that are all zero; the rows “zeros multiplied, too” do not. A core is taken by a process that loops. Where fewer cores
+were busy than a contender has threads, other programs held it up.
 ${describeLearning(settings)}`;
 }
 

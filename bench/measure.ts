@@ -43,9 +43,9 @@ async function time(work: Work, samples: number): Promise<Measurement> {
 }
 
 /**
- * The speed of a task over about `seconds`. The warm-up doubles its work until that takes a good part of this time. It
- * and the timed work, which starts from the initial state again, follow two untimed batches each, in which a contender
- * allocates its memory. Timing waits for `ready`.
+ * The speed of a task over about `seconds`. The warm-up doubles its work until that takes a good part of this time.
+ * Both it and the timed work, which starts from the initial state again, begin after two untimed batches, in which a
+ * contender allocates its memory. Timing waits for `ready`.
  */
 export async function measure(task: Task, seconds: number, ready?: () => Promise<unknown>): Promise<Measurement> {
   const begin = async () => {

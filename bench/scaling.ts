@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
 import type { Request, SpeedReply } from './contenders.js';
 import { type Options, runBenchmark } from './options.js';
-import { environmentWith, reasonOf, runProgram } from './program.js';
+import { environmentWith, runProgram } from './program.js';
 import { type Column, count, formatRatio, measureAndReport, renderTable } from './report.js';
-import { type Measured, measureModel, renderModel } from './scaling-model.js';
+import { type Measured, measureShares, renderModel, whyNoModel } from './scaling-model.js';
 import { perceptron } from './workloads.js';
 
 const LEAST_BATCHES = 3;
@@ -59,23 +59,31 @@ async function main(options: Options): Promise<void> {
     return renderTable([{ title: 'batch', cell: String }, ...columns], batches);
   };
   const gain = (rates: number[]) => formatRatio(rates[most] / rates[0]);
-  const model: Measured[] | string = await measureModel(modelled, options.seconds).catch(reasonOf);
+  const reason = whyNoModel();
 
-  await measureAndReport({
+  // The networks of the model, by their names, come last.
+  const networks = batches.flatMap((batchSize) => widths.map((width) => ({ batchSize, width })));
+  await measureAndReport<Network | string, Speed | Measured>({
     title: 'Scaling',
     options,
-    items: batches.flatMap((batchSize) => widths.map((width) => ({ batchSize, width }))),
-    nameOf: ({ batchSize, width }) => `batch ${batchSize} and width ${width}`,
-    measure: (network) => measure(network, options.seconds),
-    render: (speeds) => [
-      renderMethod(options.seconds, speeds[0].replies[0].equipment.blas),
-      ...threads.flatMap((number, i) => [
-        `## Samples a second on ${number === 1 ? 'one thread' : `${number} threads`}`,
-        renderSizes(speeds, (rates) => count(rates[i])),
-      ]),
-      ...(most > 0 ? [`## ${threads[most]} threads / one thread`, renderSizes(speeds, gain)] : []),
-      ...(typeof model === 'string' ? [`More threads are not predicted: ${model}`] : renderModel(model)),
-    ],
+    items: [...networks, ...(reason === undefined ? modelled : [])],
+    nameOf: (item) => (typeof item === 'string' ? item : `batch ${item.batchSize} and width ${item.width}`),
+    measure: (item) =>
+      typeof item === 'string' ? measureShares(item, options.seconds) : measure(item, options.seconds),
+    render: (found) => {
+      const speeds = found.filter((item) => 'replies' in item);
+      const measured = found.filter((item) => 'divided' in item);
+      return [
+        renderMethod(options.seconds, speeds[0].replies[0].equipment.blas),
+        ...threads.flatMap((number, i) => [
+          `## Samples a second on ${number === 1 ? 'one thread' : `${number} threads`}`,
+          renderSizes(speeds, (rates) => count(rates[i])),
+        ]),
+        ...(most > 0 ? [`## ${threads[most]} threads / one thread`, renderSizes(speeds, gain)] : []),
+        ...(reason === undefined ? [] : [`More threads are not predicted: ${reason}.`]),
+        ...(measured.length === 0 ? [] : renderModel(measured)),
+      ];
+    },
   });
 }
 

@@ -5,45 +5,42 @@ import type { Workload } from './workloads.js';
 
 export interface SharesRequest {
   readonly workload: Workload;
-  /** Of each run, of which the fastest counts. */
+  /** Of each epoch, of which the fastest counts. */
   readonly steps: number;
-  readonly runs: number;
+  readonly epochs: number;
 }
 
-/** Seconds of a step, and of its update on the first thread. */
+/** What a step costs, in the fastest epoch of a run. */
 export interface StepCosts {
+  /** Seconds. */
   readonly step: number;
+  /** Seconds of the update on the first thread, the mean of all steps. */
   readonly update: number;
   readonly barriers: number;
+  /** Shares into which the step is divided: fewer than threads where it has little work. */
+  readonly shares: number;
   readonly parameters: number;
 }
 
-const { workload, steps, runs } = JSON.parse(process.argv[2]) as SharesRequest;
+const { workload, steps, epochs } = JSON.parse(process.argv[2]) as SharesRequest;
 const { train } = await mnist();
 const network = createNetwork(workload, 'native');
-const optimizer = createOptimizer(workload);
-const { batchSize } = workload;
-
-/** Trains for some steps. */
-async function take(steps: number) {
-  const data = train.take(Math.min(steps * batchSize, train.length));
-  const epochs = Math.ceil((steps * batchSize) / data.length);
-  const { seconds, profile } = await network.fit(data, { optimizer, batchSize, epochs, profile: true });
-  const instructions = profile?.instructions ?? [];
-  const taken = epochs * Math.ceil(data.length / batchSize);
-  const updates = instructions.filter(({ kernel }) => kernel === 'adam' || kernel === 'sgd');
-  return {
-    step: seconds / taken,
-    update: updates.reduce((sum, instruction) => sum + instruction.seconds, 0) / taken,
-    barriers: instructions.filter(({ barrier }) => barrier).length,
-    parameters: network.parameterCount,
-  } satisfies StepCosts;
-}
-
-// In the others, more threads than cores were tried.
-let fastest = await take(steps);
-for (let run = 1; run < runs; run++) {
-  const costs = await take(steps);
-  if (costs.step < fastest.step) fastest = costs;
-}
-process.stdout.write(`${JSON.stringify(fastest)}\n`);
+const data = train.take(Math.min(steps * workload.batchSize, train.length));
+const taken = Math.ceil(data.length / workload.batchSize);
+// The first epochs find out how many threads pay, and the others try more from time to time.
+const history = await network.fit(data, {
+  optimizer: createOptimizer(workload),
+  batchSize: workload.batchSize,
+  epochs,
+  profile: true,
+});
+const instructions = history.profile?.instructions ?? [];
+const updates = instructions.filter(({ kernel }) => kernel === 'adam' || kernel === 'sgd');
+const costs: StepCosts = {
+  step: Math.min(...history.epochs.map(({ seconds }) => seconds)) / taken,
+  update: updates.reduce((sum, { seconds }) => sum + seconds, 0) / (taken * epochs),
+  barriers: instructions.filter(({ barrier }) => barrier).length,
+  shares: network.program.threads,
+  parameters: network.parameterCount,
+};
+process.stdout.write(`${JSON.stringify(costs)}\n`);

@@ -256,7 +256,7 @@ describe.runIf(native.available)('ranks', { timeout: 120_000 }, () => {
   const check = async (way: Way) => {
     const bytes = 23_298_088;
     const times = await runOnTwo(way, { kind: 'sums', sizes: [4096, bytes], seconds: 0.01 });
-    expect(times.map((seconds) => seconds > 0)).toEqual([true, true]);
+    expect(times[0]).toBeGreaterThanOrEqual(0);
     // On a busy machine, the small sum may take longer than the large one, but no memory is read at 1 TB/s.
     expect(times[1]).toBeGreaterThan(bytes / 1e12);
   };

@@ -13,7 +13,7 @@ import {
   type Reply,
   takesPart,
 } from '../bench/contenders.js';
-import { gemmCalls, gemmPeak } from '../bench/floor.js';
+import { gemmCalls, gemmPeak, peakProducts } from '../bench/floor.js';
 import { kernelCases } from '../bench/kernel-cases.js';
 import { describeMachine } from '../bench/machine.js';
 import { measure, plannedSamples, together } from '../bench/measure.js';
@@ -33,7 +33,14 @@ import {
   speedColumns,
 } from '../bench/report.js';
 import { type Entrant, measureRounds, type Result, type WorkloadResult } from '../bench/rounds.js';
-import { type Measured, modelThreads, predictedStep, renderModel } from '../bench/scaling-model.js';
+import {
+  type Measured,
+  measureShares,
+  modelThreads,
+  predictedStep,
+  renderModel,
+  whyNoModel,
+} from '../bench/scaling-model.js';
 import { differences, median, ratios, summarize } from '../bench/statistics.js';
 import { findWorkload, flopsPerSample, perceptron, workloads } from '../bench/workloads.js';
 
@@ -82,14 +89,21 @@ describe('workloads', () => {
     }
   });
 
-  it.runIf(native.available)('has a peak, in samples of its own', async () => {
-    const [small, large] = [await gemmPeak(findWorkload('M1'), 0.02), await gemmPeak(findWorkload('M2L'), 0.02)];
-    const gigaflops = (id: string, { samplesPerSecond }: { samplesPerSecond: number }) =>
-      (samplesPerSecond * flopsPerSample(findWorkload(id))) / 1e9;
-    for (const rate of [gigaflops('M1', small), gigaflops('M2L', large)]) {
-      expect(rate).toBeGreaterThan(0.1);
-      expect(rate).toBeLessThan(2000);
+  it('has a peak of as many operations', () => {
+    for (const [id, samples] of [
+      ['M1', 64],
+      ['M2L', 256],
+      ['M4', 64],
+    ] as const) {
+      const [flops, each] = [samples * flopsPerSample(findWorkload(id)), 2 * 256 ** 3];
+      const products = peakProducts(findWorkload(id), samples);
+      expect(products * each, id).toBeGreaterThanOrEqual(flops);
+      expect((products - 1) * each, id).toBeLessThan(flops);
     }
+  });
+
+  it.runIf(native.available)('has a peak', async () => {
+    expect((await gemmPeak(findWorkload('M2L'), 0.02)).samplesPerSecond).toBeGreaterThan(0);
   });
 
   it('is timed when it is ready, after its first two batches, with a fresh network', async () => {
@@ -555,23 +569,41 @@ describe('a program that is stopped', () => {
 describe('the model of more threads', () => {
   // A step of 1 ms, 0.1 of it the update; each further share costs 1 %, and there are 10 barriers.
   const costs = { update: 1e-4, barriers: 10, parameters: 3e6 };
-  const shares = modelThreads.map((n) => ({ ...costs, step: 1e-3 * (1 + 0.01 * (n - 1)) }));
-  const network: Measured = { id: 'M', shares, two: { ...costs, step: 6e-4, update: 8e-5 }, line: 1e-7 };
+  const divided = modelThreads.map((shares) => ({ ...costs, shares, step: 1e-3 * (1 + 0.01 * (shares - 1)) }));
+  const network: Measured = { id: 'M', divided, two: { ...costs, shares: 2, step: 6e-4, update: 8e-5 }, line: 1e-7 };
 
   it('adds shares side by side, barriers, and an update that waits for the memory', () => {
     expect(predictedStep(network, 1, false)).toBeCloseTo(1e-3, 12);
     expect(predictedStep(network, 2, true)).toBeCloseTo(1.01e-3 / 2 + 10 * 2 * 2 * 1e-7, 12);
     expect(predictedStep(network, 8, false)).toBeCloseTo(1.07e-3 / 8 + 10 * 2 * 8 * 1e-7, 12);
     expect(predictedStep(network, 8, true)).toBeCloseTo(0.97e-3 / 8 + 8e-5 + 10 * 2 * 8 * 1e-7, 12);
-    const small = { ...network, shares: shares.map((each) => ({ ...each, parameters: 1000 })) };
+    const small = { ...network, divided: divided.map((each) => ({ ...each, parameters: 1000 })) };
     expect(predictedStep(small, 8, true)).toBe(predictedStep(small, 8, false));
   });
 
+  it('says nothing of more threads than a step has shares', () => {
+    const little = { ...network, divided: divided.map((each) => ({ ...each, shares: Math.min(each.shares, 12) })) };
+    expect(predictedStep(little, 16, true)).toBeUndefined();
+    expect(renderModel([little])[2]).toMatch(/\| of 16 threads, predicted +\| +– \|/);
+  });
+
   it('is rendered beside what two threads take', () => {
-    const [, method, table] = renderModel([network]);
-    expect(method).toContain('100 ns for each cache line');
-    expect(table).toMatch(/\| 2 threads, measured +\| +1.67 \|/);
-    expect(table).toMatch(/\| 8 threads, predicted +\| 4.60–6.68 \|/);
+    const [, , table] = renderModel([network]);
+    expect(table).toMatch(/\| ns for a cache line +\| +100 \|/);
+    expect(table).toMatch(/\| speedup of 2 threads, measured +\| +1.67 \|/);
+    expect(table).toMatch(/\| of 8 threads, predicted +\| 4.60–6.68 \|/);
+  });
+
+  it.runIf(native.available && whyNoModel() === undefined)('has what one core and two cost', async () => {
+    const { divided, two, line } = await measureShares('M1', 0.01);
+    expect(divided.map(({ shares }) => shares)).toEqual([1, 2, 4, 8, 12]);
+    for (const { step, update, barriers, parameters } of [...divided, two]) {
+      expect(step).toBeGreaterThan(1e-6);
+      expect(update).toBeGreaterThan(1e-8);
+      expect(barriers).toBeGreaterThan(0);
+      expect(parameters).toBe(89_610);
+    }
+    expect(line).toBeGreaterThan(1e-9);
   });
 });
 

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { native } from 'blasnet/kernels';
 import { checkBars, peerBars, requireBars } from '../bars.js';
-import { askContender, findContender, takesPart } from '../contenders.js';
+import { askContender, findContender, multipliesOnly, takesPart } from '../contenders.js';
 import { type Options, runBenchmark } from '../options.js';
 import { reasonOf, stopping } from '../program.js';
 import {
@@ -38,8 +38,8 @@ async function prepareAll({ peers, pythons }: Options): Promise<{ present: Prese
 
 function blasnetEntrant(id: string, workload: Workload): Entrant {
   const contender = findContender(id);
-  const { title, kind } = contender;
-  return { id, title, learnsNothing: kind === 'floor', ask: (job) => askContender(contender, workload, job) };
+  const { title } = contender;
+  return { id, title, learnsNothing: multipliesOnly(contender), ask: (job) => askContender(contender, workload, job) };
 }
 
 /** Measures one workload: tries the peers' settings, then runs blasnet and the peers in turn. */

@@ -13,6 +13,8 @@ function count(value: number): string {
 export class Listing {
   readonly kind: string;
   readonly batchSize: number;
+  /** Shares into which threads divide the work: the backend's threads, or fewer where a step has little work. */
+  readonly threads: number;
   readonly instructions: readonly ListedInstruction[];
   /** Bytes of work memory: activations, their gradients and scratch. */
   readonly workBytes: number;
@@ -22,6 +24,7 @@ export class Listing {
   constructor(program: Program, modelBytes: number) {
     this.kind = program.request.kind;
     this.batchSize = program.request.capacity;
+    this.threads = program.threads;
     this.instructions = program.instructions.map((instruction) =>
       describeInstruction(instruction, program.request.capacity, program.request.ranks?.divided),
     );

@@ -35,7 +35,10 @@ void Environment::finish(AsyncRun* run) {
 void Environment::stop() {
   if (group != nullptr) group->abandon();
   for (const std::unique_ptr<AsyncRun>& run : runs_) run->abandon();
-  for (const std::unique_ptr<AsyncRun>& run : runs_) run->join();
+  for (const std::unique_ptr<AsyncRun>& run : runs_) {
+    run->join();
+    run->takeRunner().reset();
+  }
   idle_.reset();
 }
 

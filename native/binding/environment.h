@@ -26,7 +26,7 @@ class Environment {
   void start(std::unique_ptr<AsyncRun> run);
   // Deletes a run that has ended, and keeps its thread for the next one.
   void finish(AsyncRun* run);
-  // Ends all runs immediately, in the middle of a step, and waits for their threads. A call of the group that waits for
+  // Ends all runs immediately, in the middle of a step, and their threads. A call of the group that waits for
   // other processes fails.
   void stop();
 

@@ -71,7 +71,7 @@ export interface Addon extends Counter {
   /** What multiplies in each precision. Asks the system for AMX's state if that is used. */
   bfloat16(): string;
   float32(): string;
-  /** Ends all runs of this environment immediately, in the middle of a step, and waits for their threads. */
+  /** Ends all runs of this environment immediately, in the middle of a step, and their threads. */
   stop(): void;
 }
 
