@@ -215,7 +215,7 @@ describe('a listing', () => {
       [0, 1],
       sgd,
     );
-    expect(network.program).toMatchObject({ kind: 'train', batchSize: 2 });
+    expect(network.program).toMatchObject({ kind: 'train', batchSize: 2, threads: 1 });
     // Blocks of 16: weight 20 → 32, bias 5 → 16, gamma, beta 16, weight 15 → 16, bias 3 → 16.
     expect(network.program.modelBytes).toBe(4 * (3 * 112 + 2 * 16));
     network.predict([1, 2, 3, 4]);
