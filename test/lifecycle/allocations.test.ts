@@ -128,7 +128,7 @@ describeNative('a process without room for the buffers of BLAS', () => {
         expect(result.error, `${megabytes} MB: ${result.stderr}`).toBeUndefined();
         // Too little to load the addon, or for V8's own heap, which ends the process.
         if (result.status !== 0) {
-          expect(result.signal, result.stderr).not.toBe('SIGSEGV');
+          expect(result.signal, `${megabytes} MB: ${result.stdout}${result.stderr}`).not.toBe('SIGSEGV');
           expect(result.stderr, `${megabytes} MB`).toMatch(
             /out of memory|BACKEND_UNAVAILABLE|Fatal|RangeError: Array buffer/i,
           );
