@@ -2,7 +2,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { backendInfo } from 'blasnet';
 import { createBlasnetModel } from './blasnet-model.js';
-import { type Contender, type Equipment, findContender, type Job, type Reply, type Request } from './contenders.js';
+import {
+  type Contender,
+  type Equipment,
+  findContender,
+  type Job,
+  multipliesOnly,
+  type Reply,
+  type Request,
+} from './contenders.js';
 import { gemmFloor, gemmPeak } from './floor.js';
 import { createReferenceModel } from './reference-model.js';
 import { type CreateModel, perform } from './trainer.js';
@@ -15,7 +23,7 @@ function equipmentOf({ kind, precision }: Contender): Equipment {
   if (kind === 'reference' || kind === 'typescript') return { threads: 1 };
   const { threads, simd, blas, bfloat16, float32 } = backendInfo('native');
   const core = `${blas.name} ${blas.core}`;
-  return kind === 'floor' || kind === 'peak'
+  return multipliesOnly(kind)
     ? { threads: 1, blas: core }
     : { threads, blas: core, simd: simd.set, products: precision ? bfloat16 : float32 };
 }
@@ -24,7 +32,7 @@ async function answer({ contender, workload, job }: Request): Promise<Reply<Job>
   const found = findContender(contender);
   const { kind } = found;
   const equipment = equipmentOf(found);
-  if (kind !== 'floor' && kind !== 'peak') return perform(creatorOf(kind, found), workload, job, equipment);
+  if (!multipliesOnly(kind)) return perform(creatorOf(kind, found), workload, job, equipment);
   if (job.kind === 'learn') throw new Error('products alone learn nothing');
   const { seconds, at = 0 } = job;
   if (kind === 'peak') return { measurement: await gemmPeak(workload, seconds), equipment };

@@ -28,8 +28,8 @@ export interface Contender {
 const floor = { kind: 'floor', threads: 1 } as const;
 const zerosMultiplied = { kind: 'native', denseOnly: true, environment: { BLASNET_SKIP_ZEROS: '0' } } as const;
 
-/** Whether it only multiplies, and learns nothing. */
-export function multipliesOnly({ kind }: Contender): boolean {
+/** Whether contenders of this kind only multiply, and learn nothing. */
+export function multipliesOnly(kind: Contender['kind']): kind is 'floor' | 'peak' {
   return kind === 'floor' || kind === 'peak';
 }
 
@@ -99,7 +99,7 @@ export function takesPart(
   if (workloads !== undefined && !workloads.includes(workload.id)) return false;
   if (machine.cores < cores || (denseOnly && workload.images.length > 0)) return false;
   if (kind === 'reference' && (workload.batchNorm || workload.task === 'predict')) return false;
-  return kind === 'typescript' || kind === 'reference' ? flopsPerSample(workload) <= MOST_FLOPS : machine.native;
+  return multipliesOnly(kind) || kind === 'native' ? machine.native : flopsPerSample(workload) <= MOST_FLOPS;
 }
 
 /** The environment of a contender's process. */

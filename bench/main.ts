@@ -41,13 +41,13 @@ async function askOnEveryCore(contender: Contender, workload: Workload, job: Spe
 }
 
 function entrantOf(contender: Contender, workload: Workload): Entrant {
-  const { id, title, everyCore, contended } = contender;
+  const { id, title, kind, everyCore, contended } = contender;
   const ask = (job: Job): Promise<Reply<Job>> => {
     if (everyCore && job.kind === 'speed') return askOnEveryCore(contender, workload, job);
     const run = () => askContender(contender, workload, job);
     return contended ? besideBusyProcess(run) : run();
   };
-  return { id, title, learnsNothing: multipliesOnly(contender), ask: ask as Entrant['ask'] };
+  return { id, title, learnsNothing: multipliesOnly(kind), ask: ask as Entrant['ask'] };
 }
 
 async function peakMemory(request: MemoryRequest): Promise<number> {

@@ -43,8 +43,8 @@ export function predictedStep(
   return (step - update) / threads + updateTime + (threads > 1 ? barriers * 2 * threads * line : 0);
 }
 
-/** The processor list of a process's status; undefined if the system has none. */
-function allowedCores(): string | undefined {
+/** The first core that this process may use; undefined if the system does not tell. */
+function firstCore(): string | undefined {
   try {
     return /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   } catch {
@@ -55,7 +55,7 @@ function allowedCores(): string | undefined {
 /** Why this machine can't measure what the model needs; undefined if it can. */
 export function whyNoModel(): string | undefined {
   if (availableParallelism() < 2) return 'that needs two cores';
-  const pins = allowedCores() !== undefined && spawnSync('taskset', ['--version']).status === 0;
+  const pins = firstCore() !== undefined && spawnSync('taskset', ['--version']).status === 0;
   return pins ? undefined : 'that needs /proc and taskset, which Linux has';
 }
 
@@ -71,7 +71,7 @@ export async function measureShares(id: string, seconds: number): Promise<Measur
   };
   const line = await runProgram<number>('line', {}, process.env);
   const divided: StepCosts[] = [];
-  for (const threads of modelThreads) divided.push(await costs(threads, ['taskset', '-c', allowedCores() ?? '0']));
+  for (const threads of modelThreads) divided.push(await costs(threads, ['taskset', '-c', firstCore() ?? '0']));
   return { id, divided, two: await costs(2, []), line };
 }
 

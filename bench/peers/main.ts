@@ -38,8 +38,8 @@ async function prepareAll({ peers, pythons }: Options): Promise<{ present: Prese
 
 function blasnetEntrant(id: string, workload: Workload): Entrant {
   const contender = findContender(id);
-  const { title } = contender;
-  return { id, title, learnsNothing: multipliesOnly(contender), ask: (job) => askContender(contender, workload, job) };
+  const { title, kind } = contender;
+  return { id, title, learnsNothing: multipliesOnly(kind), ask: (job) => askContender(contender, workload, job) };
 }
 
 /** Measures one workload: tries the peers' settings, then runs blasnet and the peers in turn. */
