@@ -68,7 +68,8 @@
       "binding/group_object.cc",
       "binding/kernel_call.cc",
       "binding/large_pages.cc",
-      "binding/plan_object.cc"
+      "binding/plan_object.cc",
+      "binding/stack.cc"
     ],
     "compile_flags": [
       "-std=c++20",

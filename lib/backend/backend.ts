@@ -161,6 +161,8 @@ export type KernelArguments = readonly (FeedArray | Float64Array | number | null
 
 export interface Backend {
   readonly name: BackendName;
+  /** Maximum number of threads of a run. */
+  readonly threads: number;
   /** Undefined if the backend runs programs on one thread. */
   readonly threading?: Threading;
   load(program: Program, memory: Memory): Executable;
@@ -174,5 +176,6 @@ export interface Backend {
    * it does not load. Undefined if the backend has no groups.
    */
   openGroup?(library: string, ordered: boolean): NativeGroup;
+  /** May ask the system for what only some processes need, such as the state of AMX. */
   info(): Omit<BackendInfo, 'reason'>;
 }

@@ -115,6 +115,11 @@ export function isTraining(kind: ProgramKind): boolean {
   return kind === 'train' || kind === 'gradients' || kind === 'backward' || kind === 'forwardTraining';
 }
 
+/** Whether programs of this kind end with the optimizer's step. */
+export function hasUpdate(kind: ProgramKind): boolean {
+  return kind === 'train' || kind === 'update';
+}
+
 /** Compiles `model` for one use; kinds that update need `optimizer`. */
 export function compile(model: Model, request: ProgramRequest, optimizer?: Optimizer): Program {
   const builder = new ProgramBuilder(model, optimizer);
@@ -124,10 +129,9 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   // The reported totals are the first of the block.
   for (const name of reported) builder.total(name);
   if (kind !== 'update') writePasses(builder, model, request);
-  const updates = kind === 'train' || kind === 'update';
   let scalarCount = 0;
   let condition: number | undefined;
-  if (updates) {
+  if (hasUpdate(kind)) {
     if (optimizer === undefined) throw new BlasnetError('INTERNAL', 'a program that updates needs an optimizer');
     const { accumulate, ranks } = request;
     ({ scalarCount } = optimizer);

@@ -16,6 +16,7 @@ import { type Optimizer, WEIGHT_AVERAGE } from '../optimizers/optimizer.js';
 import type { Augments } from '../program/augment.js';
 import {
   compile,
+  hasUpdate,
   holdsCapacity,
   isTraining,
   type Program,
@@ -358,8 +359,8 @@ export class Engine {
   attach(optimizer: Optimizer): Float32Array {
     let block = this.#moments.get(optimizer);
     if (block === undefined) {
-      const { parameters, parameterLength: length, momentLength } = this.model;
-      optimizer.checkFits([...parameters.keys()], length);
+      this.#checkFits(optimizer);
+      const { parameterLength: length, momentLength } = this.model;
       const { blockNames: names } = optimizer;
       const moments =
         names.length === 0 ? this.#none : allocate(this.backend, (names.length - 1) * momentLength + length, 2);
@@ -371,6 +372,11 @@ export class Engine {
       block = moments;
     }
     return block;
+  }
+
+  #checkFits(optimizer: Optimizer): void {
+    if (this.#moments.has(optimizer)) return;
+    optimizer.checkFits([...this.model.parameters.keys()], this.model.parameterLength);
   }
 
   /**
@@ -403,7 +409,7 @@ export class Engine {
         direct: false,
         goals: goalsOf(this.model).map(({ loss }) => ({ target: loss.targets[0], weighted: false })),
         capacity: 32,
-        threads: this.backend.info().threads,
+        threads: this.backend.threads,
         threading: this.backend.threading,
         rewrite: this.#rewrite,
       };
@@ -485,8 +491,7 @@ export class Engine {
     });
     let program = programs[at];
     if (program === undefined) {
-      const { threading } = this.backend;
-      const threads = this.backend.info().threads;
+      const { threads, threading } = this.backend;
       const size = { kind, capacity, accumulate, augment, ranks } as const;
       const request: ProgramRequest = { ...use, ...size, threads, threading, rewrite: this.#rewrite };
       program = compile(this.model, request, optimizer);
@@ -511,7 +516,9 @@ export class Engine {
     }
     if (accumulate && this.#accumulated === this.#none)
       this.#accumulated = allocate(this.backend, this.model.parameterLength);
-    const moment = optimizer === undefined ? this.#none : this.attach(optimizer);
+    // Gradients only follow an optimizer's settings; a step makes it this network's.
+    if (optimizer !== undefined) this.#checkFits(optimizer);
+    const moment = optimizer !== undefined && hasUpdate(kind) ? this.attach(optimizer) : this.#none;
     const memory: Memory = {
       parameter: this.parameters,
       gradient: this.gradients,

@@ -11,6 +11,7 @@
 #include "kernel_call.h"
 #include "large_pages.h"
 #include "plan_object.h"
+#include "stack.h"
 
 namespace blasnet {
 
@@ -157,6 +158,7 @@ Napi::Value initialize(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  if (!growStack()) reject(env, "there is no memory for the stack of this thread");
   useSingleBlasThread();
   auto environment = std::make_unique<Environment>(env);
   environment->planConstructor = Napi::Persistent(PlanObject::define(env));

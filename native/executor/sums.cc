@@ -6,7 +6,7 @@ namespace blasnet {
 
 Sums::Sums(Group& group, size_t most) : group_(group) {
   started_.reserve(most);
-  thread_ = std::thread([this] { work(); });
+  thread_ = Thread([this] { work(); });
 }
 
 Sums::~Sums() {

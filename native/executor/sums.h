@@ -4,10 +4,10 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "../host/group.h"
+#include "thread.h"
 
 namespace blasnet {
 
@@ -42,7 +42,7 @@ class Sums {
   std::vector<Sum> started_;
   size_t made_ = 0;  // of those
   bool failed_ = false, ended_ = false;
-  std::thread thread_;
+  Thread thread_;
 };
 
 }  // namespace blasnet

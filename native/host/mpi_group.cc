@@ -44,8 +44,10 @@ std::string ownHost() {
 }  // namespace
 
 bool MpiGroup::fail(const char* what, const char* reason) noexcept {
-  // The first failure is the cause of the others.
-  if (!failed_.exchange(true)) std::snprintf(error_, sizeof(error_), "%s: %s", what, reason);
+  const std::lock_guard<std::mutex> lock(failing_);
+  // The first failure is the cause of the others. Who sees it reads the whole text.
+  if (!failed_) std::snprintf(error_, sizeof(error_), "%s: %s", what, reason);
+  failed_ = true;
   return false;
 }
 

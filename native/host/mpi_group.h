@@ -73,7 +73,8 @@ class MpiGroup : public Group {
   std::vector<double> received_;
   std::vector<int> sendCounts_, sendPlaces_, receiveCounts_, receivePlaces_;
   std::mutex exchange_;  // held while these are used: calls from two threads are wrong, but must not write elsewhere
-  std::mutex mutex_;
+  std::mutex mutex_;     // held during a call into the library
+  std::mutex failing_;   // held while the first failure is described
   std::atomic<bool> abandoned_{false}, failed_{false}, spare_{false};
   char error_[1024] = "";
 };

@@ -35,9 +35,11 @@ namespace {
 
 // The buffer size in default builds of OpenBLAS; 32 MiB on some processors.
 constexpr size_t bufferBytes = (size_t{128} << 20) + 4096;
-// Memory that must remain free: for allocations by others between the test and OpenBLAS's own request, and for the
-// blocks that its kernels for small matrices allocate without a check.
+// Memory that must remain free for allocations by others between the test and OpenBLAS's own request.
 constexpr size_t spareBytes = size_t{64} << 20;
+// OpenBLAS's kernels for small matrices allocate at most 32 bytes per multiplication of a sum, without a check. So much
+// covers sums of 3,840; larger blocks would change when the C library returns memory to the system.
+constexpr size_t smallBytes = size_t{120} << 10;
 
 void* take(size_t bytes) {
 #if defined(_WIN32)
@@ -70,6 +72,13 @@ void tryMemory(size_t count) {
   if (spare != nullptr) release(spare, spareBytes);
   for (void* block : blocks) release(block, bufferBytes);
   if (spare == nullptr) throw std::bad_alloc();
+}
+
+// Throws std::bad_alloc if the calling thread's heap would refuse a block for a small matrix.
+void trySmallBlock() {
+  void* volatile block = std::malloc(smallBytes);
+  if (block == nullptr) throw std::bad_alloc();
+  std::free(block);
 }
 
 // Threads that may multiply concurrently: half of the slots in OpenBLAS's table. The other half is for threads that
@@ -114,6 +123,7 @@ void makeBuffers(int wanted, int others) {
 }  // namespace
 
 BlasBuffers::BlasBuffers(int threads) : threads_(threads) {
+  trySmallBlock();
   const int total = users.fetch_add(threads) + threads;
   if (total <= ready.load()) return;
   try {

@@ -34,7 +34,7 @@ char* blasnet_getenv(const char* name) {
   if (std::strcmp(name, "OPENBLAS_NUM_THREADS") == 0) return one;
   if (std::strcmp(name, "OPENBLAS_CORETYPE") == 0) {
     char* wish = __real_getenv("BLASNET_CORETYPE");
-    return wish != nullptr ? wish : preferredCore();
+    return wish != nullptr && *wish != '\0' ? wish : preferredCore();
   }
   for (const char* prefix : prefixes) {
     if (std::strncmp(name, prefix, std::strlen(prefix)) == 0) return nullptr;

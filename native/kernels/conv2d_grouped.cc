@@ -13,10 +13,9 @@
 namespace blasnet::BLASNET_SIMD {
 namespace {
 
-using math::larger;
 using math::smaller;
 
-// A block of patches is a local array: kernels have no scratch memory.
+// A block of patches is a local array.
 constexpr int64_t blockElements = 16384;
 constexpr int64_t longestPatch = 256;  // elements of a patch in a block
 

@@ -1,4 +1,4 @@
-// Blocks of patches are local arrays: kernels have no scratch memory.
+// Products of blocks of patches, which are local arrays.
 #include "conv2d_patches.h"
 
 #include "abandon.h"

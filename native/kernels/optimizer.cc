@@ -30,8 +30,8 @@ BLASNET_INLINE void adamStep(float* p, float* m, float* v, const float* g, float
   }
 }
 
-// Keeps the largest v, and NaN.
-BLASNET_INLINE float raised(float largest, float v) { return v <= largest ? largest : v; }
+// The larger of the two; NaN if one is.
+BLASNET_INLINE float raised(float largest, float v) { return v > largest || !(v == v) ? v : largest; }
 
 template <bool nesterov>
 BLASNET_INLINE void momentumStep(float* p, float* velocity, const float* g, float learningRate, float momentum,

@@ -58,6 +58,8 @@ TEST(blasEnvironment) {
   const std::string kept = core != nullptr ? core : "";
   setVariable("BLASNET_CORETYPE", nullptr);
   CHECK(blasnet_getenv("OPENBLAS_CORETYPE") == nullptr);
+  setVariable("BLASNET_CORETYPE", "");
+  CHECK(blasnet_getenv("OPENBLAS_CORETYPE") == nullptr);
   setVariable("BLASNET_CORETYPE", "Haswell");
   CHECK(std::strcmp(blasnet_getenv("OPENBLAS_CORETYPE"), "Haswell") == 0);
   setVariable("BLASNET_CORETYPE", core != nullptr ? kept.c_str() : nullptr);

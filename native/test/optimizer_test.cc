@@ -206,6 +206,26 @@ TEST(adamax) {
   }
 }
 
+TEST(largestStateKeepsNaN) {
+  constexpr int64_t n = 37;
+  for (const KernelSet* set : kernelSets()) {
+    for (const bool inGradient : {false, true}) {
+      Random random(19);
+      Buffer<float> p(n, random, -1, 1), m(n, random, -1, 1), largest(n, random, 0, 1), g(n, random, -1, 1),
+          v = largest;
+      for (int64_t i = 0; i < n; i += 3) (inGradient ? g : largest)[i] = NAN;
+      Buffer<float> pMax = p, mMax = m, vMax = largest;
+      Call(*set, Kernel::adamax, p, m, largest, g, n, rate, 0.9, 0.75, 1e-3, 0.0).whole();
+      Call(*set, Kernel::amsGrad, pMax, mMax, v, vMax, g, n, rate, 1.5, 0.9, 0.75, 1e-3, 0.0, decay).whole();
+      for (int64_t i = 0; i < n; i++) {
+        const bool isNaN = i % 3 == 0;
+        CHECK(std::isnan(largest[i]) == isNaN && std::isnan(p[i]) == isNaN);
+        CHECK(std::isnan(vMax[i]) == isNaN && std::isnan(pMax[i]) == isNaN);
+      }
+    }
+  }
+}
+
 TEST(nadam) {
   const auto correction = [](int t) { return 1 / (1 - std::pow(0.99, t)); };
   checkSteps(

@@ -152,6 +152,22 @@ describeNative('a process without room for the buffers of BLAS', () => {
   );
 });
 
+// The stack of the first thread grows as it is used, and what it is refused ends the process.
+describeNative('a process whose memory is full', () => {
+  const canLimit = process.platform === 'linux' && !instrumented && spawnSync('prlimit', ['--version']).status === 0;
+
+  it.runIf(canLimit)('computes on its first thread, or says that there is no memory', () => {
+    const outcomes = [0, 10, 20, 40, 60, 80, 100, 150, 8000].map((kilobytes) => {
+      const { signal, stderr } = runFixture('full-memory', { args: [String(kilobytes)] });
+      expect(signal, `${kilobytes} kB: ${stderr}`).not.toBe('SIGSEGV');
+      // Node.js itself may find no memory for what it does next.
+      return /^(done|OUT_OF_MEMORY)$/m.exec(stderr)?.[0] ?? 'ended by Node.js';
+    });
+    expect(outcomes.filter((outcome) => outcome !== 'ended by Node.js').length).toBeGreaterThan(3);
+    expect(outcomes.at(-1)).toBe('done');
+  });
+});
+
 describeNative('an allocation that the addon is refused', () => {
   const canInject =
     process.platform === 'linux' &&

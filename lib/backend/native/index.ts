@@ -130,6 +130,7 @@ export function createNativeBackend(): Backend {
   process.on('exit', () => addon.stop());
   return {
     name: 'native',
+    threads: limit.threads,
     threading,
     load(program: Program, memory: Memory): Executable {
       const blocks = format.segment.map((name) => memory[name]);

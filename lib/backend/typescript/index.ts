@@ -5,6 +5,7 @@ import { calls } from './kernels.js';
 /** The backend in plain TypeScript: works everywhere, on one thread. */
 export const typescriptBackend: Backend = {
   name: 'typescript',
+  threads: 1,
   load: (program, memory) => new TypeScriptExecutable(program, memory),
   callKernel(kernel, args) {
     calls[kernel](...args);

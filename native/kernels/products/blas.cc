@@ -119,7 +119,9 @@ void blasProduct(Way way, bool transA, bool transB, int64_t m, int64_t n, int64_
 }
 
 BlasInfo blasInfo() noexcept {
-  return {"OpenBLAS", openblas_get_corename(), openblas_get_config(), openblas_get_num_threads()};
+  // OpenBLAS writes this text anew at each call, and other threads may be reading it.
+  static const char* const config = openblas_get_config();
+  return {"OpenBLAS", openblas_get_corename(), config, openblas_get_num_threads()};
 }
 
 void useSingleBlasThread() noexcept { openblas_set_num_threads(1); }
