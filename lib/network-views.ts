@@ -84,6 +84,8 @@ export function copyInto(to: Views, from: Views, map: ((name: string) => string 
   }
   if (copies.length === 0 && map === undefined)
     throw invalid('from', 'a network with a parameter of the same name as one here', from);
-  for (const [target, source] of copies) target.value.set(source.value);
+  // All are read before one is written, as the networks can be the same.
+  const values = copies.map(([, source]) => source.value.slice());
+  copies.forEach(([target], i) => target.value.set(values[i]));
   return copies.map(([{ name }]) => name);
 }

@@ -241,7 +241,9 @@ export class Network<K extends string = ''> {
     if (map !== undefined && typeof map !== 'function') throw invalid('copyParameters: map', 'a function', map);
     this.#engine.checkFree();
     from.#engine.checkIdle();
-    return copyInto(this, from, map);
+    const names = copyInto(this, from, map);
+    if (names.length === 0) throw invalid('map', 'a name for at least one parameter or state here', undefined);
+    return names;
   }
 
   /**
@@ -276,7 +278,7 @@ export class Network<K extends string = ''> {
    * `UNKNOWN_OPTION`. Rejects with the signal's reason when aborted, and with `NON_FINITE` when the loss of a batch or,
    * at the end of an epoch, a parameter is not finite. The network then has the parameters of the last step that left
    * them finite. If an update made them non-finite, it has those from before the run, which is the epoch or a group of
-   * short epochs that run together.
+   * short epochs that run together. So are running statistics that a batch has spoilt.
    */
   async fit(data: TrainingData, options?: FitOptions): Promise<History> {
     checkArity('fit', arguments, 2);

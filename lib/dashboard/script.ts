@@ -170,9 +170,9 @@ function updateCard(run) {
   for (const [name, value] of Object.entries(from.training)) {
     if (name.includes('/')) continue;
     figures.set(name, short(value));
-    if (name in from.validation) figures.set('validation ' + name, short(from.validation[name]));
+    if (Object.hasOwn(from.validation, name)) figures.set('validation ' + name, short(from.validation[name]));
   }
-  for (const [name, value] of Object.entries(from.validation)) if (!(name in from.training)) figures.set(name, short(value));
+  for (const [name, value] of Object.entries(from.validation)) if (!Object.hasOwn(from.training, name)) figures.set(name, short(value));
   if (current) {
     if (isNumber(current.loss)) figures.set('loss', short(current.loss));
     if (isNumber(current.accuracy)) figures.set('accuracy', short(current.accuracy));
@@ -449,7 +449,7 @@ function updateNumbers() {
     ...[...runs.values()].filter(({ curve }) => curve.newest).map((run) => {
       const rows = pointsOf(run.curve).slice(-20).reverse();
       const names = [...new Set(rows.flatMap(({ training, validation }) => [...Object.keys(training), ...Object.keys(validation).map((name) => 'validation ' + name)]))];
-      const cell = ({ training, validation }, name) => short(name in training ? training[name] : validation[name.replace('validation ', '')]);
+      const cell = ({ training, validation }, name) => short(Object.hasOwn(training, name) ? training[name] : validation[name.replace('validation ', '')]);
       const head = make('tr', {}, ...['epoch', ...names].map((name) => make('th', { scope: 'col' }, name)));
       const body = rows.map((row) => make('tr', {}, make('td', {}, String(row.epoch + 1)), ...names.map((name) => make('td', {}, cell(row, name)))));
       return make('div', { class: 'scroll' }, make('table', {}, make('caption', {}, run.name), make('thead', {}, head), make('tbody', {}, ...body)));

@@ -6,6 +6,7 @@ import { goalsOf, type Model } from '../program/model.js';
 import { sharedFloats } from '../shared-memory.js';
 import { listed, quote } from '../text.js';
 import type { SampleSource } from '../types.js';
+import { ownEntry } from './columns.js';
 import type { Source } from './engine.js';
 
 /**
@@ -60,7 +61,7 @@ export function resolveClassWeights(
   const unknown = Object.keys(byName ?? {}).find((key) => !outputs.some((output) => output.name === key));
   if (unknown !== undefined) throw invalid(label, `names of ${listed(outputs.map((output) => output.name))}`, unknown);
   return outputs.map((output, i) => {
-    const weights = byName === undefined ? given : byName[output.name ?? ''];
+    const weights = byName === undefined ? given : ownEntry(byName, output.name ?? '');
     if (weights === undefined) return undefined;
     const at = byName === undefined ? label : `${label}: ${output.name}`;
     const { writeHits, kind } = output.loss;
@@ -85,7 +86,7 @@ export function resolveClassWeights(
       );
     return checkEach(
       at,
-      names.map((key) => (weights as Record<string, number>)[key] ?? 1),
+      names.map((key) => ownEntry(weights as Record<string, number>, key) ?? 1),
       classes,
     );
   });

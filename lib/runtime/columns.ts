@@ -125,9 +125,14 @@ export function writeIndices(
   return out;
 }
 
+/** An entry of a user's record: its own one, as a name such as `constructor` is also found in its prototype. */
+export function ownEntry<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
 /** The entry of a record of columns; throws, naming the column, if there is none or more than the network has. */
 export function columnOf<T>(label: string, columns: Readonly<Record<string, T>>, name: string): T {
-  const column = Object.hasOwn(columns, name) ? columns[name] : undefined;
+  const column = ownEntry(columns, name);
   if (column === undefined) {
     const text = `expected a column ${quote(name)}, got ${listed(Object.keys(columns)) || 'none'}`;
     throw new BlasnetError('INVALID_ARGUMENT', `${label}: ${text}`);
@@ -186,7 +191,7 @@ export function weighted(
   }
   return parts.map((part, i) => {
     const { name: output } = outputs[i];
-    const values = byName === undefined ? given : (byName as Record<string, unknown>)[output ?? ''];
+    const values = byName === undefined ? given : ownEntry<unknown>(byName as Record<string, unknown>, output ?? '');
     if (values === undefined) return part;
     const column = checkWeights(byName === undefined ? label : labelOf(label, output), values, rows);
     return addWeights(part, output, column);

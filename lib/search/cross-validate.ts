@@ -29,7 +29,10 @@ export interface CrossValidateOptions<N extends AnyNetwork = AnyNetwork, D exten
   seed?: number;
   /** How many networks are trained at the same time; default 1. Doesn't change the values. */
   concurrency?: number;
-  /** Stops the running trainings; the call rejects with the signal's reason. */
+  /**
+   * Stops the running trainings; the call rejects with the signal's reason. A running `build` or metric has half a
+   * second to finish.
+   */
   signal?: AbortSignal;
 }
 

@@ -1,3 +1,4 @@
+import { bounded } from '../runtime/waiting.js';
 import { cut } from '../text.js';
 import { average } from './cross-validate.js';
 import type { Outcome, SearchLog } from './log.js';
@@ -108,7 +109,8 @@ export class Runner {
     this.trials.push(result);
     this.#done++;
     if (logged !== undefined) return;
-    await this.#setup.onTrial?.(result, Object.freeze({ done: this.#done, total: this.#setup.total, best: this.best }));
+    const progress = Object.freeze({ done: this.#done, total: this.#setup.total, best: this.best });
+    await bounded(this.#setup.onTrial?.(result, progress), [signal]);
   }
 
   async #train({ trial, seed, params }: Draw, epochs: number): Promise<Outcome> {

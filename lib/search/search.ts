@@ -66,7 +66,10 @@ export interface SearchOptions<
   log?: string | URL;
   /** Called after each training; awaited. An error in it ends the search. */
   onTrial?: (trial: Trial<Params<S>>, progress: SearchProgress<Params<S>>) => void | Promise<void>;
-  /** Stops the running trainings; the search rejects with the signal's reason. */
+  /**
+   * Stops the running trainings; the search rejects with the signal's reason. A running `build`, metric or `onTrial`
+   * has half a second to finish.
+   */
   signal?: AbortSignal;
 }
 

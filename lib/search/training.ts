@@ -3,6 +3,7 @@ import type { Dataset } from '../data/dataset.js';
 import { type AnyDataset, isDataset } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
 import { Network } from '../network.js';
+import { bounded } from '../runtime/waiting.js';
 import type { FitOptions } from '../training/fit-options.js';
 
 /** Any network, whatever its outputs are called. */
@@ -75,7 +76,8 @@ export function readMetric<N extends AnyNetwork, D extends AnyDataset>(
   if (typeof metric === 'function') {
     if (mode === undefined && needMode)
       throw invalid(`${caller}: mode`, "'min' or 'max' for a metric of one's own", mode);
-    const measure = async (network: AnyNetwork, validation: AnyDataset) => metric(network as N, validation as D);
+    const measure = async (network: AnyNetwork, validation: AnyDataset, signal: AbortSignal) =>
+      bounded(metric(network as N, validation as D), [signal]);
     return { name: 'function', mode: mode ?? 'min', measure };
   }
   checkChoice(`${caller}: metric`, metric, ['loss', 'accuracy']);
@@ -110,7 +112,7 @@ export interface Trained {
 
 /** Builds and trains a network for a task. */
 export async function train(build: (task: AnyTask) => unknown, task: AnyTask, signal: AbortSignal): Promise<Trained> {
-  const built: unknown = await build(Object.freeze({ ...task }));
+  const built: unknown = await bounded(build(Object.freeze({ ...task })), [signal]);
   checkBuilt(built);
   const { network, train: own = task.train, validation, ...options } = built;
   const given = { ...options, ...(validation && { validation }), epochs: task.epochs, signal };
@@ -152,7 +154,7 @@ export async function trainAndMeasure(
 
 /**
  * Runs `task` for each item, in order and at most `limit` at a time. The first failure aborts `controller` and is
- * thrown when all that were running have ended.
+ * thrown when all that were running have ended; user code that they wait for is given up after a short time.
  */
 export async function inParallel<T>(
   items: readonly T[],

@@ -48,9 +48,19 @@ export function readSyncEvery({ syncEvery, group, accumulate }: FitOptions): num
   return group.size === 1 ? undefined : syncEvery;
 }
 
-/** Throws `INVALID_ARGUMENT` for what ranks can't do that each make steps of their own. */
-export function checkAlone({ nodes }: Model, goals: Source['goals']): void {
-  const refuse = (what: string) => new BlasnetError('INVALID_ARGUMENT', `fit: syncEvery: not with ${what}`);
+/** What combines the results of several batches, or of ranks that each make steps of their own. */
+export interface Combining {
+  readonly accumulate: number;
+  readonly syncEvery: number | undefined;
+}
+
+/** Throws `INVALID_ARGUMENT` for what can't be combined. */
+export function checkCombining({ accumulate, syncEvery }: Combining, { nodes }: Model, goals: Source['goals']): void {
+  const option = syncEvery !== undefined ? 'syncEvery' : accumulate > 1 ? 'accumulate' : undefined;
+  const refuse = (what: string) => new BlasnetError('INVALID_ARGUMENT', `fit: ${option}: not with ${what}`);
+  if (option === undefined) return;
+  // The mean of a batch is over its own weights.
   if (goals.some(({ weighted }) => weighted)) throw refuse('weights of rows or classes');
-  if (nodes.some(({ operation }) => operation.batchStatistics?.sync)) throw refuse('batchNorm({ sync: true })');
+  if (syncEvery !== undefined && nodes.some(({ operation }) => operation.batchStatistics?.sync))
+    throw refuse('batchNorm({ sync: true })');
 }

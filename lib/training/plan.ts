@@ -9,7 +9,7 @@ import { type Augments, checkAugment, checkMixing } from '../program/augment.js'
 import { goalsOf } from '../program/model.js';
 import type { Batches } from '../runtime/batches.js';
 import { type ResolvedWeights, resolveClassWeights } from '../runtime/class-weights.js';
-import { isSampleSource } from '../runtime/columns.js';
+import { isSampleSource, ownEntry } from '../runtime/columns.js';
 import { checkSameClasses } from '../runtime/dataset-inputs.js';
 import type { Engine, Source } from '../runtime/engine.js';
 import { checkSignal, signalsOf } from '../runtime/evaluate.js';
@@ -17,7 +17,7 @@ import { Profile } from '../runtime/profile.js';
 import { BatchReader, readData, type TrainingData, weighClasses } from '../runtime/streams.js';
 import { type Callbacks, callbackList, callbacksOfRank, Training, type TrainingSettings } from './callbacks.js';
 import type { FitOptions } from './fit-options.js';
-import { checkAlone, checkSharded, readSyncEvery } from './group-options.js';
+import { checkCombining, checkSharded, readSyncEvery } from './group-options.js';
 import { History } from './history.js';
 import type { Ranks } from './ranks.js';
 import { type RowChoice, resolveSampling } from './sampling.js';
@@ -85,7 +85,7 @@ export function readPlan(
   const classWeights = resolveClassWeights('fit', model, given.classWeights, data, counted);
   const read = weighClasses(model, unweighted, classWeights);
   const stream = read instanceof BatchReader;
-  if (syncEvery !== undefined && !stream) checkAlone(model, read.goals);
+  if (!stream) checkCombining({ accumulate, syncEvery }, model, read.goals);
   const validation = checkValidation({ engine, optimizer, signal, signals }, given, classWeights);
   const rowChoice = resolveSampling(given, stream);
   for (const option of ['batchSize', 'dropLast'] as const) {
@@ -152,8 +152,10 @@ function readAugment({ model }: Engine, data: TrainingData, { augment }: FitOpti
   );
   const augments = inputs.map((input) => {
     const { name } = input;
-    if (name === undefined || lists[name] === undefined) return undefined;
-    return checkAugment(`fit: augment: ${name}`, lists[name], input, shapes?.inputs?.[name]?.shape, losses);
+    if (name === undefined) return undefined;
+    const list = ownEntry(lists, name);
+    if (list === undefined) return undefined;
+    return checkAugment(`fit: augment: ${name}`, list, input, shapes?.inputs?.[name]?.shape, losses);
   });
   checkMixing('fit: augment', inputs, augments);
   return augments;

@@ -1,4 +1,4 @@
-import { checkArity, checkOptions } from '../checks.js';
+import { checkArity, checkOptions, invalid } from '../checks.js';
 import type { Evaluation } from '../runtime/tally.js';
 import { type Callbacks, onFirstRank, type Progress } from './callbacks.js';
 import type { EpochLog } from './history.js';
@@ -57,10 +57,14 @@ function line(log: EpochLog, epochs: number): string {
   return parts.join('  ');
 }
 
-/** Callbacks for `fit` that draw a progress bar and print a line per epoch. */
+/**
+ * Callbacks for `fit` that draw a progress bar and print a line per epoch. Throws `INVALID_ARGUMENT` and
+ * `UNKNOWN_OPTION`.
+ */
 export function progressBar(options?: ProgressBarOptions): Callbacks {
   checkArity('progressBar', arguments, 1);
   const { stream = process.stdout } = checkOptions('progressBar', options, ['stream']);
+  if (typeof stream?.write !== 'function') throw invalid('progressBar: stream', 'a stream with write()', stream);
   let last = 0;
   let drawn = false;
   const clear = () => {

@@ -11,7 +11,7 @@ import { reportWidth, Tally } from '../runtime/tally.js';
 import { stoppable } from '../runtime/waiting.js';
 import { Accumulation } from './accumulation.js';
 import { sameBatch } from './agreement.js';
-import { checkAlone } from './group-options.js';
+import { checkCombining } from './group-options.js';
 import type { EpochLog } from './history.js';
 import { type Piece, piecesOf } from './pieces.js';
 import type { Plan } from './plan.js';
@@ -47,6 +47,8 @@ export class Trainer {
   readonly #accumulation: Accumulation;
   /** The group was lost, and with it what the other ranks have updated. */
   #torn = false;
+  /** Epochs that the latest run has ended, for one that is aborted. */
+  #finished = 0;
 
   constructor(plan: Plan, progress: ProgressReporter) {
     const { engine, optimizer, accumulate, syncEvery, ranks } = plan;
@@ -61,21 +63,24 @@ export class Trainer {
    * Trains `count` epochs starting at number `epoch`; one for a stream. Returns the logs of the last `logged` of them.
    */
   async runEpochs(epoch: number, count: number, logged: number): Promise<{ logs: EpochLog[]; seconds: number }> {
-    const { engine, optimizer, ranks } = this.#plan;
+    const { engine, network, optimizer, ranks } = this.#plan;
     await this.#snapshot.take();
+    this.#finished = 0;
     try {
-      return await this.#runEpochs(epoch, count, logged);
+      const result = await this.#runEpochs(epoch, count, logged);
+      network.epochs += count;
+      return result;
     } catch (error) {
       this.#progress.stop();
       // What ranks have trained alone is averaged first, so that either all ranks restore or none.
       await ranks?.fail(error, engine.parameters, engine.attach(optimizer));
-      await this.#snapshot.restore(this.#torn);
+      if (!(await this.#snapshot.restore(this.#torn))) network.epochs += this.#finished;
       throw error;
     }
   }
 
   async #runEpochs(epoch: number, count: number, logged: number): Promise<{ logs: EpochLog[]; seconds: number }> {
-    const { engine, optimizer, network, batches, ranks } = this.#plan;
+    const { engine, optimizer, batches, ranks } = this.#plan;
     const skipped = count - logged;
     const tallies = Array.from({ length: logged }, () => new Tally(engine.model));
     let rates: number[] = [];
@@ -91,9 +96,11 @@ export class Trainer {
     }
     if (this.#accumulation.open) await this.#finish(epoch);
     const seconds = (performance.now() - begin) / 1000;
-    network.epochs += count;
     if (ranks !== undefined && movesState(engine.model, optimizer)) await ranks.averageState(engine.state);
-    if (await this.#snapshot.restore()) throw spoiltError(`in epoch ${epoch + count - 1}`);
+    if (await this.#snapshot.restore()) {
+      this.#finished = 0;
+      throw spoiltError(`in epoch ${epoch + count - 1}`);
+    }
     this.#progress.endEpoch();
     const perEpoch = seconds / count;
     const logs = tallies.map(({ rows, means, losses }, i): EpochLog => {
@@ -109,8 +116,8 @@ export class Trainer {
     const { source, batches } = piece;
     const accumulation = this.#accumulation;
     const { engine, optimizer, history, network, rowChoice, augment, data, ranks } = this.#plan;
-    if (this.#sums === 'parameters') checkAlone(engine.model, source.goals);
     const stream = data instanceof BatchReader;
+    if (stream) checkCombining(this.#plan, engine.model, source.goals);
     const scalars = this.#scalars.take(count * batches.count * accumulation.scalarCount(optimizer));
     // Whether a batch of a stream ends the epoch is not known yet.
     const rates = await accumulation.writeScalars(scalars, optimizer, [epoch, count], batches, !stream);
@@ -140,6 +147,7 @@ export class Trainer {
     this.#progress.follow(this.#control, report, source.goals, batches);
     const { status, steps } = await this.#execute(job, ({ status, steps }) => {
       optimizer.steps += accumulation.stepsIn(steps, optimizer, scalars);
+      if (!stream) this.#finished = Math.floor(steps / batches.count);
       if (ranks === undefined || this.#sums === 'gradients') return;
       // The last step before all stop ends with a mean.
       ranks.alone =

@@ -56,6 +56,17 @@ onBackends('fit with accumulate', (backend) => {
     expect([plain.steps, one.steps, all.steps]).toEqual([10, 10, 2]);
   });
 
+  it('refuses weights of rows and classes, as batches divide by the sums of their own', async () => {
+    const data = classData(40);
+    const [of, message] = [network(), /^fit: accumulate: not with weights of rows or classes/];
+    const refused = (source: unknown, options: object = {}) =>
+      expectRejection(() => of.fit(any(source), { accumulate: 2, ...options }), 'INVALID_ARGUMENT', message);
+    await refused(data, { classWeights: [1, 2, 3] });
+    await refused({ ...data, sampleWeights: new Float32Array(40).fill(2) });
+    await refused([data], { classWeights: [1, 2, 3] });
+    expect((await of.fit(data, { accumulate: 1, classWeights: [1, 2, 3] })).epochs).toHaveLength(1);
+  });
+
   it('a stream makes the same steps, its last ones at its end', async () => {
     const data = classData(70);
     const batches = {

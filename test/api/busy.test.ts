@@ -1,5 +1,8 @@
-import { expect, it } from 'vitest';
-import { dense, type FitOptions, type Network, relu, Sgd } from '../../lib/index.js';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { dense, type FitOptions, Network, relu, Sgd } from '../../lib/index.js';
 import {
   classData,
   classifier,
@@ -14,6 +17,11 @@ import {
 } from './support.js';
 
 const any = (value: unknown) => value as never;
+
+const folder = mkdtempSync(join(tmpdir(), 'blasnet-busy-'));
+const checkpoint = join(folder, 'checkpoint.safetensors');
+afterAll(() => rmSync(folder, { recursive: true }));
+
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 onBackends('a network', (backend) => {
@@ -142,6 +150,22 @@ onBackends('a network', (backend) => {
     expect(performance.now() - begin).toBeLessThan(1000);
     expectFinite(network);
     expect((await network.fit(classData(10), { optimizer })).epochs.length, 'the network is usable').toBe(1);
+  });
+
+  it('stopped by its signal it has counted the epochs that it ended', async () => {
+    // Epochs of a single step, many of which run together.
+    const network = classifier(backend, { input: [6] });
+    const few = classData(8);
+    const controller = new AbortController();
+    const optimizer = new Sgd({ learningRate: 1e-3 });
+    const options = { batchSize: 8, epochs: Number.POSITIVE_INFINITY, optimizer, signal: controller.signal };
+    const run = rejection(network.fit(few, options));
+    await pause(20);
+    controller.abort();
+    await run;
+    expect(optimizer.steps).toBeGreaterThan(0);
+    await network.save(checkpoint, { optimizer });
+    expect((await Network.loadCheckpoint(checkpoint)).epoch).toBe(optimizer.steps);
   });
 
   it('stopped by its signal it stands where that many whole steps lead', async () => {

@@ -98,6 +98,24 @@ describe('crossValidate', () => {
     expect(await rejection(crossValidate({ data, build, signal: AbortSignal.abort(reason) }))).toBe(reason);
   });
 
+  it.each(['build', 'metric'])('is aborted while its %s never settles', async (part) => {
+    const controller = new AbortController();
+    const reason = new Error('stop');
+    const hang = () => {
+      setTimeout(() => controller.abort(reason), 5);
+      return new Promise<never>(() => {});
+    };
+    const run = crossValidate({ data, build, signal: controller.signal, [part]: hang });
+    expect(await rejection(run)).toBe(reason);
+  });
+
+  it('ends with the error of a fold while the metric of another never settles', async () => {
+    const error = new Error('this one');
+    let calls = 0;
+    const metric = () => (++calls === 1 ? new Promise<never>(() => {}) : Promise.reject(error));
+    expect(await rejection(crossValidate({ data, build, metric, concurrency: 2 }))).toBe(error);
+  });
+
   it.each([
     [{ data: 1 }, /crossValidate: data: expected a Dataset/],
     [{ build: 1 }, /crossValidate: build: expected a function/],

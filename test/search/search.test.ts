@@ -343,6 +343,28 @@ describe('search', () => {
     expect(await rejection(already)).toBe(reason);
   });
 
+  it.each(['build', 'build of the refit', 'metric', 'onTrial'])(
+    'is aborted while its %s never settles',
+    async (part) => {
+      const controller = new AbortController();
+      const reason = new Error('stop');
+      const hang = () => {
+        setTimeout(() => controller.abort(reason), 5);
+        return new Promise<never>(() => {});
+      };
+      const stuck: Partial<SearchOptions<typeof space>> = {
+        build: (params, task) => {
+          const refit = task.validation === undefined;
+          return part === (refit ? 'build of the refit' : 'build') ? hang() : build(params, task);
+        },
+        ...(part === 'metric' && { metric: hang, mode: 'min' }),
+        ...(part === 'onTrial' && { onTrial: hang }),
+      };
+      const run = search({ ...common, trials: 2, concurrency: 2, signal: controller.signal, ...stuck });
+      expect(await rejection(run)).toBe(reason);
+    },
+  );
+
   it.each([
     [{ space: {} }, /search: space: expected at least one dimension/],
     [{ trials: 0 }, /search: trials/],
