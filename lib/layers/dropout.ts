@@ -88,8 +88,9 @@ registerLayer<DropoutSpec>('spatialDropout2d', saved(spatialDropout2d), ({ rate 
         y,
         backward(dy, needInputGradient) {
           if (!needInputGradient) return undefined;
-          builder.emit('multiplyChannels', { y: dy, x: dy, factors: mask, ...sizes });
-          return dy;
+          const dx = builder.reuse(dy);
+          builder.emit('multiplyChannels', { y: dx, x: dy, factors: mask, ...sizes });
+          return dx;
         },
       };
     },

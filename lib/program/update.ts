@@ -1,3 +1,4 @@
+import { codeOf } from '../kernels/codes.js';
 import { type Matrix, type Optimizer, WEIGHT_AVERAGE } from '../optimizers/optimizer.js';
 import { type Builder, elements, type Storage, tensor, type Value } from './instructions.js';
 import type { Model, ParameterEntry } from './model.js';
@@ -153,6 +154,9 @@ export function penalised(model: Model) {
 
 export function writePenaltyGradients(builder: Builder, model: Model): void {
   for (const { w, dw, regularizer } of penalised(model)) {
+    // No loss has written the gradient of an untrained weight: it is that of the penalty alone.
+    if (model.untrained.has(w.name))
+      builder.emit('binary', { y: dw, a: w, b: w, n: w.fixed, operation: codeOf('binary', 'subtract') });
     builder.emit('penaltyGradient', { dw, w, n: w.fixed, ...regularizer });
   }
 }

@@ -7,6 +7,7 @@ import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { elements } from '../program/instructions.js';
 import { feedName } from '../program/losses.js';
 import { divide } from './batches.js';
+import { ownEntry } from './columns.js';
 import type { Engine, Source } from './engine.js';
 import type { Predictions } from './evaluate.js';
 import { infer } from './inference.js';
@@ -22,12 +23,15 @@ function withGradients(engine: Engine, x: Features, given: unknown): Source {
   if (typeof given === 'function') {
     // The same masks and statistics as in the backward pass, which repeats this.
     const restore = engine.copyState();
-    gradients = given(infer(engine, 'forwardTraining', x));
-    restore();
+    try {
+      gradients = given(infer(engine, 'forwardTraining', x));
+    } finally {
+      restore();
+    }
   }
   const feeds = outputs.map(({ name, shape }): [string, Feed] => {
     const label = name === undefined ? 'outputGradient' : `outputGradient: ${name}`;
-    const value = name === undefined ? gradients : (gradients as Record<string, unknown> | undefined)?.[name];
+    const value = name === undefined ? gradients : ownEntry((gradients ?? {}) as Record<string, unknown>, name);
     const { data: values } = readFloats(label, value);
     const wanted = source.rows * elements(shape);
     if (values.length !== wanted)

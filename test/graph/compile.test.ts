@@ -12,6 +12,7 @@ import {
   meanSquaredError,
   multiply,
   relu,
+  reshape,
   Sgd,
   shared,
   softmaxCrossEntropy,
@@ -20,11 +21,14 @@ import {
 import { codeOf } from '../../lib/kernels/codes.js';
 import { isBuffer } from '../../lib/kernels/signature.js';
 import { signatureOf } from '../../lib/kernels/table.js';
+import { layerTypes } from '../../lib/layers/layer.js';
 import type { Optimizer } from '../../lib/optimizers/optimizer.js';
 import { ProgramBuilder } from '../../lib/program/builder.js';
 import { compile, type Program, type ProgramKind, type ProgramRequest } from '../../lib/program/compile.js';
 import { type Argument, type Instruction, isTensor, type Tensor } from '../../lib/program/instructions.js';
 import { goalsOf, type Model } from '../../lib/program/model.js';
+import { operationCases } from '../api/operation-cases.js';
+import { elementwiseLayers, flatLayers, imageLayers } from '../interop/onnx/cases.js';
 import { sharing } from '../program/lifetimes.js';
 import { argumentOf, hasLoss, kernelsOf, kinds, request } from '../program/support.js';
 import { findRace } from '../program/threads.js';
@@ -173,7 +177,43 @@ describe('a node with several users', () => {
   });
 });
 
+/** The program whose gradients all go into memory of their own. */
+function compiledApart(model: Model, kind: ProgramKind): Program {
+  const hold = ProgramBuilder.prototype.hold;
+  // Held twice, a gradient is needed for ever.
+  const spy = vi.spyOn(ProgramBuilder.prototype, 'hold').mockImplementation(function (this: ProgramBuilder, dy) {
+    hold.call(this, dy);
+    hold.call(this, dy);
+  });
+  const program = compiled(model, kind);
+  spy.mockRestore();
+  return program;
+}
+
 describe('a gradient that another place needs', () => {
+  const layers = [
+    ...Object.entries({ ...elementwiseLayers, ...imageLayers, reshape: reshape([4, 64]) }).map(
+      ([name, layer]) => [name, layer, [8, 8, 4]] as const,
+    ),
+    ...Object.entries(flatLayers).map(([name, layer]) => [name, layer, [6]] as const),
+  ];
+  it.each(layers)('is not overwritten by the layer: %s', (_, layer, shape) => {
+    const model = modelOf(input(shape).pipe(layer));
+    const inPlace = compiledApart(model, 'gradients').instructions.filter(({ kernel, arguments: list }) => {
+      const { parameters } = signatureOf(kernel);
+      const tensors = (kind: string) =>
+        list.filter((argument, i) => isTensor(argument) && parameters[i].kind === kind) as Tensor[];
+      return tensors('out').some((tensor) => tensors('in').includes(tensor));
+    });
+    expect(inPlace).toEqual([]);
+  });
+
+  it('has a case for every layer that has one input of numbers', () => {
+    const tested = new Set(layers.map(([, { type }]) => type));
+    const others = new Set([...Object.values(operationCases).map(({ layer }) => layer.type), 'embedding']);
+    expect([...layerTypes()].filter((type) => !tested.has(type) && !others.has(type))).toEqual([]);
+  });
+
   it('is never overwritten, in any of 300 random graphs', () => {
     const kinds = ['gradients', 'backward'] as const;
     let reused = 0;
@@ -182,14 +222,7 @@ describe('a gradient that another place needs', () => {
       for (const kind of kinds) {
         const values = new Values();
         const program = compiled(model, kind);
-        const hold = ProgramBuilder.prototype.hold;
-        // Held twice, a gradient is needed for ever: each goes into memory of its own.
-        const spy = vi.spyOn(ProgramBuilder.prototype, 'hold').mockImplementation(function (this: ProgramBuilder, dy) {
-          hold.call(this, dy);
-          hold.call(this, dy);
-        });
-        const apart = compiled(model, kind);
-        spy.mockRestore();
+        const apart = compiledApart(model, kind);
         expect(values.of(program), `graph ${seed}, ${kind}`).toEqual(values.of(apart));
         const tensors = (of: Program) =>
           new Set(of.instructions.flatMap(({ arguments: list }) => list.filter(isTensor))).size;

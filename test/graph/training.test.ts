@@ -157,6 +157,42 @@ onBackends('gradients of graphs agree with finite differences', (backend) => {
     });
   });
 
+  it('of a weight that no loss reaches: those of its penalty, each time', () => {
+    const stem = input([4]).pipe(dense(3));
+    const outputs = { a: stem.pipe(dense(2)), c: stem.pipe(dense(2, { name: 'c' })) };
+    const losses = { a: meanSquaredError() };
+    const network = new Network({ outputs, losses, regularizer: l2(0.1), seed: 1, backend });
+    const { value, gradient } = network.parameter('c.weight');
+    const [x, y] = [randomFloats(ROWS * 4, 41), { a: randomFloats(ROWS * 2, 42) }];
+    for (let i = 0; i < 3; i++) {
+      network.gradients(x, y);
+      expect(distance([gradient], [value.map((w) => 0.1 * w)])).toBeLessThan(1e-7);
+    }
+  });
+
+  it('leave the state as it was where the function of the outputs throws', () => {
+    const make = () => {
+      const output = input([4]).pipe(dense(5), batchNorm(), dropout(0.5), dense(2));
+      return new Network({ output, loss: meanSquaredError(), seed: 1, backend });
+    };
+    const [network, twin] = [make(), make()];
+    const [x, y] = [randomFloats(ROWS * 4, 41), randomFloats(ROWS * 2, 42)];
+    const fail = () => {
+      throw new Error('mine');
+    };
+    expect(() => network.gradients(x, { outputGradient: fail })).toThrow('mine');
+    expect(network.gradients(x, y).loss).toBe(twin.gradients(x, y).loss);
+    expectSameBits(weights(network), weights(twin));
+  });
+
+  it('do not make an optimizer that of the network', async () => {
+    const [network, other] = [residual(backend), residual(backend)];
+    const optimizer = new Sgd();
+    network.gradients(randomFloats(ROWS * 4, 41), labelsOf(ROWS, 3), optimizer);
+    other.trainBatch(randomFloats(ROWS * 4, 41), labelsOf(ROWS, 3), optimizer);
+    expect(optimizer.steps).toBe(1);
+  });
+
   it('of given output gradients: those of the loss that gives them', () => {
     const network = stirred(twoOutputs(backend));
     const x = randomFloats(ROWS * 4, 41);
