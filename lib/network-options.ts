@@ -5,7 +5,7 @@ import { checkChoice, checkInteger, checkNumber, checkOptions, invalid, isPlain 
 import { checkNode, type Node } from './graph/node.js';
 import { codes, type Precision } from './kernels/codes.js';
 import { checkName, type LayerSpec } from './layers/layer.js';
-import type { Loss } from './losses/loss.js';
+import { checkLoss, type Loss } from './losses/loss.js';
 import type { Shape } from './program/instructions.js';
 import type { GraphSpec, ModelSpec, OutputSpec } from './program/model.js';
 import { type Regularizer, resolveRegularizer } from './regularizers.js';
@@ -66,13 +66,6 @@ export interface OutputsOptions<K extends string> extends CommonOptions {
 export type AnyOptions = NetworkOptions | GraphOptions | OutputsOptions<string>;
 
 const common = ['regularizer', 'precision', 'seed', 'backend'];
-
-function checkLoss(name: string, loss: unknown): Loss {
-  if (typeof loss !== 'object' || loss === null || typeof (loss as Partial<Loss>).write !== 'function') {
-    throw invalid(name, 'a loss such as softmaxCrossEntropy()', loss);
-  }
-  return loss as Loss;
-}
 
 /** Columns by name: an object whose keys are names. */
 function checkRecord(name: string, value: unknown, known?: readonly string[]): [string, unknown][] {

@@ -1,7 +1,7 @@
 import { quote } from '../text.js';
 
 /** Maximum nesting depth of JSON in a file. Networks need six levels, plus three per nested schedule. */
-const MAX_DEPTH = 64;
+export const MAX_DEPTH = 64;
 /** Entries of all objects and lists together. */
 const MAX_ENTRIES = 500_000;
 

@@ -1,17 +1,17 @@
-import { checkChoice, checkInteger, checkNumber, checkOptions, invalid, MAX_RANK } from '../checks.js';
+import { checkChoice, checkInteger, checkNumber, checkOptions, invalid, isPlain, MAX_RANK } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { input, isInput, makeNode, type Node, Shared, sortNodes } from '../graph/node.js';
 import { placeNodes } from '../graph/place.js';
 import { codes, type Precision } from '../kernels/codes.js';
 import { checkName, type LayerSpec, readLayer } from '../layers/layer.js';
 import { CUSTOM, graphLoss } from '../losses/custom.js';
-import { type Loss, readLoss } from '../losses/loss.js';
+import { type Loss, lossKinds, readLoss } from '../losses/loss.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { buildModel, type Model, type ModelSpec, type OutputSpec } from '../program/model.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
 import { cut, listed, quote, shapeText } from '../text.js';
 import type { Shape } from '../types.js';
-import { checkLimits, JsonError, parseJson } from './json.js';
+import { checkLimits, JsonError, MAX_DEPTH, parseJson } from './json.js';
 import { describeOptimizer, makeOptimizer, type SavedOptimizer } from './optimizer-state.js';
 import { fromPlain, toPlain } from './plain.js';
 import {
@@ -65,14 +65,54 @@ function freezeDeep<T>(value: T): T {
   return value;
 }
 
-/** A frozen copy of a JSON value. Throws `INVALID_ARGUMENT` for anything that a file could not give back the same. */
-export function checkMetadata(name: string, value: unknown): Metadata | undefined {
+/** Whether JSON has a list or plain object whole; what is in it may still be anything. */
+function isJsonObject(value: unknown): value is object {
+  if (!Array.isArray(value)) return isPlain(value) && Object.getOwnPropertySymbols(value).length === 0;
+  // A subclass's prototype is not plain.
+  return isPlain(Object.getPrototypeOf(value)) && Object.keys(value).length <= value.length;
+}
+
+/** Throws `INVALID_ARGUMENT`, naming the place, unless JSON gives a value back the same. */
+function checkJson(name: string, root: unknown): void {
+  const path: (string | number)[] = [];
+  const open: object[] = [];
+  const refuse = (value: unknown, why = '') => {
+    const keys = path.map((key) =>
+      typeof key === 'number' ? `[${key}]` : /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(key) ? `.${key}` : `[${quote(key)}]`,
+    );
+    const place = path.length === 0 ? '' : ` at ${name.slice(name.lastIndexOf(' ') + 1)}${cut(keys.join(''), 200)}`;
+    return invalid(name, `a value that JSON can hold${place}${why}`, value);
+  };
+  const check = (value: unknown): void => {
+    if (value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)) return;
+    if (!isJsonObject(value)) throw refuse(value);
+    if (open.includes(value)) throw refuse(value, ' (it contains itself)');
+    if (open.length === MAX_DEPTH) throw refuse(value, ` (nested deeper than ${MAX_DEPTH})`);
+    open.push(value);
+    // Positions of a list include its holes, which are undefined.
+    for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
+      path.push(key);
+      check((value as Record<string | number, unknown>)[key]);
+      path.pop();
+    }
+    open.pop();
+  };
+  check(root);
+}
+
+/**
+ * A frozen copy of a JSON value: null, a boolean, string or finite number, a list, or a plain object. Throws
+ * `INVALID_ARGUMENT` for anything that a file could not give back the same; only −0 becomes 0. `plainOf`
+ * gives what is copied of the value.
+ */
+export function checkMetadata(name: string, value: unknown, plainOf = (given: unknown) => given): Metadata | undefined {
   if (value === undefined) return undefined;
   try {
-    const text = JSON.stringify(value);
-    if (text === undefined) throw new JsonError('it is no JSON value', 0);
-    return freezeDeep(parseJson(text, USER_LIMITS)) as Metadata;
+    const plain = plainOf(value);
+    checkJson(name, plain);
+    return freezeDeep(parseJson(JSON.stringify(plain), USER_LIMITS)) as Metadata;
   } catch (cause) {
+    if (cause instanceof BlasnetError) throw cause;
     throw invalid(name, `a value that JSON can hold (${(cause as Error).message})`, value);
   }
 }
@@ -81,7 +121,10 @@ export function checkMetadata(name: string, value: unknown): Metadata | undefine
  * Such a copy of the data of an encoder. Throws also if it is too large for a file, which would fail at `save` only.
  */
 export function checkEncoder(value: unknown): Metadata | undefined {
-  const encoder = checkMetadata('encoder', value);
+  const encoder = checkMetadata('encoder', value, (given) => {
+    const { toJSON } = Object(given) as { toJSON?: unknown };
+    return typeof toJSON === 'function' ? toJSON.call(given) : given;
+  });
   if (encoder === undefined) return undefined;
   // The header holds it as a string: its quotes are escaped.
   const bytes = Buffer.byteLength(JSON.stringify(JSON.stringify(encoder)));
@@ -177,11 +220,12 @@ export interface SavedNetwork {
 }
 
 /**
- * Reads a network from bytes. Throws `FILE_CORRUPT` with file, byte and rule; `INVALID_ARGUMENT` if the loss is not one
- * of the library's and `loss` does not match it. Never allocates by unchecked sizes: a tensor's shape is trusted only
+ * Reads a network from bytes. Throws `FILE_CORRUPT` with file, byte and rule; `INVALID_ARGUMENT` if a loss is not one
+ * of the library's and none given is of its kind. Never allocates by unchecked sizes: a tensor's shape is trusted only
  * if its bytes are present.
  */
-export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | undefined): SavedNetwork {
+export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | readonly Loss[] | undefined): SavedNetwork {
+  const given = loss === undefined ? [] : [loss].flat();
   const { tensors, metadata } = decodeSafetensors(bytes, file);
   if (metadata.get('format') !== FORMAT)
     throw corrupt(file, HEADER, `it is no network of ${FORMAT}'s: the metadata tell no such format`);
@@ -205,7 +249,7 @@ export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | unde
     }
   };
   const { spec, model } = section('network', (value) => {
-    const spec = readSpec(value, loss);
+    const spec = readSpec(value, given);
     return { spec, model: buildModel(spec) };
   });
   const counters = section('training', (value) => {
@@ -342,7 +386,7 @@ function readGraph(value: unknown): { places: Node[]; names: Map<Node, string> }
   return { places, names };
 }
 
-function readSpec(value: Readonly<Record<string, unknown>>, given: Loss | undefined): ModelSpec {
+function readSpec(value: Readonly<Record<string, unknown>>, given: readonly Loss[]): ModelSpec {
   const known = [
     'regularizer',
     'precision',
@@ -370,30 +414,45 @@ function readSpec(value: Readonly<Record<string, unknown>>, given: Loss | undefi
       layers: checkList('layers', layers).map((layer, i) =>
         readLayer(`layers[${i}]`, fromPlain(layer) as Record<string, unknown>),
       ),
-      loss: lossFrom(loss, given),
+      loss: lossFrom('its loss', loss, given),
       ...common,
     };
   }
   const { places, names } = readGraph(graph);
-  const list = checkList('outputs', outputs).map((entry, i): OutputSpec => {
+  const entries = checkList('outputs', outputs);
+  const isOnly = entries.filter((output) => output.loss !== undefined).length === 1;
+  const list = entries.map((entry, i): OutputSpec => {
     const label = `outputs[${i}]`;
     const output = checkOptions<Record<string, unknown>>(label, entry, ['name', 'place', 'loss', 'weight']);
+    const name = output.name === undefined ? undefined : checkName(`${label}: name`, output.name);
+    const text = isOnly || name === undefined ? 'its loss' : `the loss of its output ${quote(name)}`;
     return {
-      name: output.name === undefined ? undefined : checkName(`${label}: name`, output.name),
+      name,
       node: places[checkInteger(`${label}: place`, output.place, { min: 0, below: places.length })],
-      loss: output.loss === undefined ? undefined : lossFrom(output.loss, given),
+      loss: output.loss === undefined ? undefined : lossFrom(text, output.loss, given, isOnly),
       weight: checkNumber(`${label}: weight`, output.weight, { min: 0 }),
     };
   });
   if (list.length === 0) throw invalid('outputs', 'at least one', outputs);
+  const kinds = new Set(list.flatMap(({ loss }) => loss?.kind ?? []));
+  const unused = given.find(({ kind }) => !kinds.has(kind));
+  if (unused !== undefined && !isOnly) {
+    const text = `its losses are of the kinds ${listed([...kinds].map(quote))}, none of kind ${quote(unused.kind)}`;
+    throw new MissingLoss(`${text}: \`loss\` has no place`);
+  }
   return { outputs: list, names, ...common };
 }
 
-function lossFrom(value: unknown, given: Loss | undefined): Loss {
+/**
+ * The loss of an output: of those given the one of its kind, else as the file tells. A loss of the library is replaced
+ * only if it is the network's only one: of several, each has its own options.
+ */
+function lossFrom(text: string, value: unknown, given: readonly Loss[], isOnly = true): Loss {
   const known = ['kind', 'options', 'graph', 'value'];
   const { kind, options, graph, value: at } = checkOptions('loss', value as Record<string, unknown>, known);
   if (typeof kind !== 'string') throw invalid('loss: kind', 'a string', kind);
-  if (given !== undefined && given.kind === kind) return given;
+  const own = isOnly || !lossKinds().has(kind) ? given.find((loss) => loss.kind === kind) : undefined;
+  if (own !== undefined) return own;
   if (kind === CUSTOM && graph !== undefined) {
     const { places } = readGraph(graph);
     const [prediction, target] = places;
@@ -402,10 +461,11 @@ function lossFrom(value: unknown, given: Loss | undefined): Loss {
     const place = checkInteger('loss: value', at, { min: 0, below: places.length });
     return graphLoss({ kind }, { prediction, target, value: places[place] });
   }
-  const loss = given === undefined ? readLoss(kind, options as object | undefined) : undefined;
+  const loss = given.length === 0 || !isOnly ? readLoss(kind, options as object | undefined) : undefined;
   if (loss === undefined) {
-    const got = given === undefined ? "which is not the library's" : `not of kind ${quote(given.kind)}`;
-    throw new MissingLoss(`its loss is of kind ${quote(kind)}, ${got}: give that loss as \`loss\``);
+    const kinds = given.map((each) => quote(each.kind));
+    const got = kinds.length === 0 ? "which is not the library's" : `not of kind ${listed(kinds)}`;
+    throw new MissingLoss(`${text} is of kind ${quote(kind)}, ${got}: give that loss as \`loss\``);
   }
   if (options !== undefined && loss.options === undefined) throw invalid('loss: options', 'none', options);
   return loss;

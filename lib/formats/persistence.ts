@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { BackendName } from '../backend/backend.js';
 import { checkOptions, checkPath, checkStorage, invalid } from '../checks.js';
 import { readShared } from '../data/files.js';
-import type { Loss } from '../losses/loss.js';
+import { checkLoss, type Loss } from '../losses/loss.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { findMisfit, type ModelSpec } from '../program/model.js';
 import {
@@ -26,8 +26,12 @@ export interface LoadOptions {
   backend?: 'auto' | BackendName;
   /** A new optimizer of the saved kind, which receives the saved state: step count, `rateFactor` and moments. */
   optimizer?: Optimizer;
-  /** The network's loss; needed if it is user-defined. */
-  loss?: Loss;
+  /**
+   * The network's loss; needed if it is user-defined. Of several losses, those of the same kind are replaced by it, but
+   * the library's are read with their options. A list if user-defined ones are of several kinds. `INVALID_ARGUMENT` if
+   * no loss is of its kind.
+   */
+  loss?: Loss | readonly Loss[];
 }
 
 /** Makes a network of a file's specification, not yet filled, that was trained for `epochs` epochs. */
@@ -70,6 +74,7 @@ interface Loaded<N> {
 function checkLoading(name: string, options: LoadOptions | undefined): LoadOptions {
   const given = checkOptions(name, options, ['backend', 'optimizer', 'loss']);
   if (given.optimizer !== undefined) checkOptimizer(`${name}: optimizer`, given.optimizer);
+  for (const loss of given.loss === undefined ? [] : [given.loss].flat()) checkLoss(`${name}: loss`, loss);
   return given;
 }
 

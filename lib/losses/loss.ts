@@ -1,4 +1,4 @@
-import { checkArity } from '../checks.js';
+import { checkArity, invalid } from '../checks.js';
 import type { Node } from '../graph/node.js';
 import type { Builder, Shape, Tensor } from '../program/instructions.js';
 
@@ -67,6 +67,13 @@ export function freeze(loss: Loss): Loss {
   const { fromLogits = true, options } = loss;
   const saved = fromLogits ? options : { ...options, fromLogits };
   return Object.freeze({ ...loss, ...(saved && { options: Object.freeze(saved) }) });
+}
+
+export function checkLoss(name: string, loss: unknown): Loss {
+  if (typeof loss !== 'object' || loss === null || typeof (loss as Partial<Loss>).write !== 'function') {
+    throw invalid(name, 'a loss such as softmaxCrossEntropy()', loss);
+  }
+  return loss as Loss;
 }
 
 const losses = new Map<string, (options: never) => Loss>();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { relu, tanh } from '../../lib/index.js';
 import { RandomStream } from '../../lib/random.js';
 import { rungsOf } from '../../lib/search/halving.js';
 import { choice, type Dimension, integer, logUniform, uniform } from '../../lib/search/index.js';
@@ -67,6 +68,13 @@ describe('a space', () => {
     ['too many integers', () => integer(0, 2 ** 32), /integer: max/],
     ['no values', () => choice([]), /choice: values: expected a list of values/],
     ['what JSON cannot hold', () => choice([1n as never]), /choice: values/],
+    ['functions', () => choice([relu, tanh] as never), /^choice: values: .* at values\[0\], got function relu$/],
+    ['infinities', () => choice([1, Number.POSITIVE_INFINITY]), /^choice: values: .* at values\[1\], got Infinity$/],
+    [
+      'undefined in plain data',
+      () => readSpace('space', { x: { type: 'choice', values: [{ a: undefined as never }] } }),
+      /^space: "x": values: .* at values\[0\]\.a, got undefined$/,
+    ],
     ['no dimension', () => readSpace('space', {}), /space: expected at least one dimension/],
     ['a list', () => readSpace('space', []), /space: expected an object of dimensions/],
     ['a number', () => readSpace('space', { x: 3 }), /space: "x": expected uniform\(…\), .* got 3/],
