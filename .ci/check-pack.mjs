@@ -1,15 +1,19 @@
 // Checks what is published: the list of files, the licences' texts, that nothing runs at an installation, and that the
 // documents lead to files in the package.
 //   node .ci/check-pack.mjs                      what `npm pack` would take
-//   node .ci/check-pack.mjs <tarball> <folder>   a tarball and its unpacked contents: all binaries, and the size as
-// well
+//   node .ci/check-pack.mjs <tarball> <folder>   a tarball and its unpacked contents: the binaries for Linux, and the
+//                                                size as well
+//   node .ci/check-pack.mjs <tarball> <folder> --release   the same, with the binaries for all systems, of any size
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
+import { macs } from '../scripts/prebuild/mac.mjs';
 import { targets } from '../scripts/prebuild/targets.mjs';
+import { windows } from '../scripts/prebuild/windows.mjs';
 
-const [, , tarball, folder = '.'] = process.argv;
-const largest = 4.8e6;
+const [tarball, folder = '.', release] = process.argv.slice(2);
+const isRelease = release === '--release';
+const largest = isRelease ? Number.POSITIVE_INFINITY : 4.8e6;
 
 function listed() {
   const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { encoding: 'utf8' });
@@ -20,7 +24,7 @@ function unpacked() {
   return entries.map(({ parentPath, name }) => relative(folder, join(parentPath, name)));
 }
 const files = tarball ? unpacked() : listed();
-const prebuilds = targets.map(({ file }) => file);
+const prebuilds = (isRelease ? [...targets, ...macs, windows] : targets).map(({ file }) => file);
 const needed = [
   ...['LICENSE', 'THIRD_PARTY_NOTICES', 'README.md', 'dist/cli/main.js', 'dist/index.js', 'dist/index.d.ts'],
   ...['dist/cjs/index.cjs', 'dist/types/index.d.ts', 'dist/types/package.json', 'dist/data/index.js'],
