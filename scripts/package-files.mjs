@@ -1,7 +1,7 @@
 // Creates the package's files beside the compiler's output, from package.json's `exports`:
 // - the CommonJS build (`require`): the bundled entry points, for Node.js versions that can't `require` ES modules;
 // - the declarations of the ES modules: they re-export those of CommonJS, so that each type exists only once; those
-// that   no entry point leads to are dropped;
+//   that no entry point leads to are dropped;
 // - the header files of node-addon-api, which an installed package needs to build its addon.
 import { existsSync, rmSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path/posix';

@@ -1,6 +1,6 @@
 // MNIST on two processes, which mpirun starts; on one where there is no MPI.
 //   npm run example mnist-distributed
-//   npm run example mnist-distributed -- --quick         a tenth of the images, one epoch
+//   npm run example mnist-distributed -- --quick         a tenth of the images, two epochs
 //   mpirun -n 4 node build/tools/examples/mnist-distributed/main.js   the same script on four processes
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
