@@ -35,8 +35,7 @@ Group& GroupObject::of(Napi::Env env, Napi::Value value) {
 
 // new Group(library: string, ordered: boolean): opens the library, '' for one that the process has loaded. Has the
 // properties `version` and `interface`.
-GroupObject::GroupObject(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<GroupObject>(info), environment_(&Environment::of(info.Env())) {
+GroupObject::GroupObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<GroupObject>(info) {
   const Napi::Env env = info.Env();
   if (info.Length() != 2 || !info[0].IsString() || !info[1].IsBoolean())
     reject(env, "Group: expected a library and whether sums are ordered");
@@ -91,7 +90,9 @@ void GroupObject::push(Napi::Env env, std::function<bool()> work, Napi::Value ke
   if (!done.IsFunction()) reject(env, "Group: expected a callback");
   if (!thread_.joinable()) {
     thread_ = Thread([this] { this->work(); });
-    if (environment_ != nullptr) environment_->group = this;
+    environment_ = &Environment::of(env);
+    if (environment_->group != nullptr) environment_->group->forgetEnvironment();
+    environment_->group = this;
   }
   auto task = std::make_unique<Task>();
   task->owner = this;

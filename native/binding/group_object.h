@@ -49,7 +49,7 @@ class GroupObject : public Napi::ObjectWrap<GroupObject> {
   void work();
   void stopThread();
 
-  Environment* environment_;
+  Environment* environment_ = nullptr;  // where this is the group that is joined
   std::unique_ptr<MpiGroup> group_;
   std::list<std::unique_ptr<Task>> tasks_;  // from push() to finish()
   std::list<Task*> queue_;                  // those that the thread has not ended
