@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { replaceFile } from '../formats/replace-file.js';
 import { UsageError } from './command.js';
 
 /** Paths by what the command line calls them, such as `--out` or `<data>`; undefined where there is none. */
@@ -59,10 +59,7 @@ export function checkWritable(path: string): void {
   }
 }
 
+/** Replaces a file as a whole. */
 export async function writeText(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text);
-  } catch (cause) {
-    throw new Error(`${path}: it can't be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
-  }
+  await replaceFile(path, Buffer.from(text));
 }

@@ -102,7 +102,11 @@ const unaries: Record<UnaryOperation, readonly [Unary, Unary]> = {
   sqrt: [(x) => Math.sqrt(x), (y) => 0.5 / y],
   square: [(x) => x * x, (x) => 2 * x],
   abs: [(x) => Math.abs(x), (x) => (x > 0 ? 1 : x < 0 ? -1 : x)],
-  power: [power, (x, exponent) => exponent * power(x, exponent - 1, 0)],
+  // Not 0 · ∞ at 0, where the exponent is 0.
+  power: [
+    power,
+    (x, exponent) => (exponent === 0 ? choice(false, !Number.isNaN(x)) : exponent * power(x, exponent - 1, 0)),
+  ],
   clip: [
     (x, low, high) => (x < low ? low : x > high ? high : x),
     (x, low, high) => choice(x >= low && x <= high, x < low || x > high),

@@ -170,7 +170,7 @@ export function focalLoss(options?: FocalLossOptions): Loss {
   checkChoice('focalLoss: activation', activation, ['softmax', 'sigmoid']);
   const both = { kind: 'focalLoss', fromLogits: checkBoolean('focalLoss: fromLogits', fromLogits) };
   /** (1 − p)^γ log p. */
-  const part = (logP: Node) => multiply(power(subtract(1, exp(logP)), gamma), logP);
+  const part = (logP: Node) => (gamma === 0 ? logP : multiply(power(subtract(1, exp(logP)), gamma), logP));
   if (activation === 'softmax') {
     if (alpha !== undefined) throw invalid('focalLoss: alpha', "none without activation 'sigmoid'", alpha);
     return graphLoss({ ...softmaxTraits, ...both, options: { gamma } }, (x, t) =>

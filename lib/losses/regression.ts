@@ -2,7 +2,6 @@ import { checkArity, checkNumber, checkOptions, invalid } from '../checks.js';
 import {
   abs,
   add,
-  clip,
   divide,
   dot,
   exp,
@@ -21,9 +20,6 @@ import { relu, softplus } from '../layers/activation.js';
 import { elements, rows } from '../program/instructions.js';
 import { graphLoss } from './custom.js';
 import { freeze, type Loss, registerLoss } from './loss.js';
-
-/** A limit that no sum of squares reaches without overflow. */
-const MAX = 2 ** 127;
 
 function squared(kind: string, factor: (outputs: number) => number): Loss {
   return freeze({
@@ -149,7 +145,8 @@ export function cosineSimilarity(): Loss {
   return graphLoss({ kind: 'cosineSimilarity' }, (y, t) => {
     const size = elements(y.shape);
     const [a, b] = [y, t].map((node) => reshape(node, [size]));
-    const length = (node: Node) => sqrt(clip(sum(square(node)), 1e-12, MAX));
+    // A sum of squares that overflows stays infinite.
+    const length = (node: Node) => sqrt(add(subtract(sum(square(node)), 1e-12).pipe(relu()), 1e-12));
     return subtract(1, divide(dot(a, b), multiply(length(a), length(b))));
   });
 }

@@ -4,7 +4,7 @@ import type { NetworkNode } from '../summary.js';
 import { shapeText } from '../text.js';
 import { colour, type Look, lookOf } from './look.js';
 import { checkText, lines, type PictureOptions, shorten } from './style.js';
-import { escaped, FONT } from './vega.js';
+import { escaped, FONT, valid } from './vega.js';
 
 export interface NetworkGraphOptions extends Pick<PictureOptions, 'title' | 'theme'> {
   /** Where the nodes go from the inputs: 'down' (default) or 'right'. */
@@ -164,12 +164,13 @@ function picture(look: Look, title: string | undefined, width: number, height: n
     (text, i) =>
       `<text x="${MARGIN}" y="${MARGIN + TITLE.line * i + 14}" font-size="${TITLE.size}px" font-weight="bold" fill="${look.ink}">${escaped(text)}</text>`,
   );
-  return [
+  const svg = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${wide}" height="${high}" viewBox="0 0 ${wide} ${high}" font-family="${FONT}">`,
     `<rect width="${wide}" height="${high}" fill="${look.background}"/>`,
     ...titles,
     `<g transform="translate(${MARGIN},${MARGIN + above})" text-anchor="middle">`,
     ...parts,
     '</g></svg>',
-  ].join('\n');
+  ];
+  return valid(svg.join('\n'));
 }

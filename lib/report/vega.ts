@@ -56,11 +56,15 @@ export async function draw(
   const complete = { background: look.background, padding: 12, config: config(look), ...spec };
   const view = new vega.View(vega.parse(complete as Parameters<typeof vega.parse>[0]), { renderer: 'none' });
   try {
-    return ownIds(withTitles(await view.toSVG(), full));
+    return valid(ownIds(withTitles(await view.toSVG(), full)));
   } finally {
     view.finalize();
   }
 }
+
+/** A picture whose texts have no characters that XML can't hold. */
+export const valid = (svg: string): string =>
+  svg.replace(/(?![\t\n\r])\p{Control}|\p{Surrogate}|[\ufffe\uffff]/gu, '\ufffd');
 
 /** Text for an SVG document. */
 export const escaped = (text: string): string =>

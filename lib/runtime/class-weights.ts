@@ -42,7 +42,7 @@ function countClasses(source: Source, goal: Goal, name: string | undefined, clas
 
 /**
  * Checks the option `classWeights` of `name`. 'balanced' takes the counts of `source`; undefined for a stream, which
- * has none. Throws `INVALID_ARGUMENT` for outputs without classes.
+ * has none. Throws `INVALID_ARGUMENT` for outputs whose rows don't have one class each.
  */
 export function resolveClassWeights(
   name: string,
@@ -64,10 +64,14 @@ export function resolveClassWeights(
     const weights = byName === undefined ? given : ownEntry(byName, output.name ?? '');
     if (weights === undefined) return undefined;
     const at = byName === undefined ? label : `${label}: ${output.name}`;
-    const { writeHits, kind } = output.loss;
+    const { writeHits, kind, activation } = output.loss;
     if (writeHits === undefined)
       throw new BlasnetError('INVALID_ARGUMENT', `${at}: the loss ${kind} is not one of a classification`);
     const count = elements(output.shape);
+    if (activation === 'sigmoid' && count > 1) {
+      const text = `a row of the loss ${kind} has any number of labels: give sampleWeights, or the loss's positiveWeight`;
+      throw new BlasnetError('INVALID_ARGUMENT', `${at}: ${text}`);
+    }
     const classes = count === 1 ? 2 : count;
     if (weights === 'balanced') {
       if (source === undefined) throw invalid(at, "numbers: 'balanced' needs a dataset, whose rows it counts", weights);

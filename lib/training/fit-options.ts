@@ -48,7 +48,7 @@ export interface FitOptions extends SamplingOptions {
   /**
    * Weights of the classes in the losses, on `validation` too: a number for each class, an object by label names, or
    * 'balanced' (by the counts of the data to train on); by the outputs' names if there are several. They multiply the
-   * data's `sampleWeights`. The loss of a batch is Σ w l / Σ w.
+   * data's `sampleWeights`. Not for outputs with several labels a row. The loss of a batch is Σ w l / Σ w.
    */
   classWeights?: ClassWeights;
   callbacks?: Callbacks | readonly Callbacks[];

@@ -68,7 +68,13 @@ export function watch(
 /** One of the monitors of an output: the rest after `<output>.`. */
 const OF_OUTPUT = /^(.+)\.(loss|accuracy|validationLoss|validationAccuracy)$/;
 
+/** What a log has by this name: a figure of the network, or else a metric, whose name may look like that of one. */
 function figure(log: EpochLog, monitor: string): number | undefined {
+  const own = log.metrics !== undefined && Object.hasOwn(log.metrics, monitor) ? log.metrics[monitor] : undefined;
+  return ownFigure(log, monitor) ?? own;
+}
+
+function ownFigure(log: EpochLog, monitor: string): number | undefined {
   const [, name, own] = OF_OUTPUT.exec(monitor) ?? [];
   const of = (figures: Evaluation | undefined) => (name === undefined ? figures : figures?.outputs?.[name]);
   switch (own ?? monitor) {
@@ -81,7 +87,7 @@ function figure(log: EpochLog, monitor: string): number | undefined {
     case 'validationAccuracy':
       return of(log.validation)?.accuracy;
     default:
-      return log.metrics !== undefined && Object.hasOwn(log.metrics, monitor) ? log.metrics[monitor] : undefined;
+      return undefined;
   }
 }
 

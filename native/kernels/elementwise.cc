@@ -117,6 +117,8 @@ void unaryBackward(float* dx, const float* dy, const float* at, int64_t, int32_t
     case UnaryOperation::square: return run([](float x) { return 2.0f * x; });
     case UnaryOperation::abs: return run([](float x) { return math::sign(x); });
     case UnaryOperation::power: {
+      // Not 0 · ∞ at 0.
+      if (alpha == 0) return run([](float x) { return x == x ? 0.0f : x; });
       const math::Power power(alpha - 1);
       return run([=](float x) { return first * power.of(x); });
     }

@@ -255,14 +255,15 @@ onBackends('metrics of one’s own', (backend) => {
       const epochs: number[] = [];
       let epoch = 0;
       const file = join(tmpdir(), `blasnet-metric-${backend}-${mode}-${process.pid}.safetensors`);
-      const options = { monitor: 'score', mode } as const;
+      // A metric may be named like an output's figure.
+      const options = { monitor: mode === 'min' ? 'score' : 'top.accuracy', mode } as const;
       const network = classifier(backend);
       const optimizer = new Sgd();
       const history = await network.fit(data, {
         epochs: 5,
         optimizer,
         validation,
-        metrics: { score: () => figures[epoch++] },
+        metrics: { [options.monitor]: () => figures[epoch++] },
         callbacks: [
           earlyStopping({ ...options, patience: 2 }),
           reduceOnPlateau({ ...options, patience: 0, factor: 0.5 }),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dense, meanSquaredError, Network } from '../../lib/index.js';
 import { encoder, Table } from '../../lib/tables/index.js';
-import { blasnet } from './support.js';
+import { blasnet, withSmallFiles } from './support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'blasnet-outputs-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -57,6 +57,20 @@ describe('an output that is another file of the command is refused before any wo
     expect(run('predict m.st e.csv --out p.csv')).toMatchObject({ status: 0 });
     expect(readFileSync(file('p.csv'), 'utf8').split('\n')).toHaveLength(5);
   });
+});
+
+it('a column can not be the target and be dropped', () => {
+  const { status, stderr } = run('train e.csv --target y --drop a,y --out n.st');
+  expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('--drop: y is the target') });
+});
+
+it.skipIf(process.platform === 'win32')('predictions that can not be written leave the old ones', () => {
+  writeFileSync(file('big.csv'), `a\n${'1.5\n'.repeat(2000)}`);
+  writeFileSync(file('old.csv'), 'old\n');
+  const { status, stderr } = withSmallFiles(8, 'predict m.st big.csv --out old.csv'.split(' '), folder);
+  expect(status, stderr).toBe(1);
+  expect(stderr).toMatch(/old\.csv: .*EFBIG/);
+  expect(readFileSync(file('old.csv'), 'utf8')).toBe('old\n');
 });
 
 describe('an option that is given twice', () => {

@@ -30,6 +30,12 @@ export function blasnet(args: readonly string[], { env = {}, cwd }: RunOptions =
   return result(spawnSync(process.execPath, [program(), ...args], options));
 }
 
+/** The same, where a file may have `blocks` of 512 bytes. */
+export function withSmallFiles(blocks: number, args: readonly string[], cwd: string): Ran {
+  const command = ['-c', `ulimit -f ${blocks} && exec "$@"`, 'sh', process.execPath, program(), ...args];
+  return result(spawnSync('sh', command, { env: environment(), encoding: 'utf8', timeout: 60_000, cwd }));
+}
+
 // What the child writes to its terminal goes to standard output; its exit code is passed on.
 const PTY = `
 import os, pty, sys

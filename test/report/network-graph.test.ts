@@ -9,6 +9,7 @@ import {
   input,
   maxPool2d,
   meanSquaredError,
+  metrics,
   Network,
   relu,
   shared,
@@ -16,7 +17,7 @@ import {
   subtract,
   upsample2d,
 } from '../../lib/index.js';
-import { networkGraph } from '../../lib/report/index.js';
+import { confusionMatrixPlot, networkGraph } from '../../lib/report/index.js';
 import { expectRejection } from '../data/expect-error.js';
 import { count, expectSvg, texts, titles } from './support.js';
 
@@ -64,6 +65,16 @@ describe('network.nodes', () => {
     expect(nodes.slice(2).map(({ type }) => type)).toEqual(layers.map(({ type }) => type));
     expect(nodes[0].shape).toEqual([6]);
     for (const part of [nodes, nodes[2], nodes[2].from, nodes[2].shape]) expect(Object.isFrozen(part)).toBe(true);
+  });
+
+  it('have no characters that XML can not hold', async () => {
+    const plain = new Network({ input: [2], layers: [dense(1)], loss: meanSquaredError() });
+    const title = 'a\u001bb\ufffe\ud800 \u{1f600}';
+    const svg = await networkGraph(plain, { title });
+    expect(svg).not.toMatch(/(?!\n)\p{Control}|\p{Surrogate}|[\ufffe\uffff]/u);
+    expect(svg).toContain('\u{1f600}');
+    const matrix = metrics.confusionMatrix([0, 1], [0, 1], { labelNames: ['a\u0008', 'b'] });
+    expect(await confusionMatrixPlot(matrix)).not.toContain('\u0008');
   });
 
   it('of a chain have their indices as names, an input without a name none', () => {

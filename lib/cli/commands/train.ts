@@ -90,6 +90,7 @@ export const train = command({
     checkColumns(all, path, 'target', [target]);
     checkColumns(all, path, 'drop', drop);
     checkColumns(all, path, 'embed', embed);
+    if (drop.includes(target)) throw new UsageError(`--drop: ${target} is the target`);
     const both = embed.find((name) => name === target || drop.includes(name));
     if (both !== undefined)
       throw new UsageError(`--embed: ${both} is ${both === target ? 'the target' : 'dropped by --drop'}`);

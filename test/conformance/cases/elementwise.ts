@@ -243,6 +243,18 @@ const unaryBackwardCases: Sample<UnaryGradientArguments>[] = [
     },
     expected: { dx: repeated(table.map(([, , dx]) => dx)) },
   })),
+  {
+    note: 'exponent 0',
+    arguments: {
+      dy: repeated([2, 2, 2, NAN, 2]),
+      at: repeated([0, -0, INF, 1, NAN]),
+      n: 67,
+      operation: codeOf('unary', 'power'),
+      alpha: 0,
+      beta: 0,
+    },
+    expected: { dx: repeated([0, 0, 0, NAN, NAN]) },
+  },
 ];
 
 const unaryGradients = all.map(({ name, arguments: given }, s): GradientCase<UnaryGradientArguments> => {

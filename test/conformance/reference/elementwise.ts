@@ -71,7 +71,7 @@ function derivative(name: string, at: number, alpha: number, beta: number): numb
   if (name === 'sqrt') return 1 / (2 * at);
   if (name === 'square') return 2 * at;
   if (name === 'abs') return Math.sign(at);
-  if (name === 'power') return alpha * at ** (alpha - 1);
+  if (name === 'power') return alpha === 0 ? 0 : alpha * at ** (alpha - 1);
   if (name === 'clip') return at < alpha || at > beta ? 0 : 1;
   return alpha;
 }
