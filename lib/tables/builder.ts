@@ -62,8 +62,12 @@ export class ColumnBuilder {
     return this.#misfit;
   }
 
-  /** Adds the next value. Returns what was expected if it does not have the given type. */
-  add(value: unknown): string | undefined {
+  /**
+   * Adds the next value, a string without the spaces around it; an empty one is missing. So equal values are equal in
+   * splits and encoders, wherever rows come from. Returns what was expected if it does not have the given type.
+   */
+  add(given: unknown): string | undefined {
+    const value = typeof given === 'string' ? given.trim() || null : given;
     if (isMissing(value)) {
       this.pad(this.length + 1);
       return undefined;

@@ -106,23 +106,26 @@ function time(value: number): number | typeof MISFIT {
   return Math.abs(value) <= 8.64e15 ? value : MISFIT;
 }
 
-/** How a present value is read as one of each type: a converted value, or {@link MISFIT}. */
+/**
+ * How a present value is read as one of each type: a converted value, or {@link MISFIT}. Strings have no spaces around
+ * them.
+ */
 export const readers: Readonly<Record<ColumnType, (value: unknown) => number | string | boolean | typeof MISFIT>> = {
   number(value) {
     if (typeof value === 'number') return finite(value);
     if (typeof value === 'bigint') return finite(Number(value));
-    return typeof value === 'string' && NUMBER.test(value.trim()) ? finite(Number(value)) : MISFIT;
+    return typeof value === 'string' && NUMBER.test(value) ? finite(Number(value)) : MISFIT;
   },
   boolean(value) {
     if (typeof value === 'boolean') return value;
-    const text = typeof value === 'string' ? value.trim().toLowerCase() : value;
+    const text = typeof value === 'string' ? value.toLowerCase() : value;
     if (text === 'true' || text === '1' || text === 1) return true;
     return text === 'false' || text === '0' || text === 0 ? false : MISFIT;
   },
   date(value) {
     if (typeof value === 'number') return time(value);
     if (isDate(value)) return +value;
-    return typeof value === 'string' ? time(parseDate(value.trim())) : MISFIT;
+    return typeof value === 'string' ? time(parseDate(value)) : MISFIT;
   },
   category: readString,
   text: readString,
@@ -140,8 +143,9 @@ export function holdsStrings(type: ColumnType): type is 'category' | 'text' {
 }
 
 /**
- * A column as strings, as encoders see them: without spaces around them, empty ones missing. `from`: what they were
- * when the encoder learnt them, so that a date, a number or a truth value is one text however it is written.
+ * A column as strings, as encoders see them: without spaces around them, empty ones missing, which a column that a
+ * caller made may have. `from`: what they were when the encoder learnt them, so that a date, a number or a truth value
+ * is one text however it is written.
  */
 export function asStrings(column: Column, type: 'category' | 'text', from: ColumnType | undefined): Column {
   const text = (value: unknown): string | null => {

@@ -21,7 +21,10 @@ export interface CsvOptions {
    * with a point are no numbers.
    */
   decimal?: '.' | ',' | undefined;
-  /** What stands for a missing value. Default: nothing, NA, N/A, n/a, NaN, nan, NULL, null, None, #N/A and <NA>. */
+  /**
+   * What stands for a missing value, besides nothing, which always does. Default: NA, N/A, n/a, NaN, nan, NULL, null,
+   * None, #N/A and <NA>.
+   */
   missing?: readonly string[] | undefined;
   /** Types by column names; other columns have the type that their values look like. */
   types?: ColumnTypes | undefined;
@@ -30,7 +33,7 @@ export interface CsvOptions {
 }
 
 const OPTIONS: readonly (keyof CsvOptions)[] = ['delimiter', 'header', 'decimal', 'missing', 'types', 'encoding'];
-const MISSING = ['', 'NA', 'N/A', 'n/a', 'NaN', 'nan', 'NULL', 'null', 'None', '#N/A', '<NA>'];
+const MISSING = ['NA', 'N/A', 'n/a', 'NaN', 'nan', 'NULL', 'null', 'None', '#N/A', '<NA>'];
 const DELIMITERS = [',', '\t', ';', '|'];
 /** Longest row in bytes: a quote that is never closed would otherwise take the whole file into memory. */
 const MAX_ROW = 2 ** 24;
@@ -45,7 +48,8 @@ type CsvParse = { parse(options: Options): Parser };
  *
  * Fields may be in double quotes, which stand twice for one; a row may then go over several lines. Spaces around fields
  * and empty lines don't count. A column has the type of all its values: numbers, true and false, dates in ISO 8601 (in
- * UTC, unless they have a zone), otherwise categories; strings of which more than 50, and most, are different are text.
+ * UTC, unless they have a zone), otherwise categories; strings of which more than 50, and either most or 10,000, are
+ * different are text.
  * Numbers with leading zeros, such as postal codes, integers beyond 2^53, such as long ids, and numbers too large for a
  * double are categories. Lines end with LF, CR LF or CR. Columns without a name are named by their number, `column_1`.
  *
@@ -96,7 +100,8 @@ function checkCsv(name: string, given: CsvOptions): Checked {
   const { header, encoding = 'utf-8', decimal = '.', missing = MISSING, delimiter } = given;
   return {
     header: header === undefined ? undefined : checkNames(`${name}: header`, header),
-    missing: new Set(checkStrings(`${name}: missing`, missing)),
+    // Fields are compared without spaces around them.
+    missing: new Set(checkStrings(`${name}: missing`, missing).map((text) => text.trim())),
     written: checkChoice(`${name}: decimal`, decimal, ['.', ',']) === ',' ? commaNumber : (text) => text,
     encoding: checkChoice(`${name}: encoding`, encoding, ENCODINGS),
     delimiter: delimiter === undefined ? undefined : checkDelimiter(`${name}: delimiter`, delimiter),
@@ -189,8 +194,7 @@ function readField(field: string, { missing }: Checked): string | null {
 }
 
 /** A number with a decimal comma as one with a point. No other text with a point is a number. */
-function commaNumber(written: string): string {
-  const text = written.trim();
+function commaNumber(text: string): string {
   if (THOUSANDS.test(text)) return text.replaceAll('.', '').replace(',', '.');
   return text.includes('.') ? '' : text.replace(COMMA_NUMBER, '$1.$2');
 }

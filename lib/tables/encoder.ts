@@ -494,11 +494,7 @@ export class Encoder {
       this.#columns.map(({ name, type }) => {
         if (list.length > 0 && !list.some((row) => Object.hasOwn(row, name)))
           throw invalid(label, `the key ${quote(name)} in at least one row (null where it is missing)`, 'none');
-        const valueOf = (row: number) => {
-          const value = Object.hasOwn(list[row], name) ? list[row][name] : null;
-          // As in files.
-          return typeof value === 'string' ? value.trim() || null : value;
-        };
+        const valueOf = (row: number) => (Object.hasOwn(list[row], name) ? list[row][name] : null);
         return [name, readColumn(label, list.length, name, type, valueOf)] as const;
       }),
     );

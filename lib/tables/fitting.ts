@@ -3,6 +3,7 @@ import { BlasnetError } from '../errors.js';
 import { listed, quote } from '../text.js';
 import { columnAs, type From, fromOf, targetColumn } from './as-type.js';
 import { COLUMN_TYPES, type ColumnType, isEmpty, missingColumn } from './column.js';
+import { CATEGORY_OPTIONS } from './encoders/category.js';
 import { checkGiven, type Given, type Learner } from './encoders/kind.js';
 import { kinds } from './encoders/kinds.js';
 import type { Table } from './table.js';
@@ -87,7 +88,9 @@ export class Fitting {
     }
     const [where, as, options] = this.#optionsOf(name);
     const held = table.column(name).type;
-    const type = as ?? held;
+    // Whether strings look like text depends on how many rows there are; such options say what they are.
+    const isCategory = held === 'text' && CATEGORY_OPTIONS.some((option) => options[option] !== undefined);
+    const type = as ?? (isCategory ? 'category' : held);
     const from = fromOf(held, type);
     const column = columnAs(label, table, name, type, from);
     // Nothing can be learnt of a column without values.

@@ -11,10 +11,16 @@ export interface JsonLinesOptions {
 
 /** Longest line in characters. */
 const MAX_LINE = 2 ** 24;
+/** So many digits may be an integer that a double does not hold; not those after a point. */
+const MANY_DIGITS = /(?<![\d.])\d{16}/;
+/** What begins or ends a string, what could be taken for its end, and numbers. */
+const TOKEN = /\\["\\]|"|-?\d[\d.eE+-]*/g;
+const INTEGER = /^-?\d+$/;
 
 /**
  * Reads a UTF-8 file with a JSON object on each line, also called NDJSON. Columns are the keys that occur; values are
- * numbers, strings, truth values and null. Types are as in {@link Table.from}; empty lines don't count.
+ * numbers, strings, truth values and null. Types are as in {@link Table.from}; integers beyond 2^53, such as long ids,
+ * are strings. Empty lines don't count.
  *
  * Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` (naming the line) for anything but such objects, values that don't
  * have a given type, lines of more than 2^24 characters, and more than 100,000 columns or 2^28 values; with
@@ -52,6 +58,15 @@ export function streamJsonLines(path: string | URL, options?: JsonLinesStreamOpt
   });
 }
 
+/** Valid JSON with the integers that lose digits as numbers in quotes. */
+function quoteIntegers(json: string): string {
+  let inString = false;
+  return json.replace(TOKEN, (token) => {
+    if (token === '"') inString = !inString;
+    return inString || !INTEGER.test(token) || Number.isSafeInteger(Number(token)) ? token : `"${token}"`;
+  });
+}
+
 async function* readRows(file: string, builder: RowSink): AsyncGenerator<void> {
   let line = 0;
   let begun = '';
@@ -61,6 +76,7 @@ async function* readRows(file: string, builder: RowSink): AsyncGenerator<void> {
     let row: unknown;
     try {
       row = JSON.parse(text);
+      if (MANY_DIGITS.test(text)) row = JSON.parse(quoteIntegers(text));
     } catch (cause) {
       throw corrupt(file, `line ${line}: ${(cause as Error).message}`, cause);
     }

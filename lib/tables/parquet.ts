@@ -59,11 +59,12 @@ function decompressors(library: Hyparquet): Readonly<Record<string, Decompress>>
 /**
  * Reads a Parquet file whose columns are not nested. Needs the package hyparquet. Compressions: Snappy, gzip, Brotli,
  * and Zstandard from Node.js 22.15 on. 64-bit integers (up to 2^53) and decimals become numbers, timestamps and dates
- * become dates; otherwise types are as in {@link Table.from}.
+ * become dates, bytes become strings; otherwise types are as in {@link Table.from}.
  *
  * Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` for anything but such a file, values that don't have a given type,
- * more than 100,000 columns or 2^28 values, more than 2^22 values or 256 MiB in a page, and more values in a group of
- * rows than 2^24 and 256 for each byte of the file; with `PACKAGE_MISSING`, `INVALID_ARGUMENT` and `UNKNOWN_OPTION`.
+ * strings that are no UTF-8, more than 100,000 columns or 2^28 values, more than 2^22 values or 256 MiB in a page, and
+ * more values in a group of rows than 2^24 and 256 for each byte of the file; with `PACKAGE_MISSING`,
+ * `INVALID_ARGUMENT` and `UNKNOWN_OPTION`.
  */
 export async function readParquet(path: string | URL, options?: ParquetOptions): Promise<Table> {
   checkArity('readParquet', arguments, 2);
@@ -349,6 +350,15 @@ class ColumnReader {
       data_page_offset: 0n,
       total_compressed_size: BigInt(buffer.byteLength),
     };
+    // The package would make one character of all bytes that don't fit.
+    const decoder = new TextDecoder('utf-8', { fatal: true });
+    const decode = (bytes: Uint8Array): string => {
+      try {
+        return decoder.decode(bytes);
+      } catch {
+        throw this.#fail('it has bytes that are no text in UTF-8');
+      }
+    };
     const parts: ArrayLike<unknown>[] = [];
     await this.#library.parquetRead({
       file: { byteLength: buffer.byteLength, slice: () => buffer },
@@ -365,6 +375,8 @@ class ColumnReader {
         timestampFromMicroseconds: (value) => date(Number(value / 1000n)),
         timestampFromNanoseconds: (value) => date(Number(value / 1_000_000n)),
         dateFromDays: (days) => date(days * 86_400_000),
+        stringFromBytes: (bytes) => bytes && decode(bytes),
+        jsonFromBytes: (bytes) => bytes && JSON.parse(decode(bytes)),
       },
       // Unlike onChunk of older versions, it leaves no unhandled rejection.
       onPage: ({ columnData }) => parts.push(columnData as ArrayLike<unknown>),

@@ -72,7 +72,7 @@ export class Table {
   /**
    * A table of plain objects, one a row. Columns are the keys that occur. Values are numbers, big integers (which
    * become numbers; beyond 2^53, categories), truth values, Dates and strings; null, undefined and NaN are missing, and
-   * so is a key that a row lacks.
+   * so are empty strings and a key that a row lacks. Spaces around strings don't count.
    * Strings that are all ISO 8601 dates become dates, others categories or text. Throws `INVALID_ARGUMENT`, naming row
    * and column, for other values and for those that don't have a given type.
    */

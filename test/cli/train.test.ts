@@ -241,6 +241,18 @@ describe('options of train', () => {
     expect(cells(stdout).length).toBe(51);
   });
 
+  it('labels of JSON lines with spaces are the same labels, and empty ones are missing', () => {
+    const rows = Array.from({ length: 60 }, (_, x) => ({
+      x,
+      y: x === 5 ? '' : `${x % 2 ? 'pos' : 'neg'}${x % 3 ? '' : ' '}`,
+    }));
+    writeFileSync(file('spaces.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'));
+    const options = ['--target', 'y', '--epochs', '1', '--out', 'spaces.safetensors'];
+    const { status, stderr } = run('train', 'spaces.jsonl', ...options);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: 'spaces.jsonl: left out: 1 row without a y\n' });
+    expect(json('show', 'spaces.safetensors').encoder.target.labels).toEqual(['neg', 'pos']);
+  });
+
   it('reads JSON lines and TSV too', () => {
     const rows = Array.from({ length: 40 }, (_, i) => ({ x: i, 'a "b",c': i < 20 ? 'p,q' : 'r' }));
     writeFileSync(file('rows.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'));
@@ -277,7 +289,7 @@ describe('options of train', () => {
     ],
     [['--target', 'weather', '--embed', 'weather'], 2, /^blasnet: --embed: weather is the target$/m],
     [['--target', 'weather', '--embed', 'wind', '--drop', 'wind'], 2, /--embed: wind is dropped by --drop$/m],
-    [['--target', 'weather', '--drop', 'weather'], 1, /^blasnet: encoder: ignore: /],
+    [['--target', 'weather', '--drop', 'weather'], 2, /^blasnet: --drop: weather is the target$/m],
     [
       ['--target', 'weather', '--layers', '64,x'],
       2,

@@ -130,6 +130,15 @@ describe('readCsv', () => {
     ]);
   });
 
+  it('spaces around what stands for a missing value do not count either', async () => {
+    const table = await read('a,b\n1,? \n?,x\n,\n', { missing: [' ? '] });
+    expect(table.rows()).toEqual([
+      { a: 1, b: null },
+      { a: null, b: 'x' },
+      { a: null, b: null },
+    ]);
+  });
+
   it('a file: URL, the ends of lines of all systems, a byte order mark, a last line without an end', async () => {
     const rows = [
       { a: 1, b: 'x' },
@@ -260,7 +269,7 @@ describe('readCsv: hostile files', () => {
       fc.asyncProperty(rows, async (list) => {
         const text = ['x,y', ...list.map((row) => row.map(quoted).join(','))].join('\r\n');
         const table = await read(text, { missing: [], types: { x: 'text', y: 'text' } });
-        expect(table.rows()).toEqual(list.map(([x, y]) => ({ x: x.trim(), y: y.trim() })));
+        expect(table.rows()).toEqual(list.map(([x, y]) => ({ x: x.trim() || null, y: y.trim() || null })));
       }),
       { numRuns: 100 },
     );

@@ -638,6 +638,19 @@ describe('indices', () => {
     expect(new Set(names).size).toBe(6);
   });
 
+  it('options that only categories have make one of a column of text', () => {
+    const rows = Array.from({ length: 30_000 }, (_, i) => ({ shop: `s${i % 10_000}`, y: i }));
+    const text = Table.from(rows);
+    expect(text.column('shop').type).toBe('text');
+    const learn = (own: object) => encoder({ target: 'y', columns: { shop: own } }).fit(text);
+    expect(learn(index).vocabularies.shop.length).toBe(10_001);
+    expect(learn({ most: 10 }).featureNames).toHaveLength(11);
+    expect(learn({ minimum: 3, most: 5 }).toJSON()).toEqual(learn({ as: 'category', minimum: 3, most: 5 }).toJSON());
+    expect(learn({ size: 8 }).shape).toEqual([8]);
+    expectError(() => learn({ ...index, size: 8 }), 'UNKNOWN_OPTION', /"size"/);
+    expectError(() => learn({ as: 'text', ...index }), 'UNKNOWN_OPTION', /"encoding"/);
+  });
+
   it('refuses', () => {
     expectError(() => fitted.sparse(table), 'INVALID_ARGUMENT', /no column with encoding: 'index', got "city"/);
     const learn = (columns: Record<string, object>, from = table) => encoder({ target: 'y', columns }).fit(from);

@@ -40,7 +40,7 @@ describe('readParquet', () => {
     const { values } = table.column('count');
     expect(values).toEqual(Float64Array.of(1, 2, Number.NaN, 4, 5));
     expect(table.column('size').values).toEqual(Float64Array.of(0.5, Number.NaN, -1e300, 3, Number.NaN));
-    expect(table.column('city').values).toEqual(['Bern', 'Zürich', null, 'Bern', '']);
+    expect(table.column('city').values).toEqual(['Bern', 'Zürich', null, 'Bern', null]);
     expect(table.column('old').values).toEqual([true, false, true, null, true]);
     expect(table.column('when').values).toEqual(Float64Array.of(0, 1, 2, 3, 4).map((day) => 86_400_000 * day));
     expect(table.column('__proto__').values).toEqual(Float64Array.of(1, 2, 3, 4, 5));
@@ -107,6 +107,28 @@ describe('readParquet', () => {
     await expectRejection(() => readParquet(write(lists)), 'FILE_CORRUPT', /row 0, column "x": expected a number/);
     const infinite = file([{ name: 'x', data: [1, Infinity], type: 'DOUBLE' }]);
     await expectRejection(() => readParquet(write(infinite)), 'FILE_CORRUPT', /row 1, column "x": expected a finite/);
+  });
+
+  it.each([
+    ['', 0],
+    ['UTF8', 0],
+    // The writer would make JSON of the bytes, so a file of strings gets this type afterwards.
+    ['UTF8', 38],
+  ] as const)('bytes that are no UTF-8: type "%s", %i', async (converted, changed) => {
+    const values = ['"\xff"', '"\xfe"', '"a"'].map((text) => Uint8Array.from(Buffer.from(text, 'latin1')));
+    const element = { name: 'x', type: 'BYTE_ARRAY', repetition_type: 'REQUIRED' } as const;
+    const schema: Options['schema'] = [
+      { name: 'root', num_children: 1 },
+      converted === '' ? element : { ...element, converted_type: converted },
+    ];
+    // All different, and repeated ones in a dictionary.
+    for (const data of [values, Array.from({ length: 300 }, (_, i) => values[i % 3])]) {
+      const bytes = file([{ name: 'x', data }], { schema });
+      const at = Buffer.from(bytes).lastIndexOf(Buffer.from([0x18, 1, 'x'.charCodeAt(0), 0x25, 0]));
+      if (converted !== '') bytes[at + 4] = changed;
+      const expected = /: column "x": it has bytes that are no text in UTF-8$/;
+      await expectRejection(() => readParquet(write(bytes)), 'FILE_CORRUPT', expected);
+    }
   });
 
   it.each([

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { type Column, readJsonLines, Table } from '../../lib/tables/index.js';
+import { type Column, readJsonLines, streamJsonLines, Table } from '../../lib/tables/index.js';
 import { expectError, expectRejection } from '../data/expect-error.js';
 import { fileWriter, idsOf, numbered, typesOf } from './support.js';
 
@@ -180,6 +180,30 @@ describe('readJsonLines', () => {
     expect(table.column('a').values).toEqual(['1', 'x', null]);
     expect(table.column('b').values).toEqual([null, null, '3']);
   });
+
+  it('integers that a double does not hold are categories with all digits, as in CSV', async () => {
+    const [a, b] = ['9007199254740992', '-9007199254740993'];
+    const text = `{"id": ${a}, "n": 9007199254740991, "s": "a \\"${a}, \\\\", "x": 0.12345678901234566}\n{"id":${b},"x":1e20}`;
+    const rows = [
+      { id: a, n: 9007199254740991, s: `a "${a}, \\`, x: 0.12345678901234566 },
+      { id: b, n: null, s: null, x: 1e20 },
+    ];
+    const path = write(text);
+    expect((await readJsonLines(path)).rows()).toEqual(rows);
+    expect(((await streamJsonLines(path).pieces().next()).value as Table).rows()).toEqual(rows);
+    const types = { id: 'number' } as const;
+    expect((await readJsonLines(path, { types })).column('id').values).toEqual(Float64Array.of(2 ** 53, -(2 ** 53)));
+    const mixed = write(`{"id": 1}\n{"id": ${a}}\n{"id": 9007199254740993}`);
+    for (const types of [{}, { id: 'category' } as const])
+      expect((await readJsonLines(mixed, { types })).column('id').values).toEqual(['1', a, '9007199254740993']);
+  });
+
+  it.each(['{9007199254740993: 1}', '{"a": 09007199254740993}', '{"a": 9007199254740993"}'])(
+    '%s is no JSON, for all its digits',
+    async (content) => {
+      await expectRejection(() => readJsonLines(write(content)), 'FILE_CORRUPT', /line 1: /);
+    },
+  );
 
   it('an empty file has no columns', async () => {
     expect((await readJsonLines(write('\n'))).names).toEqual([]);

@@ -1,3 +1,4 @@
+import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { dense, Network, softmaxCrossEntropy } from '../../lib/index.js';
 import {
@@ -7,6 +8,8 @@ import {
   predictRows,
   readCsv,
   readJsonLines,
+  readParquet,
+  streamJsonLines,
   Table,
 } from '../../lib/tables/index.js';
 import { expectError, expectRejection } from '../data/expect-error.js';
@@ -165,6 +168,43 @@ describe('categories are read alike in training and prediction', () => {
       ]),
     );
     expect(features(numbers, [{ x: ' ' }])).toEqual(features(numbers, [{ x: null }]));
+  });
+
+  it('nor in tables, whatever they are made of', async () => {
+    const rows = [
+      { g: 'pat1', y: ' pos', n: ' 1 ', d: '2020-01-02 ' },
+      { g: 'pat1\t', y: 'pos', n: '', d: ' ' },
+      { g: ' ', y: '', n: '2', d: '2020-01-03' },
+    ];
+    const expected = [
+      { g: 'pat1', y: 'pos', n: 1, d: new Date('2020-01-02') },
+      { g: 'pat1', y: 'pos', n: null, d: null },
+      { g: null, y: null, n: 2, d: new Date('2020-01-03') },
+    ];
+    const options = { types: { n: 'number' } } as const;
+    const lines = write(rows.map((row) => JSON.stringify(row)).join('\n'));
+    const columnData = (['g', 'y', 'n', 'd'] as const).map((name) => {
+      return { name, data: rows.map((row) => row[name]), type: 'STRING' as const };
+    });
+    const parquet = write(new Uint8Array(parquetWriteBuffer({ columnData })));
+    const tables = [
+      Table.from(rows, options),
+      await readJsonLines(lines, options),
+      await readParquet(parquet, options),
+      (await streamJsonLines(lines, options).pieces().next()).value as Table,
+    ];
+    for (const table of tables) {
+      expect(table.rows()).toEqual(expected);
+      expect(table.dropMissing(['y']).length).toBe(2);
+    }
+  });
+
+  it('nor in groups, which stay together', () => {
+    const table = Table.from(Array.from({ length: 40 }, (_, i) => ({ g: `p${i % 20}${i < 20 ? '' : ' '}` })));
+    const { train, test } = table.split({ group: 'g', seed: 1 });
+    const own = new Set(train.column('g').values as string[]);
+    expect((test.column('g').values as string[]).filter((group) => own.has(group.trim()))).toEqual([]);
+    expect(own.size).toBe(train.length / 2);
   });
 
   it('labels too', async () => {

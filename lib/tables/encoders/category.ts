@@ -18,6 +18,9 @@ export interface CategoryOptions {
   encoding?: 'oneHot' | 'index' | undefined;
 }
 
+/** No other type has one of these. */
+export const CATEGORY_OPTIONS = ['minimum', 'most', 'encoding'] as const;
+
 /** Maximum number of values with a place of their own. */
 const MOST = 100_000;
 /** Different values are counted up to this number: those of a stream of rows may be any number. */
@@ -113,7 +116,7 @@ const ENCODINGS = ['oneHot', 'index'] as const;
 
 export const categoryKind: Kind = {
   learn(label, name, options) {
-    const { encoding = 'oneHot', ...rest } = checkGiven(label, options, ['minimum', 'most', 'encoding']);
+    const { encoding = 'oneHot', ...rest } = checkGiven(label, options, CATEGORY_OPTIONS);
     const index = checkChoice(`${label}: encoding`, encoding, ENCODINGS) === 'index';
     const { minimum = 2, most = index ? MOST : 100 } = rest;
     const least = checkInteger(`${label}: minimum`, minimum, { min: 1 });
