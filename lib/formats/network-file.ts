@@ -89,10 +89,13 @@ function checkJson(name: string, root: unknown): void {
     if (open.includes(value)) throw refuse(value, ' (it contains itself)');
     if (open.length === MAX_DEPTH) throw refuse(value, ` (nested deeper than ${MAX_DEPTH})`);
     open.push(value);
-    // Positions of a list include its holes, which are undefined.
-    for (const key of Array.isArray(value) ? value.keys() : Object.keys(value)) {
+    // Positions of a list include its holes, which are undefined. A member that is undefined is omitted.
+    const isList = Array.isArray(value);
+    for (const key of isList ? value.keys() : Object.keys(value)) {
+      const member = (value as Record<string | number, unknown>)[key];
+      if (member === undefined && !isList) continue;
       path.push(key);
-      check((value as Record<string | number, unknown>)[key]);
+      check(member);
       path.pop();
     }
     open.pop();
@@ -103,7 +106,7 @@ function checkJson(name: string, root: unknown): void {
 /**
  * A frozen copy of a JSON value: null, a boolean, string or finite number, a list, or a plain object. Throws
  * `INVALID_ARGUMENT` for anything that a file could not give back the same; only −0 becomes 0. `plainOf`
- * gives what is copied of the value.
+ * gives what is copied of the value; members that are undefined are omitted.
  */
 export function checkMetadata(name: string, value: unknown, plainOf = (given: unknown) => given): Metadata | undefined {
   if (value === undefined) return undefined;

@@ -1,7 +1,6 @@
 import { checkBoolean, checkOptions, checkPath, invalid } from '../checks.js';
 import { readShared } from '../data/files.js';
 import { BlasnetError } from '../errors.js';
-import { isInput, type Node } from '../graph/node.js';
 import type { LayerSpec } from '../layers/layer.js';
 import { elements, type Shape } from '../program/instructions.js';
 import type { Model, StateEntry } from '../program/model.js';
@@ -41,8 +40,7 @@ interface Module {
 }
 
 /** For each feature of a flattened image in PyTorch's order (channels, rows, columns), its index in our order. */
-function flattened([height, width, channels]: Shape): Order {
-  if (channels === 1 || height * width === 1) return undefined;
+function flattened([height, width, channels]: readonly number[]): Int32Array {
   return Int32Array.from({ length: height * width * channels }, (_, i) => {
     const [channel, pixel] = [Math.floor(i / (height * width)), i % (height * width)];
     return pixel * channels + channel;
@@ -75,6 +73,14 @@ const convolutions = new Map<string, readonly string[]>([
 function slotsOf(model: Model, index: number, order: Int32Array | undefined): Slot[][] {
   const { spec, name: layer } = model.nodes[index];
   const { type } = spec;
+  const { inputs: given } = model.nodes[index].node;
+  // Such as features of an image, of which some are omitted or with which others are added up.
+  if (order !== undefined && order.length !== elements(given[0].shape)) {
+    throw new BlasnetError(
+      'INVALID_ARGUMENT',
+      `layer ${cut(layer, 80)}: the order in which PyTorch has its ${elements(given[0].shape)} features is not known`,
+    );
+  }
   const feature = (i: number) => (order === undefined ? i : order[i]);
   const find = (own: string) => {
     const name = `${layer}.${own}`;
@@ -125,118 +131,92 @@ function slotsOf(model: Model, index: number, order: Int32Array | undefined): Sl
   });
 }
 
-/**
- * The order in which PyTorch has the elements of a value:
- *
- * - undefined: ours; of images, of three dimensions, channels first;
- * - of a row: for each element in PyTorch's order, its index in ours;
- * - `dimensions`: the dimensions are the same, in an order that is not known, so that a row of them has no known order;
- * - `unknown`: nothing is known.
- */
-type Order = Int32Array | 'dimensions' | 'unknown' | undefined;
+/** For each feature of a node in PyTorch's order, its index in ours; undefined if the orders are the same. */
+type Order = Int32Array | undefined;
 
-function sameOrder(a: Order, b: Order): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object') return a === b;
-  return a.length === b.length && a.every((index, i) => index === b[i]);
-}
+/** Of features that PyTorch has in no order of ours: no layer has parameters for so many. */
+const unknownOrder = new Int32Array(0);
+
+const sameOrder = (a: Order, b: Order) => a === b || (a !== undefined && b !== undefined && a.join() === b.join());
 
 /** The order of features that are joined. */
 function joined(parts: readonly { readonly order: Order; readonly count: number }[]): Order {
   if (parts.every(({ order }) => order === undefined)) return undefined;
+  if (parts.some(({ order, count }) => order !== undefined && order.length !== count)) return unknownOrder;
   const whole: number[] = [];
   for (const { order, count } of parts) {
-    if (typeof order === 'string') return 'unknown';
     const first = whole.length;
     for (let i = 0; i < count; i++) whole.push(first + (order === undefined ? i : order[i]));
   }
   return Int32Array.from(whole);
 }
 
-/** The order of the row that a value becomes. */
-function rowOrder(shape: Shape, order: Order): Order {
-  if (shape.length === 1) return order;
-  if (order !== undefined) return 'unknown';
-  return shape.length === 3 ? flattened(shape) : undefined;
+/** A value in the network: its shape, the order of its features, and whether PyTorch has its channels first. */
+interface Place {
+  readonly shape: Shape;
+  readonly order: Order;
+  readonly channelsFirst: boolean;
 }
 
-/** The order of the same elements in another shape. */
-function orderReshaped(input: Node, output: Shape, order: Order): Order {
-  const { shape } = input;
-  const row = rowOrder(shape, order);
-  if (output.length === 1) return row;
-  if (sameOrder(row, rowOrder(output, undefined))) return undefined;
-  const keepsChannels = shape.length > 1 && order !== 'unknown' && shape.at(-1) === output.at(-1);
-  if (output.length === 3 && order === undefined) {
-    // Who gives a network rows of images gives PyTorch images.
-    if (keepsChannels || (shape.length !== 3 && isInput(input))) return undefined;
+/**
+ * Whether PyTorch has the channels of what a node gives first: those of images, and of images without their rows or
+ * columns.
+ */
+function hasChannelsFirst(
+  { type, axis }: LayerSpec & { readonly axis?: number | Shape },
+  output: Shape,
+  taken: Place[],
+) {
+  if (type === 'embedding' || output.length < 2) return false;
+  if (type === 'reshape' || convolutions.has(type)) return output.length === 3;
+  const images = taken.filter(({ shape }) => shape.length === 3);
+  if (output.length === 2 && images.length > 0)
+    return (
+      images.some(({ channelsFirst }) => channelsFirst) &&
+      [axis].flat().every((each) => each !== undefined && [0, 1, -2, -3].includes(each))
+    );
+  const same = taken.filter(({ shape }) => shape.length === output.length);
+  return same.length === 0 ? output.length === 3 : same.some(({ channelsFirst }) => channelsFirst);
+}
+
+/** The order of what a node gives, from those of what it takes. Only features in a row have another than ours. */
+function orderAfter(type: string, output: Shape, taken: Place[]): Order {
+  if (output.length !== 1 || type === 'dense') return undefined;
+  const inputs = taken.map(({ shape }) => shape);
+  const orders = taken.map(({ order }) => order);
+  const [{ shape, channelsFirst }] = taken;
+  if (channelsFirst && (type === 'flatten' || type === 'reshape')) {
+    const [columns, channels] = shape.slice(-2);
+    return flattened([elements(shape) / (columns * channels), columns, channels]);
   }
-  return keepsChannels ? 'dimensions' : 'unknown';
-}
-
-/** Whether PyTorch may have the dimensions of what a node gives in another order than those of what it takes. */
-function isRearranged({ spec, inputs }: Node, output: Shape): boolean {
-  const { type, axes, axis } = spec as LayerSpec & { readonly axes?: Shape; readonly axis?: number | Shape };
-  const rank = Math.max(...inputs.map(({ shape }) => shape.length));
-  if (rank !== 3) return output.length === 3;
-  if (type === 'matmul') return true;
-  if (type === 'permute') return axes?.[2] !== 2;
-  if (output.length === 3) return false;
-  // Without the channels, an image is a matrix in both.
-  return type !== 'dot' && ![axis].flat().some((each) => each === 2 || each === -1);
-}
-
-/** The order of what a node gives, from those of what it takes. */
-function orderAfter(node: Node, output: Shape, orders: readonly Order[]): Order {
-  const { inputs, spec } = node;
-  const { type } = spec;
-  if (type === 'dense' || convolutions.has(type)) return undefined;
-  if (type === 'flatten' || type === 'reshape') return orderReshaped(inputs[0], output, orders[0]);
-  const isRow = output.length === 1;
-  if (type === 'concat' && isRow)
-    return joined(orders.map((order, i) => ({ order, count: elements(inputs[i].shape) })));
-  const dimensions = output.filter((size) => size > 1).length;
-  // One number goes with any order.
-  const taken = inputs.flatMap(({ shape }, i) => (elements(shape) > 1 ? [{ shape, order: orders[i] }] : []));
-  if (dimensions === 0 || taken.length === 0) return undefined;
-  if (isRow && taken.every(({ shape }) => shape.length === 1)) {
-    const [{ order }, ...others] = taken;
-    const isKept = typeof order !== 'object' || order.length === output[0];
-    return isKept && others.every((other) => sameOrder(order, other.order)) ? order : 'unknown';
-  }
-  if (taken.some(({ order }) => order === 'unknown' || typeof order === 'object')) return 'unknown';
-  // Such as sums over all dimensions but one, which has the same order in both.
-  if (dimensions === 1) return undefined;
-  return taken.some(({ order }) => order !== undefined) || isRearranged(node, output) ? 'dimensions' : undefined;
+  if (type === 'concat') return joined(orders.map((order, i) => ({ order, count: elements(inputs[i]) })));
+  // A sum over all features is one number, in whatever order they are.
+  if (output[0] === 1) return undefined;
+  // One number for all features goes with any order.
+  const [order, ...others] = orders.filter((_, i) => elements(inputs[i]) > 1);
+  return others.every((other) => sameOrder(order, other)) ? order : unknownOrder;
 }
 
 /** The network's layers with parameters, in PyTorch's form. */
 function modulesOf(model: Model): Module[] {
   const modules: Module[] = [];
-  const orders: Order[] = model.inputs.map(() => undefined);
-  for (const [index, { spec, name, node, from, owner, operation }] of model.nodes.entries()) {
+  const places: Place[] = model.inputs.map(({ shape }) => ({
+    shape,
+    order: undefined,
+    channelsFirst: shape.length === 3,
+  }));
+  for (const [index, { spec, name, from, owner, operation }] of model.nodes.entries()) {
     const { type } = spec;
-    const taken = from.map((place) => orders[place]);
-    const parts: Slot[][] = [];
-    if (operation.parameters.length > 0) {
-      // Parameters belong to channels, which are the last of the dimensions in whatever order.
-      const [order, first] = [taken[0], orders[model.nodes[owner].from[0]]].map((each) =>
-        each === 'dimensions' ? undefined : each,
-      );
-      if (order === 'unknown' || !sameOrder(order, first)) {
-        const count = elements(node.inputs[0].shape);
-        throw new BlasnetError(
-          'INVALID_ARGUMENT',
-          `layer ${cut(name, 80)}: the order in which PyTorch has its ${count} features is not known`,
-        );
-      }
-      if (owner === index) parts.push(...slotsOf(model, index, order));
-    }
+    const { output } = operation;
+    const taken = from.map((place) => places[place]);
+    const parts = operation.parameters.length > 0 && owner === index ? slotsOf(model, index, taken[0].order) : [];
     for (const [i, slots] of parts.entries()) {
       const part = parts.length === 1 ? undefined : i;
       const number = part === undefined ? String(index) : `${index}.${part}`;
       modules.push({ layer: name, type, given: spec.name, part, name: number, slots });
     }
-    orders.push(orderAfter(node, operation.output, taken));
+    const channelsFirst = hasChannelsFirst(spec, output, taken);
+    places.push({ shape: output, order: orderAfter(type, output, taken), channelsFirst });
   }
   return modules;
 }

@@ -22,7 +22,7 @@ describe('metadata', () => {
     ['Infinity', { mean: [0, Number.POSITIVE_INFINITY] }, / at metadata\.mean\[1\], got Infinity$/],
     ['NaN', Number.NaN, /^metadata: expected a value that JSON can hold, got NaN$/],
     ['undefined in a list', [undefined], / at metadata\[0\], got undefined$/],
-    ['undefined as a property', { a: { 'b c': undefined } }, / at metadata\.a\["b c"\], got undefined$/],
+    ['NaN as a property', { a: { 'b c': Number.NaN } }, / at metadata\.a\["b c"\], got NaN$/],
     ['a function', { f: Math.abs }, / at metadata\.f, got function abs$/],
     ['a symbol', [Symbol('s')], / at metadata\[0\], got Symbol\(s\)$/],
     ['a symbol as a key', { a: { [Symbol('s')]: 1 } }, / at metadata\.a, got/],

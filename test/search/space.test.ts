@@ -72,8 +72,8 @@ describe('a space', () => {
     ['infinities', () => choice([1, Number.POSITIVE_INFINITY]), /^choice: values: .* at values\[1\], got Infinity$/],
     [
       'undefined in plain data',
-      () => readSpace('space', { x: { type: 'choice', values: [{ a: undefined as never }] } }),
-      /^space: "x": values: .* at values\[0\]\.a, got undefined$/,
+      () => readSpace('space', { x: { type: 'choice', values: [{ a: [undefined as never] }] } }),
+      /^space: "x": values: .* at values\[0\]\.a\[0\], got undefined$/,
     ],
     ['no dimension', () => readSpace('space', {}), /space: expected at least one dimension/],
     ['a list', () => readSpace('space', []), /space: expected an object of dimensions/],
