@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { replaceFile } from '../formats/replace-file.js';
 import { UsageError } from './command.js';
 
 /** Paths by what the command line calls them, such as `--out` or `<data>`; undefined where there is none. */
@@ -59,7 +59,16 @@ export function checkWritable(path: string): void {
   }
 }
 
-/** Replaces a file as a whole. */
+/** Replaces a file as a whole, so that an error leaves the old one; links are followed. */
 export async function writeText(path: string, text: string): Promise<void> {
-  await replaceFile(path, Buffer.from(text));
+  const old = statSync(path, { throwIfNoEntry: false });
+  const target = old === undefined ? path : realpathSync(path);
+  const part = `${target}.${process.pid}.part`;
+  try {
+    await writeFile(part, text, { mode: old?.mode });
+    await rename(part, target);
+  } catch (cause) {
+    await rm(part, { force: true });
+    throw new Error(`${path}: it can't be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
+  }
 }
