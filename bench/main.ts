@@ -74,8 +74,8 @@ function renderMethod(settings: Settings): string {
 The contenders run in turn, in ${describeRounds(settings)}, each time in a process of its own: a warm-up, then a fresh
 network, after its first two batches, for about ${settings.seconds} s, in whole epochs of gather, forward, backward and
 update. Rates are medians of the rounds, with the least and the most; ratios are taken within each round, and their
-median is reported. The floor is the matrix products of a step alone, on one thread, all steps in one native call: handed to
-OpenBLAS whole, and cut small as the network cuts them. The latter on every core, a process each, tells what the machine
+median is reported. The floor is the matrix products of a step alone, on one thread, all steps in one native call:
+handed to OpenBLAS whole, and cut small as the network cuts them. The latter on every core, a process each, tells what the machine
 gives to threads: less than the sum where cores are halves of one, or others use their caches. The peak is the same
 number of operations in products of 256 × 256 matrices, which stay in the caches. The network omits columns of a batch
 that are all zero; the rows “zeros multiplied, too” do not. A core is taken by a process that loops. Where fewer cores

@@ -375,7 +375,6 @@ export class Engine {
   }
 
   #checkFits(optimizer: Optimizer): void {
-    if (this.#moments.has(optimizer)) return;
     optimizer.checkFits([...this.model.parameters.keys()], this.model.parameterLength);
   }
 
@@ -516,9 +515,12 @@ export class Engine {
     }
     if (accumulate && this.#accumulated === this.#none)
       this.#accumulated = allocate(this.backend, this.model.parameterLength);
-    // Gradients only follow an optimizer's settings; a step makes it this network's.
-    if (optimizer !== undefined) this.#checkFits(optimizer);
-    const moment = optimizer !== undefined && hasUpdate(kind) ? this.attach(optimizer) : this.#none;
+    // A step makes an optimizer this network's; gradients only follow its settings.
+    let moment = this.#none;
+    if (optimizer !== undefined) {
+      if (hasUpdate(kind)) moment = this.attach(optimizer);
+      else if (!this.#moments.has(optimizer)) this.#checkFits(optimizer);
+    }
     const memory: Memory = {
       parameter: this.parameters,
       gradient: this.gradients,

@@ -23,8 +23,8 @@ export interface FitOptions extends SamplingOptions {
   /**
    * Batches per step of the optimizer; default 1. Their gradients are averaged, each row with the same weight, so that
    * they make the step of one large batch (but for batch norm, which normalises each by itself, and rounding) with the
-   * memory of a small one. Not with weights of rows or classes. The remaining batches of an epoch make a step of their own. Schedules and `optimizer.steps`
-   * count these steps; logs are of batches.
+   * memory of a small one. Not with weights of rows or classes. The remaining batches of an epoch make a step of their
+   * own. Schedules and `optimizer.steps` count these steps; logs are of batches.
    */
   accumulate?: number;
   /**

@@ -1,5 +1,6 @@
 import { checkChoice, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { ownEntry } from '../runtime/columns.js';
 import type { Evaluation } from '../runtime/tally.js';
 import { cut, listed } from '../text.js';
 import type { EpochLog } from './history.js';
@@ -70,8 +71,7 @@ const OF_OUTPUT = /^(.+)\.(loss|accuracy|validationLoss|validationAccuracy)$/;
 
 /** What a log has by this name: a figure of the network, or else a metric, whose name may look like that of one. */
 function figure(log: EpochLog, monitor: string): number | undefined {
-  const own = log.metrics !== undefined && Object.hasOwn(log.metrics, monitor) ? log.metrics[monitor] : undefined;
-  return ownFigure(log, monitor) ?? own;
+  return ownFigure(log, monitor) ?? ownEntry(log.metrics ?? {}, monitor);
 }
 
 function ownFigure(log: EpochLog, monitor: string): number | undefined {

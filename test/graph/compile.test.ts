@@ -24,7 +24,7 @@ import { signatureOf } from '../../lib/kernels/table.js';
 import { layerTypes } from '../../lib/layers/layer.js';
 import type { Optimizer } from '../../lib/optimizers/optimizer.js';
 import { ProgramBuilder } from '../../lib/program/builder.js';
-import { compile, type Program, type ProgramKind, type ProgramRequest } from '../../lib/program/compile.js';
+import { compile, hasUpdate, type Program, type ProgramKind, type ProgramRequest } from '../../lib/program/compile.js';
 import { type Argument, type Instruction, isTensor, type Tensor } from '../../lib/program/instructions.js';
 import { goalsOf, type Model } from '../../lib/program/model.js';
 import { operationCases } from '../api/operation-cases.js';
@@ -40,7 +40,7 @@ function compiled(
   kind: ProgramKind,
   { optimizer, capacity = 8, ...changes }: Partial<ProgramRequest> & { optimizer?: Optimizer } = {},
 ): Program {
-  const updates = kind === 'train' || kind === 'update';
+  const updates = hasUpdate(kind);
   const goals = goalsOf(model).map(({ loss }) => ({ target: loss.targets[0], weighted: false }));
   const plain = { threading: undefined, rewrite: false, features: model.inputs.map(() => 'f32' as const) };
   const given = { ...plain, goals: hasLoss(kind) ? goals : [], ...changes };

@@ -29,7 +29,7 @@ import {
 } from '../../lib/index.js';
 import type { Parameter } from '../../lib/kernels/signature.js';
 import { signatureOf } from '../../lib/kernels/table.js';
-import { compile, type Program, type ProgramKind, type ProgramRequest } from '../../lib/program/compile.js';
+import { compile, hasUpdate, type Program, type ProgramKind, type ProgramRequest } from '../../lib/program/compile.js';
 import { type Argument, type Instruction, isTensor, type Tensor } from '../../lib/program/instructions.js';
 import { buildModel, type Model } from '../../lib/program/model.js';
 import { RandomStream } from '../../lib/random.js';
@@ -72,7 +72,7 @@ export function program(
   changes?: Partial<ProgramRequest>,
   optimizer?: Optimizer,
 ): Program {
-  const updates = kind === 'train' || kind === 'update';
+  const updates = hasUpdate(kind);
   return compile(of, request(kind, capacity, changes), updates ? (optimizer ?? new Sgd()) : undefined);
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { LayerSpec, Loss, Regularizer } from '../../lib/index.js';
-import { compile, type Program, type ProgramKind } from '../../lib/program/compile.js';
+import { compile, hasUpdate, type Program, type ProgramKind } from '../../lib/program/compile.js';
 import { buildModel } from '../../lib/program/model.js';
 import { lifetimes, sharing } from '../program/lifetimes.js';
 import { hasLoss, kernelsOf, kinds, request } from '../program/support.js';
@@ -25,7 +25,7 @@ function compiled(
     seed: recipe.seed,
   });
   const goals = hasLoss(kind) ? [{ target: loss.targets[0], weighted: false }] : [];
-  const updates = kind === 'train' || kind === 'update';
+  const updates = hasUpdate(kind);
   const changes = { features: [bytes ? 'u8' : 'f32'], goals, rewrite, threads } as const;
   return compile(model, request(kind, capacity, changes), updates ? makeOptimizer(by) : undefined);
 }
