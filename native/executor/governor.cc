@@ -20,6 +20,9 @@ constexpr uint32_t trialLength = 16;
 constexpr uint32_t patience = 20;
 // While a disturbance is suspected: regions between two measurements of fewer threads.
 constexpr uint32_t lookInterval = 8;
+// Barriers are a small part of steps that take longer, so half of the threads need nearly twice as long as all when
+// these are undisturbed. Fewer threads are measured only if that could be faster.
+constexpr double longStep = 10e-3;
 
 double blend(double old, double now) { return old == 0 ? now : old + weight * (now - old); }
 
@@ -46,10 +49,12 @@ int Governor::choose(int shares) {
   if (level_ == last || regions_ <= settling) return threadsAt(level_, shares);
   const Level& mine = levels_[static_cast<size_t>(level_)];
   const bool disturbed = mine.mean > suspicious * mine.best;
-  const bool unknown = levels_[static_cast<size_t>(last)].mean == 0;
+  const bool isLong = mine.best > longStep;
+  const bool unknown = !isLong && levels_[static_cast<size_t>(last)].mean == 0;
   if (!unknown && !(disturbed && ++sinceLook_ >= lookInterval)) return threadsAt(level_, shares);
   sinceLook_ = 0;
   look_ = look_ > level_ && look_ < last ? look_ + 1 : level_ + 1;
+  if (isLong && mine.mean < suspicious * (1 << (look_ - level_ - 1)) * mine.best) look_ = level_ + 1;
   return threadsAt(look_, shares);
 }
 

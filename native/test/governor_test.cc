@@ -111,6 +111,23 @@ TEST(governorLeavesThreadsOutThatCostMoreThanTheyBring) {
   CHECK(regionsByThreads(governor, 2000, 16, 0, 20e-6)[4] >= 1800);
 }
 
+TEST(governorDoesNotMeasureLongStepsWithoutCause) {
+  constexpr int many = 16, settling = 6;
+  for (const double slowdown : {1.0, 1.3, 1.5, 3.0}) {
+    Governor governor;
+    std::map<int, int> counts;
+    for (int i = 0; i < 1000; i++) {
+      const int threads = governor.choose(many);
+      counts[threads]++;
+      governor.record(threads, many, 20e-3 * many / threads * (threads == many && i > settling ? slowdown : 1));
+    }
+    // Half of the threads could be faster if all are 1.5 times as slow, a quarter if they are three times as slow.
+    if (slowdown < 1.4) CHECK(counts[16] == 1000);
+    if (slowdown == 1.5) CHECK(counts[16] >= 870 && counts[8] == 1000 - counts[16]);
+    if (slowdown == 3) CHECK(counts[8] >= 900 && counts[2] + counts[1] == 0);
+  }
+}
+
 TEST(governorLeavesOneShareAlone) {
   Governor governor;
   for (int i = 0; i < 100; i++) {
