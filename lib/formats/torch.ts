@@ -70,7 +70,7 @@ const convolutions = new Map<string, readonly string[]>([
  * PyTorch's names and memory layouts for the tensors of a layer, for each of its modules. A separable convolution is a
  * Sequential of two.
  */
-function slotsOf(model: Model, index: number, order: Int32Array | undefined): Slot[][] {
+function slotsOf(model: Model, index: number, order: Order, outputOrder: Order): Slot[][] {
   const { spec, name: layer } = model.nodes[index];
   const { type } = spec;
   const { inputs: given } = model.nodes[index].node;
@@ -104,14 +104,15 @@ function slotsOf(model: Model, index: number, order: Int32Array | undefined): Sl
       `layer ${cut(layer, 80)}: a layer of type ${cut(type, 80)} has no counterpart in PyTorch here`,
     );
   }
-  const bias = model.parameters.has(`${layer}.bias`) ? [vector('bias', 'bias', (i) => i)] : [];
+  const result = (i: number) => (outputOrder === undefined ? i : outputOrder[i]);
+  const bias = model.parameters.has(`${layer}.bias`) ? [vector('bias', 'bias', result)] : [];
   if (type === 'dense') {
     const [inputs, outputs] = find('weight').entry.spec.shape;
     const weight = slot(
       'weight',
       'weight',
       [outputs, inputs],
-      (i) => feature(i % inputs) * outputs + Math.floor(i / inputs),
+      (i) => feature(i % inputs) * outputs + result(Math.floor(i / inputs)),
     );
     return [[weight, ...bias]];
   }
@@ -156,6 +157,8 @@ interface Place {
   readonly shape: Shape;
   readonly order: Order;
   readonly channelsFirst: boolean;
+  /** Whether no layer with parameters has made it. */
+  readonly isGiven: boolean;
 }
 
 /**
@@ -179,9 +182,39 @@ function hasChannelsFirst(
   return same.length === 0 ? output.length === 3 : same.some(({ channelsFirst }) => channelsFirst);
 }
 
+/** Whether a node makes images of several channels of a row. */
+const makesImages = (type: string, [height, width, channels]: Shape, input: Shape) =>
+  type === 'reshape' && channels > 1 && height * width > 1 && input.length === 1;
+
+/**
+ * By their index, the dense layers of whose features images are made, and the order of PyTorch's, which has the
+ * channels of these images first.
+ */
+function imageRows({ inputs, nodes }: Model): Map<number, Order> {
+  const wanted = new Map<number, Order>();
+  for (const [index, { spec, from, operation, node }] of Array.from(nodes.entries()).reverse()) {
+    const place = inputs.length + index;
+    const [shape] = node.inputs.map((input) => input.shape);
+    if (makesImages(spec.type, operation.output, shape)) wanted.set(from[0], flattened(operation.output));
+    else if (wanted.has(place) && spec.type !== 'dense')
+      for (const [i, input] of node.inputs.entries())
+        if (input.shape.join() === operation.output.join()) wanted.set(from[i], wanted.get(place));
+  }
+  return new Map(
+    nodes.flatMap(({ spec, owner }, index) => {
+      const order = wanted.get(inputs.length + index);
+      return spec.type === 'dense' && owner === index && order !== undefined ? [[index, order]] : [];
+    }),
+  );
+}
+
 /** The order of what a node gives, from those of what it takes. Only features in a row have another than ours. */
 function orderAfter(type: string, output: Shape, taken: Place[]): Order {
-  if (output.length !== 1 || type === 'dense') return undefined;
+  if (taken.some(({ order }) => order === unknownOrder)) return unknownOrder;
+  const [{ shape: input, order: before, isGiven }] = taken;
+  // Pixels that are given to the network are in the order that the caller chose, as images are.
+  if (makesImages(type, output, input) && !isGiven && !sameOrder(before, flattened(output))) return unknownOrder;
+  if (output.length !== 1) return undefined;
   const inputs = taken.map(({ shape }) => shape);
   const orders = taken.map(({ order }) => order);
   const [{ shape, channelsFirst }] = taken;
@@ -204,19 +237,27 @@ function modulesOf(model: Model): Module[] {
     shape,
     order: undefined,
     channelsFirst: shape.length === 3,
+    isGiven: true,
   }));
+  const rows = imageRows(model);
   for (const [index, { spec, name, from, owner, operation }] of model.nodes.entries()) {
     const { type } = spec;
     const { output } = operation;
     const taken = from.map((place) => places[place]);
-    const parts = operation.parameters.length > 0 && owner === index ? slotsOf(model, index, taken[0].order) : [];
+    const hasParameters = operation.parameters.length > 0;
+    const isOwner = hasParameters && owner === index;
+    const parts = isOwner ? slotsOf(model, index, taken[0].order, rows.get(index)) : [];
     for (const [i, slots] of parts.entries()) {
       const part = parts.length === 1 ? undefined : i;
       const number = part === undefined ? String(index) : `${index}.${part}`;
       modules.push({ layer: name, type, given: spec.name, part, name: number, slots });
     }
-    const channelsFirst = hasChannelsFirst(spec, output, taken);
-    places.push({ shape: output, order: orderAfter(type, output, taken), channelsFirst });
+    places.push({
+      shape: output,
+      order: type === 'dense' ? (output.length === 1 ? rows.get(owner) : undefined) : orderAfter(type, output, taken),
+      channelsFirst: hasChannelsFirst(spec, output, taken),
+      isGiven: !hasParameters && taken.every(({ isGiven }) => isGiven),
+    });
   }
   return modules;
 }

@@ -260,6 +260,36 @@ it('an image that was a row between has its channels, and other layers keep thei
   expect(network.parameters.slice(2).map(({ value }) => value)).toEqual(before.slice(2));
 });
 
+it('rows that become images have the order of these, from the dense layer on', async () => {
+  const decoder = [dense(8), prelu(), reshape([2, 2, 2]), conv2d(1, { ...ending, window: 1 })];
+  const network = new Network({ input: [1], layers: decoder, loss });
+  write([one('0.weight', [8, 1]), one('0.bias', [8]), one('1.weight', [8]), one('3.weight', [1, 2, 1, 1])]);
+  await network.loadTorchState(path);
+  expect(network.parameters.map(({ value }) => [...value])).toEqual([imageOrder, imageOrder, imageOrder, [1, 2]]);
+  const saved = join(folder, 'decoder.safetensors');
+  await network.saveTorchState(saved);
+  const again = new Network({ input: [1], layers: decoder, loss });
+  await again.loadTorchState(saved);
+  expect(weights(again)).toEqual(weights(network));
+  // The same row for another dense layer, and for images of two shapes.
+  const row = input([1]).pipe(dense(8, ending));
+  const both = concat(row.pipe(dense(1, ending)), row.pipe(reshape([2, 2, 2]), conv2d(1, { window: 1 }), flatten()));
+  const two = new Network({ output: both, loss });
+  write([one('0.weight', [8, 1]), one('1.weight', [1, 8]), one('2.weight', [1, 2, 1, 1]), one('2.bias', [1])]);
+  await two.loadTorchState(path);
+  expect([...two.parameters[1].value]).toEqual(imageOrder);
+  const shapes = [
+    row.pipe(reshape([2, 2, 2]), flatten()),
+    row.pipe(reshape([2, 1, 4]), conv2d(1, { window: 1 }), flatten()),
+  ];
+  const other = new Network({ output: concat(shapes[0], shapes[1]), loss });
+  await expectRejection(
+    () => other.saveTorchState(saved),
+    'INVALID_ARGUMENT',
+    /order in which PyTorch has its 8 features/,
+  );
+});
+
 it('features whose order PyTorch has otherwise are refused, and one number has no order', async () => {
   const [x, y] = images();
   const mixed = add(x.pipe(flatten()), y.pipe(flatten(), dense(8)));

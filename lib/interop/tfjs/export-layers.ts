@@ -45,11 +45,17 @@ export const activationLayer = (activation: string): TfLayer => layer('Activatio
 /** A linear activation: it gives its input, and carries a name. */
 const linear = activationLayer('linear');
 
+/** tfjs normalises samples of three dimensions at most. */
+function checkNormalised({ length }: Shape): void {
+  if (length > 3) throw unwritable('a normalisation of samples of more than three dimensions');
+}
+
 /**
  * factor · x + offset. tfjs has no such layer: it is a normalisation by the mean 0 and the variance 1, to which epsilon
  * adds nothing in float32.
  */
 function affine(factor: number, offset: number, shape: Shape): TfLayer {
+  checkNormalised(shape);
   const channels = shape[shape.length - 1];
   const all = (name: string, value: number): Weight => {
     return { name, value: new Float32Array(channels).fill(value), shape: [channels] };
@@ -166,7 +172,8 @@ const gammaBeta = [
   { name: 'beta', value: 'beta' },
 ];
 
-const batchNorm: Write<NormSpec> = ({ momentum, epsilon, evaluation }) => {
+const batchNorm: Write<NormSpec> = ({ momentum, epsilon, evaluation }, { output }) => {
+  checkNormalised(output);
   if (evaluation !== 'running') throw unwritable("batch norm with evaluation: 'batch'");
   const statistics = [
     { name: 'moving_mean', value: 'runningMean' },
@@ -202,6 +209,11 @@ const pad: Write<LayerSpec & { padding: Margins; value: number }> = ({ padding, 
 const merge =
   (type: string): Write<LayerSpec> =>
   () => [layer(type)];
+
+/** tfjs takes every negative axis for the last. */
+const concat: Write<LayerSpec & { axis: number }> = ({ axis }, { output }) => [
+  layer('Concatenate', { axis: axis < 0 ? output.length + axis + 1 : axis + 1 }),
+];
 
 const matmul: Write<LayerSpec & { transposeA: boolean; transposeB: boolean }> = (spec, { inputs }) => {
   if (inputs[0].length !== 2) throw unwritable('a product of samples of more than two dimensions');
@@ -248,7 +260,7 @@ export const writers: ReadonlyMap<string, Write<never>> = new Map<string, Write<
   ['avgPool2d', pool('AveragePooling2D')],
   ['batchNorm', batchNorm],
   ['clip', clip],
-  ['concat', ({ axis }: LayerSpec & { axis: number }) => [layer('Concatenate', { axis: axis < 0 ? axis : axis + 1 })]],
+  ['concat', concat],
   ['conv2d', conv2d],
   ['convTranspose2d', convTranspose2d],
   [

@@ -1,5 +1,6 @@
 import { checkArity, invalid } from '../../checks.js';
 import { BlasnetError } from '../../errors.js';
+import type { PlacedNode } from '../../graph/place.js';
 import type { Loss } from '../../losses/loss.js';
 import { memoryOf, Network } from '../../network.js';
 import { elements } from '../../program/instructions.js';
@@ -110,6 +111,18 @@ function layerJson({ name, type, config, calls }: WrittenLayer) {
   return { name, class_name: type, config, inbound_nodes: nodes };
 }
 
+/** Whether a further call of a shared layer is one of the layer in tfjs, too, whose settings may depend on the shape. */
+function isReusable(first: PlacedNode, again: PlacedNode): boolean {
+  const [own, shape] = [first, again].map(({ node }) => node.inputs.map((each) => each.shape.join()).join(' '));
+  if (own === shape) return true;
+  if (first.operation.parameters.length === 0) return false;
+  if (first.spec.type !== 'embedding') return true;
+  throw new BlasnetError(
+    'INVALID_ARGUMENT',
+    `node ${again.name} (embedding): tfjs can't share it by indices of two shapes`,
+  );
+}
+
 /** Writes inputs and nodes; returns the calls that give the values of all of them. An input counts as a call. */
 function writeNodes(writing: Writing, { inputs, nodes }: Model, names: readonly string[]): Call[] {
   const values = inputs.map(({ shape }, i) => {
@@ -122,7 +135,7 @@ function writeNodes(writing: Writing, { inputs, nodes }: Model, names: readonly 
   for (const [index, { spec, name: owner, from, operation, node, owner: first }] of nodes.entries()) {
     const name = names[inputs.length + index];
     const sources = from.map((place) => values[place]);
-    if (first < index) {
+    if (first < index && isReusable(nodes[first], nodes[index])) {
       chains.push(chains[first]);
     } else if (spec.type === 'subtract') {
       const minus = writing.free(`${name}_minus`);
@@ -150,12 +163,17 @@ function writeNodes(writing: Writing, { inputs, nodes }: Model, names: readonly 
   return values;
 }
 
-/** A layer's name in tfjs for each input and node: a number can't be one. */
+/** A name as tfjs has them, which begin with a letter. */
+const tfName = (name: string, prefix: string) => (/^[A-Za-z]/.test(name) ? name : `${prefix}_${name}`);
+
+/** A layer's name in tfjs for each input and node. */
 function namesOf({ inputs, nodes }: Model): string[] {
   const taken = new Set<string>();
-  return [...inputs, ...nodes].map(({ name = 'input' }, i) =>
-    takeName(taken, /^\d/.test(name) ? `${nodes[i - inputs.length].spec.type}_${name}` : name),
-  );
+  const own = [
+    ...inputs.map(({ name = 'input' }) => tfName(name, 'input')),
+    ...nodes.map(({ name, spec }) => tfName(name, spec.type)),
+  ];
+  return own.map((name) => takeName(taken, name));
 }
 
 /** The activation from raw outputs to what `predict` gives. */
@@ -172,7 +190,8 @@ export function exportModel(network: Network<string> | Network) {
   const names = namesOf(model);
   const writing = new Writing(network, names);
   const values = writeNodes(writing, model, names);
-  const outputs = model.outputs.map(({ name, shape, place, loss }) => {
+  const outputs = model.outputs.map(({ name: given, shape, place, loss }) => {
+    const name = given === undefined ? undefined : tfName(given, 'output');
     const link = loss === undefined ? undefined : linkOf(loss);
     if (link === undefined && (name === undefined || name === names[place])) return values[place];
     // A layer for the link of the loss, or for the name of the output.

@@ -41,13 +41,13 @@ export function readModelJson(bytes: Uint8Array, file: string) {
   });
 }
 
-/** The path of a file of weights below the folder of its model.json, and never outside. */
+/** The path of a file of weights below the folder of its model.json, and never outside. tfjs may write `./` before it. */
 function checkShard(path: unknown): string {
-  const parts = typeof path === 'string' ? path.split('/') : [];
+  const parts = typeof path === 'string' ? path.split('/').filter((part) => part !== '.') : [];
   const isPlain =
     parts.length > 0 && parts.every((part) => part !== '' && !/^\.+$/.test(part) && !/[\\:\0]/.test(part));
   if (!isPlain) throw malformed(`the path of a file of weights must stay in the folder, got ${quote(String(path))}`);
-  return path as string;
+  return parts.join('/');
 }
 
 /** The bytes of the files of a group, which must be as long together as its weights say. */

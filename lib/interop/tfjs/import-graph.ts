@@ -111,7 +111,8 @@ class Layer implements Callable {
   readonly #reading: Reading;
   readonly #fields: LayerFields;
   readonly #isShared: boolean;
-  #parts: readonly Part[] | undefined;
+  /** The shape of its first input, and the parts for it. */
+  #first: { readonly shape: Shape; readonly parts: readonly Part[] } | undefined;
   #shared: Shared | undefined;
 
   constructor(reading: Reading, fields: LayerFields, isShared: boolean) {
@@ -135,16 +136,20 @@ class Layer implements Callable {
       if (single === undefined) throw unsupported('a layer of this class');
       if (inputs.length !== 1) throw malformed(`it must have one input, got ${inputs.length}`);
       const x = type === EMBEDDING ? indicesOf(this.#reading, inputs[0]) : inputs[0];
-      const isFirst = this.#parts === undefined;
-      const parts = this.#parts ?? single(fields, x.shape, nameOf);
-      this.#parts = parts;
+      const first = this.#first;
+      const isKnown = first?.shape.join() === x.shape.join();
+      const parts = isKnown ? first.parts : single(fields, x.shape, nameOf);
       // One that changes nothing takes time all the same.
       this.#reading.count(Math.max(1, parts.length));
-      return [isFirst ? this.#first(parts, x) : this.#again(parts, x)];
+      if (first === undefined) {
+        this.#first = { shape: x.shape, parts };
+        return [this.#make(parts, x)];
+      }
+      return [isKnown ? this.#again(parts, x) : this.#resized(first.parts, parts, x)];
     });
   }
 
-  #first(parts: readonly Part[], x: Node): Node {
+  #make(parts: readonly Part[], x: Node): Node {
     if (this.#isShared && parts.length > 0) this.#shared = shared(...parts.map(({ spec }) => spec));
     if (this.#shared !== undefined) {
       const last = this.#shared.apply(x);
@@ -164,6 +169,16 @@ class Layer implements Callable {
 
   #again(parts: readonly Part[], x: Node): Node {
     return this.#shared === undefined ? x.pipe(...parts.map(({ spec }) => spec)) : this.#shared.apply(x);
+  }
+
+  /** On an input of another shape than the first, on which options of the parts may depend. */
+  #resized(first: readonly Part[], parts: readonly Part[], x: Node): Node {
+    if (!first.some(({ weights }) => weights !== undefined)) return x.pipe(...parts.map(({ spec }) => spec));
+    const [made, wanted] = [first, parts].map((each) =>
+      JSON.stringify(each.map(({ spec }) => ({ ...spec, name: '' }))),
+    );
+    if (made !== wanted) throw unsupported('a layer with weights on inputs of two shapes');
+    return this.#again(first, x);
   }
 
   #want(node: Node, { weights = {} }: Part): void {

@@ -374,6 +374,8 @@ const arithmetic =
 const concatenate: Merge = (fields, nodes, name) => {
   const axis = fields.number('axis', -1);
   if (axis === 0) throw unsupported('concatenation along the batch');
+  // Keras counts from the last, tfjs takes every negative axis for the last.
+  if (axis < -1) throw unsupported('concatenation along a negative axis other than -1');
   return concat(...checkCount(nodes), { axis: axis > 0 ? axis - 1 : axis, name: name() });
 };
 

@@ -183,18 +183,24 @@ export function fromLayersModel<K extends string = ''>(artifacts: ModelArtifacts
   const { modelTopology, weightSpecs = [], weightData = [] } = artifacts;
   if (!Array.isArray(weightSpecs)) throw invalid('fromLayersModel: weightSpecs', 'a list', weightSpecs);
   const data = joined('fromLayersModel: weightData', weightData);
-  const model = inModel('model', () => checkModel(modelTopology, [weightSpecs]));
+  const model = inModel('model', () => {
+    checkFormat(new Fields('artifacts', artifacts).text('format', 'layers-model'));
+    return checkModel(modelTopology, [weightSpecs]);
+  });
   return inModel('model', () => makeNetwork(model, [data], given));
+}
+
+function checkFormat(format: string): void {
+  if (format !== 'layers-model')
+    throw malformed(
+      `it is a ${quote(format)}, not a layers-model; convert the original with --output_format=tfjs_layers_model`,
+    );
 }
 
 /** The fields of the text of a model.json: its topology, and for each group of weights their files and entries. */
 export function readModelFields(value: unknown) {
   const fields = new Fields('model.json', value);
-  const format = fields.text('format', 'layers-model');
-  if (format !== 'layers-model')
-    throw malformed(
-      `it is a ${quote(format)}, not a layers-model; convert the original with --output_format=tfjs_layers_model`,
-    );
+  checkFormat(fields.text('format', 'layers-model'));
   const manifest = fields.get('weightsManifest') ?? [];
   if (!Array.isArray(manifest)) throw malformed('weightsManifest must be a list');
   const groups = manifest.map((entry) => {
