@@ -7,6 +7,17 @@ export function cut(text: string, most: number): string {
   return `${text.slice(0, head)}…${text.slice(text.length - (most - 1 - head))}`;
 }
 
+/** What an error says, whatever was thrown. */
+export function errorText(error: unknown): string {
+  try {
+    const text: unknown = error instanceof Error ? error.message : String(error);
+    if (typeof text === 'string') return text;
+  } catch {
+    // It can't be made into a text.
+  }
+  return 'an error without a text';
+}
+
 /** A path, shortened only if unreasonably long. */
 export function pathText(path: string): string {
   return cut(path, 500);

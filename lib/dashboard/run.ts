@@ -1,4 +1,4 @@
-import { cut } from '../text.js';
+import { cut, errorText } from '../text.js';
 import type { Progress, TrainingStart } from '../training/callbacks.js';
 import { figuresOf } from '../training/figures.js';
 import type { EpochLog } from '../training/history.js';
@@ -119,7 +119,7 @@ export class Run {
   fail(error: unknown): void {
     if (!this.active) return;
     this.#status = 'failed';
-    this.say(`training failed: ${cut(error instanceof Error ? error.message : String(error), 300)}`, true);
+    this.say(`training failed: ${cut(errorText(error), 300)}`, true);
     this.#mark('status');
   }
 

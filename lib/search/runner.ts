@@ -1,5 +1,5 @@
 import { bounded } from '../runtime/waiting.js';
-import { cut } from '../text.js';
+import { cut, errorText } from '../text.js';
 import { average } from './cross-validate.js';
 import type { Outcome, SearchLog } from './log.js';
 import type { Params, Space } from './space.js';
@@ -126,8 +126,7 @@ export class Runner {
       return { value: average(folds.map((fold) => fold.value)), trained, seconds: seconds() };
     } catch (error) {
       this.cause ??= error;
-      const text = error instanceof Error ? error.message : String(error);
-      return { error: cut(text, 500), seconds: seconds() };
+      return { error: cut(errorText(error), 500), seconds: seconds() };
     }
   }
 }

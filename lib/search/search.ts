@@ -1,4 +1,13 @@
-import { checkArity, checkBoolean, checkInteger, checkNumber, checkOptions, checkPath, invalid } from '../checks.js';
+import {
+  checkArity,
+  checkBoolean,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkPath,
+  invalid,
+  isPlain,
+} from '../checks.js';
 import type { Dataset } from '../data/dataset.js';
 import { type AnyDataset, isDataset, kFold, split } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
@@ -142,7 +151,15 @@ export async function search<const S extends Space, N extends AnyNetwork = AnyNe
     const total = rungs.reduce((sum, rung) => sum + rung.trials, 0);
     // The parameters have the types that the space says.
     const untyped = { build, onTrial } as unknown as Pick<Setup, 'build' | 'onTrial'>;
-    const runner = new Runner({ ...untyped, divisions, metric, controller, log, total });
+    // With one at a time the group is free.
+    const built: Setup['build'] = async (params, own) => {
+      const result = await untyped.build(params, own);
+      const { group } = (isPlain(result) ? result : {}) as Partial<Built>;
+      if (concurrency > 1 && group !== undefined && group.size > 1)
+        controller.abort(invalid('search: concurrency', '1 where trials train with a group', concurrency));
+      return result;
+    };
+    const runner = new Runner({ ...untyped, build: built, divisions, metric, controller, log, total });
     let candidates: readonly Draw[] = draws;
     for (const rung of rungs) {
       const chosen = candidates.slice(0, rung.trials).sort((a, b) => a.trial - b.trial);
@@ -177,6 +194,8 @@ function divide(
   if (isDataset(validation)) return { held: { rows: validation.length }, divisions: [{ train: data, validation }] };
   const fraction = checkNumber('search: validation', validation ?? 0.2, { above: 0, below: 1 });
   const { train: rest, test } = split(data, { test: fraction, seed, stratify });
+  if (test.length === 0)
+    throw invalid('search: validation', `a fraction that holds out some of ${data.length} rows`, fraction);
   return { held: { fraction }, divisions: [{ train: rest, validation: test }] };
 }
 

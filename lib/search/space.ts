@@ -109,7 +109,10 @@ function draw(dimension: Dimension, random: RandomStream): Metadata {
   const { type, min, max } = dimension;
   if (type === 'integer') return min + random.below(max - min + 1);
   if (type === 'uniform') return min + (max - min) * random.uniform();
-  const value = min * Math.exp(Math.log(max / min) * random.uniform());
+  const ratio = max / min;
+  const value = Number.isFinite(ratio)
+    ? min * Math.exp(Math.log(ratio) * random.uniform())
+    : Math.exp(Math.log(min) + (Math.log(max) - Math.log(min)) * random.uniform());
   // Rounding may lead past a bound.
   return Math.min(Math.max(value, min), max);
 }

@@ -39,6 +39,7 @@ async function trainEpochs(plan: Plan): Promise<void> {
       const epoch = firstEpoch + done;
       await notify(plan, 'onEpochBegin', epoch);
       let count = Math.min(group, epochs - done);
+      // A rank whose callbacks watch each epoch runs them one by one.
       if (ranks !== undefined) ({ number: count } = await ranks.meet({ number: count }));
       const { logs, seconds } = await trainer.runEpochs(epoch, count, watched ? count : Math.min(count, plan.kept));
       if (!watched && batches !== undefined && !averages) {

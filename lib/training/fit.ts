@@ -6,7 +6,7 @@ import { BatchReader, overShared, type TrainingData } from '../runtime/streams.j
 import { beginTogether, divideRows } from './agreement.js';
 import { train } from './epochs.js';
 import { type FitOptions, fitOptionNames } from './fit-options.js';
-import { readRanks } from './group-options.js';
+import { checkGroup, readRanks } from './group-options.js';
 import type { History } from './history.js';
 import { readPlan } from './plan.js';
 
@@ -17,9 +17,11 @@ export async function fit(
   data: TrainingData,
   options: FitOptions | undefined,
 ): Promise<History> {
-  const given = checkOptions('fit', options, fitOptionNames);
-  const ranks = readRanks(engine, given);
+  // First, so that the other ranks hear of options that this one refuses.
+  const ranks = readRanks(options);
   try {
+    const given = checkOptions('fit', options, fitOptionNames);
+    checkGroup(engine, given);
     const draft = readPlan(engine, network, data, given, ranks);
     const { optimizer, signal, validation, history, data: read } = draft;
     const task = async () => {

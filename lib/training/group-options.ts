@@ -1,5 +1,5 @@
 /** The options of a `fit` on several ranks. */
-import { checkBoolean, checkInteger, invalid } from '../checks.js';
+import { checkBoolean, checkInteger, invalid, isPlain } from '../checks.js';
 import { isGroup } from '../distributed/group.js';
 import { BlasnetError } from '../errors.js';
 import type { Model } from '../program/model.js';
@@ -9,14 +9,18 @@ import type { FitOptions } from './fit-options.js';
 import { Ranks } from './ranks.js';
 
 /** The ranks of the option `group`; undefined for a group of one. */
-export function readRanks(engine: Engine, { group, sharded }: FitOptions): Ranks | undefined {
+export function readRanks(options: FitOptions | undefined): Ranks | undefined {
+  const group = isPlain(options) ? (options as FitOptions).group : undefined;
   if (group !== undefined && !isGroup(group)) throw invalid('fit: group', 'a group that joinGroup gave', group);
+  return group === undefined || group.size === 1 ? undefined : new Ranks(group);
+}
+
+/** Checks what a group needs, and what needs a group. */
+export function checkGroup(engine: Engine, { group, sharded }: FitOptions): void {
   if (checkBoolean('fit: sharded', sharded ?? false) && group === undefined)
     throw new BlasnetError('INVALID_ARGUMENT', 'fit: sharded: it needs a group');
-  if (group === undefined || group.size === 1) return undefined;
-  if (engine.backend.name !== 'native')
+  if (group !== undefined && group.size > 1 && engine.backend.name !== 'native')
     throw new BlasnetError('BACKEND_UNAVAILABLE', 'fit: group: several ranks need the native backend');
-  return new Ranks(group);
 }
 
 /** Throws `INVALID_ARGUMENT` for what several ranks can't do with rows of their own. */

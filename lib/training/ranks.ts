@@ -6,7 +6,7 @@ import { type Batches, ownRows, type Parts } from '../runtime/batches.js';
 import type { JobRanks } from '../runtime/engine.js';
 import { Slices } from '../runtime/slices.js';
 import { sharedBuffer } from '../shared-memory.js';
-import { cut } from '../text.js';
+import { cut, errorText } from '../text.js';
 
 /** Numbers that each rank contributes to an exchange. */
 const WORDS = 6;
@@ -22,7 +22,7 @@ interface Word {
   readonly what?: string;
   /** Whether this rank wants to stop. */
   readonly stop?: boolean;
-  /** All ranks take the value of the first. */
+  /** All ranks take the least. */
   readonly number?: number;
   /** Whether this rank has found what it looked for. */
   readonly found?: boolean;
@@ -74,8 +74,8 @@ export class Ranks {
   }
 
   /**
-   * Waits for all ranks. Resolves to whether one of them wants to stop, the number of the first, and the first rank
-   * that has found something, or -1. Throws `GROUP_FAILED` if a rank failed, or if `same` differs between ranks.
+   * Waits for all ranks. Resolves to whether one of them wants to stop, the least number, and the first rank that
+   * has found something, or -1. Throws `GROUP_FAILED` if a rank failed, or if `same` differs between ranks.
    */
   async meet({ same = 0, what = '', stop = false, number = 0, found = false }: Word = {}) {
     const all = await this.#exchange([0, same, Number(stop), number, Number(found)]);
@@ -86,7 +86,7 @@ export class Ranks {
       throw new BlasnetError('GROUP_FAILED', `fit: rank ${other} and rank 0 differ in ${what}`);
     }
     const finder = all.findIndex((words) => words[4] > 0);
-    return { stop: all.some(([, , stops]) => stops > 0), number: all[0][3], finder };
+    return { stop: all.some(([, , stops]) => stops > 0), number: Math.min(...all.map((words) => words[3])), finder };
   }
 
   /** The first rank that has found something; undefined if none has, or if one has failed meanwhile. */
@@ -164,7 +164,7 @@ export class Ranks {
   }
 
   async #tell(error: unknown): Promise<void> {
-    const text = new TextEncoder().encode(cut(error instanceof Error ? error.message : String(error), MOST_TEXT));
+    const text = new TextEncoder().encode(cut(errorText(error), MOST_TEXT));
     try {
       await this.#throwFailure(await this.#exchange([1 + text.length, 0, 0, 0, 0]), text);
     } catch {

@@ -165,6 +165,10 @@ const differ = ['seeds', 'names', 'sampleWeights', 'scale', 'classWeights', 'val
 const ends = [
   'abort',
   'throws',
+  'unknown',
+  'otherBackend',
+  'textless',
+  'watched',
   'stop',
   'late',
   'early',
@@ -273,6 +277,25 @@ for (const { launcher, available, ranks, cases } of launches) {
         code: 'GROUP_FAILED',
         message: 'fit: rank 1 ended the training: the callback of rank 1',
       });
+    });
+
+    only('unknown')('options that one rank refuses, and what it throws without a text, end all', () => {
+      for (const [name, code, reason] of [
+        ['unknown', 'UNKNOWN_OPTION', 'fit: unknown option "batchsize"'],
+        ['otherBackend', 'BACKEND_UNAVAILABLE', 'fit: group: several ranks need the native backend'],
+        ['textless', undefined, 'an error without a text'],
+      ] as const) {
+        const [{ error: first }, { error: second }] = run.read(name);
+        expect(second?.code).toBe(code);
+        expect(first).toMatchObject({ code: 'GROUP_FAILED', message: expect.stringContaining(reason) });
+      }
+    });
+
+    only('watched')('epochs that only one rank watches run one by one on all', () => {
+      for (const { losses, error } of run.read('watched')) {
+        expect(error).toBeUndefined();
+        expect(losses).toHaveLength(31);
+      }
     });
 
     only('stop')('one rank stops all after the same epoch', () => {

@@ -304,6 +304,25 @@ describe('search', () => {
     );
   });
 
+  it('lists a trial that throws what has no text', async () => {
+    for (const thrown of [Object.create(null), Object.assign(new Error('x'), { message: undefined })]) {
+      const { trials } = await toy((x) => {
+        if (x < 0.4) throw thrown;
+        return x;
+      });
+      expect(new Set(trials.map(({ error }) => error))).toEqual(new Set(['an error without a text', undefined]));
+    }
+  });
+
+  it('refuses to train several at a time with one group, and to hold out no rows', async () => {
+    const own = () => ({ ...build({ rate: 1, units: 1, batchSize: 1 }, { seed: 1 }), group: { size: 2 } as never });
+    const message = /search: concurrency: expected 1 where trials train with a group, got 2/;
+    await expectRejection(() => toy((x) => x, { build: own, concurrency: 2 }), 'INVALID_ARGUMENT', message);
+    const few = new Dataset({ features: [[1], [2]], targets: [[1], [2]] });
+    const none = /search: validation: expected a fraction that holds out some of 2 rows, got 0.2/;
+    await expectRejection(() => toy((x) => x, { data: few }), 'INVALID_ARGUMENT', none);
+  });
+
   it('tells its progress', async () => {
     const told: [number, number, number | undefined][] = [];
     const { trials } = await toy((x) => x, {

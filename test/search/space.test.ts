@@ -24,6 +24,19 @@ describe('a space', () => {
       );
   });
 
+  it('logUniform: of bounds whose ratio is no number, too', () => {
+    for (const [min, max] of [
+      [1e-200, 1e200],
+      [1e-310, 1],
+    ] as const) {
+      const values = draws(logUniform(min, max)) as number[];
+      const middle = (Math.log10(min) + Math.log10(max)) / 2;
+      const below = values.filter((value) => Math.log10(value) < middle).length / values.length;
+      expect(below).toBeGreaterThan(0.4);
+      expect(below).toBeLessThan(0.6);
+    }
+  });
+
   it('logUniform: as many in each decade', () => {
     const values = draws(logUniform(1e-4, 1e-1)) as number[];
     expect(values.every((value) => value >= 1e-4 && value <= 1e-1)).toBe(true);
