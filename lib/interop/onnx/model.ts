@@ -204,8 +204,9 @@ function readTensor(message: MessageReader): { name: string; tensor: OnnxTensor 
   };
   if (!floating.includes(type) && wanted > MOST_INTEGERS)
     throw unsupported(file, `${label} has ${wanted} integers; quantised networks are not read`);
+  // A copy is aligned. The method `slice` of a Buffer makes none.
   if (type === FLOAT && raw !== undefined)
-    return { name, tensor: { shape, values: new Float32Array(raw.slice().buffer) } };
+    return { name, tensor: { shape, values: new Float32Array(new Uint8Array(raw).buffer) } };
   const values = floating.includes(type)
     ? Float32Array.from({ length: wanted }, (_, i) => at(i))
     : Array.from({ length: wanted }, (_, i) => at(i));

@@ -77,6 +77,12 @@ describe('what can not be written', () => {
 });
 
 describe('files', () => {
+  it('are read from a Buffer, which is a part of a larger block', () => {
+    const network = chain([3], dense(2));
+    const again = fromOnnx(Buffer.from(toOnnx(network)));
+    expect(again.predict([1, 2, 3])).toEqual(network.predict([1, 2, 3]));
+  });
+
   it('are written and read by path and URL', async () => {
     const network = chain([3], dense(2));
     const file = join(folder, 'a.onnx');
