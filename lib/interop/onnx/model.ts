@@ -8,6 +8,9 @@ export const FLOAT = 1;
 export const UINT8 = 2;
 export const INT32 = 6;
 export const INT64 = 7;
+export const BOOL = 9;
+/** Types whose values become float32: float, float16, double. */
+export const FLOATING: readonly number[] = [FLOAT, 10, 11];
 
 /** What is written: operators of set 17, which ONNX Runtime 1.12 and later run. */
 const IR_VERSION = 8;
@@ -152,14 +155,12 @@ const elements = new Map<number, readonly [size: number, read: (view: DataView, 
   [FLOAT, [4, (view, at) => view.getFloat32(at, true)]],
   [UINT8, [1, (view, at) => view.getUint8(at)]],
   [3, [1, (view, at) => view.getInt8(at)]],
-  [6, [4, (view, at) => view.getInt32(at, true)]],
+  [INT32, [4, (view, at) => view.getInt32(at, true)]],
   [INT64, [8, (view, at) => Number(view.getBigInt64(at, true))]],
-  [9, [1, (view, at) => view.getUint8(at)]],
+  [BOOL, [1, (view, at) => view.getUint8(at)]],
   [10, [2, (view, at) => halfFloat(view.getUint16(at, true))]],
   [11, [8, (view, at) => view.getFloat64(at, true)]],
 ]);
-/** Types whose values become float32: float, float16, double. */
-const floating = [FLOAT, 10, 11];
 
 /** The number of an IEEE 754 binary16. */
 function halfFloat(bits: number): number {
@@ -202,12 +203,12 @@ function readTensor(message: MessageReader): { name: string; tensor: OnnxTensor 
     if (view !== undefined) return read(view, i * size);
     return type === 10 ? halfFloat(numbers[i]) : numbers[i];
   };
-  if (!floating.includes(type) && wanted > MOST_INTEGERS)
+  if (!FLOATING.includes(type) && wanted > MOST_INTEGERS)
     throw unsupported(file, `${label} has ${wanted} integers; quantised networks are not read`);
   // A copy is aligned. The method `slice` of a Buffer makes none.
   if (type === FLOAT && raw !== undefined)
     return { name, tensor: { shape, values: new Float32Array(new Uint8Array(raw).buffer) } };
-  const values = floating.includes(type)
+  const values = FLOATING.includes(type)
     ? Float32Array.from({ length: wanted }, (_, i) => at(i))
     : Array.from({ length: wanted }, (_, i) => at(i));
   return { name, tensor: { shape, values } };

@@ -369,6 +369,36 @@ describe('Gather of rows of weights', () => {
   });
 });
 
+describe('Cast of a constant', () => {
+  const file = (to: number, values: OnnxTensor['values']) =>
+    encodeModel('', {
+      nodes: [
+        ...[node('Cast', ['c'], { to: int(to) }, 'k'), node('Cast', ['k'], { to: int(1) }, 'f')],
+        node('Add', ['x', 'f']),
+      ],
+      tensors: new Map([['c', { shape: [3], values }]]),
+      inputs: [{ name: 'x', type: 1, shape: ['n', 3] }],
+      outputs: [{ name: 'y', type: 1, shape: ['n', 3] }],
+    });
+
+  it.each<[string, number, number[]]>([
+    ['float', 1, [0.5, -1.75, 0]],
+    ['float16', 10, [0.5, -1.75, 0]],
+    ['double', 11, [0.5, -1.75, 0]],
+    ['int32', 6, [0, -1, 0]],
+    ['int64', 7, [0, -1, 0]],
+    ['bool', 9, [1, 1, 0]],
+  ])('%s', (_, to, wanted) => {
+    const network = fromOnnx(file(to, Float32Array.of(0.5, -1.75, 0)));
+    expect([...network.predict([0, 0, 0])].map((value) => value + 0)).toEqual(wanted);
+  });
+
+  it('refuses other types', () => {
+    const message = /\(Cast\): a constant as the element type 2/;
+    expectError(() => fromOnnx(file(2, Float32Array.of(0.5, 1, 2))), 'INVALID_ARGUMENT', message);
+  });
+});
+
 describeOrt('operators as ONNX Runtime computes them', () => {
   it.each(Object.entries(cases))('%s', async (_, { input, nodes, tensors = {}, output, positive = false }) => {
     const bytes = encodeModel('', {

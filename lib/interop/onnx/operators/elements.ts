@@ -4,7 +4,7 @@ import { isIndex } from '../../../graph/node.js';
 import * as layers from '../../../layers/index.js';
 import type { LayerSpec } from '../../../layers/layer.js';
 import { asPlain, plain } from '../graph-reader.js';
-import { FLOAT, INT32, INT64, type OnnxTensor } from '../model.js';
+import { BOOL, FLOAT, FLOATING, INT32, INT64, type OnnxTensor } from '../model.js';
 import { elementwise, near, type OperatorReader, readers } from './reader.js';
 
 const withoutOptions = {
@@ -63,8 +63,11 @@ readers.set('Cast', (reading) => {
     return value;
   }
   const { shape, values } = reading.constant(0) as OnnxTensor;
-  const isFloat = reading.int('to', FLOAT) === FLOAT;
-  return { shape, values: isFloat ? Float32Array.from(values) : Array.from(values, Math.trunc) };
+  const to = reading.int('to', FLOAT);
+  if (FLOATING.includes(to)) return { shape, values: Float32Array.from(values) };
+  if (to === BOOL) return { shape, values: Array.from(values, (x) => (x === 0 ? 0 : 1)) };
+  if (to === INT32 || to === INT64) return { shape, values: Array.from(values, Math.trunc) };
+  throw reading.unsupported(`a constant as the element type ${to}`);
 });
 
 readers.set('Erf', (reading) => {
