@@ -11,7 +11,8 @@ import { corrupt } from './wire.js';
 /**
  * A value of the file as a node. Dimension i of a sample in the file is dimension `axes[i]` of the node: images with
  * channels first in the file have the axes [2, 0, 1]. So a Transpose needs no work, and neither does a layer that
- * wants its channels where ONNX's layers have them.
+ * wants its channels where ONNX's layers have them. One number a row, [batch] in the file, has no axes and a node of
+ * the shape [1].
  */
 export interface FileValue {
   readonly node: Node;

@@ -213,6 +213,40 @@ const cases: Readonly<Record<string, Case>> = {
     [4],
     [node('Cast', ['x'], { to: int(1) }, 'a'), node('Identity', ['a'], {}, 'b'), node('Dropout', ['b'])],
   ),
+  'one number a row, with another': of(
+    [3],
+    [],
+    [
+      node('ReduceSum', ['x', 'last'], { keepdims: int(0) }, 'a'),
+      node('ReduceMax', ['x'], { axes: ints(1), keepdims: int(0) }, 'b'),
+      ...[node('Mul', ['a', 'b'], {}, 'c'), node('Sum', ['c', 'a', 'b'], {}, 'd')],
+      ...[
+        node('Add', ['d', 'two'], {}, 'e'),
+        node('Mul', ['e', 'e'], {}, 'f'),
+        node('Transpose', ['f'], { perm: ints(0) }),
+      ],
+    ],
+    { last: integers(-1), two: { shape: [1], values: Float32Array.of(2) } },
+  ),
+  'one number a row as a column': of(
+    [3, 1, 1],
+    [1],
+    [
+      node('ReduceMean', ['x'], { axes: ints(1, 2, 3), keepdims: int(0) }, 'a'),
+      ...[
+        node('Unsqueeze', ['a', 'one'], {}, 'b'),
+        node('ReduceMax', ['x'], { axes: ints(1, 2), keepdims: int(0) }, 'c'),
+      ],
+      ...[
+        node('Mul', ['b', 'c'], {}, 'd'),
+        node('Reshape', ['d', 'all'], {}, 'e'),
+        node('PRelu', ['e', 'slope'], {}, 'f'),
+      ],
+      ...[node('Shape', ['f'], {}, 's'), node('Concat', ['s', 'one'], { axis: int(0) }, 't')],
+      ...[node('Reshape', ['f', 't'], {}, 'g'), node('Squeeze', ['g', 'one'], {}, 'h'), node('Flatten', ['h'])],
+    ],
+    { one: integers(1), all: integers(-1), slope: { shape: [1], values: Float32Array.of(0.3) } },
+  ),
   'gelu, halved first': of(
     [5],
     [5],
@@ -366,6 +400,48 @@ describe('Gather of rows of weights', () => {
     const given = network.predict({ x: [5], z: [2] });
     expect(given.length).toBe(1);
     expect(given[0]).toBeCloseTo(dot, 5);
+  });
+});
+
+describe('one number a row', () => {
+  const sum = node('ReduceSum', ['x', 'last'], { keepdims: int(0) }, 's');
+  const file = (...nodes: NewNode[]) =>
+    encodeModel('', {
+      nodes: [sum, ...nodes],
+      tensors: new Map(
+        Object.entries({
+          last: integers(-1),
+          w: floats([1, 2]),
+          v: floats([1]),
+          two: floats([1, 1]),
+          many: floats([3]),
+        }),
+      ),
+      inputs: [{ name: 'x', type: 1, shape: ['n', 3] }],
+      outputs: [{ name: 'y', type: 1, shape: ['n'] }],
+    });
+  const kept = node('ReduceSum', ['x', 'last'], {}, 'k');
+
+  it.each<[string, RegExp, NewNode[]]>([
+    ['plus a column', /values of 1 and 2 dimensions/, [kept, node('Add', ['s', 'k'])]],
+    [
+      'plus itself as a column',
+      /values of 1 and 2/,
+      [node('Unsqueeze', ['s', 'last'], {}, 'u'), node('Mul', ['s', 'u'])],
+    ],
+    ['times features', /values of 2 and 1 dimensions/, [node('Mul', ['x', 's'])]],
+    ['one after the other', /across the samples/, [node('Concat', ['s', 's'], { axis: int(0) })]],
+    ['softmax', /across the samples/, [node('Softmax', ['s'])]],
+    ['slice', /across the samples/, [node('Slice', ['s', 'last', 'last', 'last'])]],
+    ['reduced again', /across the samples/, [node('ReduceSum', ['s', 'last'])]],
+    ['Gemm', /samples of \[\] and no matrix/, [node('Gemm', ['s', 'w'])]],
+    ['MatMul of weights', /samples of \[\] times a matrix/, [node('MatMul', ['s', 'w'])]],
+    ['MatMul', /a product across the batch/, [node('MatMul', ['s', 's'])]],
+    ['batch norm', /without a dimension besides/, [node('BatchNormalization', ['s', 'v', 'v', 'v', 'v'])]],
+    ['plus a matrix of one number', /constant of the shape \[1, 1\]/, [node('Add', ['s', 'two'])]],
+    ['plus features', /constant of the shape \[3\]/, [node('Add', ['s', 'many'])]],
+  ])('refused: %s', (_, message, nodes) => {
+    expectError(() => fromOnnx(file(...nodes)), 'INVALID_ARGUMENT', message);
   });
 });
 

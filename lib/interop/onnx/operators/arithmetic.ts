@@ -38,13 +38,14 @@ function withConstant(reading: NodeReading, at: 0 | 1): FileValue {
   const value = reading.value(1 - at);
   const { values, shape } = reading.constant(at) as OnnxTensor;
   const isFirst = at === 0;
-  if (values.length === 1) {
+  const dimensions = fileShapeOf(value);
+  const missing = dimensions.length + 1 - shape.length;
+  // More dimensions would move the batch.
+  if (values.length === 1 && missing >= 0) {
     const [c] = values;
     const layer = scalarLayers(reading, operator, c, isFirst);
     return { ...value, node: value.node.pipe(...layer) };
   }
-  const dimensions = fileShapeOf(value);
-  const missing = dimensions.length + 1 - shape.length;
   const long = shape.findIndex((size) => size !== 1);
   const along = long + missing - 1;
   if (

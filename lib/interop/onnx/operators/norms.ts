@@ -15,6 +15,7 @@ import { endingWith, imageAgain, readers, repeated } from './reader.js';
 /** A value with its channels, the first dimension of its samples in the file, last; and the axes of the result. */
 function withChannelsLast(reading: NodeReading): { node: Node; axes: readonly number[]; channels: number } {
   const value = reading.value();
+  if (value.axes.length === 0) throw reading.unsupported('values without a dimension besides the batch');
   const axes = channelsFirst(value.axes.length);
   const node = withAxes(value, axes);
   return { node, axes, channels: node.shape[node.shape.length - 1] };

@@ -17,14 +17,17 @@ import { readers, repeated } from './reader.js';
 
 readers.set('MatMul', (reading) => {
   if (!reading.isConstant(1)) {
-    const [a, b] = reading.allValues().map(asPlain);
+    const values = reading.allValues();
+    if (values.some(({ axes }) => axes.length === 0)) throw reading.unsupported('a product across the batch');
+    const [a, b] = values.map(asPlain);
     return plain(merges.matmul(a, b));
   }
-  const node = asPlain(reading.value());
+  const value = reading.value();
+  const node = asPlain(value);
   const { shape } = reading.constant(1) as OnnxTensor;
   const features = node.shape[node.shape.length - 1];
-  if (shape.length !== 2)
-    throw reading.unsupported(`samples of ${shapeText(node.shape)} times a matrix of ${shapeText(shape)}`);
+  if (value.axes.length === 0 || shape.length !== 2)
+    throw reading.unsupported(`samples of ${shapeText(fileShapeOf(value))} times a matrix of ${shapeText(shape)}`);
   const units = shape[1];
   const weight = reading.parameter(1, [features, units]);
   // A bias is added by a node of its own.
@@ -33,12 +36,12 @@ readers.set('MatMul', (reading) => {
   const [taker, ...others] = graph.takers.get(output) ?? [];
   const bias = taker?.operator === 'Add' && others.length === 0 ? biasOf(reading, taker, units) : undefined;
   const make = (named: { name?: string }) => layers.dense(units, { bias: bias !== undefined, ...named });
-  const value = plain(graph.layer(reading.node, node, make, { weight, ...(bias && { bias }) }));
+  const product = plain(graph.layer(reading.node, node, make, { weight, ...(bias && { bias }) }));
   if (taker !== undefined && bias !== undefined) {
-    graph.values.set(taker.outputs[0], value);
+    graph.values.set(taker.outputs[0], product);
     graph.done.add(taker);
   }
-  return value;
+  return product;
 });
 
 /** The bias that a node adds to `output`; undefined if it is none. */
@@ -52,10 +55,11 @@ function biasOf(reading: NodeReading, taker: NodeReading['node'], units: number)
 
 readers.set('Gemm', (reading) => {
   reading.only('transA', 0);
-  const node = asPlain(reading.value());
+  const value = reading.value();
+  const node = asPlain(value);
   const tensor = reading.constant(1);
-  if (node.shape.length !== 1 || tensor?.shape.length !== 2)
-    throw reading.unsupported(`samples of ${shapeText(node.shape)} and no matrix of weights`);
+  if (value.axes.length !== 1 || tensor?.shape.length !== 2)
+    throw reading.unsupported(`samples of ${shapeText(fileShapeOf(value))} and no matrix of weights`);
   const [inputs] = node.shape;
   const isTransposed = reading.int('transB', 0) !== 0;
   const units = tensor.shape[isTransposed ? 0 : 1];

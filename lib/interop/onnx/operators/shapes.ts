@@ -1,7 +1,6 @@
 /** Operators that change the shape, and the integers that shapes are computed of. */
 import { MAX_RANK } from '../../../checks.js';
 import * as merges from '../../../graph/functions.js';
-import { isIndex } from '../../../graph/node.js';
 import { elements, type Shape } from '../../../program/instructions.js';
 import { shapeText } from '../../../text.js';
 import { asPlain, BATCH, type FileValue, fileShapeOf, inShape, type NodeReading, plain } from '../graph-reader.js';
@@ -32,13 +31,10 @@ readers.set('Flatten', (reading) => {
   return plain(inShape(node, [elements(node.shape)]));
 });
 
-/**
- * A value in another shape of its samples in the file. One number a row, [batch] in the file, has the shape [1];
- * indices have no axes then, so that what a Gather gives of them has no dimension of 1.
- */
+/** A value in another shape of its samples in the file. */
 function inFileShape(value: FileValue, shape: Shape): FileValue {
-  const node = inShape(asPlain(value), shape.length === 0 ? [1] : shape);
-  return shape.length === 0 && isIndex(node) ? { node, axes: [] } : plain(node);
+  if (shape.length === 0) return { node: inShape(asPlain(value), [1]), axes: [] };
+  return plain(inShape(asPlain(value), shape));
 }
 
 readers.set('Reshape', (reading) => {
@@ -52,12 +48,7 @@ readers.set('Reshape', (reading) => {
   const known = elements(sizes.filter((size) => size !== -1));
   const shape = sizes.map((size) => (size === -1 ? total / known : size));
   const keepsBatch = first === 0 || first === BATCH || first === -1 || first === reading.graph.batch;
-  if (
-    (shape.length === 0 && !isIndex(value.node)) ||
-    !keepsBatch ||
-    elements(shape) !== total ||
-    !shape.every((size) => Number.isSafeInteger(size) && size > 0)
-  )
+  if (!keepsBatch || elements(shape) !== total || !shape.every((size) => Number.isSafeInteger(size) && size > 0))
     throw reading.unsupported(`samples of ${shapeText(from)} in the shape ${shapeText(given)}, the batch first`);
   return inFileShape(value, shape);
 });
