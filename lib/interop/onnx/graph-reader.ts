@@ -146,18 +146,21 @@ export class GraphReader {
     const key = JSON.stringify([make({}), Object.entries(sources).map(([own, { from }]) => [own, from])]);
     const count = this.uses.get(key) ?? 0;
     this.uses.set(key, count + 1);
-    if (count > 0 && this.#shared.has(key)) return input.pipe(this.#shared.get(key) as Shared);
+    const known = this.#shared.get(key);
+    // Any of the uses may be the only one that the outputs need.
+    if (known !== undefined) return this.#filled(input.pipe(known), sources);
     if (count === 0) for (const { length } of Object.values(sources)) this.#numbers += length;
     if (this.#numbers > this.#most)
       throw corrupt(this.file, 0, 'its layers have more parameters than it has numbers for');
     const own = this.#nameOf(name);
     const spec = make(own === undefined ? {} : { name: own });
-    let node: Node;
-    if ((this.#repeated.get(key) ?? 0) > 1) {
-      const once = shared(spec);
-      this.#shared.set(key, once);
-      node = input.pipe(once);
-    } else node = input.pipe(spec);
+    if ((this.#repeated.get(key) ?? 0) <= 1) return this.#filled(input.pipe(spec), sources);
+    const once = shared(spec);
+    this.#shared.set(key, once);
+    return this.#filled(input.pipe(once), sources);
+  }
+
+  #filled(node: Node, sources: Fill['sources']): Node {
     this.fills.push({ node, sources });
     return node;
   }

@@ -20,7 +20,15 @@ import { meanSquaredError } from '../../losses/regression.js';
 import { memoryOf, Network } from '../../network.js';
 import type { GraphOptions, OutputsOptions } from '../../network-options.js';
 import { cut, listed, quote, shapeText } from '../../text.js';
-import { asPlain, channelsFirst, type FileValue, GraphReader, NodeReading, plain } from './graph-reader.js';
+import {
+  asPlain,
+  channelsFirst,
+  type FileValue,
+  GraphReader,
+  NodeReading,
+  type ParameterSource,
+  plain,
+} from './graph-reader.js';
 import {
   decodeModel,
   FLOAT,
@@ -270,13 +278,15 @@ function decode<K extends string>(bytes: Uint8Array, file: string, options: Onnx
 function fill(network: Network<string>, graph: GraphReader): void {
   const { nodes } = memoryOf(network).model;
   const names = new Map(nodes.map(({ node, owner }) => [node, nodes[owner].name]));
-  const views = new Map([...network.parameters, ...network.state].map(({ name, value }) => [name, value]));
+  const found = new Map<string, ParameterSource>();
   for (const { node, sources } of graph.fills) {
     const name = names.get(node);
     // A layer that no output needs.
     if (name === undefined) continue;
-    for (const [own, source] of Object.entries(sources)) views.get(`${name}.${own}`)?.set(source.make());
+    for (const [own, source] of Object.entries(sources)) found.set(`${name}.${own}`, source);
   }
+  for (const { name, value } of [...network.parameters, ...network.state])
+    value.set((found.get(name) as ParameterSource).make());
 }
 
 /**

@@ -445,6 +445,19 @@ describe('one number a row', () => {
   });
 });
 
+it('weights whose first use only gives a shape are those of the file', () => {
+  const bytes = encodeModel('', {
+    nodes: [
+      ...[node('Gemm', ['x', 'w'], {}, 'a'), node('Shape', ['a'], {}, 's')],
+      ...[node('Gemm', ['x', 'w'], {}, 'b'), node('Reshape', ['b', 's'])],
+    ],
+    tensors: new Map([['w', { shape: [2, 3], values: Float32Array.of(1, 2, 3, 4, 5, 6) }]]),
+    inputs: [{ name: 'x', type: 1, shape: ['n', 2] }],
+    outputs: [{ name: 'y', type: 1, shape: ['n', 3] }],
+  });
+  expect(fromOnnx(bytes).predict([1, 10])).toEqual(Float32Array.of(41, 52, 63));
+});
+
 describe('Cast of a constant', () => {
   const file = (to: number, values: OnnxTensor['values']) =>
     encodeModel('', {
