@@ -61,6 +61,12 @@ export function withAxes({ node, axes }: FileValue, wanted: readonly number[]): 
   return node.pipe(permute(order));
 }
 
+/** A tensor's shape without the dimensions of 1 at its begin: where it broadcasts, its end counts. */
+function broadcasting(shape: Shape): Shape {
+  const first = shape.findIndex((size) => size !== 1);
+  return first < 0 ? [] : shape.slice(first);
+}
+
 export function asPlain(value: FileValue): Node {
   return withAxes(value, inOrder(value.axes.length));
 }
@@ -234,7 +240,7 @@ export class NodeReading {
     const { values } = tensor;
     if (!(values instanceof Float32Array)) throw this.unsupported(`input ${i} has integers`);
     const length = elements(shape);
-    if (values.length !== length || tensor.shape.filter((n) => n !== 1).join() !== shape.filter((n) => n !== 1).join())
+    if (values.length !== length || broadcasting(tensor.shape).join() !== broadcasting(shape).join())
       throw this.corrupt(`input ${i} has the shape ${shapeText(tensor.shape)}, expected ${shapeText(shape)}`);
     return {
       // A square matrix and its transpose are not the same parameters.

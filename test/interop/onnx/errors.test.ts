@@ -293,6 +293,42 @@ const wrong: Wrong[] = [
     /constant of the shape/,
   ],
   [
+    'a bias for each sample',
+    () => file([node('Gemm', ['x', 'w', 'b'])], { w: floats(4, 3), b: floats(3, 1) }),
+    'INVALID_ARGUMENT',
+    /\(Gemm\): a bias for each of 3 samples/,
+  ],
+  [
+    'a bias for each sample of one number',
+    () => file([node('Gemm', ['x', 'w', 'b'])], { w: floats(4, 1), b: floats(3, 1) }),
+    'INVALID_ARGUMENT',
+    /a bias for each of 3 samples/,
+  ],
+  [
+    'slopes for each sample',
+    () => file([node('PRelu', ['x', 's'])], { s: floats(3, 1, 1, 1) }, { inputs: [image] }),
+    'INVALID_ARGUMENT',
+    /\(PRelu\): a constant of the shape \[3, 1, 1, 1\] for samples of \[3, 6, 5\]/,
+  ],
+  [
+    'slopes of several dimensions',
+    () => file([node('PRelu', ['x', 's'])], { s: floats(3, 6, 1) }, { inputs: [image] }),
+    'INVALID_ARGUMENT',
+    /a constant of the shape \[3, 6, 1\]/,
+  ],
+  [
+    'a bias with more dimensions than the product',
+    () => file([node('MatMul', ['x', 'w'], ['a']), node('Add', ['a', 'b'])], { w: floats(4, 3), b: floats(1, 1, 3) }),
+    'INVALID_ARGUMENT',
+    /a constant of the shape \[1, 1, 3\]/,
+  ],
+  [
+    'statistics of another shape',
+    () => file([node('BatchNormalization', ['x', 'w', 'w', 'w', 'v'])], { w: floats(4), v: floats(4, 1) }),
+    'FILE_CORRUPT',
+    /shape \[4, 1\], expected \[4\]/,
+  ],
+  [
     'a division by 0',
     () => file([node('Div', ['x', 'c'])], { c: { shape: [], values: Float32Array.of(0) } }),
     'INVALID_ARGUMENT',

@@ -162,6 +162,8 @@ const cases: Readonly<Record<string, Case>> = {
     [node('PRelu', ['x', 's'], {}, 'a'), node('Conv', ['a', 'w'], {}, 'b'), node('PRelu', ['b', 's'])],
     { s: floats([1]), w: floats([2, 3, 1, 1]) },
   ),
+  'PRelu with slopes of channels': of(image, image, node('PRelu', ['x', 's']), { s: floats([1, 3, 1, 1]) }),
+  'PRelu with slopes of channels first': of(image, image, node('PRelu', ['x', 's']), { s: floats([3, 1, 1]) }),
   'PRelu with slopes of columns': of(image, image, node('PRelu', ['x', 's']), { s: floats([5]) }),
   'Mul with itself': of([6], [6], node('Mul', ['x', 'x'])),
   'Sum of one': of([6], [6], node('Sum', ['x'])),

@@ -4,17 +4,9 @@ import type { Node } from '../../../graph/node.js';
 import * as layers from '../../../layers/index.js';
 import type { LayerSpec } from '../../../layers/layer.js';
 import { elements } from '../../../program/instructions.js';
-import { shapeText } from '../../../text.js';
-import {
-  type FileValue,
-  fileShapeOf,
-  inShape,
-  type NodeReading,
-  type ParameterSource,
-  withAxes,
-} from '../graph-reader.js';
+import { type FileValue, inShape, type NodeReading, type ParameterSource, withAxes } from '../graph-reader.js';
 import type { OnnxTensor } from '../model.js';
-import { endingWith, imageAgain, near, readers, together } from './reader.js';
+import { dimensionOf, endingWith, imageAgain, near, readers, together } from './reader.js';
 
 /** A factor and an offset for each element of the last dimension, as a convolution of one pixel. */
 function affine(
@@ -38,24 +30,13 @@ function withConstant(reading: NodeReading, at: 0 | 1): FileValue {
   const value = reading.value(1 - at);
   const { values, shape } = reading.constant(at) as OnnxTensor;
   const isFirst = at === 0;
-  const dimensions = fileShapeOf(value);
-  const missing = dimensions.length + 1 - shape.length;
-  // More dimensions would move the batch.
-  if (values.length === 1 && missing >= 0) {
+  // More dimensions than the value has would move the batch.
+  if (values.length === 1 && shape.length <= value.axes.length + 1) {
     const [c] = values;
     const layer = scalarLayers(reading, operator, c, isFirst);
     return { ...value, node: value.node.pipe(...layer) };
   }
-  const long = shape.findIndex((size) => size !== 1);
-  const along = long + missing - 1;
-  if (
-    missing < 0 ||
-    along < 0 ||
-    shape.some((size, i) => i !== long && size !== 1) ||
-    shape[long] !== dimensions[along]
-  )
-    throw reading.unsupported(`a constant of the shape ${shapeText(shape)} for samples of ${shapeText(dimensions)}`);
-  const axes = endingWith(value, along);
+  const axes = endingWith(value, dimensionOf(reading, shape, value));
   let node = withAxes(value, axes);
   if (operator === 'Sub' && isFirst) node = node.pipe(merges.scale(-1));
   if (operator === 'Div' && isFirst) node = node.pipe(merges.power(-1));

@@ -1,16 +1,8 @@
 /** Normalisations, and PRelu, with numbers for each channel. */
 import type { Node } from '../../../graph/node.js';
 import * as layers from '../../../layers/index.js';
-import {
-  asPlain,
-  channelsFirst,
-  fileShapeOf,
-  type NodeReading,
-  type ParameterSource,
-  plain,
-  withAxes,
-} from '../graph-reader.js';
-import { endingWith, imageAgain, readers, repeated } from './reader.js';
+import { asPlain, channelsFirst, type NodeReading, type ParameterSource, plain, withAxes } from '../graph-reader.js';
+import { dimensionOf, endingWith, imageAgain, readers, repeated } from './reader.js';
 
 /** A value with its channels, the first dimension of its samples in the file, last; and the axes of the result. */
 function withChannelsLast(reading: NodeReading): { node: Node; axes: readonly number[]; channels: number } {
@@ -69,12 +61,10 @@ readers.set('LRN', (reading) => {
 readers.set('PRelu', (reading) => {
   const value = reading.value();
   const { shape = [] } = reading.constant(1) ?? {};
-  const dimensions = fileShapeOf(value);
-  const long = shape.findIndex((each) => each !== 1);
-  const along = long < 0 ? 0 : long + dimensions.length - shape.length;
-  const axes = endingWith(value, Math.max(0, along));
+  const isOne = shape.every((size) => size === 1);
+  const axes = endingWith(value, isOne ? 0 : dimensionOf(reading, shape, value));
   const node = withAxes(value, axes);
-  const slope = repeated(reading, 1, node.shape[node.shape.length - 1]);
+  const slope = isOne ? repeated(reading, 1, node.shape[node.shape.length - 1]) : reading.parameter(1, shape);
   const made = reading.graph.layer(reading.node, node, (named) => layers.prelu(named), { slope });
   return imageAgain({ node: made, axes }, value);
 });

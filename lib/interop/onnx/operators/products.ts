@@ -34,7 +34,7 @@ readers.set('MatMul', (reading) => {
   const { graph } = reading;
   const [output] = reading.node.outputs;
   const [taker, ...others] = graph.takers.get(output) ?? [];
-  const bias = taker?.operator === 'Add' && others.length === 0 ? biasOf(reading, taker, units) : undefined;
+  const bias = taker?.operator === 'Add' && others.length === 0 ? biasOf(reading, taker, value, units) : undefined;
   const make = (named: { name?: string }) => layers.dense(units, { bias: bias !== undefined, ...named });
   const product = plain(graph.layer(reading.node, node, make, { weight, ...(bias && { bias }) }));
   if (taker !== undefined && bias !== undefined) {
@@ -45,10 +45,17 @@ readers.set('MatMul', (reading) => {
 });
 
 /** The bias that a node adds to `output`; undefined if it is none. */
-function biasOf(reading: NodeReading, taker: NodeReading['node'], units: number): ParameterSource | undefined {
+function biasOf(
+  reading: NodeReading,
+  taker: NodeReading['node'],
+  { axes }: FileValue,
+  units: number,
+): ParameterSource | undefined {
   const name = taker.inputs.find((other) => other !== reading.node.outputs[0]) ?? '';
   const tensor = reading.graph.constants.get(name);
   if (tensor?.values.length !== units || tensor.shape.at(-1) !== units) return undefined;
+  // More dimensions than the product has would move the batch.
+  if (tensor.shape.length > axes.length + 1) return undefined;
   const values = tensor.values as Float32Array;
   return values instanceof Float32Array ? { from: `${name}*1`, length: units, make: () => values } : undefined;
 }
@@ -67,6 +74,8 @@ readers.set('Gemm', (reading) => {
   const weight = isTransposed
     ? reading.parameter(1, [units, inputs], place, reading.float('alpha', 1))
     : reading.parameter(1, [inputs, units], undefined, reading.float('alpha', 1));
+  const rows = reading.constant(2)?.shape.at(-2) ?? 1;
+  if (rows !== 1) throw reading.unsupported(`a bias for each of ${rows} samples`);
   const bias = reading.has(2) ? { bias: repeated(reading, 2, units, reading.float('beta', 1)) } : {};
   const make = (named: { name?: string }) => layers.dense(units, { bias: reading.has(2), ...named });
   return plain(reading.graph.layer(reading.node, node, make, { weight, ...bias }));

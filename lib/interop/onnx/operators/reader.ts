@@ -1,10 +1,13 @@
 /** The readers of ONNX's operators by name, and what several of them share. */
 import type { Node } from '../../../graph/node.js';
 import type { LayerSpec } from '../../../layers/layer.js';
+import type { Shape } from '../../../program/instructions.js';
+import { shapeText } from '../../../text.js';
 import {
   asPlain,
   channelsFirst,
   type FileValue,
+  fileShapeOf,
   type NodeReading,
   type ParameterSource,
   plain,
@@ -67,6 +70,22 @@ export function together(
     return { nodes: values.map(({ node }) => node), axes };
   const nodes = values.map(asPlain);
   return { nodes, axes: plain(nodes[0]).axes };
+}
+
+/** The dimension of a sample in the file for whose elements a tensor has a number each. */
+export function dimensionOf(reading: NodeReading, shape: Shape, value: FileValue): number {
+  const dimensions = fileShapeOf(value);
+  const missing = dimensions.length + 1 - shape.length;
+  const long = shape.findIndex((size) => size !== 1);
+  const along = long + missing - 1;
+  if (
+    missing < 0 ||
+    along < 0 ||
+    shape.some((size, i) => i !== long && size !== 1) ||
+    shape[long] !== dimensions[along]
+  )
+    throw reading.unsupported(`a constant of the shape ${shapeText(shape)} for samples of ${shapeText(dimensions)}`);
+  return along;
 }
 
 /** A number for each channel, of which the file may have one for all. */
