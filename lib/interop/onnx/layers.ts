@@ -116,7 +116,8 @@ placed('dense', 'last', (writing, x, input) => {
 const perChannel = (writing: LayerWriting, own: string, { shape, channels }: GraphValue): string => {
   if (channels === 'last' || shape.length === 1) return writing.parameter(own);
   const form = { shape: [shape[shape.length - 1], ...shape.slice(1).map(() => 1)], place: (i: number) => i };
-  return writing.parameter(own, { ...form, suffix: '/first' });
+  // A shared layer may have inputs of several ranks.
+  return writing.parameter(own, { ...form, suffix: `/first${shape.length}` });
 };
 
 /** Indices are float32 in the file, as all inputs are. */

@@ -3,7 +3,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { dense, embedding, flatten, input, meanSquaredError, Network } from '../../../lib/index.js';
+import {
+  batchNorm,
+  conv2d,
+  dense,
+  embedding,
+  flatten,
+  groupNorm,
+  input,
+  type LayerSpec,
+  layerNorm,
+  meanSquaredError,
+  Network,
+  prelu,
+  shared,
+} from '../../../lib/index.js';
 import { fromOnnx, type OnnxExportOptions, toOnnx } from '../../../lib/interop/onnx/index.js';
 import { layerTypes } from '../../../lib/layers/layer.js';
 import { applied, operationCases } from '../../api/operation-cases.js';
@@ -59,6 +73,29 @@ describeOrt('layers in ONNX Runtime', () => {
     const network = new Network({ output: applied(operation, inputs), loss: meanSquaredError(), seed: 1 });
     for (const inputLayout of layouts) await agree(network, { inputLayout }, operation.positive);
   });
+});
+
+const sharedLayers = { prelu, groupNorm: () => groupNorm(1), batchNorm, layerNorm };
+
+/** One layer after an image and after a series, both with their channels first in the file. */
+function ranks(layer: () => LayerSpec): AnyNetwork {
+  const once = shared(layer());
+  const loss = meanSquaredError();
+  const image = input([4, 4, 4], { name: 'a' }).pipe(conv2d(4, { window: 1 }), once);
+  const series = input([5, 4], { name: 'b' }).pipe(batchNorm(), once);
+  return new Network({ outputs: { p: image, q: series }, losses: { p: loss, q: loss }, seed: 1 });
+}
+
+it.each(Object.entries(sharedLayers))('%s that inputs of several ranks share is read again', (_, layer) => {
+  const network = scramble(ranks(layer));
+  const inputs = randomInputs(network, 2);
+  const again = predictions(fromOnnx(toOnnx(network)), inputs);
+  for (const [name, values] of Object.entries(predictions(network, inputs)))
+    values.forEach((value, i) => expect(again[name][i]).toBeCloseTo(value, 5));
+});
+
+describeOrt('shared layers in ONNX Runtime', () => {
+  it.each(Object.entries(sharedLayers))('%s of inputs of several ranks', (_, layer) => agree(scramble(ranks(layer))));
 });
 
 describeOrt('indices in ONNX Runtime', () => {
