@@ -82,16 +82,18 @@ function readPreprocessing(inputs: readonly ModelInput[], given: unknown): Requi
 /** The input's description, and its value after preprocessing. */
 function writeInput(
   graph: GraphWriter,
-  { name = 'input', shape }: ModelInput,
+  { name = 'input', shape, vocabulary }: ModelInput,
   layout: 'nhwc' | 'nchw',
   { scale, offset, type }: Required<Preprocessing>,
 ): { input: OnnxValue; value: GraphValue } {
-  const channels: Channels = layout === 'nchw' && shape.length === 3 ? 'first' : 'last';
+  // Indices have no channels.
+  const isImage = shape.length === 3 && vocabulary === undefined;
+  const channels: Channels = layout === 'nchw' && isImage ? 'first' : 'last';
   const input = {
     name,
     type: type === 'uint8' ? UINT8 : FLOAT,
     shape: [BATCH, ...fileShape(shape, channels)],
-    channels: shape.length !== 3 ? undefined : channels === 'first' ? 1 : 3,
+    channels: isImage ? (channels === 'first' ? 1 : 3) : undefined,
   };
   graph.begin(`/${name}`);
   let last = name;

@@ -19,6 +19,7 @@ import {
   shared,
 } from '../../../lib/index.js';
 import { fromOnnx, type OnnxExportOptions, toOnnx } from '../../../lib/interop/onnx/index.js';
+import { decodeModel } from '../../../lib/interop/onnx/model.js';
 import { layerTypes } from '../../../lib/layers/layer.js';
 import { applied, operationCases } from '../../api/operation-cases.js';
 import { type AnyNetwork, chain, elementwiseLayers, flatLayers, imageLayers, networks } from './cases.js';
@@ -110,6 +111,15 @@ describeOrt('indices in ONNX Runtime', () => {
     });
     expect(fromOnnx(toOnnx(network)).predict(values)).toEqual(network.predict(values));
   });
+});
+
+it('indices of three dimensions keep their order', () => {
+  const layers = [embedding(9, 2), flatten(), dense(2)];
+  const network = new Network({ input: [2, 3, 4], layers, loss: meanSquaredError(), seed: 1 });
+  const bytes = toOnnx(network, { inputLayout: 'nchw' });
+  expect(decodeModel(bytes, '').inputs).toMatchObject([{ shape: ['batch', 2, 3, 4], channels: undefined }]);
+  const values = Float32Array.from({ length: 48 }, (_, i) => (i * 5) % 9);
+  expect(fromOnnx(bytes).predict(values)).toEqual(network.predict(values));
 });
 
 it('the layers that are written are all that there are', () => {
