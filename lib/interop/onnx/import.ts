@@ -77,8 +77,9 @@ const MOST_LINKS = 100_000;
 function nameOf(name: string, taken: Set<string>): string {
   // No name is __proto__.
   const stem = cut(name.replace(/[^\w-]+/g, '_').replace(/^_{2,}/, '_'), 100).replace('…', '_');
-  let own = /^[A-Za-z_]/.test(stem) ? stem : `_${stem}`;
-  for (let count = 2; taken.has(own); count++) own = `${stem}_${count}`;
+  const first = /^[A-Za-z_]/.test(stem) ? stem : `_${stem}`;
+  let own = first;
+  for (let count = 2; taken.has(own); count++) own = `${first}_${count}`;
   taken.add(own);
   return own;
 }

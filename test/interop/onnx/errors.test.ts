@@ -606,6 +606,16 @@ describe('what can not be read', () => {
     expect(network.predict([1, -1, 2, -2])).toEqual(Float32Array.of(1, 0, 2, 0));
   });
 
+  it('names that begin with a digit and are equal for blasnet', () => {
+    const inputs = ['1.0', '1_0', '1-0', '1/0'].map((name) => ({ ...x, name }));
+    const sum = node(
+      'Sum',
+      inputs.map(({ name }) => name),
+    );
+    const network = fromOnnx(file([sum], {}, { inputs }));
+    expect(network.inputs.map(({ name }) => name)).toEqual(['_1_0', '_1_0_2', '_1-0', '_1_0_3']);
+  });
+
   it('any file that is cut', () => {
     const network = chain([5, 4, 2], conv2d(2), relu(), flatten(), dense(2));
     const bytes = toOnnx(network);
