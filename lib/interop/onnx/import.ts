@@ -95,7 +95,8 @@ function isChannelsLast(graph: GraphReader, name: string): boolean {
     for (const taker of graph.takers.get(next) ?? []) {
       if (taker === undefined) continue;
       const perm = taker.attributes.get('perm');
-      if (isElementwise(taker.operator)) names.push(...taker.outputs);
+      // A Pad acts on any order of dimensions.
+      if (isElementwise(taker.operator) || taker.operator === 'Pad') names.push(...taker.outputs);
       else if (taker.operator === 'Transpose' && Array.isArray(perm) && perm.join() === '0,3,1,2') found = true;
       else return false;
     }

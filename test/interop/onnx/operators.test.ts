@@ -460,6 +460,21 @@ it('weights whose first use only gives a shape are those of the file', () => {
   expect(fromOnnx(bytes).predict([1, 10])).toEqual(Float32Array.of(41, 52, 63));
 });
 
+it('images that are padded before a Transpose to channels first have them last', () => {
+  const bytes = encodeModel('', {
+    nodes: [
+      ...[node('Pad', ['x', 'p'], {}, 'a'), node('Transpose', ['a'], { perm: ints(0, 3, 1, 2) }, 'b')],
+      node('GlobalMaxPool', ['b']),
+    ],
+    tensors: new Map([['p', integers(0, 1, 0, 0, 0, 0, 1, 0)]]),
+    inputs: [{ name: 'x', type: 1, shape: ['n', 2, 1, 3] }],
+    outputs: [{ name: 'y', type: 1, shape: ['n', 3, 1, 1] }],
+  });
+  const network = fromOnnx(bytes);
+  expect(network.input).toEqual([2, 1, 3]);
+  expect(network.predict([1, 2, -1, 4, -5, -6])).toEqual(Float32Array.of(4, 2, 0));
+});
+
 describe('Cast of a constant', () => {
   const file = (to: number, values: OnnxTensor['values']) =>
     encodeModel('', {
