@@ -44,6 +44,8 @@ export class Slices {
 export async function sharedInSlices(name: string, source: Source): Promise<Source> {
   const slices = new Slices();
   const shared = async <T extends Column>(column: string, data: T): Promise<T> => {
+    // It may have been transferred while others were copied: the copy would be empty, too.
+    checkStorage(`${name}: ${column}`, data);
     if (types.isSharedArrayBuffer(data.buffer)) return data;
     const copy = new (data.constructor as new (buffer: SharedArrayBuffer) => T)(sharedBuffer(data.byteLength));
     await slices.copy(`${name}: ${column}`, copy, data);

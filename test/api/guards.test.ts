@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Adam, batchNorm, dense, Network, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
+import { Adam, batchNorm, dense, Network, type SampleSource, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
 import { classData, classifier, expectError, expectRejection, onBackends } from './support.js';
 
 onBackends('what a call must not spoil', (backend) => {
@@ -14,6 +14,33 @@ onBackends('what a call must not spoil', (backend) => {
       'ALIASED_BUFFERS',
       /parameters/,
     );
+  });
+
+  it('a column of data that is transferred away while others are copied is missed', async () => {
+    const columns = ['labels', 'targets', 'sampleWeights'] as const;
+    const copied = () => ({
+      ...{ length: 40, shape: [6], features: new Float32Array(240), scale: 1, offset: 0 },
+      sampleWeights: new Float32Array(40).fill(1),
+    });
+    const calls: ((network: Network, data: SampleSource) => Promise<unknown>)[] = [
+      (network, data) => network.fit(data),
+      (network, data) => network.evaluate(data),
+      (network, data) => network.fit(classData(40), { validation: data }),
+    ];
+    for (const call of calls) {
+      for (const column of columns) {
+        const targets =
+          column === 'targets' ? { targets: new Float32Array(120).fill(1 / 3) } : { labels: new Int32Array(40) };
+        const data: SampleSource = { ...copied(), ...targets };
+        const network = classifier(backend);
+        const run = call(network, data);
+        const { buffer } = data[column] as Float32Array;
+        structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+        const name = column === 'sampleWeights' ? 'weights' : column;
+        await expectRejection(() => run, 'DETACHED_BUFFER', new RegExp(`: ${name}: .*detached`));
+        expect((await network.fit(classData(40))).epochs).toHaveLength(1);
+      }
+    }
   });
 
   it('a refused epoch number leaves the network and its shuffle as they were', async () => {

@@ -109,6 +109,16 @@ function resolve(argument: Tensor | Symbolic, { request, order, begin, rows, ind
   }
 }
 
+/** Throws if a feed is too short for the run's rows: kernels would read undefined, and count it as a number. */
+function checkFeeds({ feeds }: Program, request: RunRequest): void {
+  for (const { name, role, perRow } of feeds) {
+    if (role === 'order' || role === 'entries') continue;
+    const needed = (role === 'source' ? request.rows : request.drawn) * perRow;
+    if ((request.feeds[name]?.values.length ?? 0) < needed)
+      throw new BlasnetError('INTERNAL', `run: feed ${name}: what the run brings is too short`);
+  }
+}
+
 /** Runs a program with the TypeScript kernels on the calling thread. */
 export class TypeScriptExecutable implements Executable {
   readonly #calls: readonly Call[];
@@ -143,6 +153,7 @@ export class TypeScriptExecutable implements Executable {
   }
 
   #start(request: RunRequest): Run {
+    checkFeeds(this.#program, request);
     return new Run(request, this.#calls, this.#memory.metric, this.#program);
   }
 }
