@@ -1,5 +1,5 @@
 import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, extname, join } from 'node:path';
 import { checkArity, checkChoice, checkInteger, checkOptions, checkPath, checkShape, invalid } from '../checks.js';
@@ -103,7 +103,8 @@ type Decode = (path: string) => Promise<Picture>;
  * Loads the images in a folder and its subfolders as a dataset of shape [height, width, channels]. Pixels stay bytes in
  * shared memory; the network sees them times 1/255. Rows are sorted by path (by code units), independent of the file
  * system. Reads files ending in .png, .jpg, .jpeg, .webp, .gif (first frame), .tif, .tiff or .avif; ignores hidden
- * files. EXIF orientation is applied; transparency becomes white.
+ * files. Links to files and folders are followed, but not those to a folder that contains them. EXIF orientation is
+ * applied; transparency becomes white.
  *
  * Needs the package `sharp`; throws `PACKAGE_MISSING` without it. Throws, naming the files, `FILE_NOT_FOUND` (directory
  * missing or images unreadable), `EMPTY_DATA` (no images), `FILE_CORRUPT` (images that can't be decoded, don't match
@@ -139,11 +140,13 @@ export async function imageFolder(path: string | URL, options?: ImageFolderOptio
   }
   const decode = await openDecoder(size, channels, maxPixels);
 
-  const found = (await listImages(directory, '')).sort();
+  const { found, folders } = await listImages(directory);
+  found.sort();
   if (found.length === 0) throw new BlasnetError('EMPTY_DATA', `${directory}: expected at least one image, found none`);
-  const folders = label === 'folder' ? await listFolders(directory) : [];
   const { paths, names } = withLabels(directory, found.slice(0, limit), label, limitPerClass);
-  const classes: Classes = names ? toClasses(directory, paths, names, labelNames, folders) : {};
+  const classes: Classes = names
+    ? toClasses(directory, paths, names, labelNames, label === 'folder' ? folders : [])
+    : {};
   const files = paths.map((file) => join(directory, file));
   const { features, height, width, rows, faults, mismatch } = await readAll(files, channels, decode);
   if (faults.length > 0) {
@@ -174,15 +177,38 @@ function corruptError(directory: string, paths: readonly string[], faults: reado
   return new BlasnetError(code, message, { cause: new AggregateError(faults.map(({ error }) => error)) });
 }
 
-/** Names of the subfolders of a folder. */
-async function listFolders(directory: string): Promise<string[]> {
-  const entries = await listEntries(directory);
-  return entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.')).map((entry) => entry.name);
+/** The images and the folders in a directory, in file system order; names of hidden ones are left out. */
+interface Listing {
+  /** Paths of the images, relative to the directory, with `/`. */
+  found: string[];
+  /** Names of the folders in the directory itself. */
+  folders: string[];
 }
 
-async function listEntries(path: string): Promise<Dirent[]> {
+async function listImages(directory: string): Promise<Listing> {
+  const found: string[] = [];
+  const folders: string[] = [];
+  const visit = async (below: string, around: readonly string[]): Promise<void> => {
+    const { real, entries } = await openFolder(join(directory, below));
+    // Following a link to a folder around it would never end.
+    if (around.includes(real)) return;
+    if (around.length === 1) folders.push(below.slice(0, -1));
+    for (const entry of entries) {
+      if (entry.name.startsWith('.')) continue;
+      const path = below + entry.name;
+      const linked = !entry.isFile() && !entry.isDirectory() && (await isDirectory(join(directory, path)));
+      if (linked || entry.isDirectory()) await visit(`${path}/`, [...around, real]);
+      // Unreadable ones fail when they are read.
+      else if (formatOf(entry.name) !== undefined) found.push(path);
+    }
+  };
+  await visit('', []);
+  return { found, folders };
+}
+
+async function openFolder(path: string): Promise<{ real: string; entries: Dirent[] }> {
   try {
-    return await readdir(path, { withFileTypes: true });
+    return { real: await realpath(path), entries: await readdir(path, { withFileTypes: true }) };
   } catch (cause) {
     throw new BlasnetError(
       'FILE_NOT_FOUND',
@@ -192,20 +218,6 @@ async function listEntries(path: string): Promise<Dirent[]> {
       },
     );
   }
-}
-
-/** Paths of the images below `directory`, relative to it, with `/`, in file system order. */
-async function listImages(directory: string, below: string): Promise<string[]> {
-  const found: string[] = [];
-  for (const entry of await listEntries(join(directory, below))) {
-    const path = below + entry.name;
-    if (entry.name.startsWith('.')) continue;
-    if (entry.isDirectory()) found.push(...(await listImages(directory, `${path}/`)));
-    else if (formatOf(entry.name) === undefined) continue;
-    // Links to folders are not followed, as they may form a cycle. Other unreadable entries fail when they are read.
-    else if (entry.isFile() || !(await isDirectory(join(directory, path)))) found.push(path);
-  }
-  return found;
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -129,6 +129,27 @@ describe('imageFolder: files and labels', () => {
     expect(data.labelNames).toEqual(['a', 'b']);
   });
 
+  it('follows links to folders, which are classes like others, but not round in a circle', async () => {
+    const files = { '1.png': [1, 1, 1, 0, 0], 'deep/2.png': [1, 1, 2, 0, 0] };
+    const elsewhere = await folder(files);
+    const directory = await folder({ 'cat/1.png': [1, 1, 3, 0, 0], 'dog/1.png': [1, 1, 4, 0, 0] });
+    const empty = await folder({});
+    symlinkSync(elsewhere, join(directory, 'bird'));
+    symlinkSync(elsewhere, join(directory, 'cat/more.png'));
+    symlinkSync(empty, join(directory, 'cow'));
+    symlinkSync(join(directory, 'cat'), join(elsewhere, 'deep/cat'));
+    symlinkSync('.', join(directory, 'all'));
+    symlinkSync('nowhere', join(directory, 'ant'));
+    const data = await imageFolder(directory);
+    expect(data.labelNames).toEqual(['bird', 'cat', 'cow', 'dog']);
+    expect([...data.features].filter((_, i) => i % 3 === 0)).toEqual([1, 2, 3, 3, 1, 2, 4]);
+    expect(data.labels).toEqual(Int32Array.of(0, 0, 0, 1, 1, 1, 3));
+
+    const link = join(root, 'link');
+    symlinkSync(directory, link);
+    expect((await imageFolder(link)).features).toEqual(data.features);
+  });
+
   it('sorts folders named by numbers as numbers', async () => {
     const directory = await folder({ '10/a.png': [1, 1, 0, 0, 0], '2/a.png': [1, 1, 0, 0, 0] });
     const data = await imageFolder(directory);
