@@ -85,7 +85,8 @@ export class Runner {
     const begin = this.trials.length;
     await inParallel(draws, concurrency, this.#setup.controller, (draw) => this.#run(draw, epochs));
     const results = this.trials.splice(begin).sort((a, b) => a.trial - b.trial);
-    this.trials.push(...results);
+    // Not as arguments, of which a call can have some 100,000.
+    for (const trial of results) this.trials.push(trial);
     return results;
   }
 
