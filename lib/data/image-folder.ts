@@ -13,7 +13,8 @@ import { readWhole } from './files.js';
 
 export interface ImageFolderOptions {
   /**
-   * [height, width] for all images, stretched if their proportions differ. Default: all images must have the same size.
+   * [height, width] for all images, stretched if their proportions differ: each at most 10^8, and fewer than 2^31
+   * numbers an image. Default: all images must have the same size.
    */
   size?: readonly [number, number];
   /** 1: grey; 3 (default): red, green, blue. */
@@ -56,6 +57,8 @@ const OPTIONS: readonly (keyof ImageFolderOptions)[] = [
 ];
 
 const MAX_PIXELS = 2 ** 25;
+/** Maximum height or width: libvips has no larger images. */
+const MAX_SIDE = 1e8;
 /** Maximum bytes per pixel in a file (four channels and alpha, 16 bits each), and for everything else in the file. */
 const PIXEL_BYTES = 10;
 const OTHER_BYTES = 2 ** 22;
@@ -125,8 +128,8 @@ export async function imageFolder(path: string | URL, options?: ImageFolderOptio
     maxPixels = MAX_PIXELS,
     onCorrupt = 'error',
   } = given;
-  if (size !== undefined && checkShape('size', size).length !== 2) throw invalid('size', '[height, width]', size);
   if (channels !== 1 && channels !== 3) throw invalid('channels', '1 or 3', channels);
+  if (size !== undefined) checkSize(size, channels);
   if (typeof label !== 'function') checkChoice('label', label, ['folder', 'firstCharacter', 'none']);
   if (limit !== undefined) checkInteger('limit', limit, { min: 1 });
   if (limitPerClass !== undefined) checkInteger('limitPerClass', limitPerClass, { min: 1 });
@@ -164,6 +167,15 @@ export async function imageFolder(path: string | URL, options?: ImageFolderOptio
     name: basename(directory),
     ...classes,
   });
+}
+
+function checkSize(size: unknown, channels: number): void {
+  if (checkShape('size', size).length !== 2) throw invalid('size', '[height, width]', size);
+  const [height, width] = size as [number, number];
+  // The decoder would end the process for lack of a larger buffer.
+  if (height * width * channels >= 2 ** 31 || Math.max(height, width) > MAX_SIDE) {
+    throw invalid('size', `sides up to ${MAX_SIDE}, and fewer than 2^31 numbers an image`, size);
+  }
 }
 
 /** The error that names the unreadable files. */

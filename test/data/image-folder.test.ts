@@ -288,6 +288,8 @@ describe('imageFolder: errors', () => {
 
   it.each<[ImageFolderOptions, RegExp]>([
     [{ size: [0, 1] }, /size/],
+    [{ size: [27000, 27000] }, /size: expected sides up to 100000000, .* fewer than 2\^31 .*, got \[27000, 27000\]/],
+    [{ size: [1, 100_000_001], channels: 1 }, /size: expected sides up to 100000000/],
     [{ size: [28] as never }, /size: expected \[height, width\]/],
     [{ channels: 4 as never }, /channels: expected 1 or 3, got 4/],
     [{ label: 'name' as never }, /label: expected one of 'folder', 'firstCharacter', 'none'/],
