@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { BlasnetError } from './errors.js';
 
 /**
@@ -68,6 +69,24 @@ export function countWith(addon: Counter): void {
   counter = addon;
   addon.countMore(early);
   shadows = new WeakMap();
+}
+
+/**
+ * Whether two blocks are the same memory at byte `at`: a structured clone of a SharedArrayBuffer is another object over
+ * it. Only of the first may the byte change, for a moment.
+ */
+export function isSameMemory(first: ArrayBufferLike, second: ArrayBufferLike, at: number): boolean {
+  if (first === second) return true;
+  if (!types.isSharedArrayBuffer(first) || !types.isSharedArrayBuffer(second)) return false;
+  const [written, read] = [new Uint8Array(first, at, 1), new Uint8Array(second, at, 1)];
+  // Four flips leave the byte as it was. Others may write to it, but would have to follow each flip.
+  let same = true;
+  for (let i = 0; i < 4; i++) {
+    const before = Atomics.load(read, 0);
+    Atomics.xor(written, 0, 0xff);
+    same &&= Atomics.load(read, 0) === (before ^ 0xff);
+  }
+  return same;
 }
 
 export function sharedBytes(length: number): Uint8Array {

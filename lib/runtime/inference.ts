@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import { checkInteger, checkOptions, checkStorage, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { nodeNamed } from '../program/model.js';
-import { sharedBuffer } from '../shared-memory.js';
+import { isSameMemory, sharedBuffer } from '../shared-memory.js';
 import { type ClassWeights, resolveClassWeights } from './class-weights.js';
 import type { Engine, Source } from './engine.js';
 import {
@@ -68,7 +68,8 @@ function checkBatch(engine: Engine, name: string, batchSize: number | undefined)
 function checkApart(out: Float32Array, name: string, other: ArrayBufferView): void {
   const begin = Math.max(out.byteOffset, other.byteOffset);
   const end = Math.min(out.byteOffset + out.byteLength, other.byteOffset + other.byteLength);
-  if (out.buffer === other.buffer && begin < end) throw new BlasnetError('ALIASED_BUFFERS', `out: it overlaps ${name}`);
+  if (begin < end && isSameMemory(out.buffer, other.buffer, begin))
+    throw new BlasnetError('ALIASED_BUFFERS', `out: it overlaps ${name}`);
 }
 
 /** Checks features, `out` and `outputs`; returns the source and what the program gives. */

@@ -16,6 +16,29 @@ onBackends('what a call must not spoil', (backend) => {
     );
   });
 
+  it('predict and predictAsync refuse an output over the same shared memory by way of another object', async () => {
+    const network = classifier(backend);
+    const block = new SharedArrayBuffer(400);
+    const twin: SharedArrayBuffer = structuredClone(block);
+    const x = new Float32Array(block, 0, 60).map((_, i) => Math.sin(i));
+    new Float32Array(block).set(x);
+    const [overlapping, apart] = [new Float32Array(twin, 200, 30), new Float32Array(twin, 240, 30)];
+    const input = new Float32Array(block, 0, 60);
+    expectError(() => network.predict(input, overlapping), 'ALIASED_BUFFERS', /out: it overlaps x/);
+    await expectRejection(() => network.predictAsync(input, { out: overlapping }), 'ALIASED_BUFFERS', /overlaps x/);
+    expect(input).toEqual(x);
+
+    const expected = network.predict(x);
+    expect(network.predict(input, apart)).toEqual(expected);
+    expect(await network.predictAsync(input, { out: apart })).toEqual(expected);
+    const other = new Float32Array(new SharedArrayBuffer(400), 200, 30);
+    expect(network.predict(input, other)).toEqual(expected);
+
+    const { value } = network.parameters[1];
+    const own = new Float32Array(structuredClone(value.buffer), value.byteOffset, 3);
+    expectError(() => network.predict(new Float32Array(6), own), 'ALIASED_BUFFERS', /parameters/);
+  });
+
   it('a column of data that is transferred away while others are copied is missed', async () => {
     const columns = ['labels', 'targets', 'sampleWeights'] as const;
     const copied = () => ({
