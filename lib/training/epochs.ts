@@ -53,8 +53,16 @@ async function trainEpochs(plan: Plan): Promise<void> {
   } finally {
     progress.stop();
   }
+  checkWanted(plan);
   await notify(plan, 'onTrainEnd', history);
+  checkWanted(plan);
   if (ranks !== undefined) await meetAfter(plan, ranks);
+}
+
+/** Throws if training was aborted, or the network disposed, in a callback after which nothing else runs. */
+function checkWanted({ engine, signal }: Plan): void {
+  engine.checkUsable();
+  signal?.throwIfAborted();
 }
 
 /** Evaluates, logs the epoch and calls the callbacks. */

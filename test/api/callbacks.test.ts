@@ -140,6 +140,49 @@ onBackends('callbacks of fit', (backend) => {
     expect(told, 'neither a success nor what never began').toHaveLength(4);
   });
 
+  it('that abort or dispose reject fit, also as the last thing that runs', async () => {
+    const data = classData(10);
+    const places = [
+      ['onTrainBegin', 0],
+      ['onTrainEnd', 0],
+      ['onEpochEnd', 1],
+      ['onTrainEnd', 1],
+      ['metric', 1],
+    ] as const;
+    for (const [place, epochs] of places) {
+      for (const dispose of [false, true]) {
+        const network = classifier(backend);
+        const controller = new AbortController();
+        const end = () => (dispose ? network.dispose() : controller.abort(new Error('enough')));
+        const calls: string[] = [];
+        const callbacks: Callbacks = {
+          onTrainBegin: () => void (place === 'onTrainBegin' && end()),
+          onEpochEnd: () => void (place === 'onEpochEnd' && end()),
+          onTrainEnd() {
+            calls.push('end');
+            if (place === 'onTrainEnd') end();
+          },
+          onTrainFail: () => void calls.push('fail'),
+        };
+        const own = () => {
+          if (place === 'metric') end();
+          return 1;
+        };
+        const run = network.fit(data, {
+          epochs,
+          callbacks,
+          metrics: { own },
+          validation: data,
+          signal: controller.signal,
+        });
+        const reason = dispose ? { code: 'NETWORK_DISPOSED' } : { message: 'enough' };
+        await expect(run, `${place} ${dispose}`).rejects.toMatchObject(reason);
+        expect(calls).toEqual(place === 'onTrainEnd' ? ['end', 'fail'] : ['fail']);
+        if (!dispose) expect((await network.fit(data)).epochs).toHaveLength(1);
+      }
+    }
+  });
+
   it('an error in onProgress rejects fit, too', async () => {
     const network = classifier(backend, { layers: [dense(512), relu(), dense(512), relu(), dense(3)] });
     const error = new Error('of the caller');
