@@ -448,7 +448,8 @@ function readSpec(value: Readonly<Record<string, unknown>>, given: readonly Loss
 
 /**
  * The loss of an output: of those given the one of its kind, else as the file tells. A loss of the library is replaced
- * only if it is the network's only one: of several, each has its own options.
+ * only if it is the network's only one: of several, each has its own options. One of another kind than the only one is
+ * refused.
  */
 function lossFrom(text: string, value: unknown, given: readonly Loss[], isOnly = true): Loss {
   const known = ['kind', 'options', 'graph', 'value'];
@@ -456,7 +457,9 @@ function lossFrom(text: string, value: unknown, given: readonly Loss[], isOnly =
   if (typeof kind !== 'string') throw invalid('loss: kind', 'a string', kind);
   const own = isOnly || !lossKinds().has(kind) ? given.find((loss) => loss.kind === kind) : undefined;
   if (own !== undefined) return own;
-  if (kind === CUSTOM && graph !== undefined) {
+  const hasGraph = kind === CUSTOM && graph !== undefined;
+  const isOther = given.length > 0 && isOnly;
+  if (hasGraph && !isOther) {
     const { places } = readGraph(graph);
     const [prediction, target] = places;
     if (places.length < 3 || !isInput(prediction) || !isInput(target) || isInput(places[2]))
@@ -464,11 +467,13 @@ function lossFrom(text: string, value: unknown, given: readonly Loss[], isOnly =
     const place = checkInteger('loss: value', at, { min: 0, below: places.length });
     return graphLoss({ kind }, { prediction, target, value: places[place] });
   }
-  const loss = given.length === 0 || !isOnly ? readLoss(kind, options as object | undefined) : undefined;
+  const loss = isOther ? undefined : readLoss(kind, options as object | undefined);
   if (loss === undefined) {
     const kinds = given.map((each) => quote(each.kind));
     const got = kinds.length === 0 ? "which is not the library's" : `not of kind ${listed(kinds)}`;
-    throw new MissingLoss(`${text} is of kind ${quote(kind)}, ${got}: give that loss as \`loss\``);
+    throw new MissingLoss(
+      `${text} is of kind ${quote(kind)}, ${got}: give that loss as \`loss\`${hasGraph ? ', or none' : ''}`,
+    );
   }
   if (options !== undefined && loss.options === undefined) throw invalid('loss: options', 'none', options);
   return loss;

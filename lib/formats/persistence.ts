@@ -2,9 +2,12 @@ import { types } from 'node:util';
 import type { BackendName } from '../backend/backend.js';
 import { checkOptions, checkPath, checkStorage, invalid } from '../checks.js';
 import { readShared } from '../data/files.js';
+import { BlasnetError } from '../errors.js';
+import { CUSTOM } from '../losses/custom.js';
 import { checkLoss, type Loss } from '../losses/loss.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { findMisfit, type ModelSpec } from '../program/model.js';
+import { quote } from '../text.js';
 import {
   decodeNetwork,
   encodeNetwork,
@@ -27,9 +30,9 @@ export interface LoadOptions {
   /** A new optimizer of the saved kind, which receives the saved state: step count, `rateFactor` and moments. */
   optimizer?: Optimizer;
   /**
-   * The network's loss; needed if it is user-defined. Of several losses, those of the same kind are replaced by it, but
-   * the library's are read with their options. A list if user-defined ones are of several kinds. `INVALID_ARGUMENT` if
-   * no loss is of its kind.
+   * The network's loss; needed if it is of a kind that is not registered (a `customLoss` is in the file). Of several
+   * losses, those of the same kind are replaced by it, but the library's are read with their options. A list if
+   * user-defined ones are of several kinds. `INVALID_ARGUMENT` if no loss is of its kind, and for two of one kind.
    */
   loss?: Loss | readonly Loss[];
 }
@@ -74,7 +77,16 @@ interface Loaded<N> {
 function checkLoading(name: string, options: LoadOptions | undefined): LoadOptions {
   const given = checkOptions(name, options, ['backend', 'optimizer', 'loss']);
   if (given.optimizer !== undefined) checkOptimizer(`${name}: optimizer`, given.optimizer);
-  for (const loss of given.loss === undefined ? [] : [given.loss].flat()) checkLoss(`${name}: loss`, loss);
+  const kinds = new Set<string>();
+  for (const loss of given.loss === undefined ? [] : [given.loss].flat()) {
+    const { kind } = checkLoss(`${name}: loss`, loss);
+    if (kinds.has(kind)) {
+      const hint = kind === CUSTOM ? ' (a file has their graphs; they need not be given)' : '';
+      const text = `expected losses of different kinds, got two of kind ${quote(kind)}${hint}`;
+      throw new BlasnetError('INVALID_ARGUMENT', `${name}: loss: ${text}`);
+    }
+    kinds.add(kind);
+  }
   return given;
 }
 

@@ -8,6 +8,7 @@ import {
   mean,
   meanSquaredError,
   Network,
+  scale,
   square,
   subtract,
 } from '../../lib/index.js';
@@ -70,4 +71,31 @@ it.each([
 ])('refuses %s for a loss', (_, loss) => {
   const message = /^fromBytes: loss: expected a loss such as softmaxCrossEntropy\(\), got /;
   expectError(() => Network.fromBytes(bytesOf(mine), { loss: loss as never }), 'INVALID_ARGUMENT', message);
+});
+
+it('refuses two of one kind, of which one would be unused', () => {
+  const [a, b] = [1, 2].map((factor) =>
+    customLoss((prediction, target) => mean(scale(square(subtract(prediction, target)), factor))),
+  );
+  const pair = bytesOf(a, b);
+  expect(Network.fromBytes(pair).toBytes()).toEqual(pair);
+  expectError(
+    () => Network.fromBytes(pair, { loss: [a, b] }),
+    'INVALID_ARGUMENT',
+    /^fromBytes: loss: expected losses of different kinds, got two of kind "custom" \(a file has their graphs/,
+  );
+  expectError(() => Network.fromBytes(bytesOf(mine), { loss: [mine, mine] }), 'INVALID_ARGUMENT', /kind "mine"$/);
+});
+
+it('refuses a loss of another kind than the only one, which is a graph', () => {
+  const graph = customLoss((prediction, target) => mean(square(subtract(prediction, target))));
+  const chain = new Network({ input: [3], layers: [dense(2)], loss: graph, seed: 1 }).toBytes();
+  for (const bytes of [bytesOf(graph), chain]) {
+    expect(Network.fromBytes(bytes, { loss: graph }).toBytes()).toEqual(bytes);
+    expectError(
+      () => Network.fromBytes(bytes, { loss: meanSquaredError() }),
+      'INVALID_ARGUMENT',
+      /^bytes: its loss is of kind "custom", not of kind "meanSquaredError": give that loss as `loss`, or none$/,
+    );
+  }
 });
