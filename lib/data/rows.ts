@@ -15,7 +15,8 @@ export interface LabelledRowsOptions {
   labels?: IntegerArray | readonly number[] | undefined;
   /**
    * Rows × product(targetShape) numbers: one-hot or probability rows, or regression values. For a network with several
-   * outputs: an object of targets, or labels (integers, one a row), by the outputs' names.
+   * outputs: an object of targets, or labels (integers, one a row), by the outputs' names. A typed array of integers is
+   * labels; a list of them is labels for a loss that takes these, and targets for others.
    */
   targets?: TypedArray | NestedNumbers | Readonly<Record<string, TargetOptions>> | undefined;
   /** Weight of each row in the losses, ≥ 0; for a network with several outputs also by the outputs' names. */

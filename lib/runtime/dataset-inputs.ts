@@ -31,6 +31,9 @@ import type { Source } from './engine.js';
 /** Targets derived from a dataset's labels, kept as long as the labels' array exists. */
 const derived = new WeakMap<Int32Array, Float32Array>();
 
+/** Labels from a dataset's targets, kept as long as the targets' array exists. */
+const integers = new WeakMap<Float32Array, Int32Array>();
+
 /** Indices of a dataset's features, kept as long as the features' array exists. */
 const indices = new WeakMap<Uint8Array | Float32Array, Int32Array>();
 
@@ -152,6 +155,16 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
   return Object.fromEntries(feeds);
 }
 
+/** Labels that were given as a list of integers, which a dataset holds as targets, as it does not know the loss. */
+function listedLabels({ shape, loss }: Target, targets: Float32Array, rows: number): Int32Array | undefined {
+  if (!loss.targets.includes('labels') || elements(shape) === 1 || targets.length !== rows) return undefined;
+  if (!targets.every((value) => Number.isInteger(value))) return undefined;
+  const labels = integers.get(targets) ?? sharedIntegers(rows);
+  integers.set(targets, labels);
+  labels.set(targets);
+  return labels;
+}
+
 /** The targets of a dataset for one output. */
 function targetPart(name: string, output: Target, data: SampleSource, only: boolean): TargetPart {
   const several = data.goals !== undefined;
@@ -162,8 +175,9 @@ function targetPart(name: string, output: Target, data: SampleSource, only: bool
   }
   const column = data.goals === undefined ? data : columnOf(`${name}: targets`, data.goals, output.name ?? '');
   checkTargetColumn(label, column);
-  const { labels, targets } = column;
+  const { targets } = column;
   const { length: rows } = data;
+  const labels = column.labels ?? (several && targets ? listedLabels(output, targets, rows) : undefined);
   if (labels !== undefined) {
     if (!several && output.loss.targets.includes('labels')) checkClasses(name, data, elements(output.shape));
     return asLabels(several ? label : `${name}: labels`, output, labels, rows, (derivedFrom) => {

@@ -4,6 +4,7 @@ import {
   Adam,
   binaryCrossEntropy,
   dense,
+  input,
   type Loss,
   meanSquaredError,
   Network,
@@ -108,5 +109,48 @@ onBackends('targets that a loss does not take', (backend) => {
     const expected = network.gradients(data);
     expect(network.gradients(data, data.targets)).toEqual(expected);
     expect(network.gradients(new Dataset({ features, shape: [4] }), targets)).toEqual(expected);
+  });
+});
+
+onBackends('lists of integers as targets by name', (backend) => {
+  const x = input([4]);
+  const make = (loss: Loss, outputs: number) =>
+    new Network({ outputs: { a: x.pipe(dense(outputs)) }, losses: { a: loss }, seed: 2, backend });
+  const given = (a: Int32Array | number[] | number[][]) => new Dataset({ features, shape: [4], targets: { a } });
+  const trained = async (loss: Loss, outputs: number, data: Parameters<Network['fit']>[0]) => {
+    const network = make(loss, outputs);
+    await network.fit(data, { optimizer: new Sgd(), ...(data instanceof Dataset && { shuffle: false, batchSize: 2 }) });
+    return network.toBytes();
+  };
+
+  it('are labels where the loss takes them, as in a batch of a stream', async () => {
+    const wanted = await trained(softmaxCrossEntropy(), 3, given(Int32Array.of(0, 2, 1)));
+    expect(await trained(softmaxCrossEntropy(), 3, given([0, 2, 1]))).toEqual(wanted);
+    const stream = [
+      { x: features.slice(0, 8), y: { a: [0, 2] } },
+      { x: features.slice(8), y: { a: [1] } },
+    ];
+    expect(await trained(softmaxCrossEntropy(), 3, stream)).toEqual(wanted);
+    const [list, typed] = [[0, 2, 1], Int32Array.of(0, 2, 1)].map((a) => given(a).subset([1, 2, 0]));
+    expect(await trained(softmaxCrossEntropy(), 3, list)).toEqual(await trained(softmaxCrossEntropy(), 3, typed));
+  });
+
+  it('are targets of a regression, and rows of targets stay such', async () => {
+    const wanted = await trained(meanSquaredError(), 1, given([[0], [2], [-1]]));
+    expect(await trained(meanSquaredError(), 1, given([0, 2, -1]))).toEqual(wanted);
+    const rows = [
+      [1, 0, 0],
+      [0, 0, 1],
+      [0, 1, 0],
+    ];
+    const labels = await trained(softmaxCrossEntropy(), 3, given([0, 2, 1]));
+    expect(await trained(softmaxCrossEntropy(), 3, given(rows))).toEqual(labels);
+  });
+
+  it('are checked', async () => {
+    const network = make(softmaxCrossEntropy(), 3);
+    const evaluate = (a: number[]) => () => network.evaluate(given(a));
+    await expectRejection(evaluate([0, 3, 1]), 'LABEL_OUT_OF_RANGE', /targets\.a: row 1: expected 0 to 2, got 3/);
+    await expectRejection(evaluate([0, 0.5, 1]), 'SHAPE_MISMATCH', /targets\.a: expected 3 rows × 3 outputs/);
   });
 });
