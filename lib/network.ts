@@ -280,7 +280,7 @@ export class Network<K extends string = ''> {
    * them finite. If an update made them non-finite, it has those from before the run, which is the epoch or a group of
    * short epochs that run together. So are running statistics that a batch has spoilt.
    */
-  async fit(data: TrainingData, options?: FitOptions): Promise<History> {
+  async fit(data: TrainingData, options?: FitOptions<Predicted<K>>): Promise<History> {
     checkArity('fit', arguments, 2);
     this.#engine.checkFree();
     return fit(this.#engine, this.#kept, data, options);

@@ -173,8 +173,8 @@ function inputNames(columns: readonly EncodedColumn[]): string[] {
   });
 }
 
-/** Plain objects, one a row. */
-type Rows = Iterable<Readonly<Record<string, unknown>>>;
+/** Plain objects, one a row; not `Record`, which a row of an `interface` is not. */
+type Rows = Iterable<object>;
 
 export interface BatchOptions {
   /** Rows of a batch. Default 64. */

@@ -25,10 +25,7 @@ const known = new WeakMap<object, Encoder>();
  * encoder, `SHAPE_MISMATCH` for one that the encoder does not fit, `NON_FINITE` (naming the row) for values so large
  * that the numbers for the network or its outputs overflow, and what `predict` throws.
  */
-export function predictRows(
-  network: EncodedNetwork,
-  rows: Table | Iterable<Readonly<Record<string, unknown>>>,
-): Prediction[] {
+export function predictRows(network: EncodedNetwork, rows: Table | Iterable<object>): Prediction[] {
   checkArity('predictRows', arguments, 2);
   if (typeof network !== 'object' || network === null || typeof network.predict !== 'function')
     throw invalid('predictRows: network', 'a Network', network);

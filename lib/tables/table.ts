@@ -76,7 +76,7 @@ export class Table {
    * Strings that are all ISO 8601 dates become dates, others categories or text. Throws `INVALID_ARGUMENT`, naming row
    * and column, for other values and for those that don't have a given type.
    */
-  static from(rows: Iterable<Readonly<Record<string, unknown>>>, options?: FromOptions): Table {
+  static from(rows: Iterable<object>, options?: FromOptions): Table {
     checkArity('Table.from', arguments, 2);
     const { types } = checkOptions('Table.from', options, ['types']);
     const list = checkRows('Table.from: rows', rows);

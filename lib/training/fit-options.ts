@@ -7,7 +7,9 @@ import type { Callbacks } from './callbacks.js';
 import type { Metrics } from './own-metrics.js';
 import type { SamplingOptions } from './sampling.js';
 
-export interface FitOptions extends SamplingOptions {
+/** `P`: the predictions that `metrics` receive; those of any network unless given. */
+// biome-ignore lint/suspicious/noExplicitAny: options of any network can be passed to each.
+export interface FitOptions<P = any> extends SamplingOptions {
   /** Default `new Adam()`. */
   optimizer?: Optimizer;
   /** Epochs to train; default 1. With Infinity, training continues until `signal` or a callback stops it. */
@@ -44,7 +46,7 @@ export interface FitOptions extends SamplingOptions {
    * User-defined metrics, computed after each epoch from the predictions for `validation`, which must be a dataset.
    * Logged in `log.metrics`; can be used as `monitor`.
    */
-  metrics?: Metrics;
+  metrics?: Metrics<P>;
   /**
    * Weights of the classes in the losses, on `validation` too: a number for each class, an object by label names, or
    * 'balanced' (by the counts of the data to train on); by the outputs' names if there are several. They multiply the

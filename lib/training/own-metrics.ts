@@ -12,8 +12,8 @@ import { monitors } from './monitor.js';
  */
 export type MetricFunction<P = Float32Array> = (predictions: P, data: SampleSource) => number | Promise<number>;
 
-/** User-defined metrics by name. */
-export type Metrics = Readonly<Record<string, MetricFunction>>;
+/** User-defined metrics by name; `P` as in {@link MetricFunction}. */
+export type Metrics<P = Float32Array> = Readonly<Record<string, MetricFunction<P>>>;
 
 /** Checks `fit`'s option `metrics`. `dataset`: whether there is a validation dataset. */
 export function checkMetrics(metrics: unknown, dataset: boolean): [name: string, metric: MetricFunction][] {

@@ -42,6 +42,7 @@ import {
   type LoadOptions,
   l2,
   leakyRelu,
+  type Metrics,
   mean,
   meanSquaredError,
   metrics,
@@ -69,6 +70,7 @@ import {
 } from '../../lib/index.js';
 import { type KernelBackend, type Kernels, native, typescript } from '../../lib/kernels/index.js';
 import { choice, crossValidate, logUniform, search } from '../../lib/search/index.js';
+import { encoder, predictRows, Table } from '../../lib/tables/index.js';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function expectType<T extends true>(..._proof: T[]): void {}
@@ -157,6 +159,13 @@ export async function graphs(data: Dataset): Promise<void> {
   network.gradients(data, { outputGradient: { kind: new Float32Array(3) } });
   const parts: Float32Array = network.gradients<'image' | 'meta'>(data).inputGradient.meta;
   void parts;
+  const same = ({ kind, code }: typeof predicted) => (kind.length === code.length ? 1 : 0);
+  await network.fit(data, { validation: data, metrics: { same, kinds: ({ kind }) => kind.length } });
+  const both: Metrics<typeof predicted> = { same };
+  const fitting: FitOptions = { validation: data, metrics: both };
+  await network.fit(data, fitting);
+  // @ts-expect-error the predictions are those of two outputs
+  await network.fit(data, { metrics: { first: (predictions: Float32Array) => predictions[0] } });
   const { outputs: figures } = await network.evaluate(data);
   expectType<Equal<typeof figures, Readonly<Record<string, Figures>> | undefined>>();
   const one = new Network({ output: x.pipe(dense(1)), loss: customLoss((y, t) => mean(square(subtract(y, t)))) });
@@ -178,6 +187,22 @@ export async function graphs(data: Dataset): Promise<void> {
   x.inputs.push(x);
   // @ts-expect-error sums have two or more terms
   add(x);
+}
+
+interface Flower {
+  readonly width: number;
+  readonly species?: string;
+}
+
+/** Rows of an interface, which has no index signature. */
+export function tables(network: Network, flowers: readonly Flower[]): void {
+  const table = Table.from(flowers);
+  const fitted = encoder({ target: 'species' }).fit(table);
+  fitted.features(flowers);
+  fitted.table(new Set(flowers));
+  predictRows(network, flowers);
+  // @ts-expect-error rows are objects
+  predictRows(network, [1, 2]);
 }
 
 export async function files(network: Network): Promise<void> {
