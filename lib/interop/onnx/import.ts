@@ -40,7 +40,7 @@ import {
   UINT8,
   unsupported,
 } from './model.js';
-import { isElementwise, operatorReader } from './operators.js';
+import { isElementwise, type OperatorReader, operatorReader } from './operators.js';
 import { corrupt } from './wire.js';
 
 /** `seed` and `backend` are those of `new Network`. */
@@ -165,12 +165,23 @@ function neededNodes({ nodes, outputs }: OnnxModel): Set<OnnxNode> {
   return needed;
 }
 
+/** What other operators, which blasnet does not read either, are there to prepare. */
+const RECURRENT = ['LSTM', 'GRU', 'RNN'];
+
+/** Throws for operators without a reader, before anything else in the file is refused. */
+function checkOperators(graph: GraphReader, needed: ReadonlySet<OnnxNode>): void {
+  const others = graph.model.nodes.filter((node) => needed.has(node) && operatorReader(node.operator) === undefined);
+  if (others.length === 0) return;
+  const [first] = others;
+  const cause = others.find(({ operator }) => RECURRENT.includes(operator)) ?? first;
+  throw new NodeReading(graph, cause).unsupported('blasnet has no such layer');
+}
+
 /** Reads a node, once those before it have been read. */
 function readNode(graph: GraphReader, node: OnnxNode): void {
   if (graph.done.has(node)) return;
   const reading = new NodeReading(graph, node);
-  const read = operatorReader(node.operator);
-  if (read === undefined) throw reading.unsupported('blasnet has no such layer');
+  const read = operatorReader(node.operator) as OperatorReader;
   if (node.inputs.length > MOST_INPUTS) throw reading.unsupported(`it has more than ${MOST_INPUTS} inputs`);
   const [output = ''] = node.outputs;
   if (output === '' || graph.values.has(output) || graph.constants.has(output))
@@ -202,12 +213,13 @@ function readGraph(
   if (unknown !== undefined)
     throw invalid('fromOnnx: shapes', `names of ${listed(inputs.map(({ name }) => name))}`, unknown);
   const graph = new GraphReader(model, file, fixed[0], repeated);
+  const needed = neededNodes(model);
+  checkOperators(graph, needed);
   const names = new Set<string>();
   for (const value of inputs) {
     if (graph.values.has(value.name)) throw corrupt(file, 0, `the input ${quote(value.name)} stands twice in it`);
     graph.values.set(value.name, readInput(graph, value, nameOf(value.name, names), options));
   }
-  const needed = neededNodes(model);
   if (Array.from(needed).reduce((sum, node) => sum + node.inputs.length, 0) > MOST_LINKS)
     throw unsupported(file, `its nodes have more than ${MOST_LINKS} inputs together`);
   // Constants stand anywhere before their use; a layer may take one that only the node after it adds.

@@ -6,4 +6,4 @@ import './operators/norms.js';
 import './operators/products.js';
 import './operators/shapes.js';
 
-export { isElementwise, operatorReader } from './operators/reader.js';
+export { isElementwise, type OperatorReader, operatorReader } from './operators/reader.js';

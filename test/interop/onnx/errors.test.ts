@@ -131,6 +131,28 @@ const wrong: Wrong[] = [
     /"einsum" \(Einsum\): blasnet has no/,
   ],
   [
+    'a recurrent layer, rather than what prepares its inputs',
+    () =>
+      file(
+        [
+          node('Shape', ['x'], ['s']),
+          node('ConstantOfShape', ['s'], ['h']),
+          node('Transpose', ['x'], ['t'], { perm: { ints: [1, 0, 2] } }),
+          node('GRU', ['t', 'w', 'w', '', '', 'h']),
+        ],
+        { w: floats(1, 3, 4) },
+        { inputs: [{ ...x, shape: ['n', 'steps', 4] }] },
+      ),
+    'INVALID_ARGUMENT',
+    /"gru" \(GRU\): blasnet has no/,
+  ],
+  [
+    'an unknown operator, rather than what is before it',
+    () => file([node('Transpose', ['x'], ['t'], { perm: { ints: [1, 0] } }), node('Einsum', ['t'])]),
+    'INVALID_ARGUMENT',
+    /"einsum" \(Einsum\): blasnet has no/,
+  ],
+  [
     'a cycle',
     () => file([node('Add', ['x', 'b'], ['a']), node('Relu', ['a'], ['b']), node('Relu', ['b'])]),
     'FILE_CORRUPT',
