@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fromOnnx } from '../../../lib/interop/onnx/index.js';
 import { encodeModel, type NewAttribute, type NewNode, type OnnxTensor } from '../../../lib/interop/onnx/model.js';
+import { MessageWriter } from '../../../lib/interop/onnx/wire.js';
 import { elements } from '../../../lib/program/instructions.js';
 import { randomFloats } from '../../api/support.js';
 import { expectError } from '../../data/expect-error.js';
@@ -473,6 +474,66 @@ it('images that are padded before a Transpose to channels first have them last',
   const network = fromOnnx(bytes);
   expect(network.input).toEqual([2, 1, 3]);
   expect(network.predict([1, 2, -1, 4, -5, -6])).toEqual(Float32Array.of(4, 2, 0));
+});
+
+describe('upsampling of older sets', () => {
+  /** Writes an operator on images of one row, 1 and 2, by twice their size, in a set of this version. */
+  const file = (version: number, operator: string, write: (inner: MessageWriter, graph: MessageWriter) => void) => {
+    const model = new MessageWriter();
+    model.message(7, (graph) => {
+      graph.message(1, (inner) => {
+        inner.string(1, 'x');
+        inner.string(2, 'y');
+        inner.string(4, operator);
+        write(inner, graph);
+      });
+      for (const [field, name] of [[11, 'x'] as const, [12, 'y'] as const])
+        graph.message(field, (value) => {
+          value.string(1, name);
+          value.message(2, (type) =>
+            type.message(1, (tensor) => {
+              tensor.integer(1, 1);
+              tensor.message(2, (shape) => {
+                shape.message(1, (size) => size.string(2, 'n'));
+                for (const size of [1, 1, 2]) shape.message(1, (dimension) => dimension.integer(1, size));
+              });
+            }),
+          );
+        });
+    });
+    model.message(8, (set) => set.integer(2, version));
+    return model.finish();
+  };
+  const scales = new Uint8Array(Float32Array.of(1, 1, 2, 2).buffer);
+  const asAttribute = (inner: MessageWriter) =>
+    inner.message(5, (attribute) => {
+      attribute.string(1, 'scales');
+      attribute.bytes(7, scales);
+      attribute.integer(20, 6);
+    });
+  const asInput = (inner: MessageWriter, graph: MessageWriter) => {
+    inner.string(1, 's');
+    graph.message(5, (tensor) => {
+      tensor.integer(1, 4);
+      tensor.integer(2, 1);
+      tensor.string(8, 's');
+      tensor.bytes(9, scales);
+    });
+  };
+
+  it.each([
+    ['Upsample', 7, asAttribute],
+    ['Upsample', 9, asInput],
+    ['Resize', 10, asInput],
+  ] as const)('%s of set %i', (operator, version, write) => {
+    const network = fromOnnx(file(version, operator, write));
+    expect(network.predict([1, 2])).toEqual(Float32Array.of(1, 1, 2, 2, 1, 1, 2, 2));
+  });
+
+  it('without scales is refused', () => {
+    const message = /other scales than whole ones/;
+    expectError(() => fromOnnx(file(7, 'Upsample', () => {})), 'INVALID_ARGUMENT', message);
+  });
 });
 
 describe('Cast of a constant', () => {

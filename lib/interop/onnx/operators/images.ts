@@ -125,11 +125,13 @@ function globalPool(operator: string, layer: typeof layers.globalAvgPool2d): voi
 globalPool('GlobalAveragePool', layers.globalAvgPool2d);
 globalPool('GlobalMaxPool', layers.globalMaxPool2d);
 
-function upsample(operator: string, scalesAt: number): void {
+function upsample(operator: string): void {
   readers.set(operator, (reading) => {
     const node = reading.image();
     reading.only('mode', 'nearest');
-    if (operator === 'Resize') {
+    // The first Resize is as Upsample: asymmetric and floor.
+    const isNew = operator === 'Resize' && reading.graph.model.opset >= 11;
+    if (isNew) {
       const place = reading.string('coordinate_transformation_mode', 'half_pixel');
       const nearest = reading.string('nearest_mode', 'round_prefer_floor');
       // By whole factors, both repeat each pixel; other pairs do not.
@@ -137,18 +139,16 @@ function upsample(operator: string, scalesAt: number): void {
         throw reading.unsupported(`${place} with ${nearest}`);
       if (reading.has(3)) throw reading.unsupported('sizes; only scales are read');
     }
-    const scales = reading.constant(scalesAt)?.values;
-    const factor = [scales?.[2] ?? 0, scales?.[3] ?? 0] as const;
-    if (
-      scales?.length !== 4 ||
-      scales[0] !== 1 ||
-      scales[1] !== 1 ||
-      !factor.every((x) => Number.isInteger(x) && x > 0)
-    )
+    const at = isNew ? 2 : 1;
+    // The oldest Upsample has an attribute.
+    const given = reading.has(at) ? reading.constant(at)?.values : reading.node.attributes.get('scales');
+    const scales: ArrayLike<number> = given instanceof Float32Array || Array.isArray(given) ? given : [];
+    const factor = [scales[2], scales[3]] as const;
+    if (scales.length !== 4 || scales[0] !== 1 || scales[1] !== 1 || !factor.every((x) => Number.isInteger(x) && x > 0))
       throw reading.unsupported('other scales than whole ones of height and width');
     return image(node.pipe(merges.upsample2d(factor)));
   });
 }
 
-upsample('Resize', 2);
-upsample('Upsample', 1);
+upsample('Resize');
+upsample('Upsample');
