@@ -351,6 +351,12 @@ const wrong: Wrong[] = [
     /shape \[4, 1\], expected \[4\]/,
   ],
   [
+    'a Flatten of some dimensions',
+    () => file([node('Flatten', ['x'], ['y'], { axis: { int: -1 } })], {}, { inputs: [image] }),
+    'INVALID_ARGUMENT',
+    /axis -1, where blasnet has 1/,
+  ],
+  [
     'a division by 0',
     () => file([node('Div', ['x', 'c'])], { c: { shape: [], values: Float32Array.of(0) } }),
     'INVALID_ARGUMENT',

@@ -209,6 +209,7 @@ const cases: Readonly<Record<string, Case>> = {
     ],
     { i: integers(0), rest: integers(-1) },
   ),
+  'Flatten of images from the end': of(image, [90], node('Flatten', ['x'], { axis: int(-3) })),
   'Flatten of images': of(image, [90], node('Flatten', ['x'])),
   'Softmax of features': of([4], [4], node('Softmax', ['x'], { axis: int(1) })),
   'Cast, Identity, Dropout': of(

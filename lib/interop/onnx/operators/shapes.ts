@@ -26,8 +26,10 @@ function joined(reading: NodeReading): OnnxTensor {
 }
 
 readers.set('Flatten', (reading) => {
-  reading.only('axis', 1);
-  const node = asPlain(reading.value());
+  const value = reading.value();
+  const axis = reading.int('axis', 1);
+  if ((axis < 0 ? axis + value.axes.length + 1 : axis) !== 1) reading.only('axis', 1);
+  const node = asPlain(value);
   return plain(inShape(node, [elements(node.shape)]));
 });
 
