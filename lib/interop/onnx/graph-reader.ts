@@ -261,6 +261,13 @@ export class NodeReading {
     return tensor.values;
   }
 
+  /** Integers that a shape is computed of. A file may compute with other constants, which are not read. */
+  sizes(i: number): readonly number[] {
+    const { values = [] } = this.constant(i) ?? {};
+    if (values instanceof Float32Array) throw this.unsupported('a constant of other numbers than integers');
+    return values;
+  }
+
   /** The only number of an input. */
   number(i: number): number {
     const tensor = this.constant(i);

@@ -356,6 +356,18 @@ const wrong: Wrong[] = [
     'INVALID_ARGUMENT',
     /axis -1, where blasnet has 1/,
   ],
+  ...['Squeeze', 'Unsqueeze', 'Concat', 'Gather', 'Slice'].map(
+    (operator): Wrong => [
+      `${operator} of a constant of floats`,
+      () =>
+        file([node(operator, ['c', operator === 'Concat' ? 'c' : 'i'], ['k']), node('Add', ['x', 'k'])], {
+          c: floats(1, 4),
+          i: ints(0),
+        }),
+      'INVALID_ARGUMENT',
+      /a constant of other numbers than integers/,
+    ],
+  ),
   [
     'a division by 0',
     () => file([node('Div', ['x', 'c'])], { c: { shape: [], values: Float32Array.of(0) } }),

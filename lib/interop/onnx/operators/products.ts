@@ -97,7 +97,7 @@ function embedding(reading: NodeReading): FileValue {
 
 readers.set('Gather', (reading) => {
   if (reading.isConstant(0) && !reading.isConstant(1)) return embedding(reading);
-  const values = reading.integers(0) ?? [];
+  const values = reading.sizes(0);
   const picked = (reading.integers(1) ?? []).map((i) => values[i < 0 ? i + values.length : i]);
   if (picked.includes(undefined as never)) throw reading.corrupt('it takes what is not there');
   return { shape: [picked.length], values: picked };

@@ -19,7 +19,7 @@ readers.set('Concat', (reading) => {
 
 /** Integers one after the other: the shape of a reshape. */
 function joined(reading: NodeReading): OnnxTensor {
-  const values = reading.node.inputs.flatMap((_, i) => [...(reading.integers(i) ?? [])]);
+  const values = reading.node.inputs.flatMap((_, i) => [...reading.sizes(i)]);
   // Lists that are joined with themselves would double each time.
   if (values.length > MAX_RANK) throw reading.unsupported(`a list of ${values.length} integers`);
   return { shape: [values.length], values };
@@ -85,7 +85,7 @@ readers.set('Unsqueeze', (reading) => {
 
 /** A list of integers, of whatever shape: only a shape is computed with. */
 function flat(reading: NodeReading): OnnxTensor {
-  const values = reading.integers(0) ?? [];
+  const values = reading.sizes(0);
   return { shape: [values.length], values };
 }
 
@@ -143,7 +143,7 @@ reduction('ReduceLogSumExp', merges.logSumExp);
 readers.set('Slice', (reading) => {
   const value = reading.isConstant(0) ? undefined : reading.value();
   // A list of integers has no batch.
-  const list = value === undefined ? (reading.integers(0) ?? []) : [];
+  const list = value === undefined ? reading.sizes(0) : [];
   const sizes = value === undefined ? [list.length] : fileShapeOf(value);
   const starts = reading.has(1) ? reading.integers(1) : reading.ints('starts');
   const ends = reading.has(2) ? reading.integers(2) : reading.ints('ends');
