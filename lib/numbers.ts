@@ -49,16 +49,26 @@ export function isIntegerArray(value: unknown): value is IntegerArray {
 
 type View<T> = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => T;
 
-/** The array itself if it is from this realm, otherwise a view of its memory that is. */
-export function thisRealm<T extends Uint8Array | Int32Array | Float32Array>(array: T, constructor: View<T>): T {
-  return array instanceof constructor ? array : new constructor(array.buffer, array.byteOffset, array.length);
+/**
+ * The array itself if it is of this realm's plain class, otherwise a view of its memory that is: a subclass, whose
+ * constructor also makes the views of `subarray`, may do anything.
+ */
+export function plainView<T extends Uint8Array | Int32Array | Float32Array>(array: T, constructor: View<T>): T {
+  if (Object.getPrototypeOf(array) === constructor.prototype) return array;
+  return new constructor(array.buffer, array.byteOffset, array.length);
+}
+
+/** A view of the first elements of `buffer`, of the type and length of `like` but of a plain class. */
+export function viewLike<T extends Uint8Array | Int32Array | Float32Array>(like: T, buffer: SharedArrayBuffer): T {
+  const plain: unknown = types.isFloat32Array(like) ? Float32Array : types.isInt32Array(like) ? Int32Array : Uint8Array;
+  return new (plain as View<T>)(buffer, 0, like.length);
 }
 
 /** Float32 numbers; a Float32Array is borrowed, everything else copied. */
 export function readFloats(name: string, value: unknown): Block<Float32Array> {
   if (!types.isFloat32Array(value)) return copy(name, value, (length) => new Float32Array(length));
   checkStorage(name, value);
-  return { data: thisRealm(value, Float32Array), shape: [value.length] };
+  return { data: plainView(value, Float32Array), shape: [value.length] };
 }
 
 /**
@@ -115,7 +125,7 @@ export function readSharedLabels(name: string, value: unknown, classes = MOST_LA
 export function readSharedIntegers(name: string, value: unknown): Int32Array {
   const { data, shape } = readNumbers(name, value);
   if (shape.length > 1) throw invalid(name, 'a list of integers', value);
-  if (types.isInt32Array(data) && types.isSharedArrayBuffer(data.buffer)) return thisRealm(data, Int32Array);
+  if (types.isInt32Array(data) && types.isSharedArrayBuffer(data.buffer)) return plainView(data, Int32Array);
   const integers = sharedIntegers(data.length);
   for (let i = 0; i < data.length; i++) {
     if (!Number.isInteger(data[i]) || data[i] < 0 || data[i] > MOST_LABELS)
@@ -137,7 +147,7 @@ function labels(
   }
   if (!Array.isArray(value)) checkStorage(name, value);
   const { length } = value;
-  const data = borrow ? thisRealm(value as Int32Array, Int32Array) : allocate(length);
+  const data = borrow ? plainView(value as Int32Array, Int32Array) : allocate(length);
   for (let row = 0; row < length; row++) {
     const label: unknown = value[row];
     if (!Number.isInteger(label)) throw invalid(`${name}[${row}]`, 'an integer', label);

@@ -4,7 +4,7 @@ import type { Feed } from '../backend/backend.js';
 import { checkStorage, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Loss } from '../losses/loss.js';
-import { readLabels, thisRealm } from '../numbers.js';
+import { plainView, readLabels } from '../numbers.js';
 import { elements } from '../program/instructions.js';
 import { feedName, type Goal } from '../program/losses.js';
 import type { Model, ModelInput, ModelOutput } from '../program/model.js';
@@ -165,7 +165,7 @@ export function severalInputs(name: string, inputs: Model['inputs']): BlasnetErr
 function checkWeights(label: string, value: unknown, rows: number): Float32Array {
   if (!types.isFloat32Array(value)) throw invalid(label, 'a Float32Array', value);
   checkStorage(label, value);
-  const weights = thisRealm(value, Float32Array);
+  const weights = plainView(value, Float32Array);
   if (weights.length !== rows) {
     throw new BlasnetError('SHAPE_MISMATCH', `${label}: expected one for each of ${rows} rows, got ${weights.length}`);
   }

@@ -3,7 +3,7 @@ import { types } from 'node:util';
 import type { Feed } from '../backend/backend.js';
 import { checkInteger, checkNumber, checkShape, checkSparseRows, checkStorage, describe, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { thisRealm } from '../numbers.js';
+import { plainView } from '../numbers.js';
 import { elements } from '../program/instructions.js';
 import { feedName } from '../program/losses.js';
 import { goalsOf, type Model } from '../program/model.js';
@@ -114,6 +114,18 @@ export function checkSameClasses(name: string, data: SampleSource, other: Sample
   throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${text}`);
 }
 
+/** A column's fields, each read once: what is checked is what is used, even if they are getters. */
+function readColumn({ shape, features, scale, offset, rowOffsets, indices }: FeatureColumn): FeatureColumn {
+  return { shape, features, scale, offset, rowOffsets, indices };
+}
+
+/** Likewise a source's. */
+function readSource(data: SampleSource): SampleSource {
+  const { length, labels, targets, inputs, goals, sampleWeights } = data;
+  const labelNames = namesOf(data);
+  return Object.assign(readColumn(data), { length, labels, targets, inputs, goals, sampleWeights, labelNames });
+}
+
 /** The feeds of a dataset's inputs. */
 function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record<string, Feed> {
   const several = data.inputs !== undefined;
@@ -126,7 +138,8 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
   const feeds = inputs.flatMap((input): [string, Feed][] => {
     const label = several ? labelOf(`${name}: features`, input.name) : name;
     if (!several && inputs.length > 1) throw severalInputs(name, inputs);
-    const column = data.inputs === undefined ? data : columnOf(`${name}: features`, data.inputs, input.name ?? '');
+    const column =
+      data.inputs === undefined ? data : readColumn(columnOf(`${name}: features`, data.inputs, input.name ?? ''));
     checkFeatures(label, data.length, column);
     if (!fits(column.shape, input.shape)) {
       const [wanted, given] = [input.shape.join(', '), column.shape.join(', ')];
@@ -134,7 +147,7 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
       throw new BlasnetError('SHAPE_MISMATCH', `${several ? label : 'data'}: ${text}`);
     }
     const { features, scale, offset, rowOffsets, indices: places } = column;
-    const values = types.isUint8Array(features) ? thisRealm(features, Uint8Array) : thisRealm(features, Float32Array);
+    const values = types.isUint8Array(features) ? plainView(features, Uint8Array) : plainView(features, Float32Array);
     if (input.vocabulary !== undefined) {
       if (rowOffsets !== undefined) throw invalid(label, 'dense rows, as the input takes indices', 'sparse rows');
       if (scale !== 1) throw invalid(`${label}: scale`, '1, as the input takes indices', scale);
@@ -145,10 +158,10 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
     }
     const lists: Record<string, Feed> = { features: { values, scale, offset } };
     if (rowOffsets !== undefined && places !== undefined) {
-      const offsets = thisRealm(rowOffsets, Int32Array);
+      const offsets = plainView(rowOffsets, Int32Array);
       lists.rowStarts = { values: offsets.subarray(0, data.length) };
       lists.rowEnds = { values: offsets.subarray(1) };
-      lists.indices = { values: thisRealm(places, Int32Array) };
+      lists.indices = { values: plainView(places, Int32Array) };
     }
     return Object.entries(lists).map(([role, feed]) => [feedName(role, input.name), feed]);
   });
@@ -174,10 +187,10 @@ function targetPart(name: string, output: Target, data: SampleSource, only: bool
     throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${text}`);
   }
   const column = data.goals === undefined ? data : columnOf(`${name}: targets`, data.goals, output.name ?? '');
-  checkTargetColumn(label, column);
-  const { targets } = column;
+  const { labels: given, targets } = column;
+  checkTargetColumn(label, { labels: given, targets });
   const { length: rows } = data;
-  const labels = column.labels ?? (several && targets ? listedLabels(output, targets, rows) : undefined);
+  const labels = given ?? (several && targets ? listedLabels(output, targets, rows) : undefined);
   if (labels !== undefined) {
     if (!several && output.loss.targets.includes('labels')) checkClasses(name, data, elements(output.shape));
     return asLabels(several ? label : `${name}: labels`, output, labels, rows, (derivedFrom) => {
@@ -191,12 +204,13 @@ function targetPart(name: string, output: Target, data: SampleSource, only: bool
     throw new BlasnetError('INVALID_ARGUMENT', `${label}: ${text}`);
   }
   if (!output.loss.targets.includes('targets')) throw invalid(label, 'labels', 'targets');
-  return asTargets(several ? label : `${name}: targets`, output, thisRealm(targets, Float32Array), rows);
+  return asTargets(several ? label : `${name}: targets`, output, plainView(targets, Float32Array), rows);
 }
 
 /** Checks a dataset against the network. With `withTargets` it must have labels or targets. */
-export function fromDataset(name: string, model: Model, data: unknown, withTargets: boolean): Source {
-  if (!isSampleSource(data)) throw invalid(name, 'a Dataset', data);
+export function fromDataset(name: string, model: Model, given: unknown, withTargets: boolean): Source {
+  if (!isSampleSource(given)) throw invalid(name, 'a Dataset', given);
+  const data = readSource(given);
   const { length: rows } = data;
   checkInteger(`${name}: length`, rows, { min: 0, below: 2 ** 31 });
   checkTargetColumn(name, data);

@@ -2,6 +2,7 @@
 import { types } from 'node:util';
 import { checkInteger, checkOptions, checkStorage, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { plainView } from '../numbers.js';
 import { nodeNamed } from '../program/model.js';
 import { isSameMemory, sharedBuffer } from '../shared-memory.js';
 import { type ClassWeights, resolveClassWeights } from './class-weights.js';
@@ -101,7 +102,7 @@ function checkInference(
 }
 
 function byFeed(results: readonly Result[], arrays: readonly Float32Array[]): Record<string, Float32Array> {
-  return Object.fromEntries(results.map(({ feed }, i) => [feed, arrays[i]]));
+  return Object.fromEntries(results.map(({ feed }, i) => [feed, plainView(arrays[i], Float32Array)]));
 }
 
 /** The outputs for `x`; with `forwardTraining` all rows are one batch. See `predict` and `forward` of `Network`. */

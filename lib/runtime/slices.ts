@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { types } from 'node:util';
 import type { Feed } from '../backend/backend.js';
 import { checkStorage } from '../checks.js';
+import { viewLike } from '../numbers.js';
 import { sharedBuffer } from '../shared-memory.js';
 import type { Source } from './engine.js';
 
@@ -47,7 +48,7 @@ export async function sharedInSlices(name: string, source: Source): Promise<Sour
     // It may have been transferred while others were copied: the copy would be empty, too.
     checkStorage(`${name}: ${column}`, data);
     if (types.isSharedArrayBuffer(data.buffer)) return data;
-    const copy = new (data.constructor as new (buffer: SharedArrayBuffer) => T)(sharedBuffer(data.byteLength));
+    const copy = viewLike(data, sharedBuffer(data.byteLength));
     await slices.copy(`${name}: ${column}`, copy, data);
     return copy;
   };

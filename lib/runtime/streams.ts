@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import type { Feed } from '../backend/backend.js';
 import { checkOptions, invalid, isPlain } from '../checks.js';
 import { BlasnetError } from '../errors.js';
+import { viewLike } from '../numbers.js';
 import type { Model } from '../program/model.js';
 import { sharedBuffer } from '../shared-memory.js';
 import type { SampleSource, TypedArray } from '../types.js';
@@ -47,11 +48,7 @@ class Staging {
       block = sharedBuffer(data.byteLength);
       this.#blocks.set(name, block);
     }
-    const copy = new (data.constructor as new (buffer: SharedArrayBuffer, at: number, length: number) => T)(
-      block,
-      0,
-      data.length,
-    );
+    const copy = viewLike(data, block);
     copy.set(data);
     return copy;
   }
@@ -133,7 +130,7 @@ export function readData(
   const value = data as Partial<AsyncIterable<StreamBatch> & Iterable<StreamBatch>> | null;
   const iterable = typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
   const numbers = Array.isArray(data) && data.some((batch) => typeof batch !== 'object' || Array.isArray(batch));
-  if (!iterable || numbers || (value[Symbol.asyncIterator] === undefined && value[Symbol.iterator] === undefined)) {
+  if (!iterable || numbers || typeof (value[Symbol.asyncIterator] ?? value[Symbol.iterator]) !== 'function') {
     throw invalid(name, 'a Dataset or an async iterable of batches { x, y }', data);
   }
   return new BatchReader(name, model, value as BatchStream, signals);

@@ -426,6 +426,66 @@ onBackends('sample sources that are no Dataset', (backend) => {
     await expectRejection(() => network.evaluate(plain(changes)), code, message);
   });
 
+  it('may have arrays of subclasses, whose constructors are not called', async () => {
+    class Own extends Float32Array {
+      static made = 0;
+      constructor(...args: [number]) {
+        super(...args);
+        if (Own.made++ > 1) throw new TypeError('called');
+      }
+    }
+    const expected = await classifier(backend).fit(plain({ sampleWeights: new Float32Array(9).fill(1) }));
+    const own = () => {
+      Own.made = 0;
+      const [features, sampleWeights] = [new Own(54), new Own(9).fill(1)];
+      features.set(data.features);
+      return plain({ features, sampleWeights });
+    };
+    expect((await classifier(backend).fit(own())).loss).toEqual(expected.loss);
+    expect((await classifier(backend).fit([own()])).epochs).toHaveLength(1);
+    const network = classifier(backend);
+    expect([...network.predict(own())]).toEqual([...network.predict(data)]);
+    expect([...(await network.predictAsync(own()))]).toEqual([...network.predict(data)]);
+    Own.made = 0;
+    const out = new Own(27);
+    expect(network.predict(data, { out, batchSize: 2 })).toBe(out);
+    expect([...out]).toEqual([...network.predict(data)]);
+
+    const warnings: unknown[] = [];
+    const listen = (warning: Error) => void warnings.push(warning);
+    process.on('warning', listen);
+    const bytes = { features: Buffer.alloc(54, 3), scale: 0.1 };
+    expect((await network.fit([plain(bytes)])).epochs).toHaveLength(1);
+    await network.evaluate(plain(bytes));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', listen);
+    expect(warnings).toEqual([]);
+  });
+
+  it('are read once: a getter can not give other columns after the check', async () => {
+    const changing: [string, unknown][] = [
+      ['features', new Float64Array(54)],
+      ['features', new Float32Array(6)],
+      ['scale', 'none'],
+      ['shape', [1000]],
+      ['length', 1000],
+      ['labels', new Int32Array(9).fill(1e9)],
+      ['labels', new Int32Array(1)],
+    ];
+    const expected = await classifier(backend).fit(plain());
+    for (const [field, other] of changing) {
+      // The first two reads tell that it is a sample source.
+      for (let reads = 3; reads < 8; reads++) {
+        const source = plain();
+        const value = (source as unknown as Record<string, unknown>)[field];
+        let left = reads;
+        Object.defineProperty(source, field, { get: () => (left-- > 0 ? value : other) });
+        const { loss } = await classifier(backend).fit(source);
+        expect(loss, `${field} ${reads}`).toEqual(expected.loss);
+      }
+    }
+  });
+
   it('targets are refused where the loss wants labels only, labels where it wants values', async () => {
     await expectRejection(
       () => regressor(backend, [dense(2)], meanSquaredError(), 6).fit(data),
