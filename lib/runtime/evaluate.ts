@@ -16,8 +16,9 @@ export function newControl(): Control {
 }
 
 function isSignal(value: unknown): value is AbortSignal {
-  const { aborted, throwIfAborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>;
-  return typeof aborted === 'boolean' && typeof throwIfAborted === 'function' && typeof addEventListener === 'function';
+  const { aborted, throwIfAborted, addEventListener, removeEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  const methods = [throwIfAborted, addEventListener, removeEventListener];
+  return typeof aborted === 'boolean' && methods.every((method) => typeof method === 'function');
 }
 
 export function checkSignal(name: string, signal: unknown): void {

@@ -90,7 +90,8 @@ export async function* untilAborted<T>(
   stream: AsyncIterable<T> | Iterable<T>,
   signals: readonly AbortSignal[],
 ): AsyncGenerator<T> {
-  const iterator = Symbol.asyncIterator in stream ? stream[Symbol.asyncIterator]() : stream[Symbol.iterator]();
+  const { [Symbol.asyncIterator]: begin } = stream as Partial<AsyncIterable<T>>;
+  const iterator = begin ? begin.call(stream) : (stream as Iterable<T>)[Symbol.iterator]();
   let giveUp: (reason: unknown) => void = () => {};
   const stop = (event: Event) => giveUp((event.target as AbortSignal).reason);
   let open = true;

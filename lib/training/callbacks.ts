@@ -167,7 +167,7 @@ export function callbacksOfRank(callbacks: readonly Callbacks[], rank: number): 
 /** Checks the callbacks of a `fit` and returns them as a list. */
 export function callbackList(value: Callbacks | readonly Callbacks[] | undefined): Callbacks[] {
   if (value === undefined) return [];
-  const list = Array.isArray(value) ? (value as Callbacks[]) : [value as Callbacks];
+  const list = Array.isArray(value) ? [...(value as Callbacks[])] : [value as Callbacks];
   for (const callbacks of list) {
     if (typeof callbacks !== 'object' || callbacks === null)
       throw invalid('callbacks', 'an object of hooks or a list of them', callbacks);

@@ -140,6 +140,18 @@ onBackends('callbacks of fit', (backend) => {
     expect(told, 'neither a success nor what never began').toHaveLength(4);
   });
 
+  it('are those of the list when fit is called', async () => {
+    const calls: string[] = [];
+    const list: Callbacks[] = [
+      { onTrainBegin: () => void calls.push('begin'), onTrainEnd: () => void calls.push('end') },
+    ];
+    const run = classifier(backend).fit(classData(10), { callbacks: list });
+    list[0] = { onTrainEnd: () => void calls.push('other') };
+    list.push({ onTrainEnd: () => void calls.push('another') });
+    await run;
+    expect(calls).toEqual(['begin', 'end']);
+  });
+
   it('that abort or dispose reject fit, also as the last thing that runs', async () => {
     const data = classData(10);
     const places = [

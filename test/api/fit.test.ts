@@ -57,6 +57,12 @@ onBackends('fit refuses', (backend) => {
       'INVALID_ARGUMENT',
       /^fit: signal: expected an AbortSignal/,
     ],
+    [
+      'a signal without removeEventListener',
+      { signal: { aborted: false, throwIfAborted() {}, addEventListener() {} } },
+      'INVALID_ARGUMENT',
+      /^fit: signal: expected an AbortSignal/,
+    ],
     ['a negative first epoch', { initialEpoch: -1 }, 'INVALID_ARGUMENT', /^fit: initialEpoch/],
     ['callbacks as a function', { callbacks: () => {} }, 'INVALID_ARGUMENT', /^callbacks/],
     [

@@ -310,6 +310,17 @@ onBackends('fit with a stream', (backend) => {
     expect(closed).toBe(2);
   });
 
+  it('takes the iterator of an iterable whose async one is null, and refuses what is none', async () => {
+    const list = { [Symbol.asyncIterator]: null, [Symbol.iterator]: () => parts[Symbol.iterator]() };
+    expect((await classifier(backend).fit(any(list))).epochs).toHaveLength(1);
+    for (const none of [{ [Symbol.iterator]: null }, { [Symbol.asyncIterator]: 1 }])
+      await expectRejection(
+        () => classifier(backend).fit(any(none)),
+        'INVALID_ARGUMENT',
+        /^fit: data: expected a Data/,
+      );
+  });
+
   it('calls back with undefined where an end is not known', async () => {
     const seen: unknown[] = [];
     const callbacks: Callbacks = {
