@@ -52,7 +52,8 @@ export class Accumulation {
 
   /**
    * Writes the scalars of a run of `epochs` epochs from number `first` on; `endsEpoch`: whether an epoch ends with its
-   * batches. Returns the learning rate of each epoch's last step. Yields to the event loop.
+   * batches. Returns the learning rate of each epoch's last step. Yields to the event loop, and ends with the reason of
+   * one of the signals if that is aborted.
    */
   async writeScalars(
     scalars: Float64Array,
@@ -60,6 +61,7 @@ export class Accumulation {
     [first, epochs]: readonly [first: number, epochs: number],
     batches: Batches,
     endsEpoch: boolean,
+    signals: readonly AbortSignal[],
   ): Promise<number[]> {
     const rates: number[] = [];
     const steps = batches.count;
@@ -74,6 +76,7 @@ export class Accumulation {
       if (last) rates.push(rate);
       if (i % 256 === 255 && performance.now() - begin > SLICE) {
         await turn();
+        for (const signal of signals) signal.throwIfAborted();
         begin = performance.now();
       }
     }

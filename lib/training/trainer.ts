@@ -115,12 +115,13 @@ export class Trainer {
   async #run(piece: Piece, epoch: number, count: number, report: Float64Array): Promise<number[]> {
     const { source, batches } = piece;
     const accumulation = this.#accumulation;
-    const { engine, optimizer, history, network, rowChoice, augment, data, ranks } = this.#plan;
+    const { engine, optimizer, history, network, rowChoice, augment, data, ranks, signals } = this.#plan;
     const stream = data instanceof BatchReader;
     if (stream) checkCombining(this.#plan, engine.model, source.goals);
     const scalars = this.#scalars.take(count * batches.count * accumulation.scalarCount(optimizer));
     // Whether a batch of a stream ends the epoch is not known yet.
-    const rates = await accumulation.writeScalars(scalars, optimizer, [epoch, count], batches, !stream);
+    const span = [epoch, count] as const;
+    const rates = await accumulation.writeScalars(scalars, optimizer, span, batches, !stream, signals);
     // Over a network, the gather after the update would not overlap with the backward pass. Moments are gathered after
     // each run, which is a single batch of a stream.
     const divided = ranks?.oneHost === true && !stream ? ranks.size : 1;

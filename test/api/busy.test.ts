@@ -204,6 +204,29 @@ onBackends('a network', (backend) => {
     expect(network.predict(x).length).toBe(3);
   });
 
+  it('stops while the rates of a long epoch are computed', async () => {
+    const stepsPerEpoch = 4e6;
+    for (const dispose of [false, true]) {
+      const network = classifier(backend);
+      const before = weights(network).map((values) => values.slice());
+      const controller = new AbortController();
+      let rates = 0;
+      const learningRate = () => {
+        rates++;
+        return 0.1;
+      };
+      const { signal } = controller;
+      const options = { sampling: 'withReplacement', batchSize: 1, stepsPerEpoch, signal } as const;
+      const run = rejection(network.fit(data, { ...options, optimizer: new Sgd({ learningRate }) }));
+      setImmediate(() => (dispose ? network.dispose() : controller.abort('enough')));
+      const error = await run;
+      if (dispose) expect(error).toMatchObject({ code: 'NETWORK_DISPOSED' });
+      else expect(error).toBe('enough');
+      expect(rates).toBeLessThan(stepsPerEpoch);
+      if (!dispose) expectSameBits(weights(network), before);
+    }
+  });
+
   it('leaves no listener on a signal that lives on', async () => {
     const controller = new AbortController();
     const { signal } = controller;
