@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, checkNumber, checkOptions, checkShape, invalid, isPlain } from '../checks.js';
+import { checkArity, checkInteger, checkNumber, checkOptions, checkShape, invalid, isPlain, lock } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { readSharedFeatures } from '../numbers.js';
 import type { FeatureColumn, IntegerArray, NestedNumbers, Shape, TypedArray } from '../types.js';
@@ -90,7 +90,7 @@ export class Dataset extends LabelledRows {
     this.shape = shape;
     this.inputs = samples.inputs;
     this.featureCount = product(shape);
-    Object.freeze(this);
+    lock(this, new.target !== Dataset);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { checkArity, checkChoice, checkNumber, checkOptions, invalid } from '../checks.js';
+import { checkArity, checkChoice, checkNumber, checkOptions, invalid, lock } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { isNumeric, readNumbers } from '../numbers.js';
 import { sharedFloats } from '../shared-memory.js';
@@ -51,7 +51,7 @@ export class Scaler {
     }
     const zero = this.spread.indexOf(0);
     if (zero >= 0) throw invalid(`spread[${zero}]`, 'a number other than zero', 0);
-    Object.freeze(this);
+    lock(this, new.target !== Scaler);
   }
 
   /** Creates a scaler from what {@link toJSON} returned. Throws like the constructor. */

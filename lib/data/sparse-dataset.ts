@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, checkOptions, checkSparseRows, invalid } from '../checks.js';
+import { checkArity, checkInteger, checkOptions, checkSparseRows, invalid, lock } from '../checks.js';
 import { readSharedFloats, readSharedIntegers } from '../numbers.js';
 import { sharedFloats, sharedIntegers } from '../shared-memory.js';
 import type { IntegerArray, Shape, TypedArray } from '../types.js';
@@ -82,7 +82,7 @@ export class SparseDataset extends LabelledRows {
     this.features = values;
     this.scale = 1;
     this.offset = 0;
-    Object.freeze(this);
+    lock(this, new.target !== SparseDataset);
   }
 
   /** Row `index` as the network sees it: Float32Array of `columns` numbers. Throws `INVALID_ARGUMENT`. */

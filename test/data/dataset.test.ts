@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Dataset, type DatasetOptions, fromOneHot, oneHot } from '../../lib/data/index.js';
+import { Dataset, type DatasetOptions, fromOneHot, oneHot, Scaler, SparseDataset } from '../../lib/data/index.js';
 import { expectError } from './expect-error.js';
 
 const shared = (bytes: number) => new SharedArrayBuffer(bytes);
@@ -214,6 +214,27 @@ describe('Dataset: shapes', () => {
     const data = new Dataset({ features });
     expect(() => Object.assign(data, { length: 7 })).toThrow(TypeError);
     expect(() => (data.shape as number[]).push(1)).toThrow(TypeError);
+    expect(() => Object.assign(data, { other: 7 })).toThrow(TypeError);
+  });
+
+  it('a derived dataset or scaler has fields of its own, and those of its base are read-only', () => {
+    class Own extends Dataset {
+      tag = 1;
+    }
+    class OwnSparse extends SparseDataset {
+      tag = 1;
+    }
+    class OwnScaler extends Scaler {
+      tag = 1;
+    }
+    const sparse = { rowOffsets: [0, 1], indices: [0], values: [1], columns: 2 };
+    for (const own of [new Own({ features }), new OwnSparse(sparse), new OwnScaler({ center: [0], spread: [1] })]) {
+      own.tag++;
+      expect(own.tag).toBe(2);
+      for (const key of Object.keys(own).filter((name) => name !== 'tag'))
+        expect(() => Object.assign(own, { [key]: 7 }), key).toThrow(TypeError);
+    }
+    expect(new Own({ features }).slice(1)).toHaveLength(2);
   });
 });
 
