@@ -105,6 +105,7 @@ export function encoder(options: EncoderOptions): EncoderPlan {
     throw invalid('encoder: ignore', 'a list of column names', ignore);
   const ignored: ReadonlySet<string> = new Set(ignore);
   if (ignored.has(target)) throw invalid('encoder: ignore', 'no target', target);
+  for (const name of own.keys()) if (ignored.has(name)) throw invalid('encoder: columns', 'no ignored column', name);
   const plan = { target, task, options: own, ignored };
   return Object.freeze({
     fit(table: Table): Encoder {

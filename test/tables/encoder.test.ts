@@ -364,6 +364,7 @@ describe('encoder', () => {
     [{ target: 'y', columns: { a: 5 as never } }, /encoder: columns: "a"/],
     [{ target: 'y', ignore: 'a' as never }, /encoder: ignore/],
     [{ target: 'y', ignore: ['y'] }, /encoder: ignore: expected no target/],
+    [{ target: 'y', ignore: ['a'], columns: { a: {} } }, /^encoder: columns: expected no ignored column, got "a"$/],
   ])('INVALID_ARGUMENT: %o', (given, message) => {
     expectError(() => encoder(given), 'INVALID_ARGUMENT', message);
   });
