@@ -45,7 +45,7 @@ export class Fitting {
     for (const name of table.names) this.#names.add(name);
     if (table.length === 0) return;
     const { target, ignored } = this.#plan;
-    table.column(target);
+    if (!table.has(target)) throw invalid('encoder: target', `one of ${listed(table.names)}`, target);
     for (const name of table.names) if (name !== target && !ignored.has(name)) this.#add(label, table, name);
     this.#target ??= this.#beginTarget(label, table);
     const { type, from, learner } = this.#target;
@@ -57,8 +57,11 @@ export class Fitting {
   finish(label: string): { version: 1; target: Given; columns: readonly Given[] } {
     if (this.#target === undefined)
       throw new BlasnetError('EMPTY_DATA', `${label}: expected one row or more, got none`);
-    for (const name of [...this.#plan.options.keys(), ...this.#plan.ignored])
-      if (!this.#names.has(name)) throw invalid('column', `one of ${listed([...this.#names])}`, name);
+    const { options, ignored } = this.#plan;
+    for (const [option, names] of Object.entries({ columns: options.keys(), ignore: ignored })) {
+      for (const name of names)
+        if (!this.#names.has(name)) throw invalid(`encoder: ${option}`, `one of ${listed([...this.#names])}`, name);
+    }
     if (this.#columns.size === 0)
       throw new BlasnetError('EMPTY_DATA', `${label}: expected a column with values besides the target, got none`);
     const typed = <L>(name: string, { type, from }: Begun<L>) => ({ name, type, ...(from && { from }) });

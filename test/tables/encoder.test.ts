@@ -370,9 +370,9 @@ describe('encoder', () => {
   });
 
   it.each<[Partial<EncoderOptions>, string, RegExp]>([
-    [{ target: 'none' }, 'INVALID_ARGUMENT', /got "none"/],
-    [{ ignore: ['none'] }, 'INVALID_ARGUMENT', /got "none"/],
-    [{ columns: { none: {} } }, 'INVALID_ARGUMENT', /got "none"/],
+    [{ target: 'none' }, 'INVALID_ARGUMENT', /^encoder: target: expected one of .*, got "none"$/],
+    [{ ignore: ['none'] }, 'INVALID_ARGUMENT', /^encoder: ignore: expected one of .*, got "none"$/],
+    [{ columns: { none: {} } }, 'INVALID_ARGUMENT', /^encoder: columns: expected one of .*, got "none"$/],
     [{ target: 'when' }, 'INVALID_ARGUMENT', /another type than date/],
     [{ target: 'age' }, 'INVALID_ARGUMENT', /fit: table: row 2: the target "age" is missing/],
     [{ target: 'city', task: 'regression' }, 'INVALID_ARGUMENT', /row 0, column "city": expected a finite number/],
