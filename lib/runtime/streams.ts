@@ -85,16 +85,17 @@ export class BatchReader {
     return this;
   }
 
-  /** Reads one pass; throws `EMPTY_DATA` if it has no rows. `during` is added to that message. */
-  async *read(during = ''): AsyncGenerator<Source> {
-    let empty = true;
+  /** Reads one pass, of this epoch in messages; throws `EMPTY_DATA` if it has no rows. */
+  async *read(epoch?: number): AsyncGenerator<Source> {
+    let read = 0;
     for await (const batch of untilAborted(this.#stream, this.#signals)) {
-      const source = this.#check(batch);
+      const source = this.#check(batch, `${epoch === undefined ? '' : `epoch ${epoch}, `}batch ${read}`);
       if (source === undefined) continue;
-      empty = false;
+      read++;
       yield this.#staging.shared(this.#change(source));
     }
-    if (empty) {
+    if (read === 0) {
+      const during = epoch === undefined ? '' : ` in epoch ${epoch}`;
       const hint = ' (an iterator can be read only once: give an object whose [Symbol.asyncIterator]() starts again)';
       const message = `${this.#name}: the stream gave no batch${during}${this.#passes > 0 ? hint : ''}`;
       throw new BlasnetError('EMPTY_DATA', message);
@@ -103,8 +104,19 @@ export class BatchReader {
   }
 
   /** Converts a batch to a source; undefined if it has no rows. */
-  #check(batch: StreamBatch): Source | undefined {
-    if (isSampleSource(batch)) return batch.length === 0 ? undefined : fromDataset('batch', this.#model, batch, true);
+  #check(batch: StreamBatch, at: string): Source | undefined {
+    const located = (read: () => Source): Source => {
+      try {
+        return read();
+      } catch (cause) {
+        if (!(cause instanceof BlasnetError)) throw cause;
+        const { code, message, details } = cause;
+        const text = `${this.#name}: ${message} (${at})`;
+        throw new BlasnetError(code, text, { cause, ...(details && { details }) });
+      }
+    };
+    if (isSampleSource(batch))
+      return batch.length === 0 ? undefined : located(() => fromDataset('batch', this.#model, batch, true));
     const label = `${this.#name.replace(/: data$/, '')}: a batch of the stream`;
     if (typeof batch !== 'object' || batch === null || !('x' in batch)) {
       throw invalid(label, 'a Dataset or an object { x, y }', batch);
@@ -112,7 +124,7 @@ export class BatchReader {
     checkOptions(label, batch, ['x', 'y', 'sampleWeights']);
     const { x, y, sampleWeights } = batch;
     if (isEmpty(x) && (y === undefined || isEmpty(y))) return undefined;
-    return fromBatch(this.#model, x, y, sampleWeights);
+    return located(() => fromBatch(this.#model, x, y, sampleWeights));
   }
 }
 

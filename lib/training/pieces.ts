@@ -19,7 +19,7 @@ export async function* piecesOf({ data, batches, ranks }: Plan, epoch: number): 
     yield { source: data, batches, at };
   } else if (data instanceof BatchReader) {
     let batch = 0;
-    for await (const source of data.read(` in epoch ${epoch}`)) {
+    for await (const source of data.read(epoch)) {
       const at = `epoch ${epoch}, batch ${batch++}`;
       const whole = divide(source.rows, source.rows);
       const batches = ranks === undefined ? whole : shareBatches(whole, ranks.rank, ranks.size);

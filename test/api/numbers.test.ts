@@ -37,8 +37,8 @@ const holedRow = [4, 5, 6];
 delete holedRow[1];
 /** What is refused, with the place that the message names. */
 const faults: [string, unknown, RegExp][] = [
-  ['a hole', holed, /^(x|features)\[4\]: expected a number, got undefined/],
-  ['a hole in a row', [rows[0], holedRow], /^(x|features)\[1\]\[1\]: expected a number, got undefined/],
+  ['a hole', holed, /^(fit: data: )?(x|features)\[4\]: expected a number, got undefined/],
+  ['a hole in a row', [rows[0], holedRow], /^(fit: data: )?(x|features)\[1\]\[1\]: expected a number, got undefined/],
   ['undefined', [[1, undefined, 3]], /\[0\]\[1\]: expected a number, got undefined/],
   ['a string', [rows[0], [4, '5', 6]], /\[1\]\[1\]: expected a number, got "5"/],
   ['big integers', BigInt64Array.of(1n, 2n, 3n), /expected a typed array of numbers/],

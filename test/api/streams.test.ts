@@ -107,9 +107,19 @@ onBackends('fit with a stream', (backend) => {
     ['nothing', undefined, 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* got undefined/],
     ['a number', 5, 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* got 5/],
     ['an array', new Float32Array(6), 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* Float32Array/],
-    ['no targets', { x: [1, 2, 3, 4, 5, 6] }, 'INVALID_ARGUMENT', /^y: expected/],
-    ['a row too short', { x: [1, 2, 3], y: [0] }, 'SHAPE_MISMATCH', /^x: expected a multiple of 6/],
-    ['labels of no class', { x: [1, 2, 3, 4, 5, 6], y: [7] }, 'LABEL_OUT_OF_RANGE', /^y: row 0/],
+    ['no targets', { x: [1, 2, 3, 4, 5, 6] }, 'INVALID_ARGUMENT', /^fit: data: y: expected .*\(epoch 0, batch 1\)$/],
+    [
+      'a row too short',
+      { x: [1, 2, 3], y: [0] },
+      'SHAPE_MISMATCH',
+      /^fit: data: x: expected a multiple of 6 .*\(epoch 0, batch 1\)$/,
+    ],
+    [
+      'labels of no class',
+      { x: [1, 2, 3, 4, 5, 6], y: [7] },
+      'LABEL_OUT_OF_RANGE',
+      /^fit: data: y: row 0: .*\(epoch 0, batch 1\)$/,
+    ],
     ['weights', { x: [1, 2, 3, 4, 5, 6], y: [1], weight: [2] }, 'UNKNOWN_OPTION', /stream: unknown option "weight"/],
   ])('refuses a batch that is %s, and closes the stream', async (_, batch, code, message) => {
     let closed = false;
@@ -128,6 +138,18 @@ onBackends('fit with a stream', (backend) => {
     expect(closed).toBe(true);
     expect(optimizer.steps).toBe(1);
     expect((await network.fit(parts)).epochs.length).toBe(1);
+  });
+
+  it('names the batch that evaluate and a validation refuse', async () => {
+    const bad = [data, classData(0), { x: [1, 2, 3, 4, 5, 6], y: [7] }];
+    const network = classifier(backend);
+    await expectRejection(
+      () => network.evaluate(bad),
+      'LABEL_OUT_OF_RANGE',
+      /^evaluate: data: y: row 0: expected 0 to 2, got 7 \(batch 1\)$/,
+    );
+    const validated = network.fit(data, { validation: bad });
+    await expectRejection(() => validated, 'LABEL_OUT_OF_RANGE', /^fit: validation: y: row 0: .* \(batch 1\)$/);
   });
 
   const closings: [string, () => unknown][] = [
@@ -149,12 +171,16 @@ onBackends('fit with a stream', (backend) => {
       }),
     };
     const network = classifier(backend);
-    await expectRejection(() => network.fit(stream), 'SHAPE_MISMATCH', /^x: expected a multiple of 6/);
-    await expectRejection(() => network.evaluate(stream), 'SHAPE_MISMATCH', /^x: expected a multiple of 6/);
+    await expectRejection(() => network.fit(stream), 'SHAPE_MISMATCH', /^fit: data: x: expected a multiple of 6/);
+    await expectRejection(
+      () => network.evaluate(stream),
+      'SHAPE_MISMATCH',
+      /^evaluate: data: x: expected a multiple of 6/,
+    );
     await expectRejection(
       () => network.fit(data, { validation: stream }),
       'SHAPE_MISMATCH',
-      /^x: expected a multiple of 6/,
+      /^fit: validation: x: expected a multiple of 6/,
     );
     expect(closed).toBe(3);
     expect((await network.fit(parts)).epochs.length).toBe(1);
@@ -187,7 +213,11 @@ onBackends('fit with a stream', (backend) => {
     for (const call of [() => network.fit(nothing), () => network.evaluate(nothing)]) {
       await expectRejection(call, 'EMPTY_DATA', /: data: the stream gave no batch/);
     }
-    await expectRejection(() => network.fit([any({ x: [], y: [1] })]), 'EMPTY_DATA', /^x: expected at least one row/);
+    await expectRejection(
+      () => network.fit([any({ x: [], y: [1] })]),
+      'EMPTY_DATA',
+      /^fit: data: x: expected at least one row/,
+    );
   });
 
   it('evaluates streams as the dataset itself', async () => {
