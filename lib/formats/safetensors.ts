@@ -144,7 +144,11 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): Safetensors 
   }
   const headerLength = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (headerLength > MAX_HEADER)
-    throw corrupt(file, 0, `a header of ${headerLength} bytes is longer than ${MAX_HEADER}, the most that is read`);
+    throw corrupt(
+      file,
+      0,
+      `a header of ${headerLength} bytes is longer than ${MAX_HEADER}, the most that is read: it is no safetensors file, or damaged`,
+    );
   const dataLength = bytes.length - LENGTH_BYTES - Number(headerLength);
   if (dataLength < 0)
     throw corrupt(file, 0, `a header of ${headerLength} bytes reaches beyond the file's ${bytes.length}`);

@@ -80,10 +80,13 @@ function dataError(found: NonFiniteDetails, at: string): BlasnetError {
   return new BlasnetError('NON_FINITE', message, { details: found });
 }
 
+/** A place within a sentence; that of a step has no preposition. */
+const within = (at: string) => (at.startsWith('in ') ? at : `in ${at}`);
+
 /** The error for a forward pass that made running statistics non-finite. */
 export function statisticsError(found: NonFiniteDetails | undefined, at: string): BlasnetError {
   if (found !== undefined) return dataError(found, at);
-  const message = `state: a running statistic would overflow ${at} although the features are finite; scale them to smaller numbers`;
+  const message = `state: a running statistic would overflow ${within(at)} although the features are finite; scale them to smaller numbers`;
   return new BlasnetError('NON_FINITE', message, { details: { where: 'state' } });
 }
 
@@ -111,7 +114,7 @@ export function nonFiniteError(found: NonFiniteDetails | undefined, loss: number
   if (found !== undefined) return dataError(found, at);
   return new BlasnetError(
     'NON_FINITE',
-    `loss: it became ${describe(loss)} ${at} although features and targets are finite; a smaller learning rate usually helps`,
+    `loss: it became ${describe(loss)} ${within(at)} although features and targets are finite; a smaller learning rate usually helps`,
     { details: { where: 'loss', value: loss } },
   );
 }

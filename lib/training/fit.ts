@@ -1,5 +1,6 @@
-import { checkOptions } from '../checks.js';
+import { checkOptions, invalid } from '../checks.js';
 import type { Kept } from '../formats/network-file.js';
+import { Optimizer } from '../optimizers/optimizer.js';
 import { checkStatistics } from '../runtime/batches.js';
 import type { Engine } from '../runtime/engine.js';
 import { BatchReader, overShared, type TrainingData } from '../runtime/streams.js';
@@ -20,6 +21,7 @@ export async function fit(
   // First, so that the other ranks hear of options that this one refuses.
   const ranks = readRanks(options);
   try {
+    if (options instanceof Optimizer) throw invalid('fit', 'an object of options, such as { optimizer }', options);
     const given = checkOptions('fit', options, fitOptionNames);
     checkGroup(engine, given);
     const draft = readPlan(engine, network, data, given, ranks);

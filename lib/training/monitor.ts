@@ -97,7 +97,8 @@ function missing(log: EpochLog, monitor: string, known: boolean): string {
   if (output !== undefined && !outputs.includes(output))
     return `the network has ${outputs.length === 0 ? 'one output' : `the outputs ${listed(outputs)}`}`;
   if (!known) return `this fit has no metric of that name (it has ${listed(Object.keys(log.metrics ?? {})) || 'none'})`;
-  return own.startsWith('validation') && log.validation === undefined
-    ? 'this fit has no validation data'
+  if (own.startsWith('validation') && log.validation === undefined) return 'this fit has no validation data';
+  return output === undefined && outputs.length > 0
+    ? `the network has several outputs: name one, such as '${outputs[0]}.${own}'`
     : 'the loss has no accuracy';
 }

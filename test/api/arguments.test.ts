@@ -147,6 +147,12 @@ describe('the number of arguments', () => {
       /^dense: expected an object of options/,
     ],
     [
+      'an optimizer as options',
+      () => classifier('typescript').fit(classData(3), new main.Adam() as never),
+      'INVALID_ARGUMENT',
+      /^fit: expected an object of options, such as \{ optimizer \}, got object of class Adam$/,
+    ],
+    [
       'a signal as options',
       () => classifier('typescript').evaluate(classData(3), new AbortController().signal as never),
       'INVALID_ARGUMENT',

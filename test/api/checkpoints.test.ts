@@ -2,15 +2,19 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { Dataset } from '../../lib/data/index.js';
 import {
   Adam,
   type Callbacks,
   type CheckpointOptions,
   checkpoint,
+  dense,
   type EarlyStoppingOptions,
   type EpochLog,
   earlyStopping,
+  input,
   Network,
+  softmaxCrossEntropy,
   type TrainingHandle,
 } from '../../lib/index.js';
 import {
@@ -167,6 +171,20 @@ onBackends('earlyStopping in fit', (backend) => {
       () => network.fit(data, { callbacks: earlyStopping() }),
       'INVALID_ARGUMENT',
       /^earlyStopping: monitor: there is no/,
+    );
+    const x = input([6], { name: 'x' });
+    const several = new Network({
+      outputs: { a: x.pipe(dense(3)), b: x.pipe(dense(3)) },
+      losses: { a: softmaxCrossEntropy(), b: softmaxCrossEntropy() },
+      backend,
+    });
+    const labels = data.labels as Int32Array;
+    const named = new Dataset({ features: data.features, shape: [6], targets: { a: labels, b: labels } });
+    const callbacks = earlyStopping({ monitor: 'validationAccuracy' });
+    await expectRejection(
+      () => several.fit(named, { validation: named, callbacks }),
+      'INVALID_ARGUMENT',
+      /there is no validationAccuracy: .* several outputs: name one, such as 'a\.validationAccuracy'$/,
     );
   });
 });

@@ -48,7 +48,7 @@ describe('files that break a rule', () => {
     [
       'a header above the limit',
       fileOf('{}', 0, 8_388_609n),
-      /byte 0: a header of 8388609 bytes is longer than 8388608/,
+      /byte 0: a header of 8388609 bytes is longer than 8388608.*: it is no safetensors file, or/,
     ],
     ['a length that wraps around', fileOf('{}', 0, 2n ** 64n - 1n), /byte 0: a header of 18446744073709551615 bytes/],
     ['a length that wraps to a valid one', fileOf('{}', 0, 2n ** 64n - 8n), /byte 0: a header of/],

@@ -37,7 +37,7 @@ export const exportCommand = command({
     if (network.encoder !== undefined) {
       const { shape, vocabularies } = encoderOf(network, path);
       const indices = Object.keys(vocabularies).length;
-      const input = `rows of ${shape[0]} numbers${indices > 0 ? ` and ${indices} indices` : ''}`;
+      const input = `rows of ${shape[0]} numbers${indices > 0 ? ` and ${indices} ${indices === 1 ? 'index' : 'indices'}` : ''}`;
       note(`${path}: the encoder of columns is not exported: the input is ${input}`);
     }
     const written = [...(onnx === undefined ? [] : [onnx]), ...(tfjs === undefined ? [] : [tfjs])];
