@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { basename, extname, join } from 'node:path';
+import { basename, extname, join, sep } from 'node:path';
 import { checkArity, checkChoice, checkInteger, checkOptions, checkPath, checkShape, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { loadPackage } from '../packages.js';
@@ -202,8 +202,8 @@ async function listImages(directory: string): Promise<Listing> {
   const folders: string[] = [];
   const visit = async (below: string, around: readonly string[]): Promise<void> => {
     const { real, entries } = await openFolder(join(directory, below));
-    // Following a link to a folder around it would never end.
-    if (around.includes(real)) return;
+    // Following a link to a folder around it would never end, and one around the directory leads out of it.
+    if (around.includes(real) || (around.length > 0 && contains(real, around[0]))) return;
     if (around.length === 1) folders.push(below.slice(0, -1));
     for (const entry of entries) {
       if (entry.name.startsWith('.')) continue;
@@ -217,6 +217,10 @@ async function listImages(directory: string): Promise<Listing> {
   await visit('', []);
   return { found, folders };
 }
+
+/** Whether a folder contains another; both are real paths. */
+const contains = (outer: string, inner: string): boolean =>
+  inner.startsWith(outer.endsWith(sep) ? outer : `${outer}${sep}`);
 
 async function openFolder(path: string): Promise<{ real: string; entries: Dirent[] }> {
   try {

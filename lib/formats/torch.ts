@@ -66,6 +66,12 @@ const convolutions = new Map<string, readonly string[]>([
   ['separableConv2d', ['depthwise', 'pointwise']],
 ]);
 
+/** The error for features of a layer that PyTorch has in no order of ours. */
+function unknown(layer: string, shape: Shape): BlasnetError {
+  const text = `the order in which PyTorch has its ${elements(shape)} features is not known`;
+  return new BlasnetError('INVALID_ARGUMENT', `layer ${cut(layer, 80)}: ${text}`);
+}
+
 /**
  * PyTorch's names and memory layouts for the tensors of a layer, for each of its modules. A separable convolution is a
  * Sequential of two.
@@ -75,12 +81,7 @@ function slotsOf(model: Model, index: number, order: Order, outputOrder: Order):
   const { type } = spec;
   const { inputs: given } = model.nodes[index].node;
   // Such as features of an image, of which some are omitted or with which others are added up.
-  if (order !== undefined && order.length !== elements(given[0].shape)) {
-    throw new BlasnetError(
-      'INVALID_ARGUMENT',
-      `layer ${cut(layer, 80)}: the order in which PyTorch has its ${elements(given[0].shape)} features is not known`,
-    );
-  }
+  if (order !== undefined && order.length !== elements(given[0].shape)) throw unknown(layer, given[0].shape);
   const feature = (i: number) => (order === undefined ? i : order[i]);
   const find = (own: string) => {
     const name = `${layer}.${own}`;
@@ -183,8 +184,10 @@ function hasChannelsFirst(
 }
 
 /** Whether a node makes images of several channels of a row. */
-const makesImages = (type: string, [height, width, channels]: Shape, input: Shape) =>
-  type === 'reshape' && channels > 1 && height * width > 1 && input.length === 1;
+function makesImages(type: string, output: Shape, input: Shape): boolean {
+  const [height, width, channels] = output;
+  return type === 'reshape' && input.length === 1 && output.length === 3 && channels > 1 && height * width > 1;
+}
 
 /**
  * By their index, the dense layers of whose features images are made, and the order of PyTorch's, which has the
@@ -209,11 +212,11 @@ function imageRows({ inputs, nodes }: Model): Map<number, Order> {
 }
 
 /** The order of what a node gives, from those of what it takes. Only features in a row have another than ours. */
-function orderAfter(type: string, output: Shape, taken: Place[]): Order {
-  if (taken.some(({ order }) => order === unknownOrder)) return unknownOrder;
+function orderAfter({ type }: LayerSpec, name: string, output: Shape, taken: Place[]): Order {
   const [{ shape: input, order: before, isGiven }] = taken;
   // Pixels that are given to the network are in the order that the caller chose, as images are.
-  if (makesImages(type, output, input) && !isGiven && !sameOrder(before, flattened(output))) return unknownOrder;
+  if (makesImages(type, output, input) && !isGiven && !sameOrder(before, flattened(output)))
+    throw unknown(name, output);
   if (output.length !== 1) return undefined;
   const inputs = taken.map(({ shape }) => shape);
   const orders = taken.map(({ order }) => order);
@@ -254,7 +257,8 @@ function modulesOf(model: Model): Module[] {
     }
     places.push({
       shape: output,
-      order: type === 'dense' ? (output.length === 1 ? rows.get(owner) : undefined) : orderAfter(type, output, taken),
+      order:
+        type === 'dense' ? (output.length === 1 ? rows.get(owner) : undefined) : orderAfter(spec, name, output, taken),
       channelsFirst: hasChannelsFirst(spec, output, taken),
       isGiven: !hasParameters && taken.every(({ isGiven }) => isGiven),
     });

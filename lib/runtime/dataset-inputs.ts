@@ -171,7 +171,8 @@ function inputFeeds(name: string, { inputs }: Model, data: SampleSource): Record
 /** Labels that were given as a list of integers, which a dataset holds as targets, as it does not know the loss. */
 function listedLabels({ shape, loss }: Target, targets: Float32Array, rows: number): Int32Array | undefined {
   if (!loss.targets.includes('labels') || elements(shape) === 1 || targets.length !== rows) return undefined;
-  if (!targets.every((value) => Number.isInteger(value))) return undefined;
+  // Others would wrap around as labels.
+  if (!targets.every((value) => (value | 0) === value)) return undefined;
   const labels = integers.get(targets) ?? sharedIntegers(rows);
   integers.set(targets, labels);
   labels.set(targets);

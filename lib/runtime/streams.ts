@@ -117,7 +117,7 @@ export class BatchReader {
     };
     if (isSampleSource(batch))
       return batch.length === 0 ? undefined : located(() => fromDataset('batch', this.#model, batch, true));
-    const label = `${this.#name.replace(/: data$/, '')}: a batch of the stream`;
+    const label = `${this.#name.replace(/: data$/, '')}: a batch of the stream (${at})`;
     if (typeof batch !== 'object' || batch === null || !('x' in batch)) {
       throw invalid(label, 'a Dataset or an object { x, y }', batch);
     }

@@ -1,5 +1,5 @@
 /** The options of a `fit` on several ranks. */
-import { checkBoolean, checkInteger, invalid, isPlain } from '../checks.js';
+import { checkBoolean, checkInteger, invalid } from '../checks.js';
 import { isGroup } from '../distributed/group.js';
 import { BlasnetError } from '../errors.js';
 import type { Model } from '../program/model.js';
@@ -10,7 +10,8 @@ import { Ranks } from './ranks.js';
 
 /** The ranks of the option `group`; undefined for a group of one. */
 export function readRanks(options: FitOptions | undefined): Ranks | undefined {
-  const group = isPlain(options) ? (options as FitOptions).group : undefined;
+  // Others than objects are refused with the options.
+  const group = typeof options === 'object' && options !== null ? options.group : undefined;
   if (group !== undefined && !isGroup(group)) throw invalid('fit: group', 'a group that joinGroup gave', group);
   return group === undefined || group.size === 1 ? undefined : new Ranks(group);
 }

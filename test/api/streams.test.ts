@@ -104,9 +104,19 @@ onBackends('fit with a stream', (backend) => {
   });
 
   it.each<[string, unknown, 'INVALID_ARGUMENT' | 'SHAPE_MISMATCH' | 'LABEL_OUT_OF_RANGE' | 'UNKNOWN_OPTION', RegExp]>([
-    ['nothing', undefined, 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* got undefined/],
-    ['a number', 5, 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* got 5/],
-    ['an array', new Float32Array(6), 'INVALID_ARGUMENT', /^fit: a batch of the stream: expected .* Float32Array/],
+    [
+      'nothing',
+      undefined,
+      'INVALID_ARGUMENT',
+      /^fit: a batch of the stream \(epoch 0, batch 1\): expected .* got undefined/,
+    ],
+    ['a number', 5, 'INVALID_ARGUMENT', /^fit: a batch of the stream \(epoch 0, batch 1\): expected .* got 5/],
+    [
+      'an array',
+      new Float32Array(6),
+      'INVALID_ARGUMENT',
+      /^fit: a batch of the stream \(epoch 0, batch 1\): expected .* Float32Array/,
+    ],
     ['no targets', { x: [1, 2, 3, 4, 5, 6] }, 'INVALID_ARGUMENT', /^fit: data: y: expected .*\(epoch 0, batch 1\)$/],
     [
       'a row too short',
@@ -120,7 +130,12 @@ onBackends('fit with a stream', (backend) => {
       'LABEL_OUT_OF_RANGE',
       /^fit: data: y: row 0: .*\(epoch 0, batch 1\)$/,
     ],
-    ['weights', { x: [1, 2, 3, 4, 5, 6], y: [1], weight: [2] }, 'UNKNOWN_OPTION', /stream: unknown option "weight"/],
+    [
+      'weights',
+      { x: [1, 2, 3, 4, 5, 6], y: [1], weight: [2] },
+      'UNKNOWN_OPTION',
+      /stream \(epoch 0, batch 1\): unknown option "weight"/,
+    ],
   ])('refuses a batch that is %s, and closes the stream', async (_, batch, code, message) => {
     let closed = false;
     async function* stream() {

@@ -151,6 +151,7 @@ onBackends('lists of integers as targets by name', (backend) => {
     const network = make(softmaxCrossEntropy(), 3);
     const evaluate = (a: number[]) => () => network.evaluate(given(a));
     await expectRejection(evaluate([0, 3, 1]), 'LABEL_OUT_OF_RANGE', /targets\.a: row 1: expected 0 to 2, got 3/);
+    await expectRejection(evaluate([0, 2 ** 32 + 1, 1]), 'SHAPE_MISMATCH', /targets\.a: expected 3 rows × 3 outputs/);
     await expectRejection(evaluate([0, 0.5, 1]), 'SHAPE_MISMATCH', /targets\.a: expected 3 rows × 3 outputs/);
   });
 });

@@ -139,6 +139,7 @@ describe('imageFolder: files and labels', () => {
     symlinkSync(empty, join(directory, 'cow'));
     symlinkSync(join(directory, 'cat'), join(elsewhere, 'deep/cat'));
     symlinkSync('.', join(directory, 'all'));
+    symlinkSync('../..', join(directory, 'cat/outside'));
     symlinkSync('nowhere', join(directory, 'ant'));
     const data = await imageFolder(directory);
     expect(data.labelNames).toEqual(['bird', 'cat', 'cow', 'dog']);

@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { Dataset } from '../../lib/data/index.js';
 import { joinGroup, mpiInfo } from '../../lib/distributed/index.js';
+import { dense, meanSquaredError, Network } from '../../lib/index.js';
 import { findLauncher } from '../../lib/launcher.js';
 import { builtLibrary, environment, nodeProgram } from '../lifecycle/child.js';
 import { missing, mpis } from './support.js';
@@ -19,6 +21,19 @@ describe('a process that no launcher started', () => {
     await expect(group.broadcast(values, 1)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     await group.leave();
     await expect(group.barrier()).rejects.toMatchObject({ code: 'GROUP_FAILED' });
+  });
+
+  it('another group is refused, however the options are made', async () => {
+    const network = new Network({ input: [1], layers: [dense(1)], loss: meanSquaredError() });
+    const data = new Dataset({ features: [[1]], targets: [[1]] });
+    class Options {
+      group = 5 as never;
+    }
+    for (const options of [{ group: 5 as never }, new Options(), Object.create({ group: 5 })])
+      await expect(network.fit(data, options)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/^fit: group: expected a group that joinGroup gave, got 5$/),
+      });
   });
 
   it('detached and resizable arrays are refused', async () => {

@@ -271,6 +271,12 @@ it('rows that become images have the order of these, from the dense layer on', a
   const again = new Network({ input: [1], layers: decoder, loss });
   await again.loadTorchState(saved);
   expect(weights(again)).toEqual(weights(network));
+  // A row that becomes something of four dimensions keeps its order.
+  const volume = new Network({ input: [1], layers: [dense(24), reshape([2, 3, 2, 2])], loss });
+  await volume.saveTorchState(saved);
+  const before = weights(volume);
+  await volume.loadTorchState(saved);
+  expect(weights(volume)).toEqual(before);
   // The same row for another dense layer, and for images of two shapes.
   const row = input([1]).pipe(dense(8, ending));
   const both = concat(row.pipe(dense(1, ending)), row.pipe(reshape([2, 2, 2]), conv2d(1, { window: 1 }), flatten()));

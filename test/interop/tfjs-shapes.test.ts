@@ -14,7 +14,9 @@ import {
   meanSquaredError,
   Network,
   type Node,
+  prelu,
   reshape,
+  type Shared,
   shared,
   slice,
 } from '../../lib/index.js';
@@ -92,13 +94,27 @@ it('an embedding of indices of several shapes is refused in both directions', as
   const table = shared(embedding(5, 2));
   const [one, four] = [1, 4].map((size) => input([size], { name: `x${size}`, type: 'index' }).pipe(table));
   const network = networkOf(concat(one, four.pipe(flatten())));
-  expectError(() => toLayersModel(network), 'INVALID_ARGUMENT', /indices of two shapes/);
+  expectError(() => toLayersModel(network), 'INVALID_ARGUMENT', /embedding.*inputs of two shapes/);
 
   const [a, b] = [tf.input({ shape: [1] }), tf.input({ shape: [4] })];
   const layer = L.embedding({ inputDim: 5, outputDim: 2 });
   const outputs = L.concatenate().apply([a, b].map((x) => L.flatten().apply(layer.apply(x))));
   const artifacts = await artifactsOf(tf.model({ inputs: [a, b], outputs }));
   expectError(() => fromLayersModel(artifacts), 'INVALID_ARGUMENT', /weights on inputs of two shapes/);
+});
+
+it('other layers with weights are shared by inputs of several sizes where tfjs can', async () => {
+  const images = [4, 6].map((size) => input([size, size, 2], { name: `x${size}` }));
+  const share = (layer: Shared) => {
+    const [few, many] = images.map((x) => x.pipe(layer, globalAvgPool2d()));
+    return networkOf(concat(few, many));
+  };
+  await expectSame(share(shared(conv2d(2, { window: 3 }), batchNorm())));
+  expectError(() => toLayersModel(share(shared(prelu()))), 'INVALID_ARGUMENT', /prelu.*inputs of two shapes/);
+  const rows = input([2], { name: 'row' });
+  const norm = shared(batchNorm());
+  const ranks = networkOf(concat(images[0].pipe(norm, globalAvgPool2d()), rows.pipe(norm)));
+  expectError(() => toLayersModel(ranks), 'INVALID_ARGUMENT', /batchNorm.*inputs of two shapes/);
 });
 
 it('a graph model in memory is called one, and a normalisation of four dimensions is refused', () => {

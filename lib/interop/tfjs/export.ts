@@ -111,16 +111,19 @@ function layerJson({ name, type, config, calls }: WrittenLayer) {
   return { name, class_name: type, config, inbound_nodes: nodes };
 }
 
+/** Layers with parameters that tfjs binds to the shape of their first input. */
+const bound = ['embedding', 'prelu'];
+
 /** Whether a further call of a shared layer is one of the layer in tfjs, too, whose settings may depend on the shape. */
-function isReusable(first: PlacedNode, again: PlacedNode): boolean {
-  const [own, shape] = [first, again].map(({ node }) => node.inputs.map((each) => each.shape.join()).join(' '));
-  if (own === shape) return true;
-  if (first.operation.parameters.length === 0) return false;
-  if (first.spec.type !== 'embedding') return true;
-  throw new BlasnetError(
-    'INVALID_ARGUMENT',
-    `node ${again.name} (embedding): tfjs can't share it by indices of two shapes`,
-  );
+function isReusable(first: PlacedNode, { name, node: again }: PlacedNode): boolean {
+  const { node, spec, operation } = first;
+  const [own, other] = [node, again].map(({ inputs }) => inputs.map(({ shape }) => shape));
+  if (own.join(' ') === other.join(' ')) return true;
+  if (operation.parameters.length === 0) return false;
+  const isOfRank = own.every(({ length }, i) => length === other[i].length);
+  if (isOfRank && !bound.includes(spec.type)) return true;
+  const text = `node ${name} (${spec.type}): tfjs can't share it by inputs of two shapes`;
+  throw new BlasnetError('INVALID_ARGUMENT', text);
 }
 
 /** Writes inputs and nodes; returns the calls that give the values of all of them. An input counts as a call. */
