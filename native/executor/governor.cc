@@ -21,8 +21,10 @@ constexpr uint32_t patience = 20;
 // While a disturbance is suspected: regions between two measurements of fewer threads.
 constexpr uint32_t lookInterval = 8;
 // Barriers are a small part of steps that take longer, so half of the threads need nearly twice as long as all when
-// these are undisturbed. Fewer threads are measured only if that could be faster.
+// these are undisturbed. But steps may also be long because all threads are disturbed. So fewer threads are measured
+// late, half of them after so many regions, a quarter after twice as many more: at a cost of a fortieth each.
 constexpr double longStep = 10e-3;
+constexpr uint32_t longWait = 40;
 
 double blend(double old, double now) { return old == 0 ? now : old + weight * (now - old); }
 
@@ -50,11 +52,15 @@ int Governor::choose(int shares) {
   const Level& mine = levels_[static_cast<size_t>(level_)];
   const bool disturbed = mine.mean > suspicious * mine.best;
   const bool isLong = mine.best > longStep;
-  const bool unknown = !isLong && levels_[static_cast<size_t>(last)].mean == 0;
-  if (!unknown && !(disturbed && ++sinceLook_ >= lookInterval)) return threadsAt(level_, shares);
+  const bool unknown = levels_[static_cast<size_t>(last)].mean == 0;
+  if (!unknown && !disturbed) return threadsAt(level_, shares);
+  const int next = look_ > level_ && look_ < last ? look_ + 1 : level_ + 1;
+  const int halvings = next - level_ - 1;
+  const uint32_t wait = !unknown ? lookInterval : isLong ? longWait << halvings : 0;
+  if (wait > 0 && ++sinceLook_ < wait) return threadsAt(level_, shares);
   sinceLook_ = 0;
-  look_ = look_ > level_ && look_ < last ? look_ + 1 : level_ + 1;
-  if (isLong && mine.mean < suspicious * (1 << (look_ - level_ - 1)) * mine.best) look_ = level_ + 1;
+  const bool isTooFew = isLong && !unknown && mine.mean < suspicious * (1 << halvings) * mine.best;
+  look_ = isTooFew ? level_ + 1 : next;
   return threadsAt(look_, shares);
 }
 
