@@ -6,7 +6,7 @@ import { checkArity } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { findLauncher, type Launcher } from '../launcher.js';
 import { packageFolder } from '../packages.js';
-import { cut } from '../text.js';
+import { cut, errorText } from '../text.js';
 
 /** An MPI library that was opened. */
 export interface MpiLibrary {
@@ -64,7 +64,7 @@ const settings = {
 
 /** The loader's message without the name of the library at its beginning. */
 function reasonOf(error: unknown, file: string): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = errorText(error);
   return cut(message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message, 200);
 }
 

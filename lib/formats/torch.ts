@@ -67,7 +67,7 @@ const convolutions = new Map<string, readonly string[]>([
 ]);
 
 /** The error for features of a layer that PyTorch has in no order of ours. */
-function unknown(layer: string, shape: Shape): BlasnetError {
+function unknownOrderError(layer: string, shape: Shape): BlasnetError {
   const text = `the order in which PyTorch has its ${elements(shape)} features is not known`;
   return new BlasnetError('INVALID_ARGUMENT', `layer ${cut(layer, 80)}: ${text}`);
 }
@@ -81,7 +81,7 @@ function slotsOf(model: Model, index: number, order: Order, outputOrder: Order):
   const { type } = spec;
   const { inputs: given } = model.nodes[index].node;
   // Such as features of an image, of which some are omitted or with which others are added up.
-  if (order !== undefined && order.length !== elements(given[0].shape)) throw unknown(layer, given[0].shape);
+  if (order !== undefined && order.length !== elements(given[0].shape)) throw unknownOrderError(layer, given[0].shape);
   const feature = (i: number) => (order === undefined ? i : order[i]);
   const find = (own: string) => {
     const name = `${layer}.${own}`;
@@ -216,7 +216,7 @@ function orderAfter({ type }: LayerSpec, name: string, output: Shape, taken: Pla
   const [{ shape: input, order: before, isGiven }] = taken;
   // Pixels that are given to the network are in the order that the caller chose, as images are.
   if (makesImages(type, output, input) && !isGiven && !sameOrder(before, flattened(output)))
-    throw unknown(name, output);
+    throw unknownOrderError(name, output);
   if (output.length !== 1) return undefined;
   const inputs = taken.map(({ shape }) => shape);
   const orders = taken.map(({ order }) => order);

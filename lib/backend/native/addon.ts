@@ -2,6 +2,7 @@ import { resolve, toNamespacedPath } from 'node:path';
 import { BlasnetError } from '../../errors.js';
 import { packageFolder } from '../../packages.js';
 import type { Counter } from '../../shared-memory.js';
+import { errorText } from '../../text.js';
 import type { Control, FeedArray, KernelArguments, RunResult } from '../backend.js';
 import { candidates, unavailable, unreadable } from './binaries.js';
 
@@ -113,7 +114,7 @@ export function loadAddon(
       const addon = open(path).initialize(process.env.BLASNET_SIMD ?? '', tableHash);
       return { addon, path, failures };
     } catch (error) {
-      failures.push(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+      failures.push(`${path}: ${errorText(error)}`);
       tried.push(failures[failures.length - 1]);
     }
   }
