@@ -107,7 +107,11 @@ export class GraphReader {
   readonly #shared = new Map<string, Shared>();
   readonly #names = new Set<string>();
   readonly #most: number;
+  /** Names of computed tensors, by how they are computed. */
+  readonly #firsts = new Map<string, string>();
+  readonly #origins = new Map<string, string>();
   #numbers = 0;
+  #computed = 0;
 
   constructor(model: OnnxModel, file: string, batch: number | undefined, repeated: ReadonlyMap<string, number>) {
     this.file = file;
@@ -129,6 +133,30 @@ export class GraphReader {
     };
     for (const node of model.nodes) for (const name of node.inputs) take(name, node);
     for (const { name } of model.outputs) take(name, undefined);
+  }
+
+  /** Counts numbers that a constant of the file is made of; a short file may not ask for any number of them. */
+  countNumbers(count: number): void {
+    this.#computed += count;
+    if (this.#computed > this.#most) throw unsupported(this.file, 'it computes with far more numbers than it has');
+  }
+
+  /** Keeps a tensor that a node computes, and whether another one has computed the same: it is the same parameter. */
+  compute(node: OnnxNode, tensor: OnnxTensor): void {
+    const [output] = node.outputs;
+    this.constants.set(output, tensor);
+    const attributes = [...node.attributes];
+    if (node.inputs.length === 0 || attributes.some(([, value]) => isTensor(value))) return;
+    const origins = node.inputs.map((name) => this.originOf(name));
+    const key = JSON.stringify([node.operator, origins, attributes]);
+    const first = this.#firsts.get(key) ?? output;
+    this.#firsts.set(key, first);
+    this.#origins.set(output, first);
+  }
+
+  /** The name of the first tensor that was computed as this one was; its own for a tensor of the file. */
+  originOf(name: string): string {
+    return this.#origins.get(name) ?? name;
   }
 
   /** A name for a layer from that of a node of the file; undefined if it can't be one or is taken. */
@@ -244,7 +272,7 @@ export class NodeReading {
       throw this.corrupt(`input ${i} has the shape ${shapeText(tensor.shape)}, expected ${shapeText(shape)}`);
     return {
       // A square matrix and its transpose are not the same parameters.
-      from: `${this.node.inputs[i]}*${factor}${place === undefined ? '' : ', moved'}`,
+      from: `${this.graph.originOf(this.node.inputs[i])}*${factor}${place === undefined ? '' : ', moved'}`,
       length,
       make() {
         const made = new Float32Array(length);
@@ -261,11 +289,9 @@ export class NodeReading {
     return tensor.values;
   }
 
-  /** Integers that a shape is computed of. A file may compute with other constants, which are not read. */
-  sizes(i: number): readonly number[] {
-    const { values = [] } = this.constant(i) ?? {};
-    if (values instanceof Float32Array) throw this.unsupported('a constant of other numbers than integers');
-    return values;
+  /** Integers from an input or, in older sets, an attribute; undefined if both are omitted. */
+  list(i: number, name: string): readonly number[] | undefined {
+    return this.has(i) ? this.integers(i) : this.ints(name);
   }
 
   /** The only number of an input. */

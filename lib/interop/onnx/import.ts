@@ -40,7 +40,7 @@ import {
   UINT8,
   unsupported,
 } from './model.js';
-import { isElementwise, type OperatorReader, operatorReader } from './operators.js';
+import { hasReader, isElementwise, isImage, readOperator } from './operators.js';
 import { corrupt } from './wire.js';
 
 /** `seed` and `backend` are those of `new Network`. */
@@ -170,7 +170,7 @@ const RECURRENT = ['LSTM', 'GRU', 'RNN'];
 
 /** Throws for operators without a reader, before anything else in the file is refused. */
 function checkOperators(graph: GraphReader, needed: ReadonlySet<OnnxNode>): void {
-  const others = graph.model.nodes.filter((node) => needed.has(node) && operatorReader(node.operator) === undefined);
+  const others = graph.model.nodes.filter((node) => needed.has(node) && !hasReader(node.operator));
   if (others.length === 0) return;
   const [first] = others;
   const cause = others.find(({ operator }) => RECURRENT.includes(operator)) ?? first;
@@ -181,23 +181,29 @@ function checkOperators(graph: GraphReader, needed: ReadonlySet<OnnxNode>): void
 function readNode(graph: GraphReader, node: OnnxNode): void {
   if (graph.done.has(node)) return;
   const reading = new NodeReading(graph, node);
-  const read = operatorReader(node.operator) as OperatorReader;
   if (node.inputs.length > MOST_INPUTS) throw reading.unsupported(`it has more than ${MOST_INPUTS} inputs`);
-  const [output = ''] = node.outputs;
-  if (output === '' || graph.values.has(output) || graph.constants.has(output))
-    throw reading.corrupt(`its output ${quote(output)} is not new`);
-  let result: ReturnType<typeof read>;
+  if ((node.outputs[0] ?? '') === '') throw reading.corrupt('it has no output');
+  for (const output of node.outputs) {
+    if (output !== '' && (graph.values.has(output) || graph.constants.has(output)))
+      throw reading.corrupt(`its output ${quote(output)} is not new`);
+  }
+  let result: ReturnType<typeof readOperator>;
   try {
-    result = read(reading);
+    result = readOperator(reading);
   } catch (cause) {
     if (!(cause instanceof BlasnetError) || cause.message.startsWith(graph.file)) throw cause;
     // A layer that does not take such an input or such options.
     throw reading.unsupported(cause.message);
   }
-  if ('axes' in result && result.axes.length > MAX_RANK)
-    throw reading.unsupported(`samples of more than ${MAX_RANK} dimensions`);
-  if ('values' in result) graph.constants.set(output, result);
-  else graph.values.set(output, result);
+  if ('shape' in result) {
+    graph.compute(node, result);
+    return;
+  }
+  const values: readonly FileValue[] = 'axes' in result ? [result] : result;
+  values.forEach((value, i) => {
+    if (value.axes.length > MAX_RANK) throw reading.unsupported(`samples of more than ${MAX_RANK} dimensions`);
+    graph.values.set(node.outputs[i], value);
+  });
 }
 
 /** Reads the whole graph; `repeated` are the layers that several nodes have, from an earlier reading. */
@@ -246,8 +252,7 @@ function outputNodes({ model, file, values }: GraphReader): [string, Node][] {
     const value = values.get(name);
     if (value === undefined) throw corrupt(file, 0, `there is no value for its output ${quote(name)}`);
     if (value.gelu !== undefined) throw unsupported(file, `its output ${quote(name)} is a part of a gelu`);
-    const isImage = channels !== 3 && value.axes.join() === channelsFirst(3).join();
-    const node = isImage ? value.node : asPlain(value);
+    const node = channels !== 3 && isImage(value) ? value.node : asPlain(value);
     return [nameOf(name, names), isInput(node) ? node.pipe(identity()) : node];
   });
 }

@@ -310,9 +310,15 @@ const wrong: Wrong[] = [
   ],
   [
     'a constant of several dimensions',
-    () => file([node('Add', ['x', 'c'])], { c: floats(3, 6, 5) }, { inputs: [image] }),
+    () => file([node('Add', ['x', 'c'])], { c: floats(3, 3, 5) }, { inputs: [image] }),
     'INVALID_ARGUMENT',
-    /constant of the shape/,
+    /constant of the shape \[3, 3, 5\]/,
+  ],
+  [
+    'a constant for each sample',
+    () => file([node('Add', ['x', 'c'])], { c: floats(2, 3, 6, 5) }, { inputs: [image] }),
+    'INVALID_ARGUMENT',
+    /constant of the shape \[2, 3, 6, 5\]/,
   ],
   [
     'a bias for each sample',
@@ -356,18 +362,138 @@ const wrong: Wrong[] = [
     'INVALID_ARGUMENT',
     /axis -1, where blasnet has 1/,
   ],
-  ...['Squeeze', 'Unsqueeze', 'Concat', 'Gather', 'Slice'].map(
-    (operator): Wrong => [
-      `${operator} of a constant of floats`,
-      () =>
-        file([node(operator, ['c', operator === 'Concat' ? 'c' : 'i'], ['k']), node('Add', ['x', 'k'])], {
-          c: floats(1, 4),
-          i: ints(0),
-        }),
+  ...Object.entries<readonly [nodes: NewNode[], tensors: Record<string, OnnxTensor>, code: string, message: RegExp]>({
+    'arithmetic with the size of the batch': [
+      [node('Shape', ['x'], ['s']), node('Mul', ['s', 'c'], ['t']), node('Reshape', ['x', 't'])],
+      { c: ints(2) },
       'INVALID_ARGUMENT',
-      /a constant of other numbers than integers/,
+      /"mul" \(Mul\): it computes with the size of the batch/,
     ],
-  ),
+    'a tensor of the size of the batch': [
+      [node('Shape', ['x'], ['s']), node('ConstantOfShape', ['s'], ['t']), node('Add', ['x', 't'])],
+      {},
+      'INVALID_ARGUMENT',
+      /an element for each sample/,
+    ],
+    'a tensor of a size that no machine has': [
+      [node('ConstantOfShape', ['c'], ['t']), node('Add', ['x', 't'])],
+      { c: ints(2 ** 40) },
+      'INVALID_ARGUMENT',
+      /far more numbers than it has/,
+    ],
+    'a tensor of a size below 0': [
+      [node('ConstantOfShape', ['c'], ['t']), node('Add', ['x', 't'])],
+      { c: ints(-3) },
+      'FILE_CORRUPT',
+      /the shape \[-3\]/,
+    ],
+    'a size divided by 0': [
+      [node('Div', ['c', 'd'], ['t']), node('Reshape', ['x', 't'])],
+      { c: ints(0, 4), d: ints(0, 1) },
+      'INVALID_ARGUMENT',
+      /its result is NaN/,
+    ],
+    'tensors that do not broadcast': [
+      [node('Add', ['c', 'd'], ['t']), node('Reshape', ['x', 't'])],
+      { c: ints(0, 4), d: ints(0, 1, 1) },
+      'FILE_CORRUPT',
+      /the shapes \[2\] and \[3\] do not fit/,
+    ],
+    'tensors that can not be joined': [
+      [node('Concat', ['c', 'd'], ['t'], { axis: { int: 0 } }), node('Add', ['x', 't'])],
+      { c: floats(1, 4), d: floats(1, 3) },
+      'FILE_CORRUPT',
+      /\[1, 4\] and \[1, 3\] do not fit/,
+    ],
+    'a tensor in the shape of more numbers': [
+      [node('Reshape', ['c', 'd'], ['t']), node('Add', ['x', 't'])],
+      { c: floats(4), d: ints(3, -1) },
+      'FILE_CORRUPT',
+      /\[4\] in the shape \[3, -1\]/,
+    ],
+    'an order of other dimensions': [
+      [node('Transpose', ['c'], ['t'], { perm: { ints: [0, 0] } }), node('Add', ['x', 't'])],
+      { c: floats(2, 2) },
+      'FILE_CORRUPT',
+      /order is not one of all dimensions/,
+    ],
+    'a slice without steps forward or back': [
+      [node('Slice', ['c', 'd', 'd', 'd', 'd'], ['t']), node('Reshape', ['x', 't'])],
+      { c: ints(0, 4), d: ints(0) },
+      'FILE_CORRUPT',
+      /a step of 0/,
+    ],
+    'an index of a tensor that is out of range': [
+      [node('Gather', ['c', 'd'], ['t']), node('Reshape', ['x', 't'])],
+      { c: ints(0, 4), d: ints(2) },
+      'FILE_CORRUPT',
+      /an index is out of range/,
+    ],
+    'a dimension of a tensor that is out of range': [
+      [node('Squeeze', ['c', 'd'], ['t']), node('Add', ['x', 't'])],
+      { c: floats(1), d: ints(1) },
+      'FILE_CORRUPT',
+      /no dimension 1/,
+    ],
+    'an index of a value that is out of range': [
+      [node('Gather', ['x', 'd'], ['y'], { axis: { int: 1 } })],
+      { d: ints(4) },
+      'FILE_CORRUPT',
+      /an index is out of range/,
+    ],
+    'indices apart from each other': [
+      [node('Gather', ['x', 'd'], ['y'], { axis: { int: 1 } })],
+      { d: ints(0, 2) },
+      'INVALID_ARGUMENT',
+      /not next to each other/,
+    ],
+    'parts of another sum': [
+      [node('Split', ['x', 'd'], ['a', 'y'], { axis: { int: 1 } })],
+      { d: ints(1, 2) },
+      'FILE_CORRUPT',
+      /parts of 1 and 2 of a dimension of 4/,
+    ],
+  }).map(([name, [nodes, tensors, code, message]]): Wrong => [name, () => file(nodes, tensors), code, message]),
+  [
+    'an expansion that something else than arithmetic takes',
+    () =>
+      file(
+        [
+          node('ReduceMax', ['x'], ['m'], { axes: { ints: [1] } }),
+          node('Expand', ['m', 'd'], ['e']),
+          node('Relu', ['e']),
+        ],
+        {
+          d: ints(1, 4),
+        },
+      ),
+    'INVALID_ARGUMENT',
+    /"expand" \(Expand\): it is only read where the other operand/,
+  ],
+  [
+    'an expansion of the batch',
+    () => file([node('Expand', ['x', 'd'])], { d: ints(8, 4) }),
+    'INVALID_ARGUMENT',
+    /samples of \[4\] to \[8, 4\], the batch first/,
+  ],
+  [
+    'an expansion to more dimensions',
+    () => file([node('Expand', ['x', 'd'])], { d: ints(3, 1, 4) }),
+    'INVALID_ARGUMENT',
+    /samples of \[4\] to \[3, 1, 4\], the batch first/,
+  ],
+  [
+    'blocks of other numbers of channels',
+    () => file([node('DepthToSpace', ['x'], ['y'], { blocksize: { int: 2 } })], {}, { inputs: [image] }),
+    'FILE_CORRUPT',
+    /blocks of 2 for 3 channels/,
+  ],
+  [
+    'blocks of other numbers of pixels',
+    () => file([node('SpaceToDepth', ['x'], ['y'], { blocksize: { int: 4 } })], {}, { inputs: [image] }),
+    'FILE_CORRUPT',
+    /blocks of 4 for 6 x 5 pixels/,
+  ],
   [
     'a division by 0',
     () => file([node('Div', ['x', 'c'])], { c: { shape: [], values: Float32Array.of(0) } }),
@@ -403,7 +529,7 @@ const wrong: Wrong[] = [
         { s0: ints(0, 4) },
       ),
     'INVALID_ARGUMENT',
-    /a list of 128 integers/,
+    /far more numbers than it has/,
   ],
   [
     'values that double',

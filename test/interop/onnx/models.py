@@ -69,6 +69,39 @@ def siamese(self, left, right):
     return (self.tower(left) - self.tower(right)).pow(2).sum(1, keepdim=True)
 
 
+def shuffle(x, groups):
+    batch, channels, height, width = x.size()
+    return x.view(batch, groups, channels // groups, height, width).transpose(1, 2).reshape(batch, -1, height, width)
+
+
+def shapes(self, x):
+    """What computes with sizes: paddings, parts of channels, another order of them, sizes of images."""
+    y = shuffle(self.first(functional.pad(x, (1, 2, 0, 1), value=0.5)), 2)
+    left, right = y.chunk(2, 1)
+    y = left * torch.sigmoid(right)
+    y = torch.cat([y, left.mean((2, 3), keepdim=True).expand_as(left) - left], 1)
+    y = self.second(self.zeros(y))
+    return functional.interpolate(torch.softmax(y, 1), size=(y.shape[2] * 2, y.shape[3] * 3))
+
+
+def pixels(self, x):
+    y = functional.pixel_shuffle(self.first(x), 2)
+    first, second = torch.split(y, [1, 2], 1)
+    rows = functional.normalize(torch.flatten(second, 1))
+    return rows, first.amin((2, 3)) + second[:, 1, :, -1].abs().sum(1, keepdim=True), functional.celu(y, 0.7)
+
+
+def attention(self, x):
+    """Attention of two heads, of rows with a class's own first."""
+    batch, steps, _ = x.size()
+    queries, keys, values = [
+        part.view(batch, steps, 2, 3).transpose(1, 2) for part in self.all(x).split(6, dim=2)
+    ]
+    weights = torch.softmax(queries @ keys.transpose(2, 3) / 3**0.5, dim=-1)
+    y = (weights @ values).transpose(1, 2).reshape(batch, steps, 6)
+    return self.head((x + self.out(y))[:, 0])
+
+
 # The networks: module, shapes of the inputs' samples, further arguments of the export.
 MODELS = {
     "mlp": (
@@ -138,6 +171,16 @@ MODELS = {
     "excite": (
         Module(squeeze_excite, conv=nn.Conv2d(3, 6, 3), first=nn.Conv2d(6, 2, 1), second=nn.Conv2d(2, 6, 1)),
         [(3, 5, 6)],
+    ),
+    "shapes": (
+        Module(
+            shapes, first=nn.Conv2d(3, 8, 3), second=nn.Conv2d(8, 4, 3), zeros=nn.ZeroPad2d((1, 0, 2, 1)),
+        ),
+        [(3, 5, 6)],
+    ),
+    "pixels": (Module(pixels, first=nn.Conv2d(2, 12, 3, padding=1)), [(2, 3, 4)]),
+    "attention": (
+        Module(attention, all=nn.Linear(6, 18), out=nn.Linear(6, 6), head=nn.Linear(6, 3)), [(5, 6)],
     ),
     "siamese": (
         Module(siamese, tower=nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))),

@@ -42,8 +42,17 @@ const int = (value: number): NewAttribute => ({ int: value });
 const text = (value: string): NewAttribute => ({ string: value });
 const conv = (output: string) => node('Conv', ['x', 'w'], {}, output);
 /** After a convolution, so that there is an image, its channels last. */
-const afterConv = (output: readonly number[], last: NewNode, tensors: Readonly<Record<string, OnnxTensor>>) =>
-  of(image, output, [conv('a'), last], { w: floats([3, 3, 1, 1]), ...tensors });
+const afterConv = (
+  output: readonly number[],
+  then: NewNode | readonly NewNode[],
+  tensors: Readonly<Record<string, OnnxTensor>> = {},
+) => of(image, output, [conv('a'), then].flat(), { w: floats([3, 3, 1, 1]), ...tensors });
+/** A node with several outputs, along a dimension. */
+const parts = (operator: string, inputs: string[], outputs: string[], axis: number): NewNode => {
+  return { name: operator, operator, inputs, outputs, attributes: { axis: int(axis) } };
+};
+/** The transpose c of the tensor b. */
+const flip = node('Transpose', ['b'], { perm: ints(1, 0) }, 'c');
 const resize = (factor: number, attributes: Attributes) =>
   of(image, [3, 6 * factor, 5 * factor], node('Resize', ['x', '', 's'], attributes), {
     s: { shape: [4], values: Float32Array.of(1, 1, factor, factor) },
@@ -107,6 +116,13 @@ const cases: Readonly<Record<string, Case>> = {
     w: floats([4, 3]),
     b: floats([3], 2),
   }),
+  'MatMul of steps': of([5, 4], [5, 3], node('MatMul', ['x', 'w']), { w: floats([4, 3]) }),
+  'MatMul of images, with an Add': of(
+    [2, 5, 4],
+    [2, 5, 3],
+    [node('MatMul', ['x', 'w'], {}, 'a'), node('Add', ['b', 'a'])],
+    { w: floats([4, 3]), b: floats([3], 2) },
+  ),
   'MatMul whose sum is taken twice': of(
     [4],
     [4],
@@ -150,6 +166,13 @@ const cases: Readonly<Record<string, Case>> = {
   'times channels': of(image, image, node('Mul', ['x', 'c']), { c: floats([1, 3, 1, 1]) }),
   'times rows': of(image, image, node('Mul', ['x', 'c']), { c: floats([6, 1]) }),
   'times columns': of(image, image, node('Mul', ['x', 'c']), { c: floats([5]) }),
+  'plus a number for each of steps and features': of([4, 3], [4, 3], node('Add', ['x', 'c']), { c: floats([1, 4, 3]) }),
+  'a number for each of rows and columns minus images': afterConv(image, node('Sub', ['c', 'a']), {
+    c: floats([6, 5]),
+  }),
+  'images divided by a number for each of channels and columns': afterConv(image, node('Div', ['a', 'c']), {
+    c: floats([1, 3, 1, 5], 5),
+  }),
   'times steps': of([4, 3], [4, 3], node('Mul', ['x', 'c']), { c: floats([4, 1]) }),
   'HardSigmoid of Keras': of([6], [6], node('HardSigmoid', ['x'])),
   'Clip from below': of([6], [6], node('Clip', ['x', 'c']), { c: number(-0.2) }),
@@ -250,6 +273,139 @@ const cases: Readonly<Record<string, Case>> = {
       ...[node('Reshape', ['f', 't'], {}, 'g'), node('Squeeze', ['g', 'one'], {}, 'h'), node('Flatten', ['h'])],
     ],
     { one: integers(1), all: integers(-1), slope: { shape: [1], values: Float32Array.of(0.3) } },
+  ),
+  Celu: of([6], [6], node('Celu', ['x'], { alpha: { float: 0.7 } })),
+  'Softmax over channels of images': afterConv(image, node('Softmax', ['a'], { axis: int(1) })),
+  'Softmax over rows of images': afterConv(image, node('Softmax', ['a'], { axis: int(2) })),
+  'LogSoftmax over channels of images': afterConv(image, node('LogSoftmax', ['a'], { axis: int(-3) })),
+  'Softmax over steps': of([4, 3], [4, 3], node('Softmax', ['x'], { axis: int(1) })),
+  'Softmax over the last of four': of([2, 3, 4, 2], [2, 3, 4, 2], node('Softmax', ['x'], { axis: int(-1) })),
+  ...Object.fromEntries(
+    ['ReduceMin', 'ReduceL1', 'ReduceL2', 'ReduceSumSquare'].map((operator) => [
+      operator,
+      of(image, [3, 5], node(operator, ['x'], { axes: ints(2), keepdims: int(0) })),
+    ]),
+  ),
+  'an image times what a reduction and Unsqueeze leave of it': afterConv(
+    image,
+    [
+      node('ReduceMean', ['a'], { axes: ints(1), keepdims: int(0) }, 'm'),
+      node('Unsqueeze', ['m', 'one'], {}, 'u'),
+      node('Mul', ['u', 'a']),
+    ],
+    { one: integers(1) },
+  ),
+  'Split by sizes': afterConv([1, 6, 5], [parts('Split', ['a', 's'], ['b', 'c'], 1), node('Relu', ['c'])], {
+    s: integers(2, 1),
+  }),
+  'Split in equal parts': of(
+    [6, 4],
+    [2, 4],
+    [parts('Split', ['x'], ['b', 'c', 'd'], 1), node('Sub', ['b', 'd'], {}, 'e'), node('Mul', ['e', 'c'])],
+  ),
+  'Gather of one column': afterConv([3, 6], node('Gather', ['a', 'i'], { axis: int(3) }), {
+    i: { shape: [], values: [-1] },
+  }),
+  'Gather of rows next to each other': afterConv([3, 2, 5], node('Gather', ['a', 'i'], { axis: int(2) }), {
+    i: integers(3, 4),
+  }),
+  ...Object.fromEntries(
+    ['DCR', 'CRD'].map((mode) => [
+      `DepthToSpace, ${mode}`,
+      of(
+        [8, 3, 2],
+        [2, 6, 4],
+        [node('Conv', ['x', 'w'], {}, 'a'), node('DepthToSpace', ['a'], { blocksize: int(2), mode: text(mode) })],
+        { w: floats([8, 8, 1, 1]) },
+      ),
+    ]),
+  ),
+  SpaceToDepth: of(
+    [2, 6, 4],
+    [8, 3, 2],
+    [node('Conv', ['x', 'w'], {}, 'a'), node('SpaceToDepth', ['a'], { blocksize: int(2) })],
+    { w: floats([2, 2, 1, 1]) },
+  ),
+  'Resize to sizes': of(
+    image,
+    [3, 12, 15],
+    node('Resize', ['x', '', '', 's'], {
+      coordinate_transformation_mode: text('asymmetric'),
+      nearest_mode: text('floor'),
+    }),
+    { s: integers(3, 3, 12, 15) },
+  ),
+  'Expand, then times the whole': afterConv(image, [
+    node('ReduceMax', ['a'], { axes: ints(2, 3) }, 'm'),
+    ...[node('Shape', ['a'], {}, 's'), node('Expand', ['m', 's'], {}, 'e'), node('Mul', ['a', 'e'])],
+  ]),
+  'Expand to its own shape': of([4], [4], node('Expand', ['x', 's']), { s: integers(1, 4) }),
+  // What PyTorch writes for a padding: zeros are appended to the margins, which are then put in the other order.
+  'Pad by computed margins': afterConv(
+    [3, 9, 6],
+    [
+      ...[node('ConstantOfShape', ['n'], {}, 'floats'), node('Cast', ['floats'], { to: int(7) }, 'z')],
+      node('Concat', ['p', 'z'], { axis: int(0) }, 'c'),
+      node('Reshape', ['c', 'pairs'], {}, 'r'),
+      node('Slice', ['r', 'minus', 'least', 'zero', 'minus'], {}, 's'),
+      node('Transpose', ['s'], { perm: ints(1, 0) }, 't'),
+      node('Reshape', ['t', 'minus'], {}, 'f'),
+      ...[node('Cast', ['f'], { to: int(7) }, 'm'), node('Pad', ['a', 'm'])],
+    ],
+    {
+      ...{ n: integers(4), p: integers(0, 1, 2, 1), pairs: integers(-1, 2), minus: integers(-1) },
+      ...{ least: integers(-(2 ** 53)), zero: integers(0) },
+    },
+  ),
+  'sizes by arithmetic': of(
+    [4, 3, 2],
+    [2, 12],
+    [
+      node('Shape', ['x'], {}, 's'),
+      ...['batch', 'c', 'h', 'w'].map((name, i) => node('Gather', ['s', `${i}`], { axis: int(0) }, name)),
+      ...[node('Mul', ['h', 'w'], {}, 'hw'), node('Div', ['c', 'two'], {}, 'half')],
+      ...[node('Mul', ['hw', 'two'], {}, 'rest'), node('Sub', ['half', '0'], {}, 'same')],
+      ...['batch', 'same', 'rest'].map((name) => node('Unsqueeze', [name, 'axis'], {}, `${name}1`)),
+      node('Concat', ['batch1', 'same1', 'rest1'], { axis: int(0) }, 'to'),
+      node('Reshape', ['x', 'to']),
+    ],
+    {
+      ...Object.fromEntries([0, 1, 2, 3].map((i) => [`${i}`, { shape: [], values: [i] }])),
+      ...{ two: { shape: [], values: [2] }, axis: integers(0) },
+    },
+  ),
+  'sizes by a choice': afterConv(
+    image,
+    [
+      node('ReduceMax', ['a'], { axes: ints(2, 3) }, 'm'),
+      ...[node('Mul', ['g', 'zeros'], {}, 'z'), node('Add', ['z', 'one'], {}, 'ones')],
+      node('Equal', ['g', 'minus'], {}, 'q'),
+      ...[node('Where', ['q', 'ones', 'g'], {}, 's'), node('Expand', ['m', 's'], {}, 'e'), node('Add', ['e', 'a'])],
+    ],
+    { zeros: integers(0, 0, 0, 0), one: integers(1), g: integers(-1, 3, 6, 5), minus: integers(-1) },
+  ),
+  ...Object.fromEntries(
+    Object.entries({
+      Transpose: [node('Transpose', ['w'], { perm: ints(1, 0) }, 'c')],
+      'Transpose of all': [node('Transpose', ['w'], {}, 'c')],
+      Squeeze: [node('Unsqueeze', ['w', 'i'], {}, 'a'), node('Squeeze', ['a', 'i'], {}, 'b'), flip],
+      Gather: [node('Gather', ['w', 'order'], { axis: int(1) }, 'b'), flip],
+      Slice: [node('Slice', ['w', 'from', 'to', 'i', 'step'], {}, 'b'), flip],
+      Concat: [
+        node('Slice', ['w', 'i', 'one', 'i'], {}, 'a'),
+        ...[node('Slice', ['w', 'one', 'all', 'i'], {}, 'd'), node('Concat', ['a', 'd'], { axis: int(0) }, 'b'), flip],
+      ],
+      arithmetic: [
+        ...[node('Mul', ['w', 'row'], {}, 'a'), node('Add', ['column', 'a'], {}, 'd')],
+        ...[node('Div', ['d', 'row'], {}, 'e'), node('Sub', ['e', 'row'], {}, 'g'), node('Neg', ['g'], {}, 'b'), flip],
+      ],
+    }).map(([name, nodes]) => [
+      `weights by ${name}`,
+      of([3], [4], [...nodes, node('MatMul', ['x', 'c'])], {
+        ...{ w: floats([4, 3]), i: integers(0), order: integers(2, 0, -2), from: integers(3), to: integers(-9) },
+        ...{ step: integers(-1), one: integers(1), all: integers(4), row: floats([3], 4), column: floats([4, 1], 5) },
+      }),
+    ]),
   ),
   'gelu, halved first': of(
     [5],
@@ -567,6 +723,55 @@ describe('Cast of a constant', () => {
   });
 });
 
+describe('tensors that are computed twice', () => {
+  const file = (second: readonly number[]) =>
+    encodeModel('', {
+      nodes: [
+        ...[node('Transpose', ['w'], { perm: ints(1, 0) }, 'a'), node('MatMul', ['x', 'a'], {}, 'b')],
+        ...[node('Transpose', ['w'], { perm: ints(...second) }, 'c'), node('MatMul', ['b', 'c'])],
+      ],
+      tensors: new Map([['w', floats([3, 3])]]),
+      inputs: [{ name: 'x', type: 1, shape: ['n', 3] }],
+      outputs: [{ name: 'y', type: 1, shape: ['n', 3] }],
+    });
+
+  it('are one parameter', () => {
+    expect(fromOnnx(file([1, 0])).parameters.length).toBe(1);
+    expect(fromOnnx(file([0, 1])).parameters.length).toBe(2);
+  });
+});
+
+describe('softmax of sets before 13', () => {
+  const file = (shape: readonly number[], attributes: Attributes) => {
+    const bytes = encodeModel('', {
+      nodes: [node('Softmax', ['x'], attributes)],
+      tensors: new Map(),
+      inputs: [{ name: 'x', type: 1, shape: ['n', ...shape] }],
+      outputs: [{ name: 'y', type: 1, shape: ['n', ...shape] }],
+    });
+    // The last set that a file names counts.
+    const set = new MessageWriter();
+    set.message(8, (inner) => inner.integer(2, 12));
+    return Buffer.concat([bytes, set.finish()]);
+  };
+
+  it.each<[string, Attributes, number]>([
+    ['over all dimensions, by default', {}, 12],
+    ['over all dimensions', { axis: int(-3) }, 12],
+    ['over two', { axis: int(2) }, 6],
+    ['over the last', { axis: int(-1) }, 3],
+  ])('%s', (_, attributes, count) => {
+    const network = fromOnnx(file([2, 2, 3], attributes), { inputLayout: 'nhwc' });
+    const x = randomFloats(12, 4);
+    const wanted = [...x].map((value, i) => {
+      const group = x.subarray(i - (i % count), i - (i % count) + count);
+      return Math.exp(value) / group.reduce((sum, other) => sum + Math.exp(other), 0);
+    });
+    const given = network.predict(x);
+    wanted.forEach((value, i) => expect(given[i], `[${i}]`).toBeCloseTo(value, 6));
+  });
+});
+
 describeOrt('operators as ONNX Runtime computes them', () => {
   it.each(Object.entries(cases))('%s', async (_, { input, nodes, tensors = {}, output, positive = false }) => {
     const bytes = encodeModel('', {
@@ -583,7 +788,8 @@ describeOrt('operators as ONNX Runtime computes them', () => {
     expect(y.dims).toEqual([3, ...output]);
     // An image that the network gives has its channels last.
     const isImage = output.length === 3 && network.output.join() === [...output.slice(1), output[0]].join();
-    if (nodes[0].operator === 'Conv') expect(network.output).toEqual([...output.slice(1), output[0]]);
+    if (nodes[0].operator === 'Conv' && output.length === 3)
+      expect(network.output).toEqual([...output.slice(1), output[0]]);
     const ours = isImage ? channelsFirst(given, network.output).values : given;
     expect(ours.length).toBe(y.data.length);
     ours.forEach((value, i) => expect(Math.abs(y.data[i] - value), `[${i}]`).toBeLessThan(1e-5));

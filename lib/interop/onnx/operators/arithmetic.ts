@@ -3,9 +3,21 @@ import * as merges from '../../../graph/functions.js';
 import type { Node } from '../../../graph/node.js';
 import * as layers from '../../../layers/index.js';
 import type { LayerSpec } from '../../../layers/layer.js';
-import { elements } from '../../../program/instructions.js';
-import { type FileValue, inShape, type NodeReading, type ParameterSource, withAxes } from '../graph-reader.js';
+import { elements, type Shape } from '../../../program/instructions.js';
+import { shapeText } from '../../../text.js';
+import {
+  asPlain,
+  type FileValue,
+  fileShapeOf,
+  inShape,
+  type NodeReading,
+  type ParameterSource,
+  plain,
+  withAxes,
+} from '../graph-reader.js';
+
 import type { OnnxTensor } from '../model.js';
+import { broadcastTo } from './constants.js';
 import { dimensionOf, endingWith, imageAgain, near, readers, together } from './reader.js';
 
 /** A factor and an offset for each element of the last dimension, as a convolution of one pixel. */
@@ -36,15 +48,39 @@ function withConstant(reading: NodeReading, at: 0 | 1): FileValue {
     const layer = scalarLayers(reading, operator, c, isFirst);
     return { ...value, node: value.node.pipe(...layer) };
   }
-  const axes = endingWith(value, dimensionOf(reading, shape, value));
-  let node = withAxes(value, axes);
+  // One number for each element of a dimension, or for each number of a sample.
+  const isWhole = shape.filter((size) => size !== 1).length > 1;
+  const dimensions = fileShapeOf(value);
+  const axes = isWhole ? plain(value.node).axes : endingWith(value, dimensionOf(reading, shape, value));
+  let node = isWhole ? inShape(asPlain(value), [elements(dimensions)]) : withAxes(value, axes);
   if (operator === 'Sub' && isFirst) node = node.pipe(merges.scale(-1));
   if (operator === 'Div' && isFirst) node = node.pipe(merges.power(-1));
-  const source = reading.parameter(at, shape, undefined, operator === 'Sub' && !isFirst ? -1 : 1);
+  const factor = operator === 'Sub' && !isFirst ? -1 : 1;
+  const source = isWhole ? spread(reading, at, dimensions, factor) : reading.parameter(at, shape, undefined, factor);
   const inverse: ParameterSource = { ...source, from: `1/${source.from}`, make: () => source.make().map((x) => 1 / x) };
   if (operator === 'Add' || operator === 'Sub') node = affine(reading, node, undefined, source);
   else node = affine(reading, node, operator === 'Div' && !isFirst ? inverse : source, undefined);
-  return imageAgain({ node, axes }, value);
+  return imageAgain({ node: isWhole ? inShape(node, dimensions) : node, axes }, value);
+}
+
+/** A tensor that broadcasts to these dimensions of a sample, with a number for each of its elements. */
+function spread(reading: NodeReading, i: number, dimensions: Shape, factor: number): ParameterSource {
+  const tensor = reading.constant(i) as OnnxTensor;
+  const missing = dimensions.length - tensor.shape.length;
+  const fits = tensor.shape.every((size, axis) => size === 1 || size === dimensions[axis + missing]);
+  if (!fits || missing < -1)
+    throw reading.unsupported(
+      `a constant of the shape ${shapeText(tensor.shape)} for samples of ${shapeText(dimensions)}`,
+    );
+  // What has the batch's dimension has it as 1.
+  const source = reading.parameter(i, tensor.shape, undefined, factor);
+  const shape = missing < 0 ? tensor.shape.slice(1) : tensor.shape;
+  if (source.length === elements(dimensions)) return source;
+  return {
+    from: `${source.from}, for ${shapeText(dimensions)}`,
+    length: elements(dimensions),
+    make: () => Float32Array.from(broadcastTo({ shape, values: source.make() }, dimensions)),
+  };
 }
 
 function scalarLayers(reading: NodeReading, operator: string, c: number, isFirst: boolean): LayerSpec[] {

@@ -1,11 +1,12 @@
 /** Operators that map elements, and softmax. */
 import * as merges from '../../../graph/functions.js';
-import { isIndex } from '../../../graph/node.js';
+import { isIndex, type Node } from '../../../graph/node.js';
 import * as layers from '../../../layers/index.js';
 import type { LayerSpec } from '../../../layers/layer.js';
-import { asPlain, plain } from '../graph-reader.js';
-import { BOOL, FLOAT, FLOATING, INT32, INT64, type OnnxTensor } from '../model.js';
-import { elementwise, near, type OperatorReader, readers } from './reader.js';
+import { elements } from '../../../program/instructions.js';
+import { asPlain, fileShapeOf, inShape, plain, withAxes } from '../graph-reader.js';
+import { FLOAT, INT32, INT64 } from '../model.js';
+import { elementwise, endingWith, imageAgain, inFileShape, near, readers } from './reader.js';
 
 const withoutOptions = {
   ...{ Relu: layers.relu, Sigmoid: layers.sigmoid, Tanh: layers.tanh, Softplus: layers.softplus },
@@ -17,6 +18,10 @@ elementwise('Neg', () => merges.scale(-1));
 elementwise('Reciprocal', () => merges.power(-1));
 elementwise('LeakyRelu', (reading) => layers.leakyRelu({ slope: reading.float('alpha', 0.01) }));
 elementwise('Elu', (reading) => layers.elu({ alpha: reading.float('alpha', 1) }));
+elementwise('Celu', (reading) => {
+  const alpha = reading.float('alpha', 1);
+  return alpha === 1 ? layers.elu() : [merges.scale(1 / alpha), layers.elu(), merges.scale(alpha)];
+});
 
 elementwise('Selu', (reading) => {
   if (!near(reading.float('alpha', 1.6732632), 1.6732632) || !near(reading.float('gamma', 1.050701), 1.050701))
@@ -47,27 +52,17 @@ elementwise('Pow', (reading) => {
   return exponent === 2 ? merges.square() : merges.power(exponent);
 });
 
-const same: OperatorReader = (reading) =>
-  reading.isConstant(0) ? (reading.constant(0) as OnnxTensor) : reading.value();
-readers.set('Identity', same);
+readers.set('Identity', (reading) => reading.value());
 readers.set('Dropout', (reading) => {
   if (reading.has(2) && reading.number(2) !== 0)
     throw reading.unsupported('it is in training mode: export the model for inference');
   return reading.value();
 });
 readers.set('Cast', (reading) => {
-  if (!reading.isConstant(0)) {
-    const value = reading.value();
-    // Indices are whole numbers, of whatever type.
-    if (!isIndex(value.node) || ![INT32, INT64].includes(reading.int('to', FLOAT))) reading.only('to', FLOAT);
-    return value;
-  }
-  const { shape, values } = reading.constant(0) as OnnxTensor;
-  const to = reading.int('to', FLOAT);
-  if (FLOATING.includes(to)) return { shape, values: Float32Array.from(values) };
-  if (to === BOOL) return { shape, values: Array.from(values, (x) => (x === 0 ? 0 : 1)) };
-  if (to === INT32 || to === INT64) return { shape, values: Array.from(values, Math.trunc) };
-  throw reading.unsupported(`a constant as the element type ${to}`);
+  const value = reading.value();
+  // Indices are whole numbers, of whatever type.
+  if (!isIndex(value.node) || ![INT32, INT64].includes(reading.int('to', FLOAT))) reading.only('to', FLOAT);
+  return value;
 });
 
 readers.set('Erf', (reading) => {
@@ -78,17 +73,22 @@ readers.set('Erf', (reading) => {
   return { node, axes, gelu: { x: node.inputs[0], plusOne: false, timesX: false, half: false } };
 });
 
-/** A softmax over the last dimension; in sets before 13, over all from `axis` on. */
-function softmax(operator: string, layer: () => LayerSpec): void {
+/** A softmax over one dimension; in sets before 13, over all from `axis` on. */
+function softmax(operator: string, ofFeatures: () => LayerSpec, ofLast: readonly LayerSpec[]): void {
+  const over = (node: Node) => node.pipe(...(node.shape.length === 1 ? [ofFeatures()] : ofLast));
   readers.set(operator, (reading) => {
     const value = reading.value();
-    const rank = value.axes.length;
+    const shape = fileShapeOf(value);
     const isOld = reading.graph.model.opset < 13;
-    if (reading.axis(reading.int('axis', isOld ? 1 : -1), rank) !== rank - 1)
-      throw reading.unsupported('over another dimension than the last');
-    return plain(asPlain(value).pipe(layer()));
+    const along = reading.axis(reading.int('axis', isOld ? 1 : -1), shape.length);
+    if (isOld && along < shape.length - 1) {
+      const ends = [elements(shape.slice(0, along)), elements(shape.slice(along))];
+      return inFileShape(plain(over(inShape(asPlain(value), along === 0 ? [ends[1]] : ends))), shape);
+    }
+    const axes = endingWith(value, along);
+    return imageAgain({ node: over(withAxes(value, axes)), axes }, value);
   });
 }
 
-softmax('Softmax', layers.softmax);
-softmax('LogSoftmax', layers.logSoftmax);
+softmax('Softmax', layers.softmax, [layers.logSoftmax(), merges.exp()]);
+softmax('LogSoftmax', layers.logSoftmax, [layers.logSoftmax()]);

@@ -1,8 +1,9 @@
 /** Operators on images: convolutions, pooling, upsampling. */
 import * as merges from '../../../graph/functions.js';
 import * as layers from '../../../layers/index.js';
+import { permute } from '../../../layers/shape.js';
 import type { Shape } from '../../../program/instructions.js';
-import { shapeText } from '../../../text.js';
+import { cut, shapeText } from '../../../text.js';
 import { inShape, type NodeReading } from '../graph-reader.js';
 import { image, readers } from './reader.js';
 
@@ -137,18 +138,54 @@ function upsample(operator: string): void {
       // By whole factors, both repeat each pixel; other pairs do not.
       if (!['asymmetric, floor', 'half_pixel, round_prefer_floor'].includes(`${place}, ${nearest}`))
         throw reading.unsupported(`${place} with ${nearest}`);
-      if (reading.has(3)) throw reading.unsupported('sizes; only scales are read');
     }
+    const [height, width, channels] = node.shape;
+    const sizes = isNew && reading.has(3) ? reading.integers(3) : undefined;
     const at = isNew ? 2 : 1;
     // The oldest Upsample has an attribute.
     const given = reading.has(at) ? reading.constant(at)?.values : reading.node.attributes.get('scales');
     const scales: ArrayLike<number> = given instanceof Float32Array || Array.isArray(given) ? given : [];
-    const factor = [scales[2], scales[3]] as const;
-    if (scales.length !== 4 || scales[0] !== 1 || scales[1] !== 1 || !factor.every((x) => Number.isInteger(x) && x > 0))
+    const [batch, of, ...factor] =
+      sizes === undefined ? Array.from(scales) : [1, sizes[1] / channels, sizes[2] / height, sizes[3] / width];
+    if (factor.length !== 2 || batch !== 1 || of !== 1 || !factor.every((x) => Number.isInteger(x) && x > 0))
       throw reading.unsupported('other scales than whole ones of height and width');
-    return image(node.pipe(merges.upsample2d(factor)));
+    return image(node.pipe(merges.upsample2d([factor[0], factor[1]])));
   });
 }
 
 upsample('Resize');
 upsample('Upsample');
+
+/** Channels become blocks of pixels: which of them, in the order of `mode`. */
+readers.set('DepthToSpace', (reading) => {
+  const node = reading.image();
+  const [height, width, channels] = node.shape;
+  const size = reading.int('blocksize', 0);
+  const mode = reading.string('mode', 'DCR');
+  const depth = channels / size ** 2;
+  if (!(size > 0 && Number.isInteger(depth))) throw reading.corrupt(`blocks of ${size} for ${channels} channels`);
+  if (mode !== 'DCR' && mode !== 'CRD') throw reading.corrupt(`the mode ${cut(mode, 40)}`);
+  const [parts, order] =
+    mode === 'DCR'
+      ? [
+          [size, size, depth],
+          [0, 2, 1, 3, 4],
+        ]
+      : [
+          [depth, size, size],
+          [0, 3, 1, 4, 2],
+        ];
+  const blocks = inShape(node, [height, width, ...parts]).pipe(permute(order));
+  return image(inShape(blocks, [height * size, width * size, depth]));
+});
+
+readers.set('SpaceToDepth', (reading) => {
+  const node = reading.image();
+  const [height, width, channels] = node.shape;
+  const size = reading.int('blocksize', 0);
+  const [rows, columns] = [height / size, width / size];
+  if (!(size > 0 && Number.isInteger(rows) && Number.isInteger(columns)))
+    throw reading.corrupt(`blocks of ${size} for ${height} x ${width} pixels`);
+  const blocks = inShape(node, [rows, size, columns, size, channels]).pipe(permute([0, 2, 1, 3, 4]));
+  return image(inShape(blocks, [rows, columns, size * size * channels]));
+});

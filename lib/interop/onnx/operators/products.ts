@@ -1,11 +1,13 @@
 /** Matrix products and rows of tables: layers with weights for features. */
 import * as merges from '../../../graph/functions.js';
-import { isIndex } from '../../../graph/node.js';
+import { isIndex, type Node } from '../../../graph/node.js';
 import * as layers from '../../../layers/index.js';
+import { elements } from '../../../program/instructions.js';
 import { shapeText } from '../../../text.js';
 import {
   asPlain,
   type FileValue,
+  type Fill,
   fileShapeOf,
   inShape,
   type NodeReading,
@@ -13,7 +15,7 @@ import {
   plain,
 } from '../graph-reader.js';
 import type { OnnxTensor } from '../model.js';
-import { readers, repeated } from './reader.js';
+import { inFileShape, readers, repeated, sliced } from './reader.js';
 
 readers.set('MatMul', (reading) => {
   if (!reading.isConstant(1)) {
@@ -35,14 +37,25 @@ readers.set('MatMul', (reading) => {
   const [output] = reading.node.outputs;
   const [taker, ...others] = graph.takers.get(output) ?? [];
   const bias = taker?.operator === 'Add' && others.length === 0 ? biasOf(reading, taker, value, units) : undefined;
-  const make = (named: { name?: string }) => layers.dense(units, { bias: bias !== undefined, ...named });
-  const product = plain(graph.layer(reading.node, node, make, { weight, ...(bias && { bias }) }));
+  const product = plain(linear(reading, node, units, { weight, ...(bias && { bias }) }));
   if (taker !== undefined && bias !== undefined) {
     graph.values.set(taker.outputs[0], product);
     graph.done.add(taker);
   }
   return product;
 });
+
+/** A matrix of weights for the last dimension, and a bias: where there are more, as a convolution of one pixel. */
+function linear(reading: NodeReading, node: Node, units: number, sources: Fill['sources']): Node {
+  const rows = node.shape.slice(0, -1);
+  const features = node.shape[rows.length];
+  const options = { bias: 'bias' in sources };
+  if (rows.length === 0)
+    return reading.graph.layer(reading.node, node, (named) => layers.dense(units, { ...options, ...named }), sources);
+  const make = (named: { name?: string }) => layers.conv2d(units, { window: 1, ...options, ...named });
+  const image = inShape(node, [elements(rows), 1, features]);
+  return inShape(reading.graph.layer(reading.node, image, make, sources), [...rows, units]);
+}
 
 /** The bias that a node adds to `output`; undefined if it is none. */
 function biasOf(
@@ -57,7 +70,9 @@ function biasOf(
   // More dimensions than the product has would move the batch.
   if (tensor.shape.length > axes.length + 1) return undefined;
   const values = tensor.values as Float32Array;
-  return values instanceof Float32Array ? { from: `${name}*1`, length: units, make: () => values } : undefined;
+  return values instanceof Float32Array
+    ? { from: `${reading.graph.originOf(name)}*1`, length: units, make: () => values }
+    : undefined;
 }
 
 readers.set('Gemm', (reading) => {
@@ -95,10 +110,26 @@ function embedding(reading: NodeReading): FileValue {
   return plain(inShape(node, [...fileShapeOf(value), size]));
 }
 
-readers.set('Gather', (reading) => {
-  if (reading.isConstant(0) && !reading.isConstant(1)) return embedding(reading);
-  const values = reading.sizes(0);
-  const picked = (reading.integers(1) ?? []).map((i) => values[i < 0 ? i + values.length : i]);
-  if (picked.includes(undefined as never)) throw reading.corrupt('it takes what is not there');
-  return { shape: [picked.length], values: picked };
-});
+/** Elements of one dimension next to each other, which a slice gives. */
+function gatherSlice(reading: NodeReading): FileValue {
+  const value = reading.value(0);
+  const sizes = fileShapeOf(value);
+  const along = reading.axis(reading.int('axis', 0), sizes.length);
+  const { shape, values } = reading.constant(1) as OnnxTensor;
+  const picked = Array.from(values, (i) => (i < 0 ? i + sizes[along] : i));
+  const [first] = picked;
+  const last = first + picked.length;
+  if (!(first >= 0 && last <= sizes[along])) throw reading.corrupt('an index is out of range');
+  if (shape.length > 1 || picked.some((at, i) => at !== first + i))
+    throw reading.unsupported('elements that are not next to each other');
+  const begin = sizes.map((_, axis) => (axis === along ? first : 0));
+  const kept = sliced(
+    value,
+    begin,
+    sizes.map((size, axis) => (axis === along ? last : size)),
+  );
+  // One index that is no list leaves no dimension.
+  return shape.length === 1 ? kept : inFileShape(kept, sizes.toSpliced(along, 1));
+}
+
+readers.set('Gather', (reading) => (reading.isConstant(0) ? embedding(reading) : gatherSlice(reading)));

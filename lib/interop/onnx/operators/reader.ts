@@ -1,4 +1,5 @@
 /** The readers of ONNX's operators by name, and what several of them share. */
+import { slice } from '../../../graph/functions.js';
 import type { Node } from '../../../graph/node.js';
 import type { LayerSpec } from '../../../layers/layer.js';
 import type { Shape } from '../../../program/instructions.js';
@@ -8,6 +9,7 @@ import {
   channelsFirst,
   type FileValue,
   fileShapeOf,
+  inShape,
   type NodeReading,
   type ParameterSource,
   plain,
@@ -15,14 +17,26 @@ import {
 } from '../graph-reader.js';
 import type { OnnxTensor } from '../model.js';
 
-/** What a node gives: a value, or a tensor that does not depend on the inputs. */
-export type OperatorReader = (reading: NodeReading) => FileValue | OnnxTensor;
+/** What a node gives: a value, several, or a tensor that does not depend on the inputs. */
+export type OperatorReader = (reading: NodeReading) => FileValue | readonly FileValue[] | OnnxTensor;
 
 export const readers = new Map<string, OperatorReader>();
 
-export function operatorReader(operator: string): OperatorReader | undefined {
-  return readers.get(operator);
+/** The readers of nodes all of whose inputs are tensors. */
+export const constantReaders = new Map<string, (reading: NodeReading) => OnnxTensor>();
+
+export function hasReader(operator: string): boolean {
+  return readers.has(operator) || constantReaders.has(operator);
 }
+
+/** Reads a node. */
+export const readOperator: OperatorReader = (reading) => {
+  const { inputs, operator } = reading.node;
+  const isConstant = inputs.every((name, i) => name === '' || reading.isConstant(i));
+  const read = (isConstant && constantReaders.get(operator)) || readers.get(operator);
+  if (read === undefined) throw reading.unsupported('blasnet has no such layer');
+  return read(reading);
+};
 
 const elementwiseOperators = new Set(['Add', 'Sub', 'Mul', 'Div', 'Identity', 'Cast', 'Dropout']);
 
@@ -44,6 +58,9 @@ export function elementwise(
 
 export const near = (a: number, b: number) => Math.abs(a - b) < 1e-5;
 
+/** Whether a value is an image, with its channels first in the file and last in the node. */
+export const isImage = ({ axes }: Pick<FileValue, 'axes'>) => axes.join() === channelsFirst(3).join();
+
 /** An image as the file has it, with the channels first. */
 export const image = (node: Node): FileValue => ({ node, axes: channelsFirst(3) });
 
@@ -55,7 +72,19 @@ export function endingWith({ axes }: FileValue, along: number): readonly number[
 
 /** A result in another order of dimensions than the value that it was made of: that of the value, if it is an image. */
 export function imageAgain(result: FileValue, { axes }: FileValue): FileValue {
-  return axes.join() === channelsFirst(3).join() ? { node: withAxes(result, axes), axes } : result;
+  return isImage({ axes }) ? { node: withAxes(result, axes), axes } : result;
+}
+
+/** A value in another shape of its samples in the file. */
+export function inFileShape(value: FileValue, shape: Shape): FileValue {
+  if (shape.length === 0) return { node: inShape(asPlain(value), [1]), axes: [] };
+  return plain(inShape(asPlain(value), shape));
+}
+
+/** A part of a value, from `begin` to before `end` in the file's dimensions of a sample. */
+export function sliced({ node, axes }: FileValue, begin: readonly number[], end: readonly number[]): FileValue {
+  const inNode = (sizes: readonly number[]) => axes.map((_, place) => sizes[axes.indexOf(place)]);
+  return { node: node.pipe(slice({ begin: inNode(begin), end: inNode(end) })), axes };
 }
 
 /** The nodes of several values whose dimensions broadcast, in one order of dimensions. */
@@ -68,8 +97,9 @@ export function together(
     throw reading.unsupported(`values of ${values.map((value) => value.axes.length + 1).join(' and ')} dimensions`);
   if (values.every((value) => value.axes.join() === axes.join()))
     return { nodes: values.map(({ node }) => node), axes };
-  const nodes = values.map(asPlain);
-  return { nodes, axes: plain(nodes[0]).axes };
+  // What meets an image is one.
+  const common = values.find(isImage)?.axes ?? plain(values[0].node).axes;
+  return { nodes: values.map((value) => withAxes(value, common)), axes: common };
 }
 
 /** The dimension of a sample in the file for whose elements a tensor has a number each. */

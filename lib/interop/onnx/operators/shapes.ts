@@ -1,14 +1,14 @@
-/** Operators that change the shape, and the integers that shapes are computed of. */
-import { MAX_RANK } from '../../../checks.js';
+/** Operators that change the shape, or reduce it. */
 import * as merges from '../../../graph/functions.js';
-import { elements, type Shape } from '../../../program/instructions.js';
+import type { LayerSpec } from '../../../layers/layer.js';
+import { elements } from '../../../program/instructions.js';
 import { shapeText } from '../../../text.js';
-import { asPlain, BATCH, type FileValue, fileShapeOf, inShape, type NodeReading, plain } from '../graph-reader.js';
-import { isTensor, type OnnxTensor } from '../model.js';
-import { readers, together } from './reader.js';
+import { asPlain, BATCH, type FileValue, fileShapeOf, inShape, plain } from '../graph-reader.js';
+import { inFileShape, readers, sliced, together } from './reader.js';
+
+const sum = (sizes: readonly number[]) => sizes.reduce((all, size) => all + size, 0);
 
 readers.set('Concat', (reading) => {
-  if (reading.node.inputs.every((_, i) => reading.isConstant(i))) return joined(reading);
   const values = reading.allValues();
   const { nodes, axes } = together(reading, values);
   const axis = axes[reading.axis(reading.int('axis', 1), axes.length)];
@@ -16,14 +16,6 @@ readers.set('Concat', (reading) => {
   const [first, second, ...others] = nodes;
   return { node: merges.concat(first, second, ...others, { axis }), axes };
 });
-
-/** Integers one after the other: the shape of a reshape. */
-function joined(reading: NodeReading): OnnxTensor {
-  const values = reading.node.inputs.flatMap((_, i) => [...reading.sizes(i)]);
-  // Lists that are joined with themselves would double each time.
-  if (values.length > MAX_RANK) throw reading.unsupported(`a list of ${values.length} integers`);
-  return { shape: [values.length], values };
-}
 
 readers.set('Flatten', (reading) => {
   const value = reading.value();
@@ -33,15 +25,9 @@ readers.set('Flatten', (reading) => {
   return plain(inShape(node, [elements(node.shape)]));
 });
 
-/** A value in another shape of its samples in the file. */
-function inFileShape(value: FileValue, shape: Shape): FileValue {
-  if (shape.length === 0) return { node: inShape(asPlain(value), [1]), axes: [] };
-  return plain(inShape(asPlain(value), shape));
-}
-
 readers.set('Reshape', (reading) => {
   const value = reading.value();
-  const given = reading.integers(1) ?? reading.ints('shape');
+  const given = reading.list(1, 'shape');
   if (given === undefined || given.length === 0) throw reading.corrupt('it has no shape');
   const from = fileShapeOf(value);
   const [first, ...rest] = given;
@@ -55,16 +41,10 @@ readers.set('Reshape', (reading) => {
   return inFileShape(value, shape);
 });
 
-/** Dimensions from an attribute (older sets) or an input. */
-function axesOf(reading: NodeReading, i: number): readonly number[] | undefined {
-  return reading.has(i) ? reading.integers(i) : reading.ints('axes');
-}
-
 readers.set('Squeeze', (reading) => {
-  if (reading.isConstant(0)) return flat(reading);
   const value = reading.value();
   const from = fileShapeOf(value);
-  const given = axesOf(reading, 1)?.map((axis) => reading.axis(axis, from.length));
+  const given = reading.list(1, 'axes')?.map((axis) => reading.axis(axis, from.length));
   const gone = given ?? from.flatMap((size, i) => (size === 1 ? [i] : []));
   if (gone.some((axis) => from[axis] !== 1)) throw reading.corrupt('it removes a dimension that is not 1');
   return inFileShape(
@@ -74,39 +54,19 @@ readers.set('Squeeze', (reading) => {
 });
 
 readers.set('Unsqueeze', (reading) => {
-  if (reading.isConstant(0)) return flat(reading);
   const value = reading.value();
   const shape = fileShapeOf(value);
-  const given = axesOf(reading, 1) ?? [];
+  const given = reading.list(1, 'axes') ?? [];
   const rank = shape.length + given.length;
   for (const axis of given.map((each) => reading.axis(each, rank)).sort((a, b) => a - b)) shape.splice(axis, 0, 1);
   return inFileShape(value, shape);
 });
-
-/** A list of integers, of whatever shape: only a shape is computed with. */
-function flat(reading: NodeReading): OnnxTensor {
-  const values = reading.sizes(0);
-  return { shape: [values.length], values };
-}
 
 readers.set('Shape', (reading) => {
   const shape = [BATCH, ...fileShapeOf(reading.value())];
   // Both may count from the end, and go beyond it.
   const values = shape.slice(reading.int('start', 0), reading.int('end', shape.length));
   return { shape: [values.length], values };
-});
-
-readers.set('Constant', (reading) => {
-  const { attributes } = reading.node;
-  const value = attributes.get('value');
-  if (isTensor(value)) return value;
-  const [float, floats] = [attributes.get('value_float'), attributes.get('value_floats')];
-  if (typeof float === 'number') return { shape: [], values: Float32Array.of(float) };
-  if (Array.isArray(floats)) return { shape: [floats.length], values: Float32Array.from(floats) };
-  const [int, ints] = [attributes.get('value_int'), attributes.get('value_ints')];
-  if (typeof int === 'number') return { shape: [], values: [int] };
-  if (Array.isArray(ints)) return { shape: [ints.length], values: ints };
-  throw reading.corrupt('it has no value');
 });
 
 readers.set('Transpose', (reading) => {
@@ -118,15 +78,21 @@ readers.set('Transpose', (reading) => {
   return { node, axes: perm.slice(1).map((axis) => axes[axis - 1]) };
 });
 
-function reduction(operator: string, layer: typeof merges.sum): void {
+/** A reduction of elements that `before` maps; `after` maps its result. */
+function reduction(
+  operator: string,
+  layer: typeof merges.sum,
+  before: readonly LayerSpec[] = [],
+  after: readonly LayerSpec[] = [],
+): void {
   readers.set(operator, (reading) => {
     const { node, axes } = reading.value();
-    const given = axesOf(reading, 1);
+    const given = reading.list(1, 'axes');
     if (given === undefined || given.length === 0) throw reading.unsupported('over all dimensions and the batch');
     const gone = given.map((axis) => reading.axis(axis, axes.length));
     const axis = gone.map((each) => axes[each]);
     // Reduced dimensions are kept first, so that the others stay in their places.
-    const kept: FileValue = { node: node.pipe(layer({ axis, keepDimension: true })), axes };
+    const kept: FileValue = { node: node.pipe(...before, layer({ axis, keepDimension: true }), ...after), axes };
     if (reading.int('keepdims', 1) !== 0) return kept;
     return inFileShape(
       kept,
@@ -138,36 +104,72 @@ function reduction(operator: string, layer: typeof merges.sum): void {
 reduction('ReduceSum', merges.sum);
 reduction('ReduceMean', merges.mean);
 reduction('ReduceMax', merges.max);
+reduction('ReduceMin', merges.max, [merges.scale(-1)], [merges.scale(-1)]);
 reduction('ReduceLogSumExp', merges.logSumExp);
+reduction('ReduceL1', merges.sum, [merges.abs()]);
+reduction('ReduceL2', merges.sum, [merges.square()], [merges.sqrt()]);
+reduction('ReduceSumSquare', merges.sum, [merges.square()]);
 
 readers.set('Slice', (reading) => {
-  const value = reading.isConstant(0) ? undefined : reading.value();
-  // A list of integers has no batch.
-  const list = value === undefined ? reading.sizes(0) : [];
-  const sizes = value === undefined ? [list.length] : fileShapeOf(value);
-  const starts = reading.has(1) ? reading.integers(1) : reading.ints('starts');
-  const ends = reading.has(2) ? reading.integers(2) : reading.ints('ends');
-  const axes = reading.has(3) ? reading.integers(3) : reading.ints('axes');
+  const value = reading.value();
+  const sizes = fileShapeOf(value);
+  const [starts, ends, axes] = [reading.list(1, 'starts'), reading.list(2, 'ends'), reading.list(3, 'axes')];
   if (starts === undefined || ends?.length !== starts.length) throw reading.corrupt('it has no range');
   if (reading.integers(4)?.some((step) => step !== 1)) throw reading.unsupported('steps other than 1');
   const begin = sizes.map(() => 0);
   const end = [...sizes];
   starts.forEach((start, i) => {
-    const axis = value === undefined ? 0 : reading.axis(axes?.[i] ?? i, sizes.length);
+    const axis = reading.axis(axes?.[i] ?? i, sizes.length);
     const at = (index: number) => Math.min(sizes[axis], Math.max(0, index < 0 ? index + sizes[axis] : index));
     [begin[axis], end[axis]] = [at(start), at(ends[i])];
   });
-  if (value === undefined) {
-    const values = list.slice(begin[0], end[0]);
-    return { shape: [values.length], values };
-  }
   if (end.some((last, i) => last <= begin[i])) throw reading.unsupported('nothing is left');
-  const { node, axes: places } = value;
-  const [from, to] = [[...begin], [...end]];
-  places.forEach((place, i) => {
-    [from[place], to[place]] = [begin[i], end[i]];
+  return sliced(value, begin, end);
+});
+
+readers.set('Split', (reading) => {
+  const value = reading.value();
+  const sizes = fileShapeOf(value);
+  const along = reading.axis(reading.int('axis', 0), sizes.length);
+  const count = reading.node.outputs.length;
+  // Without sizes, all parts are equal, but for a smaller last one.
+  const equal = Math.ceil(sizes[along] / count);
+  const given =
+    reading.list(1, 'split') ?? Array.from({ length: count }, (_, i) => Math.min(equal, sizes[along] - i * equal));
+  if (given.length !== count || !given.every((size) => size > 0) || sum(given) !== sizes[along])
+    throw reading.corrupt(`parts of ${given.join(' and ')} of a dimension of ${sizes[along]}`);
+  return given.map((size, i) => {
+    const begin = sum(given.slice(0, i));
+    return sliced(
+      value,
+      sizes.map((_, axis) => (axis === along ? begin : 0)),
+      sizes.map((all, axis) => (axis === along ? begin + size : all)),
+    );
   });
-  return { node: node.pipe(merges.slice({ begin: from, end: to })), axes: places };
+});
+
+/** What takes an expanded value and repeats it itself, as it has another operand of the whole shape. */
+const BROADCASTING = ['Add', 'Sub', 'Mul', 'Div'];
+
+readers.set('Expand', (reading) => {
+  const value = reading.value();
+  const shape = fileShapeOf(value);
+  const given = reading.integers(1) ?? [];
+  // With fewer dimensions than the value has, they are its last ones.
+  const [batch, ...sizes] = [...new Array<number>(Math.max(0, shape.length + 1 - given.length)).fill(1), ...given];
+  const keepsBatch = batch === 1 || batch === BATCH || batch === reading.graph.batch;
+  if (!keepsBatch || sizes.length !== shape.length)
+    throw reading.unsupported(`samples of ${shapeText(shape)} to ${shapeText(given)}, the batch first`);
+  const isSame = sizes.every((size, i) => size === 1 || size === shape[i]);
+  if (isSame) return value;
+  const [output] = reading.node.outputs;
+  const repeats = (reading.graph.takers.get(output) ?? []).every((taker) => {
+    if (taker === undefined || !BROADCASTING.includes(taker.operator)) return false;
+    const other = reading.graph.values.get(taker.inputs.find((name) => name !== output) ?? '');
+    return other !== undefined && fileShapeOf(other).join() === sizes.join();
+  });
+  if (!repeats) throw reading.unsupported('it is only read where the other operand of arithmetic has this shape');
+  return value;
 });
 
 readers.set('Pad', (reading) => {
@@ -175,7 +177,7 @@ readers.set('Pad', (reading) => {
   reading.only('mode', 'constant');
   if (reading.has(3)) throw reading.unsupported('axes');
   const { node, axes } = value;
-  const pads = reading.has(1) ? reading.integers(1) : reading.ints('pads');
+  const pads = reading.list(1, 'pads');
   const rank = axes.length + 1;
   if (pads?.length !== 2 * rank) throw reading.corrupt('it has no margins for each dimension');
   if (pads[0] !== 0 || pads[rank] !== 0) throw reading.unsupported('it pads the batch');
