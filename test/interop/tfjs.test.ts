@@ -22,6 +22,10 @@ const image = [7, 6, 3];
 const single: Readonly<Record<string, readonly [readonly number[], () => unknown]>> = {
   dense: [[5], () => L.dense({ units: 4 })],
   'dense without bias': [[5], () => L.dense({ units: 4, useBias: false })],
+  'dense of steps': [[3, 5], () => L.dense({ units: 4, activation: 'tanh' })],
+  'dense of steps of one feature': [[3, 1], () => L.dense({ units: 4, activation: 'relu', useBias: false })],
+  'dense of images': [image, () => L.dense({ units: 4 })],
+  'dense of four dimensions': [[2, 3, 2, 4], () => L.dense({ units: 3 })],
   ...Object.fromEntries(
     // biome-ignore format: a list of names
     ['linear', 'relu', 'relu6', 'elu', 'selu', 'sigmoid', 'hardSigmoid', 'softplus', 'softsign', 'tanh', 'softmax',

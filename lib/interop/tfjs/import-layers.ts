@@ -5,6 +5,7 @@ import { savedInitializer } from '../../initializers.js';
 import { MAX_VOCABULARY } from '../../layers/embedding.js';
 import * as layers from '../../layers/index.js';
 import type { LayerSpec } from '../../layers/layer.js';
+import { elements } from '../../program/instructions.js';
 import { quote } from '../../text.js';
 import type { Shape } from '../../types.js';
 import { camelCase, Fields, malformed, unsupported } from './fields.js';
@@ -182,10 +183,22 @@ const convTranspose2d: Single = (fields, _input, name) => {
   return [{ spec, weights: { weight: ['kernel'], ...(options.bias && bias) } }, ...activation(fields, 3, name)];
 };
 
+/** Of the last dimension: where there are more, a convolution of one pixel. */
 const dense: Single = (fields, input, name) => {
+  const units = fields.number('units');
   const options = { bias: fields.boolean('useBias', true), ...drawn, name: name() };
   const weights = { weight: ['kernel'], ...(options.bias && bias) };
-  return [{ spec: layers.dense(fields.number('units'), options), weights }, ...activation(fields, input.length, name)];
+  const end = activation(fields, input.length, name);
+  if (input.length === 1) return [{ spec: layers.dense(units, options), weights }, ...end];
+  const pixels = { spec: layers.conv2d(units, { window: 1, ...options }), weights };
+  if (input.length === 3) return [pixels, ...end];
+  const rows = input.slice(0, -1);
+  return [
+    ...only(functions.reshape([elements(rows), 1, input[rows.length]], { name: name('pixels') })),
+    pixels,
+    ...only(functions.reshape([...rows, units], { name: name('reshape') })),
+    ...end,
+  ];
 };
 
 /** The dimension of one index, which it has not here, is there again. */

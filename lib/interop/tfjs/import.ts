@@ -76,10 +76,11 @@ function findWeight(
   throw new BlasnetError('SHAPE_MISMATCH', `there is no weight ${quote(wanted[0])}`);
 }
 
-/** Whether a weight has the shape that a layer needs; slopes of tfjs's for channels have more dimensions, of 1. */
+/** Whether a weight has the shape that a layer needs; either may begin with more dimensions of 1. */
 function isOfShape(weight: Shape, wanted: Shape): boolean {
-  const more = weight.length - wanted.length;
-  return more >= 0 && weight.every((size, i) => size === (i < more ? 1 : wanted[i - more]));
+  const [longer, shorter] = weight.length > wanted.length ? [weight, wanted] : [wanted, weight];
+  const more = longer.length - shorter.length;
+  return longer.every((size, i) => size === (i < more ? 1 : shorter[i - more]));
 }
 
 /** Pairs the tensors that the layers need with those of the groups. */
