@@ -1,7 +1,7 @@
 import type { Augmentation } from './augmentations.js';
 import type { BackendName } from './backend/backend.js';
 import { selectBackend } from './backend/select.js';
-import { checkArity, checkInteger, checkOptions } from './checks.js';
+import { checkArity, checkInteger, checkOptions, checkSeed } from './checks.js';
 import { identity } from './layers/activation.js';
 import { meanSquaredError } from './losses/regression.js';
 import { checkAugment } from './program/augment.js';
@@ -34,7 +34,7 @@ export function augmentBatch(
 ): Float32Array {
   checkArity('augmentBatch', arguments, 3);
   const { seed = 0, step = 0, backend = 'auto' } = checkOptions('augmentBatch', options, ['seed', 'step', 'backend']);
-  checkInteger('augmentBatch: seed', seed, { min: 0, below: 2 ** 32 });
+  checkSeed('augmentBatch: seed', seed);
   checkInteger('augmentBatch: step', step, { min: 0, below: Number.MAX_SAFE_INTEGER });
   const input = isSampleSource(data) ? data.shape : [1];
   const model = buildModel({ input, layers: [identity()], loss: meanSquaredError(), regularizer: undefined, seed });

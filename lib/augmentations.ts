@@ -1,4 +1,4 @@
-import { checkArity, checkChoice, checkInteger, checkNumber, checkOptions, invalid } from './checks.js';
+import { checkArity, checkChoice, checkInteger, checkNumber, checkOptions, invalid, MAX_SIZE } from './checks.js';
 import { BlasnetError } from './errors.js';
 import { type Builder, rows, type Shape, type Tensor, type Value } from './program/instructions.js';
 
@@ -76,7 +76,7 @@ function checkPixels(name: string, value: unknown, min: number): readonly [numbe
   const both = typeof value === 'number' ? [value, value] : value;
   if (!Array.isArray(both) || both.length !== 2)
     throw invalid(name, 'a number of pixels or [vertical, horizontal]', value);
-  const [vertical, horizontal] = both.map((pixels) => checkInteger(name, pixels, { min, below: 2 ** 31 }));
+  const [vertical, horizontal] = both.map((pixels) => checkInteger(name, pixels, { min, max: MAX_SIZE }));
   return [vertical, horizontal];
 }
 

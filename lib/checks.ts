@@ -78,6 +78,11 @@ export function isPlain(value: unknown): value is object {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
+/** Whether a value is an object other than an array. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function refuseArguments(name: string, given: readonly unknown[], most: number): void {
   const extra = given.slice(most).find((argument) => argument !== undefined);
   if (extra === undefined) return;
@@ -145,6 +150,38 @@ export function checkBoolean(name: string, value: unknown): boolean {
   return value;
 }
 
+/** Largest size, count and label: those of kernels are int32. */
+export const MAX_SIZE = 2 ** 31 - 1;
+
+/** Sizes and counts. */
+export const SIZES: Range = { min: 1, max: MAX_SIZE };
+
+/** Integers of 32 bits, such as axes and coordinates. */
+export const INTEGERS = { min: -(2 ** 31), max: MAX_SIZE } as const satisfies Range;
+
+/** Seeds are words of 32 bits. */
+export const SEEDS: Range = { min: 0, max: 2 ** 32 - 1 };
+
+/** A seed; throws `INVALID_ARGUMENT` otherwise. */
+export function checkSeed(name: string, value: unknown): number {
+  return checkInteger(name, value, SEEDS);
+}
+
+/**
+ * A copy of the names of classes. Throws `INVALID_ARGUMENT` unless they are strings, and `SHAPE_MISMATCH` unless there
+ * are `classes` of them, if given.
+ */
+export function checkLabelNames(names: unknown, classes?: number): string[] {
+  // Copying turns holes into undefined; `every` would skip holes.
+  const copy: unknown[] | undefined = Array.isArray(names) ? [...names] : undefined;
+  if (!copy?.every((name) => typeof name === 'string')) throw invalid('labelNames', 'an array of strings', names);
+  if (classes !== undefined && copy.length !== classes) {
+    const text = `labelNames: expected a name for each of the ${classes} classes, got ${copy.length}`;
+    throw new BlasnetError('SHAPE_MISMATCH', text);
+  }
+  return copy as string[];
+}
+
 /** Checks for one of a fixed list of strings. */
 export function checkChoice<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
   if (!choices.includes(value as T)) throw invalid(name, `one of ${choices.map((c) => `'${c}'`).join(', ')}`, value);
@@ -159,7 +196,7 @@ export function checkShape(name: string, value: unknown): number[] {
   // Copying turns holes into undefined; `every` would skip holes.
   const sizes: number[] = Array.isArray(value) && value.length <= MAX_RANK ? [...value] : [];
   const ok = sizes.length > 0 && sizes.every((size) => Number.isSafeInteger(size) && size > 0);
-  if (!ok || sizes.reduce((product, size) => product * size, 1) >= 2 ** 31) {
+  if (!ok || sizes.reduce((product, size) => product * size, 1) > MAX_SIZE) {
     throw invalid(name, `a non-empty list of positive integers, at most ${MAX_RANK}, with a product below 2^31`, value);
   }
   return sizes;
@@ -207,9 +244,6 @@ export function checkStorage(name: string, view: ArrayBufferView): void {
   }
 }
 
-/** Entries of sparse rows: offsets and the sizes of kernels are int32. */
-const MOST_ENTRIES = 2 ** 31 - 1;
-
 /**
  * Checks compressed sparse rows: `rows` + 1 offsets that don't fall, within the `values` entries, and ascending column
  * numbers below `columns` in each row. `label` is '' or ends with ': '. Throws `SHAPE_MISMATCH` and `INVALID_ARGUMENT`.
@@ -225,8 +259,7 @@ export function checkSparseRows(
   const mismatch = (text: string) => new BlasnetError('SHAPE_MISMATCH', `${label}${text}`);
   if (rowOffsets.length !== rows + 1)
     throw mismatch(`rowOffsets: expected ${rows + 1} numbers for ${rows} rows, got ${rowOffsets.length}`);
-  if (indices.length > MOST_ENTRIES)
-    throw invalid(`${label}indices`, `at most ${MOST_ENTRIES} entries`, indices.length);
+  if (indices.length > MAX_SIZE) throw invalid(`${label}indices`, `at most ${MAX_SIZE} entries`, indices.length);
   if (indices.length !== values)
     throw mismatch(`values: expected one for each of the ${indices.length} indices, got ${values}`);
   for (let row = 0; row < rows; row++) {

@@ -7,6 +7,7 @@ import type { Initializer } from './initializers.js';
 import {
   registerLayer as addLayer,
   registerMerge as addMerge,
+  checkName,
   type LayerFactory,
   type LayerReader,
   type LayerSpec,
@@ -52,9 +53,8 @@ export type { Initializer };
 /** The library's own names, which nobody else may take. */
 const taken = { layer: layerTypes(), loss: lossKinds(), optimizer: optimizerKinds() };
 
-function checkFree(what: keyof typeof taken, name: unknown): string {
-  if (typeof name !== 'string' || !/^[A-Za-z_][\w-]*$/.test(name))
-    throw invalid(`${what}: name`, 'a name of letters, digits, _ and -', name);
+function checkFree(what: keyof typeof taken, given: unknown): string {
+  const name = checkName(`${what}: name`, given);
   if (taken[what].has(name)) throw invalid(`${what}: name`, `a name that none of the library's has`, name);
   return name;
 }

@@ -1,7 +1,7 @@
 /** What a network is made of: the options of its constructor, checked. */
 import { randomBytes } from 'node:crypto';
 import type { BackendName } from './backend/backend.js';
-import { checkChoice, checkInteger, checkNumber, checkOptions, invalid, isPlain } from './checks.js';
+import { checkChoice, checkNumber, checkOptions, checkSeed, invalid, isPlain } from './checks.js';
 import { checkNode, type Node } from './graph/node.js';
 import { codes, type Precision } from './kernels/codes.js';
 import { checkName, type LayerSpec } from './layers/layer.js';
@@ -123,5 +123,5 @@ export function readSpec(name: string, options: AnyOptions, seed: number, names?
 }
 
 export function readSeed(seed: number | undefined): number {
-  return checkInteger('seed', seed ?? randomBytes(4).readUInt32LE(), { min: 0, below: 2 ** 32 });
+  return checkSeed('seed', seed ?? randomBytes(4).readUInt32LE());
 }

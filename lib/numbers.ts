@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { checkStorage, invalid } from './checks.js';
+import { checkStorage, invalid, MAX_SIZE } from './checks.js';
 import { BlasnetError } from './errors.js';
 import { sharedBytes, sharedFloats, sharedIntegers } from './shared-memory.js';
 import type { IntegerArray, NestedNumbers, TypedArray } from './types.js';
@@ -16,12 +16,16 @@ import type { IntegerArray, NestedNumbers, TypedArray } from './types.js';
  */
 
 const MAX_DEPTH = 8;
-const MOST_LABELS = 2 ** 31 - 1;
 
 /** Numbers in one block, with their original shape (`[length]` for a flat array). */
 export interface Block<T> {
   data: T;
   shape: number[];
+}
+
+/** The product of sizes: the number of elements of a shape. */
+export function product(sizes: readonly number[]): number {
+  return sizes.reduce((result, size) => result * size, 1);
 }
 
 /** True for typed arrays of numbers, from any realm; false for arrays of big integers and for DataViews. */
@@ -106,7 +110,7 @@ export function readNumbers(name: string, value: unknown): Block<TypedArray> {
  * Class indices; an Int32Array is borrowed, everything else copied. Throws `LABEL_OUT_OF_RANGE`, naming the row, for a
  * label that is negative or not below `classes`.
  */
-export function readLabels(name: string, value: unknown, classes = MOST_LABELS): Int32Array {
+export function readLabels(name: string, value: unknown, classes = MAX_SIZE): Int32Array {
   return labels(name, value, classes, types.isInt32Array(value), (length) => new Int32Array(length));
 }
 
@@ -114,7 +118,7 @@ export function readLabels(name: string, value: unknown, classes = MOST_LABELS):
  * Class indices in shared memory; a shared Int32Array is borrowed, everything else copied. Throws like
  * {@link readLabels}.
  */
-export function readSharedLabels(name: string, value: unknown, classes = MOST_LABELS): Int32Array {
+export function readSharedLabels(name: string, value: unknown, classes = MAX_SIZE): Int32Array {
   const shared = types.isInt32Array(value) && types.isSharedArrayBuffer(value.buffer);
   return labels(name, value, classes, shared, sharedIntegers);
 }
@@ -128,8 +132,8 @@ export function readSharedIntegers(name: string, value: unknown): Int32Array {
   if (types.isInt32Array(data) && types.isSharedArrayBuffer(data.buffer)) return plainView(data, Int32Array);
   const integers = sharedIntegers(data.length);
   for (let i = 0; i < data.length; i++) {
-    if (!Number.isInteger(data[i]) || data[i] < 0 || data[i] > MOST_LABELS)
-      throw invalid(`${name}[${i}]`, 'an integer from 0 to 2147483647', data[i]);
+    if (!Number.isInteger(data[i]) || data[i] < 0 || data[i] > MAX_SIZE)
+      throw invalid(`${name}[${i}]`, `an integer from 0 to ${MAX_SIZE}`, data[i]);
     integers[i] = data[i];
   }
   return integers;

@@ -1,6 +1,6 @@
 import { checkArity, checkInteger, checkNumber, checkOptions, checkShape, invalid, isPlain, lock } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { readSharedFeatures } from '../numbers.js';
+import { product, readSharedFeatures } from '../numbers.js';
 import type { FeatureColumn, IntegerArray, NestedNumbers, Shape, TypedArray } from '../types.js';
 import {
   type ColumnChange,
@@ -13,7 +13,6 @@ import {
   oneHotOptions,
   ownRows,
   picked,
-  product,
   ROW_OPTIONS,
   readColumns,
   readRows,

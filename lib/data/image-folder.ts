@@ -2,7 +2,18 @@ import type { Dirent } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, extname, join, sep } from 'node:path';
-import { checkArity, checkChoice, checkInteger, checkOptions, checkPath, checkShape, invalid } from '../checks.js';
+import {
+  checkArity,
+  checkChoice,
+  checkInteger,
+  checkLabelNames,
+  checkOptions,
+  checkPath,
+  checkShape,
+  invalid,
+  MAX_SIZE,
+  SIZES,
+} from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { loadPackage } from '../packages.js';
 import { sharedBytes } from '../shared-memory.js';
@@ -133,23 +144,16 @@ export async function imageFolder(path: string | URL, options?: ImageFolderOptio
   if (typeof label !== 'function') checkChoice('label', label, ['folder', 'firstCharacter', 'none']);
   if (limit !== undefined) checkInteger('limit', limit, { min: 1 });
   if (limitPerClass !== undefined) checkInteger('limitPerClass', limitPerClass, { min: 1 });
-  checkInteger('maxPixels', maxPixels, { min: 1, max: 2 ** 31 - 1 });
+  checkInteger('maxPixels', maxPixels, SIZES);
   if (typeof onCorrupt !== 'function') checkChoice('onCorrupt', onCorrupt, ['error', 'skip']);
-  if (
-    labelNames !== undefined &&
-    !(Array.isArray(labelNames) && labelNames.every((name) => typeof name === 'string'))
-  ) {
-    throw invalid('labelNames', 'an array of strings', labelNames);
-  }
+  const known = labelNames === undefined ? undefined : checkLabelNames(labelNames);
   const decode = await openDecoder(size, channels, maxPixels);
 
   const { found, folders } = await listImages(directory);
   found.sort();
   if (found.length === 0) throw new BlasnetError('EMPTY_DATA', `${directory}: expected at least one image, found none`);
   const { paths, names } = withLabels(directory, found.slice(0, limit), label, limitPerClass);
-  const classes: Classes = names
-    ? toClasses(directory, paths, names, labelNames, label === 'folder' ? folders : [])
-    : {};
+  const classes: Classes = names ? toClasses(directory, paths, names, known, label === 'folder' ? folders : []) : {};
   const files = paths.map((file) => join(directory, file));
   const { features, height, width, rows, faults, mismatch } = await readAll(files, channels, decode);
   if (faults.length > 0) {
@@ -173,7 +177,7 @@ function checkSize(size: unknown, channels: number): void {
   if (checkShape('size', size).length !== 2) throw invalid('size', '[height, width]', size);
   const [height, width] = size as [number, number];
   // The decoder would end the process for lack of a larger buffer.
-  if (height * width * channels >= 2 ** 31 || Math.max(height, width) > MAX_SIDE) {
+  if (height * width * channels > MAX_SIZE || Math.max(height, width) > MAX_SIDE) {
     throw invalid('size', `sides up to ${MAX_SIDE}, and fewer than 2^31 numbers an image`, size);
   }
 }
@@ -261,7 +265,7 @@ function labelOf(
   }
   const result: unknown = label(path);
   if (typeof result === 'string') return result;
-  return checkInteger(`label of ${join(directory, path)}`, result, { min: 0, below: 2 ** 31 });
+  return checkInteger(`label of ${join(directory, path)}`, result, { min: 0, max: MAX_SIZE });
 }
 
 function withLabels(

@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, invalid } from '../checks.js';
+import { checkArity, checkInteger, invalid, SIZES } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { readFloats, readLabels } from '../numbers.js';
 import { sharedFloats, sharedIntegers } from '../shared-memory.js';
@@ -11,7 +11,7 @@ import type { IntegerArray, TypedArray } from '../types.js';
  */
 export function oneHot(labels: IntegerArray | readonly number[], classes: number): Float32Array {
   checkArity('oneHot', arguments, 2);
-  checkInteger('classes', classes, { min: 1, max: 2 ** 31 - 1 });
+  checkInteger('classes', classes, SIZES);
   const indices = readLabels('labels', labels, classes);
   const rows = sharedFloats(indices.length * classes);
   for (let row = 0; row < indices.length; row++) rows[row * classes + indices[row]] = 1;

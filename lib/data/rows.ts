@@ -1,7 +1,7 @@
 import { types } from 'node:util';
-import { checkArity, checkInteger, checkShape, invalid, isPlain } from '../checks.js';
+import { checkArity, checkInteger, checkLabelNames, checkShape, invalid, isPlain, MAX_SIZE } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { type Block, isIntegerArray, readNumbers, readSharedFloats, readSharedLabels } from '../numbers.js';
+import { type Block, isIntegerArray, product, readNumbers, readSharedFloats, readSharedLabels } from '../numbers.js';
 import { sharedBytes, sharedFloats, sharedIntegers } from '../shared-memory.js';
 import type { IntegerArray, NestedNumbers, Shape, TargetColumn, TypedArray } from '../types.js';
 import { oneHot } from './one-hot.js';
@@ -82,9 +82,10 @@ export abstract class LabelledRows {
       throw new BlasnetError('INVALID_ARGUMENT', 'targetShape: expected targets along with it, got none');
     }
     this.name = name;
-    this.labelNames = checkNames(labelNames);
+    if (options.classes !== undefined) checkInteger('classes', options.classes, { min: 0, max: MAX_SIZE });
+    this.labelNames =
+      labelNames === undefined ? undefined : Object.freeze(checkLabelNames(labelNames, options.classes));
     const classes = options.classes ?? this.labelNames?.length;
-    if (classes !== undefined) checkInteger('classes', classes, { min: 0, max: 2 ** 31 - 1 });
     this.labels = labels === undefined ? undefined : readSharedLabels('labels', labels, classes);
     this.classes = classes ?? (this.labels && largest(this.labels) + 1);
 
@@ -112,11 +113,6 @@ export abstract class LabelledRows {
     }
     if (this.targets && this.classes !== undefined && this.classes !== this.outputs) {
       throw mismatch(`classes: expected the ${this.outputs} numbers of a target, got ${this.classes}`);
-    }
-    if (this.labelNames && this.labelNames.length !== this.classes) {
-      throw mismatch(
-        `labelNames: expected a name for each of the ${this.classes} classes, got ${this.labelNames.length}`,
-      );
     }
   }
 
@@ -276,10 +272,6 @@ function readWeights(given: unknown, rows: number) {
   return Object.freeze(Object.fromEntries(weights));
 }
 
-export function product(shape: Shape): number {
-  return shape.reduce((result, size) => result * size, 1);
-}
-
 export function mismatch(message: string): BlasnetError {
   return new BlasnetError('SHAPE_MISMATCH', message);
 }
@@ -288,14 +280,6 @@ function largest(labels: Int32Array): number {
   let result = -1;
   for (let i = 0; i < labels.length; i++) if (labels[i] > result) result = labels[i];
   return result;
-}
-
-function checkNames(names: unknown): readonly string[] | undefined {
-  if (names === undefined) return undefined;
-  if (!Array.isArray(names) || ![...names].every((name) => typeof name === 'string')) {
-    throw invalid('labelNames', 'an array of strings', names);
-  }
-  return Object.freeze([...names]);
 }
 
 /** Splits a block into rows of `shape`; without a shape by nesting, otherwise into `rows` rows. */

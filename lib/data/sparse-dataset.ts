@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, checkOptions, checkSparseRows, invalid, lock } from '../checks.js';
+import { checkArity, checkInteger, checkOptions, checkSparseRows, invalid, lock, SIZES } from '../checks.js';
 import { readSharedFloats, readSharedIntegers } from '../numbers.js';
 import { sharedFloats, sharedIntegers } from '../shared-memory.js';
 import type { IntegerArray, Shape, TypedArray } from '../types.js';
@@ -66,7 +66,7 @@ export class SparseDataset extends LabelledRows {
     checkArity('SparseDataset', arguments, 1);
     if (options === undefined) throw invalid('options', 'an object with rowOffsets, indices and values', options);
     checkOptions('SparseDataset', options, OPTIONS);
-    const columns = checkInteger('columns', options.columns, { min: 1, max: 2 ** 31 - 1 });
+    const columns = checkInteger('columns', options.columns, SIZES);
     const rowOffsets = readSharedIntegers('rowOffsets', options.rowOffsets);
     const indices = readSharedIntegers('indices', options.indices);
     const { data: values, shape } = readSharedFloats('values', options.values);

@@ -1,4 +1,4 @@
-import { checkArity, checkBoolean, checkInteger, checkNumber, checkOptions, invalid } from '../checks.js';
+import { checkArity, checkBoolean, checkInteger, checkNumber, checkOptions, checkSeed, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
 import type { Dataset } from './dataset.js';
@@ -48,7 +48,7 @@ export function split<T extends AnyDataset>(dataset: T, options?: SplitOptions):
   const { test = 0.2, validation = 0, seed = 0, stratify = false } = checkOptions('split', options, known);
   checkNumber('test', test, { min: 0, below: 1 });
   checkNumber('validation', validation, { min: 0, below: 1 });
-  checkInteger('seed', seed, { min: 0, max: 2 ** 32 - 1 });
+  checkSeed('seed', seed);
   checkBoolean('stratify', stratify);
   const sizes = [0, Math.round(validation * dataset.length), Math.round(test * dataset.length)];
   sizes[0] = dataset.length - sizes[1] - sizes[2];
@@ -100,7 +100,7 @@ export function kFold<T extends AnyDataset>(dataset: T, options?: KFoldOptions):
   checkArity('kFold', arguments, 2);
   if (!isDataset(dataset)) throw invalid('dataset', 'a Dataset', dataset);
   const { folds = 5, seed = 0, stratify = false } = checkOptions('kFold', options, ['folds', 'seed', 'stratify']);
-  checkInteger('seed', seed, { min: 0, max: 2 ** 32 - 1 });
+  checkSeed('seed', seed);
   checkBoolean('stratify', stratify);
   checkInteger('folds', folds, { min: 2, max: stratify ? Math.min(MOST_STRATIFIED, dataset.length) : dataset.length });
   const order = shuffled(dataset.length, new RandomStream(seed, Stream.data));

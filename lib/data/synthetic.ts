@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, checkNumber, checkOptions } from '../checks.js';
+import { checkArity, checkInteger, checkNumber, checkOptions, checkSeed } from '../checks.js';
 import { RandomStream, Stream } from '../random.js';
 import { sharedFloats, sharedIntegers } from '../shared-memory.js';
 import { Dataset } from './dataset.js';
@@ -105,7 +105,7 @@ function readCommon(
   } = checkOptions(name, options, ['samples', 'noise', 'seed', ...others]);
   checkInteger('samples', samples, { min: 0, max: 2 ** 28 });
   checkNumber('noise', noise, { min: 0 });
-  checkInteger('seed', seed, { min: 0, max: 2 ** 32 - 1 });
+  checkSeed('seed', seed);
   return { samples, noise, seed };
 }
 

@@ -1,6 +1,16 @@
-import { checkChoice, checkInteger, checkNumber, checkOptions, invalid, isPlain, MAX_RANK } from '../checks.js';
+import {
+  checkChoice,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkSeed,
+  invalid,
+  isObject,
+  isPlain,
+  MAX_RANK,
+} from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { input, isInput, makeNode, type Node, Shared, sortNodes } from '../graph/node.js';
+import { input, isInput, MAX_LAYERS, makeNode, type Node, Shared, sortNodes } from '../graph/node.js';
 import { placeNodes } from '../graph/place.js';
 import { codes, type Precision } from '../kernels/codes.js';
 import { checkName, type LayerSpec, readLayer } from '../layers/layer.js';
@@ -27,8 +37,6 @@ const FORMAT = 'blasnet';
 const VERSION = '2';
 /** Versions that can be read: 1 has chains only. */
 const READABLE: readonly unknown[] = ['1', VERSION];
-/** Maximum number of layers in a file; larger networks can't be saved either. */
-const MAX_LAYERS = 5000;
 /** Maximum number of optimizer groups in a file. */
 const MAX_GROUPS = 1000;
 /** Limits for a section of the metadata. A layer has at most six objects and lists. */
@@ -242,9 +250,8 @@ export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | read
   const section = <T>(name: string, read: (value: Readonly<Record<string, unknown>>) => T): T => {
     try {
       const value = parseJson(metadata.get(name) ?? 'null', LIMITS);
-      if (typeof value !== 'object' || value === null || Array.isArray(value))
-        throw invalid('section', 'an object', value);
-      return read(value as Record<string, unknown>);
+      if (!isObject(value)) throw invalid('section', 'an object', value);
+      return read(value);
     } catch (cause) {
       if (cause instanceof MissingLoss) throw new BlasnetError('INVALID_ARGUMENT', `${file}: ${cause.message}`);
       if (!(cause instanceof BlasnetError) && !(cause instanceof JsonError)) throw cause;
@@ -320,10 +327,6 @@ function describeGraph(
       return owner === i ? { name, from, layer: spec } : { name, from, shared: owner };
     }),
   };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function checkList(name: string, value: unknown): readonly Readonly<Record<string, unknown>>[] {
@@ -409,7 +412,7 @@ function readSpec(value: Readonly<Record<string, unknown>>, given: readonly Loss
       (rest.precision === undefined ? 'float32' : rest.precision) as Precision,
       codes.precision,
     ),
-    seed: checkInteger('seed', rest.seed, { min: 0, below: 2 ** 32 }),
+    seed: checkSeed('seed', rest.seed),
   };
   if (graph === undefined) {
     return {

@@ -1,4 +1,4 @@
-import { MAX_RANK } from '../checks.js';
+import { isObject, MAX_RANK } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { quote } from '../text.js';
 import { kindOf } from './arrays.js';
@@ -210,10 +210,6 @@ function parseHeader(bytes: Uint8Array, file: string): Readonly<Record<string, u
     const offset = LENGTH_BYTES + Buffer.byteLength(text.slice(0, cause.position));
     throw corrupt(file, offset, `the header must be JSON without duplicate keys: ${cause.message}`, cause);
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function readMetadata(header: Readonly<Record<string, unknown>>, file: string): ReadonlyMap<string, string> {

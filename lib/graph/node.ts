@@ -12,6 +12,9 @@ import {
 } from '../layers/layer.js';
 import type { Shape } from '../types.js';
 
+/** Layers that a file of a network can have; larger networks can't be saved. */
+export const MAX_LAYERS = 5000;
+
 /** What `pipe` takes: a layer, layers shared between places, or a function from a node to a node. */
 export type Pipeable = LayerSpec | Shared | ((node: Node) => Node);
 

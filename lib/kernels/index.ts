@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import type { Backend, BackendName, FeedArray, KernelArguments } from '../backend/backend.js';
 import { tryNative, typescript as typescriptBackend } from '../backend/select.js';
-import { checkArity, checkInteger, checkStorage, describe, invalid } from '../checks.js';
+import { checkArity, checkInteger, checkStorage, describe, invalid, MAX_SIZE } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import {
   type Arrays,
@@ -54,7 +54,6 @@ const arrays: { [E in ElementType]: { name: string; is(value: unknown): value is
   u8: { name: 'Uint8Array', is: types.isUint8Array },
 };
 
-const MAX_SIZE = 2 ** 31 - 1;
 const valueRules: Record<Exclude<ValueKind, 'code'>, { text: string; holds(value: number): boolean }> = {
   size: { text: 'an integer from 0 to 2^31 − 1', holds: (v) => Number.isInteger(v) && v >= 0 && v <= MAX_SIZE },
   word: { text: 'an integer from 0 to 2^32 − 1', holds: (v) => Number.isInteger(v) && v >= 0 && v < 2 ** 32 },

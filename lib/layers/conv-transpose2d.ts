@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, invalid } from '../checks.js';
+import { checkArity, checkInteger, invalid, SIZES } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { type Initializer, resolveInitializer } from '../initializers.js';
 import { elements, rows } from '../program/instructions.js';
@@ -60,7 +60,7 @@ export function convTranspose2d(filters: number, options?: ConvTranspose2dOption
   return spec<ConvTranspose2dSpec>({
     type,
     name: given.name,
-    filters: checkInteger(`${type}: filters`, filters, { min: 1, below: 2 ** 31 }),
+    filters: checkInteger(`${type}: filters`, filters, SIZES),
     ...common,
     outputPadding: added,
     weightInitializer: resolveInitializer(`${type}: weightInitializer`, weightInitializer),

@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, invalid } from '../checks.js';
+import { checkArity, checkInteger, invalid, SIZES } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { type Initializer, type InitializerName, resolveInitializer } from '../initializers.js';
 import type { Regularizer } from '../regularizers.js';
@@ -59,9 +59,8 @@ export function conv2d(filters: number, options?: Conv2dOptions): LayerSpec {
   checkArity('conv2d', arguments, 2);
   const given = layerOptions('conv2d', options, [...commonOptions, 'dilation', 'groups', 'weightInitializer']);
   const { dilation = 1, groups = 1, weightInitializer = 'heNormal' } = given;
-  const range = { min: 1, below: 2 ** 31 };
-  checkInteger('conv2d: filters', filters, range);
-  checkInteger('conv2d: groups', groups, range);
+  checkInteger('conv2d: filters', filters, SIZES);
+  checkInteger('conv2d: groups', groups, SIZES);
   if (filters % groups !== 0) throw invalid('conv2d: groups', `a divisor of the ${filters} filters`, groups);
   const common = checkConvolution('conv2d', given);
   return spec<Conv2dSpec>({

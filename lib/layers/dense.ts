@@ -1,4 +1,4 @@
-import { checkArity, checkBoolean, checkInteger } from '../checks.js';
+import { checkArity, checkBoolean, checkInteger, SIZES } from '../checks.js';
 import { type Initializer, type InitializerName, resolveInitializer, zeros } from '../initializers.js';
 import { rows } from '../program/instructions.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
@@ -42,7 +42,7 @@ export function dense(units: number, options?: DenseOptions): LayerSpec {
   return spec<DenseSpec>({
     type: 'dense',
     name,
-    units: checkInteger('dense: units', units, { min: 1, below: 2 ** 31 }),
+    units: checkInteger('dense: units', units, SIZES),
     bias: checkBoolean('dense: bias', bias),
     weightInitializer: resolveInitializer('dense: weightInitializer', weightInitializer),
     biasInitializer: resolveInitializer('dense: biasInitializer', biasInitializer),

@@ -1,4 +1,4 @@
-import { checkArity, checkInteger } from '../checks.js';
+import { checkArity, checkInteger, SIZES } from '../checks.js';
 import { type Initializer, resolveInitializer } from '../initializers.js';
 import type { Conv2dOptions } from './conv2d.js';
 import {
@@ -42,7 +42,7 @@ export function depthwiseConv2d(options?: DepthwiseConv2dOptions): LayerSpec {
     name: given.name,
     ...common,
     dilation: checkDilation(type, dilation, common),
-    multiplier: checkInteger(`${type}: multiplier`, multiplier, { min: 1, below: 2 ** 31 }),
+    multiplier: checkInteger(`${type}: multiplier`, multiplier, SIZES),
     weightInitializer: resolveInitializer(`${type}: weightInitializer`, weightInitializer),
   });
 }

@@ -1,4 +1,4 @@
-import { checkArity, checkInteger } from '../checks.js';
+import { checkArity, checkInteger, SIZES } from '../checks.js';
 import { type Initializer, type InitializerName, resolveInitializer, uniform } from '../initializers.js';
 import { elements, rows } from '../program/instructions.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
@@ -41,7 +41,7 @@ export function embedding(vocabulary: number, size: number, options?: EmbeddingO
     type: 'embedding',
     name,
     vocabulary: checkInteger('embedding: vocabulary', vocabulary, { min: 1, max: MAX_VOCABULARY }),
-    size: checkInteger('embedding: size', size, { min: 1, below: 2 ** 31 }),
+    size: checkInteger('embedding: size', size, SIZES),
     weightInitializer: resolveInitializer('embedding: weightInitializer', weightInitializer),
     regularizer: resolveRegularizer('embedding: regularizer', regularizer),
   });

@@ -1,4 +1,4 @@
-import { checkArity, checkBoolean, checkInteger, checkNumber } from '../checks.js';
+import { checkArity, checkBoolean, checkInteger, checkNumber, SIZES } from '../checks.js';
 import { type Initializer, type InitializerName, ones, resolveInitializer, zeros } from '../initializers.js';
 import { type Builder, elements, type Pass, rows, type Shape, type Tensor } from '../program/instructions.js';
 import { type Layer, type LayerSpec, layerOptions, mismatch, registerLayer, spec } from './layer.js';
@@ -54,8 +54,7 @@ export function layerNorm(options?: GroupNormOptions): LayerSpec {
  */
 export function groupNorm(groups: number, options?: GroupNormOptions): LayerSpec {
   checkArity('groupNorm', arguments, 2);
-  const range = { min: 1, below: 2 ** 31 };
-  return normalisation('groupNorm', options, { groups: checkInteger('groupNorm: groups', groups, range) });
+  return normalisation('groupNorm', options, { groups: checkInteger('groupNorm: groups', groups, SIZES) });
 }
 
 /**

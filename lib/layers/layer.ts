@@ -1,4 +1,4 @@
-import { checkArity, checkOptions, invalid } from '../checks.js';
+import { checkArity, checkOptions, invalid, MAX_SIZE } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Fans, Initializer } from '../initializers.js';
 import {
@@ -155,8 +155,8 @@ export function createOperation(spec: LayerSpec, inputs: readonly Shape[], label
     }
     const made = operation(spec, inputs);
     const size = elements(made.output);
-    if (size >= 2 ** 31) {
-      const text = `a sample of the shape [${made.output.join(', ')}] has too many numbers; at most ${2 ** 31 - 1}`;
+    if (size > MAX_SIZE) {
+      const text = `a sample of the shape [${made.output.join(', ')}] has too many numbers; at most ${MAX_SIZE}`;
       throw new BlasnetError('INVALID_ARGUMENT', `${spec.type}: output: ${text}`);
     }
     return made;
@@ -175,8 +175,13 @@ export function layerOptions<T extends { name?: string }>(
   return given;
 }
 
+/** Whether a layer, an input or an output, or a registered part can have this name. */
+export function isName(name: unknown): name is string {
+  return typeof name === 'string' && /^[A-Za-z_][\w-]*$/.test(name);
+}
+
 export function checkName(label: string, name: unknown): string {
-  if (typeof name === 'string' && /^[A-Za-z_][\w-]*$/.test(name)) return name;
+  if (isName(name)) return name;
   throw invalid(label, 'a name of letters, digits, _ and -, beginning with a letter or _', name);
 }
 

@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, checkNumber } from '../checks.js';
+import { checkArity, checkInteger, checkNumber, MAX_SIZE } from '../checks.js';
 import { elements, rows } from '../program/instructions.js';
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
@@ -26,7 +26,7 @@ export function localResponseNorm(options?: LocalResponseNormOptions): LayerSpec
   return spec<LocalResponseNormSpec>({
     type: 'localResponseNorm',
     name: given.name,
-    radius: checkInteger('localResponseNorm: radius', given.radius ?? 2, { min: 0, below: 2 ** 31 }),
+    radius: checkInteger('localResponseNorm: radius', given.radius ?? 2, { min: 0, max: MAX_SIZE }),
     bias: checkNumber('localResponseNorm: bias', given.bias ?? 2, { above: 0 }),
     alpha: checkNumber('localResponseNorm: alpha', given.alpha ?? 1e-4, { min: 0 }),
     beta: checkNumber('localResponseNorm: beta', given.beta ?? 0.75, { min: 0 }),

@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger } from '../checks.js';
+import { checkBoolean, checkInteger, INTEGERS } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { type BinaryOperation, codeOf } from '../kernels/codes.js';
 import { type Builder, elements, type MergePass, rows, type Shape, type Tensor } from '../program/instructions.js';
@@ -191,7 +191,7 @@ interface ConcatSpec extends LayerSpec {
 /** The inputs one after the other along a dimension of the samples, by default the last. */
 export function concatSpec(options?: MergeOptions & { axis?: number }): LayerSpec {
   const { axis = -1, name } = layerOptions('concat', options, ['axis']);
-  const checked = checkInteger('concat: axis', axis, { min: -(2 ** 31), below: 2 ** 31 });
+  const checked = checkInteger('concat: axis', axis, INTEGERS);
   return spec<ConcatSpec>({ type: 'concat', name, axis: checked });
 }
 

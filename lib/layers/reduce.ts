@@ -1,4 +1,4 @@
-import { checkArity, checkBoolean, checkInteger } from '../checks.js';
+import { checkArity, checkBoolean, checkInteger, INTEGERS } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { codeOf, type Reduction } from '../kernels/codes.js';
 import { type Builder, elements, rows, type Shape, type Tensor } from '../program/instructions.js';
@@ -82,7 +82,7 @@ function reduction(type: Reduction) {
     [type](options?: ReduceOptions): LayerSpec {
       checkArity(type, arguments, 1);
       const { axis, keepDimension = false, name } = layerOptions(type, options, ['axis', 'keepDimension']);
-      const check = (label: string, value: unknown) => checkInteger(label, value, { min: -(2 ** 31), below: 2 ** 31 });
+      const check = (label: string, value: unknown) => checkInteger(label, value, INTEGERS);
       const checked = Array.isArray(axis)
         ? axis.map((value, i) => check(`${type}: axis[${i}]`, value))
         : axis === undefined

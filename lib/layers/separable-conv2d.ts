@@ -1,4 +1,4 @@
-import { checkArity, checkInteger } from '../checks.js';
+import { checkArity, checkInteger, SIZES } from '../checks.js';
 import { type Initializer, type InitializerName, resolveInitializer } from '../initializers.js';
 import { elements } from '../program/instructions.js';
 import type { Conv2dOptions } from './conv2d.js';
@@ -50,14 +50,13 @@ export function separableConv2d(filters: number, options?: SeparableConv2dOption
     pointwiseInitializer = 'heNormal',
   } = given;
   const common = checkConvolution(type, given);
-  const range = { min: 1, below: 2 ** 31 };
   return spec<SeparableConv2dSpec>({
     type,
     name: given.name,
-    filters: checkInteger(`${type}: filters`, filters, range),
+    filters: checkInteger(`${type}: filters`, filters, SIZES),
     ...common,
     dilation: checkDilation(type, dilation, common),
-    multiplier: checkInteger(`${type}: multiplier`, multiplier, range),
+    multiplier: checkInteger(`${type}: multiplier`, multiplier, SIZES),
     depthwiseInitializer: resolveInitializer(`${type}: depthwiseInitializer`, depthwiseInitializer),
     pointwiseInitializer: resolveInitializer(`${type}: pointwiseInitializer`, pointwiseInitializer),
   });

@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, checkNumber, invalid } from '../checks.js';
+import { checkArity, checkInteger, checkNumber, INTEGERS, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { codeOf } from '../kernels/codes.js';
 import { type Builder, elements, rows, type Shape, type Tensor } from '../program/instructions.js';
@@ -10,8 +10,6 @@ export interface ShapeOptions {
   name?: string;
 }
 
-const integers = { min: -(2 ** 31), below: 2 ** 31 };
-
 function checkList(name: string, value: unknown, text: string): readonly unknown[] {
   if (!Array.isArray(value) || value.length === 0) throw invalid(name, text, value);
   return value;
@@ -19,7 +17,7 @@ function checkList(name: string, value: unknown, text: string): readonly unknown
 
 function checkIntegers(name: string, value: unknown, min: number): number[] {
   const list = checkList(name, value, 'a non-empty list of integers');
-  return Array.from(list, (each, i) => checkInteger(`${name}[${i}]`, each, { ...integers, min }));
+  return Array.from(list, (each, i) => checkInteger(`${name}[${i}]`, each, { ...INTEGERS, min }));
 }
 
 function mismatch(type: string, text: string, input: Shape): BlasnetError {
@@ -127,8 +125,8 @@ export interface SliceOptions {
 export function slice(options: SliceOptions): LayerSpec {
   checkArity('slice', arguments, 1);
   const { begin, end, name } = layerOptions('slice', options, ['begin', 'end']);
-  const first = checkIntegers('slice: begin', begin, integers.min);
-  const last = end === undefined ? undefined : checkIntegers('slice: end', end, integers.min);
+  const first = checkIntegers('slice: begin', begin, INTEGERS.min);
+  const last = end === undefined ? undefined : checkIntegers('slice: end', end, INTEGERS.min);
   if (last !== undefined && last.length !== first.length)
     throw invalid('slice: end', `as many numbers as begin has (${first.length})`, end);
   return spec<SliceSpec>({ type: 'slice', name, begin: first, end: last });
@@ -195,7 +193,7 @@ export function upsample2d(factor: Size2d = 2, options?: ShapeOptions): LayerSpe
   const pair = Array.isArray(factor) ? checkIntegers('upsample2d: factor', factor, 1) : undefined;
   if (pair !== undefined && pair.length !== 2)
     throw invalid('upsample2d: factor', 'an integer or a pair of integers', factor);
-  const each = (): number => checkInteger('upsample2d: factor', factor, { ...integers, min: 1 });
+  const each = (): number => checkInteger('upsample2d: factor', factor, { ...INTEGERS, min: 1 });
   const [vertical, horizontal] = pair ?? [each(), each()];
   return spec<UpsampleSpec>({ type: 'upsample2d', name, factor: [vertical, horizontal] });
 }

@@ -1,4 +1,4 @@
-import { checkInteger, checkShape, invalid } from '../checks.js';
+import { checkInteger, checkShape, invalid, MAX_SIZE } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Geometry } from '../kernels/signature.js';
 import type { Shape } from '../program/instructions.js';
@@ -33,10 +33,8 @@ export interface Window2dOptions {
   padding?: Padding2d | undefined;
 }
 
-const largest = 2 ** 31;
-
 export function checkPair(name: string, value: unknown, min: number): [number, number] {
-  const range = { min, below: largest };
+  const range = { min, max: MAX_SIZE };
   if (!Array.isArray(value)) {
     const size = checkInteger(name, value, range);
     return [size, size];
@@ -90,7 +88,7 @@ export type Dilation = readonly [number, number];
 /** Checks the dilation of a window: what it spans must be a size, too. */
 export function checkDilation(type: string, value: unknown, { window }: Window2d): Dilation {
   const dilation = checkPair(`${type}: dilation`, value, 1);
-  if (window.some((size, axis) => span(size, dilation[axis]) >= largest)) {
+  if (window.some((size, axis) => span(size, dilation[axis]) > MAX_SIZE)) {
     throw invalid(`${type}: dilation`, 'a window that spans less than 2^31 pixels', value);
   }
   return dilation;

@@ -1,13 +1,15 @@
 import { checkArity } from '../checks.js';
 import type { ElementType } from '../kernels/signature.js';
 import { type KernelName, type ParameterName, signatureOf, type signatures } from '../kernels/table.js';
+import { product } from '../numbers.js';
 
 /** One sample's shape; images are [height, width, channels]. */
 export type Shape = readonly number[];
 
+/** The number of elements of a shape. */
 export function elements(shape: Shape): number {
   checkArity('elements', arguments, 1);
-  return shape.reduce((product, dimension) => product * dimension, 1);
+  return product(shape);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { invalid } from '../checks.js';
+import { invalid, MAX_SIZE } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { chain, isIndex, type Node, sortNodes, vocabularyOf } from '../graph/node.js';
 import { type PlacedNode, placeNodes } from '../graph/place.js';
@@ -243,10 +243,10 @@ function build(spec: GraphSpec, isChain: boolean): Model {
       stateLength += roundUp(fixed, BLOCK);
     }
   }
-  if (parameterLength >= 2 ** 31) {
+  if (parameterLength > MAX_SIZE) {
     throw new BlasnetError(
       'INVALID_ARGUMENT',
-      `layers: ${parameterLength} parameters; a network can have at most ${2 ** 31 - 1}`,
+      `layers: ${parameterLength} parameters; a network can have at most ${MAX_SIZE}`,
     );
   }
   const momentLength = roundUp(parameterLength - STAGGER, PAGE) + STAGGER;

@@ -1,3 +1,4 @@
+import { MAX_SIZE } from '../checks.js';
 import { type KernelName, kernelNames, signatureOf, sumsOverRanks } from '../kernels/table.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ProgramBuilder } from './builder.js';
@@ -235,8 +236,6 @@ export function writeRankMeans(
     builder.emit('averageRanks', { values, n, weight });
 }
 
-/** Most values of which ranks gather their shares: counts are 32-bit integers. */
-const MOST_DIVIDED = 2 ** 31 - 1;
 /** A message for each part of less than this many values (64 KB) costs more time than the update of other shares. */
 const LEAST_DIVIDED = 1 << 14;
 /** So it does for more parts of a block than one for this many values. */
@@ -266,7 +265,7 @@ export function divideUpdate(instructions: Instruction[]): Instruction[] {
   const parts: Tensor[] = [];
   const passes = instructions.slice(0, guard + 1).flatMap((instruction) => {
     const [values] = instruction.arguments as [Tensor];
-    if (instruction.kernel !== 'startSum' || values.fixed > MOST_DIVIDED) return [instruction];
+    if (instruction.kernel !== 'startSum' || values.fixed > MAX_SIZE) return [instruction];
     const end = values.offset + values.fixed;
     const edges = [...new Set([values.offset, ...ranges.flat(), end])].sort((a, b) => a - b);
     const inside = edges.filter((at) => at >= values.offset && at <= end);

@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, invalid } from '../checks.js';
+import { checkArity, checkInteger, checkLabelNames, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { listed } from '../text.js';
 import type { SampleSource } from '../types.js';
@@ -172,14 +172,7 @@ function readPoints(points: SampleSource): { x: number[]; y: number[]; labels: n
 /** A name per class. Duplicate names would share a colour, so they are rejected. */
 export function readNames(names: unknown, classes: number): string[] {
   if (names === undefined) return Array.from({ length: classes }, (_, k) => String(k));
-  if (!Array.isArray(names) || ![...names].every((name) => typeof name === 'string'))
-    throw invalid('labelNames', 'an array of strings', names);
-  if (names.length !== classes) {
-    throw new BlasnetError(
-      'SHAPE_MISMATCH',
-      `labelNames: expected a name for each of the ${classes} classes, got ${names.length}`,
-    );
-  }
-  if (new Set(names).size < classes) throw invalid('labelNames', 'names that differ', listed(names));
-  return names;
+  const checked = checkLabelNames(names, classes);
+  if (new Set(checked).size < classes) throw invalid('labelNames', 'names that differ', listed(checked));
+  return checked;
 }

@@ -1,4 +1,4 @@
-import { checkInteger, invalid } from '../checks.js';
+import { checkInteger, invalid, MAX_SIZE } from '../checks.js';
 import { isSampleSource } from '../runtime/columns.js';
 import { checkFeatures } from '../runtime/dataset-inputs.js';
 
@@ -9,7 +9,7 @@ import { checkFeatures } from '../runtime/dataset-inputs.js';
 export function denseFeatures(name: string, data: unknown): Uint8Array | Float32Array {
   if (!isSampleSource(data)) throw invalid(name, 'a Dataset', data);
   if (data.rowOffsets !== undefined) throw invalid(name, 'a Dataset with dense rows', 'sparse rows');
-  checkInteger(`${name}: length`, data.length, { min: 0, below: 2 ** 31 });
+  checkInteger(`${name}: length`, data.length, { min: 0, max: MAX_SIZE });
   checkFeatures(name, data.length, data);
   return data.features;
 }

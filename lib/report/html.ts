@@ -1,4 +1,4 @@
-import { checkArity, checkChoice, checkInteger, checkOptions, checkPath, invalid } from '../checks.js';
+import { checkArity, checkChoice, checkInteger, checkOptions, checkPath, invalid, isObject } from '../checks.js';
 import { replaceFile } from '../formats/replace-file.js';
 import type { Theme } from './look.js';
 import { checkText } from './style.js';
@@ -111,7 +111,7 @@ export async function writeReport(path: string | URL, report: Report): Promise<v
 }
 
 function settingsHtml(settings: unknown): string {
-  if (typeof settings !== 'object' || settings === null || Array.isArray(settings)) {
+  if (!isObject(settings)) {
     throw invalid('hyperparameters', 'an object of settings by name', settings);
   }
   const rows = Object.entries(settings).flatMap(([name, value]) => flatten(name, value, 0));

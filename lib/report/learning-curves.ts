@@ -1,4 +1,4 @@
-import { checkArity, checkBoolean, checkChoice, checkInteger, invalid } from '../checks.js';
+import { checkArity, checkBoolean, checkChoice, checkInteger, invalid, isObject } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { EpochLog } from '../training/history.js';
 import { type Drawn, legend, marks, scales, tables, yTicks } from './curves.js';
@@ -133,7 +133,7 @@ function metricNames(histories: Readonly<Record<string, Epochs>>): string[] {
 function byName(histories: unknown): Record<string, Epochs> {
   const isHistory = (value: unknown): value is Epochs => Array.isArray((value as Partial<Epochs> | null)?.epochs);
   if (isHistory(histories)) return { '': histories };
-  if (typeof histories !== 'object' || histories === null || Array.isArray(histories)) {
+  if (!isObject(histories)) {
     throw invalid('histories', 'a history, or an object of histories by name', histories);
   }
   for (const [name, history] of Object.entries(histories)) {

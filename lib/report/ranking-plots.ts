@@ -1,4 +1,4 @@
-import { checkArity, invalid } from '../checks.js';
+import { checkArity, invalid, isObject } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { PrecisionRecallCurve, RocCurve } from '../training/metrics.js';
 import { dress, legend, marks, tables } from './curves.js';
@@ -120,7 +120,7 @@ function byName(curves: unknown, { fields }: Kind): Record<string, Fields> {
     typeof value === 'object' && value !== null && fields.every((field) => field in value);
   if (isCurve(curves)) return { '': curves };
   const wanted = `a curve { ${fields.join(', ')} }, as the metrics give`;
-  if (typeof curves !== 'object' || curves === null || Array.isArray(curves)) {
+  if (!isObject(curves)) {
     throw invalid('curves', `${wanted}, or an object of them by name`, curves);
   }
   for (const [name, curve] of Object.entries(curves))

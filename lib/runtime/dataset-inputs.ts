@@ -1,7 +1,16 @@
 /** Datasets, checked against a network. */
 import { types } from 'node:util';
 import type { Feed } from '../backend/backend.js';
-import { checkInteger, checkNumber, checkShape, checkSparseRows, checkStorage, describe, invalid } from '../checks.js';
+import {
+  checkInteger,
+  checkNumber,
+  checkShape,
+  checkSparseRows,
+  checkStorage,
+  describe,
+  invalid,
+  MAX_SIZE,
+} from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { plainView } from '../numbers.js';
 import { elements } from '../program/instructions.js';
@@ -213,7 +222,7 @@ export function fromDataset(name: string, model: Model, given: unknown, withTarg
   if (!isSampleSource(given)) throw invalid(name, 'a Dataset', given);
   const data = readSource(given);
   const { length: rows } = data;
-  checkInteger(`${name}: length`, rows, { min: 0, below: 2 ** 31 });
+  checkInteger(`${name}: length`, rows, { min: 0, max: MAX_SIZE });
   checkTargetColumn(name, data);
   const feeds = inputFeeds(name, model, data);
   if (rows === 0) throw emptyError(name);

@@ -10,7 +10,7 @@ import type {
   RunResult,
   Sampling,
 } from '../backend/backend.js';
-import { invalid } from '../checks.js';
+import { invalid, MAX_SIZE } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { type Optimizer, WEIGHT_AVERAGE } from '../optimizers/optimizer.js';
 import type { Augments } from '../program/augment.js';
@@ -111,7 +111,7 @@ const INFERENCE_INPUTS = 16 << 20;
  */
 export function capacityFor(rows: number): number {
   const step = 2 ** Math.max(0, Math.floor(Math.log2(rows)) - 2);
-  return Math.min(Math.ceil(rows / step) * step, 2 ** 31 - 1);
+  return Math.min(Math.ceil(rows / step) * step, MAX_SIZE);
 }
 const NO_SCALARS = new Float64Array(0);
 

@@ -1,6 +1,6 @@
 /** A network's calls in inference mode, and its forward pass in training mode. */
 import { types } from 'node:util';
-import { checkInteger, checkOptions, checkStorage, invalid } from '../checks.js';
+import { checkInteger, checkOptions, checkStorage, invalid, SIZES } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { plainView } from '../numbers.js';
 import { nodeNamed } from '../program/model.js';
@@ -62,7 +62,7 @@ export type InferenceOptions = PredictAsyncOptions & Partial<NodeOptions<string>
 
 function checkBatch(engine: Engine, name: string, batchSize: number | undefined): number {
   if (batchSize === undefined) return engine.inferenceBatch;
-  return checkInteger(`${name}: batchSize`, batchSize, { min: 1, below: 2 ** 31 });
+  return checkInteger(`${name}: batchSize`, batchSize, SIZES);
 }
 
 /** Kernels write outputs while still reading inputs, so the two must not share memory. */

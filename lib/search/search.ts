@@ -5,8 +5,10 @@ import {
   checkNumber,
   checkOptions,
   checkPath,
+  checkSeed,
   invalid,
   isPlain,
+  SIZES,
 } from '../checks.js';
 import type { Dataset } from '../data/dataset.js';
 import { type AnyDataset, isDataset, kFold, split } from '../data/split.js';
@@ -97,8 +99,6 @@ const known = [
   ...['refit', 'concurrency', 'log', 'onTrial', 'signal'],
 ];
 
-const LARGEST_SEED = 2 ** 32 - 1;
-
 /**
  * Searches a space of hyper-parameters at random or by successive halving, and refits the best: builds it for its task
  * with all of `data` and trains it for as many epochs as the best trial took.
@@ -115,11 +115,11 @@ export async function search<const S extends Space, N extends AnyNetwork = AnyNe
   const given = checkOptions('search', options, known);
   const { build, data, epochs = 1, halving, seed = 0, refit = true, concurrency = 1, onTrial, signal } = given;
   const space = readSpace('search: space', given.space);
-  const trials = checkInteger('search: trials', given.trials, { min: 1, below: 2 ** 31 });
+  const trials = checkInteger('search: trials', given.trials, SIZES);
   if (typeof build !== 'function') throw invalid('search: build', 'a function', build);
   if (!isDataset(data)) throw invalid('search: data', 'a Dataset or SparseDataset', data);
   checkInteger('search: epochs', epochs, { min: 1 });
-  checkInteger('search: seed', seed, { min: 0, max: LARGEST_SEED });
+  checkSeed('search: seed', seed);
   checkBoolean('search: refit', refit);
   checkInteger('search: concurrency', concurrency, { min: 1 });
   if (onTrial !== undefined && typeof onTrial !== 'function') throw invalid('search: onTrial', 'a function', onTrial);

@@ -1,4 +1,4 @@
-import { checkArity, checkChoice, checkInteger, checkOptions, invalid, isPlain } from '../checks.js';
+import { checkArity, checkChoice, checkInteger, checkOptions, checkSeed, invalid, isPlain, SIZES } from '../checks.js';
 import { Dataset } from '../data/dataset.js';
 import { SparseDataset } from '../data/sparse-dataset.js';
 import { shuffled } from '../data/split.js';
@@ -186,8 +186,8 @@ export interface BatchOptions {
 
 function readBatches(name: string, options: BatchOptions | undefined): { size: number; random: RandomStream } {
   const { batchSize = 64, seed = 0 } = checkOptions(name, options, ['batchSize', 'seed']);
-  const size = checkInteger(`${name}: batchSize`, batchSize, { min: 1, below: 2 ** 31 });
-  checkInteger(`${name}: seed`, seed, { min: 0, max: 2 ** 32 - 1 });
+  const size = checkInteger(`${name}: batchSize`, batchSize, SIZES);
+  checkSeed(`${name}: seed`, seed);
   return { size, random: new RandomStream(seed, Stream.data) };
 }
 

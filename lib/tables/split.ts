@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber, checkOptions, invalid } from '../checks.js';
+import { checkInteger, checkNumber, checkOptions, checkSeed, invalid } from '../checks.js';
 import { deal, gather, inTurn, shuffled } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
@@ -47,7 +47,7 @@ function checkDivision(name: string, { stratify, group, time, seed }: Division):
     throw new BlasnetError('INVALID_ARGUMENT', `${name}: expected at most one of stratify, group, time, got ${names}`);
   }
   if (time !== undefined && seed !== undefined) throw invalid(`${name}: seed`, 'none with time', seed);
-  return checkInteger(`${name}: seed`, seed ?? 0, { min: 0, max: 2 ** 32 - 1 });
+  return checkSeed(`${name}: seed`, seed ?? 0);
 }
 
 /** Rows of the training, validation and test parts. */

@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, checkNumber, checkOptions, invalid } from '../checks.js';
+import { checkArity, checkInteger, checkNumber, checkOptions, checkSeed, invalid } from '../checks.js';
 import type { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
 import { listed } from '../text.js';
@@ -98,7 +98,7 @@ export class TableStream {
     checkNumber('split: test', test, { min: 0, below: 1 });
     checkNumber('split: validation', validation, { min: 0, below: 1 });
     checkNumber('split: test + validation', test + validation, { below: 1 });
-    checkInteger('split: seed', seed, { min: 0, max: 2 ** 32 - 1 });
+    checkSeed('split: seed', seed);
     const open = this.#open;
     const part = (from: number, to: number) =>
       new TableStream(async function* (wanted) {

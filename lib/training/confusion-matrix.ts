@@ -1,4 +1,4 @@
-import { checkArity, checkInteger, invalid } from '../checks.js';
+import { checkArity, checkInteger, checkLabelNames, invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { alignColumns } from '../text.js';
 import { type Average, averaged, each, type Figure, type Margins, ratio, total } from './averages.js';
@@ -77,17 +77,8 @@ export class ConfusionMatrix {
       if (truth === predicted) margins.hits[truth] = count;
     }
     const names = labelNames ?? Array.from({ length: classes }, (_, i) => String(i));
-    if (!Array.isArray(names) || ![...names].every((name) => typeof name === 'string')) {
-      throw invalid('labelNames', 'an array of strings', names);
-    }
-    if (names.length !== classes) {
-      throw new BlasnetError(
-        'SHAPE_MISMATCH',
-        `labelNames: expected a name for each of the ${classes} classes, got ${names.length}`,
-      );
-    }
     this.classes = classes;
-    this.labelNames = Object.freeze([...names]);
+    this.labelNames = Object.freeze(checkLabelNames(names, classes));
     this.#cells = own;
     this.#margins = margins;
     Object.freeze(this);

@@ -1,5 +1,5 @@
 /** The options of a `fit` on several ranks. */
-import { checkBoolean, checkInteger, invalid } from '../checks.js';
+import { checkBoolean, checkInteger, invalid, SIZES } from '../checks.js';
 import { isGroup } from '../distributed/group.js';
 import { BlasnetError } from '../errors.js';
 import type { Model } from '../program/model.js';
@@ -46,7 +46,7 @@ export function checkSharded(
 /** Checks the option `syncEvery`; undefined for a group of one. */
 export function readSyncEvery({ syncEvery, group, accumulate }: FitOptions): number | undefined {
   if (syncEvery === undefined) return undefined;
-  checkInteger('fit: syncEvery', syncEvery, { min: 1, below: 2 ** 31 });
+  checkInteger('fit: syncEvery', syncEvery, SIZES);
   const refuse = (why: string) => new BlasnetError('INVALID_ARGUMENT', `fit: syncEvery: ${why}`);
   if (group === undefined) throw refuse('it needs a group');
   if ((accumulate ?? 1) > 1) throw refuse('not with accumulate: a step takes one batch of each rank');

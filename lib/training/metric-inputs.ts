@@ -1,5 +1,5 @@
 /** Reads the inputs of metrics: numbers in any form, and the kind of task, which follows from the truth. */
-import { checkBoolean, checkInteger, checkNumber, invalid } from '../checks.js';
+import { checkBoolean, checkInteger, checkNumber, invalid, MAX_SIZE } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { isSampleSource } from '../runtime/columns.js';
 import type { SampleSource } from '../types.js';
@@ -175,7 +175,7 @@ function toClasses(name: string, data: ArrayLike<number>): Int32Array {
     labels[row] = data[row];
     // Integers in range are returned unchanged.
     if (labels[row] !== data[row] || labels[row] < 0)
-      checkInteger(`${name}[${row}]`, data[row], { min: 0, below: 2 ** 31 });
+      checkInteger(`${name}[${row}]`, data[row], { min: 0, max: MAX_SIZE });
   }
   return labels;
 }

@@ -1,4 +1,4 @@
-import { invalid } from '../checks.js';
+import { invalid, isObject } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Engine, Source } from '../runtime/engine.js';
 import { asPredictions, predictSource } from '../runtime/evaluate.js';
@@ -18,7 +18,7 @@ export type Metrics<P = Float32Array> = Readonly<Record<string, MetricFunction<P
 /** Checks `fit`'s option `metrics`. `dataset`: whether there is a validation dataset. */
 export function checkMetrics(metrics: unknown, dataset: boolean): [name: string, metric: MetricFunction][] {
   if (metrics === undefined) return [];
-  if (typeof metrics !== 'object' || metrics === null || Array.isArray(metrics)) {
+  if (!isObject(metrics)) {
     throw invalid('fit: metrics', 'an object of functions by name', metrics);
   }
   const list = Object.entries(metrics as Metrics);

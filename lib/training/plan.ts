@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger, checkOptions, invalid } from '../checks.js';
+import { checkBoolean, checkInteger, checkOptions, invalid, SIZES } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { describeModel, type Kept } from '../formats/network-file.js';
 import { describeOptimizer } from '../formats/optimizer-state.js';
@@ -73,9 +73,9 @@ export function readPlan(
   const { signal, initialEpoch } = given;
   checkSignal('fit: signal', signal);
   if (initialEpoch !== undefined) checkInteger('fit: initialEpoch', initialEpoch, { min: 0, below: 2 ** 32 });
-  const batchSize = checkInteger('fit: batchSize', given.batchSize ?? 32, { min: 1, below: 2 ** 31 });
+  const batchSize = checkInteger('fit: batchSize', given.batchSize ?? 32, SIZES);
   const dropLast = checkBoolean('fit: dropLast', given.dropLast ?? false);
-  const accumulate = checkInteger('fit: accumulate', given.accumulate ?? 1, { min: 1, below: 2 ** 31 });
+  const accumulate = checkInteger('fit: accumulate', given.accumulate ?? 1, SIZES);
   const signals = signalsOf(engine, signal);
   const { model } = engine;
   const unweighted = readData('fit: data', model, data, signals);

@@ -205,14 +205,17 @@ export class Ranks {
   }
 }
 
+const HASH_START = 0x811c9dc5;
+const hashed = (hash: number, word: number) => Math.imul(hash ^ word, 0x01000193) ^ (hash >>> 15);
+
 /** A hash of the bits of some blocks, an integer below 2³². */
 export async function checksum(...blocks: readonly Float32Array[]): Promise<number> {
-  let hash = 0x811c9dc5;
+  let hash = HASH_START;
   const slices = new Slices();
   for (const block of blocks) {
     const words = new Uint32Array(block.buffer, block.byteOffset, block.length);
     await slices.each(words.length, (begin, end) => {
-      for (let i = begin; i < end; i++) hash = Math.imul(hash ^ words[i], 0x01000193) ^ (hash >>> 15);
+      for (let i = begin; i < end; i++) hash = hashed(hash, words[i]);
     });
   }
   return hash >>> 0;
@@ -220,7 +223,7 @@ export async function checksum(...blocks: readonly Float32Array[]): Promise<numb
 
 /** The same for a text. */
 export function checksumOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) ^ (hash >>> 15);
+  let hash = HASH_START;
+  for (let i = 0; i < text.length; i++) hash = hashed(hash, text.charCodeAt(i));
   return hash >>> 0;
 }

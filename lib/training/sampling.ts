@@ -1,5 +1,5 @@
 import { type Sampling, samplings } from '../backend/backend.js';
-import { checkBoolean, checkChoice, checkInteger } from '../checks.js';
+import { checkBoolean, checkChoice, checkInteger, MAX_SIZE, SIZES } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { Stream } from '../random.js';
 import { type Batches, rowsOf } from '../runtime/batches.js';
@@ -32,7 +32,7 @@ export function resolveSampling({ sampling, shuffle, stepsPerEpoch }: SamplingOp
   const refuse = (option: string, why: string) => new BlasnetError('INVALID_ARGUMENT', `fit: ${option}: ${why}`);
   if (shuffle !== undefined) checkBoolean('fit: shuffle', shuffle);
   if (sampling !== undefined) checkChoice('fit: sampling', sampling, samplings);
-  if (stepsPerEpoch !== undefined) checkInteger('fit: stepsPerEpoch', stepsPerEpoch, { min: 1, below: 2 ** 31 });
+  if (stepsPerEpoch !== undefined) checkInteger('fit: stepsPerEpoch', stepsPerEpoch, SIZES);
   if (sampling !== undefined && shuffle !== undefined)
     throw refuse('shuffle', 'it is the short form of sampling; give one of them');
   if (stream && sampling !== undefined) throw refuse('sampling', 'the batches of a stream come in its own order');
@@ -47,8 +47,8 @@ export function resolveSampling({ sampling, shuffle, stepsPerEpoch }: SamplingOp
 export function drawnRows({ sampling, stepsPerEpoch }: RowChoice, rows: number, batchSize: number): number {
   if (sampling !== 'withReplacement') return rows;
   const drawn = (stepsPerEpoch ?? Math.ceil(rows / batchSize)) * batchSize;
-  if (drawn >= 2 ** 31)
-    throw new BlasnetError('INVALID_ARGUMENT', `fit: an epoch draws ${drawn} rows; it can be at most ${2 ** 31 - 1}`);
+  if (drawn > MAX_SIZE)
+    throw new BlasnetError('INVALID_ARGUMENT', `fit: an epoch draws ${drawn} rows; it can be at most ${MAX_SIZE}`);
   return drawn;
 }
 

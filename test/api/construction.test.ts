@@ -101,7 +101,7 @@ describe('what the constructor refuses', () => {
     const run = () => new Network(withOption({ seed }));
     // null stands for "none given", as undefined does.
     if (seed === null) expect(run).not.toThrow();
-    else expectError(run, 'INVALID_ARGUMENT', /^seed: expected an integer/);
+    else expectError(run, 'INVALID_ARGUMENT', /^seed: expected an integer ≥ 0 and ≤ 4294967295, got/);
   });
 
   it.each(['cuda', '', 1, null])('backend: %s', (backend) => {

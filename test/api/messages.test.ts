@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { describe as describeValue } from '../../lib/checks.js';
 import * as data from '../../lib/data/index.js';
 import { BlasnetError } from '../../lib/errors.js';
+import { registerLayer, registerLoss, registerOptimizer } from '../../lib/extend.js';
 import * as blasnet from '../../lib/index.js';
 import * as kernels from '../../lib/kernels/index.js';
 import * as report from '../../lib/report/index.js';
@@ -135,6 +136,15 @@ describe('messages are short', () => {
     expect(new BlasnetError('INTERNAL', `begin${long}end`).message).toMatch(/^beginx+…x+end$/);
     expect(new BlasnetError('INTERNAL', `begin${long}end`).message.length).toBe(2000);
     for (const make of Object.values(values)) expect(describeValue(make()).length).toBeLessThanOrEqual(240);
+  });
+
+  it('what a name can be, whatever it names', () => {
+    const rule = /: name: expected a name of letters, digits, _ and -, beginning with a letter or _, got "2d"$/;
+    const make = (() => undefined) as never;
+    expect(() => registerLayer('2d', undefined, make)).toThrow(rule);
+    expect(() => registerLoss('2d', make)).toThrow(rule);
+    expect(() => registerOptimizer('2d', make)).toThrow(rule);
+    expect(() => blasnet.dense(2, { name: '2d' })).toThrow(rule);
   });
 
   it('where the names in a list are many, they are counted', () => {

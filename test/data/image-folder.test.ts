@@ -300,6 +300,7 @@ describe('imageFolder: errors', () => {
     [{ onCorrupt: 'ignore' as never }, /onCorrupt: expected one of 'error', 'skip'/],
     [{ labelNames: 'ab' as never }, /labelNames: expected an array of strings/],
     [{ labelNames: [1] as never }, /labelNames/],
+    [{ labelNames: new Array(2) as never }, /labelNames: expected an array of strings/],
   ])('options: %o', async (options, message) => {
     await expectRejection(() => imageFolder(root, options), 'INVALID_ARGUMENT', message);
   });

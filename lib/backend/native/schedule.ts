@@ -1,5 +1,6 @@
 import { type BufferParameter, elementBytes, GRAIN, grainOf, isBuffer, PARTS } from '../../kernels/signature.js';
 import { type KernelName, signatureOf, sumsOverRanks } from '../../kernels/table.js';
+import { product } from '../../numbers.js';
 import { axisOf, type Instruction, isTensor, sizeOf, type Tensor } from '../../program/instructions.js';
 
 /**
@@ -40,7 +41,6 @@ function partitionOf(
   const rank = instruction.ownShare ? "a rank's share, " : '';
   // A dataset's row count is unknown here: feeds are distinguished by name, not by extent.
   const sizes = parameter.length.map((name) => sizeOf(value(name), capacity) ?? Number.POSITIVE_INFINITY);
-  const product = (list: readonly number[]) => list.reduce((a, b) => a * b, 1);
   const bytes = product(sizes.slice(position + 1)) * elementBytes[tensor.type];
   const outer = product(sizes.slice(0, position));
   const layout = `${outer} times from ${begin}`;

@@ -1,7 +1,7 @@
 import type { BlasnetError } from '../../errors.js';
-import { type Node, type Shared, shared } from '../../graph/node.js';
+import { MAX_LAYERS, type Node, type Shared, shared } from '../../graph/node.js';
 import { flatten } from '../../layers/flatten.js';
-import type { LayerSpec } from '../../layers/layer.js';
+import { isName, type LayerSpec } from '../../layers/layer.js';
 import { permute, reshape } from '../../layers/shape.js';
 import { elements, type Shape } from '../../program/instructions.js';
 import { cut, quote, shapeText } from '../../text.js';
@@ -162,7 +162,7 @@ export class GraphReader {
   /** A name for a layer from that of a node of the file; undefined if it can't be one or is taken. */
   #nameOf(name: string): string | undefined {
     const own = cut(name.replace(/[^\w-]+/g, '_').replace(/^_+/, ''), 100).replace('…', '_');
-    if (!/^[A-Za-z_][\w-]*$/.test(own) || this.#names.has(own) || this.#names.size > 5000) return undefined;
+    if (!isName(own) || this.#names.has(own) || this.#names.size > MAX_LAYERS) return undefined;
     this.#names.add(own);
     return own;
   }

@@ -1,3 +1,4 @@
+import { isObject } from '../../checks.js';
 import { BlasnetError, type ErrorCode } from '../../errors.js';
 import { cut, quote } from '../../text.js';
 
@@ -58,8 +59,7 @@ export class Fields {
   /** `name` is for messages. Throws `FILE_CORRUPT` if `value` is not an object. */
   constructor(name: string, value: unknown) {
     this.#name = name;
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw malformed(`${name} must be an object, got ${shown(value)}`);
+    if (!isObject(value)) throw malformed(`${name} must be an object, got ${shown(value)}`);
     for (const [key, entry] of Object.entries(value)) if (entry !== null) this.#values.set(camelCase(key), entry);
   }
 

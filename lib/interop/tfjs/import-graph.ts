@@ -1,4 +1,4 @@
-import { input, isIndex, isInput, type Node, operationOf, type Shared, shared } from '../../graph/node.js';
+import { input, isIndex, isInput, MAX_LAYERS, type Node, operationOf, type Shared, shared } from '../../graph/node.js';
 import { cut, quote } from '../../text.js';
 import type { Shape } from '../../types.js';
 import { Fields, inLayer, malformed, unsupported } from './fields.js';
@@ -6,9 +6,7 @@ import { EMBEDDING, merges, type NameOf, type Part, singles } from './import-lay
 
 /** The topology of a model.json as nodes. Nothing is allocated for parameters here. */
 
-/** Calls of layers and of models, within a model as often as that is used; a network with more can't be saved. */
-const MAX_NODES = 5000;
-/** What all these calls take, and what models give, counted alike. */
+/** What all calls of layers and models take, and what models give, counted as often as a model is used. */
 const MAX_LINKS = 100_000;
 /** Models within models. */
 const MAX_DEPTH = 8;
@@ -67,7 +65,7 @@ class Reading {
   }
 
   #check(count: number): void {
-    if (count > MAX_NODES) throw malformed(`the model has more than ${MAX_NODES} layers`);
+    if (count > MAX_LAYERS) throw malformed(`the model has more than ${MAX_LAYERS} layers`);
   }
 }
 
