@@ -201,7 +201,7 @@ product shows more than ${percent(regretBars.median)} of regret or noise. ${blas
 ${simd.set}. The fastest product stands for the peak.`,
     renderTable(columns, found),
     `Noise, between two processes of the chosen way: median ${percent(noises.median)}, worst ${percent(noises.worst)}. A \
-loss within the noise of its product is no regret.`,
+loss within the noise of its product is not regret.`,
     `Regret: median ${percent(median)} (at most ${percent(regretBars.median)}), worst ${percent(worst)} (at most \
 ${percent(regretBars.worst)}).`,
     ...(options.suggest ? [suggest(found)] : []),

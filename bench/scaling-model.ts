@@ -43,7 +43,7 @@ export function predictedStep(
   return (step - update) / threads + updateTime + (threads > 1 ? barriers * 2 * threads * line : 0);
 }
 
-/** The first core that this process may use; undefined if the system does not tell. */
+/** The first core that this process may use; undefined if the system does not say. */
 function firstCore(): string | undefined {
   try {
     return /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];

@@ -25,7 +25,7 @@ export interface AugmentBatchOptions {
  * The rows of `data` as one batch that `fit` has changed by `augmentations`, to look at them: rows × product(shape)
  * numbers in the network's input units, after `scale` and `offset`. The draws are those of a network with this seed,
  * in a step that takes these rows in this order. Synchronous. Throws `INVALID_ARGUMENT`, `UNKNOWN_OPTION`,
- * `SHAPE_MISMATCH` (samples that are no images), `EMPTY_DATA` and `BACKEND_UNAVAILABLE`.
+ * `SHAPE_MISMATCH` (samples that are not images), `EMPTY_DATA` and `BACKEND_UNAVAILABLE`.
  */
 export function augmentBatch(
   augmentations: readonly Augmentation[],

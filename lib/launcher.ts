@@ -1,9 +1,9 @@
-/** How this process was started together with others: what MPI launchers tell in environment variables. */
+/** How this process was started together with others: what MPI launchers specify in environment variables. */
 export interface Launcher {
   readonly name: string;
   /** Whose processes it starts; undefined if several libraries know it. */
   readonly family: 'Open MPI' | 'MPICH' | undefined;
-  /** Undefined if the launcher doesn't tell. */
+  /** Undefined if the launcher doesn't specify it. */
   readonly rank: number | undefined;
   readonly size: number | undefined;
   /** Ranks on this host. */

@@ -463,7 +463,7 @@ export class Network<K extends string = ''> {
    * Loads the parameters of a PyTorch module, saved there with
    * `safetensors.torch.save_file(model.state_dict(), path)`. A layer takes the tensors of the module that `map` gives
    * for its name, otherwise of the module of its own name (`layer1_0_conv1` of `layer1.0.conv1`), otherwise of the next
-   * module whose tensors have the right names and shapes, in the order that numbers in names tell. Tensors are F32,
+   * module whose tensors have the right names and shapes, in the order of the numbers in names. Tensors are F32,
    * F64, F16 or BF16. Returns which modules were read for which layers, and what was skipped. Rejects with
    * `FILE_NOT_FOUND`, `FILE_CORRUPT`, `INVALID_ARGUMENT`, or `SHAPE_MISMATCH` if modules and layers don't match or
    * names don't tell which is which; nothing is changed then.

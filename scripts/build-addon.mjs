@@ -102,7 +102,7 @@ function compile({ openblas }, options, incremental) {
     const told = errors.length > 0 ? errors.slice(0, 10) : lines.slice(-10);
     throw new BuildProblem(
       `the build failed.\n${told.join('\n')}`,
-      `The command was: node ${command.join(' ')}\nMend that`,
+      `The command was: node ${command.join(' ')}\nFix the error`,
     );
   }
   writeWhole(addon, readFileSync(join(root, 'native/build/Release/blasnet.node')));

@@ -132,10 +132,10 @@ function checkOutside(file, module, { specifier, line }) {
   if (packageName === manifest.name) {
     if (!module.imports.includes('entry points'))
       report(file, line, `${module.name} must not import the package itself`);
-    else if (!entryPoints.has(specifier)) report(file, line, `${specifier} is no entry point`);
+    else if (!entryPoints.has(specifier)) report(file, line, `${specifier} is not an entry point`);
   } else if (packageName.startsWith('node:')) {
     if (!builtinModules.includes(specifier.slice(5)))
-      report(file, line, `${specifier} is no built-in module of Node.js`);
+      report(file, line, `${specifier} is not a built-in module of Node.js`);
   } else if (file.startsWith('lib/') && !(packageName in { ...manifest.dependencies, ...manifest.peerDependencies })) {
     report(file, line, `${specifier} is not among the dependencies`);
   }

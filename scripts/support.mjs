@@ -43,7 +43,7 @@ export function npmCommand() {
 }
 
 /**
- * Installs packages that are no development dependencies into the folder `target`, once: those of the package.json in
+ * Installs packages that are not development dependencies into the folder `target`, once: those of the package.json in
  * the folder `source`, as the lock file beside it has them, or without one if every version is exact. Both paths are
  * relative to the root. Returns whether they are there.
  */

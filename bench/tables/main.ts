@@ -28,7 +28,7 @@ interface Case {
 
 const cases: readonly Case[] = [
   { file: 'penguins.json', target: 'Species', drop: [], task: 'classification' },
-  // The day itself is no category, and scikit-learn has no encoder of dates.
+  // The day itself is not a category, and scikit-learn has no encoder of dates.
   { file: 'seattle-weather.csv', target: 'weather', drop: ['date'], task: 'classification' },
   { file: 'cars.json', target: 'Miles_per_Gallon', drop: ['Name', 'Year'], task: 'regression' },
 ];

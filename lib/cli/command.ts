@@ -26,7 +26,7 @@ export type Values<O extends Options> = {
   readonly [K in keyof O]: O[K] extends Option<infer T> ? T | undefined : never;
 };
 
-/** A word of the command line that is no option. */
+/** A word of the command line that is not an option. */
 export interface Operand {
   readonly name: string;
   readonly text: string;

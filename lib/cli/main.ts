@@ -30,7 +30,7 @@ const commands: readonly Command[] = [
   help,
 ];
 
-/** What `blasnet --help` and the like give; undefined if the first word is no option. */
+/** What `blasnet --help` and the like give; undefined if the first word is not an option. */
 function atOnce([first, second]: readonly string[]): Output | undefined {
   if (first === undefined) throw new UsageError('expected a command');
   if (!first.startsWith('-')) return undefined;

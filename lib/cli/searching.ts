@@ -66,7 +66,7 @@ export function readSearching(
 }
 
 /**
- * Tries settings drawn at random, each with early stopping, and tells which has the least validation loss. What the
+ * Tries settings drawn at random, each with early stopping, and reports which has the least validation loss. What the
  * command line fixes is a choice of one, so that a log with other fixed settings is one of another search.
  */
 export async function searchSettings(

@@ -40,11 +40,12 @@ export interface Format {
   readonly decimal: '.' | ',' | undefined;
 }
 
-/** Reads a table; the end of the name tells the format, CSV if it is none of the others. */
+/** Reads a table; the end of the name determines the format, CSV if it is not one of the others. */
 export function readTable(path: string, { delimiter, decimal }: Format, types?: ColumnTypes): Promise<Table> {
   const csv = !['.jsonl', '.ndjson', '.parquet'].includes(extname(path).toLowerCase());
   const given = delimiter !== undefined ? '--delimiter' : '--decimal';
-  if (!csv && (delimiter ?? decimal) !== undefined) throw new UsageError(`${given} is for CSV, and ${path} is none`);
+  if (!csv && (delimiter ?? decimal) !== undefined)
+    throw new UsageError(`${given} is for CSV, and ${path} is not a CSV file`);
   switch (extname(path).toLowerCase()) {
     case '.jsonl':
     case '.ndjson':
@@ -99,7 +100,7 @@ export async function readFor(encoder: Encoder, path: string, format: Format, wi
   const { columns } = json;
   const typed = withTarget ? [...columns, json.target] : columns;
   const types = Object.fromEntries(typed.map(({ name, type, from }) => [name, from ?? type]));
-  // Types of columns that the file lacks are refused; without types it tells which columns it has.
+  // Types of columns that the file lacks are refused; without types it says which columns it has.
   const table = await readTable(path, format, types).catch((error: unknown) => {
     if (error instanceof BlasnetError && error.code === 'INVALID_ARGUMENT') return readTable(path, format);
     throw error;

@@ -66,7 +66,7 @@ function siteAt(port: number, stream: { write(text: string): unknown }): Promise
  * on 127.0.0.1 alone, under a random address. It gets at most a few updates a second, and what costs time is computed
  * only while somebody looks, in at most 1 % of it. The page does not keep the process alive unless `keepOpen` is set.
  *
- * Throws `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, and `SHAPE_MISMATCH` if the samples are no images. `fit` rejects with
+ * Throws `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, and `SHAPE_MISMATCH` if the samples are not images. `fit` rejects with
  * `INVALID_ARGUMENT` if the port can't be listened on. That a file can't be saved is said on the page; training goes
  * on.
  */

@@ -491,7 +491,7 @@ events.addEventListener('message', ({ data }) => {
 events.addEventListener('error', () => {
   connected = false;
   const over = [...runs.values()].every(({ status }) => isOver(status));
-  say(over ? 'training is over, and the process has ended' : 'The process has ended or is out of reach. This is what it last told.', !over);
+  say(over ? 'training is over, and the process has ended' : 'The process has ended or is out of reach. This is what it last reported.', !over);
   update();
 });
 get('logarithmic').addEventListener('change', update);

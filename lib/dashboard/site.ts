@@ -156,7 +156,7 @@ export class Site {
     // A foreign name for this address: another site, whose name was made to lead here.
     const hosts = [HOST, 'localhost'].map((name) => `${name}:${this.#port}`);
     if (!hosts.includes(headers.host ?? '')) return refusal(403);
-    // A browser tells the origin of all that a script posts.
+    // A browser sends the origin of all that a script posts.
     const own = hosts.some((host) => headers.origin === `http://${host}`);
     if (!own && (headers.origin !== undefined || method === 'POST')) return refusal(403);
     const [, token = '', path = '?'] = /^\/([\w-]+)\/(.*)$/.exec(url) ?? [];

@@ -79,7 +79,7 @@ function checkSizes(source: string, size: number, inflated: number, compressed: 
   if (inflated < size) {
     throw new BlasnetError(
       'FILE_CORRUPT',
-      `${source}: byte ${inflated} of the inflated content: it ends here, but its header tells ${size} bytes`,
+      `${source}: byte ${inflated} of the inflated content: it ends here, but its header specifies ${size} bytes`,
     );
   }
   if (consumed < compressed) {
@@ -93,7 +93,7 @@ function checkSizes(source: string, size: number, inflated: number, compressed: 
 function tooLong(source: string, size: number, cause?: unknown): BlasnetError {
   return new BlasnetError(
     'FILE_CORRUPT',
-    `${source}: byte ${size} of the inflated content: expected the end, as its header tells, but more follows`,
+    `${source}: byte ${size} of the inflated content: expected the end, as its header specifies, but more follows`,
     { cause },
   );
 }

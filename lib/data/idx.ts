@@ -177,7 +177,7 @@ function readHeader(bytes: Uint8Array, source: string): Header {
     throw corrupt(
       source,
       header.total,
-      `expected the end, as the shape [${header.shape.join(', ')}] tells, but ${length - header.total} bytes follow`,
+      `expected the end, as the shape [${header.shape.join(', ')}] specifies, but ${length - header.total} bytes follow`,
     );
   }
   return header;

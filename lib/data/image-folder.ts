@@ -99,7 +99,7 @@ const FORMATS: Readonly<Record<string, { name: string; begin: RegExp }>> = {
 };
 const SYNONYMS: Readonly<Record<string, string>> = { '.jpeg': '.jpg', '.tiff': '.tif' };
 
-/** The format according to the file's name; undefined if it is no image. */
+/** The format according to the file's name; undefined if it is not an image. */
 function formatOf(path: string) {
   const extension = extname(path).toLowerCase();
   return FORMATS[SYNONYMS[extension] ?? extension];
@@ -258,7 +258,7 @@ function labelOf(
     if (rest === undefined) {
       throw new BlasnetError(
         'INVALID_ARGUMENT',
-        `${join(directory, path)}: expected it in a folder that tells its class; see the option label`,
+        `${join(directory, path)}: expected it in a folder named after its class; see the option label`,
       );
     }
     return folder;
@@ -324,7 +324,7 @@ async function openDecoder(size: ImageFolderOptions['size'], channels: 1 | 3, ma
     const format = Object.values(FORMATS).find((one) => one.begin.test(begin));
     if (format === undefined || format !== formatOf(path)) {
       throw new Error(
-        `its name tells ${formatOf(path)?.name}, its first bytes ${format?.name ?? 'no format that is read'}`,
+        `its name specifies ${formatOf(path)?.name}, its first bytes ${format?.name ?? 'no format that is read'}`,
       );
     }
     // The decoder's default limit would let 31 kB expand to 1.5 GB.

@@ -85,7 +85,8 @@ export function decodeNpz(bytes: Uint8Array, file: string, maxBytes?: number): R
   for (const entry of entries) {
     const { name } = entry;
     const key = name.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : name;
-    if (arrays.has(key)) throw new BlasnetError('FILE_CORRUPT', `${file}: ${quote(key)} is twice in the archive`);
+    if (arrays.has(key))
+      throw new BlasnetError('FILE_CORRUPT', `${file}: duplicate entry ${quote(key)} in the archive`);
     arrays.set(key, decodeNpy(readEntry(bytes, entry, file), `${file}: ${name}`));
   }
   return arrays;

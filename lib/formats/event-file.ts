@@ -49,7 +49,7 @@ function record(data: Uint8Array): Buffer {
 // Protocol buffers: a field is a key, number · 8 + wire type, and its value. Wire types: 0 varint, 1 eight bytes, 2 a
 // length and as many bytes, 5 four bytes.
 
-/** An unsigned integer, seven bits a byte, lowest first; the top bit tells that more follow. */
+/** An unsigned integer, seven bits a byte, lowest first; the top bit says that more follow. */
 function varint(value: number): Buffer {
   const bytes: number[] = [];
   let rest = value;

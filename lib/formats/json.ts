@@ -108,7 +108,7 @@ function checkKeys(text: string): void {
       if (text[space.lastIndex] !== ':') continue;
       // Different escapes of the same key are the same key.
       const key = JSON.parse(text.slice(begin, at)) as string;
-      if (keys.has(key)) throw new JsonError(`the key ${quote(key)} stands twice in an object`, begin);
+      if (keys.has(key)) throw new JsonError(`duplicate key ${quote(key)} in an object`, begin);
       if (key === '__proto__') throw new JsonError('the key "__proto__" is not allowed', begin);
       keys.add(key);
     }

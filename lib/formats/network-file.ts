@@ -206,7 +206,7 @@ function section(name: string, value: unknown, limits = LIMITS): string {
   try {
     checkLimits(text, limits);
   } catch (cause) {
-    throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${(cause as Error).message}, which a file can not hold`, {
+    throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${(cause as Error).message}, which a file cannot hold`, {
       cause,
     });
   }
@@ -239,7 +239,7 @@ export function decodeNetwork(bytes: Uint8Array, file: string, loss: Loss | read
   const given = loss === undefined ? [] : [loss].flat();
   const { tensors, metadata } = decodeSafetensors(bytes, file);
   if (metadata.get('format') !== FORMAT)
-    throw corrupt(file, HEADER, `it is no network of ${FORMAT}'s: the metadata tell no such format`);
+    throw corrupt(file, HEADER, `it is not a ${FORMAT} network file: its metadata do not specify that format`);
   const version = metadata.get('version');
   if (!READABLE.includes(version))
     throw corrupt(
@@ -450,7 +450,7 @@ function readSpec(value: Readonly<Record<string, unknown>>, given: readonly Loss
 }
 
 /**
- * The loss of an output: of those given the one of its kind, else as the file tells. A loss of the library is replaced
+ * The loss of an output: of those given the one of its kind, otherwise the file's. A loss of the library is replaced
  * only if it is the network's only one: of several, each has its own options. One of another kind than the only one is
  * refused.
  */
@@ -491,7 +491,7 @@ function readOptimizer(value: Readonly<Record<string, unknown>>): SavedOptimizer
     !moments.every((name) => typeof name === 'string') ||
     new Set(moments).size < moments.length
   ) {
-    throw invalid('moments', 'a list of different names', moments);
+    throw invalid('moments', 'a list of unique names', moments);
   }
   const groups = (options as { groups?: unknown } | null | undefined)?.groups;
   if (Array.isArray(groups)) checkCount('options: groups', groups, MAX_GROUPS);

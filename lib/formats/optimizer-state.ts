@@ -37,5 +37,5 @@ export function makeOptimizer(file: string, { kind, options }: SavedOptimizer): 
     if (!(cause instanceof BlasnetError)) throw cause;
     throw corrupt(file, 8, `metadata: optimizer: ${cause.message}`, cause);
   }
-  throw needs('its optimizer was made with a function or a pattern, which a file can not hold');
+  throw needs('its optimizer was made with a function or a pattern, which a file cannot hold');
 }

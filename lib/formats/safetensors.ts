@@ -67,7 +67,7 @@ export const tensorKinds: readonly string[] = [...dtypes.keys()];
 export interface NewTensor {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Its class tells the dtype: one of {@link tensorKinds}. */
+  /** Its class determines the dtype: one of {@link tensorKinds}. */
   readonly value: ArrayBufferView;
 }
 
@@ -147,7 +147,7 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): Safetensors 
     throw corrupt(
       file,
       0,
-      `a header of ${headerLength} bytes is longer than ${MAX_HEADER}, the most that is read: it is no safetensors file, or damaged`,
+      `a header of ${headerLength} bytes is longer than ${MAX_HEADER}, the most that is read: it is not a safetensors file, or it is damaged`,
     );
   const dataLength = bytes.length - LENGTH_BYTES - Number(headerLength);
   if (dataLength < 0)

@@ -4,7 +4,7 @@ import type { StoredTensor } from './safetensors.js';
 
 /**
  * The modules of a state dict, which has the tensors of a module under `<module>.<tensor>`. Files are in alphabetical
- * order, not in that of the modules. But names tell a part of it: `conv1` comes before `conv2`, and all of `layers.2`
+ * order, not in that of the modules. But names show part of it: `conv1` comes before `conv2`, and all of `layers.2`
  * before all of `layers.10`. Of `encoder` and `decoder` nothing is known.
  */
 

@@ -66,7 +66,7 @@ export function readDirectory(content: Uint8Array, file: string): ZipEntry[] {
     if ((flags & ENCRYPTED) !== 0 || (method !== STORED && method !== DEFLATED))
       throw corrupt(file, at, `${quote(name)} must be stored or deflated, without encryption`);
     if ([compressed, size, offset].includes(MAX_SIZE)) throw corrupt(file, at, `${quote(name)} is larger than 4 GiB`);
-    if (names.has(name)) throw corrupt(file, at, `${quote(name)} is twice in the archive`);
+    if (names.has(name)) throw corrupt(file, at, `duplicate entry ${quote(name)} in the archive`);
     names.add(name);
     entries.push({ name, method, crc, compressed, size, offset });
     at = next;

@@ -184,7 +184,7 @@ export function gatherFloats(
 
 /**
  * Row i is zero but for x[i, indices[k]] = values[k], k from starts[order_i] to ends[order_i]. A row with NaN, an
- * infinity or an index that is no column becomes NaN.
+ * infinity or an index that is not a column becomes NaN.
  */
 export function gatherSparse(
   x: Float32Array,
@@ -277,7 +277,7 @@ export function drawWithReplacement(
   for (let i = 0; i < n; i++) order[i] = randomBelow(sourceRows, i, seed, stream, epoch);
 }
 
-/** y_rj = 1 where j is the label of row r, otherwise 0; NaN for a label that is no class. */
+/** y_rj = 1 where j is the label of row r, otherwise 0; NaN for a label that is not a class. */
 export function oneHot(y: Float32Array, labels: Int32Array, rows: number, classes: number): void {
   for (let row = 0; row < rows; row++) {
     const label = labels[row];

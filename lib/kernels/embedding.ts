@@ -22,7 +22,7 @@ export const embeddingKernels = {
   ),
 } as const;
 
-/** y_r = w[indices_r]; NaN for an index that is no row of w. */
+/** y_r = w[indices_r]; NaN for an index that is not a row of w. */
 export function embeddingForward(
   y: Float32Array,
   indices: Int32Array,

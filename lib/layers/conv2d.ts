@@ -52,8 +52,8 @@ interface Conv2dSpec extends LayerSpec, ConvolutionSpec {
  * 2-D convolution (strictly a cross-correlation): [height, width, channels] → [outHeight, outWidth, filters], where
  * outHeight = ⌊(height + padding − dilation · (window − 1) − 1) / stride⌋ + 1 with the padding of both sides; outWidth
  * likewise. Parameters: `weight` [windowHeight, windowWidth, channels / groups, filters], `bias` [filters]; the filters
- * of a group are neighbours. Throws `SHAPE_MISMATCH` if samples are not images, their channels are no multiple of the
- * groups or the window is larger than the padded image.
+ * of a group are neighbours. Throws `SHAPE_MISMATCH` if samples are not images, the groups don't divide their channels
+ * or the window is larger than the padded image.
  */
 export function conv2d(filters: number, options?: Conv2dOptions): LayerSpec {
   checkArity('conv2d', arguments, 2);

@@ -133,7 +133,7 @@ export class Lion extends Optimizer {
   }
 }
 
-/** Options of the AdamW that updates what is no weight matrix. */
+/** Options of the AdamW that updates what is not a weight matrix. */
 export type MuonAdamWOptions = Omit<AdamWOptions, 'groups' | 'clipValue' | 'clipNorm' | 'averageWeights'>;
 
 export interface MuonOptions extends OptimizerOptions {
@@ -175,7 +175,7 @@ export class Muon extends Optimizer {
   override readonly matrices = true;
   readonly momentum: number;
   readonly nesterov: boolean;
-  /** Options of the AdamW for what is no matrix, with defaults filled in. */
+  /** Options of the AdamW for what is not a matrix, with defaults filled in. */
   readonly adamW: Readonly<MuonAdamWOptions>;
   readonly #adamW: AdamW;
 

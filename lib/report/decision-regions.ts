@@ -173,6 +173,6 @@ function readPoints(points: SampleSource): { x: number[]; y: number[]; labels: n
 export function readNames(names: unknown, classes: number): string[] {
   if (names === undefined) return Array.from({ length: classes }, (_, k) => String(k));
   const checked = checkLabelNames(names, classes);
-  if (new Set(checked).size < classes) throw invalid('labelNames', 'names that differ', listed(checked));
+  if (new Set(checked).size < classes) throw invalid('labelNames', 'unique names', listed(checked));
   return checked;
 }

@@ -129,7 +129,7 @@ export async function lossSurface(
 function checkLevels(value: unknown): number[] {
   const levels = checkNumbers('levels', value, { finite: true });
   if (levels.length === 0 || levels.length > 50) throw invalid('levels', '1 to 50 numbers', value);
-  if (levels.some((level, i) => i > 0 && level <= levels[i - 1])) throw invalid('levels', 'numbers that rise', value);
+  if (levels.some((level, i) => i > 0 && level <= levels[i - 1])) throw invalid('levels', 'ascending numbers', value);
   return levels;
 }
 

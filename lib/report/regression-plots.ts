@@ -127,7 +127,7 @@ async function plot(
 function readOutputNames(names: unknown, outputs: number): string[] {
   if (names === undefined) return Array.from({ length: outputs }, (_, j) => `output ${j}`);
   if (!Array.isArray(names) || new Set(names).size < names.length)
-    throw invalid('outputNames', 'strings that differ', names);
+    throw invalid('outputNames', 'unique strings', names);
   if (names.length !== outputs) {
     throw new BlasnetError(
       'SHAPE_MISMATCH',

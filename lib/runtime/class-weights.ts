@@ -86,7 +86,7 @@ export function resolveClassWeights(
     if (wrong !== undefined)
       throw new BlasnetError(
         'INVALID_ARGUMENT',
-        `${at}: ${quote(wrong)} is none of the data's classes ${listed(names)}`,
+        `${at}: ${quote(wrong)} is not one of the data's classes ${listed(names)}`,
       );
     return checkEach(
       at,

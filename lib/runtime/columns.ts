@@ -105,7 +105,7 @@ export function asLabels(
   return { goal: { target: 'targets', weighted: false }, feeds: { [feedName('targets', name)]: { values } } };
 }
 
-/** Writes features as indices. Throws `INVALID_ARGUMENT`, naming row and column, for what is none of the input's. */
+/** Writes features as indices. Throws `INVALID_ARGUMENT`, naming row and column, for those that the input lacks. */
 export function writeIndices(
   label: string,
   { shape, vocabulary }: ModelInput,

@@ -272,7 +272,7 @@ export class Engine {
   checkIdle(): void {
     this.checkUsable();
     if (this.#holder !== undefined)
-      throw new BlasnetError('NETWORK_BUSY', 'network: a run is on; wait for it to end before the next call');
+      throw new BlasnetError('NETWORK_BUSY', 'network: a run is in progress; wait for it to end before the next call');
   }
 
   /** Also throws while a training run rests: for operations that would change the network during training. */
@@ -281,7 +281,7 @@ export class Engine {
     if (this.#training)
       throw new BlasnetError(
         'NETWORK_BUSY',
-        'network: a training is on; its callbacks can use the network but not change it',
+        'network: a training run is in progress; its callbacks can use the network but not change it',
       );
   }
 

@@ -35,7 +35,7 @@ export class SearchLog {
 
   /**
    * Reads the log of the same search, or starts a new one if there is no file or an empty one. Throws `FILE_CORRUPT`
-   * for a file that is no log, `INVALID_ARGUMENT` for that of a search with other settings, `FILE_NOT_FOUND` and
+   * for a file that is not a log, `INVALID_ARGUMENT` for that of a search with other settings, `FILE_NOT_FOUND` and
    * `FILE_NOT_WRITTEN`.
    */
   static async open(path: string, header: Header): Promise<SearchLog> {

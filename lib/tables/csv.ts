@@ -18,7 +18,7 @@ export interface CsvOptions {
   header?: readonly string[] | undefined;
   /**
    * The decimal sign of numbers. Default '.'. With ',', points may separate thousands (1.234.567,8), and other texts
-   * with a point are no numbers.
+   * with a point are not numbers.
    */
   decimal?: '.' | ',' | undefined;
   /**
@@ -230,6 +230,6 @@ function checkNames(name: string, value: unknown): readonly string[] {
   const names = checkStrings(name, value);
   if (names.length === 0 || names.some((entry) => entry.trim() === '')) throw invalid(name, 'names of columns', value);
   const twice = names.find((entry, i) => names.indexOf(entry) !== i);
-  if (twice !== undefined) throw invalid(name, 'different names', twice);
+  if (twice !== undefined) throw invalid(name, 'unique names', twice);
   return names;
 }

@@ -135,7 +135,7 @@ function checkFinite(
   for (let row = 0, begin = 0; begin < features.length; row++, begin += width) {
     for (let i = begin + at; i < begin + end; i++) {
       if (Number.isFinite(features[i])) continue;
-      const text = `row ${row}, column ${quote(name)}: the value is too large, its number for the network overflows`;
+      const text = `row ${row}, column ${quote(name)}: the value is too large: encoded, it overflows float32`;
       throw new BlasnetError('NON_FINITE', `${label}: ${text}`);
     }
   }
@@ -236,7 +236,7 @@ export class Encoder {
     const read = (label: string, entry: unknown) => {
       if (!isPlain(entry) || Array.isArray(entry)) throw invalid(label, 'an object', entry);
       const { name, type, from, ...rest } = entry as Record<string, unknown>;
-      if (typeof name !== 'string' || names.has(name)) throw invalid(`${label}: name`, 'a name of its own', name);
+      if (typeof name !== 'string' || names.has(name)) throw invalid(`${label}: name`, 'a unique name', name);
       names.add(name);
       const own = `${label} (${quote(name)})`;
       if (from !== undefined) {
@@ -303,7 +303,7 @@ export class Encoder {
   /**
    * The rows of a table with their targets, for `fit` and `evaluate`. Throws `INVALID_ARGUMENT` for a table without one
    * of the columns or with a missing target, naming the row, and `LABEL_OUT_OF_RANGE` for a label that the training
-   * part did not have. `NON_FINITE` for a value so large that its number for the network overflows.
+   * part did not have. `NON_FINITE` for a value so large that it overflows float32 when encoded.
    */
   dataset(table: Table): Dataset {
     checkArity('dataset', arguments, 1);
@@ -426,8 +426,8 @@ export class Encoder {
 
   /**
    * Rows without targets, for `predict`: a table or plain objects, as {@link table} takes them; a column of the target
-   * is not looked at. Throws `INVALID_ARGUMENT`, and `NON_FINITE` for a value so large that its number for the network
-   * overflows, naming row and column.
+   * is not looked at. Throws `INVALID_ARGUMENT`, and `NON_FINITE` for a value so large that it overflows
+   * float32 when encoded, naming row and column.
    */
   features(rows: Table | Rows): Dataset {
     checkArity('features', arguments, 1);
@@ -438,7 +438,7 @@ export class Encoder {
   /**
    * What a network's outputs say of each row: `encoder.decode(await network.predictAsync(encoder.features(rows)))`.
    * Labels with their probabilities, or values in the unit of the target. Throws `INVALID_ARGUMENT`, and
-   * `NON_FINITE` for a prediction that is no finite number, naming the row, and
+   * `NON_FINITE` for a prediction that is not a finite number, naming the row, and
    * `SHAPE_MISMATCH` if there are not as many outputs as labels (two labels may have one output, the probability of the
    * second). `rows`: their number; default: as if there were one output for each label.
    */

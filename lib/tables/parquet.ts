@@ -179,7 +179,7 @@ async function readHeader(file: string, library: Hyparquet, opened: OpenFile): P
   const groups = await guard(file, () => metadata.row_groups.map((group) => checkGroup(file, group, columns, size)));
   const inGroups = groups.reduce((sum, group) => sum + group.rows, 0);
   if (inGroups !== rows)
-    throw corrupt(file, `expected ${rows} rows, as its header tells, got ${inGroups} in its groups`);
+    throw corrupt(file, `expected ${rows} rows, as its header specifies, got ${inGroups} in its groups`);
   return { groups, columns, rows };
 }
 
@@ -356,7 +356,7 @@ class ColumnReader {
       try {
         return decoder.decode(bytes);
       } catch {
-        throw this.#fail('it has bytes that are no text in UTF-8');
+        throw this.#fail('it has bytes that are not valid UTF-8');
       }
     };
     const parts: ArrayLike<unknown>[] = [];

@@ -148,7 +148,7 @@ export interface PieceOptions {
  */
 export class Pieces implements RowSink {
   readonly columns = new Set<string>();
-  /** Names that rows have, where these tell the columns. */
+  /** Names that rows have, where these determine the columns. */
   readonly #seen = new Set<string>();
   readonly #options: PieceOptions;
   readonly #types = new Map<string, ColumnType>();

@@ -53,7 +53,7 @@ export class Table {
       if (!Array.isArray(entry) || typeof entry[0] !== 'string')
         throw invalid('Table: columns', 'pairs of a name and a column', entry);
       const [name, column] = entry as readonly [string, unknown];
-      if (read.has(name)) throw invalid('Table: columns', 'different names', name);
+      if (read.has(name)) throw invalid('Table: columns', 'unique names', name);
       if (read.size >= MAX_COLUMNS) throw invalid('Table: columns', `at most ${MAX_COLUMNS} columns`, name);
       read.set(name, checkColumn(name, column));
     }

@@ -15,7 +15,7 @@ export function corrupt(path: string, message: string, cause?: unknown): Blasnet
 
 /**
  * The text of a regular file, piece by piece, without a byte order mark. Throws `FILE_NOT_FOUND`, and `FILE_CORRUPT`
- * for bytes that are no text in this encoding.
+ * for bytes that are not valid in this encoding.
  */
 export async function* readText(path: string, encoding: TextEncoding): AsyncGenerator<string> {
   const decoder = new TextDecoder(encoding, { fatal: true });
@@ -26,7 +26,7 @@ export async function* readText(path: string, encoding: TextEncoding): AsyncGene
       return decoder.decode(bytes, { stream: bytes !== undefined });
     } catch (cause) {
       const hint = encoding === 'utf-8' ? "; is it encoding: 'latin1' or 'utf-16le'?" : '';
-      throw corrupt(path, `byte ${at} or after: it is no text in ${encoding}${hint}`, cause);
+      throw corrupt(path, `byte ${at} or after: it is not valid ${encoding}${hint}`, cause);
     }
   };
   const file = await openFile(path);

@@ -548,7 +548,7 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
                         : entries && request.feeds[i].length() > maxSize    ? "too long"
                                                                             : nullptr;
     if (wrong == nullptr) continue;
-    error = "run: feed " + std::to_string(i) + ": what the run brings is " + wrong;
+    error = "run: feed " + std::to_string(i) + ": its buffer is " + wrong;
     return false;
   }
   return true;

@@ -276,7 +276,7 @@ TEST(planRefusesMoreEntriesThanASizeCanSay) {
   };
   constexpr size_t most = INT32_MAX;
   CHECK(takes(0, 10) && takes(most, 10) && takes(most, most + 1) && takes(10, size_t{1} << 40));
-  CHECK(!takes(most + 1, 10) && error == "run: feed 0: what the run brings is too long");
+  CHECK(!takes(most + 1, 10) && error == "run: feed 0: its buffer is too long");
 }
 
 TEST(planRefusesSerialInstructionsOutOfPlace) {
@@ -383,8 +383,8 @@ TEST(planRefusesRequestsThatDoNotFit) {
     block.data = static_cast<char*>(block.data) + 1;
   }));
   CHECK(fails("too short", [](RunRequest& r) { r.rows = r.drawn = 11; }));
-  CHECK(fails("feed 1: what the run brings is too short", [](RunRequest& r) { r.feeds[1].block.bytes--; }));
-  CHECK(fails("feed 0: what the run brings is too short", [](RunRequest& r) { r.feeds[0] = {}; }));
+  CHECK(fails("feed 1: its buffer is too short", [](RunRequest& r) { r.feeds[1].block.bytes--; }));
+  CHECK(fails("feed 0: its buffer is too short", [](RunRequest& r) { r.feeds[0] = {}; }));
   CHECK(fails("of another type", [](RunRequest& r) { r.feeds[0].element = Element::i32; }));
   CHECK(fails("wrong number of feeds", [](RunRequest& r) { r.feeds.pop_back(); }));
   CHECK(fails("wrong number of feeds", [](RunRequest& r) { r.feeds.emplace_back(); }));

@@ -69,12 +69,24 @@ onBackends('a network whose training waits for a callback', (backend) => {
     const network = classifier(backend);
     let calls = 0;
     const onEpochEnd = async () => {
-      await expectRejection(() => network.fit(data), 'NETWORK_BUSY', /^network: a training is on/);
-      await expectRejection(() => network.loadTorchState('file'), 'NETWORK_BUSY', /^network: a training is on/);
-      expectError(() => network.trainBatch(row, [0], new Sgd()), 'NETWORK_BUSY', /^network: a training is on/);
-      expectError(() => network.applyGradients(new Sgd()), 'NETWORK_BUSY', /^network: a training is on/);
-      expectError(() => network.gradients(row, [0]), 'NETWORK_BUSY', /^network: a training is on/);
-      expectError(() => network.forward(row, { training: true }), 'NETWORK_BUSY', /^network: a training is on/);
+      await expectRejection(() => network.fit(data), 'NETWORK_BUSY', /^network: a training run is in progress/);
+      await expectRejection(
+        () => network.loadTorchState('file'),
+        'NETWORK_BUSY',
+        /^network: a training run is in progress/,
+      );
+      expectError(
+        () => network.trainBatch(row, [0], new Sgd()),
+        'NETWORK_BUSY',
+        /^network: a training run is in progress/,
+      );
+      expectError(() => network.applyGradients(new Sgd()), 'NETWORK_BUSY', /^network: a training run is in progress/);
+      expectError(() => network.gradients(row, [0]), 'NETWORK_BUSY', /^network: a training run is in progress/);
+      expectError(
+        () => network.forward(row, { training: true }),
+        'NETWORK_BUSY',
+        /^network: a training run is in progress/,
+      );
       calls++;
     };
     await network.fit(data, { callbacks: { onEpochEnd } });
@@ -88,13 +100,13 @@ onBackends('a network whose training waits for a callback', (backend) => {
       onTrainBegin() {},
       async onEpochEnd() {
         const first = network.evaluate(test);
-        expectError(() => network.predict(row), 'NETWORK_BUSY', /^network: a run is on/);
+        expectError(() => network.predict(row), 'NETWORK_BUSY', /^network: a run is in progress/);
         await first;
         network.predict(row);
       },
     };
     const run = network.fit(data, { callbacks });
-    expectError(() => network.predict(row), 'NETWORK_BUSY', /^network: a run is on/);
+    expectError(() => network.predict(row), 'NETWORK_BUSY', /^network: a run is in progress/);
     await run;
     const onProgress = () => void network.predict(row);
     const error = await rejection(
@@ -164,7 +176,7 @@ onBackends('a network whose training waits for a callback', (backend) => {
     await pause(30);
     controller.abort(new Error('enough'));
     expect(await run).toMatchObject({ message: 'enough' });
-    expectError(() => network.predict(row), 'NETWORK_BUSY', /a run is on/);
+    expectError(() => network.predict(row), 'NETWORK_BUSY', /a run is in progress/);
     inner.abort(new Error('this too'));
     expect(await evaluation).toMatchObject({ message: 'this too' });
     network.trainBatch(row, [0], new Sgd());

@@ -152,11 +152,11 @@ onBackends('the average of weights', (backend) => {
     );
     await expectRejection(() => validated({ optimizer: fresh }), 'INVALID_ARGUMENT', /needs validation data/);
     const running = of.fit(data, { optimizer: fresh });
-    expectError(() => of.useAverage(fresh), 'NETWORK_BUSY', /a run is on/);
+    expectError(() => of.useAverage(fresh), 'NETWORK_BUSY', /a run is in progress/);
     await running;
     const restore = of.useAverage(fresh);
     const other = of.fit(data, { optimizer: fresh });
-    expectError(restore, 'NETWORK_BUSY', /a run is on/);
+    expectError(restore, 'NETWORK_BUSY', /a run is in progress/);
     await other;
     for (const [averageWeights, code] of [
       [{ decay: 1 }, 'INVALID_ARGUMENT'],

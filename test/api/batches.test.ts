@@ -319,13 +319,8 @@ describeNative('a run', () => {
       { drawn: 100, sampling: 'withReplacement', report: new Float64Array(24) },
       /report is too short/,
     ],
-    [
-      'more rows than lie in place',
-      true,
-      { drawn: 11, sampling: 'withReplacement' },
-      /what the run brings is too short/,
-    ],
-    ['more rows than the source has', false, { rows: 11, drawn: 11 }, /what the run brings is too short/],
+    ['more rows than lie in place', true, { drawn: 11, sampling: 'withReplacement' }, /its buffer is too short/],
+    ['more rows than the source has', false, { rows: 11, drawn: 11 }, /its buffer is too short/],
   ])('refuses %s', (_, direct, changes, message) => {
     expect(() => start(direct, changes)).toThrow(message);
   });

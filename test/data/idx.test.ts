@@ -52,7 +52,7 @@ const corrupt: [string, Uint8Array, RegExp][] = [
   [
     'trailing bytes',
     new Uint8Array([...good, 0]),
-    /byte 18: expected the end, as the shape \[2, 3\] tells, but 1 bytes follow/,
+    /byte 18: expected the end, as the shape \[2, 3\] specifies, but 1 bytes follow/,
   ],
   ['trailing bytes after an empty array', idx(0x08, [0, 5], [1]), /byte 12: expected the end/],
 ];
@@ -73,7 +73,7 @@ const corruptGzip: [string, Uint8Array, RegExp][] = [
   [
     'cut data',
     gzipSync(good.slice(0, -1)),
-    /byte 17 of the inflated content: it ends here, but its header tells 18 bytes/,
+    /byte 17 of the inflated content: it ends here, but its header specifies 18 bytes/,
   ],
   ['trailing bytes', gzipSync(new Uint8Array([...good, 0])), /byte 18 of the inflated content: expected the end/],
   [
@@ -111,7 +111,7 @@ describe('IDX: errors', () => {
     },
   );
 
-  it('inflates a bomb no further than its header tells', () => {
+  it('inflates a bomb no further than its header specifies', () => {
     const bomb = gzipSync(new Uint8Array([...good, ...new Uint8Array(2 ** 22)]));
     const limit = expect.objectContaining({ code: 'ERR_BUFFER_TOO_LARGE' });
     expect(() => parseIdx(bomb)).toThrowError(expect.objectContaining({ cause: limit }));

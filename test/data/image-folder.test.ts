@@ -267,7 +267,7 @@ describe('imageFolder: errors', () => {
     await expectRejection(
       () => imageFolder(directory),
       'INVALID_ARGUMENT',
-      /a\.png: expected it in a folder that tells its class/,
+      /a\.png: expected it in a folder named after its class/,
     );
     await expectRejection(
       () => imageFolder(directory, { label: () => -1 }),
@@ -359,11 +359,11 @@ describe('imageFolder: hostile files', () => {
   const image = () => sharp({ create: { width: 4, height: 4, channels: 3, background: '#123456' } });
 
   it.each([
-    ['SVG', 'png', () => svg, /its name tells png, its first bytes no format that is read/],
-    ['SVG', 'jpg', () => svg, /its name tells jpeg/],
-    ['PNG', 'jpg', () => image().png().toBuffer(), /its name tells jpeg, its first bytes png/],
-    ['JPEG', 'PNG', () => image().jpeg().toBuffer(), /its name tells png, its first bytes jpeg/],
-    ['nothing', 'avif', () => Buffer.alloc(0), /its name tells avif/],
+    ['SVG', 'png', () => svg, /its name specifies png, its first bytes no format that is read/],
+    ['SVG', 'jpg', () => svg, /its name specifies jpeg/],
+    ['PNG', 'jpg', () => image().png().toBuffer(), /its name specifies jpeg, its first bytes png/],
+    ['JPEG', 'PNG', () => image().jpeg().toBuffer(), /its name specifies png, its first bytes jpeg/],
+    ['nothing', 'avif', () => Buffer.alloc(0), /its name specifies avif/],
   ])('refuses %s in a file named .%s', async (_, extension, make, message) => {
     const directory = await folder({ [`a.${extension}`]: await make() });
     await expectRejection(() => imageFolder(directory, { label: 'none' }), 'FILE_CORRUPT', message);

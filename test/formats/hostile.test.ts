@@ -56,7 +56,10 @@ const files: Record<string, [() => Uint8Array, RegExp]> = {
     /more than 90002 objects and lists/,
   ],
   'one tensor too many': [() => fileOf(`{${many(30_001, (i) => `"${i}":1`)}}`), /it has 30001 tensors; at most 30000/],
-  'as many tensors as may be, none of a network': [() => fileOf(`{${many(30_000, tensor)}}`, 120_000), /no network/],
+  'as many tensors as may be, none of a network': [
+    () => fileOf(`{${many(30_000, tensor)}}`, 120_000),
+    /not a blasnet network file/,
+  ],
   'a header of {}': [() => fileOf(`[${many(2.7e6, '{}')}]`), /must begin with '\{'/],
   'a member of {}': [() => fileOf(`{"a":[${many(2.7e6, '{}')}]}`), /more than 90002 objects and lists/],
   'a section of {}': [() => file({ network: `[${many(2.5e6, '{}')}]` }), /network: more than 50000 objects/],
@@ -65,7 +68,7 @@ const files: Record<string, [() => Uint8Array, RegExp]> = {
     /network: more than 100000 members/,
   ],
   keys: [() => fileOf(`{${many(700_000, (i) => `"k${i}":0`)}}`), /more than 121000 members/],
-  'keys that stand twice': [() => fileOf(`{${many(120_000, (i) => `"k${i}":0`)},"k0":1}`), /"k0" stands twice/],
+  'duplicate keys': [() => fileOf(`{${many(120_000, (i) => `"k${i}":0`)},"k0":1}`), /duplicate key "k0"/],
   numbers: [() => fileOf(`{"a":[${many(4e6, '1')}]}`), /more than 500000 entries/],
   'a long shape': [
     () => fileOf(`{"a":{"dtype":"F32","shape":[${many(400_000, '1')}],"data_offsets":[0,4]}}`, 4),
@@ -170,7 +173,7 @@ describe('what can be saved can be loaded', () => {
     expectError(
       () => tinyNetwork().toBytes({ optimizer: new Sgd({ learningRate }) }),
       'INVALID_ARGUMENT',
-      /optimizer: nested deeper than 64, which a file can not hold/,
+      /optimizer: nested deeper than 64, which a file cannot hold/,
     );
   });
 });

@@ -338,7 +338,7 @@ it.each<[string, string, unknown, RegExp]>([
   ['optimizer', 'steps', -1, /steps/],
   ['optimizer', 'rateFactor', '1', /rateFactor/],
   ['optimizer', 'kind', null, /kind/],
-  ['optimizer', 'moments', ['m', 'm'], /moments: expected a list of different names/],
+  ['optimizer', 'moments', ['m', 'm'], /moments: expected a list of unique names/],
   ['optimizer', 'moments', ['m', 'w'], /there is no tensor "optimizer\.w\.0\.weight"/],
   ['optimizer', 'moments', ['m'], /it has \d+ tensors, the network and its optimizer \d+/],
 ])('a file is refused whose %s has at %j %j', (section, path, value, message) => {

@@ -103,7 +103,7 @@ describeNative('the addon, called directly', () => {
     refused(run({ 0: [feeds()[0].subarray(1), ...feeds().slice(1)] }), /too short/);
     refused(run({ 0: [5, ...feeds().slice(1)] }), /feed: expected a typed array/);
     refused(run({ 0: [...feeds(), null] }), /wrong number of feeds/);
-    refused(run({ 0: feeds().with(2, new Float32Array(10)) }), /feed 2: what the run brings is of another type/);
+    refused(run({ 0: feeds().with(2, new Float32Array(10)) }), /feed 2: its buffer is of another type/);
     refused(run({ 0: feeds().with(0, new Int16Array(80)) }), /feed: wrong type of array/);
     refused(run({ 1: [1, 2, 3] }), /numbers: expected a typed array/);
     for (const length of [0, 9, 10, 15, 17]) refused(run({ 1: new Float64Array(length) }), /wrong number of numbers/);

@@ -92,7 +92,7 @@ describe('decisionRegions', () => {
     await expectRejection(
       () => decisionRegions(half, moons, { labelNames: ['a', 'a'] }),
       'INVALID_ARGUMENT',
-      /names that differ/,
+      /unique names/,
     );
     await expectRejection(() => decisionRegions(half, moons, { resolution: 5 }), 'INVALID_ARGUMENT', /resolution/);
   });
@@ -140,7 +140,7 @@ describe('lossSurface', () => {
     await expectRejection(
       () => lossSurface(bowl, [path], { levels: [1, 1] }),
       'INVALID_ARGUMENT',
-      /levels: expected numbers that rise/,
+      /levels: expected ascending numbers/,
     );
   });
 });

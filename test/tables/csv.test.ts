@@ -158,12 +158,12 @@ describe('readCsv', () => {
   it('encodings', async () => {
     expect((await read(Buffer.from('é,ü\n1,2', 'latin1'), { encoding: 'latin1' })).names).toEqual(['é', 'ü']);
     expect((await read(Buffer.from('\ufeffé,ü\n1,2', 'utf16le'), { encoding: 'utf-16le' })).names).toEqual(['é', 'ü']);
-    const hint = /byte 0 or after: it is no text in utf-8; is it encoding: 'latin1' or 'utf-16le'\?/;
+    const hint = /byte 0 or after: it is not valid utf-8; is it encoding: 'latin1' or 'utf-16le'\?/;
     await expectRejection(() => read(Buffer.from('é,ü\n1,2', 'latin1')), 'FILE_CORRUPT', hint);
     // A character that two reads divide.
     const long = `a\n${'x'.repeat(65_533)}é\n`;
     expect((await read(long)).column('a').values[0]).toBe(`${'x'.repeat(65_533)}é`);
-    await expectRejection(() => read(Buffer.from('a\nb\xc3', 'latin1')), 'FILE_CORRUPT', /no text in utf-8/);
+    await expectRejection(() => read(Buffer.from('a\nb\xc3', 'latin1')), 'FILE_CORRUPT', /not valid utf-8/);
   });
 
   it('a real file, whose lines have neither quotes nor missing values', async () => {
@@ -220,8 +220,8 @@ describe('readCsv: hostile files', () => {
     ['a,b\n1,2\0\n', /byte 0 or after: it has a NUL/],
     ['', /it has no columns/],
     ['\n\n', /it has no columns/],
-    [Buffer.from([0xff, 0xfe, 0x61, 0x00]), /no text in utf-8/],
-    [Buffer.from([0x1f, 0x8b, 0x08, 0x00]), /no text in utf-8/],
+    [Buffer.from([0xff, 0xfe, 0x61, 0x00]), /not valid utf-8/],
+    [Buffer.from([0x1f, 0x8b, 0x08, 0x00]), /not valid utf-8/],
   ])('%j is FILE_CORRUPT', async (content, message) => {
     await expectRejection(() => read(content), 'FILE_CORRUPT', message);
   });
@@ -281,7 +281,7 @@ describe('readCsv: arguments', () => {
     [{ delimiter: ',,' }, /delimiter: expected a single character/],
     [{ delimiter: '"' }, /delimiter/],
     [{ header: [] }, /header: expected names/],
-    [{ header: ['a', 'a'] }, /header: expected different names/],
+    [{ header: ['a', 'a'] }, /header: expected unique names/],
     [{ decimal: '·' as '.' }, /decimal: expected one of/],
     [{ missing: [1 as unknown as string] }, /missing: expected a list of strings/],
     [{ types: { a: 'int' as 'number' } }, /types: "a": expected one of 'number'/],

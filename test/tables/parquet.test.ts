@@ -114,7 +114,7 @@ describe('readParquet', () => {
     ['UTF8', 0],
     // The writer would make JSON of the bytes, so a file of strings gets this type afterwards.
     ['UTF8', 38],
-  ] as const)('bytes that are no UTF-8: type "%s", %i', async (converted, changed) => {
+  ] as const)('bytes that are not UTF-8: type "%s", %i', async (converted, changed) => {
     const values = ['"\xff"', '"\xfe"', '"a"'].map((text) => Uint8Array.from(Buffer.from(text, 'latin1')));
     const element = { name: 'x', type: 'BYTE_ARRAY', repetition_type: 'REQUIRED' } as const;
     const schema: Options['schema'] = [
@@ -126,7 +126,7 @@ describe('readParquet', () => {
       const bytes = file([{ name: 'x', data }], { schema });
       const at = Buffer.from(bytes).lastIndexOf(Buffer.from([0x18, 1, 'x'.charCodeAt(0), 0x25, 0]));
       if (converted !== '') bytes[at + 4] = changed;
-      const expected = /: column "x": it has bytes that are no text in UTF-8$/;
+      const expected = /: column "x": it has bytes that are not valid UTF-8$/;
       await expectRejection(() => readParquet(write(bytes)), 'FILE_CORRUPT', expected);
     }
   });

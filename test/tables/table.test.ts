@@ -119,7 +119,7 @@ describe('Table', () => {
         ['a', { type: 'text', values: ['x'] }],
       ],
       'INVALID_ARGUMENT',
-      /different names/,
+      /unique names/,
     ],
   ])('refuses %j', (columns, code, message) => {
     expectError(() => new Table(columns as []), code as 'NON_FINITE', message);

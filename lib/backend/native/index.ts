@@ -70,7 +70,7 @@ function typed(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if ((error as { code?: unknown }).code === 'INTERNAL')
     return new BlasnetError('INTERNAL', error.message, { cause: error });
-  const message = `the native backend: memory or a thread could not be had (${error.message})`;
+  const message = `the native backend could not allocate memory or start a thread (${error.message})`;
   return new BlasnetError('OUT_OF_MEMORY', message, { cause: error });
 }
 

@@ -14,7 +14,7 @@ interface SharedGradient {
 function sharedGradients(instruction: Instruction): SharedGradient[] {
   const { parameters } = signatureOf(instruction.kernel);
   const axis = axisOf(instruction);
-  // A single part is no dimension.
+  // A single part is not a dimension.
   const first = ({ length }: BufferParameter) => length.find((name) => argument(instruction, name) !== 1);
   return parameters.flatMap((parameter, i) => {
     const tensor = instruction.arguments[i];

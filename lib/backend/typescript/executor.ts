@@ -115,7 +115,7 @@ function checkFeeds({ feeds }: Program, request: RunRequest): void {
     if (role === 'order' || role === 'entries') continue;
     const needed = (role === 'source' ? request.rows : request.drawn) * perRow;
     if ((request.feeds[name]?.values.length ?? 0) < needed)
-      throw new BlasnetError('INTERNAL', `run: feed ${name}: what the run brings is too short`);
+      throw new BlasnetError('INTERNAL', `run: feed ${name}: its buffer is too short`);
   }
 }
 

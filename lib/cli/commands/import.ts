@@ -12,10 +12,11 @@ export const importCommand = command({
   operands: [{ name: 'model', text: 'an ONNX file (.onnx), or the model.json of a LayersModel', completion: 'files' }],
   options: {
     out: fileOption('model', 'where to keep the network, such as model.safetensors', { required: true }),
-    'input-layout': choiceOption('layout', 'of images in the ONNX file: nhwc or nchw; default: as its layers tell', [
-      'nhwc',
-      'nchw',
-    ]),
+    'input-layout': choiceOption(
+      'layout',
+      'of images in the ONNX file: nhwc or nchw; default: inferred from its layers',
+      ['nhwc', 'nchw'],
+    ),
   },
   json: true,
   examples: [

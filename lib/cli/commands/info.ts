@@ -22,7 +22,7 @@ export const info = command({
     ['blasnet info --json', 'for a program, or for a report of a fault'],
   ],
   run() {
-    // Without a name, a missing native backend would be warned of; the text tells it.
+    // Without a name, a missing native backend would be warned of; the text says so.
     const found = native.available ? backendInfo() : backendInfo('typescript');
     const reason = native.available ? undefined : native.reason;
     const host = { node: process.versions.node, platform: process.platform, arch: process.arch };

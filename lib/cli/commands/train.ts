@@ -49,7 +49,11 @@ export const train = command({
       below: 2 ** 31,
     }),
     'learning-rate': numberOption('rate', 'of Adam; default 0.002', { above: 0, below: 1e6 }),
-    validation: numberOption('fraction', 'of the rows, which tell when to stop; default 0.2; 0: all epochs', fraction),
+    validation: numberOption(
+      'fraction',
+      'of the rows, which decide when to stop; default 0.2; 0: all epochs',
+      fraction,
+    ),
     test: numberOption('fraction', 'of the rows, held out for the figures at the end; default 0.2', fraction),
     search: integerOption('trials', 'try so many settings and keep the best network', { min: 1, below: 100_001 }),
     'search-log': fileOption('log.jsonl', 'a log of the trials of --search, from which an interrupted search goes on'),

@@ -31,7 +31,7 @@ export interface ImportedGraph {
 /** What all layers of a model share while it is read. */
 class Reading {
   readonly wanted: Wanted[] = [];
-  /** The inputs that embeddings were called on, though they are no inputs of indices. */
+  /** The inputs that embeddings were called on, though they are not inputs of indices. */
   readonly embedded = new Set<Node>();
   readonly #names = new Set<string>();
   #defined = 0;

@@ -173,7 +173,7 @@ function joined(name: string, value: unknown): Uint8Array {
 /**
  * A network of a tfjs LayersModel in memory, as `model.save(tf.io.withSaveHandler(async (artifacts) => …))` gives it.
  * `predict` gives what the model's does; `K` are the names of its output layers if there are several. Throws
- * `INVALID_ARGUMENT`, naming the layer, for what has no counterpart here; `FILE_CORRUPT` for what is no model;
+ * `INVALID_ARGUMENT`, naming the layer, for what has no counterpart here; `FILE_CORRUPT` for what is not a model;
  * `SHAPE_MISMATCH` if layers or weights don't fit together.
  */
 export function fromLayersModel<K extends string = ''>(artifacts: ModelArtifacts, options?: ImportOptions): Network<K> {

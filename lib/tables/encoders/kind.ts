@@ -58,6 +58,6 @@ export function readStrings(label: string, json: Given, key: string, most: numbe
   const list = json[key];
   const ok = Array.isArray(list) && list.length <= most && [...list].every((entry) => typeof entry === 'string');
   if (!ok || new Set(list).size !== list.length)
-    throw invalid(`${label}: ${key}`, `different strings, at most ${most}`, list);
+    throw invalid(`${label}: ${key}`, `unique strings, at most ${most}`, list);
   return Object.freeze([...list]);
 }
