@@ -12,6 +12,7 @@ import { fromDataset } from './runtime/dataset-inputs.js';
 import { Engine } from './runtime/engine.js';
 import type { SampleSource } from './types.js';
 
+/** Options of {@link augmentBatch}. */
 export interface AugmentBatchOptions {
   /** Seed of the network that would train on the batch; default 0. */
   seed?: number;

@@ -80,6 +80,7 @@ function checkPixels(name: string, value: unknown, min: number): readonly [numbe
   return [vertical, horizontal];
 }
 
+/** Options of {@link randomShift}, {@link randomRotation} and {@link cutout}. */
 export interface FillOptions {
   /** What comes where the image has no pixels, in the network's input units (after `scale` and `offset`). Default 0. */
   fill?: number;

@@ -49,7 +49,9 @@ export interface NonFiniteDetails {
  */
 export class BlasnetError extends Error {
   override readonly name = 'BlasnetError';
+  /** What went wrong; stable, unlike the message. */
   readonly code: ErrorCode;
+  /** Where the number is, for `NON_FINITE`; undefined for other codes. */
   readonly details: NonFiniteDetails | undefined;
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: NonFiniteDetails } = {}) {

@@ -24,11 +24,13 @@ export function constant(value: number): Initializer {
   return make(`constant(${value})`, () => () => value);
 }
 
+/** All values equal 0. */
 export function zeros(): Initializer {
   checkArity('zeros', arguments, 0);
   return make('zeros', () => () => 0);
 }
 
+/** All values equal 1. */
 export function ones(): Initializer {
   checkArity('ones', arguments, 0);
   return make('ones', () => () => 1);
@@ -124,6 +126,7 @@ const named = {
   lecunUniform,
 };
 
+/** Name of an initializer without options, which stands for it. */
 export type InitializerName = keyof typeof named;
 
 /** Resolves an initialiser given as name, number (constant) or value. */

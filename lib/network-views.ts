@@ -15,6 +15,7 @@ export interface StateView {
   readonly value: Float32Array;
 }
 
+/** A parameter with its gradient: views of the memory the kernels use, as in {@link StateView}. */
 export interface ParameterView extends StateView {
   /** Gradient from the last `gradients`, `trainBatch` or training step. A step that freezes the parameter leaves it. */
   readonly gradient: Float32Array;

@@ -98,9 +98,13 @@ export class Network<K extends string = ''> {
   readonly input: Shape;
   /** Shape of the first output for one sample; see `outputs`. */
   readonly output: Shape;
+  /** All inputs: name and shape of a sample (images are [height, width, channels]). */
   readonly inputs: readonly Port[];
+  /** All outputs: name and shape for one sample. */
   readonly outputs: readonly Port[];
+  /** 32-bit unsigned integer: of the first weights, shuffles and masks. Default: drawn at random. */
   readonly seed: number;
+  /** Of the operands of large products: 'float32' (default) or 'bfloat16'. Parameters and sums are float32. */
   readonly precision: Precision;
   /** The backend that runs this network. */
   readonly backend: BackendName;

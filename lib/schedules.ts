@@ -144,6 +144,7 @@ export function warmUp(options: { after: number | Schedule; from?: number } & Du
   });
 }
 
+/** Options of {@link oneCycle}. */
 export interface OneCycleOptions {
   /** The highest rate. */
   max: number;

@@ -1,6 +1,7 @@
 import type { KernelName } from '../kernels/table.js';
 import type { Program, Threading } from '../program/compile.js';
 
+/** Name of a backend: C++ (`native`) or TypeScript. */
 export type BackendName = 'native' | 'typescript';
 
 /** The blocks of memory that hold a program's tensors; all are views of SharedArrayBuffers. */
@@ -101,6 +102,7 @@ export interface Executable {
   run(request: RunRequest, control: Control): Promise<RunResult>;
 }
 
+/** What `backendInfo` returns: a backend, why it was chosen, and what it uses of this machine. */
 export interface BackendInfo {
   readonly backend: BackendName;
   /** Why this backend was chosen. */

@@ -7,6 +7,7 @@ import { Site } from './site.js';
 
 export type { Inspected, LabelledImages } from './inspect.js';
 
+/** Options of {@link dashboard}. */
 export interface DashboardOptions {
   /** Port on 127.0.0.1; default 0: any that is free. All runs of a process with the same `port` share one page. */
   port?: number;

@@ -34,6 +34,7 @@ export type FeatureOptions =
       offset?: number | undefined;
     };
 
+/** Options of {@link Dataset}'s constructor: the rows, and what they are to become. */
 export interface DatasetOptions extends LabelledRowsOptions {
   /**
    * Rows × product(shape) numbers, row-major. Bytes stay bytes; everything else becomes float32. For a network with
@@ -68,7 +69,9 @@ export class Dataset extends LabelledRows {
   readonly featureCount: number;
   /** Rows × featureCount numbers as stored, before `scale` and `offset`. */
   readonly features: Uint8Array | Float32Array;
+  /** The network sees `feature * scale + offset`. */
   readonly scale: number;
+  /** Added to each feature after that. */
   readonly offset: number;
   /** Several inputs by name; `features`, `shape`, `scale` and `offset` are then those of the first. */
   readonly inputs: Readonly<Record<string, FeatureColumn>> | undefined;

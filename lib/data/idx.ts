@@ -22,6 +22,7 @@ const ELEMENTS = {
 const MAX_RANK = 8;
 const MAX_HEADER = 4 + 4 * MAX_RANK;
 
+/** Type of the numbers in an IDX file. */
 export type IdxType = (typeof ELEMENTS)[keyof typeof ELEMENTS]['type'];
 
 /** The content of an IDX file. */
@@ -33,6 +34,7 @@ export interface IdxArray {
   data: Uint8Array | Int8Array | Int16Array | Int32Array | Float32Array | Float64Array;
 }
 
+/** Options of {@link readIdx}. */
 export interface ReadIdxOptions {
   /** Expected SHA-256 of the file in hexadecimal; any other file is rejected. */
   sha256?: string;
@@ -89,6 +91,7 @@ export async function readIdx(path: string | URL, options?: ReadIdxOptions): Pro
   return readArray(await inflate(bytes, header.total, file), header);
 }
 
+/** Options of {@link readIdxDataset}. */
 export interface IdxDatasetOptions
   extends Omit<DatasetOptions, 'features' | 'labels' | 'targets' | 'targetShape'>,
     Pick<ReadIdxOptions, 'maxBytes'> {

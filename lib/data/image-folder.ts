@@ -22,6 +22,7 @@ import { cut, listed, pathText, quote } from '../text.js';
 import { Dataset } from './dataset.js';
 import { readWhole } from './files.js';
 
+/** Options of {@link imageFolder}. */
 export interface ImageFolderOptions {
   /**
    * [height, width] for all images, stretched if their proportions differ: each at most 10^8, and fewer than 2^31

@@ -17,6 +17,7 @@ export interface MnistOptions {
   offset?: number;
 }
 
+/** What `mnist` and `fashionMnist` return: the rows to train on and those to test with. */
 export interface MnistDatasets {
   train: Dataset;
   test: Dataset;

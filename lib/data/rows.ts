@@ -62,7 +62,9 @@ export abstract class LabelledRows {
   readonly outputs: number;
   /** Number of classes; undefined if neither labels nor options define it. */
   readonly classes: number | undefined;
+  /** Class names, in the order of the class indices; undefined if none were given. */
   readonly labelNames: readonly string[] | undefined;
+  /** Name of the dataset in messages. */
   readonly name: string | undefined;
   /** What several outputs should be, by name. */
   readonly goals: Readonly<Record<string, TargetColumn>> | undefined;

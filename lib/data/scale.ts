@@ -9,6 +9,7 @@ import { Dataset } from './dataset.js';
 /** The part of a dataset to scale. */
 export type ScaledPart = 'features' | 'targets';
 
+/** Options of {@link Scaler}'s constructor, and what its JSON has. */
 export interface ScalerOptions {
   /** Subtracted from each column (a feature, or an output of the targets). */
   center: TypedArray | readonly number[];
@@ -18,6 +19,7 @@ export interface ScalerOptions {
   of?: ScaledPart;
 }
 
+/** What {@link standardize} and {@link minMaxScale} return. */
 export interface Scaled {
   /** The dataset with scaled features or targets. */
   dataset: Dataset;
@@ -32,8 +34,11 @@ export interface Scaled {
  * `SHAPE_MISMATCH`.
  */
 export class Scaler {
+  /** Subtracted from each column. */
   readonly center: Float64Array;
+  /** Divisor of each column after that; never 0. */
   readonly spread: Float64Array;
+  /** The part of a dataset that is scaled: 'features' (default) or 'targets'. */
   readonly of: ScaledPart;
 
   constructor(options: ScalerOptions) {
@@ -123,6 +128,7 @@ export class Scaler {
   }
 }
 
+/** Options of {@link standardize}. */
 export interface StandardizeOptions {
   /** The part to scale. Default 'features'. */
   of?: ScaledPart;
@@ -162,6 +168,7 @@ export function standardize(dataset: Dataset, options?: StandardizeOptions): Sca
   );
 }
 
+/** Options of {@link minMaxScale}. */
 export interface MinMaxOptions extends StandardizeOptions {
   /** New minimum and maximum of each feature. Default [0, 1]. */
   range?: readonly [low: number, high: number];

@@ -15,6 +15,7 @@ import {
   unchanged,
 } from './rows.js';
 
+/** Options of {@link SparseDataset}'s constructor: the rows, and what they are to become. */
 export interface SparseDatasetOptions extends LabelledRowsOptions {
   /**
    * Where the entries of each row begin, and then where the last row's end: rows + 1 numbers that don't fall. Row i has

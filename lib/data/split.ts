@@ -13,6 +13,7 @@ export function isDataset(value: unknown): value is AnyDataset {
   return value instanceof LabelledRows;
 }
 
+/** Options of {@link split}. */
 export interface SplitOptions {
   /** Fraction of rows for the test set, in [0, 1). Default 0.2. */
   test?: number;
@@ -27,6 +28,7 @@ export interface SplitOptions {
   stratify?: boolean;
 }
 
+/** What {@link split} returns. */
 export interface SplitDatasets<T extends AnyDataset = Dataset> {
   train: T;
   validation: T;
@@ -71,6 +73,7 @@ export function split<T extends AnyDataset>(dataset: T, options?: SplitOptions):
 
 const subset = <T extends AnyDataset>(dataset: T, rows: Int32Array) => dataset.subset(rows) as T;
 
+/** Options of {@link kFold}. */
 export interface KFoldOptions {
   /** From 2 to the number of rows; at most 1000 with `stratify`. Default 5. */
   folds?: number;

@@ -13,11 +13,13 @@ export interface SyntheticOptions {
   seed?: number;
 }
 
+/** Options of {@link circles}. */
 export interface CirclesOptions extends SyntheticOptions {
   /** Radius of the inner circle, in (0, 1). Default 0.5. */
   factor?: number;
 }
 
+/** Options of {@link spirals}. */
 export interface SpiralsOptions extends SyntheticOptions {
   /** Number of arms, 1 or more. Default 2. */
   classes?: number;
@@ -25,6 +27,7 @@ export interface SpiralsOptions extends SyntheticOptions {
   turns?: number;
 }
 
+/** Options of {@link blobs}. */
 export interface BlobsOptions extends SyntheticOptions {
   /** Number of blobs, 1 or more. Default 3. */
   classes?: number;

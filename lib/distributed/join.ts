@@ -7,6 +7,7 @@ import { endWithProcess } from './exit.js';
 import { type Group, JoinedGroup } from './group.js';
 import { type MpiLibrary, openLibrary, startedBy } from './libraries.js';
 
+/** Options of {@link joinGroup}. */
 export interface JoinOptions {
   /**
    * Path, file: URL or name of the MPI library. Default: the environment variable `BLASNET_MPI`; otherwise what `npx

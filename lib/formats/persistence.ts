@@ -19,11 +19,13 @@ import {
 } from './network-file.js';
 import { replaceFile } from './replace-file.js';
 
+/** Options of `network.save` and `network.toBytes`. */
 export interface SaveOptions {
   /** The optimizer that trains this network, saved with it. */
   optimizer?: Optimizer;
 }
 
+/** Options of `Network.load` and `Network.fromBytes`. */
 export interface LoadOptions {
   /** As in `NetworkOptions`. */
   backend?: 'auto' | BackendName;

@@ -140,6 +140,7 @@ export function shared(...layers: readonly LayerSpec[]): Shared {
   return new Shared(layers.map((layer, i) => resolveLayer(layer, `shared: argument ${i}`)));
 }
 
+/** Options of {@link input}. */
 export interface InputOptions {
   name?: string;
   /** `'index'`: integers from 0, which only `embedding` takes. Default 'float'. */

@@ -3,6 +3,7 @@ import { type Initializer, type InitializerName, ones, resolveInitializer, zeros
 import { elements, rows } from '../program/instructions.js';
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
+/** Options of {@link batchNorm}. */
 export interface BatchNormOptions {
   /** Added to the variance under the root; default 1e-5. */
   epsilon?: number;

@@ -15,6 +15,7 @@ import {
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 import { checkPair, geometry, imageShape, outputShape, type Padding2d, type Size2d } from './window.js';
 
+/** Options of {@link convTranspose2d}. */
 export interface ConvTranspose2dOptions extends Omit<Conv2dOptions, 'stride' | 'padding' | 'dilation' | 'groups'> {
   /** Step between the windows of neighbouring input pixels in the output; default 1. */
   stride?: Size2d;

@@ -15,6 +15,7 @@ import {
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 import { checkDilation, type Dilation, geometry, outputShape, type Padding2d, type Size2d } from './window.js';
 
+/** Options of {@link conv2d}. */
 export interface Conv2dOptions {
   /** Height and width of the filters; default 3. */
   window?: Size2d;

@@ -4,6 +4,7 @@ import { rows } from '../program/instructions.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
 import { flatFeatures, type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
+/** Options of {@link dense}. */
 export interface DenseOptions {
   /** Add a bias; default true. Pass false before batch norm, which cancels it. */
   bias?: boolean;

@@ -13,6 +13,7 @@ import {
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 import { checkDilation, type Dilation, geometry, outputShape } from './window.js';
 
+/** Options of {@link depthwiseConv2d}. */
 export interface DepthwiseConv2dOptions extends Omit<Conv2dOptions, 'groups'> {
   /** Filters of each channel; default 1. */
   multiplier?: number;

@@ -4,6 +4,7 @@ import { elements, rows } from '../program/instructions.js';
 import { type Regularizer, resolveRegularizer } from '../regularizers.js';
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
+/** Options of {@link embedding}. */
 export interface EmbeddingOptions {
   /** Initial weights; default uniform from −0.05 to 0.05. */
   weightInitializer?: Initializer | InitializerName | number;

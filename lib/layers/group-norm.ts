@@ -3,6 +3,7 @@ import { type Initializer, type InitializerName, ones, resolveInitializer, zeros
 import { type Builder, elements, type Pass, rows, type Shape, type Tensor } from '../program/instructions.js';
 import { type Layer, type LayerSpec, layerOptions, mismatch, registerLayer, spec } from './layer.js';
 
+/** Options of {@link groupNorm}, {@link layerNorm} and {@link instanceNorm}. */
 export interface GroupNormOptions {
   /** Added to the variance under the root; default 1e-5. */
   epsilon?: number;

@@ -19,6 +19,7 @@ export interface LayerSpec {
   readonly name?: string;
 }
 
+/** A trainable tensor of a layer. */
 export interface ParameterSpec {
   readonly name: string;
   readonly shape: Shape;
@@ -29,6 +30,7 @@ export interface ParameterSpec {
   readonly regularizer?: Regularizer | undefined;
 }
 
+/** A tensor that a layer keeps but that is not trained, such as running statistics. */
 export interface StateSpec {
   readonly name: string;
   readonly shape: Shape;

@@ -2,6 +2,7 @@ import { checkArity, checkInteger, checkNumber, MAX_SIZE } from '../checks.js';
 import { elements, rows } from '../program/instructions.js';
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
+/** Options of {@link localResponseNorm}. */
 export interface LocalResponseNormOptions {
   /** Neighbouring channels on each side in the sum: a window of 2 · radius + 1 channels; default 2. */
   radius?: number;

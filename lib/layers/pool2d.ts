@@ -11,6 +11,7 @@ import {
   type Window2d,
 } from './window.js';
 
+/** Options of {@link maxPool2d} and {@link avgPool2d}. */
 export interface Pool2dOptions {
   /** Step between neighbouring windows; default: the window's size. With smaller strides windows overlap. */
   stride?: Size2d;

@@ -4,6 +4,7 @@ import { codeOf, type Reduction } from '../kernels/codes.js';
 import { type Builder, elements, rows, type Shape, type Tensor } from '../program/instructions.js';
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 
+/** Options of the layers that reduce dimensions, such as {@link sum} and {@link mean}. */
 export interface ReduceOptions {
   /** Dimension of a sample to reduce, or several; negative ones count from the last. Default: all. */
   axis?: number | readonly number[];

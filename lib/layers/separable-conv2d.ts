@@ -14,6 +14,7 @@ import {
 import { type LayerSpec, layerOptions, registerLayer, spec } from './layer.js';
 import { checkDilation, checkWindow, type Dilation, geometry, outputShape } from './window.js';
 
+/** Options of {@link separableConv2d}. */
 export interface SeparableConv2dOptions extends Omit<Conv2dOptions, 'groups' | 'weightInitializer'> {
   /** Depthwise filters of each channel; default 1. */
   multiplier?: number;

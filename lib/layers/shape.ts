@@ -110,6 +110,7 @@ interface SliceSpec extends LayerSpec {
   readonly end: readonly number[] | undefined;
 }
 
+/** Options of {@link slice}. */
 export interface SliceOptions {
   /** First index in each dimension; negative ones count from the end. */
   begin: readonly number[];

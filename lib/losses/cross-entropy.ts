@@ -17,6 +17,7 @@ export interface CrossEntropyOptions {
   fromLogits?: boolean;
 }
 
+/** Options of {@link softmaxCrossEntropy}. */
 export interface SoftmaxCrossEntropyOptions extends CrossEntropyOptions {
   /**
    * Label smoothing s: mixes the target with the uniform distribution, (1 − s) t + s / classes; 0 ≤ s < 1. Default 0.
@@ -100,6 +101,7 @@ export function softmaxCrossEntropy(options?: SoftmaxCrossEntropyOptions): Loss 
 
 registerLoss('softmaxCrossEntropy', softmaxCrossEntropy);
 
+/** Options of {@link binaryCrossEntropy}. */
 export interface BinaryCrossEntropyOptions extends CrossEntropyOptions {
   /**
    * Weight p of the positive part, p · t · −log y; > 0, default 1. For rare positives about their ratio of negatives to
@@ -148,6 +150,7 @@ export function binaryCrossEntropy(options?: BinaryCrossEntropyOptions): Loss {
 
 registerLoss('binaryCrossEntropy', binaryCrossEntropy);
 
+/** Options of {@link focalLoss}. */
 export interface FocalLossOptions extends CrossEntropyOptions {
   /** How strongly rows that are already right count less: the exponent γ; 0 or at least 1, default 2. */
   gamma?: number;

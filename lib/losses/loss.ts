@@ -5,6 +5,7 @@ import type { Builder, Shape, Tensor } from '../program/instructions.js';
 /** Kind of targets: class indices, or a row of values per sample. */
 export type TargetKind = 'labels' | 'targets';
 
+/** The tensors that a loss's kernels read and write. */
 export interface LossTensors {
   /** One value per row. */
   readonly loss: Tensor;

@@ -27,6 +27,7 @@ export interface AdamWOptions extends OptimizerOptions {
   epsilonPlacement?: EpsilonPlacement;
 }
 
+/** Options of {@link Adam}. */
 export interface AdamOptions extends AdamWOptions {
   /**
    * AMSGrad: divide by the root of the largest second moment so far instead of the latest (Reddi, Kale and Kumar 2018).
@@ -154,6 +155,7 @@ export class AdamW extends Adam {
   }
 }
 
+/** Options of {@link Adamax}. */
 export interface AdamaxOptions extends OptimizerOptions {
   /** Default 0.002. */
   learningRate?: number | Schedule;
@@ -212,6 +214,7 @@ export class Adamax extends Optimizer {
   }
 }
 
+/** Options of {@link Nadam}. */
 export interface NadamOptions extends OptimizerOptions {
   /** Default 0.002. */
   learningRate?: number | Schedule;

@@ -3,6 +3,7 @@ import type { Builder } from '../program/instructions.js';
 import type { Schedule } from '../schedules.js';
 import { commonOptions, Optimizer, type OptimizerOptions, registerOptimizer, type UpdateTensors } from './optimizer.js';
 
+/** Options of {@link AdaGrad}. */
 export interface AdaGradOptions extends OptimizerOptions {
   /** Default 0.01. */
   learningRate?: number | Schedule;
@@ -56,6 +57,7 @@ export class AdaGrad extends Optimizer {
   }
 }
 
+/** Options of {@link AdaDelta}. */
 export interface AdaDeltaOptions extends OptimizerOptions {
   /** Factor of the steps; default 1, as in the paper. */
   learningRate?: number | Schedule;
@@ -109,6 +111,7 @@ export class AdaDelta extends Optimizer {
   }
 }
 
+/** Options of {@link RmsProp}. */
 export interface RmsPropOptions extends OptimizerOptions {
   /** Default 0.001. */
   learningRate?: number | Schedule;

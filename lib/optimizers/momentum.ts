@@ -12,6 +12,7 @@ import {
   type UpdateTensors,
 } from './optimizer.js';
 
+/** Options of {@link Sgd}. */
 export interface SgdOptions extends OptimizerOptions {
   /** Default 0.01. */
   learningRate?: number | Schedule;
@@ -74,6 +75,7 @@ export class Sgd extends Optimizer {
   }
 }
 
+/** Options of {@link Lion}. */
 export interface LionOptions extends OptimizerOptions {
   /** Size of each element's step; default 1e-4, three to ten times less than Adam's. */
   learningRate?: number | Schedule;
@@ -136,6 +138,7 @@ export class Lion extends Optimizer {
 /** Options of the AdamW that updates what is not a weight matrix. */
 export type MuonAdamWOptions = Omit<AdamWOptions, 'groups' | 'clipValue' | 'clipNorm' | 'averageWeights'>;
 
+/** Options of {@link Muon}. */
 export interface MuonOptions extends OptimizerOptions {
   /** Of the weight matrices; default 0.02. */
   learningRate?: number | Schedule;

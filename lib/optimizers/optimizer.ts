@@ -92,7 +92,9 @@ export abstract class Optimizer {
   readonly matrices: boolean = false;
   /** With defaults filled in; undefined if no average is kept. */
   readonly averageWeights: Readonly<Required<AverageOptions>> | undefined;
+  /** Limit of the magnitude of each element of the gradient; undefined: none. */
   readonly clipValue: number | undefined;
+  /** Limit of the norm of the whole gradient; undefined: none. */
   readonly clipNorm: number | undefined;
   readonly #name: string;
   readonly #groups: Groups;
@@ -137,6 +139,7 @@ export abstract class Optimizer {
     return this.settings[0].schedule;
   }
 
+  /** Weight decay of parameters whose group has none of its own; default 0. */
   get weightDecay(): number {
     return this.settings[0].weightDecay;
   }
@@ -357,6 +360,7 @@ function checkLength(name: string, restored: ReadonlyMap<string, Float32Array> |
   }
 }
 
+/** A class of optimizers, made from its options. */
 export type OptimizerClass = new (options: never) => Optimizer;
 
 const classes = new Map<string, OptimizerClass>();

@@ -70,9 +70,11 @@ export type Symbolic =
   /** This rank's rows of the batch, as a fraction of the rows of all ranks: 1 without a group. */
   | { readonly symbol: 'share' };
 
+/** A number among the arguments of an instruction: known when the program is compiled, or only in a run. */
 export type Value = number | Symbolic;
 export type Argument = Tensor | Value | null;
 
+/** `times` the batch's number of rows, which is known only in a run. */
 export function rows(times = 1): Symbolic {
   checkArity('rows', arguments, 1);
   return { symbol: 'rows', times };

@@ -11,10 +11,13 @@ function count(value: number): string {
 
 /** A human-readable compiled program. */
 export class Listing {
+  /** What the program does: 'train', 'predict' and the like. */
   readonly kind: string;
+  /** Rows of the largest batch. */
   readonly batchSize: number;
   /** Shares into which threads divide the work: the backend's threads, or fewer where a step has little work. */
   readonly threads: number;
+  /** In the order in which they run. */
   readonly instructions: readonly ListedInstruction[];
   /** Bytes of work memory: activations, their gradients and scratch. */
   readonly workBytes: number;

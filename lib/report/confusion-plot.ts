@@ -13,6 +13,7 @@ const LABELS = 0.34;
 /** Minimum font size of the names, in pixels. */
 const LEAST_LINE = 8;
 
+/** Options of {@link confusionMatrixPlot}. */
 export interface ConfusionMatrixPlotOptions extends PictureOptions {
   /** Default: those of the matrix. */
   labelNames?: readonly string[];

@@ -14,6 +14,7 @@ import { draw, LETTER } from './vega.js';
  */
 export type Predictor = { predict(x: Float32Array): ArrayLike<number> } | ((x: Float32Array) => ArrayLike<number>);
 
+/** Options of {@link decisionRegions}. */
 export interface DecisionRegionsOptions extends PictureOptions {
   /** [low, high] of the first feature. Default: the range of the points plus a tenth on either side. */
   xRange?: readonly [number, number];

@@ -10,6 +10,7 @@ export interface Points {
   readonly y: ArrayLike<number>;
 }
 
+/** Options of {@link fittedCurve}. */
 export interface FittedCurveOptions extends PictureOptions, AxisOptions {}
 
 /**

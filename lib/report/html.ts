@@ -3,6 +3,7 @@ import { replaceFile } from '../formats/replace-file.js';
 import type { Theme } from './look.js';
 import { checkText } from './style.js';
 
+/** A table of a report. */
 export interface ReportTable {
   readonly columns: readonly string[];
   /** Numbers are written with `digits` significant digits. */
@@ -11,6 +12,7 @@ export interface ReportTable {
   readonly digits?: number;
 }
 
+/** A section of a report. */
 export interface ReportSection {
   readonly heading: string;
   /** Paragraphs, separated by empty lines. */
@@ -25,6 +27,7 @@ export interface ReportSection {
 /** A hyper-parameter value: anything JSON can hold; settings may be nested. */
 export type Hyperparameter = string | number | boolean | null | undefined | readonly Hyperparameter[] | object;
 
+/** What {@link htmlReport} makes a page of. */
 export interface Report {
   readonly title: string;
   readonly sections: readonly ReportSection[];

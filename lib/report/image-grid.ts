@@ -8,6 +8,7 @@ import { encodePng } from './png.js';
 import { checkNumbers, type PictureOptions, readOptions, shorten } from './style.js';
 import { draw, type Spec } from './vega.js';
 
+/** Options of {@link imageGrid}. */
 export interface ImageGridOptions extends Omit<PictureOptions, 'height'> {
   /** Row numbers of the dataset. Default: the first 40. */
   indices?: ArrayLike<number>;

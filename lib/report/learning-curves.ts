@@ -15,6 +15,7 @@ export interface Epochs {
 /** A log of `fit`, with user-defined metrics (of the validation data) by name. */
 export type Epoch = EpochLog & { readonly metrics?: Readonly<Record<string, number>> };
 
+/** Options of {@link learningCurves}. */
 export interface LearningCurvesOptions extends PictureOptions {
   /**
    * `'loss'` (default), `'accuracy'`, `'learningRate'` or the name of a user-defined metric: one point per epoch.
@@ -74,6 +75,7 @@ export async function learningCurves(
   return draw('learningCurves', given.look, spec, keys.full);
 }
 
+/** Options of {@link metricCurves}. */
 export interface MetricCurvesOptions extends PictureOptions {
   /** Draw validation values as dashed lines if available. Default true. */
   validation?: boolean;

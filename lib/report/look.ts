@@ -1,5 +1,6 @@
 import { checkChoice } from '../checks.js';
 
+/** Colours of pictures: dark on a light background, or light on a dark one. */
 export type Theme = 'light' | 'dark';
 
 /** The colours of a theme. */

@@ -14,6 +14,7 @@ import {
 } from './style.js';
 import { draw } from './vega.js';
 
+/** Options of {@link lossSurface}. */
 export interface LossSurfaceOptions extends PictureOptions {
   /** [low, high] of the first parameter. Default: the range of the paths plus a tenth on either side. */
   xRange?: readonly [number, number];

@@ -6,6 +6,7 @@ import { colour, type Look, lookOf } from './look.js';
 import { checkText, lines, type PictureOptions, shorten } from './style.js';
 import { escaped, FONT, valid } from './vega.js';
 
+/** Options of {@link networkGraph}. */
 export interface NetworkGraphOptions extends Pick<PictureOptions, 'title' | 'theme'> {
   /** Where the nodes go from the inputs: 'down' (default) or 'right'. */
   direction?: 'down' | 'right';

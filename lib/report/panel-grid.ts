@@ -11,6 +11,7 @@ export interface Panel {
   readonly curves: readonly Curve[];
 }
 
+/** Options of {@link panelGrid}. */
 export interface PanelGridOptions extends PictureOptions, AxisOptions {
   /** Panels per row. Default: as close to a square as the number allows, at most 4. */
   columns?: number;

@@ -5,6 +5,7 @@ import { dress, legend, marks, tables } from './curves.js';
 import { checkNumbers, type PictureOptions, readOptions } from './style.js';
 import { draw, type Spec } from './vega.js';
 
+/** Options of {@link rocPlot} and {@link precisionRecallPlot}. */
 export interface RankingPlotOptions extends PictureOptions {}
 
 /** More points can't be told apart. */

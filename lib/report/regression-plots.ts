@@ -7,6 +7,7 @@ import { line } from './ranking-plots.js';
 import { checkText, extent, type PictureOptions, readOptions } from './style.js';
 import { draw } from './vega.js';
 
+/** Options of {@link predictionPlot} and {@link residualPlot}. */
 export interface RegressionPlotOptions extends PictureOptions {
   /** Numbers per row; needed unless a dataset or list of rows is given. Default 1. */
   outputs?: number;

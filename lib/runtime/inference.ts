@@ -24,6 +24,7 @@ import { BatchReader, overShared, readData, type TrainingData, weighClasses } fr
 import type { Evaluation } from './tally.js';
 import { stoppable } from './waiting.js';
 
+/** Options of `network.predict`. */
 export interface PredictOptions {
   /**
    * Receives the outputs: rows × outputs numbers. Must not share memory with `x` or the network. Default: a new array.
@@ -34,6 +35,7 @@ export interface PredictOptions {
   batchSize?: number;
 }
 
+/** Options of `network.evaluate`. */
 export interface EvaluateOptions {
   /** Rows processed at a time, as in {@link PredictOptions}. */
   batchSize?: number;
@@ -49,6 +51,7 @@ export interface NodeOptions<N extends string> {
   batchSize?: number;
 }
 
+/** Options of `network.predictAsync`. */
 export interface PredictAsyncOptions extends PredictOptions {
   /**
    * Stops at the end of a batch. The call rejects with the signal's reason; `out` is unchanged unless its memory is

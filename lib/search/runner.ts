@@ -24,6 +24,7 @@ export interface Trial<P = Params<Space>> {
   readonly seconds: number;
 }
 
+/** How far a search has come. */
 export interface SearchProgress<P = Params<Space>> {
   /** Trainings that are done, those from the log included. */
   readonly done: number;

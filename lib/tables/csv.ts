@@ -8,6 +8,7 @@ import { checkPieceRows, Pieces, type RowSink, type StreamOptions, TableStream, 
 import { Table } from './table.js';
 import { corrupt, ENCODINGS, readText, type TextEncoding } from './text-file.js';
 
+/** Options of {@link readCsv} and {@link streamCsv}. */
 export interface CsvOptions {
   /**
    * The character between fields. Default: of comma, tab, semicolon and vertical bar the one that is most frequent in

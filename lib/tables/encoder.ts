@@ -31,6 +31,7 @@ export interface ColumnOptions extends NumberOptions, CategoryOptions, DateOptio
   as?: ColumnType | undefined;
 }
 
+/** Options of {@link encoder}. */
 export interface EncoderOptions {
   /** The column to predict. */
   target: string;
@@ -177,6 +178,7 @@ function inputNames(columns: readonly EncodedColumn[]): string[] {
 /** Plain objects, one a row; not `Record`, which a row of an `interface` is not. */
 type Rows = Iterable<object>;
 
+/** Options of an encoder's `batches` and `stream`. */
 export interface BatchOptions {
   /** Rows of a batch. Default 64. */
   batchSize?: number | undefined;

@@ -4,6 +4,7 @@ import { checkPieceRows, Pieces, type RowSink, type StreamOptions, TableStream }
 import { Table } from './table.js';
 import { corrupt, readText } from './text-file.js';
 
+/** Options of {@link readJsonLines} and {@link streamJsonLines}. */
 export interface JsonLinesOptions {
   /** Types by column names; other columns have the type that their values look like. */
   types?: ColumnTypes | undefined;

@@ -12,6 +12,7 @@ import { Table } from './table.js';
 import { corrupt } from './text-file.js';
 import { ThriftReader } from './thrift.js';
 
+/** Options of {@link readParquet} and {@link streamParquet}. */
 export interface ParquetOptions {
   /** Types by column names; other columns have the type that their values look like. */
   types?: ColumnTypes | undefined;

@@ -16,6 +16,7 @@ interface Division {
   seed?: number | undefined;
 }
 
+/** Options of `Table.split`. */
 export interface TableSplitOptions extends Division {
   /** Fraction of rows for the test part, in [0, 1). Default 0.2. */
   test?: number | undefined;
@@ -23,6 +24,7 @@ export interface TableSplitOptions extends Division {
   validation?: number | undefined;
 }
 
+/** Options of `Table.kFold`. */
 export interface TableKFoldOptions extends Division {
   /** Number of folds, at least 2. Default 5. */
   folds?: number | undefined;

@@ -12,6 +12,7 @@ export type Types = ReadonlyMap<string, ColumnType>;
 /** Opens a file and reads it in pieces. `wanted`: types that columns have if the file has such columns. */
 export type Open = (wanted: Types) => AsyncGenerator<Table>;
 
+/** How a file is read in pieces. */
 export interface StreamOptions {
   /** Rows of a piece, which are in memory at a time and shuffled among each other for training. Default 8192. */
   rows?: number | undefined;
@@ -21,6 +22,7 @@ export function checkPieceRows(name: string, rows: number | undefined): number {
   return checkInteger(`${name}: rows`, rows ?? 8192, { min: 1, max: 2 ** 24 });
 }
 
+/** Options of {@link TableStream.split}. */
 export interface StreamSplitOptions {
   /** Fraction of the rows for the test part, in [0, 1). Default 0.2. */
   test?: number | undefined;

@@ -9,6 +9,7 @@ import { foldRows, splitRows, type TableKFoldOptions, type TableSplitOptions } f
 /** A row as a plain object: null for missing values, a Date for dates. */
 export type Row = Readonly<Record<string, Value>>;
 
+/** Options of {@link Table.from}. */
 export interface FromOptions {
   /** Types by column names; other columns have the type that their values look like. */
   types?: ColumnTypes | undefined;

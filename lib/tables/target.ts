@@ -26,6 +26,7 @@ export interface ValuePrediction {
   readonly probabilities?: undefined;
 }
 
+/** What a network predicts for a row: a label with its probabilities, or a value. */
 export type Prediction = LabelPrediction | ValuePrediction;
 
 /** What an encoder does with the column that is predicted. */

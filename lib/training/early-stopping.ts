@@ -3,6 +3,7 @@ import { BlasnetError } from '../errors.js';
 import type { Callbacks } from './callbacks.js';
 import { type MonitorOptions, watch } from './monitor.js';
 
+/** Options of {@link earlyStopping}. */
 export type EarlyStoppingOptions = MonitorOptions & {
   /** Epochs without improvement to tolerate; the next one ends training. Default 10. */
   patience?: number;

@@ -7,7 +7,7 @@ import type { Callbacks } from './callbacks.js';
 import type { Metrics } from './own-metrics.js';
 import type { SamplingOptions } from './sampling.js';
 
-/** `P`: the predictions that `metrics` receive; those of any network unless given. */
+/** Options of `network.fit`. `P`: the predictions that `metrics` receive; those of any network unless given. */
 // biome-ignore lint/suspicious/noExplicitAny: options of any network can be passed to each.
 export interface FitOptions<P = any> extends SamplingOptions {
   /** Default `new Adam()`. */

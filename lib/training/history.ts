@@ -20,6 +20,7 @@ export interface EpochLog extends Evaluation {
 
 /** What `fit` returns: a log per epoch (the last ones, with `fit`'s option `history`), also available as columns. */
 export class History {
+  /** One entry per epoch, in order; with `fit`'s option `history` only the last ones. */
   readonly epochs: EpochLog[] = [];
   /** Time per kernel, with `fit`'s option `profile`; `String()` prints it. */
   readonly profile: Profile | undefined;
@@ -28,6 +29,7 @@ export class History {
     this.profile = profile;
   }
 
+  /** Training loss of each epoch. */
   get loss(): number[] {
     return this.epochs.map((log) => log.loss);
   }
@@ -42,6 +44,7 @@ export class History {
     return this.epochs.map((log) => log.validation?.loss ?? Number.NaN);
   }
 
+  /** Fraction in [0, 1]; NaN in epochs without validation, and if the loss has no accuracy. */
   get validationAccuracy(): number[] {
     return this.epochs.map((log) => log.validation?.accuracy ?? Number.NaN);
   }

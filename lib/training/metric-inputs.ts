@@ -23,6 +23,7 @@ export type Truth = Numbers | SampleSource;
 /** Numbers to compare with other numbers: rows × outputs. */
 export type Values = Numbers;
 
+/** What metrics need to know of the task where the truth leaves it open. */
 export interface TaskOptions {
   /** Numbers per row; needed if predictions and truth are both flat float arrays. */
   outputs?: number;
@@ -34,6 +35,7 @@ export interface TaskOptions {
   multiLabel?: boolean;
 }
 
+/** Options of metrics of decisions, such as `accuracy`. */
 export interface DecisionOptions extends TaskOptions {
   /**
    * An output above it means yes: for a single output, with `multiLabel`, and for the second of two outputs. Default

@@ -45,11 +45,13 @@ export type { DecisionOptions, Predictions, TaskOptions, Truth, Values } from '.
 export type { CurveOptions, PrecisionRecallCurve, RankingAverage, RankingOptions, RocCurve } from './ranking.js';
 export type { Numbers } from './rows.js';
 
+/** Options of {@link topK} and {@link r2}. */
 export interface OutputOptions {
   /** Numbers per row, if not known otherwise. */
   outputs?: number;
 }
 
+/** Options of {@link confusionMatrix}. */
 export interface ConfusionOptions extends DecisionOptions {
   /**
    * At most 1,048,576. Default: the number of `labelNames`, otherwise the outputs per row (2 for a single output),
@@ -59,6 +61,7 @@ export interface ConfusionOptions extends DecisionOptions {
   labelNames?: readonly string[];
 }
 
+/** Options of {@link precision}, {@link recall} and other scores per class. */
 export interface ScoreOptions extends DecisionOptions {
   /** How the values of the classes or labels are averaged. Default 'macro'. */
   average?: Average;

@@ -3,6 +3,7 @@ import type { Evaluation } from '../runtime/tally.js';
 import { type Callbacks, onFirstRank, type Progress } from './callbacks.js';
 import type { EpochLog } from './history.js';
 
+/** Options of {@link progressBar}. */
 export interface ProgressBarOptions {
   /**
    * Where to write; default process.stdout. The bar is drawn only on a terminal; the line per epoch is always written.

@@ -6,11 +6,13 @@ import { checkClasses, readScored, type TaskOptions, type Truth, type Values } f
 /** Averages of the ranking metrics. */
 export type RankingAverage = Exclude<Average, 'binary'>;
 
+/** Options of `rocAuc` and `averagePrecision`. */
 export interface RankingOptions extends TaskOptions {
   /** How the values of several classes (each against the rest) or labels are averaged. Default 'macro'. */
   average?: RankingAverage;
 }
 
+/** Options of `rocCurve` and `precisionRecallCurve`. */
 export interface CurveOptions extends TaskOptions {
   /**
    * The class (against the rest) or label of the curve; required with more than two classes and with several labels.

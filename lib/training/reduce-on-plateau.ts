@@ -2,6 +2,7 @@ import { checkArity, checkChoice, checkInteger, checkNumber, checkOptions } from
 import type { Callbacks } from './callbacks.js';
 import { type MonitorOptions, watch } from './monitor.js';
 
+/** Options of {@link reduceOnPlateau}. */
 export type ReduceOnPlateauOptions = MonitorOptions & {
   /** Factor for the learning rate; default 0.1. */
   factor?: number;

@@ -16,6 +16,7 @@ export interface WithParameters {
   readonly parameters: readonly { readonly name: string; readonly value: Float32Array }[];
 }
 
+/** Options of {@link tensorBoard}. */
 export interface TensorBoardOptions {
   /** Folder of the run, a path or file: URL; made if it is missing. TensorBoard shows each folder as one run. */
   directory: string | URL;

@@ -37,6 +37,7 @@ export interface Preprocessing {
   type?: 'float32' | 'uint8';
 }
 
+/** Options of {@link toOnnx}. */
 export interface OnnxExportOptions {
   /**
    * Dimensions of inputs that are images: [batch, height, width, channels] (default, as blasnet has them), or [batch,

@@ -11,6 +11,7 @@ import { Fields, malformed } from './fields.js';
 import { type ImportedGraph, importGraph, type Wanted } from './import-graph.js';
 import { decodeWeight, readGroup, type WeightGroup, type WeightSpec } from './weights.js';
 
+/** Options of {@link fromLayersModel} and `loadLayersModel`. */
 export interface ImportOptions {
   /**
    * The loss of a model with one output. Default: the cross-entropy of the softmax or sigmoid at its end, with

@@ -2,6 +2,7 @@ import { checkChoice, checkInteger, invalid } from '../../checks.js';
 import type { Column, StringColumn } from '../column.js';
 import { type ColumnEncoder, checkGiven, type Given, type Kind, readFlag, readStrings } from './kind.js';
 
+/** How a column of categories is encoded. */
 export interface CategoryOptions {
   /** A value in fewer rows of the training part is rare. Default 2. */
   minimum?: number | undefined;

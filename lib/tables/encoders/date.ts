@@ -6,6 +6,7 @@ import { NumberScale } from './number.js';
 /** A part of a date: the time since 1970, or the place in a cycle of time (in UTC). */
 export type DatePart = 'trend' | 'year' | 'month' | 'week' | 'day';
 
+/** How a column of dates is encoded. */
 export interface DateOptions {
   /**
    * `'trend'`: the time since 1970, scaled to mean 0 and standard deviation 1. `'year'`, `'month'`, `'week'`, `'day'`:

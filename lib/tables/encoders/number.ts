@@ -3,6 +3,7 @@ import type { Column, NumberColumn } from '../column.js';
 import { Moments, quantile, Sample } from '../statistics.js';
 import { type ColumnEncoder, checkGiven, type Given, type Kind, readFlag, readNumber } from './kind.js';
 
+/** How a column of numbers is encoded. */
 export interface NumberOptions {
   /**
    * `'standard'` (default): (x − mean) / standard deviation. `'robust'`: (x − median) / interquartile range; where that

@@ -2,6 +2,7 @@ import { checkInteger } from '../../checks.js';
 import type { Column, StringColumn } from '../column.js';
 import { type ColumnEncoder, checkGiven, type Given, type Kind } from './kind.js';
 
+/** How a column of texts is encoded. */
 export interface TextOptions {
   /** Numbers that a text becomes. Default 256. */
   size?: number | undefined;
