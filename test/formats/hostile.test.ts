@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseIdx, readIdx, readIdxDataset } from '../../lib/data/index.js';
-import { Adam, dense, meanSquaredError, Network, Sgd, warmUp } from '../../lib/index.js';
+import { Adam, dense, meanSquaredError, Network, pad, Sgd, warmUp } from '../../lib/index.js';
 import { expectError, expectRejection } from '../data/expect-error.js';
 import { fileOf, tinyNetwork } from './support.js';
 
@@ -166,6 +166,17 @@ describe('what can be saved can be loaded', () => {
     const groups = Array.from({ length: 1001 }, () => ({ match: '0' }));
     const [network, optimizer] = [tinyNetwork(), new Sgd({ groups })];
     expectError(() => network.toBytes({ optimizer }), 'INVALID_ARGUMENT', /groups: expected a list of at most 1000/);
+    const lists = new Network({
+      input: Array.from({ length: 20 }, () => 1),
+      layers: Array.from({ length: 2500 }, () => pad(Array.from({ length: 20 }, () => [0, 0] as const))),
+      loss: meanSquaredError(),
+      backend: 'typescript',
+    });
+    expectError(
+      () => lists.toBytes(),
+      'INVALID_ARGUMENT',
+      /^network: more than 50000 objects and lists, which a file cannot hold/,
+    );
     let learningRate = warmUp({ after: 0.1, steps: 5 });
     for (let i = 0; i < 18; i++) learningRate = warmUp({ after: learningRate, steps: 5 });
     network.toBytes({ optimizer: new Sgd({ learningRate }) });
