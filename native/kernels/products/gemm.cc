@@ -36,7 +36,7 @@ void sgemm(bool transA, bool transB, int64_t m, int64_t n, int64_t k, float alph
 }
 
 double keptShare(int64_t m, int64_t n, int64_t k, int64_t ldb) noexcept {
-  return ruleOf({false, false, m, n, k, k, ldb}).keptShare;
+  return ruleOf({false, false, m, n, k, k, ldb}).details.keptShare;
 }
 
 const char* float32Way() noexcept {

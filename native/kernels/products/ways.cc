@@ -6,46 +6,46 @@ namespace blasnet {
 
 namespace {
 
-constexpr double unlimited = 1e300, mebibyte = 1 << 20;
-// What is left where few columns, a quarter or half of them are zero.
-constexpr double few = 7.0 / 8, quarter = 3.0 / 4, half = 1.0 / 2;
+constexpr double mebibyte = 1 << 20;
 
 // Zen 5. Pieces win except for some transposed right matrices. Strips read one in place if few rows or columns would
 // not pay for its copy, or if its rows are a multiple of 4 KiB apart, which are slow to copy. Own tiles win where the
 // depth is small, with many rows only if the result is wide, and some wide results of a small or large depth.
 constexpr Rule amd512[] = {
-    {Rule::transposedRight, 40, 32, 16, 0, unlimited, Way::pieces, few},
-    {Rule::transposedRight, 40, 1024, 0, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 40, 32, 0, 0, unlimited, Way::pieces, few},
-    {Rule::aliasedRight, 0, 0, 0, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 24, 1500, 700, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 0, 32, 700, 0, unlimited, Way::pieces, few},
-    {Rule::transposedRight, 24, 48, 128, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 24, 48, 0, 0, unlimited, Way::pieces, few},
-    {Rule::transposedRight, 0, 0, 64, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 12, 16, 0, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 0, 0, 24, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 0, 16, 0, 0, unlimited, Way::tiles, few},
-    {Rule::transposedLeft, 0, 0, 16, 0, unlimited, Way::pieces, few},
-    {Rule::transposedLeft, 1500, 0, 0, 0, unlimited, Way::pieces, few},
-    {Rule::transposedLeft, 0, 1500, 0, 0, unlimited, Way::tiles, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+    {Rule::transposedRight, 40, 32, 16, Way::pieces},
+    {Rule::transposedRight, 40, 1024, 0, Way::tiles},
+    {Rule::transposedRight, 40, 32, 0, Way::pieces},
+    {Rule::aliasedRight, 0, 0, 0, Way::strips},
+    {Rule::transposedRight, 24, 1500, 700, Way::tiles},
+    {Rule::transposedRight, 0, 32, 700, Way::pieces},
+    {Rule::transposedRight, 24, 48, 128, Way::strips},
+    {Rule::transposedRight, 24, 48, 0, Way::pieces},
+    {Rule::transposedRight, 0, 0, 64, Way::strips},
+    {Rule::transposedRight, 12, 16, 0, Way::tiles},
+    {Rule::transposedRight, 0, 0, 24, Way::strips},
+    {Rule::transposedRight, 0, 16, 0, Way::tiles},
+    {Rule::transposedLeft, 0, 0, 16, Way::pieces},
+    {Rule::transposedLeft, 1500, 0, 0, Way::pieces},
+    {Rule::transposedLeft, 0, 1500, 0, Way::tiles},
+    // All others.
+    {Rule::any, 0, 0, 0, Way::pieces},
 };
 
 // Zen 4. Pieces win except for some transposed matrices. Strips read a right one in place where few rows, or few
 // columns, would not pay for its copy. Own tiles prefetch a large one while they copy it, and win where the copy then
 // costs almost nothing.
 constexpr Rule zen512[] = {
-    {Rule::aliasedLeft, 0, 128, 384, 0, unlimited, Way::whole, few},
-    {Rule::transposedRight, 192, 24, 0, 0, unlimited, Way::pieces, few},
-    {Rule::transposedRight, 56, 24, 700, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 24, 24, 192, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 24, 24, 0, 0, unlimited, Way::pieces, few},
-    {Rule::transposedRight, 24, 16, 0, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 0, 0, 64, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 8, 16, 0, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 0, 0, 24, 0, unlimited, Way::strips, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+    {Rule::aliasedLeft, 0, 128, 384, Way::whole},
+    {Rule::transposedRight, 192, 24, 0, Way::pieces},
+    {Rule::transposedRight, 56, 24, 700, Way::tiles},
+    {Rule::transposedRight, 24, 24, 192, Way::strips},
+    {Rule::transposedRight, 24, 24, 0, Way::pieces},
+    {Rule::transposedRight, 24, 16, 0, Way::tiles},
+    {Rule::transposedRight, 0, 0, 64, Way::strips},
+    {Rule::transposedRight, 8, 16, 0, Way::tiles},
+    {Rule::transposedRight, 0, 0, 24, Way::strips},
+    // All others.
+    {Rule::any, 0, 0, 0, Way::pieces},
 };
 
 // Intel, measured on Sapphire Rapids. With AMX, parts win if no size is small. Without it, whole products win where all
@@ -56,90 +56,93 @@ constexpr Rule zen512[] = {
 // are slow to read in place. A form is left as soon as it is decided: for the smallest products, walking all rules
 // takes 7 % of the time.
 constexpr Rule intel512[] = {
-    {Rule::transposedLeft, 128, 120, 32, 0, unlimited, Way::parts, half},
-    {Rule::transposedLeft, 64, 500, 32, 0, unlimited, Way::parts, half},
-    {Rule::transposedLeft, 1000, 1000, 8, 0, unlimited, Way::parts, half},
-    {Rule::plainLeft, 128, 128, 64, 0, unlimited, Way::parts, half},
-    {Rule::plainLeft, 64, 256, 256, 0, unlimited, Way::parts, half},
-    {Rule::any, 200, 700, 700, 0, unlimited, Way::whole, quarter},
-    {Rule::any, 300, 1500, 200, 0, unlimited, Way::whole, quarter},
-    {Rule::plain, 0, 500, 0, 0, unlimited, Way::pieces, few},
-    {Rule::plain, 0, 112, 300, 0, unlimited, Way::tiles, few},
-    {Rule::plain, 192, 16, 2000, 0, unlimited, Way::tiles, few},
-    {Rule::plain, 0, 0, 0, 0, unlimited, Way::pieces, few},
-    {Rule::transposedLeft, 700, 48, 400, 0, unlimited, Way::whole, few},
-    {Rule::transposedLeft, 300, 500, 500, 0, unlimited, Way::whole, few},
-    {Rule::transposedLeft, 1000, 1000, 100, 0, unlimited, Way::whole, few},
-    {Rule::transposedLeft, 0, 0, 0, 0, unlimited, Way::pieces, few},
-    {Rule::transposedRight, 192, 200, 2000, 0, unlimited, Way::whole, few},
-    {Rule::transposedRight, 100, 2000, 900, 0, unlimited, Way::whole, few},
-    {Rule::transposedRight, 192, 16, 200, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 64, 16, 700, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 40, 24, 0, 0, unlimited, Way::pieces, few},
-    {Rule::aliasedRight, 0, 0, 0, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 24, 48, 700, 0, unlimited, Way::pieces, few},
-    {Rule::transposedRight, 24, 0, 128, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 24, 48, 0, 0, unlimited, Way::pieces, few},
-    {Rule::transposedRight, 24, 16, 0, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 0, 0, 64, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 12, 16, 0, 0, unlimited, Way::tiles, few},
-    {Rule::transposedRight, 0, 0, 24, 0, unlimited, Way::strips, few},
-    {Rule::transposedRight, 0, 16, 0, 0, unlimited, Way::tiles, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
+    {Rule::transposedLeft, 128, 120, 32, Way::parts, {.keptShare = 1.0 / 2}},
+    {Rule::transposedLeft, 64, 500, 32, Way::parts, {.keptShare = 1.0 / 2}},
+    {Rule::transposedLeft, 1000, 1000, 8, Way::parts, {.keptShare = 1.0 / 2}},
+    {Rule::plainLeft, 128, 128, 64, Way::parts, {.keptShare = 1.0 / 2}},
+    {Rule::plainLeft, 64, 256, 256, Way::parts, {.keptShare = 1.0 / 2}},
+    {Rule::any, 200, 700, 700, Way::whole, {.keptShare = 3.0 / 4}},
+    {Rule::any, 300, 1500, 200, Way::whole, {.keptShare = 3.0 / 4}},
+    {Rule::plain, 0, 500, 0, Way::pieces},
+    {Rule::plain, 0, 112, 300, Way::tiles},
+    {Rule::plain, 192, 16, 2000, Way::tiles},
+    {Rule::plain, 0, 0, 0, Way::pieces},
+    {Rule::transposedLeft, 700, 48, 400, Way::whole},
+    {Rule::transposedLeft, 300, 500, 500, Way::whole},
+    {Rule::transposedLeft, 1000, 1000, 100, Way::whole},
+    {Rule::transposedLeft, 0, 0, 0, Way::pieces},
+    {Rule::transposedRight, 192, 200, 2000, Way::whole},
+    {Rule::transposedRight, 100, 2000, 900, Way::whole},
+    {Rule::transposedRight, 192, 16, 200, Way::tiles},
+    {Rule::transposedRight, 64, 16, 700, Way::tiles},
+    {Rule::transposedRight, 40, 24, 0, Way::pieces},
+    {Rule::aliasedRight, 0, 0, 0, Way::strips},
+    {Rule::transposedRight, 24, 48, 700, Way::pieces},
+    {Rule::transposedRight, 24, 0, 128, Way::strips},
+    {Rule::transposedRight, 24, 48, 0, Way::pieces},
+    {Rule::transposedRight, 24, 16, 0, Way::tiles},
+    {Rule::transposedRight, 0, 0, 64, Way::strips},
+    {Rule::transposedRight, 12, 16, 0, Way::tiles},
+    {Rule::transposedRight, 0, 0, 24, Way::strips},
+    {Rule::transposedRight, 0, 16, 0, Way::tiles},
+    {Rule::any, 0, 0, 0, Way::pieces},
 };
 
 // What was not measured, by what is common to those that were: pieces win up to about twice the second-level cache, and
 // with few rows. Own tiles win where rows of the right matrix need a page each and the left one has enough rows to pay
 // for copies.
 constexpr Rule other512[] = {
-    {Rule::plainLeft, 64, 256, 256, 513, 4 * mebibyte, Way::tiles, few},
-    {Rule::any, 0, 0, 0, 0, 4 * mebibyte, Way::pieces, few},
-    {Rule::any, 64, 0, 0, 0, unlimited, Way::whole, half},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, half},
+    {Rule::plainLeft, 64, 256, 256, Way::tiles, {.ldb = 513, .maxBytes = 4 * mebibyte}},
+    {Rule::any, 0, 0, 0, Way::pieces, {.maxBytes = 4 * mebibyte}},
+    {Rule::any, 64, 0, 0, Way::whole, {.keptShare = 1.0 / 2}},
+    {Rule::any, 0, 0, 0, Way::pieces, {.keptShare = 1.0 / 2}},
 };
 
 // AVX-512 kernels of OpenBLAS, but narrower ones of ours.
 constexpr Rule narrow512[] = {
-    {Rule::any, 0, 0, 0, 0, 4 * mebibyte, Way::pieces, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
+    {Rule::any, 0, 0, 0, Way::pieces, {.maxBytes = 4 * mebibyte}},
+    {Rule::any, 0, 0, 0, Way::whole},
 };
 
 // OpenBLAS has no small kernels, and packing is a large part of a small product.
 constexpr Rule intel256[] = {
-    {Rule::any, 4, 16, 16, 0, 1.5 * mebibyte, Way::tiles, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
+    {Rule::any, 4, 16, 16, Way::tiles, {.maxBytes = 1.5 * mebibyte}},
+    {Rule::any, 0, 0, 0, Way::whole},
 };
 
 // AVX2 of AMD, measured on Zen 4 with OpenBLAS's kernels for Haswell (blas_environment.cc).
 constexpr Rule amd256[] = {
-    {Rule::transposedLeft, 0, 16, 0, 0, mebibyte / 4, Way::tiles, few},
-    {Rule::transposedLeft, 0, 0, 64, 0, unlimited, Way::whole, few},
-    {Rule::transposedLeft, 1000, 16, 0, 0, 0.8 * mebibyte, Way::tiles, few},
-    {Rule::transposedLeft, 0, 0, 16, 0, unlimited, Way::whole, few},
-    {Rule::transposedLeft, 0, 1500, 0, 0, 4 * mebibyte, Way::tiles, few},
-    {Rule::transposedLeft, 0, 0, 0, 0, unlimited, Way::whole, few},
-    {Rule::plain, 0, 0, 0, 513, unlimited, Way::whole, few},
-    {Rule::plain, 32, 16, 0, 0, mebibyte / 2, Way::tiles, few},
-    {Rule::plain, 32, 0, 0, 0, unlimited, Way::whole, few},
-    {Rule::plain, 0, 16, 0, 0, 4 * mebibyte, Way::tiles, few},
-    {Rule::transposedRight, 4, 16, 24, 0, mebibyte, Way::tiles, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
+    {Rule::transposedLeft, 0, 16, 0, Way::tiles, {.maxBytes = mebibyte / 4}},
+    {Rule::transposedLeft, 0, 0, 64, Way::whole},
+    {Rule::transposedLeft, 1000, 16, 0, Way::tiles, {.maxBytes = 0.8 * mebibyte}},
+    {Rule::transposedLeft, 0, 0, 16, Way::whole},
+    {Rule::transposedLeft, 0, 1500, 0, Way::tiles, {.maxBytes = 4 * mebibyte}},
+    {Rule::transposedLeft, 0, 0, 0, Way::whole},
+    {Rule::plain, 0, 0, 0, Way::whole, {.ldb = 513}},
+    {Rule::plain, 32, 16, 0, Way::tiles, {.maxBytes = mebibyte / 2}},
+    {Rule::plain, 32, 0, 0, Way::whole},
+    {Rule::plain, 0, 16, 0, Way::tiles, {.maxBytes = 4 * mebibyte}},
+    {Rule::transposedRight, 4, 16, 24, Way::tiles, {.maxBytes = mebibyte}},
+    {Rule::any, 0, 0, 0, Way::whole},
 };
 
 // NEON and the baseline: not measured since the tiles changed.
-constexpr Rule others[] = {{Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few}};
+constexpr Rule others[] = {{Rule::any, 0, 0, 0, Way::whole}};
 
-constexpr Rule forced[] = {
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::strips, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::tiles, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::pieces, few},  // of "winograd", which is a way of convolutions
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::parts, few},
-    {Rule::any, 0, 0, 0, 0, unlimited, Way::whole, few},  // of "parts" without AMX
+// What BLASNET_PRODUCTS may name. The second rule is for machines without AMX.
+struct NamedRules {
+  const char* name;
+  Rule rules[2];
 };
-constexpr const char* wayNames[] = {"whole", "pieces", "strips", "tiles", "winograd", "parts"};
-constexpr int ways = sizeof wayNames / sizeof *wayNames;
+constexpr Rule always(Way way) { return {Rule::any, 0, 0, 0, way}; }
+constexpr NamedRules forced[] = {
+    {"whole", {always(Way::whole)}},
+    {"pieces", {always(Way::pieces)}},
+    {"strips", {always(Way::strips)}},
+    {"tiles", {always(Way::tiles)}},
+    {"winograd", {always(Way::pieces)}},  // a way of convolutions only
+    {"parts", {always(Way::parts), always(Way::whole)}},
+};
 
 // OpenBLAS has small kernels for these cores. They reach the machine's peak, while the general path, which packs both
 // operands first, does not.
@@ -180,8 +183,8 @@ Vendor vendor() noexcept {
 }
 
 const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept {
-  for (int way = 0; wish != nullptr && way < ways; way++) {
-    if (std::strcmp(wish, wayNames[way]) == 0) return &forced[way];
+  for (const NamedRules& named : forced) {
+    if (wish != nullptr && std::strcmp(wish, named.name) == 0) return named.rules;
   }
   if (hasSmallKernels(core)) {
     if (lanes < 16) return narrow512;
@@ -209,8 +212,8 @@ const Rule& chooseRule(const Rule* rule, const Shape& s, bool hasParts) noexcept
   const double m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
   const double bytes = sizeof(float) * (m * k + k * n + m * n);
   const auto applies = [&](const Rule& r) {
-    return hasForm(r.form, s) && s.m >= r.m && s.n >= r.n && s.k >= r.k && s.ldb >= r.ldb && bytes <= r.mostBytes &&
-           (hasParts || r.way != Way::parts);
+    return hasForm(r.form, s) && s.m >= r.m && s.n >= r.n && s.k >= r.k && s.ldb >= r.details.ldb &&
+           bytes <= r.details.maxBytes && (hasParts || r.way != Way::parts);
   };
   while (!applies(*rule)) rule++;
   return *rule;

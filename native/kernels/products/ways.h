@@ -21,7 +21,17 @@ struct Shape {
   int64_t lda, ldb;  // distances between rows of the left and of the right matrix
 };
 
-// Applies to shapes of at least these sizes, and at most so many bytes of both operands and the result.
+constexpr double unlimited = 1e300;
+
+// What few rules set.
+struct RuleDetails {
+  int64_t ldb = 0;              // the smallest distance between rows of the right matrix to which the rule applies
+  double maxBytes = unlimited;  // the largest size of both operands and the result together
+  // The largest share of columns of a batch that are not all zero for which skipping the others pays.
+  double keptShare = 7.0 / 8;
+};
+
+// Applies to products of at least these sizes.
 struct Rule {
   enum Form {
     any,
@@ -32,11 +42,9 @@ struct Rule {
     aliasedLeft,      // only the left matrix is, and its rows, a multiple of 4 KiB apart, share sets of the caches
     aliasedRight,     // the same of the right matrix
   } form;
-  int64_t m, n, k, ldb;
-  double mostBytes;
+  int64_t m, n, k;
   Way way;
-  // The largest share of columns of a batch that are not all zero for which skipping the others pays.
-  double keptShare;
+  RuleDetails details = {};
 };
 
 enum class Vendor {
