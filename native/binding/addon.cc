@@ -17,7 +17,7 @@ namespace blasnet {
 
 namespace {
 
-constexpr double mostBytes = 9007199254740992;  // 2^53
+constexpr double maxBytes = 9007199254740992;  // 2^53
 constexpr const char* setNames[] = {"baseline", "avx2", "avx512", "neon"};
 
 Napi::Array strings(Napi::Env env, const std::vector<const char*>& list) {
@@ -98,7 +98,7 @@ Napi::Value count(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (!info[0].IsObject()) reject(env, "buffer: expected a SharedArrayBuffer");
   const double size = readNumber(env, info[1], "bytes");
-  if (!(size >= 0 && size <= mostBytes)) reject(env, "bytes: out of range");
+  if (!(size >= 0 && size <= maxBytes)) reject(env, "bytes: out of range");
   auto bytes = std::make_unique<int64_t>(static_cast<int64_t>(size));
   if (napi_add_finalizer(env, info[0], bytes.get(), forget, nullptr, nullptr) == napi_ok) adjust(env, *bytes.release());
   return env.Undefined();
@@ -107,7 +107,7 @@ Napi::Value count(const Napi::CallbackInfo& info) {
 // (bytes: number): adds them to V8's external memory; may be negative.
 Napi::Value countMore(const Napi::CallbackInfo& info) {
   const double bytes = readNumber(info.Env(), info[0], "bytes");
-  if (!(std::abs(bytes) <= mostBytes)) reject(info.Env(), "bytes: out of range");
+  if (!(std::abs(bytes) <= maxBytes)) reject(info.Env(), "bytes: out of range");
   adjust(info.Env(), static_cast<int64_t>(bytes));
   return info.Env().Undefined();
 }

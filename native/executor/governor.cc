@@ -19,7 +19,7 @@ constexpr uint32_t trialLength = 16;
 // After this many regions without a slow one, a slow one counts as an interruption and is ignored.
 constexpr uint32_t patience = 20;
 // While a disturbance is suspected: regions between two measurements of fewer threads.
-constexpr uint32_t lookInterval = 8;
+constexpr uint32_t probeInterval = 8;
 // Barriers are a small part of steps that take longer, so half of the threads need nearly twice as long as all when
 // these are undisturbed. But steps may also be long because all threads are disturbed. So fewer threads are measured
 // late, half of them after so many regions, a quarter after twice as many more: at a cost of a fortieth each.
@@ -40,8 +40,8 @@ int levelOf(int threads, int shares) {
 
 int Governor::choose(int shares) {
   if (shares == 1) return 1;
-  if (trialLeft_ == 0 && level_ > 0 && ++sinceTrial_ >= trialInterval_) {
-    sinceTrial_ = 0;
+  if (trialLeft_ == 0 && level_ > 0 && ++regionsSinceTrial_ >= trialInterval_) {
+    regionsSinceTrial_ = 0;
     trialLeft_ = trialLength;
     trialBest_ = 0;
     trial_ = (trial_ > 0 && trial_ < level_ ? trial_ : level_) - 1;
@@ -54,14 +54,14 @@ int Governor::choose(int shares) {
   const bool isLong = mine.best > longStep;
   const bool unknown = levels_[static_cast<size_t>(last)].mean == 0;
   if (!unknown && !disturbed) return threadsAt(level_, shares);
-  const int next = look_ > level_ && look_ < last ? look_ + 1 : level_ + 1;
+  const int next = probedLevel_ > level_ && probedLevel_ < last ? probedLevel_ + 1 : level_ + 1;
   const int halvings = next - level_ - 1;
-  const uint32_t wait = !unknown ? lookInterval : isLong ? longWait << halvings : 0;
-  if (wait > 0 && ++sinceLook_ < wait) return threadsAt(level_, shares);
-  sinceLook_ = 0;
+  const uint32_t wait = !unknown ? probeInterval : isLong ? longWait << halvings : 0;
+  if (wait > 0 && ++regionsSinceProbe_ < wait) return threadsAt(level_, shares);
+  regionsSinceProbe_ = 0;
   const bool isTooFew = isLong && !unknown && mine.mean < suspicious * (1 << halvings) * mine.best;
-  look_ = isTooFew ? level_ + 1 : next;
-  return threadsAt(look_, shares);
+  probedLevel_ = isTooFew ? level_ + 1 : next;
+  return threadsAt(probedLevel_, shares);
 }
 
 void Governor::record(int threads, int shares, double secondsPerStep) {
@@ -72,8 +72,8 @@ void Governor::record(int threads, int shares, double secondsPerStep) {
   if (level == level_ && threads > 1) {
     if (++regions_ <= settling) return;
     const bool slow = known.best != 0 && secondsPerStep > suspicious * known.best;
-    const bool interrupted = slow && calm_ >= patience;
-    calm_ = slow ? 0 : calm_ + 1;
+    const bool interrupted = slow && regionsSinceSlow_ >= patience;
+    regionsSinceSlow_ = slow ? 0 : regionsSinceSlow_ + 1;
     if (interrupted) return;
   }
   known.mean = blend(known.mean, secondsPerStep);
@@ -107,7 +107,7 @@ void Governor::recordTrial(double secondsPerStep) {
 
 void Governor::moveTo(int level) {
   level_ = level;
-  regions_ = calm_ = sinceLook_ = sinceTrial_ = 0;
+  regions_ = regionsSinceSlow_ = regionsSinceProbe_ = regionsSinceTrial_ = 0;
 }
 
 }  // namespace blasnet

@@ -38,14 +38,14 @@ class Governor {
   void moveTo(int level);
   void recordTrial(double secondsPerStep);
 
-  std::array<Level, 9> levels_;  // for up to 256 shares
-  int level_ = 0;                // current level
-  int look_ = 0;                 // latest level with fewer threads that was measured
-  int trial_ = 0;                // latest level with more threads that was tried
-  uint32_t regions_ = 0;         // at this level, since the start of the run or the last move
-  uint32_t calm_ = 0;            // at this level, since the last slow one or the last move
-  uint32_t sinceLook_ = 0;
-  uint32_t sinceTrial_ = 0;
+  std::array<Level, 9> levels_;    // for up to 256 shares
+  int level_ = 0;                  // current level
+  int probedLevel_ = 0;            // latest level with fewer threads that was measured
+  int trial_ = 0;                  // latest level with more threads that was tried
+  uint32_t regions_ = 0;           // at this level, since the start of the run or the last move
+  uint32_t regionsSinceSlow_ = 0;  // at this level, since the last slow one or the last move
+  uint32_t regionsSinceProbe_ = 0;
+  uint32_t regionsSinceTrial_ = 0;
   uint32_t trialInterval_ = 0;
   uint32_t trialLeft_ = 0;  // regions left of a trial
   double trialBest_ = 0;

@@ -72,7 +72,7 @@ struct Instruction {
 };
 
 // The instructions [begin, end).
-struct Stretch {
+struct InstructionRange {
   size_t begin;
   size_t end;
   size_t argument;  // of instruction `begin`, among the arguments of all instructions
@@ -81,8 +81,8 @@ struct Stretch {
 // Instructions without barriers in between: a thread runs all of them for one share after the other, because no share
 // needs what another one wrote. Before them, one thread runs the serial ones while the others wait at the barrier.
 struct Phase {
-  Stretch serial;
-  Stretch shared;
+  InstructionRange serial;
+  InstructionRange shared;
   bool barrier;  // all threads wait for each other before it
   bool guard;    // the run ends after the serial instructions if the mean loss is not finite
 };

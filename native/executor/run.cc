@@ -21,7 +21,7 @@ constexpr double regionSeconds = 0.004;
 constexpr double trialSeconds = 0.0005;
 constexpr int64_t maxRegionSteps = 1 << 16;
 // Largest batch in bytes that is worth prefetching during the step before: more would not stay in the cache.
-constexpr int64_t mostAhead = 1 << 19;
+constexpr int64_t maxAhead = 1 << 19;
 
 using Clock = std::chrono::steady_clock;
 
@@ -150,7 +150,7 @@ Ahead Run::rowsAhead(int64_t index, int thread, int threads) const {
   if (gathered.features == 0 || request_.sampling == Sampling::inOrder || next == perEpoch) return {};
   const auto [begin, rows, first, of] = request_.batch(index + 1);
   const int64_t rowBytes = gathered.features * gathered.elementBytes;
-  if (rows * rowBytes > mostAhead) return {};
+  if (rows * rowBytes > maxAhead) return {};
   const bool byColumns = gathered.columnGrain > 0;
   const Share mine = byColumns ? Share{0, rows} : share(rows, 1, thread, threads);
   const Share columns =
@@ -188,11 +188,11 @@ void Run::enter(const Phase& phase, const Operands& operands, int thread, Barrie
 }
 
 // Runs share `part` of some instructions.
-void Run::runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead) {
-  const Argument* arguments = operands.values.data() + stretch.argument;
-  for (size_t i = stretch.begin; i < stretch.end; i++) {
+void Run::runShare(const InstructionRange& range, const Operands& operands, int part, bool timed, Ahead& ahead) {
+  const Argument* arguments = operands.values.data() + range.argument;
+  for (size_t i = range.begin; i < range.end; i++) {
     const Instruction& instruction = plan_.instructions()[i];
-    if (leftOut(i, operands)) {
+    if (isSkipped(i, operands)) {
       arguments += instruction.arguments.size();
       continue;
     }
@@ -209,7 +209,7 @@ void Run::runShare(const Stretch& stretch, const Operands& operands, int part, b
   }
 }
 
-bool Run::leftOut(size_t index, const Operands& operands) const {
+bool Run::isSkipped(size_t index, const Operands& operands) const {
   const Instruction& instruction = plan_.instructions()[index];
   const bool conditional = instruction.conditional && !operands.complete;
   // No rank misses a sum. The last one before all stop is made, so that they stop with the same parameters.

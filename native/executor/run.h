@@ -56,8 +56,8 @@ class Run {
   void enter(const Phase& phase, const Operands& operands, int thread, Barrier* barrier);
   static void runSerial(void* serial);
   Ahead rowsAhead(int64_t index, int thread, int threads) const;
-  void runShare(const Stretch& stretch, const Operands& operands, int part, bool timed, Ahead& ahead);
-  bool leftOut(size_t index, const Operands& operands) const;
+  void runShare(const InstructionRange& range, const Operands& operands, int part, bool timed, Ahead& ahead);
+  bool isSkipped(size_t index, const Operands& operands) const;
   void call(size_t index, const Argument* arguments, const BatchPart& batch, int part);
   bool sumsOverRanks(const Instruction& instruction) const { return instruction.sums && request_.group != nullptr; }
   void sumOverRanks(size_t index, const Argument* arguments, const BatchPart& batch);

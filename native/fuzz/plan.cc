@@ -11,25 +11,25 @@
 namespace blasnet::fuzz {
 namespace {
 
-constexpr size_t mostFeeds = 4;
+constexpr size_t maxRunFeeds = 4;
 constexpr size_t runNumbers = 10;
 enum : size_t {
   setAt,
   segmentsAt,
   feedsAt = segmentsAt + segmentCount,
-  scalarsAt = feedsAt + 2 * mostFeeds,
+  scalarsAt = feedsAt + 2 * maxRunFeeds,
   reportAt,
   profileAt,
   runAt,
-  programAt = runAt + runNumbers + 2 * mostFeeds
+  programAt = runAt + runNumbers + 2 * maxRunFeeds
 };
 constexpr size_t headerWords = 10, feedWords = 3, instructionWords = 5;
 enum : size_t { countAt = programAt + 1, capacityAt, feedCountAt = programAt + 5 };
 
 constexpr size_t largestBlock = 1 << 15;
 constexpr int64_t longestRun = 6;
-constexpr int64_t mostRows = 1 << 10;
-constexpr int mostThreads = 3;
+constexpr int64_t maxRunRows = 1 << 10;
+constexpr int maxRunThreads = 3;
 constexpr double workLimit = 2e5;
 
 size_t clamped(double word, size_t limit) {
@@ -40,7 +40,7 @@ size_t clamped(double word, size_t limit) {
 Element elementOf(double word) { return static_cast<Element>(word >= 0 && word < 4 ? static_cast<int>(word) : 0); }
 
 // As many as the program's table has, of those that fit an input.
-size_t feedCountOf(const Words& words) { return clamped(words[feedCountAt], mostFeeds); }
+size_t feedCountOf(const Words& words) { return clamped(words[feedCountAt], maxRunFeeds); }
 
 // Where instructions begin, and the end of the last; as far as the words make sense.
 std::vector<size_t> instructionStarts(const Words& words) {
@@ -72,7 +72,7 @@ void writeValue(double* word, const Parameter& parameter, bool axis, double capa
         value = word[1] * capacity;
       } else if (!axis && random.oneIn(8)) {
         word[0] = tagWord(ArgumentTag::length);
-        word[1] = random.below(mostFeeds);
+        word[1] = random.below(maxRunFeeds);
         value = -1;
       } else if (!axis && random.oneIn(8)) {
         word[0] = tagWord(ArgumentTag::sourceRows);
@@ -89,7 +89,7 @@ void writeValue(double* word, const Parameter& parameter, bool axis, double capa
     default:
       if (random.oneIn(4)) {
         word[0] = tagWord(static_cast<ArgumentTag>(static_cast<uint32_t>(ArgumentTag::scale) + random.below(3)));
-        word[1] = random.below(mostFeeds);
+        word[1] = random.below(maxRunFeeds);
       } else {
         word[1] = static_cast<double>(random.below(100)) / 50 - 0.5;
       }
@@ -100,7 +100,7 @@ void writeBuffer(double* word, const Parameter& parameter, double needed, Random
   if (parameter.optional && random.oneIn(3)) return;
   if (random.oneIn(4)) {
     word[0] = tagWord(ArgumentTag::feed);
-    word[1] = random.below(mostFeeds);
+    word[1] = random.below(maxRunFeeds);
     return;
   }
   const double bytes = static_cast<double>(elementBytes(parameter.element));
@@ -166,7 +166,7 @@ void changeFeed(Words& words, Random& random) {
   const size_t at = start + feedWords * random.below(static_cast<uint32_t>(count) + 1);
   const auto place = words.begin() + static_cast<ptrdiff_t>(at);
   const bool last = at == start + feedWords * count;
-  if (last && count == mostFeeds) return;
+  if (last && count == maxRunFeeds) return;
   const bool order = random.oneIn(4);
   const Words entry = {order             ? static_cast<double>(FeedRole::order)
                        : random.oneIn(4) ? static_cast<double>(FeedRole::entries)
@@ -191,7 +191,7 @@ void workAlone(Governor& governor, int shares) {
 
 // A run over memory of its own, if it is short enough.
 int runPlan(const Plan& plan, const RunRequest& request, const KernelSet& set, Random& random) {
-  bool quick = request.threads <= mostThreads && request.rows <= mostRows && request.drawn <= mostRows &&
+  bool quick = request.threads <= maxRunThreads && request.rows <= maxRunRows && request.drawn <= maxRunRows &&
                request.steps() <= longestRun;
   for (const Instruction& instruction : plan.instructions()) {
     const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
@@ -249,8 +249,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Block segments[segmentCount];
   RunRequest request;
   for (size_t i = 0; i < segmentCount; i++) segments[i] = blockOf(words[segmentsAt + i]);
-  Feed feeds[mostFeeds];
-  for (size_t i = 0; i < mostFeeds; i++) {
+  Feed feeds[maxRunFeeds];
+  for (size_t i = 0; i < maxRunFeeds; i++) {
     feeds[i].element = elementOf(words[feedsAt + 2 * i]);
     feeds[i].block = blockOf(words[feedsAt + 2 * i + 1]);
   }
@@ -269,7 +269,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Plan plan;
   std::string error;
   if (!plan.decode(words.data() + programAt, words.size() - programAt, segments, error)) return 0;
-  const size_t feedCount = std::min(plan.feeds().size(), mostFeeds);
+  const size_t feedCount = std::min(plan.feeds().size(), maxRunFeeds);
   request.feeds.assign(feeds, feeds + feedCount);
   if (!request.decode(words.data() + runAt, runNumbers + 2 * feedCount, error) || !plan.checkRequest(request, error))
     return 0;

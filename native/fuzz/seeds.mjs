@@ -47,7 +47,7 @@ const models = {
 const rows = 5;
 const capacity = 3;
 /** As in native/fuzz/plan.cc, and Element in native/kernels/signatures.h. */
-const mostFeeds = 4;
+const maxRunFeeds = 4;
 const types = Object.keys(elementBytes);
 const uses = ['train', 'evaluate', 'predict', 'gradients', 'forwardTraining', 'update'];
 
@@ -77,7 +77,7 @@ function writePlans(directory) {
         64,
         parameterBytes,
       ];
-      const places = Array.from({ length: mostFeeds }, (_, i) => program.feeds[i]);
+      const places = Array.from({ length: maxRunFeeds }, (_, i) => program.feeds[i]);
       const feeds = places.flatMap((feed) =>
         feed ? [types.indexOf(feed.type), elementBytes[feed.type] * rows * feed.perRow] : [0, 0],
       );

@@ -19,9 +19,9 @@ namespace blasnet {
 
 namespace {
 
-constexpr int64_t mostAtOnce = int64_t{1} << 28;    // elements: counts are ints
-constexpr int64_t mostReceived = int64_t{1} << 18;  // elements that sumOwnShare takes from all at a time
-constexpr int64_t atOnce = 256;                     // elements that it adds up at a time
+constexpr int64_t maxAtOnce = int64_t{1} << 28;    // elements: counts are ints
+constexpr int64_t maxReceived = int64_t{1} << 18;  // elements that sumOwnShare takes from all at a time
+constexpr int64_t atOnce = 256;                    // elements that it adds up at a time
 constexpr int hostBytes = 256;
 constexpr std::chrono::microseconds betweenPolls(20);  // while others compute
 
@@ -102,9 +102,9 @@ bool MpiGroup::join() noexcept {
 
 bool MpiGroup::exchangeHosts() noexcept {
   try {
-    for (std::vector<int>* each : {&sendCounts_, &sendPlaces_, &receiveCounts_, &receivePlaces_})
+    for (std::vector<int>* each : {&sendCounts_, &sendDisplacements_, &receiveCounts_, &receiveDisplacements_})
       each->resize(static_cast<size_t>(size_));
-    received_.resize(static_cast<size_t>(std::max(mostReceived, int64_t{size_})));
+    received_.resize(static_cast<size_t>(std::max(maxReceived, int64_t{size_})));
     std::string own = ownHost();
     own.resize(hostBytes);
     std::vector<char> all(static_cast<size_t>(size_) * hostBytes);
@@ -138,8 +138,8 @@ void MpiGroup::abort(int code) noexcept {
 
 template <typename T>
 bool MpiGroup::sumByLibrary(T* values, int64_t count, MpiHandle type) noexcept {
-  for (int64_t from = 0; from < count; from += mostAtOnce) {
-    const int part = static_cast<int>(std::min(count - from, mostAtOnce));
+  for (int64_t from = 0; from < count; from += maxAtOnce) {
+    const int part = static_cast<int>(std::min(count - from, maxAtOnce));
     const auto reduce = [&](MpiHandle* request) {
       return mpi_->Iallreduce(mpi_->inPlace, values + from, part, type, mpi_->opSum, comm_, request);
     };
@@ -152,8 +152,8 @@ bool MpiGroup::sumByLibrary(T* values, int64_t count, MpiHandle type) noexcept {
 template <typename T>
 bool MpiGroup::sumInOrder(T* values, int64_t count, MpiHandle type) noexcept {
   const std::lock_guard<std::mutex> lock(exchange_);
-  for (int64_t from = 0; from < count; from += mostAtOnce) {
-    const int64_t part = std::min(count - from, mostAtOnce);
+  for (int64_t from = 0; from < count; from += maxAtOnce) {
+    const int64_t part = std::min(count - from, maxAtOnce);
     if (!sumOwnShare<double>(values + from, part, type) || !gather(values + from, part, type)) return false;
   }
   return true;
@@ -165,30 +165,30 @@ template <typename Sum, typename T>
 bool MpiGroup::sumOwnShare(T* values, int64_t count, MpiHandle type) noexcept {
   int64_t longest = 0;
   for (int r = 0; r < size_; r++) longest = std::max(longest, shareOf(count, r).end - shareOf(count, r).begin);
-  const int64_t piece = std::min(std::max(mostReceived / size_, int64_t{1}), longest);
+  const int64_t piece = std::min(std::max(maxReceived / size_, int64_t{1}), longest);
   T* received = reinterpret_cast<T*>(received_.data());
   for (int64_t from = 0; from < longest; from += piece) {
     for (int r = 0; r < size_; r++) {
       const auto [begin, end] = shareOf(count, r);
-      sendPlaces_[r] = static_cast<int>(std::min(begin + from, end));
-      sendCounts_[r] = static_cast<int>(std::min(end - sendPlaces_[r], piece));
+      sendDisplacements_[r] = static_cast<int>(std::min(begin + from, end));
+      sendCounts_[r] = static_cast<int>(std::min(end - sendDisplacements_[r], piece));
     }
     const int own = std::exchange(sendCounts_[rank_], 0);
     for (int r = 0; r < size_; r++) {
-      receivePlaces_[r] = r * own;
+      receiveDisplacements_[r] = r * own;
       receiveCounts_[r] = r == rank_ ? 0 : own;
     }
     const auto scatter = [&](MpiHandle* request) {
-      return mpi_->Ialltoallv(values, sendCounts_.data(), sendPlaces_.data(), type, received, receiveCounts_.data(),
-                              receivePlaces_.data(), type, comm_, request);
+      return mpi_->Ialltoallv(values, sendCounts_.data(), sendDisplacements_.data(), type, received,
+                              receiveCounts_.data(), receiveDisplacements_.data(), type, comm_, request);
     };
     if (!run("MPI_Ialltoallv", scatter)) return false;
-    T* mine = values + sendPlaces_[rank_];
+    T* mine = values + sendDisplacements_[rank_];
     for (int64_t i = 0; i < own; i += atOnce) {
       const int64_t length = std::min(own - i, atOnce);
       Sum sums[atOnce] = {};
       for (int r = 0; r < size_; r++) {
-        const T* theirs = (r == rank_ ? mine : received + receivePlaces_[r]) + i;
+        const T* theirs = (r == rank_ ? mine : received + receiveDisplacements_[r]) + i;
 #pragma omp simd
         for (int64_t j = 0; j < length; j++) sums[j] += static_cast<Sum>(theirs[j]);
       }
@@ -204,12 +204,12 @@ template <typename T>
 bool MpiGroup::gather(T* values, int64_t count, MpiHandle type) noexcept {
   for (int r = 0; r < size_; r++) {
     const auto [begin, end] = shareOf(count, r);
-    receivePlaces_[r] = static_cast<int>(begin);
+    receiveDisplacements_[r] = static_cast<int>(begin);
     receiveCounts_[r] = static_cast<int>(end - begin);
   }
   return run("MPI_Iallgatherv", [&](MpiHandle* request) {
-    return mpi_->Iallgatherv(mpi_->inPlace, 0, type, values, receiveCounts_.data(), receivePlaces_.data(), type, comm_,
-                             request);
+    return mpi_->Iallgatherv(mpi_->inPlace, 0, type, values, receiveCounts_.data(), receiveDisplacements_.data(), type,
+                             comm_, request);
   });
 }
 
@@ -233,8 +233,8 @@ bool MpiGroup::sum(double* values, int64_t count) noexcept {
 }
 
 bool MpiGroup::broadcast(void* bytes, int64_t count, int root) noexcept {
-  for (int64_t from = 0; from < count; from += mostAtOnce) {
-    const int part = static_cast<int>(std::min(count - from, mostAtOnce));
+  for (int64_t from = 0; from < count; from += maxAtOnce) {
+    const int part = static_cast<int>(std::min(count - from, maxAtOnce));
     const auto send = [&](MpiHandle* request) {
       return mpi_->Ibcast(static_cast<char*>(bytes) + from, part, mpi_->typeByte, root, comm_, request);
     };

@@ -71,7 +71,7 @@ class MpiGroup : public Group {
   std::vector<std::string> hosts_;
   // Of sumOwnShare and gather: what comes from other ranks; for each rank, how much is sent and received, and where.
   std::vector<double> received_;
-  std::vector<int> sendCounts_, sendPlaces_, receiveCounts_, receivePlaces_;
+  std::vector<int> sendCounts_, sendDisplacements_, receiveCounts_, receiveDisplacements_;
   std::mutex exchange_;  // held while these are used: calls from two threads are wrong, but must not write elsewhere
   std::mutex mutex_;     // held during a call into the library
   std::mutex failing_;   // held while the first failure is described

@@ -84,7 +84,7 @@ void trySmallBlock() {
 // Threads that may multiply concurrently: half of the slots in OpenBLAS's table. The other half is for threads that
 // were about to start when the limit was reached. The table has two slots per thread OpenBLAS was built for, and at
 // least fifty.
-int mostThreads() {
+int maxUsers() {
   static const int answer = [] {
 #if defined(BLASNET_OPENBLAS_THREADS)
     const int builtFor = BLASNET_OPENBLAS_THREADS;
@@ -99,7 +99,7 @@ int mostThreads() {
 
 std::atomic<int> users{0};         // threads that may multiply
 std::atomic<int> ready{0};         // buffers that are known to be there
-std::atomic<bool> crowded{false};  // more users than mostThreads()
+std::atomic<bool> crowded{false};  // more users than maxUsers()
 std::atomic<int> multiplying{0};   // while crowded
 std::mutex mutex;
 std::vector<void*> known;
@@ -128,7 +128,7 @@ BlasBuffers::BlasBuffers(int threads) : threads_(threads) {
   if (total <= ready.load()) return;
   try {
     const std::lock_guard<std::mutex> lock(mutex);
-    const int most = mostThreads(), wanted = std::min(total, most);
+    const int most = maxUsers(), wanted = std::min(total, most);
     makeBuffers(wanted, std::min(total - threads, most));
     if (wanted > ready.load()) ready.store(wanted);
     if (total > most) crowded.store(true);
@@ -142,12 +142,12 @@ BlasBuffers::~BlasBuffers() {
   users.fetch_sub(threads_);
   if (!crowded.load(std::memory_order_relaxed)) return;
   const std::lock_guard<std::mutex> lock(mutex);
-  crowded.store(users.load() > mostThreads());
+  crowded.store(users.load() > maxUsers());
 }
 
 BlasTurn::BlasTurn() noexcept : counted_(crowded.load(std::memory_order_relaxed)) {
   if (!counted_) return;
-  const int most = mostThreads();
+  const int most = maxUsers();
   for (int now = multiplying.load();;) {
     if (now < most) {
       if (multiplying.compare_exchange_weak(now, now + 1)) return;

@@ -18,9 +18,9 @@ using Lanes = Vector<vectorLanes>;
 constexpr int64_t chunk = 16;  // channels summed at a time: a cache line of a pixel
 constexpr int64_t ringElements = 16384;
 constexpr int64_t weightElements = 8192;
-constexpr int64_t mostChannels = 256;  // in the ring
-constexpr int64_t mostTargets = 512;   // of a row at a time
-constexpr int64_t mostTaps = 128;
+constexpr int64_t maxChannels = 256;  // in the ring
+constexpr int64_t maxTargets = 512;   // of a row at a time
+constexpr int64_t maxTaps = 128;
 constexpr int64_t longestSum = 128;  // pixels: longer ones lose bits
 static_assert(chunk % lanes == 0);
 
@@ -44,14 +44,14 @@ struct Pass {
   // Targets in a row of which a chunk of the sources fits the ring.
   int64_t targetsAtATime() const {
     const int64_t pixels = ringElements / chunk / rowsSeen();
-    return smaller(mostTargets, smaller(columns.targets, (pixels - columns.span()) / columns.step + 1));
+    return smaller(maxTargets, smaller(columns.targets, (pixels - columns.span()) / columns.step + 1));
   }
   int64_t width(int64_t targets) const { return (targets - 1) * columns.step + columns.span(); }
   // Channels whose rows and weights fit the local arrays, as whole chunks.
   int64_t channelsAtATime() const {
     const int64_t fitting =
         smaller(ringElements / (width(targetsAtATime()) * rowsSeen()), weightElements / (rows.window * columns.window));
-    return smaller(mostChannels, fitting) / chunk * chunk;
+    return smaller(maxChannels, fitting) / chunk * chunk;
   }
 };
 
@@ -78,7 +78,7 @@ BLASNET_INLINE void copyChunk(float* y, const float* x) {
 struct Channels {
   int64_t begin, count, padded, perPixel;
   bool repeated;
-  int32_t at[mostChannels];
+  int32_t at[maxChannels];
 
   Channels(int64_t first, int64_t most, int64_t channels, int64_t filters)
       : begin(first), count(smaller(most, channels * filters - first)), perPixel(channels), repeated(filters > 1) {
@@ -164,7 +164,7 @@ int64_t tapsOf(Tap* taps, Ring& ring, const Pass& pass, const float* image, int6
 template <typename Visit>
 BLASNET_INLINE void forEachPiece(const Pass& pass, int64_t most, Ring& ring, const float* image,
                                  const Channels& channels, Visit visit) {
-  Tap taps[mostTaps];
+  Tap taps[maxTaps];
   for (int64_t column = 0; column < pass.columns.targets; column += most) {
     const int64_t count = smaller(most, pass.columns.targets - column), position = pass.columns.first(column);
     ring.start(pass, count);
@@ -261,7 +261,7 @@ void packWeights(float* packed, const float* w, const Channels& channels, int64_
 bool isDepthwise(const GroupedGeometry& g) noexcept {
   constexpr int64_t most = ringElements;
   // The sizes that appear in a product without being bounded by a buffer.
-  if (g.channels != 1 || g.strideHeight < 1 || g.strideWidth < 1 || g.window() > mostTaps) return false;
+  if (g.channels != 1 || g.strideHeight < 1 || g.strideWidth < 1 || g.window() > maxTaps) return false;
   if (g.strideWidth > most || g.dilationWidth > most || g.outputs() > INT32_MAX) return false;
   return fits(forwardPass(g)) && fits(backwardPass(g));
 }
@@ -273,8 +273,8 @@ void depthwiseForward(float* y, const float* x, const float* w, const float* b, 
   const int64_t most = pass.targetsAtATime(), together = pass.channelsAtATime();
   Ring ring;
   alignas(64) float weights[weightElements];
-  alignas(64) float bias[mostChannels] = {};
-  alignas(64) float part[mostTargets * chunk];
+  alignas(64) float bias[maxChannels] = {};
+  alignas(64) float part[maxTargets * chunk];
   for (int64_t image = begin; image < end; image++) {
     float* to = y + image * outSize;
     for (int64_t first = 0; first < outputs; first += together) {
@@ -309,7 +309,7 @@ void depthwiseBackwardInput(float* dx, const float* dy, const float* w, const Gr
   Ring ring;
   alignas(64) float weights[weightElements];
   alignas(64) const float bias[chunk] = {};
-  alignas(64) float part[mostTargets * chunk];
+  alignas(64) float part[maxTargets * chunk];
   if (g.filters > 1) clear(dx + begin * g.imageSize(), (end - begin) * g.imageSize());
   for (int64_t image = begin; image < end; image++) {
     for (int64_t first = 0; first < outputs; first += together) {

@@ -22,8 +22,8 @@ constexpr int64_t bandElements = 16384;   // of a band's array
 constexpr int64_t cachedElements = 4096;  // of a band that should stay in the innermost cache
 constexpr int64_t weightElements = 4096;
 constexpr int64_t longestPatch = 2048;
-constexpr int64_t mostGroups = 64;
-constexpr int64_t mostWeights = 1 << 18;  // more would not stay in the second cache
+constexpr int64_t maxGroups = 64;
+constexpr int64_t maxWeights = 1 << 18;  // more would not stay in the second cache
 
 void copy(float* y, const float* x, int64_t n) {
 #pragma omp simd
@@ -162,15 +162,15 @@ bool arePacked(const Geometry& g, int64_t filters) { return g.patch() * groupsFo
 
 bool isDirect(const Geometry& g, int64_t filters) noexcept {
   constexpr int64_t most = bandElements;
-  if (g.outWidth < patchTiles().leastWidth || g.strideWidth == 0 || g.windowRow() == 0 || g.windowHeight == 0 ||
+  if (g.outWidth < patchTiles().minWidth || g.strideWidth == 0 || g.windowRow() == 0 || g.windowHeight == 0 ||
       filters == 0)
     return false;
   if (g.outWidth > most || g.strideWidth > most || g.windowHeight > most || g.windowWidth > most || g.channels > most)
     return false;
   if (g.windowHeight * g.seenRow() > bandElements || g.patch() > longestPatch) return false;
-  if (groupsFor(filters) > mostGroups) return false;
+  if (groupsFor(filters) > maxGroups) return false;
   if (arePacked(g, filters)) return g.outWidth * filters + lanes <= cachedElements;
-  return manyRegisters && patchTiles().manyWeights && filters % lanes == 0 && g.patch() * filters <= mostWeights;
+  return manyRegisters && patchTiles().manyWeights && filters % lanes == 0 && g.patch() * filters <= maxWeights;
 }
 
 void directForward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
@@ -186,7 +186,7 @@ void directForward(float* y, const float* x, const float* w, const float* b, con
   fillOffsets(offsets, g, 0, patch);
   for (int64_t i = 0; i < groups && packs; i++)
     pack(packed + i * patch * lanes, w + groupStart(i, filters), patch, filters);
-  Groups tiles[mostGroups];  // each with the next group, if the registers can hold both
+  Groups tiles[maxGroups];  // each with the next group, if the registers can hold both
   int64_t tileCount = 0;
   for (int64_t i = 0; i < groups; i += together) {
     const int64_t first = groupStart(i, filters), second = groupStart(i + 1, filters);

@@ -15,12 +15,12 @@ using Lanes = Vector<vectorLanes>;
 using Bits = IntegerVector<vectorLanes>;
 
 constexpr int sums = manyRegisters ? 24 : 12;
-constexpr int longestRow = 4, mostRows = 5;  // in vectors, and of a window at a time
-constexpr int64_t mostFilters = 48;
+constexpr int longestRow = 4, maxRows = 5;  // in vectors, and of a window at a time
+constexpr int64_t maxFilters = 48;
 constexpr int64_t imageElements = 4096;
 constexpr int64_t weightElements = 8192;
 
-constexpr int rowsAtATime(int vectors) { return sums / 2 / vectors < mostRows ? sums / 2 / vectors : mostRows; }
+constexpr int rowsAtATime(int vectors) { return sums / 2 / vectors < maxRows ? sums / 2 / vectors : maxRows; }
 
 int64_t vectorsOf(const Geometry& g) { return (g.windowRow() + lanes - 1) / lanes; }
 
@@ -133,7 +133,7 @@ void copyImage(float* dx, const float* image, const Geometry& g) {
 bool isDirectInput(const Geometry& g, int64_t filters) noexcept {
   constexpr int64_t most = imageElements;
   // With one channel most of a vector is empty.
-  if (filters < 1 || filters > mostFilters || g.channels < 2 || g.outHeight < 1 || g.outWidth < 1 ||
+  if (filters < 1 || filters > maxFilters || g.channels < 2 || g.outHeight < 1 || g.outWidth < 1 ||
       g.strideHeight < 1 || g.strideWidth < 1)
     return false;
   if (g.channels > most || g.outHeight > most || g.outWidth > most || g.strideHeight > most || g.strideWidth > most ||

@@ -19,7 +19,7 @@ constexpr int lanes = vectorLanes;
 using Lanes = Vector<vectorLanes>;
 using Bits = IntegerVector<vectorLanes>;
 
-constexpr int mostFilters = lanes / 2;
+constexpr int maxFilters = lanes / 2;
 constexpr int64_t imageElements = 4096;
 constexpr int64_t planeElements = 8192;
 constexpr int64_t longestPatch = 64;
@@ -216,7 +216,7 @@ template <int filters>
 void backwardWeight(float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows, int64_t begin,
                     int64_t end) {
   constexpr int most = (lanes == 16 ? 24 : 8) / filters, tile = most < 8 ? most : 8;
-  alignas(64) float total[longestPatch * mostFilters * lanes];
+  alignas(64) float total[longestPatch * maxFilters * lanes];
   alignas(64) float plane[imageElements];
   alignas(64) float planes[planeElements];
   int32_t offsets[longestPatch];
@@ -250,7 +250,7 @@ struct Count {
 // Calls visit with the number of filters as a compile-time constant.
 template <int number = 1, typename Visit>
 BLASNET_INLINE void withFilters(int64_t filters, Visit visit) {
-  if constexpr (number <= mostFilters)
+  if constexpr (number <= maxFilters)
     filters == number ? visit(Count<number>()) : withFilters<number + 1>(filters, visit);
 }
 
@@ -258,7 +258,7 @@ BLASNET_INLINE void withFilters(int64_t filters, Visit visit) {
 
 bool isPlanar(const Geometry& g, int64_t filters) noexcept {
   constexpr int64_t most = imageElements;
-  if (g.channels != 1 || g.strideWidth != 1 || filters < 1 || filters > mostFilters || g.outWidth < lanes) return false;
+  if (g.channels != 1 || g.strideWidth != 1 || filters < 1 || filters > maxFilters || g.outWidth < lanes) return false;
   if (g.outWidth > most || g.outHeight > most || g.strideHeight > most || g.windowHeight > most || g.windowWidth > most)
     return false;
   const Plane p(g);

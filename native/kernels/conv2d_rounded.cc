@@ -13,7 +13,7 @@ using math::larger;
 using math::smaller;
 
 // Sums that don't fit are computed in several passes over all images. More than these take longer than copying patches.
-constexpr int64_t mostPasses = 4;
+constexpr int64_t maxPasses = 4;
 
 // y, rows of `filters`: f(sums + b) for `columns` of them; sums are `stride` apart.
 void finish(float* y, const float* sums, int64_t stride, const float* b, int64_t rows, int64_t columns, int64_t filters,
@@ -128,10 +128,10 @@ bool roundedBackwardWeight(const Tiles& tiles, Scratch scratch, float* dw, const
   if (!images.isUseful || end > g.patch()) return false;
   const int64_t units = roundUp(filters, panelUnits), firstTile = images.tileOf(begin),
                 lastTile = images.tileOf(end - 1) + 1;
-  const int64_t mostTiles =
+  const int64_t maxTiles =
       smaller(scratch.bytes / 2 / (units * tileUnits * int64_t{sizeof(float)}), lastTile - firstTile);
-  if (mostTiles * mostPasses < lastTile - firstTile) return false;
-  const int64_t stride = mostTiles * tileUnits;
+  if (maxTiles * maxPasses < lastTile - firstTile) return false;
+  const int64_t stride = maxTiles * tileUnits;
   float* sums = take<float>(scratch, units * stride);
   float* space = take<float>(scratch, tileDepth * panelUnits);
   const auto gradientWords = [&](int64_t n) { return units * images.positions(n) / 2; };
@@ -143,8 +143,8 @@ bool roundedBackwardWeight(const Tiles& tiles, Scratch scratch, float* dw, const
   images.allocate(scratch, most, true);
   bool isFinite = true;
   tiles.begin();
-  for (int64_t group = firstTile; group < lastTile && isFinite; group += mostTiles) {
-    const int64_t last = smaller(lastTile, group + mostTiles);
+  for (int64_t group = firstTile; group < lastTile && isFinite; group += maxTiles) {
+    const int64_t last = smaller(lastTile, group + maxTiles);
     for (int64_t image = 0; image < rows; image += most) {
       const int64_t count = smaller(most, rows - image), outputs = count * g.outPixels();
       const int64_t positions = images.positions(count), steps = positions / tileDepth;

@@ -20,29 +20,29 @@ using Lanes = Vector<vectorLanes>;
 
 constexpr int points = 16;
 constexpr int64_t unit = 16;                  // channels and filters are multiples: whole vectors of every set
-constexpr int64_t mostChannels = 128;         // and filters
+constexpr int64_t maxChannels = 128;          // and filters
 constexpr int tall = manyRegisters ? 14 : 6;  // tiles whose sums the registers hold, of two vectors of filters
 constexpr int low = tall / 2;                 // of which the last ones of a block may be so few
 constexpr int64_t line = 16;                  // of a cache, in floats
 constexpr int64_t gap = line;  // between the matrices of two points, which would otherwise share sets of the caches
 
 // The weights at all points have up to 1 MiB. Blocks are smaller where they fill the second-level cache.
-constexpr int64_t mostWeights = mostChannels * mostChannels, manyWeights = mostWeights / 2;
-constexpr int64_t mostTiles(int64_t weights) { return (weights > manyWeights ? 2 : 4) * tall; }
+constexpr int64_t maxWeights = maxChannels * maxChannels, manyWeights = maxWeights / 2;
+constexpr int64_t maxTiles(int64_t weights) { return (weights > manyWeights ? 2 : 4) * tall; }
 
 constexpr int64_t scratchFor(int64_t weights) {
-  return points * (weights + 2 * mostTiles(weights) * mostChannels + 3 * gap) * static_cast<int64_t>(sizeof(float));
+  return points * (weights + 2 * maxTiles(weights) * maxChannels + 3 * gap) * static_cast<int64_t>(sizeof(float));
 }
-static_assert(scratchFor(manyWeights) <= largeScratch && scratchFor(mostWeights) <= largeScratch);
+static_assert(scratchFor(manyWeights) <= largeScratch && scratchFor(maxWeights) <= largeScratch);
 
-alignas(64) constexpr float zeros[mostChannels] = {};
+alignas(64) constexpr float zeros[maxChannels] = {};
 
 // The tiles of an image. A block is some rows of them, counted through all images.
 struct Grid {
   int64_t high, wide, blockRows;
 
   Grid(const Geometry& g, int64_t filters)
-      : high((g.outHeight + 1) / 2), wide((g.outWidth + 1) / 2), blockRows(mostTiles(g.channels * filters) / wide) {}
+      : high((g.outHeight + 1) / 2), wide((g.outWidth + 1) / 2), blockRows(maxTiles(g.channels * filters) / wide) {}
   // What register tiles cover.
   static int64_t padded(int64_t tiles) { return (tiles + low - 1) / low * low; }
   // The row of pixels, counted through images of that height, at which a row of tiles begins.
@@ -237,7 +237,7 @@ void transformOutputs(float* y, const float* m, int64_t apart, const float* b, c
 }  // namespace
 
 bool isWinograd(const Geometry& g, int64_t filters) noexcept {
-  const auto fits = [](int64_t n) { return n > 0 && n <= mostChannels && n % unit == 0; };
+  const auto fits = [](int64_t n) { return n > 0 && n <= maxChannels && n % unit == 0; };
   if (g.windowHeight != 3 || g.windowWidth != 3 || g.strideHeight != 1 || g.strideWidth != 1) return false;
   if (!fits(g.channels) || !fits(filters)) return false;
   if (g.padTop > 2 || g.padLeft > 2 || g.outHeight < 1 || g.outWidth < 1) return false;

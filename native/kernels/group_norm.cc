@@ -48,44 +48,47 @@ BLASNET_INLINE void expand(float* of, const float* perGroup, const Units& units,
   }
 }
 
-// x normalised by its group, whose mean is near `center`. Loops get these numbers one by one: compilers don't vectorise
+// x normalised by its group, whose mean is near `mean`. Loops get these numbers one by one: compilers don't vectorise
 // loops over structures of them.
-BLASNET_INLINE float normalise(float x, float center, float spread, float shift) {
-  return (x - center) * spread - shift;
+BLASNET_INLINE float normalise(float x, float mean, float inverseStd, float scaledResidual) {
+  return (x - mean) * inverseStd - scaledResidual;
 }
 
 // Those numbers of the groups of a block, or of the channels of a run.
 struct Statistics {
-  float center[columnBlock], spread[columnBlock], shift[columnBlock];
+  float mean[columnBlock], inverseStd[columnBlock], scaledResidual[columnBlock];
 };
 
 // From the statistics of the block's first group on.
-BLASNET_INLINE void read(Statistics& of, const float* mean, const float* rest, const float* inverseStd, int64_t count) {
+BLASNET_INLINE void read(Statistics& of, const float* mean, const float* meanResidual, const float* inverseStd,
+                         int64_t count) {
 #pragma omp simd
   for (int64_t group = 0; group < count; group++) {
-    of.center[group] = mean[group];
-    of.spread[group] = inverseStd[group];
-    of.shift[group] = rest[group] * inverseStd[group];
+    of.mean[group] = mean[group];
+    of.inverseStd[group] = inverseStd[group];
+    of.scaledResidual[group] = meanResidual[group] * inverseStd[group];
   }
 }
 
 BLASNET_INLINE void expand(Statistics& of, const Statistics& groups, const Units& units, const Block& block,
                            int64_t length) {
-  expand(of.center, groups.center, units, block, length);
-  expand(of.spread, groups.spread, units, block, length);
-  expand(of.shift, groups.shift, units, block, length);
+  expand(of.mean, groups.mean, units, block, length);
+  expand(of.inverseStd, groups.inverseStd, units, block, length);
+  expand(of.scaledResidual, groups.scaledResidual, units, block, length);
 }
 
-// sums[group] = the sum of term(at, channel, center, spread, shift) over the values of each group of the block; `at`
-// counts from the start of the unit.
+// sums[group] = the sum of term(at, channel, mean, inverseStd, scaledResidual) over the values of each group of the
+// block; `at` counts from the start of the unit.
 template <typename Term>
 BLASNET_INLINE void groupSums(double* sums, const Units& units, const Block& block, const Statistics& groups,
                               Term term) {
   if (units.pixels == 1) {
     for (int64_t group = 0; group < block.count; group++) {
       const int64_t from = (block.first + group) * units.width;
-      const float center = groups.center[group], spread = groups.spread[group], shift = groups.shift[group];
-      sums[group] = sumOf(units.width, [=](int64_t j) { return term(from + j, from + j, center, spread, shift); });
+      const float mean = groups.mean[group], inverseStd = groups.inverseStd[group],
+                  scaledResidual = groups.scaledResidual[group];
+      sums[group] =
+          sumOf(units.width, [=](int64_t j) { return term(from + j, from + j, mean, inverseStd, scaledResidual); });
     }
     return;
   }
@@ -96,7 +99,7 @@ BLASNET_INLINE void groupSums(double* sums, const Units& units, const Block& blo
     expand(own, groups, units, block, length);
     double total[columnBlock];
     columnSums(total, units.pixels, length, [&](int64_t pixel, int64_t j) {
-      return term(pixel * channels + channel + j, channel + j, own.center[j], own.spread[j], own.shift[j]);
+      return term(pixel * channels + channel + j, channel + j, own.mean[j], own.inverseStd[j], own.scaledResidual[j]);
     });
     const int64_t width = math::smaller(units.width, length);
     for (int64_t group = 0; group < block.count; group++) {
@@ -105,27 +108,27 @@ BLASNET_INLINE void groupSums(double* sums, const Units& units, const Block& blo
   });
 }
 
-// Mean and spread of the groups of a block; rest[group] is what the mean loses as a float.
-BLASNET_INLINE void measure(Statistics& of, float* rest, const float* x, const Units& units, const Block& block,
+// Mean and inverseStd of the groups of a block; meanResidual[group] is what the mean loses when rounded to float.
+BLASNET_INLINE void measure(Statistics& of, float* meanResidual, const float* x, const Units& units, const Block& block,
                             float epsilon) {
   const double count = units.count();
   double sums[columnBlock], squares[columnBlock];
   groupSums(sums, units, block, of, [=](int64_t at, int64_t, float, float, float) { return x[at]; });
-  for (int64_t group = 0; group < block.count; group++) of.center[group] = static_cast<float>(sums[group] / count);
-  groupSums(squares, units, block, of, [=](int64_t at, int64_t, float center, float, float) {
-    const float d = x[at] - center;
+  for (int64_t group = 0; group < block.count; group++) of.mean[group] = static_cast<float>(sums[group] / count);
+  groupSums(squares, units, block, of, [=](int64_t at, int64_t, float mean, float, float) {
+    const float d = x[at] - mean;
     return d * d;
   });
-  groupSums(sums, units, block, of, [=](int64_t at, int64_t, float center, float, float) { return x[at] - center; });
+  groupSums(sums, units, block, of, [=](int64_t at, int64_t, float mean, float, float) { return x[at] - mean; });
   for (int64_t group = 0; group < block.count; group++) {
-    const float center = of.center[group];
-    const bool overflow = sums[group] - sums[group] != 0 && center - center == 0;
-    const double lost = overflow ? 0 : sums[group] / count;
-    const double variance = squares[group] / count - lost * lost;
+    const float mean = of.mean[group];
+    const bool overflow = sums[group] - sums[group] != 0 && mean - mean == 0;
+    const double residual = overflow ? 0 : sums[group] / count;
+    const double variance = squares[group] / count - residual * residual;
     // May have become negative by cancellation; keeps NaN.
-    of.spread[group] = 1.0f / math::squareRoot(static_cast<float>(variance < 0 ? 0 : variance) + epsilon);
-    rest[group] = static_cast<float>(lost);
-    of.shift[group] = rest[group] * of.spread[group];
+    of.inverseStd[group] = 1.0f / math::squareRoot(static_cast<float>(variance < 0 ? 0 : variance) + epsilon);
+    meanResidual[group] = static_cast<float>(residual);
+    of.scaledResidual[group] = meanResidual[group] * of.inverseStd[group];
   }
 }
 
@@ -152,9 +155,10 @@ BLASNET_INLINE void backwardInput(float* dx, const float* dy, const float* x, co
   groupSums(sums, units, block, groups, [=](int64_t at, int64_t channel, float, float, float) {
     return gradientOf<scaled>(dy[at], gamma, channel);
   });
-  groupSums(products, units, block, groups, [=](int64_t at, int64_t channel, float center, float spread, float shift) {
-    return gradientOf<scaled>(dy[at], gamma, channel) * normalise(x[at], center, spread, shift);
-  });
+  groupSums(products, units, block, groups,
+            [=](int64_t at, int64_t channel, float mean, float inverseStd, float scaledResidual) {
+              return gradientOf<scaled>(dy[at], gamma, channel) * normalise(x[at], mean, inverseStd, scaledResidual);
+            });
   float meanGradients[columnBlock], meanProducts[columnBlock];
   for (int64_t group = 0; group < block.count; group++) {
     meanGradients[group] = static_cast<float>(sums[group] / units.count());
@@ -171,8 +175,9 @@ BLASNET_INLINE void backwardInput(float* dx, const float* dy, const float* x, co
 #pragma omp simd
       for (int64_t j = 0; j < length; j++) {
         const float gradient = gradientOf<scaled>(dy[from + j], gamma, channel + j) - meanGradient[j];
-        dx[from + j] = own.spread[j] *
-                       (gradient - normalise(x[from + j], own.center[j], own.spread[j], own.shift[j]) * meanProduct[j]);
+        dx[from + j] =
+            own.inverseStd[j] *
+            (gradient - normalise(x[from + j], own.mean[j], own.inverseStd[j], own.scaledResidual[j]) * meanProduct[j]);
       }
     }
   });
@@ -180,7 +185,7 @@ BLASNET_INLINE void backwardInput(float* dx, const float* dy, const float* x, co
 
 // Adds, for a run of channels of the units [begin, end), the sums of dy and of dy times the normalised x.
 BLASNET_INLINE void addSums(double* sum, double* product, const float* dy, const float* x, const float* mean,
-                            const float* rest, const float* inverseStd, const Units& units, const Block& block,
+                            const float* meanResidual, const float* inverseStd, const Units& units, const Block& block,
                             int64_t channel, int64_t length, int64_t begin, int64_t end) {
   double total[columnBlock];
   const int64_t size = units.size();
@@ -188,8 +193,8 @@ BLASNET_INLINE void addSums(double* sum, double* product, const float* dy, const
     // One group per unit: its statistics are the same for all channels.
     columnSums(total, end - begin, length, [=](int64_t row, int64_t j) {
       const int64_t unit = begin + row, at = unit * size + channel + j;
-      const float shift = rest[unit] * inverseStd[unit];
-      return dy[at] * math::multiplyAdd(x[at] - mean[unit], inverseStd[unit], -shift);
+      const float scaledResidual = meanResidual[unit] * inverseStd[unit];
+      return dy[at] * math::multiplyAdd(x[at] - mean[unit], inverseStd[unit], -scaledResidual);
     });
     for (int64_t j = 0; j < length; j++) product[j] += total[j];
     columnSums(total, end - begin, length,
@@ -200,14 +205,14 @@ BLASNET_INLINE void addSums(double* sum, double* product, const float* dy, const
   for (int64_t unit = begin; unit < end; unit++) {
     const int64_t first = unit * units.groups + block.first, from = unit * size + channel;
     Statistics groups, own;
-    read(groups, mean + first, rest + first, inverseStd + first, block.count);
+    read(groups, mean + first, meanResidual + first, inverseStd + first, block.count);
     expand(own, groups, units, block, length);
     const int64_t channels = units.channels();
     columnSums(total, units.pixels, length, [=](int64_t pixel, int64_t j) { return dy[from + pixel * channels + j]; });
     for (int64_t j = 0; j < length; j++) sum[j] += total[j];
     columnSums(total, units.pixels, length, [&](int64_t pixel, int64_t j) {
       const int64_t at = from + pixel * channels + j;
-      return dy[at] * normalise(x[at], own.center[j], own.spread[j], own.shift[j]);
+      return dy[at] * normalise(x[at], own.mean[j], own.inverseStd[j], own.scaledResidual[j]);
     });
     for (int64_t j = 0; j < length; j++) product[j] += total[j];
   }
@@ -230,8 +235,8 @@ void groupNormForward(float* y, float* mean, float* rest, float* inverseStd, con
       Statistics of;
       measure(of, rest + first, in, units, block, epsilon);
       for (int64_t group = 0; group < block.count; group++) {
-        mean[first + group] = of.center[group];
-        inverseStd[first + group] = of.spread[group];
+        mean[first + group] = of.mean[group];
+        inverseStd[first + group] = of.inverseStd[group];
       }
       byColumns(units, block, [&](int64_t channel, int64_t length) {
         Statistics own;
@@ -242,7 +247,8 @@ void groupNormForward(float* y, float* mean, float* rest, float* inverseStd, con
           const int64_t from = pixel * units.channels() + channel;
 #pragma omp simd
           for (int64_t j = 0; j < length; j++)
-            out[from + j] = normalise(in[from + j], own.center[j], own.spread[j], own.shift[j]) * factor[j] + offset[j];
+            out[from + j] =
+                normalise(in[from + j], own.mean[j], own.inverseStd[j], own.scaledResidual[j]) * factor[j] + offset[j];
         }
       });
     });

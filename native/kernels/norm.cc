@@ -58,23 +58,23 @@ BLASNET_INLINE void takeIn(float* running, const float* value, int64_t width, do
 }
 
 // The sums over the rows of dy, and of dy times the normalised x.
-BLASNET_INLINE void gradientSums(double* sum, double* product, const float* dy, const float* x, const float* center,
-                                 const float* spread, int64_t rows, int64_t features, int64_t width) {
+BLASNET_INLINE void gradientSums(double* sum, double* product, const float* dy, const float* x, const float* mean,
+                                 const float* inverseStd, int64_t rows, int64_t features, int64_t width) {
   columnSums(sum, rows, width, [=](int64_t row, int64_t j) { return dy[row * features + j]; });
   columnSums(product, rows, width, [=](int64_t row, int64_t j) {
-    return dy[row * features + j] * ((x[row * features + j] - center[j]) * spread[j]);
+    return dy[row * features + j] * ((x[row * features + j] - mean[j]) * inverseStd[j]);
   });
 }
 
 // dx = factor (dy - meanGradient - normalised x * meanProduct)
-BLASNET_INLINE void inputGradient(float* dx, const float* dy, const float* x, const float* center, const float* spread,
-                                  const float* factor, const float* meanGradient, const float* meanProduct,
-                                  int64_t rows, int64_t features, int64_t width) {
+BLASNET_INLINE void inputGradient(float* dx, const float* dy, const float* x, const float* mean,
+                                  const float* inverseStd, const float* factor, const float* meanGradient,
+                                  const float* meanProduct, int64_t rows, int64_t features, int64_t width) {
   for (int64_t row = 0; row < rows; row++) {
 #pragma omp simd
     for (int64_t j = 0; j < width; j++) {
       const int64_t at = row * features + j;
-      const float normalised = (x[at] - center[j]) * spread[j];
+      const float normalised = (x[at] - mean[j]) * inverseStd[j];
       dx[at] = factor[j] * (dy[at] - meanGradient[j] - normalised * meanProduct[j]);
     }
   }
@@ -104,14 +104,14 @@ void batchNormParts(float* means, float* rests, float* squares, const float* x, 
     byBlocks(0, features, [=](int64_t first, int64_t width) {
       const float* in = x + mine.begin * pixels * features + first;
       double rest[columnBlock], total[columnBlock];
-      float center[columnBlock];
-      columnMeans(center, in, own, count, features, width);
-      restsOfMeans(rest, in, center, own, count, features, width);
-      squaredDistances(total, in, center, own, features, width);
+      float mean[columnBlock];
+      columnMeans(mean, in, own, count, features, width);
+      restsOfMeans(rest, in, mean, own, count, features, width);
+      squaredDistances(total, in, mean, own, features, width);
       const int64_t at = part * features + first;
 #pragma omp simd
       for (int64_t j = 0; j < width; j++) {
-        means[at + j] = center[j];
+        means[at + j] = mean[j];
         rests[at + j] = static_cast<float>(rest[j]);
         squares[at + j] = notNegative(total[j] - count * rest[j] * rest[j]);
       }
@@ -125,14 +125,14 @@ void batchNormStatistics(float* mean, float* variance, float* inverseStd, float*
                          const float* gamma, const float* beta, int64_t rows, int64_t pixels, int64_t features,
                          int64_t parts, float epsilon, double momentum) noexcept {
   byBlocks(0, features, [=](int64_t first, int64_t width) {
-    double center[columnBlock] = {}, spread[columnBlock] = {};
+    double preciseMean[columnBlock] = {}, preciseVariance[columnBlock] = {};
     const double all = static_cast<double>(rows * pixels);
     for (int64_t part = 0; part < parts; part++) {
       const Share its = share(rows, 1, part, parts);
       const double weight = static_cast<double>((its.end - its.begin) * pixels) / all;
       const float *high = means + part * features + first, *low = rests + part * features + first;
 #pragma omp simd
-      for (int64_t j = 0; j < width; j++) center[j] += weight * (static_cast<double>(high[j]) + low[j]);
+      for (int64_t j = 0; j < width; j++) preciseMean[j] += weight * (static_cast<double>(high[j]) + low[j]);
     }
     for (int64_t part = 0; part < parts; part++) {
       const Share its = share(rows, 1, part, parts);
@@ -141,16 +141,16 @@ void batchNormStatistics(float* mean, float* variance, float* inverseStd, float*
       const float* sums = squares + part * features + first;
 #pragma omp simd
       for (int64_t j = 0; j < width; j++) {
-        const double d = static_cast<double>(high[j]) + low[j] - center[j];
-        spread[j] += sums[j] / all + weight * (d * d);
+        const double d = static_cast<double>(high[j]) + low[j] - preciseMean[j];
+        preciseVariance[j] += sums[j] / all + weight * (d * d);
       }
     }
 #pragma omp simd
     for (int64_t j = 0; j < width; j++) {
-      mean[first + j] = static_cast<float>(center[j]);
-      variance[first + j] = static_cast<float>(spread[j]);
+      mean[first + j] = static_cast<float>(preciseMean[j]);
+      variance[first + j] = static_cast<float>(preciseVariance[j]);
       inverseStd[first + j] = 1.0f / math::squareRoot(variance[first + j] + epsilon);
-      const float rest = static_cast<float>(center[j] - mean[first + j]);
+      const float rest = static_cast<float>(preciseMean[j] - mean[first + j]);
       shift[first + j] = beta[first + j] - rest * (inverseStd[first + j] * gamma[first + j]);
     }
     takeIn(runningMean + first, mean + first, width, momentum);
@@ -214,13 +214,13 @@ void batchNormInferenceBackward(float* dx, float* dgamma, float* dbeta, const fl
                                 int64_t rows, int64_t features, float epsilon, int64_t begin, int64_t end) noexcept {
   byBlocks(begin, end, [=](int64_t first, int64_t width) {
     double sum[columnBlock], product[columnBlock];
-    float spread[columnBlock], factor[columnBlock];
+    float inverseStd[columnBlock], factor[columnBlock];
 #pragma omp simd
     for (int64_t j = 0; j < width; j++) {
-      spread[j] = 1.0f / math::squareRoot(runningVariance[first + j] + epsilon);
-      factor[j] = gamma[first + j] * spread[j];
+      inverseStd[j] = 1.0f / math::squareRoot(runningVariance[first + j] + epsilon);
+      factor[j] = gamma[first + j] * inverseStd[j];
     }
-    gradientSums(sum, product, dy + first, x + first, runningMean + first, spread, rows, features, width);
+    gradientSums(sum, product, dy + first, x + first, runningMean + first, inverseStd, rows, features, width);
     for (int64_t j = 0; j < width; j++) {
       dbeta[first + j] = static_cast<float>(sum[j]);
       dgamma[first + j] = static_cast<float>(product[j]);

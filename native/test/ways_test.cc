@@ -121,8 +121,8 @@ TEST(waysOnZen4) {
 }
 
 TEST(tilesOfPatches) {
-  const auto is = [](PatchTiles tiles, bool manyWeights, int64_t leastWidth) {
-    return tiles.manyWeights == manyWeights && tiles.leastWidth == leastWidth;
+  const auto is = [](PatchTiles tiles, bool manyWeights, int64_t minWidth) {
+    return tiles.manyWeights == manyWeights && tiles.minWidth == minWidth;
   };
   CHECK(is(patchTilesFor("SkylakeX", Vendor::intel, 16, nullptr), true, 7));
   CHECK(is(patchTilesFor("Cooperlake", Vendor::zen4, 16, "tiles"), true, 8));

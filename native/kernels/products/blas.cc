@@ -55,9 +55,9 @@ Cut cutPieces(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t
 // A transposed right matrix is read in place.
 Cut cutStrips(int64_t m, int64_t n, int64_t k) noexcept {
   if (m <= smallTransposed / n && m * n <= smallProduct / k) return whole;
-  constexpr int64_t mostRows = 48, mostDepth = 640;
-  const int64_t rows = partOf(m, mostRows), columns = smallTransposed / rows / 8 * 8;
-  return {rows, smaller(columns, smaller(n, packedColumns)), partOf(k, mostDepth), false, true};
+  constexpr int64_t maxRows = 48, maxDepth = 640;
+  const int64_t rows = partOf(m, maxRows), columns = smallTransposed / rows / 8 * 8;
+  return {rows, smaller(columns, smaller(n, packedColumns)), partOf(k, maxDepth), false, true};
 }
 
 }  // namespace

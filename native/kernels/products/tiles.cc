@@ -13,9 +13,9 @@ namespace {
 
 using math::smaller;
 
-constexpr int64_t mostRows = 512;                      // of the left matrix at a time
-constexpr int64_t copiedDepth = 128, mostDepth = 192;  // where the right matrix is copied, and where it is not
-constexpr int64_t panel = 64, widest = panel + 16;     // columns of the right matrix that are copied together
+constexpr int64_t maxRows = 512;                      // of the left matrix at a time
+constexpr int64_t copiedDepth = 128, maxDepth = 192;  // where the right matrix is copied, and where it is not
+constexpr int64_t panel = 64, widest = panel + 16;    // columns of the right matrix that are copied together
 constexpr int64_t farApart = 512;   // rows further apart lie in a page each, and often in the same set of the cache
 constexpr int64_t lineLength = 16;  // floats in a line of the cache
 
@@ -51,7 +51,7 @@ int64_t strideOf(int64_t length) { return ((length + lineLength - 1) / lineLengt
 [[gnu::nothrow]] void multiplyBlock(const TileProduct& p, const Row* rows, int64_t count, int64_t l, int64_t depth,
                                     bool copiesRight) {
   alignas(64) float rightCopy[copiedDepth * (widest + lineLength)];
-  Step steps[mostDepth];
+  Step steps[maxDepth];
   const int64_t leftStride = p.transA ? p.lda : 1;
   const bool add = p.add || l > 0;
   const auto rightAt = [&](int64_t j) { return p.b + (p.transB ? j * p.ldb + l : l * p.ldb + j); };
@@ -83,9 +83,9 @@ int64_t strideOf(int64_t length) { return ((length + lineLength - 1) / lineLengt
 
 void multiplyTiles(const TileProduct& p) noexcept {
   if (p.m <= 0) return;
-  Row rows[mostRows];
+  Row rows[maxRows];
   const bool copiesRight = p.transB || p.ldb > farApart;
-  const int64_t height = partOf(p.m, mostRows), part = partOf(p.k, copiesRight ? copiedDepth : mostDepth);
+  const int64_t height = partOf(p.m, maxRows), part = partOf(p.k, copiesRight ? copiedDepth : maxDepth);
   for (int64_t l = 0; l < p.k; l += part) {
     const int64_t depth = smaller(part, p.k - l);
     for (int64_t i = 0; i < p.m; i += height) {

@@ -62,9 +62,9 @@ const Rule* rulesFor(const char* core, Vendor vendor, int lanes, const char* wis
 
 // Where convolutions are faster in own tiles than in BLAS's products of blocks of patches.
 struct PatchTiles {
-  bool manyWeights;    // also with more weights than fit a packed copy
-  int64_t leastWidth;  // pixels of an output row
-  double winograd;     // by Winograd's algorithm, if it computes at most this many times the pixels of the output
+  bool manyWeights;  // also with more weights than fit a packed copy
+  int64_t minWidth;  // pixels of an output row
+  double winograd;   // by Winograd's algorithm, if it computes at most this many times the pixels of the output
 };
 PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept;
 

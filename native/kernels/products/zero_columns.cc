@@ -68,7 +68,7 @@ bool skipsZeros() noexcept {
 // All of these are determined by measurement (docs/decisions/0010-zero-columns.md).
 bool worthLooking(int64_t rows, int64_t in, int64_t out) { return in >= 64 && rows >= 32 && out >= 64 && skipsZeros(); }
 
-int64_t mostKept(int64_t rows, int64_t columns, int64_t out, int64_t ldw) {
+int64_t maxKept(int64_t rows, int64_t columns, int64_t out, int64_t ldw) {
   return static_cast<int64_t>(keptShare(rows, out, columns, ldw) * static_cast<double>(columns));
 }
 
@@ -110,7 +110,7 @@ void timesWeights(float* y, const float* x, const float* w, int64_t rows, int64_
         while (begin < end && allFinite(right + begin * ldw, out)) begin++;
         return begin == end;
       };
-      const bool found = findKept(kept, left, height, columns, ldx, mostKept(rows, columns, out, ldw)) &&
+      const bool found = findKept(kept, left, height, columns, ldx, maxKept(rows, columns, out, ldw)) &&
                          everyGap(kept, columns, finite);
       if (!found) {
         multiply(i, l, columns, scale);
@@ -132,8 +132,8 @@ void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, i
     return sgemm(true, false, in, out, rows, 1.0f, x, ldx, dy, out, 0.0f, dw, out);
   }
   Kept kept;
-  constexpr int64_t mostRows = 2 * groupRows;  // each group passes all of dw
-  const int64_t group = partOf(rows, mostRows);
+  constexpr int64_t maxRows = 2 * groupRows;  // each group passes all of dw
+  const int64_t group = partOf(rows, maxRows);
   for (int64_t l = 0; l < in; l += chunkColumns) {
     const int64_t columns = smaller(chunkColumns, in - l);
     float* result = dw + l * out;
@@ -141,7 +141,7 @@ void transposedTimes(float* dw, const float* x, const float* dy, int64_t rows, i
       if (abandoned()) return;
       const int64_t height = smaller(group, rows - i);
       const float *left = x + i * ldx + l, *right = dy + i * out;
-      if (findKept(kept, left, height, columns, ldx, mostKept(rows, columns, out, out))) {
+      if (findKept(kept, left, height, columns, ldx, maxKept(rows, columns, out, out))) {
         const auto clear = [=](int64_t begin, int64_t end) {
           std::memset(result + begin * out, 0, static_cast<size_t>((end - begin) * out) * sizeof(float));
           return true;
