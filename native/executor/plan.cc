@@ -12,6 +12,7 @@ namespace {
 constexpr size_t headerWords = 10;
 constexpr ptrdiff_t feedWords = 3;
 constexpr int64_t instructionWords = 5;  // before its arguments
+constexpr int64_t argumentWords = 4;
 constexpr int64_t maxSize = INT32_MAX;
 constexpr double largestGrain = 16.0 * INT32_MAX;  // sixteen rows of a weight, in elements
 
@@ -20,14 +21,15 @@ bool fail(std::string& error, const char* kernel, const char* parameter, const c
   return false;
 }
 
-// Reads an integer in [0, limit].
-bool whole(double value, double limit, int64_t& out) {
+// Reads an integer in [0, limit]; false if the number is none.
+bool readInteger(double value, double limit, int64_t& out) {
   if (!(value >= 0 && value <= limit) || value != std::floor(value)) return false;
   out = static_cast<int64_t>(value);
   return true;
 }
 
-bool product(int64_t a, int64_t b, int64_t& out) { return !__builtin_mul_overflow(a, b, &out); }
+// False if the product overflows.
+bool multiplyChecked(int64_t a, int64_t b, int64_t& out) { return !__builtin_mul_overflow(a, b, &out); }
 
 // The value of a size argument for a batch of `rows` rows out of `sourceRows`; -1 for the length of a feed.
 int64_t sizeValue(const ArgumentSource& source, int64_t rows, int64_t sourceRows) {
@@ -59,10 +61,10 @@ bool tagFits(const Parameter& parameter, ArgumentTag tag) {
 bool numberFits(const Parameter& parameter, double value) {
   int64_t ignored;
   switch (parameter.kind) {
-    case ParameterKind::size: return whole(value, maxSize, ignored);
-    case ParameterKind::word: return whole(value, UINT32_MAX, ignored);
+    case ParameterKind::size: return readInteger(value, maxSize, ignored);
+    case ParameterKind::word: return readInteger(value, UINT32_MAX, ignored);
     case ParameterKind::flag: return value == 0 || value == 1;
-    case ParameterKind::code: return whole(value, parameter.codes - 1, ignored);
+    case ParameterKind::code: return readInteger(value, parameter.codes - 1, ignored);
     default: return std::isfinite(value);
   }
 }
@@ -74,7 +76,7 @@ int64_t neededLength(const Instruction& instruction, const Parameter& parameter,
   int64_t needed = 1;
   for (int i = 0; i < parameter.lengthCount; i++) {
     const int64_t size = sizeValue(instruction.arguments[parameter.length[i]], rows, sourceRows);
-    if (size < 0 || !product(needed, size, needed)) return -1;
+    if (size < 0 || !multiplyChecked(needed, size, needed)) return -1;
   }
   return needed;
 }
@@ -110,6 +112,20 @@ bool findRowBytes(Instruction& instruction, int64_t allCapacity) {
   return true;
 }
 
+// Whether it works on the elements of a constant axis, each by itself, so that ranks can divide and gather them.
+bool isElementwise(const Instruction& instruction) {
+  const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
+  if (instruction.axis < 0 || instruction.axisFactor > 0) return false;
+  for (int i = 0; i < signature.count; i++) {
+    const Parameter& parameter = signature.parameters[i];
+    if (!parameter.isBuffer() || instruction.arguments[i].tag == ArgumentTag::none) continue;
+    const bool divided = parameter.lengthCount == 1 && parameter.length[0] == instruction.axis;
+    if (!divided || parameter.element != Element::f32 || instruction.arguments[i].tag != ArgumentTag::buffer)
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool RunRequest::decode(const double* numbers, size_t length, std::string& error) {
@@ -131,15 +147,15 @@ bool RunRequest::decode(const double* numbers, size_t length, std::string& error
     return false;
   }
   for (size_t i = 0; i < fieldCount; i++) {
-    if (whole(numbers[i], fields[i].limit, values[i])) continue;
+    if (readInteger(numbers[i], fields[i].limit, values[i])) continue;
     error = std::string("run: ") + fields[i].name + ": out of range";
     return false;
   }
-  if (!whole(numbers[fieldCount], maxThreads, threadCount) || threadCount < 1) {
+  if (!readInteger(numbers[fieldCount], maxThreads, threadCount) || threadCount < 1) {
     error = "run: threads: out of range";
     return false;
   }
-  if (!whole(numbers[fieldCount + 1], maxSize, batches)) {
+  if (!readInteger(numbers[fieldCount + 1], maxSize, batches)) {
     error = "run: batches: out of range";
     return false;
   }
@@ -160,16 +176,94 @@ bool RunRequest::decode(const double* numbers, size_t length, std::string& error
   return true;
 }
 
-// Whether it works on the elements of a constant axis, each by itself, so that ranks can divide and gather them.
-static bool isElementwise(const Instruction& instruction) {
-  const Signature& signature = signatures[static_cast<int>(instruction.kernel)];
-  if (instruction.axis < 0 || instruction.axisFactor > 0) return false;
-  for (int i = 0; i < signature.count; i++) {
-    const Parameter& parameter = signature.parameters[i];
-    if (!parameter.isBuffer() || instruction.arguments[i].tag == ArgumentTag::none) continue;
-    const bool divided = parameter.lengthCount == 1 && parameter.length[0] == instruction.axis;
-    if (!divided || parameter.element != Element::f32 || instruction.arguments[i].tag != ArgumentTag::buffer)
-      return false;
+bool Plan::decodeFlags(Instruction& instruction, int64_t flags, std::string& error) const {
+  const char* name = signatures[static_cast<int>(instruction.kernel)].name;
+  instruction.barrier = (flags & barrierFlag) != 0;
+  instruction.guard = (flags & guardFlag) != 0;
+  instruction.serial = (flags & serialFlag) != 0;
+  instruction.conditional = (flags & conditionalFlag) != 0;
+  instruction.overRanks = (flags & overRanksFlag) != 0;
+  instruction.ownRows = (flags & ownRowsFlag) != 0;
+  instruction.allRows = (flags & allRowsFlag) != 0;
+  instruction.ownShare = (flags & ownShareFlag) != 0;
+  if (instruction.conditional && (instruction.guard || condition_ < 0)) {
+    return fail(error, name, "condition", "there is none, or it is a guard");
+  }
+  if (instruction.allRows && (instruction.overRanks || allCapacity_ == 0)) {
+    return fail(error, name, "ranks", "it can't have the rows of all");
+  }
+  return true;
+}
+
+// Reads the argument for `parameter` of `kernel` from its four numbers.
+bool Plan::decodeArgument(ArgumentSource& source, const char* kernel, const Parameter& parameter, const double* word,
+                          const Block* segments, std::string& error) const {
+  int64_t tag;
+  if (!readInteger(word[0], static_cast<int>(ArgumentTag::count) - 1, tag)) {
+    return fail(error, kernel, parameter.name, "unknown kind of argument");
+  }
+  source.tag = static_cast<ArgumentTag>(tag);
+  if (!tagFits(parameter, source.tag)) {
+    return fail(error, kernel, parameter.name, "an argument of this kind does not fit here");
+  }
+  switch (source.tag) {
+    case ArgumentTag::buffer: {
+      int64_t segment, offset, length;
+      const size_t size = elementBytes(parameter.element);
+      if (!readInteger(word[1], segmentCount - 1, segment) || !readInteger(word[2], 9e15, offset) ||
+          !readInteger(word[3], 9e15, length)) {
+        return fail(error, kernel, parameter.name, "malformed buffer");
+      }
+      const Block& block = segments[segment];
+      if (offset % static_cast<int64_t>(size) != 0 || static_cast<uint64_t>(offset) > block.bytes ||
+          static_cast<uint64_t>(length) > (block.bytes - offset) / size) {
+        return fail(error, kernel, parameter.name, "the buffer leaves its block");
+      }
+      source.address = static_cast<char*>(block.data) + offset;
+      source.bytes = static_cast<size_t>(length) * size;
+      return true;
+    }
+    case ArgumentTag::feed:
+    case ArgumentTag::length:
+    case ArgumentTag::scale:
+    case ArgumentTag::offset: {
+      int64_t index;
+      if (!readInteger(word[1], maxFeeds, index) || static_cast<size_t>(index) >= feeds_.size()) {
+        return fail(error, kernel, parameter.name, "unknown feed");
+      }
+      source.feed = static_cast<size_t>(index);
+      const FeedEntry& feed = feeds_[source.feed];
+      if (source.tag == ArgumentTag::length && feed.role != FeedRole::entries) {
+        return fail(error, kernel, parameter.name, "this feed has no length of its own");
+      }
+      if (source.tag == ArgumentTag::feed && (parameter.element != feed.element ||
+                                              (parameter.kind != ParameterKind::in && feed.role != FeedRole::output))) {
+        return fail(error, kernel, parameter.name, "this feed does not fit here");
+      }
+      return true;
+    }
+    case ArgumentTag::number:
+      if (!numberFits(parameter, word[1])) return fail(error, kernel, parameter.name, "value out of range");
+      source.number = word[1];
+      return true;
+    case ArgumentTag::rows:
+      if (readInteger(word[1], maxSize, source.factor) && source.factor > 0) return true;
+      return fail(error, kernel, parameter.name, "malformed multiple of rows");
+    case ArgumentTag::scalar:
+      if (readInteger(word[1], maxSize, source.factor) && source.factor < scalarCount_) return true;
+      return fail(error, kernel, parameter.name, "unknown scalar");
+    default: return true;
+  }
+}
+
+// Checks that ranks can divide its work, if they are to; finds how far its buffers move for their rows.
+bool Plan::checkRanks(Instruction& instruction, std::string& error) const {
+  const char* name = signatures[static_cast<int>(instruction.kernel)].name;
+  if (instruction.overRanks && !findRowBytes(instruction, allCapacity_)) {
+    return fail(error, name, "ranks", "its rows can't be a share of those of all ranks");
+  }
+  if (instruction.ownShare && !isElementwise(instruction)) {
+    return fail(error, name, "ranks", "they can't divide its work");
   }
   return true;
 }
@@ -180,16 +274,17 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
     return false;
   }
   int64_t kernel, flags, grain, axisPlace, count;
-  if (!whole(word[0], kernelCount - 1, kernel) || !whole(word[1], allFlags, flags)) {
+  if (!readInteger(word[0], kernelCount - 1, kernel) || !readInteger(word[1], allFlags, flags)) {
     error = "program: unknown kernel or flag";
     return false;
   }
   const Signature& signature = signatures[kernel];
-  if (!whole(word[2], largestGrain, grain)) return fail(error, signature.name, "grain", "out of range");
-  if (!whole(word[3], maxAxes - 1, axisPlace) || (axisPlace > 0 && signature.axes[axisPlace] < 0)) {
+  if (!readInteger(word[2], largestGrain, grain)) return fail(error, signature.name, "grain", "out of range");
+  if (!readInteger(word[3], maxAxes - 1, axisPlace) || (axisPlace > 0 && signature.axes[axisPlace] < 0)) {
     return fail(error, signature.name, "axis", "out of range");
   }
-  if (!whole(word[4], maxParameters, count) || count != signature.count || end - word < instructionWords + 4 * count) {
+  if (!readInteger(word[4], maxParameters, count) || count != signature.count ||
+      end - word < instructionWords + argumentWords * count) {
     return fail(error, signature.name, "arguments", "wrong number");
   }
   word += instructionWords;
@@ -198,84 +293,13 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   instruction.kernel = static_cast<Kernel>(kernel);
   instruction.sums = instruction.kernel == Kernel::allReduce || instruction.kernel == Kernel::averageRanks ||
                      instruction.kernel == Kernel::startSum || instruction.kernel == Kernel::gatherShares;
-  instruction.barrier = (flags & barrierFlag) != 0;
-  instruction.guard = (flags & guardFlag) != 0;
-  instruction.serial = (flags & serialFlag) != 0;
-  instruction.conditional = (flags & conditionalFlag) != 0;
-  instruction.overRanks = (flags & overRanksFlag) != 0;
-  instruction.ownRows = (flags & ownRowsFlag) != 0;
-  instruction.allRows = (flags & allRowsFlag) != 0;
-  instruction.ownShare = (flags & ownShareFlag) != 0;
-  if (instruction.conditional && (instruction.guard || condition_ < 0)) {
-    return fail(error, signature.name, "condition", "there is none, or it is a guard");
-  }
-  if (instruction.allRows && (instruction.overRanks || allCapacity_ == 0)) {
-    return fail(error, signature.name, "ranks", "it can't have the rows of all");
-  }
+  if (!decodeFlags(instruction, flags, error)) return false;
   instruction.axisPlace = static_cast<int>(axisPlace);
   instruction.axis = signature.axes[axisPlace];
   instruction.grain = grain > 0 ? grain : signature.grains[axisPlace];
-  for (int i = 0; i < count; i++, word += 4) {
-    const Parameter& parameter = signature.parameters[i];
+  for (int i = 0; i < count; i++, word += argumentWords) {
     ArgumentSource source;
-    int64_t tag, a, b, c;
-    if (!whole(word[0], static_cast<int>(ArgumentTag::count) - 1, tag)) {
-      return fail(error, signature.name, parameter.name, "unknown kind of argument");
-    }
-    source.tag = static_cast<ArgumentTag>(tag);
-    if (!tagFits(parameter, source.tag)) {
-      return fail(error, signature.name, parameter.name, "an argument of this kind does not fit here");
-    }
-    switch (source.tag) {
-      case ArgumentTag::buffer: {
-        const size_t size = elementBytes(parameter.element);
-        if (!whole(word[1], segmentCount - 1, a) || !whole(word[2], 9e15, b) || !whole(word[3], 9e15, c)) {
-          return fail(error, signature.name, parameter.name, "malformed buffer");
-        }
-        const Block& block = segments[a];
-        if (b % static_cast<int64_t>(size) != 0 || static_cast<uint64_t>(b) > block.bytes ||
-            static_cast<uint64_t>(c) > (block.bytes - b) / size) {
-          return fail(error, signature.name, parameter.name, "the buffer leaves its block");
-        }
-        source.address = static_cast<char*>(block.data) + b;
-        source.bytes = static_cast<size_t>(c) * size;
-        break;
-      }
-      case ArgumentTag::feed:
-      case ArgumentTag::length:
-      case ArgumentTag::scale:
-      case ArgumentTag::offset: {
-        if (!whole(word[1], maxFeeds, a) || static_cast<size_t>(a) >= feeds_.size()) {
-          return fail(error, signature.name, parameter.name, "unknown feed");
-        }
-        source.feed = static_cast<size_t>(a);
-        const FeedEntry& feed = feeds_[source.feed];
-        if (source.tag == ArgumentTag::length && feed.role != FeedRole::entries) {
-          return fail(error, signature.name, parameter.name, "this feed has no length of its own");
-        }
-        if (source.tag == ArgumentTag::feed &&
-            (parameter.element != feed.element ||
-             (parameter.kind != ParameterKind::in && feed.role != FeedRole::output))) {
-          return fail(error, signature.name, parameter.name, "this feed does not fit here");
-        }
-        break;
-      }
-      case ArgumentTag::number:
-        if (!numberFits(parameter, word[1])) return fail(error, signature.name, parameter.name, "value out of range");
-        source.number = word[1];
-        break;
-      case ArgumentTag::rows:
-        if (!whole(word[1], maxSize, source.factor) || source.factor == 0) {
-          return fail(error, signature.name, parameter.name, "malformed multiple of rows");
-        }
-        break;
-      case ArgumentTag::scalar:
-        if (!whole(word[1], maxSize, source.factor) || source.factor >= scalarCount_) {
-          return fail(error, signature.name, parameter.name, "unknown scalar");
-        }
-        break;
-      default: break;
-    }
+    if (!decodeArgument(source, signature.name, signature.parameters[i], word, segments, error)) return false;
     instruction.arguments.push_back(source);
   }
   if (instruction.axis >= 0) {
@@ -284,13 +308,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
       return fail(error, signature.name, "axis", "it can't be the source's rows or entries");
     instruction.axisFactor = axis.tag == ArgumentTag::rows ? axis.factor : 0;
   }
-  if (!checkInstruction(instruction, error)) return false;
-  if (instruction.overRanks && !findRowBytes(instruction, allCapacity_)) {
-    return fail(error, signature.name, "ranks", "its rows can't be a share of those of all ranks");
-  }
-  if (instruction.ownShare && !isElementwise(instruction)) {
-    return fail(error, signature.name, "ranks", "they can't divide its work");
-  }
+  if (!checkInstruction(instruction, error) || !checkRanks(instruction, error)) return false;
   instructions_.push_back(std::move(instruction));
   return true;
 }
@@ -304,7 +322,7 @@ bool Plan::checkInstruction(const Instruction& instruction, std::string& error) 
     const ArgumentSource& source = instruction.arguments[i];
     if (parameter.kind == ParameterKind::size && source.tag == ArgumentTag::rows) {
       int64_t value;
-      if (!product(capacity, source.factor, value) || value > maxSize) {
+      if (!multiplyChecked(capacity, source.factor, value) || value > maxSize) {
         return fail(error, signature.name, parameter.name, "too large for this batch size");
       }
     }
@@ -356,12 +374,12 @@ bool Plan::checkInstruction(const Instruction& instruction, std::string& error) 
 
 bool Plan::decode(const double* words, size_t length, const Block* segments, std::string& error) {
   int64_t count, shuffleStream, feedCount, loss, reported, condition;
-  if (length < headerWords || words[0] != formatVersion || !whole(words[1], 1e6, count) ||
-      !whole(words[2], maxSize, capacity_) || capacity_ == 0 || !whole(words[3], maxSize, scalarCount_) ||
-      !whole(words[4], UINT32_MAX, shuffleStream) || !whole(words[5], maxFeeds, feedCount) ||
-      !whole(words[6], maxSize, loss) || !whole(words[7], maxSize, reported) ||
-      !whole(words[8], static_cast<double>(scalarCount_), condition) || !whole(words[9], maxSize, allCapacity_) ||
-      (allCapacity_ > 0 && allCapacity_ < capacity_)) {
+  if (length < headerWords || words[0] != formatVersion || !readInteger(words[1], 1e6, count) ||
+      !readInteger(words[2], maxSize, capacity_) || capacity_ == 0 || !readInteger(words[3], maxSize, scalarCount_) ||
+      !readInteger(words[4], UINT32_MAX, shuffleStream) || !readInteger(words[5], maxFeeds, feedCount) ||
+      !readInteger(words[6], maxSize, loss) || !readInteger(words[7], maxSize, reported) ||
+      !readInteger(words[8], static_cast<double>(scalarCount_), condition) ||
+      !readInteger(words[9], maxSize, allCapacity_) || (allCapacity_ > 0 && allCapacity_ < capacity_)) {
     error = "program: malformed header";
     return false;
   }
@@ -402,8 +420,9 @@ bool Plan::decodeFeeds(const double*& word, const double* end, size_t count, std
   for (; feeds_.size() < count; word += feedWords) {
     int64_t role, element;
     FeedEntry feed;
-    const bool known = whole(word[0], static_cast<int>(FeedRole::count) - 1, role) &&
-                       whole(word[1], static_cast<int>(Element::u8), element) && whole(word[2], maxSize, feed.perRow);
+    const bool known = readInteger(word[0], static_cast<int>(FeedRole::count) - 1, role) &&
+                       readInteger(word[1], static_cast<int>(Element::u8), element) &&
+                       readInteger(word[2], maxSize, feed.perRow);
     if (known) {
       feed.role = static_cast<FeedRole>(role);
       feed.element = static_cast<Element>(element);
@@ -493,8 +512,8 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
   int64_t steps;
   if (request.rows < 1 || request.rows > maxSize || request.drawn < 1 || request.drawn > maxSize ||
       request.batchSize < 1 || (request.group == nullptr && request.batchSize > capacity_) || request.epochs < 0 ||
-      request.batches < 0 || request.batches > maxSize || !product(request.stepsPerEpoch(), request.epochs, steps) ||
-      steps > (int64_t{1} << 52)) {
+      request.batches < 0 || request.batches > maxSize ||
+      !multiplyChecked(request.stepsPerEpoch(), request.epochs, steps) || steps > (int64_t{1} << 52)) {
     error = "run: rows, batch size or epochs out of range";
     return false;
   }
@@ -506,8 +525,7 @@ bool Plan::checkRequest(const RunRequest& request, std::string& error) const {
   if (request.sampling != Sampling::withReplacement && !fits) {
     error =
         "run: an epoch takes every row once, or, of a given number of batches, at most once, unless they are drawn "
-        "with "
-        "replacement";
+        "with replacement";
     return false;
   }
   const int64_t last = request.drawn - (request.stepsPerEpoch() - 1) * request.batchSize;

@@ -171,6 +171,10 @@ class Plan {
  private:
   bool decodeFeeds(const double*& word, const double* end, size_t count, std::string& error);
   bool decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error);
+  bool decodeFlags(Instruction& instruction, int64_t flags, std::string& error) const;
+  bool decodeArgument(ArgumentSource& source, const char* kernel, const Parameter& parameter, const double* word,
+                      const Block* segments, std::string& error) const;
+  bool checkRanks(Instruction& instruction, std::string& error) const;
   bool checkInstruction(const Instruction& instruction, std::string& error) const;
   bool checkParts(const RunRequest& request, std::string& error) const;
 
