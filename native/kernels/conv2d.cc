@@ -81,26 +81,36 @@ BeforePatches beforePatches(const Tiles* tiles, Way way, const Geometry& g, int6
 // Memory for n floats, which may take a line of a cache more.
 constexpr int64_t bytesOf(int64_t n) { return n * int64_t{sizeof(float)} + 64; }
 
+// Divides the images [begin, end) into chunks of at most `atOnce`, of which copies of bytesFor(atOnce) bytes fit the
+// scratch memory beside `weights` floats. Calls work(first, count) for each, where work = prepare(scratch, atOnce).
+// False if not even one image fits.
+template <typename BytesFor, typename Prepare>
+bool byChunks(int64_t begin, int64_t end, int64_t weights, BytesFor bytesFor, Prepare prepare) {
+  bool fits = false;
+  withScratch(Use::copies, [&](Scratch scratch) {
+    const int64_t atOnce = imagesAtOnce(end - begin, scratch.bytes - bytesOf(weights), bytesFor);
+    fits = atOnce > 0;
+    if (!fits) return;
+    const auto work = prepare(scratch, atOnce);
+    for (int64_t first = begin; first < end && !abandoned(); first += atOnce) work(first, smaller(atOnce, end - first));
+  });
+  return fits;
+}
+
 // Calls multiply(copies, w, first, count) with rounded copies of the weights and of a few images at a time, of the
 // images [begin, end) of `size` numbers. False if they don't fit the memory.
 template <typename Multiply>
 bool withCopies(const float* w, int64_t weights, const float* images, int64_t size, int64_t begin, int64_t end,
                 Multiply multiply) {
-  bool fits = false;
-  withScratch(Use::copies, [&](Scratch scratch) {
-    const int64_t room = scratch.bytes - bytesOf(weights);
-    const int64_t most = imagesAtOnce(end - begin, room, [=](int64_t n) { return bytesOf(n * size); });
-    fits = most > 0;
-    if (!fits) return;
-    float *roundedW = take<float>(scratch, weights), *copies = take<float>(scratch, most * size);
+  const auto bytesFor = [=](int64_t n) { return bytesOf(n * size); };
+  return byChunks(begin, end, weights, bytesFor, [=](Scratch& scratch, int64_t atOnce) {
+    float *roundedW = take<float>(scratch, weights), *copies = take<float>(scratch, atOnce * size);
     roundFloats(roundedW, w, weights);
-    for (int64_t first = begin; first < end && !abandoned(); first += most) {
-      const int64_t count = smaller(most, end - first);
+    return [=](int64_t first, int64_t count) {
       roundFloats(copies, images + first * size, count * size);
       multiply(copies, roundedW, first, count);
-    }
+    };
   });
-  return fits;
 }
 
 void bfloat16Forward(float* y, const float* x, const float* w, const float* b, const Geometry& g, int64_t filters,
@@ -141,16 +151,11 @@ void bfloat16BackwardInput(float* dx, const float* dy, const float* w, const Geo
 bool weightGradientOfCopies(Way way, float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,
                             int64_t filters, int64_t begin, int64_t end) {
   const int64_t image = g.imageSize(), out = g.outPixels() * filters, weights = g.patch() * filters;
-  bool fits = false;
-  withScratch(Use::copies, [&](Scratch scratch) {
-    const int64_t room = scratch.bytes - bytesOf(weights);
-    const int64_t most = imagesAtOnce(rows, room, [=](int64_t n) { return bytesOf(n * image) + bytesOf(n * out); });
-    fits = most > 0;
-    if (!fits) return;
-    float *part = take<float>(scratch, weights), *images = take<float>(scratch, most * image),
-          *gradients = take<float>(scratch, most * out);
-    for (int64_t first = 0; first < rows && !abandoned(); first += most) {
-      const int64_t count = smaller(most, rows - first);
+  const auto bytesFor = [=](int64_t n) { return bytesOf(n * image) + bytesOf(n * out); };
+  return byChunks(0, rows, weights, bytesFor, [=, &g](Scratch& scratch, int64_t atOnce) {
+    float *part = take<float>(scratch, weights), *images = take<float>(scratch, atOnce * image),
+          *gradients = take<float>(scratch, atOnce * out);
+    return [=, &g](int64_t first, int64_t count) {
       roundFloats(images, x + first * image, count * image);
       roundFloats(gradients, dy + first * out, count * out);
       weightGradient(way, first == 0 ? dw : part, images, gradients, g, count, filters, begin, end);
@@ -158,9 +163,8 @@ bool weightGradientOfCopies(Way way, float* dw, const float* x, const float* dy,
 #pragma omp simd
         for (int64_t j = begin * filters; j < end * filters; j++) dw[j] += part[j];
       }
-    }
+    };
   });
-  return fits;
 }
 
 void bfloat16BackwardWeight(Way way, float* dw, const float* x, const float* dy, const Geometry& g, int64_t rows,

@@ -53,13 +53,6 @@ void fillBand(float* band, const float* image, const Geometry& g, int64_t oy, in
   }
 }
 
-// offsets: positions in the band of the elements [begin, end) of the patch, for a window that starts at its first
-// element.
-void fillOffsets(int32_t* offsets, const Geometry& g, int64_t begin, int64_t end) {
-  const int64_t run = g.windowRow(), length = g.seenRow();
-  for (int64_t at = begin; at < end; at++) offsets[at - begin] = static_cast<int32_t>(at / run * length + at % run);
-}
-
 // Filters are processed in groups of `lanes`; the last group is moved back so that it ends at the last filter.
 int64_t groupsFor(int64_t filters) { return (filters + lanes - 1) / lanes; }
 int64_t groupStart(int64_t group, int64_t filters) { return larger(0, smaller(group * lanes, filters - lanes)); }

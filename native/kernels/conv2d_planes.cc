@@ -103,12 +103,6 @@ void fill(float* plane, const Plane& p, const float* image, const Geometry& g) {
   }
 }
 
-void fillOffsets(int32_t* offsets, const Plane& p, const Geometry& g, int64_t begin, int64_t end) {
-  for (int64_t at = begin; at < end; at++) {
-    offsets[at - begin] = static_cast<int32_t>(at / g.windowWidth * p.width + at % g.windowWidth);
-  }
-}
-
 // `vectors` of neighbouring outputs, of all filters; in: start of the first one's window.
 template <int filters, int vectors>
 BLASNET_INLINE void outputs(float* y, const float* in, const int64_t* starts, const float* w, const float* b,
@@ -143,7 +137,7 @@ void forward(float* y, const float* x, const float* w, const float* b, const Geo
   int32_t offsets[longestPatch];
   const Plane p(g);
   const int64_t row = g.outWidth * filters, size = g.outHeight * row;
-  fillOffsets(offsets, p, g, 0, g.patch());
+  fillOffsets(offsets, g, 0, g.patch());
   clear(plane, p.rows * p.width);
   for (int64_t image = begin; image < end; image++) {
     if (abandoned()) return;
@@ -222,7 +216,7 @@ void backwardWeight(float* dw, const float* x, const float* dy, const Geometry& 
   int32_t offsets[longestPatch];
   const Plane p(g);
   const int64_t columns = end - begin, whole = columns / tile * tile;
-  fillOffsets(offsets, p, g, begin, end);
+  fillOffsets(offsets, g, begin, end);
   clear(total, columns * filters * lanes);
   clear(plane, p.rows * p.width);
   for (int64_t image = 0; image < rows; image++) {

@@ -48,5 +48,12 @@ BLASNET_INLINE void clear(float* y, int64_t n) {
   for (int64_t j = 0; j < n; j++) y[j] = 0;
 }
 
+// offsets: positions of the elements [begin, end) of a patch in a padded copy of an image with rows of seenRow()
+// elements, from the first element of the window.
+BLASNET_INLINE void fillOffsets(int32_t* offsets, const Geometry& g, int64_t begin, int64_t end) {
+  const int64_t run = g.windowRow(), length = g.seenRow();
+  for (int64_t at = begin; at < end; at++) offsets[at - begin] = static_cast<int32_t>(at / run * length + at % run);
+}
+
 }  // namespace
 }  // namespace blasnet::BLASNET_SIMD

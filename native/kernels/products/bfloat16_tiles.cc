@@ -1,5 +1,6 @@
 #include "bfloat16_tiles.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -9,8 +10,6 @@
 
 namespace blasnet {
 namespace {
-
-int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // ---- plain tiles ----
 
@@ -116,7 +115,7 @@ struct Room {
     const int64_t longest = parts > 1 ? 512 : 1024, elementBytes = parts * static_cast<int64_t>(sizeof(uint16_t));
     const int64_t unitBytes = static_cast<int64_t>(sizeof(float)) + elementBytes;
     const int64_t panelBytes = panelUnits * (unitBytes + elementBytes);  // for each of the depth, with one panel kept
-    const int64_t most = smaller(longest, scratch.bytes / panelBytes / tileDepth * tileDepth);
+    const int64_t most = std::min(longest, scratch.bytes / panelBytes / tileDepth * tileDepth);
     const int64_t cuts = (k + most - 1) / most;
     depth = stepsOf((k + cuts - 1) / cuts) * tileDepth;
     space = static_cast<float*>(scratch.memory);
@@ -133,7 +132,7 @@ View partOf(const View& view, int64_t unit, int64_t l) {
 void packPanels(const Tiles& tiles, uint32_t* packed, const Operand& from, Side side, int64_t first, int64_t units,
                 int64_t l, int64_t depth, float* space) {
   for (int64_t at = 0; at < units; at += panelUnits, packed += stepsOf(depth) * 2 * tiles.parts * tileWords) {
-    const int64_t count = smaller(panelUnits, units - at);
+    const int64_t count = std::min(panelUnits, units - at);
     from.pack(tiles, from.source, packed, side, first + at, l, count, depth, space);
   }
 }
@@ -162,18 +161,18 @@ void passPanels(const Tiles& tiles, const Room& room, const Operand& left, const
   const Operand &kept = keepsLeft ? left : right, &passing = keepsLeft ? right : left;
   const Side passingSide = keepsLeft ? Side::right : Side::left;
   for (int64_t l = 0; l < k; l += room.depth) {
-    const int64_t depth = smaller(room.depth, k - l), steps = stepsOf(depth);
+    const int64_t depth = std::min(room.depth, k - l), steps = stepsOf(depth);
     const Depth whole = oneRun(steps);
     for (int64_t first = 0; first < kept.units; first += room.units) {
-      const int64_t units = smaller(room.units, kept.units - first);
+      const int64_t units = std::min(room.units, kept.units - first);
       packPanels(tiles, room.packed, kept, keptSide, first, units, l, depth, room.space);
       for (int64_t other = 0; other < passing.units; other += panelUnits) {
         if (abandoned()) return;
-        const int64_t count = smaller(panelUnits, passing.units - other);
+        const int64_t count = std::min(panelUnits, passing.units - other);
         packPanels(tiles, room.panel, passing, passingSide, other, count, l, depth, room.space);
         for (int64_t at = 0; at < units; at += panelUnits) {
           const uint32_t* own = room.packed + at / panelUnits * steps * 2 * tiles.parts * tileWords;
-          const int64_t size = smaller(panelUnits, units - at), rest = units - at;
+          const int64_t size = std::min(panelUnits, units - at), rest = units - at;
           const Strip mine = packedStrip(own, size, tiles.parts), theirs = packedStrip(room.panel, count, tiles.parts);
           const int64_t row = keepsLeft ? first + at : other, column = keepsLeft ? other : first + at;
           const bool adds = add || l > 0;

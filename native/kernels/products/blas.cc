@@ -3,6 +3,8 @@
 
 #include <cblas.h>
 
+#include <algorithm>
+
 #include "../abandon.h"
 #include "../blas_buffers.h"
 #include "../share.h"
@@ -13,8 +15,6 @@ namespace {
 
 constexpr int64_t largestInt = 0x7fffffff;
 constexpr int64_t largestBlock = 1 << 30;
-
-int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // A block with a single row, or that fits one row, only needs its own length as leading dimension.
 blasint leading(int64_t stride, int64_t length) {
@@ -44,7 +44,7 @@ Cut cutPieces(bool transA, bool transB, int64_t m, int64_t n, int64_t k, int64_t
   bool packed;
   if (transB) {
     packed = small ? m >= 24 && n >= 24 && m * n > smallTransposed
-                   : smaller(m, rows) * smaller(n, packedColumns) > smallTransposed;
+                   : std::min(m, rows) * std::min(n, packedColumns) > smallTransposed;
   } else {
     packed = !small && m >= 10 && ldb > 200 && ldb >= 20000 / m;
   }
@@ -57,7 +57,7 @@ Cut cutStrips(int64_t m, int64_t n, int64_t k) noexcept {
   if (m <= smallTransposed / n && m * n <= smallProduct / k) return whole;
   constexpr int64_t maxRows = 48, maxDepth = 640;
   const int64_t rows = partOf(m, maxRows), columns = smallTransposed / rows / 8 * 8;
-  return {rows, smaller(columns, smaller(n, packedColumns)), partOf(k, maxDepth), false, true};
+  return {rows, std::min(columns, std::min(n, packedColumns)), partOf(k, maxDepth), false, true};
 }
 
 }  // namespace
@@ -86,8 +86,8 @@ void blasProduct(Way way, bool transA, bool transB, int64_t m, int64_t n, int64_
   constexpr double longProduct = 1e10;
   constexpr int64_t longBlock = 4096;
   if (static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) > longProduct) {
-    rowBlock = smaller(rowBlock, partOf(m, longBlock));
-    columnBlock = smaller(columnBlock, partOf(n, longBlock));
+    rowBlock = std::min(rowBlock, partOf(m, longBlock));
+    columnBlock = std::min(columnBlock, partOf(n, longBlock));
   }
 
   const BlasTurn turn;
@@ -95,17 +95,17 @@ void blasProduct(Way way, bool transA, bool transB, int64_t m, int64_t n, int64_
   // Otherwise, the rows of a block stay in the cache while all of b is read.
   const int64_t group = reused ? m : rowBlock;
   for (int64_t first = 0; first < m; first += group) {
-    const int64_t end = first + smaller(group, m - first);
+    const int64_t end = first + std::min(group, m - first);
     for (int64_t j = 0; j < n; j += columnBlock) {
-      const int64_t columns = smaller(columnBlock, n - j);
+      const int64_t columns = std::min(columnBlock, n - j);
       for (int64_t l = 0; l < k; l += depthBlock) {
-        const int64_t depth = smaller(depthBlock, k - l);
+        const int64_t depth = std::min(depthBlock, k - l);
         const float* right = b + (transB ? j * ldb + l : l * ldb + j);
         if (packed) pack(copy, columns, right, ldb, transB, depth, columns);
         const bool transRight = transB && !packed;
         for (int64_t i = first; i < end; i += rowBlock) {
           if (abandoned()) return;
-          const int64_t rows = smaller(rowBlock, end - i);
+          const int64_t rows = std::min(rowBlock, end - i);
           cblas_sgemm(CblasRowMajor, transA ? CblasTrans : CblasNoTrans, transRight ? CblasTrans : CblasNoTrans,
                       static_cast<blasint>(rows), static_cast<blasint>(columns), static_cast<blasint>(depth), alpha,
                       a + (transA ? l * lda + i : i * lda + l), leading(lda, transA ? rows : depth),
