@@ -45,7 +45,7 @@ export interface BufferParameter<
 
 /**
  * Usual multiple of units for shares of a constant axis. If a unit is one number, it keeps threads off each other's
- * cache lines.
+ * cache lines. C++ has it from native/kernels/signatures.inc, which `npm run generate` writes.
  */
 export const GRAIN = 16;
 

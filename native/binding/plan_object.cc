@@ -127,8 +127,8 @@ Napi::Value PlanObject::runSync(const Napi::CallbackInfo& info) {
   const RunResult result = run.execute(environment.pool, nullptr, nullptr);
   // Creating an object would take as long as a layer of a small network.
   double* numbers = static_cast<double*>(readView(env, info[1], "numbers", napi_float64_array).data);
-  numbers[0] = static_cast<double>(result.steps);
-  numbers[1] = result.seconds;
+  numbers[resultWord::steps] = static_cast<double>(result.steps);
+  numbers[resultWord::seconds] = result.seconds;
   return Napi::Number::New(env, static_cast<int>(result.status));
 }
 

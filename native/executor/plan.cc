@@ -1,7 +1,7 @@
 #include "plan.h"
 
 #include <cmath>
-#include <iterator>
+#include <type_traits>
 
 #include "../kernels/share.h"
 
@@ -9,10 +9,6 @@ namespace blasnet {
 
 namespace {
 
-constexpr size_t headerWords = 10;
-constexpr ptrdiff_t feedWords = 3;
-constexpr int64_t instructionWords = 5;  // before its arguments
-constexpr int64_t argumentWords = 4;
 constexpr int64_t maxSize = INT32_MAX;
 constexpr double largestGrain = 16.0 * INT32_MAX;  // sixteen rows of a weight, in elements
 
@@ -129,49 +125,33 @@ bool isElementwise(const Instruction& instruction) {
 }  // namespace
 
 bool RunRequest::decode(const double* numbers, size_t length, std::string& error) {
-  static constexpr struct {
-    const char* name;
-    double limit;
-  } fields[] = {{"rows", maxSize},
-                {"drawn rows", maxSize},
-                {"batch size", maxSize},
-                {"epochs", maxSize},
-                {"sampling", static_cast<int>(Sampling::count) - 1},
-                {"seed", UINT32_MAX},
-                {"epoch", UINT32_MAX},
-                {"step", UINT32_MAX}};
-  constexpr size_t fieldCount = std::size(fields);
-  int64_t values[fieldCount], threadCount;
-  if (length != fieldCount + 2 + 2 * feeds.size()) {
+  if (length != runWord::count + runFeedWord::count * feeds.size()) {
     error = "run: wrong number of numbers";
     return false;
   }
-  for (size_t i = 0; i < fieldCount; i++) {
-    if (readInteger(numbers[i], fields[i].limit, values[i])) continue;
-    error = std::string("run: ") + fields[i].name + ": out of range";
+  const auto read = [&](int place, const char* name, int64_t min, double max, auto& out) {
+    int64_t value;
+    if (!readInteger(numbers[place], max, value) || value < min) {
+      error = std::string("run: ") + name + ": out of range";
+      return false;
+    }
+    out = static_cast<std::decay_t<decltype(out)>>(value);
+    return true;
+  };
+  if (!read(runWord::rows, "rows", 0, maxSize, rows) || !read(runWord::drawn, "drawn rows", 0, maxSize, drawn) ||
+      !read(runWord::batchSize, "batch size", 0, maxSize, batchSize) ||
+      !read(runWord::epochs, "epochs", 0, maxSize, epochs) ||
+      !read(runWord::sampling, "sampling", 0, static_cast<int>(Sampling::count) - 1, sampling) ||
+      !read(runWord::seed, "seed", 0, UINT32_MAX, seed) || !read(runWord::epoch, "epoch", 0, UINT32_MAX, epoch) ||
+      !read(runWord::step, "step", 0, UINT32_MAX, step) || !read(runWord::threads, "threads", 1, maxThreads, threads) ||
+      !read(runWord::batches, "batches", 0, maxSize, batches)) {
     return false;
   }
-  if (!readInteger(numbers[fieldCount], maxThreads, threadCount) || threadCount < 1) {
-    error = "run: threads: out of range";
-    return false;
-  }
-  if (!readInteger(numbers[fieldCount + 1], maxSize, batches)) {
-    error = "run: batches: out of range";
-    return false;
-  }
-  rows = values[0];
-  drawn = values[1];
-  batchSize = values[2];
-  epochs = values[3];
-  sampling = static_cast<Sampling>(values[4]);
-  seed = static_cast<uint32_t>(values[5]);
-  epoch = static_cast<uint32_t>(values[6]);
-  step = static_cast<uint32_t>(values[7]);
-  threads = static_cast<int>(threadCount);
-  const double* number = numbers + fieldCount + 2;
+  const double* number = numbers + runWord::count;
   for (Feed& feed : feeds) {
-    feed.scale = *number++;
-    feed.offset = *number++;
+    feed.scale = number[runFeedWord::scale];
+    feed.offset = number[runFeedWord::offset];
+    number += runFeedWord::count;
   }
   return true;
 }
@@ -195,11 +175,11 @@ bool Plan::decodeFlags(Instruction& instruction, int64_t flags, std::string& err
   return true;
 }
 
-// Reads the argument for `parameter` of `kernel` from its four numbers.
+// Reads the argument for `parameter` of `kernel` from its numbers.
 bool Plan::decodeArgument(ArgumentSource& source, const char* kernel, const Parameter& parameter, const double* word,
                           const Block* segments, std::string& error) const {
   int64_t tag;
-  if (!readInteger(word[0], static_cast<int>(ArgumentTag::count) - 1, tag)) {
+  if (!readInteger(word[argumentWord::tag], static_cast<int>(ArgumentTag::count) - 1, tag)) {
     return fail(error, kernel, parameter.name, "unknown kind of argument");
   }
   source.tag = static_cast<ArgumentTag>(tag);
@@ -210,8 +190,9 @@ bool Plan::decodeArgument(ArgumentSource& source, const char* kernel, const Para
     case ArgumentTag::buffer: {
       int64_t segment, offset, length;
       const size_t size = elementBytes(parameter.element);
-      if (!readInteger(word[1], segmentCount - 1, segment) || !readInteger(word[2], 9e15, offset) ||
-          !readInteger(word[3], 9e15, length)) {
+      if (!readInteger(word[argumentWord::value], segmentCount - 1, segment) ||
+          !readInteger(word[argumentWord::offset], 9e15, offset) ||
+          !readInteger(word[argumentWord::length], 9e15, length)) {
         return fail(error, kernel, parameter.name, "malformed buffer");
       }
       const Block& block = segments[segment];
@@ -228,7 +209,7 @@ bool Plan::decodeArgument(ArgumentSource& source, const char* kernel, const Para
     case ArgumentTag::scale:
     case ArgumentTag::offset: {
       int64_t index;
-      if (!readInteger(word[1], maxFeeds, index) || static_cast<size_t>(index) >= feeds_.size()) {
+      if (!readInteger(word[argumentWord::value], maxFeeds, index) || static_cast<size_t>(index) >= feeds_.size()) {
         return fail(error, kernel, parameter.name, "unknown feed");
       }
       source.feed = static_cast<size_t>(index);
@@ -243,14 +224,15 @@ bool Plan::decodeArgument(ArgumentSource& source, const char* kernel, const Para
       return true;
     }
     case ArgumentTag::number:
-      if (!numberFits(parameter, word[1])) return fail(error, kernel, parameter.name, "value out of range");
-      source.number = word[1];
+      if (!numberFits(parameter, word[argumentWord::value]))
+        return fail(error, kernel, parameter.name, "value out of range");
+      source.number = word[argumentWord::value];
       return true;
     case ArgumentTag::rows:
-      if (readInteger(word[1], maxSize, source.factor) && source.factor > 0) return true;
+      if (readInteger(word[argumentWord::value], maxSize, source.factor) && source.factor > 0) return true;
       return fail(error, kernel, parameter.name, "malformed multiple of rows");
     case ArgumentTag::scalar:
-      if (readInteger(word[1], maxSize, source.factor) && source.factor < scalarCount_) return true;
+      if (readInteger(word[argumentWord::value], maxSize, source.factor) && source.factor < scalarCount_) return true;
       return fail(error, kernel, parameter.name, "unknown scalar");
     default: return true;
   }
@@ -269,25 +251,28 @@ bool Plan::checkRanks(Instruction& instruction, std::string& error) const {
 }
 
 bool Plan::decodeInstruction(const double*& word, const double* end, const Block* segments, std::string& error) {
-  if (end - word < instructionWords) {
+  if (end - word < instructionWord::count) {
     error = "program: it ends within an instruction";
     return false;
   }
   int64_t kernel, flags, grain, axisPlace, count;
-  if (!readInteger(word[0], kernelCount - 1, kernel) || !readInteger(word[1], allFlags, flags)) {
+  if (!readInteger(word[instructionWord::kernel], kernelCount - 1, kernel) ||
+      !readInteger(word[instructionWord::flags], allFlags, flags)) {
     error = "program: unknown kernel or flag";
     return false;
   }
   const Signature& signature = signatures[kernel];
-  if (!readInteger(word[2], largestGrain, grain)) return fail(error, signature.name, "grain", "out of range");
-  if (!readInteger(word[3], maxAxes - 1, axisPlace) || (axisPlace > 0 && signature.axes[axisPlace] < 0)) {
+  if (!readInteger(word[instructionWord::grain], largestGrain, grain))
+    return fail(error, signature.name, "grain", "out of range");
+  if (!readInteger(word[instructionWord::axis], maxAxes - 1, axisPlace) ||
+      (axisPlace > 0 && signature.axes[axisPlace] < 0)) {
     return fail(error, signature.name, "axis", "out of range");
   }
-  if (!readInteger(word[4], maxParameters, count) || count != signature.count ||
-      end - word < instructionWords + argumentWords * count) {
+  if (!readInteger(word[instructionWord::arguments], maxParameters, count) || count != signature.count ||
+      end - word < instructionWord::count + argumentWord::count * count) {
     return fail(error, signature.name, "arguments", "wrong number");
   }
-  word += instructionWords;
+  word += instructionWord::count;
 
   Instruction instruction;
   instruction.kernel = static_cast<Kernel>(kernel);
@@ -297,7 +282,7 @@ bool Plan::decodeInstruction(const double*& word, const double* end, const Block
   instruction.axisPlace = static_cast<int>(axisPlace);
   instruction.axis = signature.axes[axisPlace];
   instruction.grain = grain > 0 ? grain : signature.grains[axisPlace];
-  for (int i = 0; i < count; i++, word += argumentWords) {
+  for (int i = 0; i < count; i++, word += argumentWord::count) {
     ArgumentSource source;
     if (!decodeArgument(source, signature.name, signature.parameters[i], word, segments, error)) return false;
     instruction.arguments.push_back(source);
@@ -374,12 +359,17 @@ bool Plan::checkInstruction(const Instruction& instruction, std::string& error) 
 
 bool Plan::decode(const double* words, size_t length, const Block* segments, std::string& error) {
   int64_t count, shuffleStream, feedCount, loss, reported, condition;
-  if (length < headerWords || words[0] != formatVersion || !readInteger(words[1], 1e6, count) ||
-      !readInteger(words[2], maxSize, capacity_) || capacity_ == 0 || !readInteger(words[3], maxSize, scalarCount_) ||
-      !readInteger(words[4], UINT32_MAX, shuffleStream) || !readInteger(words[5], maxFeeds, feedCount) ||
-      !readInteger(words[6], maxSize, loss) || !readInteger(words[7], maxSize, reported) ||
-      !readInteger(words[8], static_cast<double>(scalarCount_), condition) ||
-      !readInteger(words[9], maxSize, allCapacity_) || (allCapacity_ > 0 && allCapacity_ < capacity_)) {
+  if (length < headerWord::count || words[headerWord::version] != formatVersion ||
+      !readInteger(words[headerWord::instructions], 1e6, count) ||
+      !readInteger(words[headerWord::capacity], maxSize, capacity_) || capacity_ == 0 ||
+      !readInteger(words[headerWord::scalars], maxSize, scalarCount_) ||
+      !readInteger(words[headerWord::shuffleStream], UINT32_MAX, shuffleStream) ||
+      !readInteger(words[headerWord::feeds], maxFeeds, feedCount) ||
+      !readInteger(words[headerWord::loss], maxSize, loss) ||
+      !readInteger(words[headerWord::reported], maxSize, reported) ||
+      !readInteger(words[headerWord::condition], static_cast<double>(scalarCount_), condition) ||
+      !readInteger(words[headerWord::allCapacity], maxSize, allCapacity_) ||
+      (allCapacity_ > 0 && allCapacity_ < capacity_)) {
     error = "program: malformed header";
     return false;
   }
@@ -398,7 +388,7 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
     return false;
   }
   metrics_ = static_cast<const double*>(metric.data);
-  const double* word = words + headerWords;
+  const double* word = words + headerWord::count;
   const double* end = words + length;
   if (!decodeFeeds(word, end, static_cast<size_t>(feedCount), error)) return false;
   for (int64_t i = 0; i < count; i++) {
@@ -413,16 +403,16 @@ bool Plan::decode(const double* words, size_t length, const Block* segments, std
 }
 
 bool Plan::decodeFeeds(const double*& word, const double* end, size_t count, std::string& error) {
-  if (end - word < feedWords * static_cast<ptrdiff_t>(count)) {
+  if (end - word < feedWord::count * static_cast<ptrdiff_t>(count)) {
     error = "program: it ends within its feeds";
     return false;
   }
-  for (; feeds_.size() < count; word += feedWords) {
+  for (; feeds_.size() < count; word += feedWord::count) {
     int64_t role, element;
     FeedEntry feed;
-    const bool known = readInteger(word[0], static_cast<int>(FeedRole::count) - 1, role) &&
-                       readInteger(word[1], static_cast<int>(Element::u8), element) &&
-                       readInteger(word[2], maxSize, feed.perRow);
+    const bool known = readInteger(word[feedWord::role], static_cast<int>(FeedRole::count) - 1, role) &&
+                       readInteger(word[feedWord::element], static_cast<int>(Element::u8), element) &&
+                       readInteger(word[feedWord::perRow], maxSize, feed.perRow);
     if (known) {
       feed.role = static_cast<FeedRole>(role);
       feed.element = static_cast<Element>(element);

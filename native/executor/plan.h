@@ -40,8 +40,6 @@ constexpr int maxFeeds = 1024;
 
 constexpr int segmentCount = static_cast<int>(Segment::count);
 
-constexpr int maxThreads = 256;
-
 // Where an argument's value comes from.
 struct ArgumentSource {
   ArgumentTag tag = ArgumentTag::none;
@@ -126,8 +124,8 @@ struct RunRequest {
   Group* group = nullptr;
   std::vector<BatchPart> parts;
 
-  // Reads the numbers in the format of lib/backend/native/index.ts, with scale and offset of each feed at the end; on
-  // failure returns false with the reason in `error`.
+  // Reads the numbers of runWord, then those of runFeedWord for each feed; on failure returns false with the reason in
+  // `error`.
   bool decode(const double* numbers, size_t length, std::string& error);
 
   int64_t stepsPerEpoch() const { return batches > 0 ? batches : (drawn + batchSize - 1) / batchSize; }

@@ -12,7 +12,6 @@ namespace blasnet::fuzz {
 namespace {
 
 constexpr size_t maxRunFeeds = 4;
-constexpr size_t runNumbers = 10;
 enum : size_t {
   setAt,
   segmentsAt,
@@ -21,10 +20,13 @@ enum : size_t {
   reportAt,
   profileAt,
   runAt,
-  programAt = runAt + runNumbers + 2 * maxRunFeeds
+  programAt = runAt + runWord::count + runFeedWord::count * maxRunFeeds
 };
-constexpr size_t headerWords = 10, feedWords = 3, instructionWords = 5;
-enum : size_t { countAt = programAt + 1, capacityAt, feedCountAt = programAt + 5 };
+enum : size_t {
+  countAt = programAt + headerWord::instructions,
+  capacityAt = programAt + headerWord::capacity,
+  feedCountAt = programAt + headerWord::feeds
+};
 
 constexpr size_t largestBlock = 1 << 15;
 constexpr int64_t longestRun = 6;
@@ -45,14 +47,14 @@ size_t feedCountOf(const Words& words) { return clamped(words[feedCountAt], maxR
 // Where instructions begin, and the end of the last; as far as the words make sense.
 std::vector<size_t> instructionStarts(const Words& words) {
   std::vector<size_t> starts;
-  size_t at = programAt + headerWords + feedWords * feedCountOf(words);
-  while (at + instructionWords <= words.size()) {
-    const double count = words[at + 4];
+  size_t at = programAt + headerWord::count + feedWord::count * feedCountOf(words);
+  while (at + instructionWord::count <= words.size()) {
+    const double count = words[at + instructionWord::arguments];
     if (!(count >= 0 && count <= maxParameters) ||
-        at + instructionWords + 4 * static_cast<size_t>(count) > words.size())
+        at + instructionWord::count + argumentWord::count * static_cast<size_t>(count) > words.size())
       break;
     starts.push_back(at);
-    at += instructionWords + 4 * static_cast<size_t>(count);
+    at += instructionWord::count + argumentWord::count * static_cast<size_t>(count);
   }
   starts.push_back(at < words.size() ? at : words.size());
   return starts;
@@ -63,35 +65,36 @@ double tagWord(ArgumentTag tag) { return static_cast<double>(tag); }
 // A number or a symbol for a parameter that is no buffer; its value for a batch of `capacity` rows goes to `value`.
 void writeValue(double* word, const Parameter& parameter, bool axis, double capacity, double sourceRows, Random& random,
                 double& value) {
-  word[0] = tagWord(ArgumentTag::number);
+  word[argumentWord::tag] = tagWord(ArgumentTag::number);
   switch (parameter.kind) {
     case ParameterKind::size:
       if (random.oneIn(axis ? 2 : 5)) {
-        word[0] = tagWord(ArgumentTag::rows);
-        word[1] = random.oneIn(4) ? smallSize(random) : 1;
-        value = word[1] * capacity;
+        word[argumentWord::tag] = tagWord(ArgumentTag::rows);
+        word[argumentWord::value] = random.oneIn(4) ? smallSize(random) : 1;
+        value = word[argumentWord::value] * capacity;
       } else if (!axis && random.oneIn(8)) {
-        word[0] = tagWord(ArgumentTag::length);
-        word[1] = random.below(maxRunFeeds);
+        word[argumentWord::tag] = tagWord(ArgumentTag::length);
+        word[argumentWord::value] = random.below(maxRunFeeds);
         value = -1;
       } else if (!axis && random.oneIn(8)) {
-        word[0] = tagWord(ArgumentTag::sourceRows);
+        word[argumentWord::tag] = tagWord(ArgumentTag::sourceRows);
         value = sourceRows;
       } else {
-        value = word[1] = smallSize(random);
+        value = word[argumentWord::value] = smallSize(random);
       }
       break;
     case ParameterKind::word:
-      if (random.oneIn(2)) word[0] = tagWord(ArgumentTag::step);
+      if (random.oneIn(2)) word[argumentWord::tag] = tagWord(ArgumentTag::step);
       break;
-    case ParameterKind::flag: word[1] = random.below(2); break;
-    case ParameterKind::code: word[1] = random.below(8); break;
+    case ParameterKind::flag: word[argumentWord::value] = random.below(2); break;
+    case ParameterKind::code: word[argumentWord::value] = random.below(8); break;
     default:
       if (random.oneIn(4)) {
-        word[0] = tagWord(static_cast<ArgumentTag>(static_cast<uint32_t>(ArgumentTag::scale) + random.below(3)));
-        word[1] = random.below(maxRunFeeds);
+        word[argumentWord::tag] =
+            tagWord(static_cast<ArgumentTag>(static_cast<uint32_t>(ArgumentTag::scale) + random.below(3)));
+        word[argumentWord::value] = random.below(maxRunFeeds);
       } else {
-        word[1] = static_cast<double>(random.below(100)) / 50 - 0.5;
+        word[argumentWord::value] = static_cast<double>(random.below(100)) / 50 - 0.5;
       }
   }
 }
@@ -99,33 +102,35 @@ void writeValue(double* word, const Parameter& parameter, bool axis, double capa
 void writeBuffer(double* word, const Parameter& parameter, double needed, Random& random) {
   if (parameter.optional && random.oneIn(3)) return;
   if (random.oneIn(4)) {
-    word[0] = tagWord(ArgumentTag::feed);
-    word[1] = random.below(maxRunFeeds);
+    word[argumentWord::tag] = tagWord(ArgumentTag::feed);
+    word[argumentWord::value] = random.below(maxRunFeeds);
     return;
   }
   const double bytes = static_cast<double>(elementBytes(parameter.element));
-  word[0] = tagWord(ArgumentTag::buffer);
-  word[1] = parameter.element == Element::f64 ? static_cast<double>(Segment::metric) : random.below(segmentCount);
-  word[2] = random.oneIn(3) ? 0 : bytes * random.below(512);
-  word[3] = random.oneIn(20) ? needed + random.below(5) - 2 : needed;
+  word[argumentWord::tag] = tagWord(ArgumentTag::buffer);
+  word[argumentWord::value] =
+      parameter.element == Element::f64 ? static_cast<double>(Segment::metric) : random.below(segmentCount);
+  word[argumentWord::offset] = random.oneIn(3) ? 0 : bytes * random.below(512);
+  word[argumentWord::length] = random.oneIn(20) ? needed + random.below(5) - 2 : needed;
 }
 
 Words plausibleInstruction(double capacity, double sourceRows, Random& random) {
   const uint32_t kernel = random.below(kernelCount);
   const Signature& signature = signatures[kernel];
-  Words words(instructionWords + 4 * static_cast<size_t>(signature.count));
-  words[0] = kernel;
+  Words words(instructionWord::count + argumentWord::count * static_cast<size_t>(signature.count));
+  words[instructionWord::kernel] = kernel;
   // What is serial needs a barrier and no axis; a guard is serial.
-  words[1] = random.oneIn(8)                            ? random.below(16)
-             : signature.axes[0] < 0 && random.oneIn(2) ? 5 + 2 * random.below(2)
-                                                        : random.below(2) + (random.oneIn(4) ? 8 : 0);
-  words[2] = random.oneIn(4) ? smallSize(random) : 0;
-  words[3] = random.oneIn(4) ? random.below(3) : 0;
-  words[4] = signature.count;
+  words[instructionWord::flags] = random.oneIn(8) ? random.below(16)
+                                  : signature.axes[0] < 0 && random.oneIn(2)
+                                      ? 5 + 2 * random.below(2)
+                                      : random.below(2) + (random.oneIn(4) ? 8 : 0);
+  words[instructionWord::grain] = random.oneIn(4) ? smallSize(random) : 0;
+  words[instructionWord::axis] = random.oneIn(4) ? random.below(3) : 0;
+  words[instructionWord::arguments] = signature.count;
   double values[maxParameters] = {};
   for (int i = 0; i < signature.count; i++) {
     if (signature.parameters[i].isBuffer()) continue;
-    writeValue(&words[instructionWords + 4 * static_cast<size_t>(i)], signature.parameters[i],
+    writeValue(&words[instructionWord::count + argumentWord::count * static_cast<size_t>(i)], signature.parameters[i],
                i == signature.axes[0] || i == signature.axes[1], capacity, sourceRows, random, values[i]);
   }
   for (int i = 0; i < signature.count; i++) {
@@ -134,7 +139,8 @@ Words plausibleInstruction(double capacity, double sourceRows, Random& random) {
     double needed = 1;
     for (int j = 0; j < parameter.lengthCount; j++) needed *= values[parameter.length[j]];
     if (needed >= 0 && needed < 1e15)
-      writeBuffer(&words[instructionWords + 4 * static_cast<size_t>(i)], parameter, needed, random);
+      writeBuffer(&words[instructionWord::count + argumentWord::count * static_cast<size_t>(i)], parameter, needed,
+                  random);
   }
   return words;
 }
@@ -148,7 +154,7 @@ void changeInstruction(Words& words, Random& random) {
   const bool last = i + 1 == starts.size();
   const uint32_t what = last ? 0 : random.below(4);
   Words added;
-  if (what <= 1) added = plausibleInstruction(capacity, words[runAt], random);
+  if (what <= 1) added = plausibleInstruction(capacity, words[runAt + runWord::rows], random);
   if (what == 2) added.assign(at(i), at(i + 1));
   if (what == 1 || what == 3) {
     words.erase(at(i), at(i + 1));
@@ -161,11 +167,11 @@ void changeInstruction(Words& words, Random& random) {
 
 // Adds, changes or removes an entry of the table of feeds.
 void changeFeed(Words& words, Random& random) {
-  const size_t count = feedCountOf(words), start = programAt + headerWords;
-  if (start + feedWords * count > words.size()) return;
-  const size_t at = start + feedWords * random.below(static_cast<uint32_t>(count) + 1);
+  const size_t count = feedCountOf(words), start = programAt + headerWord::count;
+  if (start + feedWord::count * count > words.size()) return;
+  const size_t at = start + feedWord::count * random.below(static_cast<uint32_t>(count) + 1);
   const auto place = words.begin() + static_cast<ptrdiff_t>(at);
-  const bool last = at == start + feedWords * count;
+  const bool last = at == start + feedWord::count * count;
   if (last && count == maxRunFeeds) return;
   const bool order = random.oneIn(4);
   const Words entry = {order             ? static_cast<double>(FeedRole::order)
@@ -176,7 +182,7 @@ void changeFeed(Words& words, Random& random) {
     words.insert(place, entry.begin(), entry.end());
     words[feedCountAt]++;
   } else if (random.oneIn(4)) {
-    words.erase(place, place + feedWords);
+    words.erase(place, place + feedWord::count);
     words[feedCountAt]--;
   } else {
     std::copy(entry.begin(), entry.end(), place);
@@ -226,10 +232,11 @@ int runPlan(const Plan& plan, const RunRequest& request, const KernelSet& set, R
 }  // namespace blasnet::fuzz
 
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t maxSize, unsigned seed) {
+  using namespace blasnet;
   using namespace blasnet::fuzz;
   Random random(seed);
   Words words = wordsOf(data, size);
-  if (words.size() < programAt + headerWords) words = Words(programAt + headerWords, 1);
+  if (words.size() < programAt + headerWord::count) words = Words(programAt + headerWord::count, 1);
   if (random.oneIn(2)) changeInstruction(words, random);
   if (random.oneIn(8)) changeFeed(words, random);
   for (uint32_t changes = random.below(3); changes > 0; changes--) changeWord(words, random);
@@ -271,7 +278,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!plan.decode(words.data() + programAt, words.size() - programAt, segments, error)) return 0;
   const size_t feedCount = std::min(plan.feeds().size(), maxRunFeeds);
   request.feeds.assign(feeds, feeds + feedCount);
-  if (!request.decode(words.data() + runAt, runNumbers + 2 * feedCount, error) || !plan.checkRequest(request, error))
+  if (!request.decode(words.data() + runAt, runWord::count + runFeedWord::count * feedCount, error) ||
+      !plan.checkRequest(request, error))
     return 0;
   Random random(static_cast<uint32_t>(size + data[size / 2]));
   return runPlan(plan, request, chooseSet(words[setAt]), random);

@@ -4,7 +4,7 @@
 //   node native/fuzz/seeds.mjs plan|call <directory>
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { encode } from '../../dist/backend/native/encode.js';
+import { encode, layouts, record } from '../../dist/backend/native/encode.js';
 import { threading } from '../../dist/backend/native/threading.js';
 import * as blasnet from '../../dist/index.js';
 import { elementBytes, isBuffer } from '../../dist/kernels/signature.js';
@@ -81,8 +81,19 @@ function writePlans(directory) {
       const feeds = places.flatMap((feed) =>
         feed ? [types.indexOf(feed.type), elementBytes[feed.type] * rows * feed.perRow] : [0, 0],
       );
-      const run = [rows, rows, capacity, 2, 1, 1, 0, 0, name === 'dense' && kind === 'train' ? 2 : 1, 2];
-      const scales = places.flatMap(() => [0.5, 0.1]);
+      const run = record(layouts.run, {
+        rows,
+        drawn: rows,
+        batchSize: capacity,
+        epochs: 2,
+        sampling: 1,
+        seed: 1,
+        epoch: 0,
+        step: 0,
+        threads: name === 'dense' && kind === 'train' ? 2 : 1,
+        batches: 2,
+      });
+      const scales = places.flatMap(() => record(layouts.runFeed, { scale: 0.5, offset: 0.1 }));
       const words = Float64Array.of(2, ...blocks, ...feeds, 64, 16, 128, ...run, ...scales, ...encode(program));
       writeFileSync(join(directory, `${name}-${kind}`), words);
     }

@@ -24,8 +24,10 @@ struct Share {
   return {boundary(part), boundary(part + 1)};
 }
 
-// Shares of a constant size in a kernel's `parts` are multiples of this, as GRAIN in lib/kernels/signature.ts.
-constexpr int64_t partGrain = 16;
+// Shares of a constant size in a kernel's `parts` are multiples of this, GRAIN in lib/kernels/signature.ts.
+#define BLASNET_GRAIN(units) constexpr int64_t partGrain = units;
+#include "signatures.inc"
+#undef BLASNET_GRAIN
 
 // The length of equal parts of `total`: at most `most`, and a multiple of four, which suits BLAS.
 [[maybe_unused]] int64_t partOf(int64_t total, int64_t most) {

@@ -55,7 +55,7 @@ TEST(planRefusesAMalformedHeader) {
   Words longer = good;
   longer.push_back(0);
   CHECK(refused(longer, "words after the last instruction"));
-  for (size_t at = 0; at < 10; at++) {
+  for (size_t at = 0; at < headerWord::count; at++) {
     for (const double bad : {-1.0, 0.5, 1e300, std::nan(""), std::numeric_limits<double>::infinity()}) {
       Words changed = good;
       changed[at] = bad;
@@ -63,19 +63,19 @@ TEST(planRefusesAMalformedHeader) {
     }
   }
   Words none = good;
-  none[2] = 0;
+  none[headerWord::capacity] = 0;
   CHECK(refused(none, "malformed header"));
   const auto with = [&](size_t at, double value) {
     Words changed = good;
     changed[at] = value;
     return changed;
   };
-  CHECK(refused(with(5, maxFeeds + 1), "malformed header"));
-  CHECK(refused(with(5, maxFeeds), "it ends within its feeds"));
+  CHECK(refused(with(headerWord::feeds, maxFeeds + 1), "malformed header"));
+  CHECK(refused(with(headerWord::feeds, maxFeeds), "it ends within its feeds"));
   const double metrics = 1 << 13;
-  CHECK(decodes(with(6, metrics - 1)) && decodes(with(7, metrics)));
-  CHECK(refused(with(6, metrics), "metric block is too short") &&
-        refused(with(7, metrics + 1), "metric block is too short"));
+  CHECK(decodes(with(headerWord::loss, metrics - 1)) && decodes(with(headerWord::reported, metrics)));
+  CHECK(refused(with(headerWord::loss, metrics), "metric block is too short") &&
+        refused(with(headerWord::reported, metrics + 1), "metric block is too short"));
 }
 
 TEST(planRefusesAMalformedTableOfFeeds) {
@@ -115,19 +115,23 @@ TEST(planRefusesUnknownThings) {
   const Words good = program(8, 0, {reluCall(out, in, rows(8))});
   const auto with = [&](size_t at, double value) {
     Words changed = good;
-    changed[at + 5] = value;  // the header is of ten words
+    changed[headerWord::count + at] = value;
     return changed;
   };
   for (const double kernel : {-1.0, 0.5, static_cast<double>(kernelCount), 1e9})
-    CHECK(refused(with(5, kernel), "unknown kernel"));
-  for (const double flags : {-1.0, allFlags + 1.0, 1.5}) CHECK(refused(with(6, flags), "unknown kernel or flag"));
-  for (const double grain : {-1.0, 0.5, 16.0 * INT32_MAX + 1}) CHECK(refused(with(7, grain), "grain: out of range"));
-  for (const double axis : {-1.0, 0.5, 1.0, 2.0}) CHECK(refused(with(8, axis), "axis: out of range"));
-  for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0}) CHECK(refused(with(9, count), "wrong number"));
+    CHECK(refused(with(instructionWord::kernel, kernel), "unknown kernel"));
+  for (const double flags : {-1.0, allFlags + 1.0, 1.5})
+    CHECK(refused(with(instructionWord::flags, flags), "unknown kernel or flag"));
+  for (const double grain : {-1.0, 0.5, 16.0 * INT32_MAX + 1})
+    CHECK(refused(with(instructionWord::grain, grain), "grain: out of range"));
+  for (const double axis : {-1.0, 0.5, 1.0, 2.0})
+    CHECK(refused(with(instructionWord::axis, axis), "axis: out of range"));
+  for (const double count : {0.0, 2.0, 4.0, 16.0, 17.0})
+    CHECK(refused(with(instructionWord::arguments, count), "wrong number"));
   for (const double tag : {-1.0, static_cast<double>(ArgumentTag::count), 2.5})
-    CHECK(refused(with(10, tag), "unknown kind"));
-  CHECK(refused(with(11, segmentCount), "malformed buffer"));
-  CHECK(refused(with(12, 3), "leaves its block"));  // not a whole element
+    CHECK(refused(with(instructionWord::count + argumentWord::tag, tag), "unknown kind"));
+  CHECK(refused(with(instructionWord::count + argumentWord::value, segmentCount), "malformed buffer"));
+  CHECK(refused(with(instructionWord::count + argumentWord::offset, 3), "leaves its block"));  // not a whole element
 }
 
 TEST(planRefusesConditionsThatDoNotFit) {

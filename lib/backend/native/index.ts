@@ -17,7 +17,7 @@ import {
 } from '../backend.js';
 import { type AddonPlan, loadAddon } from './addon.js';
 import { cpuQuota } from './cpu-quota.js';
-import { encode, format } from './encode.js';
+import { encode, format, layouts, placesOf } from './encode.js';
 import { wrapGroup } from './group.js';
 import { checkCore, checkSwitches, checkWays, chosenThreads, MOST_THREADS } from './settings.js';
 import { threading } from './threading.js';
@@ -45,21 +45,29 @@ function threadLimit(): { threads: number; threadsReason: string } {
   return { threads, threadsReason };
 }
 
+const runPlaces = placesOf(layouts.run);
+const runFeedPlaces = placesOf(layouts.runFeed);
+const resultPlaces = placesOf(layouts.result);
+
+/** How many numbers a run with so many feeds has. */
+const numberCount = (feeds: number) => layouts.run.length + layouts.runFeed.length * feeds;
+
 /** Writes the numbers of a run, followed by scale and offset of each feed. */
 function writeNumbers(numbers: Float64Array, request: RunRequest, feeds: readonly FeedEntry[]): void {
-  numbers[0] = request.rows;
-  numbers[1] = request.drawn;
-  numbers[2] = request.batchSize;
-  numbers[3] = request.epochs;
-  numbers[4] = samplings.indexOf(request.sampling);
-  numbers[5] = request.seed;
-  numbers[6] = request.epoch;
-  numbers[7] = request.step;
-  numbers[8] = request.threads;
-  numbers[9] = request.batches ?? 0;
+  numbers[runPlaces.rows] = request.rows;
+  numbers[runPlaces.drawn] = request.drawn;
+  numbers[runPlaces.batchSize] = request.batchSize;
+  numbers[runPlaces.epochs] = request.epochs;
+  numbers[runPlaces.sampling] = samplings.indexOf(request.sampling);
+  numbers[runPlaces.seed] = request.seed;
+  numbers[runPlaces.epoch] = request.epoch;
+  numbers[runPlaces.step] = request.step;
+  numbers[runPlaces.threads] = request.threads;
+  numbers[runPlaces.batches] = request.batches ?? 0;
   feeds.forEach(({ name }, i) => {
-    numbers[10 + 2 * i] = request.feeds[name]?.scale ?? 1;
-    numbers[11 + 2 * i] = request.feeds[name]?.offset ?? 0;
+    const start = numberCount(i);
+    numbers[start + runFeedPlaces.scale] = request.feeds[name]?.scale ?? 1;
+    numbers[start + runFeedPlaces.offset] = request.feeds[name]?.offset ?? 0;
   });
 }
 
@@ -91,7 +99,7 @@ class NativeExecutable implements Executable {
   constructor(plan: AddonPlan, { feeds }: Program) {
     this.#plan = plan;
     this.#feeds = feeds;
-    this.#numbers = new Float64Array(10 + 2 * feeds.length);
+    this.#numbers = new Float64Array(numberCount(feeds.length));
   }
 
   /** Converts a request to the first arguments of the addon's functions. */
@@ -103,7 +111,11 @@ class NativeExecutable implements Executable {
 
   runSync(request: RunRequest): RunResult {
     const status = calling(() => this.#plan.runSync(...this.#arguments(request), request.profile));
-    return { status: statuses[status], steps: this.#numbers[0], seconds: this.#numbers[1] };
+    return {
+      status: statuses[status],
+      steps: this.#numbers[resultPlaces.steps],
+      seconds: this.#numbers[resultPlaces.seconds],
+    };
   }
 
   run(request: RunRequest, control: Control): Promise<RunResult> {

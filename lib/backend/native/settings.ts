@@ -7,6 +7,7 @@ import type { Addon } from './addon.js';
  * the variable. An empty value counts as unset. The addon checks `BLASNET_SIMD`, because it knows the sets.
  */
 
+/** The most threads of a run. C++ has it from native/executor/format.h, which `npm run generate` writes. */
 export const MOST_THREADS = 256;
 
 function oneOf(name: string, values: readonly string[]): void {
