@@ -56,7 +56,7 @@ void AsyncRun::work() {
   } catch (...) {
     error_ = "no thread";
   }
-  // If the environment is closing, the call is refused, and nobody needs to be notified.
+  // If the environment is closing, the call is refused, and no callback is needed.
   done_.NonBlockingCall(this);
   done_.Release();
 }

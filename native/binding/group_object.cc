@@ -7,7 +7,7 @@ namespace blasnet {
 
 namespace {
 
-// Tells objects of this class from others that were given its prototype.
+// Distinguishes objects of this class from others that were given its prototype.
 constexpr napi_type_tag groupTag = {0x2f6c1f5d0a3e4b71, 0x9d4be2a7c81f0536};
 
 }  // namespace
@@ -74,7 +74,8 @@ void GroupObject::work() {
     Task* task = queue_.front();
     lock.unlock();
     task->good = task->work();
-    // If the environment is closing, the call is refused, and nobody needs to be told. After it the task may be gone.
+    // If the environment is closing, the call is refused, and no callback is needed. After it the task may have been
+    // freed.
     Done done = task->done;
     lock.lock();
     queue_.pop_front();

@@ -7,7 +7,7 @@
 
 namespace blasnet {
 
-// For a block that nobody has written to yet.
+// For a block that has not been written to yet.
 void adviseLargePages(void* data, size_t bytes) noexcept;
 
 // Also moves what has been written into large pages. False if that is refused.

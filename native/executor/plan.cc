@@ -17,7 +17,7 @@ bool fail(std::string& error, const char* kernel, const char* parameter, const c
   return false;
 }
 
-// Reads an integer in [0, limit]; false if the number is none.
+// Reads an integer in [0, limit]; false if the number is not one.
 bool readInteger(double value, double limit, int64_t& out) {
   if (!(value >= 0 && value <= limit) || value != std::floor(value)) return false;
   out = static_cast<int64_t>(value);

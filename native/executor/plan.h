@@ -120,7 +120,7 @@ struct RunRequest {
   size_t reportLength = 0;
   double* profile = nullptr;  // accumulated seconds of each instruction and of the wait before it
   size_t profileLength = 0;
-  // The processes that train together, not owned; null for one alone. Then the parts of an epoch's batches, for each.
+  // The processes that train together, not owned; null for a single one. With them: the part of each batch of an epoch.
   Group* group = nullptr;
   std::vector<BatchPart> parts;
 

@@ -41,7 +41,7 @@ class Pool {
   // Holds the pool for one region; callers are served in order of arrival.
   class Turn {
    public:
-    // Waits for its turn; if `patient` is false, takes it only if nobody holds or awaits one.
+    // Waits for its turn; if `patient` is false, takes it only if no other thread has one or waits for one.
     explicit Turn(Pool& pool, bool patient = true);
     ~Turn();
     Turn(const Turn&) = delete;

@@ -199,7 +199,7 @@ void Run::runShare(const InstructionRange& range, const Operands& operands, int 
     if (timed) {
       const Clock::time_point begin = Clock::now();
       call(i, arguments, operands.batch, part);
-      // The thread that makes the sum tells its time.
+      // The thread that computes the sum reports its time.
       if (instruction.kernel != Kernel::startSum) request_.profile[2 * i] += secondsSince(begin);
     } else {
       call(i, arguments, operands.batch, part);
@@ -212,7 +212,7 @@ void Run::runShare(const InstructionRange& range, const Operands& operands, int 
 bool Run::isSkipped(size_t index, const Operands& operands) const {
   const Instruction& instruction = plan_.instructions()[index];
   const bool conditional = instruction.conditional && !operands.complete;
-  // No rank misses a sum. The last one before all stop is made, so that they stop with the same parameters.
+  // Every rank takes part in each sum. The last one before all stop is computed, so that all have the same parameters.
   if (sumsOverRanks(instruction)) return conditional && !stopped_;
   // Each thread decides on its own: all still arrive at each barrier of the region's steps.
   return abandoned() || conditional || (instruction.ownRows && operands.batch.rows == 0);
@@ -234,7 +234,7 @@ void Run::sumOverRanks(size_t index, const Argument* arguments, const BatchPart&
     groupFailed_ = !request_.group->gatherShares(values, count);
     return;
   }
-  // Values of no weight may be what is not a number.
+  // Values of weight 0 may be NaN or infinite.
   if (arguments[2].real == 0)
     std::fill_n(values, count, 0.0f);
   else
@@ -253,7 +253,7 @@ void Run::allReduce(const Argument* arguments, const BatchPart& batch) {
     std::fill_n(values, valueCount, 0.0f);
     std::fill_n(totals, totalCount, 0.0);
   }
-  // What a rank leaves in the middle of a step is no sum of anything.
+  // The totals of a rank that is aborted in the middle of a step are incomplete.
   if (last) totals[0] = abandoned() ? std::numeric_limits<double>::quiet_NaN() : wantsToStop() ? 1 : 0;
   if (groupFailed_) return;
   groupFailed_ = (sums_ != nullptr && !sums_->finish()) ||

@@ -79,7 +79,7 @@ class Run {
   int64_t finished_ = 0;  // written by thread 0
   // Written while the other threads wait at a barrier.
   bool nonFinite_ = false;
-  bool stopped_ = false;      // a rank wants to stop: all do, after this step
+  bool stopped_ = false;      // a rank wants to stop: all stop after this step
   bool left_ = false;         // a rank left in the middle of a step
   bool groupFailed_ = false;  // the ranks can't be summed over any more
   double serialSeconds_ = 0;  // likewise, for a profile: seconds of the last phase's serial instructions

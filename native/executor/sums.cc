@@ -31,7 +31,7 @@ void Sums::start(float* values, int64_t count, bool shares, double* seconds) noe
 
 bool Sums::finish() noexcept {
   std::unique_lock<std::mutex> lock(mutex_);
-  // Nobody computes any more.
+  // No thread computes any more.
   group_.spareCores(false);
   await(lock);
   return !failed_;

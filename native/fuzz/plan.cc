@@ -1,4 +1,4 @@
-// Programs and runs (native/executor/plan.cc): whatever comes is refused, or runs inside its blocks.
+// Programs and runs (native/executor/plan.cc): each input is refused, or runs inside its blocks.
 // Numbers of an input: kernel set, bytes of the segments, element types and bytes of the feeds, lengths of scalars,
 // report and profile, the numbers of a run, and then the program.
 #include "../executor/plan.h"
@@ -189,7 +189,7 @@ void changeFeed(Words& words, Random& random) {
   }
 }
 
-// Tells a governor that threads disturb each other.
+// Records measurements from which a governor concludes that threads disturb each other.
 void workAlone(Governor& governor, int shares) {
   for (int region = 0; region < 10; region++) governor.record(shares, shares, 1);
   governor.record(1, shares, 1e-6);

@@ -93,8 +93,8 @@ inline void changeWord(Words& words, Random& random) {
   }
 }
 
-// Memory of exactly that many bytes, so that one more is seen, filled with numbers, whatever they are read as: small
-// ones, and now and then anything.
+// Memory of exactly that many bytes, so that an access beyond is detected, filled with numbers of any type: mostly
+// small ones.
 class Memory {
  public:
   explicit Memory(size_t bytes) : data_(std::malloc(bytes), std::free), bytes_(bytes) {
@@ -123,7 +123,7 @@ class Memory {
   size_t bytes_;
 };
 
-// Elements that a buffer needs, reckoned so that nothing overflows.
+// Elements that a buffer needs, as a floating-point number, so that nothing overflows.
 template <typename SizeOf>
 double neededElements(const Parameter& parameter, SizeOf sizeOf) {
   double needed = 1;
@@ -131,7 +131,7 @@ double neededElements(const Parameter& parameter, SizeOf sizeOf) {
   return needed;
 }
 
-// Whether a kernel with these sizes is done in no time: of those that say how long buffers are, since strides and the
+// Whether a kernel with these sizes is fast: by the sizes that say how long buffers are, since strides and the
 // like don't count.
 template <typename SizeOf>
 bool isQuick(const Signature& signature, SizeOf sizeOf, double limit) {

@@ -19,7 +19,7 @@ class MpiGroup : public Group {
   // `ordered`: sums are made in the order of the ranks, by this class: the same bits whatever the library does.
   MpiGroup(std::unique_ptr<MpiLibrary> library, bool ordered) : mpi_(std::move(library)), ordered_(ordered) {}
 
-  // Starts MPI, and tells the hosts of all ranks. Blocks until all ranks have come. MPI starts once in a process.
+  // Starts MPI, and exchanges the names of the hosts. Blocks until all ranks have joined. MPI starts once in a process.
   bool join() noexcept;
   // Ends MPI, for all ranks together. Blocks until all have come.
   bool leave() noexcept;
@@ -65,7 +65,7 @@ class MpiGroup : public Group {
   std::unique_ptr<MpiLibrary> mpi_;
   bool ordered_;
   bool started_ = false;    // MPI runs, and this group uses it
-  bool finalizes_ = false;  // MPI was started here, not by somebody else in this process
+  bool finalizes_ = false;  // MPI was started here, not by other code of this process
   MpiHandle comm_ = 0;
   int rank_ = 0, size_ = 1;
   std::vector<std::string> hosts_;

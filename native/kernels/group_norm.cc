@@ -141,7 +141,7 @@ struct Same {
 };
 constexpr Same ones(1), zeros(0);
 
-// Whether there is a gamma is known at compile time, so that loops don't ask.
+// Whether there is a gamma is known at compile time, so that loops have no branch.
 template <bool scaled>
 BLASNET_INLINE float gradientOf(float dy, const float* gamma, int64_t channel) {
   if constexpr (scaled) return dy * gamma[channel];

@@ -1,4 +1,4 @@
-// BLAS, the only library that multiplies for us. One implementation serves all instruction sets: OpenBLAS chooses its
+// BLAS, the only external library for products. One implementation serves all instruction sets: OpenBLAS chooses its
 // own kernels.
 #pragma once
 

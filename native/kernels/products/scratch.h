@@ -22,7 +22,7 @@ T* take(Scratch& scratch, int64_t count) {
   return static_cast<T*>(taken);
 }
 
-// Images are held while they are multiplied; more than these bytes would not stay in the second-level cache.
+// Copies of images at most this large stay in the second-level cache until they are multiplied.
 constexpr int64_t heldBytes = int64_t{512} << 10;
 
 // As many images, of `wanted`, as bytesFor(images) lets into the memory; more bytes than one takes only as far as they
@@ -54,8 +54,8 @@ template <typename Work>
   work(Scratch{memory, smallScratch});
 }
 
-// The same, but null while it is lent; who gets it gives it back. Functions, as kernels must not have destructors: code
-// that unwinds is shared between instruction sets.
+// The same, but null while it is in use; each borrower returns it. Functions, as kernels must not have destructors:
+// code that unwinds is shared between instruction sets.
 Scratch borrowScratch(Use use) noexcept;
 void returnScratch(Use use) noexcept;
 

@@ -68,7 +68,7 @@ struct PatchTiles {
 };
 PatchTiles patchTilesFor(const char* core, Vendor vendor, int lanes, const char* wish) noexcept;
 
-// The first rule that applies, without parts the first that names another way.
+// The first rule that applies; without AMX, the first that applies and does not name parts.
 const Rule& chooseRule(const Rule* rules, const Shape& shape, bool hasParts) noexcept;
 
 }  // namespace blasnet

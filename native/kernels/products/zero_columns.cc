@@ -13,7 +13,7 @@
 namespace blasnet::BLASNET_SIMD {
 namespace {
 
-constexpr int64_t chunkColumns = 2048;  // of x that are looked at together
+constexpr int64_t chunkColumns = 2048;  // of x that are searched together
 constexpr int64_t groupRows = 128;
 static_assert(chunkColumns <= 1 << 16);
 
@@ -72,8 +72,8 @@ int64_t maxKept(int64_t rows, int64_t columns, int64_t out, int64_t ldw) {
   return static_cast<int64_t>(keptShare(rows, out, columns, ldw) * static_cast<double>(columns));
 }
 
-// Calls work(begin, end) for the runs of columns between the kept ones, until it returns false; tells whether it never
-// did.
+// Calls work(begin, end) for the runs of columns between the kept ones, until it returns false; returns whether it
+// never did.
 template <typename Work>
 bool everyGap(const Kept& kept, int64_t columns, Work work) {
   for (int64_t k = 0, begin = 0; k <= kept.count; k++) {
