@@ -25,7 +25,7 @@ const WINDOWS = 256;
  */
 const ATTEMPTS = 4;
 /** The bars: how much slower the chosen way may be than the best, in the middle and at worst. */
-export const regretBars = { median: 0.02, worst: 0.08 } as const;
+const regretBars = { median: 0.02, worst: 0.08 } as const;
 
 interface Product {
   readonly pass: 'forward' | 'input gradient' | 'weight gradient';
@@ -131,7 +131,7 @@ export function noise({ chosen }: Measured): number {
 }
 
 /** The share of the best way's speed that is lost by the chosen one; none if no more than noise. */
-export function regret(measured: Measured): number {
+function regret(measured: Measured): number {
   return loss(measured) > noise(measured) ? loss(measured) : 0;
 }
 
@@ -140,7 +140,7 @@ function summarizeShares(shares: readonly number[]): { median: number; worst: nu
   return { median: sorted[Math.floor(sorted.length / 2)], worst: sorted[sorted.length - 1] };
 }
 
-export const summarizeRegret = (found: readonly Measured[]) => summarizeShares(found.map(regret));
+const summarizeRegret = (found: readonly Measured[]) => summarizeShares(found.map(regret));
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const bytesOf = ({ rows, inputs, outputs }: Product) => 4 * (rows * inputs + inputs * outputs + rows * outputs);

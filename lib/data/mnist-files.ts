@@ -24,7 +24,7 @@ export interface MnistDatasets {
 }
 
 /** The four files of MNIST and compatible datasets, under their usual names. */
-export const MNIST_FILES = {
+const MNIST_FILES = {
   trainImages: 'train-images-idx3-ubyte',
   trainLabels: 'train-labels-idx1-ubyte',
   testImages: 't10k-images-idx3-ubyte',

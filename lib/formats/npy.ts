@@ -53,7 +53,7 @@ const descriptions = new Map(
     Uint32Array: '<u4',
   }),
 );
-export const npyKinds: readonly string[] = [...descriptions.keys()];
+const npyKinds: readonly string[] = [...descriptions.keys()];
 
 interface Header {
   readonly kind: string;

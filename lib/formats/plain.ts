@@ -6,7 +6,7 @@ import { readSchedule, type ScheduleOrigin, scheduleOrigin } from '../schedules.
 const FUNCTION = { function: true };
 
 /** Placeholder for a function that the file does not have. */
-export const UNSAVED = Symbol('a function that cannot be saved');
+const UNSAVED = Symbol('a function that cannot be saved');
 
 /**
  * Converts option values to JSON: initialisers by kind, the library's schedules by their arguments. Other functions,

@@ -44,7 +44,7 @@ const DATE =
   /^(\d{4})([-/])(\d\d)\2(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d))?)?$/;
 
 /** Milliseconds since 1970 of an ISO 8601 date, in UTC unless it has a zone; NaN for anything else. */
-export function parseDate(text: string): number {
+function parseDate(text: string): number {
   const match = DATE.exec(text);
   if (match === null) return Number.NaN;
   const [, year, , month, day, hour = 0, minute = 0, second = 0, fraction = '', sign, zoneHour = 0, zoneMinute = 0] =

@@ -2,7 +2,7 @@ import type { BlasnetError } from '../errors.js';
 import { type Struct, ThriftReader } from './thrift.js';
 
 /** At most so many values and decompressed bytes of a page, as a few bytes can claim any number. */
-export const MAX_PAGE_VALUES = 2 ** 22;
+const MAX_PAGE_VALUES = 2 ** 22;
 const MAX_PAGE_BYTES = 2 ** 28;
 /** What gzip expands at most; other compressions may expand a small page further, and equal numbers to any size. */
 const EXPANSION = 1032;

@@ -7,7 +7,7 @@ import { checkChoice, invalid } from '../checks.js';
  */
 export type Average = 'macro' | 'micro' | 'weighted' | 'binary' | 'none';
 
-export const AVERAGES: readonly Average[] = ['macro', 'micro', 'weighted', 'binary', 'none'];
+const AVERAGES: readonly Average[] = ['macro', 'micro', 'weighted', 'binary', 'none'];
 
 export type Figure = 'precision' | 'recall' | 'f1';
 

@@ -85,7 +85,7 @@ export function makeOpenBlas(log, { cwd, env, prefix }, variables) {
  * The kernels that OpenBLAS's tables name and that were not built, by what nm says of the library. Throws if the
  * product needs one of them.
  */
-export function missingKernels(symbols) {
+function missingKernels(symbols) {
   const namesOf = (kinds) => new Set([...symbols.matchAll(kinds)].map(([, name]) => name));
   const defined = namesOf(/ [A-TV-Z] (\w+)$/gm);
   const missing = [...namesOf(/ U (\w+_[A-Z0-9]+)$/gm)].filter((name) => !defined.has(name));
