@@ -48,14 +48,14 @@ export function invalid(name: string, expected: string, actual: unknown): Blasne
 export function checkOptions<T extends object>(
   name: string,
   options: T | undefined,
-  known: readonly string[],
+  known: readonly (keyof T & string)[],
 ): Partial<T> {
   if (options === undefined) return {};
   // Arrays, Maps and signals are not option objects: no option would be found in them.
   if (Object.prototype.toString.call(options) !== '[object Object]')
     throw invalid(name, 'an object of options', options);
   for (const key of Object.keys(options)) {
-    if (!known.includes(key)) {
+    if (!(known as readonly string[]).includes(key)) {
       const list = known.length ? `known options are ${known.join(', ')}` : 'it takes no options';
       throw new BlasnetError('UNKNOWN_OPTION', `${name}: unknown option ${quote(key)}; ${list}`);
     }

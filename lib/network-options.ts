@@ -65,7 +65,7 @@ export interface OutputsOptions<K extends string> extends CommonOptions {
 
 export type AnyOptions = NetworkOptions | GraphOptions | OutputsOptions<string>;
 
-const common = ['regularizer', 'precision', 'seed', 'backend'];
+const common = ['regularizer', 'precision', 'seed', 'backend'] as const;
 
 /** Columns by name: an object whose keys are names. */
 function checkRecord(name: string, value: unknown, known?: readonly string[]): [string, unknown][] {
@@ -108,7 +108,7 @@ export function readSpec(name: string, options: AnyOptions, seed: number, names?
       : 'output' in options
         ? ['output', 'loss']
         : ['input', 'layers', 'loss'];
-  checkOptions(name, options, [...form, ...common]);
+  checkOptions(name, options as object as Readonly<Record<string, unknown>>, [...form, ...common]);
   const { precision = 'float32' } = options;
   checkChoice('precision', precision, codes.precision);
   const rest = { regularizer: resolveRegularizer('regularizer', options.regularizer), precision, seed };

@@ -312,7 +312,7 @@ export class Network<K extends string = ''> {
   predict(x: Features, options?: Float32Array | PredictOptions | NodeOptions<string>): unknown {
     checkArity('predict', arguments, 2);
     const given = ArrayBuffer.isView(options) || Array.isArray(options) ? { out: options as Float32Array } : options;
-    const known = ['out', 'batchSize', 'outputs'];
+    const known = ['out', 'batchSize', 'outputs'] as const;
     return infer(this.#engine, 'predict', x, checkOptions<InferenceOptions>('predict', given, known));
   }
 

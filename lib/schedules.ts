@@ -165,7 +165,7 @@ export interface OneCycleOptions {
  */
 export function oneCycle(options: OneCycleOptions): Schedule {
   checkArity('oneCycle', arguments, 1);
-  const names = ['max', 'steps', 'initialFactor', 'finalFactor', 'warmFraction'];
+  const names = ['max', 'steps', 'initialFactor', 'finalFactor', 'warmFraction'] as const;
   const {
     max,
     steps,

@@ -38,7 +38,7 @@ export interface Dashboard extends Callbacks {
   close(): Promise<void>;
 }
 
-const known = ['port', 'name', 'network', 'samples', 'save', 'keepOpen', 'stream'];
+const known = ['port', 'name', 'network', 'samples', 'save', 'keepOpen', 'stream'] as const;
 
 /** Pages by the port that was asked for. */
 const sites = new Map<number, Promise<Site>>();

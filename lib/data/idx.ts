@@ -109,7 +109,7 @@ export interface IdxDatasetOptions
 export async function readIdxDataset(options: IdxDatasetOptions): Promise<Dataset> {
   checkArity('readIdxDataset', arguments, 1);
   if (options === undefined) throw invalid('options', 'an object with the path of the images', options);
-  const known = ['images', 'labels', 'maxBytes', 'shape', 'classes', 'scale', 'offset', 'name', 'labelNames'];
+  const known = ['images', 'labels', 'maxBytes', 'shape', 'classes', 'scale', 'offset', 'name', 'labelNames'] as const;
   checkOptions('readIdxDataset', options, known);
   const { images, labels, maxBytes, ...rest } = options;
   const read = async (name: string, file: string | URL): Promise<IdxFile> => {

@@ -46,7 +46,7 @@ export interface SplitDatasets<T extends AnyDataset = Dataset> {
 export function split<T extends AnyDataset>(dataset: T, options?: SplitOptions): SplitDatasets<T> {
   checkArity('split', arguments, 2);
   if (!isDataset(dataset)) throw invalid('dataset', 'a Dataset', dataset);
-  const known = ['test', 'validation', 'seed', 'stratify'];
+  const known = ['test', 'validation', 'seed', 'stratify'] as const;
   const { test = 0.2, validation = 0, seed = 0, stratify = false } = checkOptions('split', options, known);
   checkNumber('test', test, { min: 0, below: 1 });
   checkNumber('validation', validation, { min: 0, below: 1 });

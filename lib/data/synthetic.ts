@@ -95,10 +95,10 @@ function polar(radius: number, angle: number): Point {
   return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }
 
-function readCommon(
+function readCommon<T extends SyntheticOptions>(
   name: string,
-  options: SyntheticOptions | undefined,
-  others: readonly string[],
+  options: T | undefined,
+  others: readonly (keyof T & string)[],
   defaultNoise = 0.1,
 ): Required<SyntheticOptions> {
   const {

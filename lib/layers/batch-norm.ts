@@ -59,7 +59,7 @@ export function batchNorm(options?: BatchNormOptions): LayerSpec {
     'training',
     'singleValue',
     'sync',
-  ];
+  ] as const;
   const given = layerOptions('batchNorm', options, known);
   return spec<BatchNormSpec>({
     type: 'batchNorm',

@@ -32,7 +32,7 @@ interface DenseSpec extends LayerSpec {
  */
 export function dense(units: number, options?: DenseOptions): LayerSpec {
   checkArity('dense', arguments, 2);
-  const known = ['bias', 'weightInitializer', 'biasInitializer', 'regularizer'];
+  const known = ['bias', 'weightInitializer', 'biasInitializer', 'regularizer'] as const;
   const {
     bias = true,
     weightInitializer = 'heNormal',

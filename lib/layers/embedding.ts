@@ -32,7 +32,7 @@ export const MAX_VOCABULARY = 2 ** 24;
  */
 export function embedding(vocabulary: number, size: number, options?: EmbeddingOptions): LayerSpec {
   checkArity('embedding', arguments, 3);
-  const known = ['weightInitializer', 'regularizer'];
+  const known = ['weightInitializer', 'regularizer'] as const;
   const {
     weightInitializer = uniform({ min: -0.05, max: 0.05 }),
     regularizer,

@@ -169,7 +169,7 @@ export function createOperation(spec: LayerSpec, inputs: readonly Shape[], label
 export function layerOptions<T extends { name?: string }>(
   type: string,
   options: T | undefined,
-  known: readonly string[],
+  known: readonly (keyof T & string)[],
 ): Partial<T> {
   checkArity('layerOptions', arguments, 3);
   const given = checkOptions(type, options, ['name', ...known]);

@@ -42,7 +42,7 @@ interface SeparableConv2dSpec extends LayerSpec, ConvolutionSpec {
 export function separableConv2d(filters: number, options?: SeparableConv2dOptions): LayerSpec {
   checkArity('separableConv2d', arguments, 2);
   const type = 'separableConv2d';
-  const own = ['dilation', 'multiplier', 'depthwiseInitializer', 'pointwiseInitializer'];
+  const own = ['dilation', 'multiplier', 'depthwiseInitializer', 'pointwiseInitializer'] as const;
   const given = layerOptions(type, options, [...commonOptions, ...own]);
   const {
     dilation = 1,

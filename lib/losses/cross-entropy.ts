@@ -83,7 +83,7 @@ const softmaxTraits = {
  */
 export function softmaxCrossEntropy(options?: SoftmaxCrossEntropyOptions): Loss {
   checkArity('softmaxCrossEntropy', arguments, 1);
-  const known = ['labelSmoothing', 'fromLogits'];
+  const known = ['labelSmoothing', 'fromLogits'] as const;
   const { labelSmoothing = 0, fromLogits = true } = checkOptions('softmaxCrossEntropy', options, known);
   const smoothing = checkNumber('softmaxCrossEntropy: labelSmoothing', labelSmoothing, { min: 0, below: 1 });
   return freeze({
@@ -123,7 +123,7 @@ const logSoftmaxOf = (x: Node) => subtract(x, logSumExp(x, { keepDimension: true
  */
 export function binaryCrossEntropy(options?: BinaryCrossEntropyOptions): Loss {
   checkArity('binaryCrossEntropy', arguments, 1);
-  const known = ['fromLogits', 'positiveWeight', 'labelSmoothing'];
+  const known = ['fromLogits', 'positiveWeight', 'labelSmoothing'] as const;
   const given = checkOptions('binaryCrossEntropy', options, known);
   const { fromLogits = true, positiveWeight = 1, labelSmoothing = 0 } = given;
   checkNumber('binaryCrossEntropy: positiveWeight', positiveWeight, { above: 0 });

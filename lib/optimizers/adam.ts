@@ -36,7 +36,7 @@ export interface AdamOptions extends AdamWOptions {
   amsGrad?: boolean;
 }
 
-const known = [...commonOptions, 'beta1', 'beta2', 'epsilon', 'biasCorrection', 'epsilonPlacement'];
+const known = [...commonOptions, 'beta1', 'beta2', 'epsilon', 'biasCorrection', 'epsilonPlacement'] as const;
 
 /** Adam (Kingma and Ba 2014), or AMSGrad with `amsGrad`. */
 export class Adam extends Optimizer {

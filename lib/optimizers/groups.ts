@@ -46,7 +46,7 @@ export interface Settings {
   readonly frozen: Frozen;
 }
 
-const known = ['match', 'learningRate', 'weightDecay', 'frozen'];
+const known = ['match', 'learningRate', 'weightDecay', 'frozen'] as const;
 
 /** An optimizer's groups: assigns parameters to groups, and holds the settings of each. */
 export class Groups {

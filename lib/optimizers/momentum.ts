@@ -159,7 +159,15 @@ const ITERATIONS = 5;
 /** Added to the norm, so that a matrix without a gradient does not move. */
 const EPSILON = 1e-7;
 
-const adamWOptions = ['learningRate', 'weightDecay', 'beta1', 'beta2', 'epsilon', 'biasCorrection', 'epsilonPlacement'];
+const adamWOptions = [
+  'learningRate',
+  'weightDecay',
+  'beta1',
+  'beta2',
+  'epsilon',
+  'biasCorrection',
+  'epsilonPlacement',
+] as const;
 
 /**
  * Muon (Jordan et al. 2024): a weight matrix steps along its momentum, made orthogonal by five Newton–Schulz iterations

@@ -75,7 +75,7 @@ function styleOf(theme: Theme | 'auto'): string {
  */
 export function htmlReport(report: Report): string {
   checkArity('htmlReport', arguments, 1);
-  const known = ['title', 'sections', 'theme', 'hyperparameters', 'network'];
+  const known = ['title', 'sections', 'theme', 'hyperparameters', 'network'] as const;
   const { title, sections, theme, hyperparameters, network } = checkOptions('htmlReport', report, known);
   const heading = escapeHtml(checkText('title', title));
   const style = styleOf(checkChoice('theme', theme ?? 'light', ['light', 'dark', 'auto']));
@@ -179,7 +179,7 @@ function optionText(value: unknown): string {
 function sectionHtml(name: string, section: ReportSection): string {
   if (typeof section !== 'object' || section === null)
     throw invalid(name, 'a section { heading, text?, svg?, table? }', section);
-  const known = ['heading', 'text', 'svg', 'table', 'preformatted'];
+  const known = ['heading', 'text', 'svg', 'table', 'preformatted'] as const;
   const { heading, text: body = '', svg = [], table, preformatted } = checkOptions(name, section, known);
   const title = escapeHtml(checkText(`${name}.heading`, heading));
   const paragraphs = checkText(`${name}.text`, body)

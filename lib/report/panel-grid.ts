@@ -37,7 +37,7 @@ export async function panelGrid(panels: readonly Panel[], options?: PanelGridOpt
   checkArity('panelGrid', arguments, 2);
   if (!Array.isArray(panels)) throw invalid('panels', 'a list of panels { title, curves }', panels);
   if (panels.length === 0) throw new BlasnetError('EMPTY_DATA', 'panels: expected at least one, got none');
-  const others = ['columns', 'sharedAxes', 'xTitle', 'yTitle', 'logScale', 'yRange', 'height'];
+  const others = ['columns', 'sharedAxes', 'xTitle', 'yTitle', 'logScale', 'yRange', 'height'] as const;
   const given = readOptions('panelGrid', options, others);
   const shared = checkBoolean('sharedAxes', given.sharedAxes ?? true);
   checkBoolean('logScale', given.logScale ?? false);
@@ -52,7 +52,7 @@ export async function panelGrid(panels: readonly Panel[], options?: PanelGridOpt
       curves: checkCurves(`panels[${i}].curves`, panel.curves),
     };
   });
-  const names = [...new Set(read.flatMap(({ curves }) => curves.map((curve) => curve.name)))];
+  const names = [...new Set(read.flatMap(({ curves }) => curves.map((curve) => curve.name)))] as const;
   const looks = dress(
     given.look,
     names.map((name) => ({ name, x: [], y: [] })),

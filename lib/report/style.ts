@@ -33,7 +33,7 @@ export interface Curve {
 export function readOptions<T extends PictureOptions>(
   caller: string,
   options: T | undefined,
-  others: readonly string[],
+  others: readonly (keyof T & string)[],
   defaultHeight = 400,
 ) {
   const given = checkOptions(caller, options, ['title', 'width', 'theme', ...others]);

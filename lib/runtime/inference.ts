@@ -165,7 +165,7 @@ export async function evaluate(
 ): Promise<Evaluation> {
   engine.checkIdle();
   const { model } = engine;
-  const known = ['batchSize', 'classWeights', 'signal'];
+  const known = ['batchSize', 'classWeights', 'signal'] as const;
   const { batchSize, classWeights, signal } = checkOptions('evaluate', options, known);
   checkSignal('evaluate: signal', signal);
   const rows = checkBatch(engine, 'evaluate', batchSize);

@@ -45,7 +45,7 @@ export interface CrossValidation {
   readonly deviation: number;
 }
 
-const known = ['data', 'build', 'folds', 'epochs', 'seed', 'metric', 'mode', 'concurrency', 'signal'];
+const known = ['data', 'build', 'folds', 'epochs', 'seed', 'metric', 'mode', 'concurrency', 'signal'] as const;
 
 /**
  * k-fold cross-validation: for each fold of {@link kFold} it trains a new network on all other rows and measures it on

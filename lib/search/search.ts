@@ -97,7 +97,7 @@ export interface SearchResult<P = Params<Space>, N extends AnyNetwork = AnyNetwo
 const known = [
   ...['space', 'trials', 'build', 'data', 'validation', 'folds', 'epochs', 'halving', 'seed', 'metric', 'mode'],
   ...['refit', 'concurrency', 'log', 'onTrial', 'signal'],
-];
+] as const;
 
 /**
  * Searches a space of hyper-parameters at random or by successive halving, and refits the best: builds it for its task

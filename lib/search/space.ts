@@ -74,11 +74,11 @@ function readChoice(label: string, values: unknown): Choice {
 function readDimension(label: string, value: unknown): Dimension {
   const { type, min, max, values } = (isPlain(value) ? value : {}) as Record<string, unknown>;
   if (type === 'choice') {
-    checkOptions(label, value as object, ['type', 'values']);
+    checkOptions(label, value as Choice, ['type', 'values']);
     return readChoice(label, values);
   }
   if (type === 'uniform' || type === 'logUniform' || type === 'integer') {
-    checkOptions(label, value as object, ['type', 'min', 'max']);
+    checkOptions(label, value as NumberRange, ['type', 'min', 'max']);
     return range(label, type, min, max);
   }
   throw invalid(label, 'uniform(…), logUniform(…), integer(…) or choice(…)', value);

@@ -19,7 +19,7 @@ export type CheckpointOptions = MonitorOptions & {
   keep?: number;
 };
 
-const known = ['path', 'every', 'keep', 'monitor', 'mode'];
+const known = ['path', 'every', 'keep', 'monitor', 'mode'] as const;
 
 /**
  * Callbacks for `fit` that save the network with its optimizer. `Network.loadCheckpoint` reads the file to continue

@@ -13,7 +13,7 @@ export type EarlyStoppingOptions = MonitorOptions & {
   restoreBest?: boolean;
 };
 
-const known = ['monitor', 'mode', 'patience', 'minimumChange', 'restoreBest'];
+const known = ['monitor', 'mode', 'patience', 'minimumChange', 'restoreBest'] as const;
 
 /**
  * Callbacks for `fit` that end training when a value stops improving. The best weights are restored however training

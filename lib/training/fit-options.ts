@@ -122,4 +122,4 @@ export const fitOptionNames = [
   'group',
   'sharded',
   'syncEvery',
-];
+] as const;

@@ -67,9 +67,9 @@ export interface ScoreOptions extends DecisionOptions {
   average?: Average;
 }
 
-const DECISION = ['outputs', 'multiLabel', 'threshold'];
-const RANKING = ['outputs', 'multiLabel', 'average'];
-const CURVE = ['outputs', 'multiLabel', 'label'];
+const DECISION = ['outputs', 'multiLabel', 'threshold'] as const;
+const RANKING = ['outputs', 'multiLabel', 'average'] as const;
+const CURVE = ['outputs', 'multiLabel', 'label'] as const;
 
 /**
  * Fraction of rows whose class is predicted correctly. With several labels per row: fraction of all single decisions

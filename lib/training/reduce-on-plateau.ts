@@ -18,7 +18,16 @@ export type ReduceOnPlateauOptions = MonitorOptions & {
   minimumRate?: number;
 };
 
-const known = ['monitor', 'mode', 'factor', 'patience', 'threshold', 'thresholdMode', 'cooldown', 'minimumRate'];
+const known = [
+  'monitor',
+  'mode',
+  'factor',
+  'patience',
+  'threshold',
+  'thresholdMode',
+  'cooldown',
+  'minimumRate',
+] as const;
 
 /**
  * Callbacks for `fit` that lower the learning rate when a value stops improving, like PyTorch's ReduceLROnPlateau. The

@@ -10,6 +10,7 @@ import {
   split,
   standardize,
 } from '../../lib/data/index.js';
+import { layerOptions } from '../../lib/extend.js';
 import {
   Adam,
   AdamW,
@@ -451,6 +452,12 @@ export function kernels(backend: KernelBackend = native): Kernels {
   // @ts-expect-error no such kernel
   backend.kernels.convolve(c, a, b);
   return backend.kernels;
+}
+
+export function ownLayer(options?: { name?: string; size?: number }) {
+  layerOptions('own', options, ['size']);
+  // @ts-expect-error no such option
+  return layerOptions('own', options, ['sise']);
 }
 
 expectType<Equal<ReturnType<typeof backendInfo>['threads'], number>>();

@@ -59,7 +59,7 @@ const BATCH = 'batch';
 function checkPreprocessing(label: string, given: unknown): Required<Preprocessing> {
   if (given !== undefined && (!isPlain(given) || Array.isArray(given)))
     throw invalid(label, 'an object with scale, offset and type', given);
-  const known = ['scale', 'offset', 'type'];
+  const known = ['scale', 'offset', 'type'] as const;
   const { scale = 1, offset = 0, type = 'float32' } = checkOptions<Preprocessing>(label, given as Preprocessing, known);
   return {
     scale: checkNumber(`${label}: scale`, scale),
@@ -170,7 +170,7 @@ function writeOutput(
 
 function encode(network: Network<string> | Network, options: OnnxExportOptions | undefined): Uint8Array {
   if (!(network instanceof Network)) throw invalid('toOnnx: network', 'a Network', network);
-  const known = ['inputLayout', 'preprocessing', 'probabilities'];
+  const known = ['inputLayout', 'preprocessing', 'probabilities'] as const;
   const { inputLayout = 'nhwc', preprocessing, probabilities = true } = checkOptions('toOnnx', options, known);
   checkChoice('toOnnx: inputLayout', inputLayout, ['nhwc', 'nchw']);
   checkBoolean('toOnnx: probabilities', probabilities);
