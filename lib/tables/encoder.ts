@@ -438,15 +438,18 @@ export class Encoder {
   }
 
   /**
-   * What a network's outputs say of each row: `encoder.decode(await network.predictAsync(encoder.features(rows)))`.
-   * Labels with their probabilities, or values in the unit of the target. Throws `INVALID_ARGUMENT`, and
-   * `NON_FINITE` for a prediction that is not a finite number, naming the row, and
-   * `SHAPE_MISMATCH` if there are not as many outputs as labels (two labels may have one output, the probability of the
-   * second). `rows`: their number; default: as if there were one output for each label.
+   * What a network's outputs say of each row:
+   * `encoder.decode(await network.predictAsync(encoder.features(rows)), rows.length)`.
+   * Labels with their probabilities, or values in the unit of the target. `rows`: their number. Default: one row for
+   * as many outputs as there are labels, or for each value; two labels need it, as they may also have one output, the
+   * probability of the second. Throws `INVALID_ARGUMENT`, and `NON_FINITE` for a prediction that is not a finite number,
+   * naming the row, and `SHAPE_MISMATCH` if there are not as many outputs as labels.
    */
   decode(outputs: TypedArray, rows?: number): Prediction[] {
     checkArity('decode', arguments, 2);
     if (!isNumeric(outputs)) throw invalid('decode: outputs', 'a typed array of numbers', outputs);
+    if (rows === undefined && this.labels?.length === 2 && outputs.length > 0)
+      throw invalid('decode: rows', 'the number of rows, as two labels may have one output or two', rows);
     const count = rows ?? outputs.length / this.outputs;
     checkInteger('decode: rows', count, { min: 0 });
     return count === 0 ? [] : this.#target.decode(outputs, count);

@@ -262,6 +262,8 @@ describe('targets', () => {
       { label: 'yes', probability: 0.75, probabilities: { no: 0.25, yes: 0.75 } },
       { label: 'no', probability: 0.75, probabilities: { no: 0.75, yes: 0.25 } },
     ]);
+    // Without the number of rows, two rows of one output would look like one row of two.
+    expectError(() => made(['no', 'yes']).decode(Float32Array.of(0.75, 0.25)), 'INVALID_ARGUMENT', /decode: rows/);
     expect(made(['a', 'b']).decode(new Float32Array(0))).toEqual([]);
     expectError(
       () => made(['a', 'b', 'c']).decode(new Float32Array(4), 2),

@@ -266,7 +266,7 @@ describe('predictRows', () => {
     const labels = predictRows(network, rows).map(({ label }) => label);
     expect(labels).toEqual(rows.map(({ topic }) => topic));
     expect(predictRows(network, texts)).toEqual(predictRows(network, rows));
-    const all = wide.decode(network.predict(wide.features(texts)));
+    const all = wide.decode(network.predict(wide.features(texts)), texts.length);
     expect(predictRows(network, texts).map(({ label }) => label)).toEqual(all.map(({ label }) => label));
   });
 

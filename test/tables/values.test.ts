@@ -33,7 +33,7 @@ describe('values that overflow', () => {
 
   it('a prediction: both kinds name the row, also beyond the first part of a long table', () => {
     const labels = encoder({ target: 'y' }).fit(Table.from(rows));
-    expectError(() => labels.decode(Float32Array.of(0, 1, Number.NaN, Number.NaN)), 'NON_FINITE', /row 1.*NaN/);
+    expectError(() => labels.decode(Float32Array.of(0, 1, Number.NaN, Number.NaN), 2), 'NON_FINITE', /row 1.*NaN/);
     expectError(() => labels.decode(Float32Array.of(0.5, Number.NaN), 2), 'NON_FINITE', /row 1.*NaN/);
     const values = encoder({ target: 'z', columns: { z: { log: true } } }).fit(Table.from(rows));
     expectError(() => values.decode(Float32Array.of(0, 1, 1e30)), 'NON_FINITE', /row 2.*Infinity/);
