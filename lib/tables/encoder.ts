@@ -178,6 +178,12 @@ function inputNames(columns: readonly EncodedColumn[]): string[] {
 /** Plain objects, one a row; not `Record`, which a row of an `interface` is not. */
 type Rows = Iterable<object>;
 
+/**
+ * Rows as a table of which `features` takes any part. All that can be wrong is said at once, with the number of the row
+ * among all rows. Throws like `features`.
+ */
+export let typedRows: (encoder: Encoder, label: string, rows: Table | Rows) => Table;
+
 /** Options of an encoder's `batches` and `stream`. */
 export interface BatchOptions {
   /** Rows of a batch. Default 64. */
@@ -227,6 +233,13 @@ export class Encoder {
   readonly #indices: readonly EncodedColumn[];
   /** Of the inputs of indices, in their order. */
   readonly #inputNames: readonly string[];
+
+  static {
+    typedRows = (encoder, label, rows) => {
+      const table = rows instanceof Table ? rows : encoder.#table(label, rows);
+      return new Table(encoder.#typedColumns(label, table));
+    };
+  }
 
   constructor(json: EncoderJson) {
     checkArity('Encoder', arguments, 1);
@@ -469,20 +482,24 @@ export class Encoder {
   /** The columns that are encoded and the target, as their types, of which {@link dataset} will take any rows. */
   #typed(label: string, table: Table): Table {
     const target = targetColumn(label, table, this.target, this.#target.type, this.#from);
-    const typed = new Table([
-      ...this.#columns.map((column) => [column.name, columnFor(label, table, column)] as const),
-      [this.target, target] as const,
-    ]);
     this.#target.encode(`${label}: column ${quote(this.target)}`, target);
-    // The places of the others are 0 or 1 whatever the values, and many.
-    for (const { name, type, encoder } of this.#columns) {
-      if (type !== 'number' && type !== 'date') continue;
-      const { width } = encoder;
-      const features = new Float32Array(typed.length * width);
-      encoder.encode(typed.column(name), features, 0, width);
-      checkFinite(label, name, features, { at: 0, end: width, width });
-    }
-    return typed;
+    return new Table([...this.#typedColumns(label, table), [this.target, target] as const]);
+  }
+
+  /** The columns that are encoded, as their types, of which {@link features} will take any rows. */
+  #typedColumns(label: string, table: Table): (readonly [string, Column])[] {
+    return this.#columns.map((one) => {
+      const { name, type, encoder } = one;
+      const column = columnFor(label, table, one);
+      // The places of the others are 0 or 1 whatever the values, and many.
+      if (type === 'number' || type === 'date') {
+        const { width } = encoder;
+        const features = new Float32Array(table.length * width);
+        encoder.encode(column, features, 0, width);
+        checkFinite(label, name, features, { at: 0, end: width, width });
+      }
+      return [name, column] as const;
+    });
   }
 
   /** The targets of a table as options of a dataset. */

@@ -1,8 +1,8 @@
 import { checkArity, invalid } from '../checks.js';
 import type { Dataset } from '../data/dataset.js';
 import { isNumeric } from '../numbers.js';
-import { Encoder, type EncoderJson } from './encoder.js';
-import { Table } from './table.js';
+import { Encoder, type EncoderJson, typedRows } from './encoder.js';
+import type { Table } from './table.js';
 import type { Prediction } from './target.js';
 
 /** What {@link predictRows} needs of a network. */
@@ -30,7 +30,7 @@ export function predictRows(network: EncodedNetwork, rows: Table | Iterable<obje
   if (typeof network !== 'object' || network === null || typeof network.predict !== 'function')
     throw invalid('predictRows: network', 'a Network', network);
   const encoder = encoderOf(network.encoder);
-  const table = rows instanceof Table ? rows : encoder.table(rows);
+  const table = typedRows(encoder, 'predictRows: rows', rows);
   const most = Math.max(1, Math.floor(AT_ONCE / (encoder.shape[0] + Object.keys(encoder.vocabularies).length)));
   let all = new Float64Array(0);
   for (let begin = 0; begin < table.length; begin += most) {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import type { Dataset } from '../../lib/data/index.js';
 import {
   Adam,
   binaryCrossEntropy,
@@ -268,6 +269,28 @@ describe('predictRows', () => {
     expect(predictRows(network, texts)).toEqual(predictRows(network, rows));
     const all = wide.decode(network.predict(wide.features(texts)), texts.length);
     expect(predictRows(network, texts).map(({ label }) => label)).toEqual(all.map(({ label }) => label));
+  });
+
+  it('wide rows are checked as those of one table', async () => {
+    const rows = Array.from({ length: 12 }, (_, i) => ({
+      x: i,
+      text: `word${i}`,
+      code: ['10', '11', 'A'][i % 3],
+      y: 'ab'[i % 2],
+    }));
+    const columns = { text: { as: 'text', size: 2 ** 20 }, code: { minimum: 1 } } as const;
+    const parts = encoder({ target: 'y', columns }).fit(Table.from(rows));
+    const network = { encoder: parts.toJSON(), predict: ({ length }: Dataset) => new Float32Array(2 * length) };
+    // Four rows of 2^20 numbers are encoded at a time: no other row is in the last part.
+    const codes = await readCsv(write('x,text,code\n1,w,10\n2,w,10\n3,w,10\n4,w,10\n5,w,77\n'));
+    expect(codes.column('code').type).toBe('number');
+    expect(predictRows(network, codes)).toHaveLength(5);
+    const far = rows.map((row, i) => ({ ...row, x: i === 7 ? 1e300 : i }));
+    const mixed = rows.map((row, i) => ({ ...row, x: i === 7 ? 'seven' : i }));
+    for (const of of [(list: object[]) => list, (list: object[]) => Table.from(list)]) {
+      expectError(() => predictRows(network, of(far)), 'NON_FINITE', /^predictRows: rows: row 7, column "x"/);
+      expectError(() => predictRows(network, of(mixed)), 'INVALID_ARGUMENT', /^predictRows: rows: row 7, column "x"/);
+    }
   });
 
   it('errors', () => {
