@@ -19,6 +19,8 @@ export interface Margins {
   readonly support: Float64Array;
   /** Rows where it is predicted. */
   readonly predicted: Float64Array;
+  /** The class or label that the average `binary` is of. */
+  readonly positive: number;
 }
 
 const formulas: Record<Figure, (hits: number, support: number, predicted: number) => number> = {
@@ -39,13 +41,14 @@ export function averaged(
   average: Average,
   counted: (index: number) => boolean,
 ): number | number[] {
-  const { hits, support, predicted } = margins;
+  const { hits, support, predicted, positive } = margins;
   switch (checkChoice('average', average, AVERAGES)) {
     case 'micro':
       return formulas[figure](total(hits), total(support), total(predicted));
     case 'binary': {
       if (hits.length > 2) throw invalid('average', "another one than 'binary', which is for two classes", hits.length);
-      return formulas[figure](...(last([hits, support, predicted]) as [number, number, number]));
+      // Where all rows are of class 0, there may be no other.
+      return formulas[figure](hits[positive] ?? 0, support[positive] ?? 0, predicted[positive] ?? 0);
     }
     default:
   }
@@ -74,10 +77,6 @@ export function total(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];
   return sum;
-}
-
-function last(lists: readonly Float64Array[]): number[] {
-  return lists.map((list) => list[list.length - 1]);
 }
 
 /** A ratio; 0/0 is 0. */

@@ -62,7 +62,7 @@ export class ConfusionMatrix {
     const { classes, cells } = isCells(counts) ? counts : denseCells(counts);
     checkInteger('classes', classes, { min: 1, max: MOST_CLASSES });
     const zeros = () => new Float64Array(classes);
-    const margins = { hits: zeros(), support: zeros(), predicted: zeros() };
+    const margins = { hits: zeros(), support: zeros(), predicted: zeros(), positive: 1 };
     const own = new Map<number, number>();
     for (const { truth, predicted, count } of cells) {
       checkInteger('cells: truth', truth, { min: 0, below: classes });

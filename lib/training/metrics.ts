@@ -184,7 +184,7 @@ function classMatrix(
   names: readonly string[] | undefined,
 ): ConfusionMatrix {
   const largest = () => predicted.reduce(larger, labels.reduce(larger, 0));
-  const fallback = names?.length ?? (outputs > 0 ? Math.max(outputs, 2) : largest() + 1);
+  const fallback = names?.length ?? Math.max(outputs > 0 ? outputs : largest() + 1, 2);
   const classes = checkInteger('classes', wanted ?? fallback, { min: 1, max: MOST_CLASSES });
   checkClasses('truth', labels, classes);
   checkClasses('predictions', predicted, classes);
@@ -244,7 +244,7 @@ function score(
   if (decided.kind === 'classes') return classMatrix(decided, undefined, undefined)[figure](kind);
   const { predicted, labels, outputs } = decided;
   const zeros = () => new Float64Array(outputs);
-  const margins = { hits: zeros(), support: zeros(), predicted: zeros() };
+  const margins = { hits: zeros(), support: zeros(), predicted: zeros(), positive: outputs - 1 };
   for (let i = 0; i < labels.length; i++) {
     const at = i % outputs;
     margins.hits[at] += labels[i] & predicted[i];

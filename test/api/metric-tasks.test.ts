@@ -285,6 +285,16 @@ describe('metrics: one class a row, averages', () => {
     );
   });
 
+  it.each(['precision', 'recall', 'f1'] as const)('binary is of class 1, also where no row has it: %s', (figure) => {
+    // As scikit-learn's f1_score(y_true, y_pred) and the others.
+    expect(metrics[figure]([0, 0, 0], [0, 0, 0], { average: 'binary' })).toBe(0);
+    expect(metrics[figure](Float32Array.of(0.1, 0.2), [0, 0], { average: 'binary' })).toBe(0);
+    expect(metrics.confusionMatrix([0, 0], [0, 0])[figure]('binary')).toBe(0);
+    expect(new metrics.ConfusionMatrix([2])[figure]('binary')).toBe(0);
+    expect(metrics[figure]([0, 0, 0], [0, 0, 0])).toBe(1);
+    expect(metrics[figure]([1, 1], [1, 1], { average: 'binary' })).toBe(1);
+  });
+
   it('weighted, binary and none of a matrix', () => {
     const matrix = metrics.confusionMatrix(predicted, truth);
     expect(matrix.f1('weighted')).toBeCloseTo(0.26666666, 7);
