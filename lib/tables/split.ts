@@ -65,7 +65,7 @@ export function splitRows(table: Rows, options: TableSplitOptions | undefined): 
     test + validation >= 1 || sizes[0] < 0
       ? []
       : given.time === undefined
-        ? divide('split', table, given, seed, sizes)
+        ? divide('split', table, given, seed, { sizes, fill: false })
         : cut(timesOf('split', table, given.time), [sizes[0], sizes[0] + sizes[1]]);
   const wanted = [length > 0, validation > 0, test > 0];
   const bad = wanted.findIndex((want, part) => want && !parts[part]?.length);
@@ -89,7 +89,7 @@ export function foldRows(table: Rows, options: TableKFoldOptions | undefined) {
   const sizes = Array.from({ length: count }, (_, i) => Math.floor((length + count - 1 - i) / count));
   let parts: Int32Array[];
   if (given.time === undefined) {
-    parts = divide('kFold', table, given, seed, sizes);
+    parts = divide('kFold', table, given, seed, { sizes, fill: true });
   } else {
     let end = 0;
     const ends = sizes.slice(0, -1).map((size) => {
@@ -119,13 +119,21 @@ function joined(parts: readonly Int32Array[]): Int32Array {
   return rows;
 }
 
+interface Parts {
+  /** Rows of each part. */
+  readonly sizes: readonly number[];
+  /** Whether each part gets a group while there are enough, however large the last ones are. */
+  readonly fill: boolean;
+}
+
 /** The rows of each part, in shuffled order. */
-function divide(name: string, table: Rows, { stratify, group }: Division, seed: number, sizes: readonly number[]) {
+function divide(name: string, table: Rows, { stratify, group }: Division, seed: number, wanted: Parts) {
+  const { sizes } = wanted;
   const order = shuffled(table.length, new RandomStream(seed, Stream.data));
   if (stratify !== undefined) return gather(order, sizes, deal(byStratum(table.column(stratify), order), sizes));
   if (group === undefined) return gather(order, sizes, inTurn(order, sizes));
   const groups = checkComplete(`${name}: group`, table.column(group)).values;
-  const parts = dealGroups(groups, order, sizes);
+  const parts = dealGroups(groups, order, wanted);
   const counts = sizes.map(() => 0);
   for (const part of parts) counts[part]++;
   return gather(order, counts, parts);
@@ -157,7 +165,7 @@ function compare(a: number, b: number): number {
 }
 
 /** Deals whole groups, in random order, to the part that is furthest below its share of the rows dealt so far. */
-function dealGroups(groups: Column['values'], order: Int32Array, sizes: readonly number[]): Int32Array {
+function dealGroups(groups: Column['values'], order: Int32Array, { sizes, fill }: Parts): Int32Array {
   const rowsOf = new Map<unknown, number[]>();
   for (const row of order) {
     const rows = rowsOf.get(groups[row]);
@@ -167,9 +175,13 @@ function dealGroups(groups: Column['values'], order: Int32Array, sizes: readonly
   const parts = new Int32Array(order.length);
   const dealt = sizes.map(() => 0);
   let seen = 0;
+  let left = rowsOf.size;
   for (const rows of rowsOf.values()) {
     seen += rows.length;
-    const lags = sizes.map((size, part) => seen * size - dealt[part] * order.length);
+    const needed = fill && left-- <= dealt.filter((count) => count === 0).length;
+    const lags = sizes.map((size, part) =>
+      needed && dealt[part] > 0 ? -Infinity : seen * size - dealt[part] * order.length,
+    );
     const part = lags.indexOf(Math.max(...lags));
     for (const row of rows) parts[row] = part;
     dealt[part] += rows.length;

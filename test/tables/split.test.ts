@@ -110,6 +110,23 @@ describe('table.kFold', () => {
     },
   );
 
+  it.each([
+    [[40, 60, 1], 3],
+    [[97, 1, 1, 1], 4],
+    [[1, 1, 50, 2, 30], 4],
+    [[5, 5, 90], 2],
+  ])('groups of %o rows are enough for %i folds, whatever the seed', (sizes, folds) => {
+    const groups = sizes.flatMap((size, group) => new Array<number>(size).fill(group));
+    const uneven = numbered(groups.length, (row) => ({ group: groups[row] }));
+    for (let seed = 0; seed < 200; seed++) {
+      const held = uneven.kFold({ folds, group: 'group', seed }).map(({ validation }) => validation);
+      expect(sorted(held.flatMap(idsOf))).toEqual(idsOf(uneven));
+      const shares = held.map((part) => new Set(part.column('group').values as Float64Array));
+      expect(shares.reduce((sum, { size }) => sum + size, 0)).toBe(sizes.length);
+      expect(Math.min(...shares.map(({ size }) => size))).toBeGreaterThan(0);
+    }
+  });
+
   it('time: each part is held out after training on all before it', () => {
     const folds = numbered(8, (i) => ({ t: i })).kFold({ time: 't', folds: 3 });
     expect(folds.map(({ train, validation }) => [idsOf(train), idsOf(validation)])).toEqual([
