@@ -26,6 +26,16 @@ export const MAX_CELLS = 2 ** 28;
 const MOST_COUNTED = 10_000;
 /** Fewer different strings are categories, whatever the number of rows. */
 const FEW = 50;
+/** More than one word; strings have no spaces around them. */
+const WORDS = /\s/;
+
+interface ColumnBuilderOptions {
+  readonly written?: WrittenNumber | undefined;
+  /** The type is what earlier values look like, and others must too. */
+  readonly alike?: boolean | undefined;
+  /** More rows may follow, so that few of the strings that repeat have done so. */
+  readonly partial?: boolean | undefined;
+}
 
 /** Collects the values of a column. */
 export class ColumnBuilder {
@@ -37,6 +47,7 @@ export class ColumnBuilder {
   readonly #written: WrittenNumber | undefined;
   /** Strings may turn out to be text. */
   readonly #open: boolean;
+  readonly #partial: boolean;
   #misfit = false;
   #numbers = new Float64Array(0);
   readonly #others: (string | boolean | null)[] = [];
@@ -46,13 +57,17 @@ export class ColumnBuilder {
 
   /**
    * `type`: the type that all values must have; 'string' for categories or text, whichever the values are; undefined
-   * for the type that the values look like. `alike`: the type is what earlier values look like, and others must too.
+   * for the type that the values look like.
    */
-  constructor(type: ColumnType | 'string' | undefined, written?: WrittenNumber, alike = false) {
+  constructor(
+    type: ColumnType | 'string' | undefined,
+    { written, alike = false, partial = false }: ColumnBuilderOptions = {},
+  ) {
     this.#open = type === 'string' || type === undefined;
     this.#given = type !== undefined;
     this.#type = type === 'string' ? 'category' : type;
     this.#written = written;
+    this.#partial = partial;
     // Strings hold everything.
     this.#alike = alike && this.#type !== undefined && !holdsStrings(this.#type);
   }
@@ -108,9 +123,18 @@ export class ColumnBuilder {
     if (type === 'number' || type === 'date')
       return Object.freeze({ type, values: this.#numbers.slice(0, this.length) });
     if (type === 'boolean') return Object.freeze({ type, values: this.#others as (boolean | null)[] });
-    const many = this.#distinct.size > FEW;
-    const text = many && (this.#distinct.size >= MOST_COUNTED || 2 * this.#distinct.size > this.#present);
-    return Object.freeze({ type: this.#open && text ? 'text' : type, values: this.#others as (string | null)[] });
+    const values = this.#others as (string | null)[];
+    return Object.freeze({ type: this.#open && this.#looksLikeText ? 'text' : type, values });
+  }
+
+  get #looksLikeText(): boolean {
+    const { size } = this.#distinct;
+    if (size >= MOST_COUNTED) return true;
+    if (size <= FEW || 2 * size <= this.#present) return false;
+    if (!this.#partial) return true;
+    let phrases = 0;
+    for (const text of this.#distinct.keys()) if (WORDS.test(text)) phrases++;
+    return 2 * phrases > size;
   }
 
   get #isNumeric(): boolean {
@@ -158,6 +182,8 @@ interface BuilderOptions {
   readonly guessed?: ReadonlyMap<string, ColumnType>;
   /** Columns whose values turned out to differ in type. */
   readonly strings?: ReadonlySet<string>;
+  /** More rows may follow, for other builders. */
+  readonly partial?: boolean;
 }
 
 /** Collects rows as columns; {@link TableBuilder.again} says whether all rows must come a second time. */
@@ -167,6 +193,7 @@ export class TableBuilder {
   readonly #guessed: ReadonlyMap<string, ColumnType>;
   readonly #strings: ReadonlySet<string>;
   readonly #written: WrittenNumber | undefined;
+  readonly #partial: boolean;
   readonly #fail: (message: string) => BlasnetError;
   rows = 0;
 
@@ -174,12 +201,13 @@ export class TableBuilder {
   constructor(
     types: ReadonlyMap<string, ColumnType>,
     fail: (message: string) => BlasnetError,
-    { written, guessed = new Map(), strings = new Set() }: BuilderOptions = {},
+    { written, guessed = new Map(), strings = new Set(), partial = false }: BuilderOptions = {},
   ) {
     this.#types = types;
     this.#guessed = guessed;
     this.#strings = strings;
     this.#written = written;
+    this.#partial = partial;
     this.#fail = fail;
   }
 
@@ -190,7 +218,8 @@ export class TableBuilder {
       if (this.columns.size >= MAX_COLUMNS) throw this.#fail(`more than ${MAX_COLUMNS} columns`);
       const given = this.#types.get(name) ?? (this.#strings.has(name) ? 'string' : undefined);
       const guessed = given === undefined ? this.#guessed.get(name) : undefined;
-      found = new ColumnBuilder(given ?? guessed, this.#written, guessed !== undefined);
+      const alike = guessed !== undefined;
+      found = new ColumnBuilder(given ?? guessed, { written: this.#written, alike, partial: this.#partial });
       found.pad(this.rows);
       this.columns.set(name, found);
     }
@@ -231,7 +260,8 @@ export class TableBuilder {
     const strings = new Set([...this.columns].filter(([, column]) => column.misfit).map(([name]) => name));
     if (strings.size === 0) return undefined;
     for (const name of this.#strings) strings.add(name);
-    return new TableBuilder(this.#types, this.#fail, { written: this.#written, guessed: this.#guessed, strings });
+    const options = { written: this.#written, guessed: this.#guessed, partial: this.#partial, strings };
+    return new TableBuilder(this.#types, this.#fail, options);
   }
 
   finish(): ReadonlyMap<string, Column> {

@@ -79,8 +79,9 @@ export interface CsvStreamOptions extends CsvOptions, StreamOptions {}
 
 /**
  * A file as for {@link readCsv}, in pieces of `rows` rows, for files larger than memory. A column has the type that its
- * values in the first piece look like; a later value of another type is `FILE_CORRUPT`, which `types` avoids. Throws
- * `INVALID_ARGUMENT` and `UNKNOWN_OPTION`; all other errors are thrown when the stream is read.
+ * values in the first piece look like; a later value of another type is `FILE_CORRUPT`, which `types` avoids. Strings
+ * that hardly repeat in the first of several pieces are categories unless most of them have several words, as they may
+ * repeat later. Throws `INVALID_ARGUMENT` and `UNKNOWN_OPTION`; all other errors are thrown when the stream is read.
  */
 export function streamCsv(path: string | URL, options?: CsvStreamOptions): TableStream {
   checkArity('streamCsv', arguments, 2);

@@ -146,7 +146,7 @@ export interface PieceOptions {
 
 /**
  * Collects rows and makes tables of them, piece by piece. A column has the type that its values in the first piece with
- * some look like.
+ * some look like. Strings that hardly repeat there may do so later: they are text if most have several words, too.
  */
 export class Pieces implements RowSink {
   readonly columns = new Set<string>();
@@ -191,14 +191,14 @@ export class Pieces implements RowSink {
   async *read(steps: AsyncIterable<void>): AsyncGenerator<Table> {
     const { rows } = this.#options;
     for await (const _ of steps) {
-      while (this.#left >= rows) yield this.#take(rows);
+      while (this.#left >= rows) yield this.#take(rows, true);
       // At once, as each cut moves all that remains.
       this.#pending.splice(0, this.#taken);
       this.#taken = 0;
     }
     // The last step may give any number of rows. A file without rows still has columns.
     const some = this.#pieces > 0 || this.#left > 0;
-    while (this.#left > 0 || this.#pieces === 0) yield this.#take(rows);
+    while (this.#left > 0 || this.#pieces === 0) yield this.#take(rows, this.#left > rows || this.#pieces > 0);
     // Only after the last row is it certain that none has such a name.
     if (!this.#options.open || !some) return;
     const { types, wanted } = this.#options;
@@ -213,7 +213,8 @@ export class Pieces implements RowSink {
     return this.#pending.length - this.#taken;
   }
 
-  #take(count: number): Table {
+  /** `partial`: this piece may not be all rows. */
+  #take(count: number, partial: boolean): Table {
     const { types, fail, rows, written } = this.#options;
     const guessed = this.#guessed;
     const missing = [...types.keys()].find((name) => !this.columns.has(name));
@@ -223,7 +224,7 @@ export class Pieces implements RowSink {
     const first = this.#pieces++ === 0;
     const hint = `; columns without a given type have that of the first ${rows} rows: see the option types`;
     const refuse = (message: string) => fail(first ? message : message + hint);
-    for (let builder: TableBuilder = new TableBuilder(this.#types, refuse, { written, guessed }); ; ) {
+    for (let builder: TableBuilder = new TableBuilder(this.#types, refuse, { written, guessed, partial }); ; ) {
       for (const name of this.columns) builder.column(name);
       for (const add of taken) add(builder);
       const again = builder.again();

@@ -56,6 +56,28 @@ describe('pieces', () => {
     expect(await rowsOf(again)).toEqual(await rowsOf(again));
   });
 
+  it('strings that repeat in later pieces alone are categories, as in the table', async () => {
+    const rows = Array.from({ length: 600 }, (_, i) => [
+      `customer${i % 150}`,
+      `the order ${i} came late`,
+      `city-${i % 80}`,
+    ]);
+    const path = write(`id|note|city\n${rows.map((row) => row.join('|')).join('\n')}\n`);
+    const types = { id: 'category', note: 'text', city: 'category' };
+    expect(typesOf(await readCsv(path))).toEqual(types);
+    for (const size of [120, 300, 600, 8192])
+      for (const piece of await piecesOf(streamCsv(path, { rows: size }))) expect(typesOf(piece)).toEqual(types);
+    // All rows are one piece: nothing can repeat later.
+    const few = write(`id\n${Array.from({ length: 60 }, (_, i) => `id${i}`).join('\n')}\n`);
+    expect(typesOf(await readCsv(few))).toEqual({ id: 'text' });
+    expect((await piecesOf(streamCsv(few, { rows: 100 }))).map(typesOf)).toEqual([{ id: 'text' }]);
+    const learnt = await encoder({ target: 'note', task: 'classification' }).fitStream(streamCsv(path, { rows: 120 }));
+    expect(learnt.toJSON().columns.map(({ name, type }) => [name, type])).toEqual([
+      ['id', 'category'],
+      ['city', 'category'],
+    ]);
+  });
+
   it('a short file may come all at once', async () => {
     const path = write('n\n1\n2\n3\n4\n');
     for (const [rows, sizes] of [
