@@ -25,11 +25,11 @@ import { readWhole } from './files.js';
 /** Options of {@link imageFolder}. */
 export interface ImageFolderOptions {
   /**
-   * [height, width] for all images, stretched if their proportions differ: each at most 10^8, and fewer than 2^31
-   * numbers an image. Default: all images must have the same size.
+   * [height, width] for all images, stretched if their proportions differ: each at most 10^8, and fewer than 2^31 / 3
+   * pixels. Default: all images must have the same size.
    */
   size?: readonly [number, number];
-  /** 1: grey; 3 (default): red, green, blue. */
+  /** 1: grey, of colours 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601); 3 (default): red, green, blue. */
   channels?: 1 | 3;
   /**
    * How to determine an image's class: `'folder'` (default), the folder below `directory` that contains it; the first
@@ -141,7 +141,7 @@ export async function imageFolder(path: string | URL, options?: ImageFolderOptio
     onCorrupt = 'error',
   } = given;
   if (channels !== 1 && channels !== 3) throw invalid('channels', '1 or 3', channels);
-  if (size !== undefined) checkSize(size, channels);
+  if (size !== undefined) checkSize(size);
   if (typeof label !== 'function') checkChoice('label', label, ['folder', 'firstCharacter', 'none']);
   if (limit !== undefined) checkInteger('limit', limit, { min: 1 });
   if (limitPerClass !== undefined) checkInteger('limitPerClass', limitPerClass, { min: 1 });
@@ -174,12 +174,12 @@ export async function imageFolder(path: string | URL, options?: ImageFolderOptio
   });
 }
 
-function checkSize(size: unknown, channels: number): void {
+function checkSize(size: unknown): void {
   if (checkShape('size', size).length !== 2) throw invalid('size', '[height, width]', size);
   const [height, width] = size as [number, number];
-  // The decoder would end the process for lack of a larger buffer.
-  if (height * width * channels > MAX_SIZE || Math.max(height, width) > MAX_SIDE) {
-    throw invalid('size', `sides up to ${MAX_SIDE}, and fewer than 2^31 numbers an image`, size);
+  // The decoder, which gives colours, would end the process for lack of a larger buffer.
+  if (3 * height * width > MAX_SIZE || Math.max(height, width) > MAX_SIDE) {
+    throw invalid('size', `sides up to ${MAX_SIDE}, and fewer than 2^31 / 3 pixels`, size);
   }
 }
 
@@ -317,6 +317,17 @@ function sortNames(names: string[]): string[] {
   return names.every((name) => /^\d{1,9}$/.test(name)) ? names.sort((a, b) => Number(a) - Number(b)) : names.sort();
 }
 
+/**
+ * The grey of each pixel in red, green and blue, to the bit as PIL rounds it. The weights are those of ITU-R BT.601 in
+ * 1/65536; their sum is 65536, so that grey stays as it is.
+ */
+function toGrey(colours: Uint8Array): Uint8Array {
+  const grey = new Uint8Array(colours.length / 3);
+  for (let i = 0, at = 0; i < grey.length; i++, at += 3)
+    grey[i] = (19595 * colours[at] + 38470 * colours[at + 1] + 7471 * colours[at + 2] + 32768) >> 16;
+  return grey;
+}
+
 async function openDecoder(size: ImageFolderOptions['size'], channels: 1 | 3, maxPixels: number): Promise<Decode> {
   const { default: sharp } = await loadPackage<typeof import('sharp')>('imageFolder', 'sharp');
   const decode = async (path: string): Promise<Picture> => {
@@ -335,10 +346,11 @@ async function openDecoder(size: ImageFolderOptions['size'], channels: 1 | 3, ma
     // rotate() without an angle applies the EXIF orientation.
     let image = source.rotate().flatten({ background: '#fff' });
     if (size) image = image.resize(size[1], size[0], { fit: 'fill' });
-    image = image.toColourspace(channels === 1 ? 'b-w' : 'srgb');
+    // Not 'b-w', which is the luminance of linear light: other greys than those of PIL, torchvision and Keras.
+    image = image.toColourspace('srgb');
     const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    if (info.channels !== channels) throw new Error(`${info.channels} channels instead of ${channels}`);
-    return { data, height: info.height, width: info.width };
+    if (info.channels !== 3) throw new Error(`${info.channels} channels instead of 3`);
+    return { data: channels === 1 ? toGrey(data) : data, height: info.height, width: info.width };
   };
   return async (path) => {
     try {

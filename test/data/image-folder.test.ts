@@ -72,12 +72,28 @@ describe('imageFolder: pixels', () => {
     expect([...(await imageFolder(directory, { label: 'none' })).features]).toEqual([
       0, 0, 0, 100, 100, 100, 255, 255, 255,
     ]);
-    const colour = await folder({ 'a.png': await row(3, 255, 255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 0) });
-    const [white, red, green, black] = (await imageFolder(colour, { label: 'none', channels: 1 })).features;
-    expect([white, black]).toEqual([255, 0]);
-    expect(green).toBeGreaterThan(red);
-    expect(red).toBeGreaterThan(0);
+    // White, red, green, blue, yellow, black, and others. Golden: Pillow, convert('L').
+    const colours = [255, 255, 255, 255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0, 0, 0, 0, 200, 100, 50, 1, 2, 3];
+    const grey = await imageFolder(await folder({ 'a.png': await row(3, ...colours) }), { label: 'none', channels: 1 });
+    expect([...grey.features]).toEqual([255, 76, 150, 29, 226, 0, 124, 2]);
   });
+
+  it.each(['png', 'jpeg', 'tiff'] as const)(
+    'greys of a %s are the same with one channel as with three',
+    async (format) => {
+      const greys = Array.from({ length: 256 }, (_, i) => i);
+      const image = await sharp(await row(1, ...greys))
+        .toColourspace('b-w')
+        .toFormat(format, { quality: 100 })
+        .toBuffer();
+      const directory = await folder({ [`a.${format}`]: image });
+      const [one, three] = await Promise.all(
+        ([1, 3] as const).map(async (channels) => (await imageFolder(directory, { label: 'none', channels })).features),
+      );
+      expect([...three]).toEqual([...one].flatMap((grey) => [grey, grey, grey]));
+      if (format === 'png' || format === 'tiff') expect([...one]).toEqual(greys);
+    },
+  );
 
   it('shows white through transparency', async () => {
     const directory = await folder({ 'a.png': await row(4, 10, 20, 30, 0, 10, 20, 30, 255) });
@@ -289,7 +305,10 @@ describe('imageFolder: errors', () => {
 
   it.each<[ImageFolderOptions, RegExp]>([
     [{ size: [0, 1] }, /size/],
-    [{ size: [27000, 27000] }, /size: expected sides up to 100000000, .* fewer than 2\^31 .*, got \[27000, 27000\]/],
+    [
+      { size: [27000, 27000], channels: 1 },
+      /size: expected sides up to 100000000, .* fewer than 2\^31 .*, got \[27000, 27000\]/,
+    ],
     [{ size: [1, 100_000_001], channels: 1 }, /size: expected sides up to 100000000/],
     [{ size: [28] as never }, /size: expected \[height, width\]/],
     [{ channels: 4 as never }, /channels: expected 1 or 3, got 4/],
