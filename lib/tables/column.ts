@@ -101,9 +101,13 @@ function finite(value: number): number | typeof MISFIT {
   return Number.isFinite(value) ? value : MISFIT;
 }
 
-/** Milliseconds that a Date can hold. */
+/** Whether a Date can hold these milliseconds. */
+export function isTime(value: number): boolean {
+  return Math.abs(value) <= 8.64e15;
+}
+
 function time(value: number): number | typeof MISFIT {
-  return Math.abs(value) <= 8.64e15 ? value : MISFIT;
+  return isTime(value) ? value : MISFIT;
 }
 
 /**
@@ -216,7 +220,7 @@ export function checkColumn(name: string, column: unknown): Column {
     if (!types.isFloat64Array(values)) throw invalid(`${label}: values`, 'a Float64Array', values);
     const at = values.findIndex((value) => value === Infinity || value === -Infinity);
     if (at >= 0) throw new BlasnetError('NON_FINITE', `${label}: row ${at} is ${values[at]}`);
-    const late = type === 'date' ? values.findIndex((value) => time(value) === MISFIT && !Number.isNaN(value)) : -1;
+    const late = type === 'date' ? values.findIndex((value) => !isTime(value) && !Number.isNaN(value)) : -1;
     if (late >= 0) throw invalid(`${label}: row ${late}`, 'milliseconds of a Date, within ±8.64e15', values[late]);
   } else {
     if (!Array.isArray(values)) throw invalid(`${label}: values`, 'an array', values);

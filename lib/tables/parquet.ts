@@ -1,11 +1,19 @@
 import * as zlib from 'node:zlib';
-import type { ColumnMetaData, FileMetaData, ParquetReadOptions, RowGroup, SchemaElement } from 'hyparquet';
+import type {
+  ColumnMetaData,
+  ConvertedType,
+  FileMetaData,
+  ParquetReadOptions,
+  RowGroup,
+  SchemaElement,
+} from 'hyparquet';
 import { checkArity, checkOptions, checkPath } from '../checks.js';
 import { type OpenFile, openFile } from '../data/files.js';
 import type { BlasnetError } from '../errors.js';
 import { loadPackage } from '../packages.js';
 import { cut, quote } from '../text.js';
 import { type ColumnTypes, checkTypes, MAX_CELLS, MAX_COLUMNS, TableBuilder } from './builder.js';
+import { isTime } from './column.js';
 import { checkContent, type Page, type PageColumn, readPages } from './parquet-pages.js';
 import { checkPieceRows, Pieces, type RowSink, type StreamOptions, TableStream } from './stream.js';
 import { Table } from './table.js';
@@ -184,7 +192,18 @@ async function readHeader(file: string, library: Hyparquet, opened: OpenFile): P
   return { groups, columns, rows };
 }
 
-function columnsOf(file: string, [root, ...elements]: readonly SchemaElement[]): FileColumn[] {
+/** Logical types that the package knows only as converted types, their older form, which newer writers may omit. */
+const CONVERTED: readonly string[] = ['DECIMAL', 'DATE', 'JSON', 'BSON'] satisfies ConvertedType[];
+
+function withConvertedType(element: SchemaElement): SchemaElement {
+  const { converted_type, logical_type: logical } = element;
+  if (converted_type !== undefined || logical === undefined || !CONVERTED.includes(logical.type)) return element;
+  const digits = logical.type === 'DECIMAL' ? { scale: logical.scale, precision: logical.precision } : {};
+  return { ...element, ...digits, converted_type: logical.type as ConvertedType };
+}
+
+function columnsOf(file: string, [root, ...described]: readonly SchemaElement[]): FileColumn[] {
+  const elements = described.map(withConvertedType);
   if (elements.length > MAX_COLUMNS) throw corrupt(file, `more than ${MAX_COLUMNS} columns`);
   const names = new Set<string>();
   const columns = elements.map((element) => {
@@ -252,7 +271,7 @@ async function* readRows(
       for (let i = 0; i < count; i++, done++) {
         const number = done;
         const values = new Array<unknown>(readers.length);
-        for (let k = 0; k < readers.length; k++) values[k] = readers[k].next();
+        for (let k = 0; k < readers.length; k++) values[k] = readers[k].next(number);
         target.addValues(values, () => `row ${number}`);
       }
       row += count;
@@ -302,10 +321,14 @@ class ColumnReader {
     return this.#values.length - this.#at;
   }
 
-  next(): unknown {
+  /** The next value, which is that of row `row` of the file. */
+  next(row: number): unknown {
     const value = this.#values[this.#at++];
     if (value === undefined) throw this.#fail('a value is missing from its dictionary');
-    return this.#dates && value !== null ? new Date(value as number) : value;
+    if (!this.#dates || value === null) return value;
+    if (!isTime(value as number))
+      throw this.#fail(`row ${row}: expected milliseconds of a Date, within ±8.64e15, got ${value}`);
+    return new Date(value as number);
   }
 
   /** Reads the next pages. */

@@ -8,6 +8,7 @@ import { fileWriter, typesOf } from './support.js';
 
 const write = fileWriter();
 type Options = Parameters<typeof parquetWriteBuffer>[0];
+type Schema = NonNullable<Options['schema']>;
 const file = (columnData: Options['columnData'], more: Partial<Options> = {}) =>
   new Uint8Array(parquetWriteBuffer({ columnData, ...more }));
 
@@ -44,6 +45,47 @@ describe('readParquet', () => {
     expect(table.column('old').values).toEqual([true, false, true, null, true]);
     expect(table.column('when').values).toEqual(Float64Array.of(0, 1, 2, 3, 4).map((day) => 86_400_000 * day));
     expect(table.column('__proto__').values).toEqual(Float64Array.of(1, 2, 3, 4, 5));
+  });
+
+  it('columns with a logical type alone are as those with its older name', async () => {
+    const read = async (type: Type, data: unknown[]) => {
+      const schema = [
+        { name: 'root', num_children: 1 },
+        { name: 'x', ...type, repetition_type: 'OPTIONAL' },
+      ] as Schema;
+      const table = await readParquet(write(file([{ name: 'x', data: [...data, null] }] as never, { schema })));
+      return [table.column('x').type, Array.from(table.column('x').values as ArrayLike<unknown>).slice(0, -1)];
+    };
+    type Type = { type: string; logical_type: object };
+    const decimal = { type: 'DECIMAL', scale: 2, precision: 9 };
+    expect(await read({ type: 'INT32', logical_type: decimal }, [1234, -5])).toEqual(['number', [12.34, -0.05]]);
+    expect(await read({ type: 'INT64', logical_type: decimal }, [1234n, -5n])).toEqual(['number', [12.34, -0.05]]);
+    const date = { type: 'INT32', logical_type: { type: 'DATE' } };
+    expect(await read(date, [-1, 18000])).toEqual(['date', [-86_400_000, 18000 * 86_400_000]]);
+    const json = { type: 'BYTE_ARRAY', logical_type: { type: 'JSON' } };
+    expect(
+      await read(
+        json,
+        ['"a"', '"b"'].map((text) => Buffer.from(text)),
+      ),
+    ).toEqual(['category', ['a', 'b']]);
+    const micros = { type: 'TIMESTAMP', unit: 'MICROS', isAdjustedToUTC: true };
+    expect(await read({ type: 'INT64', logical_type: micros }, [5_000_000n])).toEqual(['date', [5000]]);
+    const unsigned = { type: 'INTEGER', bitWidth: 32, isSigned: false };
+    expect(await read({ type: 'INT32', logical_type: unsigned }, [2 ** 32 - 1])).toEqual(['number', [2 ** 32 - 1]]);
+  });
+
+  it.each([
+    ['TIMESTAMP_MILLIS', 'INT64', [1n, 2n, 9_000_000_000_000_000n]],
+    ['TIMESTAMP_MICROS', 'INT64', [1n, 2n, -9_000_000_000_000_000_000n]],
+    ['DATE', 'INT32', [1, 2, 2 ** 31 - 1]],
+  ] as const)('%s that no Date holds are an error that names the row', async (converted_type, type, data) => {
+    const schema = [
+      { name: 'root', num_children: 1 },
+      { name: 'when', type, converted_type, repetition_type: 'REQUIRED' },
+    ] as Schema;
+    const path = write(file([{ name: 'when', data }] as never, { schema }));
+    await expectRejection(() => readParquet(path), 'FILE_CORRUPT', /column "when": row 2: expected .*, got -?\d+/);
   });
 
   it.each(['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'BROTLI', 'ZSTD'] as const)('%s', async (codec) => {
