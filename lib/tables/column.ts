@@ -41,7 +41,7 @@ const LEADING_ZERO = /^[+-]?0\d/;
 const TRUTH = /^(?:true|false)$/i;
 /** ISO 8601: a date, then perhaps a time, then perhaps its zone. */
 const DATE =
-  /^(\d{4})([-/])(\d\d)\2(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d):?(\d\d))?)?$/;
+  /^(\d{4})([-/])(\d\d)\2(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?)?$/;
 
 /** Milliseconds since 1970 of an ISO 8601 date, in UTC unless it has a zone; NaN for anything else. */
 function parseDate(text: string): number {
@@ -167,7 +167,7 @@ export function asStrings(column: Column, type: 'category' | 'text', from: Colum
 export const expectations: Readonly<Record<ColumnType, string>> = {
   number: 'a finite number',
   boolean: 'true or false',
-  date: 'a Date, an ISO 8601 date or milliseconds since 1970',
+  date: 'a Date, a text in ISO 8601 or a number of milliseconds since 1970',
   category: 'a string, a number or a truth value',
   text: 'a string, a number or a truth value',
 };

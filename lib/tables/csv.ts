@@ -12,7 +12,7 @@ import { corrupt, ENCODINGS, readText, type TextEncoding } from './text-file.js'
 export interface CsvOptions {
   /**
    * The character between fields. Default: of comma, tab, semicolon and vertical bar the one that is most frequent in
-   * the first line, outside of quotes.
+   * the first line, outside of quotes. With a decimal comma, a comma is one only if that line has none of the others.
    */
   delimiter?: string | undefined;
   /** Names of the columns, for a file whose first line is a row. Default: the first line has them. */
@@ -99,12 +99,14 @@ export function streamCsv(path: string | URL, options?: CsvStreamOptions): Table
 }
 
 function checkCsv(name: string, given: CsvOptions): Checked {
-  const { header, encoding = 'utf-8', decimal = '.', missing = MISSING, delimiter } = given;
+  const { header, encoding = 'utf-8', decimal: sign = '.', missing = MISSING, delimiter } = given;
+  const decimal = checkChoice(`${name}: decimal`, sign, ['.', ',']);
   return {
     header: header === undefined ? undefined : checkNames(`${name}: header`, header),
     // Fields are compared without spaces around them.
     missing: new Set(checkStrings(`${name}: missing`, missing).map((text) => text.trim())),
-    written: checkChoice(`${name}: decimal`, decimal, ['.', ',']) === ',' ? commaNumber : (text) => text,
+    written: decimal === ',' ? commaNumber : (text) => text,
+    decimal,
     encoding: checkChoice(`${name}: encoding`, encoding, ENCODINGS),
     delimiter: delimiter === undefined ? undefined : checkDelimiter(`${name}: delimiter`, delimiter),
     types: checkTypes(`${name}: types`, given.types),
@@ -116,6 +118,7 @@ interface Checked {
   readonly missing: ReadonlySet<string>;
   /** How numbers are written. */
   readonly written: WrittenNumber;
+  readonly decimal: '.' | ',';
   readonly encoding: TextEncoding;
   readonly delimiter: string | undefined;
   readonly types: Types;
@@ -156,7 +159,7 @@ async function* readRows(
       else act(parser, (error) => (error ? reject(wrap(file, error)) : resolve()));
     });
   for await (const text of readText(file, given.encoding)) {
-    parser ??= start(parse, given.delimiter ?? findDelimiter(text), onRecord);
+    parser ??= start(parse, given.delimiter ?? findDelimiter(text, given.decimal), onRecord);
     await step((to, done) => to.write(text, done));
     yield;
   }
@@ -201,8 +204,11 @@ function commaNumber(text: string): string {
   return text.includes('.') ? '' : text.replace(COMMA_NUMBER, '$1.$2');
 }
 
-/** The most frequent delimiter in the first line that is not empty; a comma if there is none. */
-function findDelimiter(text: string): string {
+/**
+ * The most frequent delimiter in the first line that is not empty; a comma if there is none. The decimal sign counts
+ * only if no other occurs, as that line may be a row of numbers.
+ */
+function findDelimiter(text: string, decimal: string): string {
   const counts = DELIMITERS.map(() => 0);
   let quoted = false;
   for (let at = text.search(/[^\r\n]/); at >= 0 && at < text.length; at++) {
@@ -213,7 +219,9 @@ function findDelimiter(text: string): string {
     const which = DELIMITERS.indexOf(character);
     if (which >= 0) counts[which]++;
   }
-  return DELIMITERS[counts.indexOf(Math.max(...counts))];
+  const between = counts.map((count, which) => (DELIMITERS[which] === decimal ? 0 : count));
+  const most = Math.max(...between);
+  return most > 0 ? DELIMITERS[between.indexOf(most)] : ',';
 }
 
 function checkDelimiter(name: string, value: unknown): string {
@@ -231,7 +239,11 @@ function checkStrings(name: string, value: unknown): readonly string[] {
 function checkNames(name: string, value: unknown): readonly string[] {
   const names = checkStrings(name, value);
   if (names.length === 0 || names.some((entry) => entry.trim() === '')) throw invalid(name, 'names of columns', value);
-  const twice = names.find((entry, i) => names.indexOf(entry) !== i);
-  if (twice !== undefined) throw invalid(name, 'unique names', twice);
+  const seen = new Set<string>();
+  for (const entry of names) {
+    // Names are columns without spaces around them.
+    if (seen.has(entry.trim())) throw invalid(name, 'unique names', entry);
+    seen.add(entry.trim());
+  }
   return names;
 }

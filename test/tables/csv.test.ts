@@ -85,13 +85,15 @@ describe('readCsv', () => {
 
   it('a date without a zone is in UTC, one with a zone is converted', async () => {
     const table = await read(
-      't\n2020-06-01T00:30:00+02:00\n2020-06-01T00:30-0130\n2020-06-01 00:30:00.123456\n0099-01-01',
+      't\n2020-06-01T00:30:00+02:00\n2020-06-01T00:30-0130\n2020-06-01 00:30:00.123456\n0099-01-01\n2020-06-01 00:30:00+02',
     );
+    expect(typesOf(table)).toEqual({ t: 'date' });
     expect(Array.from(table.column('t').values as Float64Array, (time) => new Date(time).toISOString())).toEqual([
       '2020-05-31T22:30:00.000Z',
       '2020-06-01T02:00:00.000Z',
       '2020-06-01T00:30:00.123Z',
       '0099-01-01T00:00:00.000Z',
+      '2020-05-31T22:30:00.000Z',
     ]);
   });
 
@@ -231,6 +233,14 @@ describe('readCsv: hostile files', () => {
     await expectRejection(() => read(`a\n"${'x'.repeat(2 ** 24 + 9)}`), 'FILE_CORRUPT', /line 2: Max Record Size/);
   });
 
+  it('a given type of dates says what it takes', async () => {
+    await expectRejection(
+      () => read('t\n1577836800000\n', { types: { t: 'date' } }),
+      'FILE_CORRUPT',
+      /line 2, column "t": expected a Date, a text in ISO 8601 or a number of milliseconds .*, got "1577836800000"/,
+    );
+  });
+
   it('a value that does not have the given type', async () => {
     const text = 'a,b\n1,2\n3,four\n';
     await expectRejection(
@@ -282,6 +292,7 @@ describe('readCsv: arguments', () => {
     [{ delimiter: '"' }, /delimiter/],
     [{ header: [] }, /header: expected names/],
     [{ header: ['a', 'a'] }, /header: expected unique names/],
+    [{ header: ['a', 'a '] }, /header: expected unique names, got "a "/],
     [{ decimal: '·' as '.' }, /decimal: expected one of/],
     [{ missing: [1 as unknown as string] }, /missing: expected a list of strings/],
     [{ types: { a: 'int' as 'number' } }, /types: "a": expected one of 'number'/],

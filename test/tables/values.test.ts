@@ -81,6 +81,19 @@ describe('decimal comma', () => {
     await expectRejection(() => wrong, 'FILE_CORRUPT', /line 2, column "a"/);
   });
 
+  it('separates fields only where nothing else does', async () => {
+    const header = ['a', 'b'];
+    const numbers = [{ a: 1.5, b: 2.5 }];
+    for (const text of ['1,5;2,5\n', '1,5\t2,5\n', 'a;b\n1,5;2,5\n', '"1,5","2,5"\n', 'a,b\n"1,5","2,5"\n']) {
+      const options = text.startsWith('a') ? {} : { header };
+      expect((await read(text, { decimal: ',', ...options })).rows()).toEqual(numbers);
+    }
+    // More commas than semicolons, in a header of names, too.
+    const named = await read('size, in cm, or so;b\n1,5;2,5\n', { decimal: ',' });
+    expect(named.row(0)).toEqual({ 'size, in cm, or so': 1.5, b: 2.5 });
+    expect((await read('a,b\n1,2\n', { decimal: ',' })).rows()).toEqual([{ a: 1, b: 2 }]);
+  });
+
   it('with a point, commas are no part of numbers', async () => {
     const table = await read('a;b\n1,234;1.234\n2;2\n', { decimal: '.' });
     expect(typesOf(table)).toEqual({ a: 'category', b: 'number' });
