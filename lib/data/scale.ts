@@ -192,11 +192,14 @@ export function minMaxScale(dataset: Dataset, options?: MinMaxOptions): Scaled {
     if (x < smallest[i]) smallest[i] = x;
     if (x > largest[i]) largest[i] = x;
   });
-  const spread = largest.map((value, i) => (value - smallest[i]) / (high - low));
+  // Of a constant column 1, or for large numbers more, as else value − low would be rounded to the value.
+  const spread = largest.map(
+    (value, i) => (value - smallest[i]) / (high - low) || Math.max(1, Math.abs(value) * 2 ** -20),
+  );
   return finish(
     dataset,
     of,
-    smallest.map((value, i) => value - low * (spread[i] || 1)),
+    smallest.map((value, i) => value - low * spread[i]),
     spread,
   );
 }

@@ -63,8 +63,8 @@ export function circles(options: CirclesOptions = {}): Dataset {
 }
 
 /**
- * Spiral arms from the origin to radius 1, at equal angles to each other. Points are float32 of shape [2], evenly
- * spaced along the radius. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
+ * Spiral arms from the origin to radius 1, at equal angles to each other. Points are float32 of shape [2], at radii
+ * drawn uniformly. Throws `UNKNOWN_OPTION` and `INVALID_ARGUMENT`.
  */
 export function spirals(options: SpiralsOptions = {}): Dataset {
   checkArity('spirals', arguments, 1);

@@ -118,6 +118,24 @@ describe('scaling: behaviour', () => {
     expect(column(wide, 2)).toEqual([-1, -1, -1, -1]);
   });
 
+  it.each([1e30, -1e30, 1e16, 1e9, 30, 0])(
+    'minMaxScale: a column of %d alone becomes the lower end of the range',
+    (value) => {
+      const constant = new Dataset({ features: [[value], [value]] });
+      for (const range of [
+        [-2, 5],
+        [0.1, 1],
+        [0, 1],
+      ] as const) {
+        const { dataset, scaler } = minMaxScale(constant, { range });
+        expect([...dataset.features]).toEqual([range[0], range[0]].map(Math.fround));
+        const error = Math.abs(scaler.invert(dataset).features[0] - constant.features[0]);
+        expect(error).toBeLessThanOrEqual(1e-7 * Math.max(1, Math.abs(value)));
+      }
+      expect(minMaxScale(constant).scaler.center[0]).toBe(Math.fround(value));
+    },
+  );
+
   it('sees bytes as the network does, and leaves the original alone', () => {
     const bytes = new Dataset({
       features: new Uint8Array([0, 100, 200]),
