@@ -2,7 +2,15 @@ import { describe } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { quote } from '../text.js';
 import { ColumnBuilder } from './builder.js';
-import { asStrings, type Column, type ColumnType, firstMissing, holdsStrings, valueAt } from './column.js';
+import {
+  asStrings,
+  type Column,
+  type ColumnType,
+  firstMissing,
+  holdsStrings,
+  valueAt,
+  withoutColumn,
+} from './column.js';
 import type { Table } from './table.js';
 
 /** The type that a column had whose values became strings. */
@@ -14,6 +22,7 @@ export function fromOf(own: ColumnType, type: ColumnType): From {
 
 /** A column of a table as one of the given type. */
 export function columnAs(label: string, table: Table, name: string, type: ColumnType, from: From): Column {
+  if (!table.has(name)) throw withoutColumn(label, table.names, name);
   const column = table.column(name);
   if (holdsStrings(type)) return asStrings(column, type, from);
   if (column.type === type) return column;

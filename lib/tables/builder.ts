@@ -264,17 +264,18 @@ export class TableBuilder {
     return new TableBuilder(this.#types, this.#fail, options);
   }
 
-  finish(): ReadonlyMap<string, Column> {
-    for (const name of this.#types.keys()) {
-      if (this.columns.has(name)) continue;
+  /** The columns. `name`: of the function whose option `types` the types are, for errors. */
+  finish(name: string): ReadonlyMap<string, Column> {
+    for (const key of this.#types.keys()) {
+      if (this.columns.has(key)) continue;
       // Without rows, only `types` names the columns.
-      if (this.rows > 0) throw invalid('types', 'names of columns', name);
-      this.column(name);
+      if (this.rows > 0) throw invalid(`${name}: types`, 'names of columns', key);
+      this.column(key);
     }
     const done = new Map<string, Column>();
-    for (const [name, column] of this.columns) {
+    for (const [key, column] of this.columns) {
       column.pad(this.rows);
-      done.set(name, column.finish());
+      done.set(key, column.finish());
     }
     return done;
   }

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { quote } from '../text.js';
+import { listed, quote } from '../text.js';
 
 /** What a column holds. `category` and `text` are both strings; encoders treat them differently. */
 export type ColumnType = 'number' | 'boolean' | 'category' | 'text' | 'date';
@@ -187,6 +187,25 @@ export function valueAt({ type, values }: Column, row: number): Value {
   if (typeof value !== 'number') return value;
   if (Number.isNaN(value)) return null;
   return type === 'date' ? new Date(value) : value;
+}
+
+/** What tells and gives the columns of a table. */
+export interface Columns {
+  readonly names: readonly string[];
+  has(name: string): boolean;
+  column(name: string): Column;
+}
+
+/** A column that an argument or option names, which `label` says. Throws `INVALID_ARGUMENT`. */
+export function columnNamed(label: string, table: Columns, name: string): Column {
+  if (!table.has(name)) throw invalid(label, `one of ${listed(table.names)}`, name);
+  return table.column(name);
+}
+
+/** The error of data without a column that they should have. */
+export function withoutColumn(label: string, names: readonly string[], name: string): BlasnetError {
+  const text = `expected a column ${quote(name)}, got ${names.length > 0 ? listed(names) : 'none'}`;
+  return new BlasnetError('INVALID_ARGUMENT', `${label}: ${text}`);
 }
 
 /** The first row without a value, or −1. */

@@ -69,7 +69,7 @@ export async function readCsv(path: string | URL, options?: CsvOptions): Promise
   for (let builder: TableBuilder | undefined = first; ; ) {
     for await (const _ of readRows(file, checked, parse, builder));
     const again: TableBuilder | undefined = builder.again();
-    if (again === undefined) return new Table(builder.finish());
+    if (again === undefined) return new Table(builder.finish('readCsv'));
     builder = again;
   }
 }
@@ -93,7 +93,7 @@ export function streamCsv(path: string | URL, options?: CsvStreamOptions): Table
     const { parse } = await loadPackage<CsvParse>('streamCsv', 'csv-parse');
     const { types, written } = checked;
     const fail = (message: string) => corrupt(file, message);
-    const pieces = new Pieces({ rows, types, wanted, open: false, written, fail });
+    const pieces = new Pieces({ name: 'streamCsv', rows, types, wanted, open: false, written, fail });
     yield* pieces.read(readRows(file, checked, parse, pieces));
   });
 }

@@ -35,7 +35,7 @@ export async function readJsonLines(path: string | URL, options?: JsonLinesOptio
   for (let builder: TableBuilder | undefined = first; ; ) {
     for await (const _ of readRows(file, builder));
     const again: TableBuilder | undefined = builder.again();
-    if (again === undefined) return new Table(builder.finish());
+    if (again === undefined) return new Table(builder.finish('readJsonLines'));
     builder = again;
   }
 }
@@ -54,7 +54,14 @@ export function streamJsonLines(path: string | URL, options?: JsonLinesStreamOpt
   const types = checkTypes('streamJsonLines: types', given.types);
   const rows = checkPieceRows('streamJsonLines', given.rows);
   return new TableStream((wanted) => {
-    const pieces = new Pieces({ rows, types, wanted, open: true, fail: (message) => corrupt(file, message) });
+    const pieces = new Pieces({
+      name: 'streamJsonLines',
+      rows,
+      types,
+      wanted,
+      open: true,
+      fail: (message) => corrupt(file, message),
+    });
     return pieces.read(readRows(file, pieces));
   });
 }

@@ -90,7 +90,7 @@ export async function readParquet(path: string | URL, options?: ParquetOptions):
     for (let builder: TableBuilder | undefined = new TableBuilder(types, fail); ; ) {
       for await (const _ of readRows(file, library, header, opened, builder));
       const again: TableBuilder | undefined = builder.again();
-      if (again === undefined) return new Table(builder.finish());
+      if (again === undefined) return new Table(builder.finish('readParquet'));
       builder = again;
     }
   } finally {
@@ -116,7 +116,14 @@ export function streamParquet(path: string | URL, options?: ParquetStreamOptions
     const opened = await openFile(file);
     try {
       const header = await readHeader(file, library, opened);
-      const pieces = new Pieces({ rows, types, wanted, open: false, fail: (message) => corrupt(file, message) });
+      const pieces = new Pieces({
+        name: 'streamParquet',
+        rows,
+        types,
+        wanted,
+        open: false,
+        fail: (message) => corrupt(file, message),
+      });
       yield* pieces.read(readRows(file, library, header, opened, pieces));
     } finally {
       await opened.close();

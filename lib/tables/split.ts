@@ -2,7 +2,7 @@ import { checkInteger, checkNumber, checkOptions, checkSeed, invalid } from '../
 import { deal, gather, inTurn, shuffled } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
-import { type Column, firstMissing } from './column.js';
+import { type Column, type Columns, columnNamed, firstMissing } from './column.js';
 
 /** How rows are divided; at most one of these. */
 interface Division {
@@ -31,9 +31,8 @@ export interface TableKFoldOptions extends Division {
 }
 
 /** What splitting needs of a table. */
-interface Rows {
+interface Rows extends Columns {
   readonly length: number;
-  column(name: string): Column;
 }
 
 const DIVISION = ['stratify', 'group', 'time', 'seed'] as const;
@@ -130,9 +129,10 @@ interface Parts {
 function divide(name: string, table: Rows, { stratify, group }: Division, seed: number, wanted: Parts) {
   const { sizes } = wanted;
   const order = shuffled(table.length, new RandomStream(seed, Stream.data));
-  if (stratify !== undefined) return gather(order, sizes, deal(byStratum(table.column(stratify), order), sizes));
+  if (stratify !== undefined)
+    return gather(order, sizes, deal(byStratum(columnNamed(`${name}: stratify`, table, stratify), order), sizes));
   if (group === undefined) return gather(order, sizes, inTurn(order, sizes));
-  const groups = checkComplete(`${name}: group`, table.column(group)).values;
+  const groups = checkComplete(`${name}: group`, columnNamed(`${name}: group`, table, group)).values;
   const parts = dealGroups(groups, order, wanted);
   const counts = sizes.map(() => 0);
   for (const part of parts) counts[part]++;
@@ -197,7 +197,7 @@ function checkComplete(label: string, column: Column): Column {
 
 /** All rows in order of time, with the times. */
 function timesOf(name: string, table: Rows, time: string) {
-  const column = checkComplete(`${name}: time`, table.column(time));
+  const column = checkComplete(`${name}: time`, columnNamed(`${name}: time`, table, time));
   if (column.type !== 'date' && column.type !== 'number')
     throw invalid(`${name}: time`, 'a column of dates or numbers', column.type);
   const times = column.values;

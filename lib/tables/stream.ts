@@ -3,7 +3,7 @@ import type { BlasnetError } from '../errors.js';
 import { RandomStream, Stream } from '../random.js';
 import { listed } from '../text.js';
 import { type ColumnTypes, checkTypes, MAX_COLUMNS, TableBuilder } from './builder.js';
-import { type ColumnType, isEmpty, joinColumns, type WrittenNumber } from './column.js';
+import { type ColumnType, isEmpty, joinColumns, type WrittenNumber, withoutColumn } from './column.js';
 import { Table } from './table.js';
 
 /** Types of columns by name. */
@@ -86,7 +86,7 @@ export class TableStream {
         yield own.every((name) => table.has(name)) ? table.dropMissing(own) : table.subset([]);
       }
       const missing = own.find((name) => !names.includes(name));
-      if (missing !== undefined) throw invalid('column', `one of ${listed(names)}`, missing);
+      if (missing !== undefined) throw invalid('dropMissing: names', `one of ${listed(names)}`, missing);
     });
   }
 
@@ -132,6 +132,8 @@ export interface RowSink {
 }
 
 export interface PieceOptions {
+  /** Of the function that reads the file, for errors. */
+  readonly name: string;
   /** Rows of a piece. */
   readonly rows: number;
   /** Types that the user gives, of which the file must have all columns. */
@@ -201,12 +203,12 @@ export class Pieces implements RowSink {
     while (this.#left > 0 || this.#pieces === 0) yield this.#take(rows, this.#left > rows || this.#pieces > 0);
     // Only after the last row is it certain that none has such a name.
     if (!this.#options.open || !some) return;
-    const { types, wanted } = this.#options;
-    const lacks = (name: string) => !this.#seen.has(name);
+    const { name, types, wanted } = this.#options;
+    const lacks = (key: string) => !this.#seen.has(key);
     const mistaken = [...types.keys()].find(lacks);
-    if (mistaken !== undefined) throw invalid('types', 'names of columns', mistaken);
+    if (mistaken !== undefined) throw invalid(`${name}: types`, 'names of columns', mistaken);
     const missing = [...wanted.keys()].find(lacks);
-    if (missing !== undefined) throw invalid('column', `one of ${listed([...this.#seen])}`, missing);
+    if (missing !== undefined) throw withoutColumn(name, [...this.#seen], missing);
   }
 
   get #left(): number {
@@ -215,10 +217,10 @@ export class Pieces implements RowSink {
 
   /** `partial`: this piece may not be all rows. */
   #take(count: number, partial: boolean): Table {
-    const { types, fail, rows, written } = this.#options;
+    const { name, types, fail, rows, written } = this.#options;
     const guessed = this.#guessed;
-    const missing = [...types.keys()].find((name) => !this.columns.has(name));
-    if (missing !== undefined) throw invalid('types', 'names of columns', missing);
+    const missing = [...types.keys()].find((key) => !this.columns.has(key));
+    if (missing !== undefined) throw invalid(`${name}: types`, 'names of columns', missing);
     const taken = this.#pending.slice(this.#taken, this.#taken + count);
     this.#taken += taken.length;
     const first = this.#pieces++ === 0;
@@ -232,10 +234,10 @@ export class Pieces implements RowSink {
         builder = again;
         continue;
       }
-      const table = new Table(builder.finish());
-      for (const name of table.names) {
-        const column = table.column(name);
-        if (!this.#types.has(name) && !guessed.has(name) && !isEmpty(column)) guessed.set(name, column.type);
+      const table = new Table(builder.finish(name));
+      for (const key of table.names) {
+        const column = table.column(key);
+        if (!this.#types.has(key) && !guessed.has(key) && !isEmpty(column)) guessed.set(key, column.type);
       }
       return table;
     }

@@ -3,7 +3,7 @@ import { BlasnetError } from '../errors.js';
 import { listed, quote } from '../text.js';
 import type { IntegerArray } from '../types.js';
 import { type ColumnTypes, checkTypes, MAX_COLUMNS, TableBuilder } from './builder.js';
-import { type Column, checkColumn, pickRows, type Value, valueAt } from './column.js';
+import { type Column, checkColumn, columnNamed, pickRows, type Value, valueAt } from './column.js';
 import { foldRows, splitRows, type TableKFoldOptions, type TableSplitOptions } from './split.js';
 
 /** A row as a plain object: null for missing values, a Date for dates. */
@@ -88,7 +88,7 @@ export class Table {
         builder?.addRow(Object.entries(row), () => `row ${i}`);
       });
       const again: TableBuilder | undefined = builder.again();
-      if (again === undefined) return new Table(builder.finish());
+      if (again === undefined) return new Table(builder.finish('Table.from'));
       builder = again;
     }
   }
@@ -125,7 +125,7 @@ export class Table {
   select(names: readonly string[]): Table {
     checkArity('select', arguments, 1);
     if (!Array.isArray(names)) throw invalid('select: names', 'a list of names', names);
-    return new Table(names.map((name: string): [string, Column] => [name, this.column(name)]));
+    return new Table(names.map((name: string): [string, Column] => [name, columnNamed('select: names', this, name)]));
   }
 
   /** A copy of the rows at `indices`, in that order; rows may be repeated. Throws `INVALID_ARGUMENT`. */
@@ -152,7 +152,7 @@ export class Table {
   dropMissing(names: readonly string[] = this.names): Table {
     checkArity('dropMissing', arguments, 1);
     if (!Array.isArray(names)) throw invalid('dropMissing: names', 'a list of names', names);
-    const columns = names.map((name: string) => this.column(name));
+    const columns = names.map((name: string) => columnNamed('dropMissing: names', this, name));
     const rows: number[] = [];
     for (let i = 0; i < this.length; i++) {
       if (columns.every(({ values }) => values[i] !== null && !Number.isNaN(values[i]))) rows.push(i);

@@ -248,7 +248,11 @@ describe('readCsv: hostile files', () => {
       'FILE_CORRUPT',
       /line 3, column "b": expected a finite number, got "four"/,
     );
-    await expectRejection(() => read(text, { types: { c: 'number' } }), 'INVALID_ARGUMENT', /types: .*got "c"/);
+    await expectRejection(
+      () => read(text, { types: { c: 'number' } }),
+      'INVALID_ARGUMENT',
+      /^readCsv: types: .*got "c"/,
+    );
     await expectRejection(() => read('a\n1e999', { types: { a: 'number' } }), 'FILE_CORRUPT', /finite number/);
   });
 

@@ -301,7 +301,11 @@ describe('targets', () => {
       'LABEL_OUT_OF_RANGE',
       /row 0: expected one of a, b, which the training part has, got "c"/,
     );
-    expectError(() => fitted.dataset(train.select(['x'])), 'INVALID_ARGUMENT', /column: expected one of x, got "y"/);
+    expectError(
+      () => fitted.dataset(train.select(['x'])),
+      'INVALID_ARGUMENT',
+      /^dataset: table: expected a column "y", got x$/,
+    );
   });
 });
 

@@ -300,7 +300,13 @@ describe('predictRows', () => {
     network.encoder = { version: 3 };
     expectError(() => predictRows(network, [{ x: 1 }]), 'INVALID_ARGUMENT', /Encoder: version/);
     network.encoder = fitted;
-    expectError(() => predictRows(network, [{ z: 1 }]), 'INVALID_ARGUMENT', /the key "x"/);
+    expectError(() => predictRows(network, [{ z: 1 }]), 'INVALID_ARGUMENT', /^predictRows: rows: .*the key "x"/);
+    expectError(
+      () => predictRows(network, table.select(['y'])),
+      'INVALID_ARGUMENT',
+      /^predictRows: rows: expected a column "x", got y$/,
+    );
+    expectError(() => predictRows(network, [1] as never), 'INVALID_ARGUMENT', /^predictRows: rows: row 0: expected/);
     const three = make(3);
     three.encoder = fitted;
     expectError(() => predictRows(three, [{ x: 1 }]), 'SHAPE_MISMATCH', /expected 2 numbers a row, got 3/);

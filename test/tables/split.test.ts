@@ -76,7 +76,9 @@ describe('table.split', () => {
     [{ seed: 0.5 }, /seed/],
     [{ seed: 1, time: 'day' }, /seed: expected none with time/],
     [{ stratify: 'class', group: 'group' }, /expected at most one of stratify, group, time, got stratify and group/],
-    [{ stratify: 'x' }, /column: expected one of id, class/],
+    [{ stratify: 'x' }, /^split: stratify: expected one of id, class.*, got "x"$/],
+    [{ group: 'x' }, /^split: group: expected one of id, class/],
+    [{ time: 'x' }, /^split: time: expected one of id, class/],
     [{ group: 'class' }, /group: row 900: expected a value in each row/],
     [{ time: 'size' }, /time: row 0: expected a value in each row/],
     [{ time: 'group' }, /time: expected a column of dates or numbers, got "category"/],
@@ -148,6 +150,7 @@ describe('table.kFold', () => {
   it('INVALID_ARGUMENT', () => {
     expectError(() => table.kFold({ folds: 1 }), 'INVALID_ARGUMENT', /folds/);
     expectError(() => numbered(3).kFold(), 'INVALID_ARGUMENT', /folds/);
+    expectError(() => table.kFold({ group: 'x' }), 'INVALID_ARGUMENT', /^kFold: group: expected one of id, class/);
     const few = numbered(10, (i) => ({ group: i % 2 }));
     expectError(() => few.kFold({ folds: 3, group: 'group' }), 'INVALID_ARGUMENT', /too few groups for 3 folds/);
     expectError(

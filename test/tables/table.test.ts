@@ -52,6 +52,12 @@ describe('Table.from', () => {
     expect(typesOf(table)).toEqual(types);
     expect(table.row(0)).toEqual({ n: 1.5, b: true, d: new Date(86_400_000), c: '7', t: 'true' });
     expect(typesOf(Table.from([], { types }))).toEqual(types);
+    const mistaken = { types: { x: 'number' } } as const;
+    expectError(
+      () => Table.from(rows, mistaken),
+      'INVALID_ARGUMENT',
+      /^Table.from: types: expected names .*, got "x"$/,
+    );
   });
 
   it('a key __proto__ is a column; objects of other realms and without prototype are rows', () => {
@@ -155,9 +161,13 @@ describe('Table', () => {
     expectError(() => table.subset([3]), 'INVALID_ARGUMENT', /indices\[0\]/);
     expectError(() => table.subset({} as []), 'INVALID_ARGUMENT', /indices/);
     expectError(() => table.select('id' as unknown as []), 'INVALID_ARGUMENT', /names/);
-    expectError(() => table.select(['x']), 'INVALID_ARGUMENT', /"x"/);
+    expectError(() => table.select(['x']), 'INVALID_ARGUMENT', /^select: names: expected one of id, got "x"$/);
     expectError(() => table.filter(5 as never), 'INVALID_ARGUMENT', /keep: expected a function/);
-    expectError(() => table.dropMissing(['x']), 'INVALID_ARGUMENT', /"x"/);
+    expectError(
+      () => table.dropMissing(['x']),
+      'INVALID_ARGUMENT',
+      /^dropMissing: names: expected one of id, got "x"$/,
+    );
   });
 });
 
