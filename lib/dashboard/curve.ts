@@ -25,5 +25,7 @@ export class Curve<T extends { readonly epoch: number }> {
     this.points = this.points.filter((point) => point.epoch < epoch);
     this.newest = this.points.at(-1);
     this.count = this.points.length * this.stride;
+    // As fine as if it had never been longer.
+    while (this.stride > 1 && 2 * this.count <= MOST_POINTS * this.stride) this.stride /= 2;
   }
 }

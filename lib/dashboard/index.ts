@@ -1,5 +1,6 @@
 /** A page in the browser that shows a training as it runs: the public entry point `blasnet/dashboard`. */
 import { checkArity, checkBoolean, checkInteger, checkOptions, checkPath, invalid } from '../checks.js';
+import { cut, errorText } from '../text.js';
 import { type Callbacks, onFirstRank } from '../training/callbacks.js';
 import { type Inspected, inspector, type LabelledImages } from './inspect.js';
 import type { Run } from './run.js';
@@ -67,9 +68,9 @@ function siteAt(port: number, stream: { write(text: string): unknown }): Promise
  * on 127.0.0.1 alone, under a random address. It gets at most a few updates a second, and what costs time is computed
  * only while somebody looks, in at most 1 % of it. The page does not keep the process alive unless `keepOpen` is set.
  *
- * Throws `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, and `SHAPE_MISMATCH` if the samples are not images. `fit` rejects with
- * `INVALID_ARGUMENT` if the port can't be listened on. That a file can't be saved is said on the page; training goes
- * on.
+ * Throws `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, and `SHAPE_MISMATCH` if the samples are not images or don't
+ * fit the network. `fit` rejects with `INVALID_ARGUMENT` if the port can't be listened on. That a file can't be saved,
+ * or the inside not be shown, is said on the page; training goes on.
  */
 export function dashboard(options?: DashboardOptions): Dashboard {
   checkArity('dashboard', arguments, 1);
@@ -86,9 +87,16 @@ export function dashboard(options?: DashboardOptions): Dashboard {
   let run: Run | undefined;
   let nextLook = 0;
   const look = () => {
-    if (inspect === undefined) return;
+    if (inspect === undefined || nextLook === Infinity) return;
     const begin = performance.now();
-    run?.look(inspect());
+    try {
+      run?.look(inspect());
+    } catch (error) {
+      // Training goes on, without further looks.
+      nextLook = Infinity;
+      run?.say(`the network's inside can't be shown: ${cut(errorText(error), 300)}`, true);
+      return;
+    }
     const end = performance.now();
     nextLook = end + Math.max(LEAST_PAUSE, PAUSE_FACTOR * (end - begin));
   };
@@ -101,7 +109,7 @@ export function dashboard(options?: DashboardOptions): Dashboard {
       await site?.close();
     },
     async onTrainBegin(start) {
-      if (site === undefined || run === undefined || site.closed) {
+      if (site === undefined || run === undefined || !site.has(run)) {
         site = await siteAt(port, stream);
         run = site.newRun(name, save !== undefined);
       }

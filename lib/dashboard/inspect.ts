@@ -1,6 +1,6 @@
 import { invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
-import { denseFeatures } from '../report/dense-features.js';
+import { checkFits, denseFeatures } from '../report/dense-features.js';
 import { bytesOf, imageShape } from '../report/pixels.js';
 import { encodePng } from '../report/png.js';
 import { countNumbers } from '../training/histogram.js';
@@ -8,7 +8,7 @@ import type { SampleSource } from '../types.js';
 
 /** A network whose inside is shown; satisfied by `Network`. */
 export interface Inspected {
-  readonly inputs: readonly { readonly name: string | undefined }[];
+  readonly inputs: readonly { readonly name: string | undefined; readonly shape: readonly number[] }[];
   readonly outputs: readonly { readonly name: string | undefined; readonly shape: readonly number[] }[];
   readonly parameters: readonly {
     readonly name: string;
@@ -59,14 +59,19 @@ export function inspector(network: Inspected | undefined, samples: LabelledImage
   if (network === undefined) throw invalid('dashboard: samples', 'none without network', samples);
   if (!ArrayBuffer.isView(samples?.labels) || typeof samples.take !== 'function')
     throw invalid('dashboard: samples', 'a Dataset with labels', samples);
-  denseFeatures('dashboard: samples', samples);
+  const features = denseFeatures('dashboard: samples', samples);
   imageShape(samples.shape);
   const { inputs, outputs } = network;
   if (inputs.length !== 1 || outputs.length !== 1 || outputs[0].name !== undefined || outputs[0].shape.length !== 1) {
     const text = 'dashboard: samples: expected a network with one input and one output, of one number a class';
     throw new BlasnetError('INVALID_ARGUMENT', text);
   }
-  const rows = samples.take(Math.min(ROWS, samples.length));
+  checkFits('dashboard: samples', samples.shape, inputs[0].shape);
+  const most = Math.min(ROWS, samples.length);
+  const shown = features.subarray(0, (features.length / samples.length) * most);
+  const infinite = shown.find((value) => !Number.isFinite(value));
+  if (infinite !== undefined) throw invalid('dashboard: samples: features', 'finite numbers', infinite);
+  const rows = samples.take(most);
   return () => describe(network, misread(network, rows, samples.labelNames));
 }
 

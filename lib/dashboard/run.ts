@@ -31,7 +31,7 @@ export class Run {
   readonly #curve = new Curve<Point>();
   /** Points and fields that have not been sent. */
   #added: Point[] = [];
-  #changed = new Set<string>();
+  #changed = new Set(['name', 'canSave']);
   readonly #onChange: () => void;
   /** What the page asked for, until it is done. */
   stopAsked = false;
@@ -135,9 +135,10 @@ export class Run {
       canSave: this.canSave,
       status: this.#status,
       settings: this.#settings,
-      progress: this.#progress,
-      message: this.#message,
-      inside: this.#inside,
+      // JSON has no undefined: what is gone is null.
+      progress: this.#progress ?? null,
+      message: this.#message ?? null,
+      inside: this.#inside ?? null,
       curve: { points, stride, count, newest },
     };
   }
@@ -154,7 +155,6 @@ export class Run {
     const added = this.#changed.has('curve') ? [] : this.#added;
     this.#changed = new Set();
     this.#added = [];
-    // JSON has no undefined: what is gone is null.
-    return { id: this.id, ...Object.fromEntries(fields.map(([name, value]) => [name, value ?? null])), added };
+    return { id: this.id, ...Object.fromEntries(fields), added };
   }
 }

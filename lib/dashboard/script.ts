@@ -23,15 +23,20 @@ function draw(tag, attributes, text) {
 
 const isNumber = (value) => typeof value === 'number' && Number.isFinite(value);
 
-/** About four significant digits. */
-function short(value) {
+/** About so many significant digits; all digits before the point, up to a thousand million. */
+function short(value, digits = 4) {
   if (!isNumber(value)) return '–';
   if (value === 0) return '0';
   const size = Math.abs(value);
-  if (size >= 10000) return Math.round(value).toLocaleString('en-US');
-  if (size < 0.001) return value.toExponential(2).replace('e-', 'e−').replace('-', '−');
-  return String(Number(value.toPrecision(4))).replace('-', '−');
+  const rounded = Number(value.toPrecision(digits));
+  if (size >= 1e9 || size < 0.001) return rounded.toExponential().replace('+', '').replaceAll('-', '−');
+  if (size < 10000) return String(rounded).replace('-', '−');
+  const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
+  return value.toLocaleString('en-US', { maximumFractionDigits: decimals }).replace('-', '−');
 }
+
+/** The least and the largest of any number of numbers. */
+const extent = (values) => values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
 
 function duration(seconds) {
   if (!isNumber(seconds)) return '–';
@@ -44,6 +49,7 @@ function duration(seconds) {
 
 /** Runs by number, in the order in which they began. */
 const runs = new Map();
+const colourOf = ({ id }) => 'var(--c' + ((id - 1) % 10) + ')';
 let connected = false;
 let redraw = false;
 
@@ -67,10 +73,20 @@ const pointsOf = ({ points, newest }) =>
     ? [...points, newest]
     : points;
 
+function drop(run) {
+  run.card.root.remove();
+  runs.delete(run.id);
+  get('none').hidden = runs.size > 0;
+}
+
 function take(patch) {
+  if (patch.gone) {
+    if (runs.has(patch.id)) drop(runs.get(patch.id));
+    return;
+  }
   let run = runs.get(patch.id);
   if (run === undefined) {
-    run = { id: patch.id, shown: true, trail: [], curve: { points: [], stride: 1, count: 0 } };
+    run = { id: patch.id, shown: true, trail: [], settings: {}, curve: { points: [], stride: 1, count: 0 } };
     runs.set(run.id, run);
     run.card = newCard(run);
     get('runs').append(run.card.root);
@@ -100,7 +116,7 @@ const lastEpoch = ({ curve }) => (curve.newest ? curve.newest.epoch : -1);
 
 function newCard(run) {
   const root = make('article', { class: 'card', 'aria-labelledby': 'name-' + run.id });
-  root.style.setProperty('--own', 'var(--c' + ((run.id - 1) % 10) + ')');
+  root.style.setProperty('--own', colourOf(run));
   const shown = make('input', { type: 'checkbox', title: 'show in the curves' });
   shown.checked = true;
   shown.addEventListener('change', () => {
@@ -140,48 +156,85 @@ async function ask(run, what) {
 
 const isOver = (status) => status === 'finished' || status === 'failed';
 
+/** Epochs done, with the part of the one that runs. */
+function epochsDone({ progress, curve, status }) {
+  const ended = curve.newest ? curve.newest.epoch + 1 : 0;
+  if (!progress || isOver(status)) return ended;
+  return progress.epoch + (progress.steps ? progress.step / progress.steps : 0);
+}
+
 function updateCard(run) {
-  const { card, settings = {}, progress, curve, status } = run;
-  const { newest } = curve;
+  const { card, status } = run;
   card.name.textContent = run.name;
   card.badge.textContent = status;
   card.badge.className = 'badge ' + status;
-  const epochs = settings.epochs;
-  const current = progress && !isOver(status) ? progress : undefined;
-  const done = current ? current.epoch + (current.steps ? current.step / current.steps : 0) : newest ? newest.epoch + 1 : 0;
-  const most = Math.max(done, newest && !isOver(status) ? newest.epoch + 1 : 0);
+  updateBar(run);
+  card.sub.textContent = settingsOf(run).join(' · ');
+  updateRows(card, figuresOf(run));
+  const active = status === 'training' || status === 'stopping';
+  card.stop.disabled = !connected || status !== 'training';
+  card.stop.textContent = status === 'stopping' ? 'Stops after this epoch' : 'Stop';
+  card.stop.hidden = !active;
+  card.save.hidden = !run.canSave || !active;
+  card.save.disabled = !connected;
+  card.stop.setAttribute('aria-label', card.stop.textContent + ': ' + run.name);
+  card.save.setAttribute('aria-label', 'Save now: ' + run.name);
+  const quiet = Math.round((Date.now() - run.heard) / 1000);
+  const silent = active && connected && quiet >= 20 ? 'nothing heard for ' + duration(quiet) : '';
+  card.message.textContent = run.message ? run.message.text : silent;
+  card.message.classList.toggle('failed', run.message ? run.message.failed : false);
+}
+
+function updateBar(run) {
+  const { card, settings, curve, status } = run;
+  card.bar.hidden = !isNumber(settings.epochs);
+  if (card.bar.hidden) return;
+  // Progress may be told later than the epoch that it led to.
+  const most = Math.max(epochsDone(run), curve.newest && !isOver(status) ? curve.newest.epoch + 1 : 0);
+  card.bar.value = settings.epochs === 0 ? 1 : most / settings.epochs;
+  card.bar.setAttribute('aria-label', 'progress of ' + run.name);
+}
+
+/** What is trained, and how far, in words. */
+function settingsOf(run) {
+  const { settings, progress, curve, status } = run;
+  const { epochs, samples, parameters, optimizer, batchSize, backend } = settings;
   const limited = isNumber(epochs);
-  card.bar.hidden = !limited;
-  if (limited) {
-    card.bar.value = epochs === 0 ? 1 : most / epochs;
-    card.bar.setAttribute('aria-label', 'progress of ' + run.name);
-  }
-  const parts = [
-    newest || current ? 'epoch ' + Math.min(Math.floor(done) + (current ? 1 : 0), limited ? epochs : Infinity) + (limited ? ' of ' + epochs : '') : '',
-    isNumber(settings.samples) ? settings.samples.toLocaleString('en-US') + ' samples' : '',
-    isNumber(settings.parameters) ? settings.parameters.toLocaleString('en-US') + ' parameters' : '',
-    settings.optimizer || '',
-    isNumber(settings.batchSize) ? 'batches of ' + settings.batchSize : '',
-    settings.backend || '',
-  ];
-  card.sub.textContent = parts.filter((part) => part !== '').join(' · ');
+  const current = progress && !isOver(status);
+  const epoch = Math.min(Math.floor(epochsDone(run)) + (current ? 1 : 0), limited ? epochs : Infinity);
+  return [
+    curve.newest || current ? 'epoch ' + epoch + (limited ? ' of ' + epochs : '') : '',
+    isNumber(samples) ? samples.toLocaleString('en-US') + ' samples' : '',
+    isNumber(parameters) ? parameters.toLocaleString('en-US') + ' parameters' : '',
+    optimizer || '',
+    isNumber(batchSize) ? 'batches of ' + batchSize : '',
+    backend || '',
+  ].filter((part) => part !== '');
+}
+
+/** The texts of a card's figures by name: of the epoch that runs, or else the last one. */
+function figuresOf({ progress, curve, status }) {
   const figures = new Map();
-  const from = newest || { training: {}, validation: {} };
-  for (const [name, value] of Object.entries(from.training)) {
+  const current = progress && !isOver(status) ? progress : undefined;
+  const { training, validation } = curve.newest || { training: {}, validation: {} };
+  for (const [name, value] of Object.entries(training)) {
     if (name.includes('/')) continue;
     figures.set(name, short(value));
-    if (Object.hasOwn(from.validation, name)) figures.set('validation ' + name, short(from.validation[name]));
+    if (Object.hasOwn(validation, name)) figures.set('validation ' + name, short(validation[name]));
   }
-  for (const [name, value] of Object.entries(from.validation)) if (!Object.hasOwn(from.training, name)) figures.set(name, short(value));
+  for (const [name, value] of Object.entries(validation)) if (!Object.hasOwn(training, name)) figures.set(name, short(value));
   if (current) {
     if (isNumber(current.loss)) figures.set('loss', short(current.loss));
     if (isNumber(current.accuracy)) figures.set('accuracy', short(current.accuracy));
-    figures.set('samples per second', short(Math.round(current.samplesPerSecond)));
   }
-  if (isNumber(from.training['samples per second']) && !current)
-    figures.set('samples per second', short(Math.round(from.training['samples per second'])));
+  const rate = current ? current.samplesPerSecond : training['samples per second'];
+  if (current || isNumber(rate)) figures.set('samples per second', short(Math.round(rate)));
   if (!isOver(status)) figures.set('time left', current ? duration(current.secondsLeft) : '–');
-  // Elements stay where they are, so that a selection or a screen reader's place in them stays too.
+  return figures;
+}
+
+/** Elements stay where they are, so that a selection or a screen reader's place in them stays too. */
+function updateRows(card, figures) {
   for (const [name, row] of card.rows) {
     if (figures.has(name)) continue;
     row.remove();
@@ -198,18 +251,6 @@ function updateCard(run) {
     if (place !== row) card.figures.insertBefore(row, place || null);
     if (row.lastChild.textContent !== text) row.lastChild.textContent = text;
   }
-  const active = status === 'training' || status === 'stopping';
-  card.stop.disabled = !connected || status !== 'training';
-  card.stop.textContent = status === 'stopping' ? 'Stops after this epoch' : 'Stop';
-  card.stop.hidden = !active;
-  card.save.hidden = !run.canSave || !active;
-  card.save.disabled = !connected;
-  card.stop.setAttribute('aria-label', card.stop.textContent + ': ' + run.name);
-  card.save.setAttribute('aria-label', 'Save now: ' + run.name);
-  const quiet = Math.round((Date.now() - run.heard) / 1000);
-  const silent = active && connected && quiet >= 20 ? 'nothing heard for ' + duration(quiet) : '';
-  card.message.textContent = run.message ? run.message.text : silent;
-  card.message.classList.toggle('failed', run.message ? run.message.failed : false);
 }
 
 // Charts -------------------------------------------------------------------------------------------------------------
@@ -221,9 +262,20 @@ function ticks(low, high, wanted) {
   const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough) || rough;
+  const first = Math.ceil(low / step - 1e-9);
   const found = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) found.push(Number((i * step).toPrecision(12)));
+  // Counted: adding one to a large number of steps may change nothing.
+  for (let i = 0; i <= wanted + 1 && (first + i) * step <= high + step * 1e-9; i++)
+    found.push(Number(((first + i) * step).toPrecision(15)));
   return found;
+}
+
+/** Texts for ticks, with the digits in which they differ. */
+function labelsOf(marks) {
+  const size = Math.max(...marks.map(Math.abs));
+  const step = marks.length > 1 ? Math.abs(marks[1] - marks[0]) : size;
+  const digits = Math.floor(Math.log10(size)) - Math.floor(Math.log10(step) + 1e-9) + 1;
+  return marks.map((mark) => short(mark, digits > 4 ? Math.min(digits, 15) : 4));
 }
 
 function newChart(title) {
@@ -257,14 +309,15 @@ function newChart(title) {
   return chart;
 }
 
+/** The lines of a chart. A y that is no number, as that of a metric that gave NaN, is a gap. */
 function seriesOf(title) {
   const series = [];
   for (const run of runs.values()) {
     if (!run.shown) continue;
     const points = pointsOf(run.curve);
     for (const kind of ['training', 'validation']) {
-      const own = points.filter((point) => isNumber(point[kind][title])).map((point) => ({ x: point.epoch + 1, y: point[kind][title] }));
-      if (own.length > 0) series.push({ run, kind, points: own });
+      const own = points.filter((point) => Object.hasOwn(point[kind], title)).map((point) => ({ x: point.epoch + 1, y: point[kind][title] }));
+      if (own.some(({ y }) => isNumber(y))) series.push({ run, kind, points: own });
     }
     if (title === 'loss' || title === 'accuracy') {
       const far = run.trail.filter((point) => isNumber(point[title])).map((point) => ({ x: point.epoch, y: point[title] }));
@@ -274,85 +327,107 @@ function seriesOf(title) {
   return series;
 }
 
+const HEIGHT = 190;
+
 function drawChart(chart) {
-  const { svg, title } = chart;
+  const { svg, title, series } = chart;
   const width = svg.clientWidth || 320;
-  const height = 190;
   const logarithmic = get('logarithmic').checked && /(^|[/])loss$/.test(title);
-  const usable = (y) => !logarithmic || y > 0;
-  const series = chart.series.map((each) => ({ ...each, points: each.points.filter(({ y }) => usable(y)) })).filter(({ points }) => points.length > 0);
   svg.replaceChildren();
-  svg.setAttribute('viewBox', '0 0 ' + width + ' ' + height);
+  svg.setAttribute('viewBox', '0 0 ' + width + ' ' + HEIGHT);
   chart.scale = undefined;
-  if (series.length === 0) return;
-  const toY = logarithmic ? Math.log10 : (y) => y;
-  const all = series.flatMap(({ points }) => points);
-  const xs = all.map(({ x }) => x);
+  const scale = scaleOf(series, width, logarithmic);
+  if (scale === undefined) return;
+  drawAxes(svg, scale);
+  for (const each of series) drawLine(svg, each, scale);
   const ended = series.filter(({ kind }) => kind !== 'far');
-  const ys = all.map(({ y }) => toY(y));
-  let [left, right] = [Math.min(...xs), Math.max(...xs)];
-  if (left === right) [left, right] = [left - 0.5, right + 0.5];
-  let [low, high] = [Math.min(...ys), Math.max(...ys)];
-  if (low === high) {
-    const some = Math.abs(low) * 0.1 || 1;
-    [low, high] = [low - some, high + some];
-  }
-  const room = (high - low) * 0.06;
-  [low, high] = [low - room, high + room];
-  const marks = logarithmic ? logTicks(low, high) : ticks(low, high, 4);
-  const text = (mark) => short(logarithmic ? 10 ** mark : mark);
-  const margin = { left: 12 + 6.4 * Math.max(...marks.map((mark) => text(mark).length)), right: 10, top: 8, bottom: 20 };
-  const px = (x) => margin.left + ((x - left) / (right - left)) * (width - margin.left - margin.right);
-  const py = (y) => height - margin.bottom - ((y - low) / (high - low)) * (height - margin.top - margin.bottom);
-  for (const mark of marks) {
-    svg.append(
-      draw('line', { class: 'rule', x1: margin.left, x2: width - margin.right, y1: py(mark), y2: py(mark) }),
-      draw('text', { x: margin.left - 6, y: py(mark) + 4, 'text-anchor': 'end' }, text(mark)),
-    );
-  }
-  const whole = ticks(left, right, Math.max(2, Math.floor(width / 90))).filter(Number.isInteger);
-  for (const mark of whole)
-    svg.append(draw('text', { x: px(mark), y: height - 5, 'text-anchor': 'middle' }, mark.toLocaleString('en-US')));
-  if (whole.length === 0)
-    svg.append(draw('text', { x: px((left + right) / 2), y: height - 5, 'text-anchor': 'middle' }, 'within epoch ' + Math.ceil(right)));
-  for (const { run, kind, points } of series) {
-    const path = points.map(({ x, y }, i) => (i === 0 ? 'M' : 'L') + px(x).toFixed(1) + ' ' + py(toY(y)).toFixed(1)).join('');
-    const line = draw('path', { class: 'line ' + kind, d: path });
-    line.style.setProperty('--own', 'var(--c' + ((run.id - 1) % 10) + ')');
-    svg.append(line);
-    if (points.length > 1 || kind === 'far') continue;
-    const dot = draw('circle', { class: 'dot', r: 3, cx: px(points[0].x), cy: py(toY(points[0].y)) });
-    dot.style.setProperty('--own', 'var(--c' + ((run.id - 1) % 10) + ')');
-    svg.append(dot);
-  }
   const epochs = [...new Set(ended.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b);
+  const { px } = scale;
   const nearest = (at) => epochs.reduce((best, x) => (best === undefined || Math.abs(px(x) - at) < Math.abs(px(best) - at) ? x : best), undefined);
   chart.scale = { epochs, nearest };
-  const at = chart.at !== undefined && epochs.includes(chart.at) ? chart.at : undefined;
-  if (at !== undefined) svg.append(draw('line', { class: 'cursor', x1: px(at), x2: px(at), y1: margin.top, y2: height - margin.bottom }));
-  const described = (epoch) =>
-    ended.flatMap(({ run, kind, points }) => {
-      const point = epoch === undefined ? points[points.length - 1] : points.find(({ x }) => x === epoch);
-      const who = runs.size > 1 ? run.name + ' ' : '';
-      return point ? [who + (kind === 'validation' ? 'validation ' : '') + short(point.y)] : [];
-    });
-  chart.readout.textContent = at === undefined ? '' : 'epoch ' + at + ': ' + described(at).join(', ');
-  const now = described(undefined);
+  const at = epochs.includes(chart.at) ? chart.at : undefined;
+  if (at !== undefined) svg.append(draw('line', { class: 'cursor', x1: px(at), x2: px(at), y1: scale.margin.top, y2: HEIGHT - scale.margin.bottom }));
+  chart.readout.textContent = at === undefined ? '' : 'epoch ' + at + ': ' + described(ended, at).join(', ');
+  const now = described(ended, undefined);
   chart.latest.textContent = runs.size === 1 ? now[0] || '' : '';
   chart.root.setAttribute('aria-label', title + ' over ' + epochs.length + ' epochs; last: ' + now.join(', '));
 }
 
-/** Powers of ten, and 2 and 5 times them where there are few. */
+/** The values of an epoch, or the newest ones, in words. */
+function described(series, epoch) {
+  return series.flatMap(({ run, kind, points }) => {
+    const point = epoch === undefined ? points[points.length - 1] : points.find(({ x }) => x === epoch);
+    const who = runs.size > 1 ? run.name + ' ' : '';
+    return point ? [who + (kind === 'validation' ? 'validation ' : '') + short(point.y)] : [];
+  });
+}
+
+/** Where epochs and values lie in a chart, and the marks of its axes; undefined if nothing can be drawn. */
+function scaleOf(series, width, logarithmic) {
+  const toY = (y) => (!isNumber(y) || (logarithmic && y <= 0) ? undefined : logarithmic ? Math.log10(y) : y);
+  const all = series.flatMap(({ points }) => points);
+  const ys = all.map(({ y }) => toY(y)).filter(isNumber);
+  if (ys.length === 0) return undefined;
+  let [left, right] = extent(all.map(({ x }) => x));
+  if (left === right) [left, right] = [left - 0.5, right + 0.5];
+  let [low, high] = extent(ys);
+  // Also of values that differ by rounding alone.
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const room = high - low <= 1e-9 * size ? size * 0.1 || 1 : (high - low) * 0.06;
+  [low, high] = [low - room, high + room];
+  const marks = logarithmic ? logTicks(low, high) : ticks(low, high, 4);
+  const labels = labelsOf(marks);
+  const letters = Math.max(1, ...labels.map(({ length }) => length));
+  const last = Math.floor(right).toLocaleString('en-US').length;
+  const margin = { left: 12 + 6.4 * letters, right: Math.max(10, 4 + 3.2 * last), top: 8, bottom: 20 };
+  const px = (x) => margin.left + ((x - left) / (right - left)) * (width - margin.left - margin.right);
+  const py = (y) => {
+    const at = toY(y);
+    return at === undefined ? undefined : HEIGHT - margin.bottom - ((at - low) / (high - low)) * (HEIGHT - margin.top - margin.bottom);
+  };
+  return { width, left, right, margin, px, py, rules: marks.map((mark, i) => ({ y: py(mark), label: labels[i] })) };
+}
+
+function drawAxes(svg, { width, left, right, margin, px, rules }) {
+  for (const { y, label } of rules) {
+    svg.append(
+      draw('line', { class: 'rule', x1: margin.left, x2: width - margin.right, y1: y, y2: y }),
+      draw('text', { x: margin.left - 6, y: y + 4, 'text-anchor': 'end' }, label),
+    );
+  }
+  const write = (x, text) => svg.append(draw('text', { x: px(x), y: HEIGHT - 5, 'text-anchor': 'middle' }, text));
+  const whole = ticks(left, right, Math.max(2, Math.floor(width / 90))).filter(Number.isInteger);
+  for (const mark of whole) write(mark, mark.toLocaleString('en-US'));
+  if (whole.length === 0) write((left + right) / 2, 'within epoch ' + Math.ceil(right));
+}
+
+/** A line with gaps where there is no number; a point between gaps is a dot. */
+function drawLine(svg, { run, kind, points }, { px, py }) {
+  const places = points.map(({ x, y }) => ({ x: px(x), y: py(y) }));
+  const there = (i) => places[i] !== undefined && places[i].y !== undefined;
+  let path = '';
+  const shapes = [];
+  places.forEach(({ x, y }, i) => {
+    if (!there(i)) return;
+    path += (there(i - 1) ? 'L' : 'M') + x.toFixed(1) + ' ' + y.toFixed(1);
+    if (!there(i - 1) && !there(i + 1)) shapes.push(draw('circle', { class: 'dot', r: 3, cx: x, cy: y }));
+  });
+  shapes.unshift(draw('path', { class: 'line ' + kind, d: path }));
+  for (const shape of shapes) shape.style.setProperty('--own', colourOf(run));
+  svg.append(...shapes);
+}
+
+/** Powers of ten, and 2 and 5 times them where there are few, between 10 ** low and 10 ** high. */
 function logTicks(low, high) {
   const found = [];
   const factors = high - low > 3 ? [1] : [1, 2, 5];
   for (let power = Math.floor(low); power <= high; power++) {
     for (const factor of factors) {
-      const mark = power + Math.log10(factor);
-      if (mark >= low && mark <= high) found.push(mark);
+      const mark = Number(factor + 'e' + power);
+      if (mark >= 10 ** low && mark <= 10 ** high) found.push(mark);
     }
   }
-  return found.length > 1 ? found : ticks(low, high, 3);
+  return found.length > 1 ? found : ticks(10 ** low, 10 ** high, 3);
 }
 
 function updateCharts() {
@@ -364,6 +439,8 @@ function updateCharts() {
   // What says how training goes, before what says how fast.
   const last = ['learning rate', 'samples per second'];
   const sorted = [...[...titles].filter((title) => !last.includes(title)), ...last];
+  // Of a run that is gone.
+  for (const [title, { root }] of charts) if (!sorted.includes(title)) root.hidden = true;
   let some = false;
   for (const title of sorted) {
     const series = seriesOf(title);
@@ -409,7 +486,7 @@ function updateInside() {
   if (drawn === run.inside) return;
   drawn = run.inside;
   const { parameters, more, misread } = run.inside;
-  const colour = 'var(--c' + ((run.id - 1) % 10) + ')';
+  const colour = colourOf(run);
   get('samples').hidden = !misread;
   if (misread) {
     get('misread').textContent = misread.count + ' of ' + misread.of + ' samples misread' + (misread.count > misread.images.length ? ', the surest ' + misread.images.length : '');
@@ -477,23 +554,40 @@ function say(text, lost) {
   line.classList.toggle('lost', lost);
 }
 
-const events = new EventSource('events');
-events.addEventListener('all', ({ data }) => {
-  connected = true;
-  say('connected', false);
-  for (const patch of JSON.parse(data)) take(patch);
-  update();
-});
-events.addEventListener('message', ({ data }) => {
-  for (const patch of JSON.parse(data)) take(patch);
-  update();
-});
-events.addEventListener('error', () => {
-  connected = false;
-  const over = [...runs.values()].every(({ status }) => isOver(status));
-  say(over ? 'training is over, and the process has ended' : 'The process has ended or is out of reach. This is what it last reported.', !over);
-  update();
-});
+let events;
+
+function connect() {
+  events = new EventSource('events');
+  events.addEventListener('all', ({ data }) => {
+    connected = true;
+    say('connected', false);
+    const told = JSON.parse(data);
+    for (const run of [...runs.values()]) if (!told.some(({ id }) => id === run.id)) drop(run);
+    for (const patch of told) take(patch);
+    update();
+  });
+  events.addEventListener('message', ({ data }) => {
+    for (const patch of JSON.parse(data)) take(patch);
+    update();
+  });
+  events.addEventListener('error', () => {
+    connected = false;
+    const over = [...runs.values()].every(({ status }) => isOver(status));
+    say(over ? 'training is over, and the process has ended' : 'The process has ended or is out of reach. This is what it last reported.', !over);
+    update();
+  });
+}
+
+/** A page that nobody sees leaves its connection to others: browsers open six to an address. */
+function follow() {
+  if (document.hidden) {
+    if (events) events.close();
+    events = undefined;
+  } else if (!events) connect();
+}
+
+document.addEventListener('visibilitychange', follow);
+follow();
 get('logarithmic').addEventListener('change', update);
 get('which').addEventListener('change', update);
 get('numbers').querySelector('details').addEventListener('toggle', update);

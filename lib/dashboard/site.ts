@@ -38,12 +38,20 @@ function refusal(status: number, headers: Readonly<Record<string, string>> = {})
   return { status, headers: { 'Content-Type': 'text/plain', ...headers }, body: `${status}\n` };
 }
 
+/** The hosts by which browsers address a port: they leave out the default one. */
+export function hostsAt(port: number): string[] {
+  const names = [HOST, 'localhost'];
+  return [...names.map((name) => `${name}:${port}`), ...(port === 80 ? names : [])];
+}
+
 /** The page of a port, with all runs of this process that are shown there. */
 export class Site {
   readonly #server: Server;
   readonly #token = randomBytes(16).toString('base64url');
   readonly #pages = new Set<ServerResponse>();
   readonly #runs = new Map<number, Run>();
+  /** Runs that are no longer kept, which the open pages still show. */
+  #gone: number[] = [];
   readonly #alive: NodeJS.Timeout;
   readonly #onClose: () => void;
   #timer: NodeJS.Timeout | undefined;
@@ -100,9 +108,16 @@ export class Site {
     this.#runs.set(id, run);
     for (const { id: old, status } of this.#runs.values()) {
       const isOver = status === 'finished' || status === 'failed';
-      if (this.#runs.size > MOST_RUNS && isOver) this.#runs.delete(old);
+      if (this.#runs.size <= MOST_RUNS || !isOver) continue;
+      this.#runs.delete(old);
+      if (this.watched) this.#gone.push(old);
     }
     return run;
+  }
+
+  /** Whether the page shows a run: not after it closed, or dropped the run for newer ones. */
+  has(run: Run): boolean {
+    return !this.#closed && this.#runs.get(run.id) === run;
   }
 
   /** From now on the process lives until `close`. */
@@ -114,8 +129,10 @@ export class Site {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    const gone = this.#gone.map((id) => ({ id, gone: true }));
+    this.#gone = [];
     if (this.#pages.size === 0) return;
-    const changes = Array.from(this.#runs.values()).flatMap((run) => run.changes() ?? []);
+    const changes = [...gone, ...Array.from(this.#runs.values()).flatMap((run) => run.changes() ?? [])];
     if (changes.length > 0) this.#send(`data: ${JSON.stringify(changes)}\n\n`);
   }
 
@@ -154,7 +171,7 @@ export class Site {
   /** Carries out a request. */
   #reply({ method = '', headers, url = '' }: IncomingMessage): Reply {
     // A foreign name for this address: another site, whose name was made to lead here.
-    const hosts = [HOST, 'localhost'].map((name) => `${name}:${this.#port}`);
+    const hosts = hostsAt(this.#port);
     if (!hosts.includes(headers.host ?? '')) return refusal(403);
     // A browser sends the origin of all that a script posts.
     const own = hosts.some((host) => headers.origin === `http://${host}`);

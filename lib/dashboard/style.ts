@@ -33,7 +33,7 @@ section { margin: 20px 0; }
 .badge.training { color: var(--right); border-color: currentColor; } .badge.stopping, .badge.failed { color: var(--wrong); border-color: currentColor; }
 progress { width: 100%; height: 8px; margin: 8px 0 4px; accent-color: var(--own, var(--accent)); display: block; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 8px 12px; margin: 8px 0; }
-dt { font-size: 0.78rem; color: var(--soft); } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
+dl > div { min-width: 0; } dt { font-size: 0.78rem; color: var(--soft); overflow-wrap: anywhere; } dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 .buttons { display: flex; gap: 8px; flex-wrap: wrap; }
 button, select { font: inherit; min-height: 36px; padding: 4px 14px; border: 1px solid var(--axis); border-radius: 6px; background: var(--card); color: inherit; cursor: pointer; max-width: 100%; min-width: 0; }
 button:hover:enabled { border-color: var(--accent); } button:disabled { opacity: 0.5; cursor: default; }
@@ -41,7 +41,8 @@ input[type=checkbox] { width: 18px; height: 18px; margin: 0; accent-color: var(-
 .check { max-width: 100%; min-width: 0; display: inline-flex; align-items: center; gap: 8px; min-height: 28px; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .message { margin-top: 8px; font-size: 0.85rem; overflow-wrap: anywhere; } .message.failed { color: var(--wrong); }
-.chart h3 { display: flex; justify-content: space-between; gap: 8px; }
+.chart h3 { display: flex; justify-content: space-between; gap: 8px; overflow-wrap: anywhere; }
+.chart h3 span { min-width: 0; } .chart h3 .small { flex: none; white-space: nowrap; }
 .chart svg { display: block; width: 100%; height: 190px; touch-action: pan-y; }
 .chart output, .key { display: flex; flex-wrap: wrap; gap: 0 12px; min-height: 1.3em; font-size: 0.8rem; color: var(--soft); }
 svg text { fill: var(--soft); font-size: 11px; } .line { fill: none; stroke: var(--own); stroke-width: 1.8; stroke-linejoin: round; }

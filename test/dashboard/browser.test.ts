@@ -8,14 +8,11 @@ import { type Dashboard, dashboard } from '../../lib/dashboard/index.js';
 import { Dataset } from '../../lib/data/index.js';
 import { dense, flatten, type History, Network, Sgd, softmaxCrossEntropy } from '../../lib/index.js';
 import { randomFloats } from '../api/support.js';
-import { sink, slowly, until } from './support.js';
+import { chromiumFlags, chromiumProgram, sink, slowly, until } from './support.js';
 
-const program = '/usr/bin/chromium';
+const program = chromiumProgram;
 const reason = existsSync(program) ? undefined : `there is no ${program} (Debian: apt-get install chromium)`;
 if (reason !== undefined) console.warn(`the dashboard in a browser: skipped, ${reason}`);
-
-const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
-flags.push('--disable-background-networking', '--disable-component-update', '--disable-sync');
 
 /** Images whose brightest pixel of the first three is their class, with some labels wrong. */
 const features = Uint8Array.from(randomFloats(16 * 300, 5), (x) => 127 + 127 * x);
@@ -70,7 +67,7 @@ describe.skipIf(reason !== undefined)('the dashboard in a browser', () => {
   beforeAll(async () => {
     const { chromium } = await import('playwright-core');
     folder = mkdtempSync(join(tmpdir(), 'blasnet-browser-'));
-    browser = await chromium.launch({ executablePath: program, args: flags });
+    browser = await chromium.launch({ executablePath: program, args: chromiumFlags });
     train('first', Number.POSITIVE_INFINITY, 0.05);
     train(HOSTILE, Number.POSITIVE_INFINITY, 0.01);
     await until(() => boards.every(({ url }) => url !== undefined), 'they have an address');

@@ -29,3 +29,16 @@ it('is cut where a resumed training begins', () => {
   curve.cutAt(0);
   expect(curve).toMatchObject({ points: [], newest: undefined });
 });
+
+it.each([0, 20, 3000])('keeps as many points of a training from epoch %i on as of a new one', (from) => {
+  const [curve, fresh] = [new Curve<{ epoch: number }>(), new Curve<{ epoch: number }>()];
+  for (let epoch = 0; epoch < 50_000; epoch++) curve.add({ epoch });
+  curve.cutAt(from);
+  for (let epoch = 0; epoch < from + 40; epoch++) {
+    fresh.add({ epoch });
+    if (epoch >= from) curve.add({ epoch });
+  }
+  const newer = ({ points }: Curve<{ epoch: number }>) => points.filter(({ epoch }) => epoch >= from);
+  expect(newer(curve).length).toBe(newer(fresh).length);
+  expect(curve.points.length).toBeLessThanOrEqual(MOST_POINTS);
+});

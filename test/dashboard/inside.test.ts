@@ -132,4 +132,9 @@ it('refuses samples that are not labelled images of the network', () => {
   const sparse = { rowOffsets: [0, 1, 2], indices: [0, 1], values: [1, 2], columns: 4, labels: [0, 1] };
   expectError(take(new SparseDataset(sparse)), 'INVALID_ARGUMENT', /^dashboard: samples: expected .*dense rows/);
   expectError(() => dashboard({ network: two, samples }), 'INVALID_ARGUMENT', /one input and one output/);
+  const large = new Dataset({ features: new Uint8Array(9), shape: [3, 3, 1], labels: [1] });
+  const shapes = /^dashboard: samples: expected samples of shape \[2, 2, 1\], as the network takes, got \[3, 3, 1\]$/;
+  expectError(take(large), 'SHAPE_MISMATCH', shapes);
+  const odd = new Dataset({ features: [1, 2, Number.NaN, 4], shape: [2, 2, 1], labels: [1] });
+  expectError(take(odd), 'INVALID_ARGUMENT', /^dashboard: samples: features: expected finite numbers, got NaN$/);
 });

@@ -7,10 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type Dashboard, dashboard } from '../../lib/dashboard/index.js';
+import { hostsAt } from '../../lib/dashboard/site.js';
+import { Dataset } from '../../lib/data/index.js';
 import { type Callbacks, Network } from '../../lib/index.js';
 import { classData, classifier, expectError, expectRejection } from '../api/support.js';
 import { builtLibrary } from '../lifecycle/child.js';
-import { ask, listen, pause, pointsOf, sink, slowly, until } from './support.js';
+import { ask, freePort, listen, pause, pointsOf, sink, slowly, until } from './support.js';
 
 let folder = '';
 beforeAll(() => {
@@ -365,6 +367,67 @@ it('keeps it alive where that is asked for, until it is closed', () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 20_000 });
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/alive\nclosing\n$/);
+});
+
+it('tells that the inside can not be shown, and goes on training', async () => {
+  const network = classifier('typescript');
+  const samples = new Dataset({
+    features: data.features,
+    shape: [2, 3],
+    labels: data.labels as Int32Array,
+    classes: 3,
+  });
+  const inspected = {
+    inputs: [{ name: undefined, shape: [2, 3] }],
+    outputs: [{ name: undefined, shape: [3] }],
+    parameters: network.parameters,
+    predict() {
+      throw new Error('of the network');
+    },
+  };
+  const { board } = show({ network: inspected, samples, keepOpen: true });
+  const history = await train([board], 3);
+  expect(history.epochs).toHaveLength(3);
+  const { messages, opened, close } = listen(board.url as string);
+  await opened;
+  const text = "the network's inside can't be shown: of the network";
+  expect(messages[0].data[0]).toMatchObject({ status: 'finished', message: { text, failed: true } });
+  close();
+});
+
+it('shows a board that is used again after many others', async () => {
+  const port = await freePort();
+  const first = show({ port, name: 'again' }).board;
+  await train([first]);
+  for (let i = 0; i < 50; i++) await train([show({ port }).board]);
+  const names = async () => {
+    const { messages, opened, close } = listen(first.url as string);
+    await opened;
+    close();
+    return messages[0].data.map(({ name }) => name);
+  };
+  expect(await names()).not.toContain('again');
+  await train([first]);
+  expect((await names()).at(-1)).toBe('again');
+}, 60_000);
+
+it('tells an open page the names of new runs, and one that comes back that nothing is said any more', async () => {
+  const port = await freePort();
+  const { board } = show({ port, name: 'first' });
+  await train([board]);
+  const { messages, opened, close } = listen(board.url as string);
+  await opened;
+  expect(messages[0].data[0]).toMatchObject({ progress: null, message: null, inside: null });
+  await train([show({ port, name: 'second' }).board]);
+  const told = () => messages.slice(1).flatMap(({ data: runs }) => runs);
+  await until(() => told().some(({ id }) => id === 2), 'the second is told');
+  expect(told().find(({ id }) => id === 2)).toMatchObject({ name: 'second', canSave: false });
+  close();
+});
+
+it('answers to the names that browsers give a port', () => {
+  expect(hostsAt(8080)).toEqual(['127.0.0.1:8080', 'localhost:8080']);
+  expect(hostsAt(80)).toEqual(['127.0.0.1:80', 'localhost:80', '127.0.0.1', 'localhost']);
 });
 
 it('checks its options', () => {

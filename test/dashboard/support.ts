@@ -1,5 +1,20 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import type { Callbacks } from '../../lib/index.js';
+
+/** The browser of the tests (Debian: apt-get install chromium). */
+export const chromiumProgram = '/usr/bin/chromium';
+export const chromiumFlags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'];
+chromiumFlags.push('--disable-background-networking', '--disable-component-update', '--disable-sync');
+
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 /** What a page asks: a path is sent as it is, without the cleaning that `fetch` does. */
 export function ask(
