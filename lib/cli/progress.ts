@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty';
 import type { Callbacks, Progress } from 'blasnet';
+import { figure } from './scores.js';
 
 const WIDTH = 24;
 /** Milliseconds between two drawings: short epochs would otherwise flicker. */
@@ -44,10 +45,9 @@ export function trainingProgress(stream: WriteStream, lead = ''): TrainingProgre
         draw(epoch + step / steps, epochs);
       },
       onEpochEnd({ epoch, loss, validation }) {
-        figures = [
-          `loss ${loss.toFixed(4)}`,
-          ...(validation ? [`validation loss ${validation.loss.toFixed(4)}`] : []),
-        ].join('  ');
+        figures = [`loss ${figure(loss)}`, ...(validation ? [`validation loss ${figure(validation.loss)}`] : [])].join(
+          '  ',
+        );
         draw(epoch + 1, epochs);
       },
     },

@@ -56,8 +56,9 @@ function scoreValues(truth: Float64Array, predictions: readonly Prediction[]): S
   };
 }
 
-/** A number with four digits or more. */
+/** A number with four digits or more; from 1e9 on with an exponent. */
 export function figure(value: number): string {
+  if (Math.abs(value) >= 1e9) return value.toExponential(3);
   return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
 }
 

@@ -6,12 +6,22 @@ import type { EpochLog } from './history.js';
 /** Options of {@link progressBar}. */
 export interface ProgressBarOptions {
   /**
-   * Where to write; default process.stdout. The bar is drawn only on a terminal; the line per epoch is always written.
+   * Where to write; default process.stdout. The bar is drawn only on a terminal, within its `columns` (default 80); the
+   * line per epoch is always written.
    */
-  stream?: { write(text: string): unknown; readonly isTTY?: boolean };
+  stream?: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
 }
 
-const WIDTH = 30;
+/** Characters of the drawn bar; it is shorter on a terminal where the line would not fit. */
+const WIDTH = { least: 5, most: 30 };
+/** Columns of a terminal that does not tell. */
+const COLUMNS = 80;
+
+/** Four decimals; an exponent where they would hide the figure, or where it is long. */
+function figure(value: number): string {
+  const size = Math.abs(value);
+  return size >= 1e6 || (size > 0 && size < 1e-3) ? value.toExponential(3) : value.toFixed(4);
+}
 
 function rate(samplesPerSecond: number): string {
   return `${Math.round(samplesPerSecond).toLocaleString('en-US')} samples/s`;
@@ -30,30 +40,32 @@ function duration(seconds: number): string {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, '0')}:${tail}` : `${minutes}:${tail}`;
 }
 
-function bar({ epoch, epochs, step, steps, samplesPerSecond, loss, accuracy, secondsLeft }: Progress): string {
+/** The line that is drawn again and again: at most `most` characters, as one that wraps can't be taken away. */
+function bar(progress: Progress, most: number): string {
+  const { epoch, epochs, step, steps, samplesPerSecond, loss, accuracy, secondsLeft } = progress;
   const figures: string[] = [];
-  if (loss !== undefined) figures.push(`loss ${loss.toFixed(4)}`);
-  if (accuracy !== undefined) figures.push(`accuracy ${accuracy.toFixed(4)}`);
+  if (loss !== undefined) figures.push(`loss ${figure(loss)}`);
+  if (accuracy !== undefined) figures.push(`accuracy ${figure(accuracy)}`);
   figures.push(rate(samplesPerSecond));
   if (secondsLeft !== undefined && Number.isFinite(secondsLeft)) figures.push(`${duration(secondsLeft)} left`);
-  if (steps === undefined) return [head(epoch, epochs), `${step} batches`, ...figures].join('  ');
-  const filled = Math.round((WIDTH * step) / steps);
+  if (steps === undefined) return [head(epoch, epochs), `${step} batches`, ...figures].join('  ').slice(0, most);
   const percent = `${Math.floor((100 * step) / steps)}%`.padStart(4);
-  const drawn = `${head(epoch, epochs)} [${'='.repeat(filled)}${' '.repeat(WIDTH - filled)}]${percent}`;
-  return [drawn, ...figures].join('  ');
+  const line = (drawn: string) => [`${head(epoch, epochs)} [${drawn}]${percent}`, ...figures].join('  ');
+  const width = Math.max(WIDTH.least, Math.min(WIDTH.most, most - line('').length));
+  return line('='.repeat(Math.round((width * step) / steps)).padEnd(width)).slice(0, most);
 }
 
 /** Loss and accuracy, of each output if there are several. */
 function figuresOf(prefix: string, { loss, accuracy, outputs = {} }: Evaluation): string[] {
-  const own = [`${prefix}loss ${loss.toFixed(4)}`];
-  if (accuracy !== undefined) own.push(`${prefix}accuracy ${accuracy.toFixed(4)}`);
+  const own = [`${prefix}loss ${figure(loss)}`];
+  if (accuracy !== undefined) own.push(`${prefix}accuracy ${figure(accuracy)}`);
   return [...own, ...Object.entries(outputs).flatMap(([name, figures]) => figuresOf(`${prefix}${name} `, figures))];
 }
 
 function line(log: EpochLog, epochs: number): string {
   const parts = [head(log.epoch, epochs), ...figuresOf('', log)];
   if (log.validation !== undefined) parts.push(...figuresOf('validation ', log.validation));
-  for (const [name, value] of Object.entries(log.metrics ?? {})) parts.push(`${name} ${value.toFixed(4)}`);
+  for (const [name, value] of Object.entries(log.metrics ?? {})) parts.push(`${name} ${figure(value)}`);
   parts.push(rate(log.samplesPerSecond));
   return parts.join('  ');
 }
@@ -78,12 +90,13 @@ export function progressBar(options?: ProgressBarOptions): Callbacks {
     },
     onProgress(progress) {
       if (stream.isTTY !== true) return;
-      stream.write(`\r\x1b[K${bar(progress)}`);
+      stream.write(`\r\x1b[K${bar(progress, (stream.columns || COLUMNS) - 1)}`);
       drawn = true;
     },
     onEpochEnd(log) {
       clear();
       stream.write(`${line(log, last)}\n`);
     },
+    onTrainFail: clear,
   });
 }

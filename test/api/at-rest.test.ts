@@ -437,7 +437,7 @@ onBackends('onProgress', (backend) => {
 
   it('is drawn by the bar with loss, accuracy and time', async () => {
     const text: string[] = [];
-    const bar = progressBar({ stream: { write: (part) => text.push(part), isTTY: true } });
+    const bar = progressBar({ stream: { write: (part) => text.push(part), isTTY: true, columns: 120 } });
     const base = { epoch: 1, epochs: 4, step: 5, steps: 10, samplesPerSecond: 1234 };
     bar.onProgress?.({ ...base, loss: 0.25, accuracy: 0.5, secondsLeft: 3725 });
     bar.onProgress?.({ ...base, steps: undefined, loss: 0.25, accuracy: undefined, secondsLeft: undefined });
@@ -453,5 +453,40 @@ onBackends('onProgress', (backend) => {
     );
     expect(text[1]).toContain('epoch 2/4  5 batches  loss 0.2500  1,234 samples/s');
     expect(text[2]).toMatch(/epoch 2 \[=+ +\] 50% {2}loss 0\.2500 {2}1,234 samples\/s$/);
+  });
+
+  it.each([undefined, 0, 40, 80, 200])('is drawn within a terminal of %s columns', async (columns) => {
+    const text: string[] = [];
+    const stream = { write: (part: string) => text.push(part), isTTY: true, ...(columns !== undefined && { columns }) };
+    const bar = progressBar({ stream });
+    const base = { epoch: 99, epochs: 100, samplesPerSecond: 1234567, accuracy: 0.5, secondsLeft: 3725 };
+    bar.onProgress?.({ ...base, step: 5, steps: 10, loss: 1.16e38 });
+    bar.onProgress?.({ ...base, step: 1e9, steps: undefined, loss: 4e-9 });
+    const lines = text.map((line) => line.replace('\r\x1b[K', ''));
+    for (const line of lines) expect(line.length).toBeLessThan(columns || 80);
+    if (columns === 40) return;
+    expect(lines[0]).toMatch(/^epoch 100\/100 \[=+ +\] 50% {2}loss 1\.160e\+38 {2}accuracy 0\.5000 {2}1,234,567 /);
+    expect(lines[1]).toMatch(/^epoch 100\/100 {2}1000000000 batches {2}loss 4\.000e-9 /);
+    expect((lines[0].match(/\[.*\]/) as RegExpMatchArray)[0].length).toBe(columns === 200 ? 32 : 7);
+  });
+
+  it('is taken away before an error is printed', async () => {
+    const text: string[] = [];
+    const bar = progressBar({ stream: { write: (part) => text.push(part), isTTY: true } });
+    const stop = { onProgress: () => Promise.reject(new Error('of the caller')) };
+    await expect(classifier(backend).fit(data, { ...endless, callbacks: [bar, stop] })).rejects.toThrow(
+      'of the caller',
+    );
+    expect(text.length).toBeGreaterThan(1);
+    expect(text.at(-1)).toBe('\r\x1b[K');
+  });
+
+  it('is followed by figures that four decimals would hide', async () => {
+    const lines: string[] = [];
+    const bar = progressBar({ stream: { write: (line) => lines.push(line) } });
+    const validation = data;
+    const metrics = { tiny: () => -4e-9, huge: () => 1.16e38, none: () => 0, odd: () => Number.NaN };
+    await classifier(backend).fit(data, { validation, metrics, callbacks: bar });
+    expect(lines[0]).toContain('  tiny -4.000e-9  huge 1.160e+38  none 0.0000  odd NaN  ');
   });
 });
