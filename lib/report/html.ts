@@ -1,5 +1,17 @@
-import { checkArity, checkChoice, checkInteger, checkOptions, checkPath, invalid, isObject } from '../checks.js';
+import { types } from 'node:util';
+import {
+  checkArity,
+  checkChoice,
+  checkInteger,
+  checkOptions,
+  checkPath,
+  describe,
+  invalid,
+  isObject,
+  isPlain,
+} from '../checks.js';
 import { replaceFile } from '../formats/replace-file.js';
+import { errorText } from '../text.js';
 import type { Theme } from './look.js';
 import { checkText } from './style.js';
 
@@ -127,32 +139,65 @@ function settingsHtml(settings: unknown): string {
 /** Maximum nesting depth of settings. */
 const MOST_NESTED = 4;
 
+/** Most items of a list that are shown. */
+const MOST_ITEMS = 100;
+
 /** Table rows: a setting, or its nested settings by path. */
 function flatten(path: string, value: unknown, depth: number): (string | number)[][] {
   if (typeof value === 'number') return [[path, value]];
-  if (typeof value !== 'object' || value === null) return [[path, text(value)]];
-  if (Array.isArray(value) && value.every((item) => typeof item !== 'object'))
-    return [[path, value.map(text).join(', ')]];
-  if (depth === MOST_NESTED) return [[path, '…']];
-  const { kind, options } = value as { kind?: unknown; options?: unknown };
-  const described = typeof kind === 'string';
-  const own = described ? (typeof options === 'object' && options !== null ? options : {}) : value;
-  const rows = Object.entries(own)
-    .filter(([, item]) => item !== undefined)
-    .flatMap(([name, item]) => flatten(`${path}.${name}`, item, depth + 1));
-  return described ? [[path, kind], ...rows] : rows;
+  const items = itemsOf(value);
+  if (items !== undefined && !items.some((item) => settingsOf(item) !== undefined)) return [[path, listText(items)]];
+  const settings = settingsOf(value);
+  if (settings === undefined) return [[path, text(value)]];
+  const { kind, own } = settings;
+  const given = own.filter(([, item]) => item !== undefined);
+  if (given.length > 0 && depth === MOST_NESTED) return [[path, '…']];
+  const rows = given.flatMap(([name, item]) => flatten(`${path}.${name}`, item, depth + 1));
+  if (kind !== undefined) return [[path, kind], ...rows];
+  return rows.length > 0 ? rows : [[path, '{}']];
 }
 
-/** A setting as text: numbers shortened, functions by name. */
+/** The items of an array, a typed array or a Set. */
+function itemsOf(value: unknown): unknown[] | undefined {
+  if (Array.isArray(value)) return value;
+  if (types.isTypedArray(value)) return Array.from<unknown>(value);
+  return types.isSet(value) ? [...value] : undefined;
+}
+
+/** What a setting has by name: a described object its options, a plain one its fields, a Map its entries, a list its items. */
+function settingsOf(value: unknown): { kind?: string; own: [string, unknown][] } | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (types.isMap(value)) return { own: Array.from(value, ([key, item]) => [text(key), item]) };
+  const items = itemsOf(value);
+  if (items !== undefined) return { own: Object.entries(items) };
+  const { kind, options } = value as { kind?: unknown; options?: unknown };
+  if (typeof kind === 'string')
+    return { kind, own: typeof options === 'object' && options !== null ? Object.entries(options) : [] };
+  return isPlain(value) ? { own: Object.entries(value) } : undefined;
+}
+
+function listText(items: readonly unknown[]): string {
+  const shown = items.slice(0, MOST_ITEMS).map(text).join(', ');
+  return items.length > MOST_ITEMS ? `${shown} and ${items.length - MOST_ITEMS} more` : shown;
+}
+
+/** A setting as text: numbers shortened, functions by name, times in ISO 8601. */
 function text(value: unknown): string {
   if (typeof value === 'number') return formatNumber(value);
   if (typeof value === 'function') return value.name === '' ? 'a function' : value.name;
-  return String(value);
+  if (types.isDate(value)) return Number.isNaN(value.getTime()) ? 'an invalid date' : value.toISOString();
+  if (typeof value !== 'object' || value === null) return String(value);
+  // What has no text of its own is told by its class.
+  const own = errorText(value);
+  return own.startsWith('[object ') ? describe(value) : own;
 }
 
 function networkHtml(network: Described): string {
   if (typeof network?.summary !== 'function' || !Array.isArray(network.layers))
     throw invalid('network', 'a Network', network);
+  for (const [i, layer] of network.layers.entries()) {
+    if (typeof layer?.type !== 'string') throw invalid(`network: layers[${i}]`, 'a layer', layer);
+  }
   const rows = network.layers.map(({ type, name, ...options }, i) => {
     const settings = Object.entries(options)
       .filter(([, value]) => value !== undefined)
@@ -186,7 +231,9 @@ function sectionHtml(name: string, section: ReportSection): string {
     .split(/\n\s*\n/)
     .filter((paragraph) => paragraph.trim() !== '')
     .map((paragraph) => `<p>${escapeHtml(paragraph.trim())}</p>`);
-  const pictures = (typeof svg === 'string' ? [svg] : svg).map((picture, i) => {
+  const list: unknown = typeof svg === 'string' ? [svg] : svg;
+  if (!Array.isArray(list)) throw invalid(`${name}.svg`, 'SVG or a list of it', svg);
+  const pictures = list.map((picture: unknown, i) => {
     if (typeof picture !== 'string' || !/^\s*(<\?xml[^>]*>\s*)?<svg[\s>]/.test(picture))
       throw invalid(`${name}.svg[${i}]`, 'SVG', picture);
     return `<img alt="${title}" src="data:image/svg+xml;base64,${Buffer.from(picture).toString('base64')}">`;

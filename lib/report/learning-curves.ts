@@ -4,7 +4,7 @@ import type { EpochLog } from '../training/history.js';
 import { type Drawn, legend, marks, scales, tables, yTicks } from './curves.js';
 import { colour, DASHED, type Look, SOLID } from './look.js';
 import { drawPanels } from './panel-grid.js';
-import { type PictureOptions, readOptions } from './style.js';
+import { checkNumbers, type PictureOptions, readOptions } from './style.js';
 import { draw } from './vega.js';
 
 /** The result of `fit`, or anything with its logs. */
@@ -134,16 +134,31 @@ function metricNames(histories: Readonly<Record<string, Epochs>>): string[] {
 
 function byName(histories: unknown): Record<string, Epochs> {
   const isHistory = (value: unknown): value is Epochs => Array.isArray((value as Partial<Epochs> | null)?.epochs);
-  if (isHistory(histories)) return { '': histories };
+  if (isHistory(histories)) return { '': checkEpochs('histories', histories) };
   if (!isObject(histories)) {
     throw invalid('histories', 'a history, or an object of histories by name', histories);
   }
   for (const [name, history] of Object.entries(histories)) {
     if (!isHistory(history)) throw invalid(`histories.${name}`, 'a history, as fit returns', history);
+    checkEpochs(`histories.${name}`, history);
   }
   if (Object.keys(histories).length === 0)
     throw new BlasnetError('EMPTY_DATA', 'histories: expected at least one, got none');
   return histories as Record<string, Epochs>;
+}
+
+function checkEpochs(name: string, history: Epochs): Epochs {
+  for (const [i, log] of history.epochs.entries()) {
+    if (typeof log !== 'object' || log === null || !Number.isFinite(log.epoch))
+      throw invalid(`${name}.epochs[${i}]`, 'the log of an epoch, as fit returns', log);
+  }
+  return history;
+}
+
+/** The losses of all steps; the logs that `jsonLog` writes lack them. */
+function batchLosses(name: string, epochs: readonly Epoch[]): number[] {
+  const label = name === '' ? 'histories' : `histories.${name}`;
+  return epochs.flatMap((log, i) => checkNumbers(`${label}.epochs[${i}].batchLosses`, log.batchLosses));
 }
 
 function curvesOf(
@@ -155,8 +170,7 @@ function curvesOf(
   validation: boolean,
 ): Drawn[] {
   if (show === 'batchLoss') {
-    const losses = epochs.flatMap((log) => Array.from(log.batchLosses));
-    return [{ name, ...thin(losses), colour: colour(look, index), dash: SOLID }];
+    return [{ name, ...thin(batchLosses(name, epochs)), colour: colour(look, index), dash: SOLID }];
   }
   const x = epochs.map((log) => log.epoch + 1);
   const read = (log: Epoch) => (isShown(show) && show !== 'batchLoss' ? log[show] : log.metrics?.[show]) ?? Number.NaN;

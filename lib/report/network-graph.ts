@@ -66,6 +66,7 @@ export async function networkGraph(network: Drawable, options?: NetworkGraphOpti
   const direction = checkChoice('direction', given.direction ?? 'down', ['down', 'right']);
   if (!Array.isArray(network?.nodes)) throw invalid('network', 'a Network', network);
   const { nodes } = network;
+  nodes.forEach(checkNode);
   if (nodes.length > MOST_NODES) throw invalid('network', `at most ${MOST_NODES} nodes`, nodes.length);
 
   const { Graph, layout } = await loadPackage<typeof import('@dagrejs/dagre')>('networkGraph', '@dagrejs/dagre');
@@ -83,6 +84,14 @@ export async function networkGraph(network: Drawable, options?: NetworkGraphOpti
   const drawn = boxes.map((box, index) => boxSvg(box, graph.node(String(index)) as Point));
   const { width = 0, height = 0 } = graph.graph();
   return picture(look, title, Math.max(200, Math.ceil(width)), Math.ceil(height), [...arrows, ...drawn]);
+}
+
+function checkNode(node: NetworkNode, index: number, { length }: readonly NetworkNode[]): void {
+  const { type, shape, from, parameters, outputs } = node ?? {};
+  const lists = [shape, from, outputs].every((list) => Array.isArray(list));
+  const known = lists && from.every((source) => Number.isInteger(source) && source >= 0 && source < length);
+  if (typeof type !== 'string' || typeof parameters !== 'number' || !known)
+    throw invalid(`network: nodes[${index}]`, 'a node of a Network', node);
 }
 
 function boxesOf(nodes: readonly NetworkNode[], look: Look): Box[] {

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { EpochLog } from '../../lib/index.js';
-import { type Curve, type Epochs, fittedCurve, learningCurves, panelGrid } from '../../lib/report/index.js';
+import {
+  type Curve,
+  type Epochs,
+  fittedCurve,
+  learningCurves,
+  metricCurves,
+  panelGrid,
+} from '../../lib/report/index.js';
 import { expectRejection } from '../data/expect-error.js';
 import { count, expectSvg, lineCount, texts } from './support.js';
 
@@ -111,6 +118,14 @@ describe('learningCurves', () => {
       /histories\.a: expected a history/,
     );
     await expectRejection(() => learningCurves({}), 'EMPTY_DATA', /at least one/);
+    for (const draw of [learningCurves, metricCurves]) {
+      const nothing = { epochs: [null] } as never;
+      await expectRejection(() => draw(nothing), 'INVALID_ARGUMENT', /^histories\.epochs\[0\]: expected the log of an/);
+      await expectRejection(() => draw({ a: nothing }), 'INVALID_ARGUMENT', /^histories\.a\.epochs\[0\]: expected the/);
+    }
+    const lines = { epochs: [{ epoch: 0, loss: 1 }] } as never;
+    const losses = /^histories\.epochs\[0\]\.batchLosses: expected an array of numbers, got undefined$/;
+    await expectRejection(() => learningCurves(lines, { show: 'batchLoss' }), 'INVALID_ARGUMENT', losses);
     await expectRejection(() => learningCurves({ epochs: [] }), 'EMPTY_DATA', /at least one finite number/);
     await expectRejection(
       () => learningCurves(history(2), { show: 'time' as never }),

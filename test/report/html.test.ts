@@ -139,6 +139,53 @@ describe('htmlReport', () => {
     );
   });
 
+  it('tells settings of all kinds', () => {
+    const hyperparameters = {
+      begun: new Date(0),
+      never: new Date(Number.NaN),
+      classes: new Set(['a', 'b']),
+      rates: new Map<string, unknown>([
+        ['head', 0.5],
+        ['list', [1, 2]],
+      ]),
+      none: {},
+      noneOf: { undefined: undefined },
+      pattern: /a+/,
+      source: new URL('https://example.org/'),
+      failure: new Error('of the caller'),
+      weights: Float32Array.of(1, 0.5),
+      many: new Uint8Array(1000),
+      both: [Float32Array.of(1, 2), { a: null }],
+      own: new (class Own {})(),
+      nothing: [null, undefined],
+      bare: Object.assign(Object.create(null), { a: 1 }),
+      loop: {} as { loop?: unknown },
+    };
+    hyperparameters.loop.loop = hyperparameters.loop;
+    const page = htmlReport({ title: 'a', sections: [], hyperparameters });
+    const rows = [...page.matchAll(/<tr><td>(.*?)<\/td><td[^>]*>(.*?)<\/td><\/tr>/g)].map(([, ...cells]) => cells);
+    expect(rows).toEqual([
+      ['begun', '1970-01-01T00:00:00.000Z'],
+      ['never', 'an invalid date'],
+      ['classes', 'a, b'],
+      ['rates.head', '0.5'],
+      ['rates.list', '1, 2'],
+      ['none', '{}'],
+      ['noneOf', '{}'],
+      ['pattern', '/a+/'],
+      ['source', 'https://example.org/'],
+      ['failure', 'of the caller'],
+      ['weights', '1, 0.5'],
+      ['many', `${'0, '.repeat(99)}0 and 900 more`],
+      ['both.0', '1, 2'],
+      ['both.1.a', 'null'],
+      ['own', 'object of class Own'],
+      ['nothing', 'null, undefined'],
+      ['bare.a', '1'],
+      ['loop.loop.loop.loop.loop', '…'],
+    ]);
+  });
+
   it('is light, dark, or as the reader’s system is', () => {
     const page = (theme?: 'light' | 'dark' | 'auto') =>
       htmlReport({ title: 'a', sections: [], ...(theme && { theme }) });
@@ -166,6 +213,13 @@ describe('htmlReport', () => {
   });
 
   it('refuses what is no report', () => {
+    for (const svg of [null, 0, {}]) {
+      const sections = [{ heading: 'b', svg: svg as never }];
+      expectError(() => htmlReport({ title: 'a', sections }), 'INVALID_ARGUMENT', /^sections\[0\]\.svg: expected SVG/);
+    }
+    const network = { layers: [null], summary: () => '' } as never;
+    const layer = /^network: layers\[0\]: expected a layer, got null$/;
+    expectError(() => htmlReport({ title: 'a', sections: [], network }), 'INVALID_ARGUMENT', layer);
     expectError(() => htmlReport(undefined as never), 'INVALID_ARGUMENT', /title: expected a string/);
     expectError(() => htmlReport({ title: 'a' } as never), 'INVALID_ARGUMENT', /sections/);
     expectError(

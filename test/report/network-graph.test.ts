@@ -153,6 +153,10 @@ describe('networkGraph', () => {
       /network: expected at most 500 nodes, got 501/,
     );
     await expectRejection(() => networkGraph({} as never), 'INVALID_ARGUMENT', /network: expected a Network/);
+    for (const odd of [null, {}, { ...node, from: [5] }]) {
+      const text = /^network: nodes\[0\]: expected a node of a Network, got /;
+      await expectRejection(() => networkGraph({ nodes: [odd] } as never), 'INVALID_ARGUMENT', text);
+    }
     const network = siamese();
     await expectRejection(
       () => networkGraph(network, { direction: 'up' as never }),
