@@ -1,8 +1,7 @@
 import { invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { checkFits, denseFeatures } from '../report/dense-features.js';
-import { bytesOf, imageShape } from '../report/pixels.js';
-import { encodePng } from '../report/png.js';
+import { bytesOf, imageShape, imageUrl, thinned } from '../report/pixels.js';
 import { countNumbers } from '../training/histogram.js';
 import type { SampleSource } from '../types.js';
 
@@ -113,22 +112,8 @@ function misread(network: Inspected, rows: SampleSource, names: readonly string[
     shown.map(({ row }) => row),
   );
   const images = shown.map(({ row, predicted }, i) => {
-    return { row, url: urlOf(pixels[i], rows), predicted: nameOf(predicted), actual: nameOf(labels[row]) };
+    const image = { bytes: pixels[i], ...imageShape(rows.shape) };
+    return { row, url: imageUrl(thinned(image, SIDE)), predicted: nameOf(predicted), actual: nameOf(labels[row]) };
   });
   return { count: wrong.length, of: rows.length, images };
-}
-
-/** A PNG as a data: URL; of a large image every second, third, … pixel. */
-function urlOf(pixels: Uint8Array, { shape }: SampleSource): string {
-  const { height, width, channels } = imageShape(shape);
-  const step = Math.max(1, Math.ceil(Math.max(height, width) / SIDE));
-  const [rows, columns] = [Math.ceil(height / step), Math.ceil(width / step)];
-  const small = new Uint8Array(rows * columns * channels);
-  for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < columns; x++) {
-      const from = (y * step * width + x * step) * channels;
-      small.set(pixels.subarray(from, from + channels), (y * columns + x) * channels);
-    }
-  }
-  return `data:image/png;base64,${encodePng(small, rows, columns, channels).toString('base64')}`;
 }

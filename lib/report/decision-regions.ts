@@ -55,7 +55,7 @@ export async function decisionRegions(
     resolution,
   );
 
-  const grid = centres(area);
+  const grid = Float32Array.from(centres(area));
   const values = checkNumbers('predictions', predict(grid));
   const cells = grid.length / 2;
   const outputs = values.length / cells;

@@ -3,8 +3,7 @@ import { BlasnetError } from '../errors.js';
 import type { SampleSource } from '../types.js';
 import { denseFeatures } from './dense-features.js';
 import type { Look } from './look.js';
-import { bytesOf, imageShape } from './pixels.js';
-import { encodePng } from './png.js';
+import { bytesOf, enlarged, imageShape, imageUrl, thinned } from './pixels.js';
 import { checkNumbers, type PictureOptions, readOptions, shorten } from './style.js';
 import { draw, type Spec } from './vega.js';
 
@@ -14,11 +13,11 @@ export interface ImageGridOptions extends Omit<PictureOptions, 'height'> {
   indices?: ArrayLike<number>;
   /** Show class names below the images. Default: true if the dataset has labels. */
   labels?: boolean;
-  /** Predicted class per row of the dataset, or per element of `indices`. */
+  /** Predicted class per row of the dataset or, if these are as many as `indices` but not as the rows, per image. */
   predictions?: ArrayLike<number>;
   /** Images per row. Default: 10, fewer if there are fewer images. */
   columns?: number;
-  /** Default: those of the dataset, otherwise the class numbers. */
+  /** A name per class. Default: those of the dataset, otherwise the class numbers. */
   labelNames?: readonly string[];
 }
 
@@ -49,7 +48,8 @@ export async function imageGrid(dataset: SampleSource, options?: ImageGridOption
           checkInteger(`indices[${i}]`, index, { min: 0, below: dataset.length }),
         );
   if (indices.length === 0) throw new BlasnetError('EMPTY_DATA', 'indices: expected at least one image, got none');
-  const { height, width, channels } = imageShape(dataset.shape);
+  const shape = imageShape(dataset.shape);
+  const { height, width } = shape;
   const { look } = given;
   const captions = captionsOf(dataset, indices, given, look);
   const letters = captions.reduce((most, { parts }) => Math.max(most, lengthOf(parts.join(' '))), 0);
@@ -71,11 +71,13 @@ export async function imageGrid(dataset: SampleSource, options?: ImageGridOption
   const cut = new Map(written.flatMap(({ full }) => [...full]));
   const lineHeight = Math.ceil(fontSize) + 2;
   const step = tall + GAP + (letters > 0 ? (split ? 2 : 1) * lineHeight + 4 : 0);
-  const enlarged = Math.max(1, Math.round((2 * side) / width)); // sharp on dense screens and where pixels are smoothed
+  // Sharp on dense screens and where pixels are smoothed, and no larger than can be seen.
+  const factor = Math.max(1, Math.round((2 * side) / width));
+  const most = 3 * Math.max(side, tall);
   const cells = indices.map((_, i) => ({
     x: (i % columns) * (side + GAP),
     y: Math.floor(i / columns) * step,
-    url: `data:image/png;base64,${enlarge(images[i], height, width, channels, enlarged).toString('base64')}`,
+    url: imageUrl(enlarged(thinned({ bytes: images[i], ...shape }, most), factor)),
   }));
   const lines = written.flatMap(({ shown, ink, weight }, i) =>
     shown.map((text, line) => ({ x: cells[i].x, y: cells[i].y + line * lineHeight, text, ink, weight })),
@@ -155,8 +157,6 @@ function captionsOf(
   given: Pick<ImageGridOptions, 'labels' | 'predictions' | 'labelNames'>,
   { ink, right, wrong }: Look,
 ): Caption[] {
-  const names = given.labelNames ?? (dataset as { labelNames?: readonly string[] }).labelNames;
-  const nameOf = (label: number) => names?.[label] ?? String(label);
   if (given.labels === true && !dataset.labels) throw invalid('labels', 'a dataset with labels', 'one without');
   const labels = given.labels === false ? undefined : dataset.labels;
   const predictions = given.predictions === undefined ? undefined : checkNumbers('predictions', given.predictions);
@@ -166,9 +166,11 @@ function captionsOf(
       `predictions: expected ${dataset.length} (one per row of the dataset) or ${indices.length} (one per image), got ${predictions.length}`,
     );
   }
+  const names = checkNames(dataset, given.labelNames, [labels ?? [], predictions ?? []]);
+  const nameOf = (label: number) => names?.[label] ?? String(label);
   return indices.map((row, i) => {
     const label = labels?.[row];
-    const predicted = predictions?.[predictions.length === indices.length ? i : row];
+    const predicted = predictions?.[predictions.length === dataset.length ? row : i];
     const plain = (text: number | undefined): Caption => ({
       parts: text === undefined ? [] : [nameOf(text)],
       ink,
@@ -181,16 +183,20 @@ function captionsOf(
   });
 }
 
-/** A PNG with pixels enlarged to `factor` × `factor` squares. */
-function enlarge(pixels: Uint8Array, height: number, width: number, channels: 1 | 3, factor: number): Buffer {
-  const large = new Uint8Array(pixels.length * factor * factor);
-  let at = 0;
-  for (let y = 0; y < height * factor; y++) {
-    const row = Math.floor(y / factor) * width;
-    for (let x = 0; x < width * factor; x++) {
-      const from = (row + Math.floor(x / factor)) * channels;
-      for (let c = 0; c < channels; c++) large[at++] = pixels[from + c];
-    }
-  }
-  return encodePng(large, height * factor, width * factor, channels);
+/** The names of the classes: of all that the dataset has, and all numbers of the lists. */
+function checkNames(
+  dataset: SampleSource,
+  given: unknown,
+  lists: readonly ArrayLike<number>[],
+): readonly string[] | undefined {
+  const { labelNames, classes: all } = dataset as { labelNames?: unknown; classes?: unknown };
+  const names = given ?? labelNames;
+  if (names === undefined) return undefined;
+  if (!Array.isArray(names) || ![...names].every((name) => typeof name === 'string'))
+    throw invalid('labelNames', 'an array of strings', names);
+  let classes = typeof all === 'number' ? all : 0;
+  for (const list of lists) for (let i = 0; i < list.length; i++) classes = Math.max(classes, list[i] + 1);
+  if (names.length >= classes) return names;
+  const text = `labelNames: expected a name for each of the ${classes} classes, got ${names.length}`;
+  throw new BlasnetError('SHAPE_MISMATCH', text);
 }

@@ -27,6 +27,9 @@ export interface LossSurfaceOptions extends PictureOptions {
   resolution?: number;
 }
 
+/** Significant digits of the levels; more where they lie close together. */
+const LEAST_DIGITS = 3;
+
 /**
  * Plots contours of a loss over two parameters with the paths of optimizers:
  * `lossSurface((a, b) => loss(a, b), [{ name: 'SGD', x, y }, …])`. A ring marks the start of a path, a dot its end.
@@ -92,7 +95,7 @@ export async function lossSurface(
       {
         fill: 'height',
         title: 'loss from',
-        format: '.3~g',
+        format: `.${digitsOf(thresholds)}~g`,
         symbolType: 'square',
         symbolStrokeColor: given.look.axis,
         symbolStrokeWidth: 0.5,
@@ -142,11 +145,23 @@ function greys({ greys: [from, to] }: Look, count: number): string[] {
   });
 }
 
-/** Levels that split the values into `count + 1` parts of equal size, rounded to three digits. */
+/** Levels that split the values into `count + 1` parts of equal size, rounded to a hundredth of their range or less. */
 function quantiles(values: readonly number[], count: number): number[] {
   const sorted = [...values].sort((a, b) => a - b);
-  const levels = Array.from({ length: count }, (_, i) =>
-    Number(sorted[Math.floor(((i + 1) * sorted.length) / (count + 1))].toPrecision(3)),
-  );
-  return [...new Set(levels)];
+  const exact = Array.from({ length: count }, (_, i) => sorted[Math.floor(((i + 1) * sorted.length) / (count + 1))]);
+  const range = exact[count - 1] - exact[0];
+  const rounded = exact.map((level) => {
+    // Places between the level's first digit and that of the range.
+    const shared =
+      level === 0 || range === 0 ? 0 : Math.floor(Math.log10(Math.abs(level))) - Math.floor(Math.log10(range));
+    return Number(level.toPrecision(Math.min(17, LEAST_DIGITS + Math.max(0, shared))));
+  });
+  return [...new Set(rounded)];
+}
+
+/** Significant digits by which all levels differ. */
+function digitsOf(levels: readonly number[]): number {
+  let digits = LEAST_DIGITS;
+  while (digits < 17 && new Set(levels.map((level) => level.toPrecision(digits))).size < levels.length) digits++;
+  return digits;
 }

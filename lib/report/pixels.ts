@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { invalid } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { SampleSource, Shape } from '../types.js';
+import { encodePng } from './png.js';
 
 /** Size of the images of a dataset. Throws `SHAPE_MISMATCH` if its samples are none. */
 export function imageShape(shape: Shape): { height: number; width: number; channels: 1 | 3 } {
@@ -34,4 +35,45 @@ export function bytesOf({ features, length }: SampleSource, indices: readonly nu
   }
   const range = high > low ? high - low : 1;
   return rows.map((row) => Uint8Array.from(row, (value) => Math.round((255 * (value - low)) / range)));
+}
+
+/** An image's pixels and size. */
+export interface Pixels {
+  readonly bytes: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: 1 | 3;
+}
+
+/** Every second, third, … pixel, so that neither side is longer than `most`. */
+export function thinned(image: Pixels, most: number): Pixels {
+  const step = Math.ceil(Math.max(image.height, image.width) / most);
+  return resized(image, 1, Math.max(1, step));
+}
+
+/** Each pixel as a square of `factor` × `factor`. */
+export function enlarged(image: Pixels, factor: number): Pixels {
+  return resized(image, factor, 1);
+}
+
+/** The nearest pixels of an image with sides `by` / `from` as long. */
+function resized(image: Pixels, by: number, from: number): Pixels {
+  if (by === from) return image;
+  const { bytes, height, width, channels } = image;
+  const [rows, columns] = [Math.ceil((height * by) / from), Math.ceil((width * by) / from)];
+  const pixels = new Uint8Array(rows * columns * channels);
+  let at = 0;
+  for (let y = 0; y < rows; y++) {
+    const row = Math.floor((y * from) / by) * width;
+    for (let x = 0; x < columns; x++) {
+      const source = (row + Math.floor((x * from) / by)) * channels;
+      for (let c = 0; c < channels; c++) pixels[at++] = bytes[source + c];
+    }
+  }
+  return { bytes: pixels, height: rows, width: columns, channels };
+}
+
+/** A PNG as a data: URL. */
+export function imageUrl({ bytes, height, width, channels }: Pixels): string {
+  return `data:image/png;base64,${encodePng(bytes, height, width, channels).toString('base64')}`;
 }

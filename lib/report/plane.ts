@@ -15,8 +15,8 @@ export function plane(x: [number, number], y: [number, number], resolution: numb
 }
 
 /** The centres of the cells, row by row from the top left: alternating x and y. */
-export function centres({ x, y, columns, rows }: Plane): Float32Array {
-  const points = new Float32Array(2 * rows * columns);
+export function centres({ x, y, columns, rows }: Plane): Float64Array {
+  const points = new Float64Array(2 * rows * columns);
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const at = 2 * (row * columns + column);
@@ -28,7 +28,7 @@ export function centres({ x, y, columns, rows }: Plane): Float32Array {
 }
 
 /** Throws `NON_FINITE` for the first non-finite value, naming its point. */
-export function checkField(name: string, values: ArrayLike<number>, points: Float32Array): void {
+export function checkField(name: string, values: ArrayLike<number>, points: ArrayLike<number>): void {
   const each = (2 * values.length) / points.length;
   for (let i = 0; i < values.length; i++) {
     if (Number.isFinite(values[i])) continue;

@@ -65,6 +65,26 @@ describe('imageGrid', () => {
     ]);
   });
 
+  it('takes as many predictions as the dataset has rows for theirs, in whatever order it is shown', async () => {
+    const indices = [5, 4, 3, 2, 1, 0];
+    const svg = await imageGrid(data, { indices, predictions: data.labels as Int32Array });
+    expect(texts(svg)).toEqual(['cat', 'bee', 'ant', 'cat', 'bee', 'ant']);
+  });
+
+  it('embeds large images no larger than can be seen', async () => {
+    const side = 1500;
+    const large = new Uint8Array(3 * side * side).map((_, i) => (i % side) / 8);
+    const rows = new Dataset({ features: large, shape: [side, side, 1], labels: [0, 0, 0] });
+    const svg = await imageGrid(rows, { indices: Array.from({ length: 40 }, (_, i) => i % 3) });
+    for (const { data: bytes, info } of await images(svg)) {
+      const step = Math.round(side / info.width);
+      expect(step).toBeGreaterThan(5);
+      expect(info.width).toBeGreaterThanOrEqual(2 * 70);
+      expect([info.width, info.height]).toEqual([Math.ceil(side / step), Math.ceil(side / step)]);
+      for (let x = 0; x < info.width; x++) expect(bytes[x * info.channels]).toBe(Math.floor((x * step) / 8));
+    }
+  });
+
   it('takes flat squares, colours and floats', async () => {
     const flat = new Dataset({ features: Float32Array.of(-1, 0, 1, 1), shape: [4] });
     const [grey] = await images(await imageGrid(flat, { width: 300 }));
@@ -99,6 +119,12 @@ describe('imageGrid', () => {
     const short = { ...data, length: 6, features: new Uint8Array(3) };
     await expectRejection(() => imageGrid(short as never), 'SHAPE_MISMATCH', /dataset: features: expected 6 rows/);
     await expectRejection(() => imageGrid(data, { indices: [] }), 'EMPTY_DATA', /at least one image/);
+    for (const labelNames of ['cats', [1, 2, 3, 4], {}] as never[]) {
+      const text = /^labelNames: expected an array of strings, got /;
+      await expectRejection(() => imageGrid(data, { labelNames }), 'INVALID_ARGUMENT', text);
+    }
+    const few = /^labelNames: expected a name for each of the 3 classes, got 1$/;
+    await expectRejection(() => imageGrid(data, { labelNames: ['a'] }), 'SHAPE_MISMATCH', few);
     await expectRejection(() => imageGrid(data, { predictions: [1] }), 'SHAPE_MISMATCH', /expected 6 .* got 1/);
     await expectRejection(() => imageGrid(new Dataset({ features: [[1, 2, 3]] })), 'SHAPE_MISMATCH', /got \[3\]/);
     await expectRejection(

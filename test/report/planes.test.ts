@@ -124,6 +124,22 @@ describe('lossSurface', () => {
     await expectSvg(await lossSurface(() => 1, [path]));
   });
 
+  it('tells levels apart where a surface is nearly flat, and points where a range is narrow', async () => {
+    const ranges = { xRange: [-1, 1], yRange: [-1, 1], resolution: 40 } as const;
+    const legend = async (loss: (x: number, y: number) => number, options = {}) =>
+      texts(await lossSurface(loss, [], { ...ranges, ...options }))
+        .filter((text) => /^[\d.]{6,}$/.test(text))
+        .map(Number);
+    const levels = await legend((x, y) => 0.7931 + 1e-5 * bowl(x, y));
+    expect(levels.length).toBe(12);
+    expect(new Set(levels).size).toBe(12);
+    expect((await legend(bowl, { levels: [1, 1.00001, 1.00002] })).slice(-2)).toEqual([1.00001, 1.00002]);
+    const points = new Set<number>();
+    const narrow = { ...ranges, xRange: [1, 1 + 1e-8] as const };
+    await lossSurface((x, y) => points.add(x).size + y, [], narrow);
+    expect(points.size).toBe(40);
+  });
+
   it('refuses what it cannot draw', async () => {
     await expectRejection(() => lossSurface(bowl), 'EMPTY_DATA', /paths: x/);
     await expectRejection(() => lossSurface(1 as never, [path]), 'INVALID_ARGUMENT', /surface: expected a function/);
