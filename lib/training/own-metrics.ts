@@ -3,6 +3,7 @@ import { BlasnetError } from '../errors.js';
 import type { Engine, Source } from '../runtime/engine.js';
 import { asPredictions, predictSource } from '../runtime/evaluate.js';
 import type { SampleSource } from '../types.js';
+import { figuresOf } from './figures.js';
 import { monitors } from './monitor.js';
 
 /**
@@ -15,17 +16,26 @@ export type MetricFunction<P = Float32Array> = (predictions: P, data: SampleSour
 /** User-defined metrics by name; `P` as in {@link MetricFunction}. */
 export type Metrics<P = Float32Array> = Readonly<Record<string, MetricFunction<P>>>;
 
-/** Checks `fit`'s option `metrics`. `dataset`: whether there is a validation dataset. */
-export function checkMetrics(metrics: unknown, dataset: boolean): [name: string, metric: MetricFunction][] {
+/**
+ * Checks `fit`'s option `metrics`. `outputs`: the names of outputs that have figures of their own; `dataset`: whether
+ * there is a validation dataset.
+ */
+export function checkMetrics(
+  metrics: unknown,
+  outputs: readonly string[],
+  dataset: boolean,
+): [name: string, metric: MetricFunction][] {
   if (metrics === undefined) return [];
   if (!isObject(metrics)) {
     throw invalid('fit: metrics', 'an object of functions by name', metrics);
   }
   const list = Object.entries(metrics as Metrics);
+  const ofOutputs = outputs.flatMap((output) => figuresOf({ loss: 0, accuracy: 0 }, `${output}/`));
+  const taken = new Set<string>([...monitors, ...ofOutputs.map(([name]) => name)]);
   for (const [name, metric] of list) {
     if (typeof metric !== 'function')
       throw invalid(`fit: metrics: ${name}`, 'a function (predictions, data) => number', metric);
-    if (monitors.some((known) => known === name)) {
+    if (taken.has(name)) {
       throw new BlasnetError(
         'INVALID_ARGUMENT',
         `fit: metrics: ${name}: that is a figure that fit logs itself; choose another name`,

@@ -51,7 +51,8 @@ class EventFile {
     // TensorBoard reads the files of a folder in the order of their names and wants `tfevents` in them.
     const seconds = String(Math.floor(now)).padStart(10, '0');
     const host = hostname().replace(/[^\w.-]/g, '_');
-    const path = join(this.#directory, `events.out.tfevents.${seconds}.${host}.${process.pid}.${files++}`);
+    const number = String(files++).padStart(6, '0');
+    const path = join(this.#directory, `events.out.tfevents.${seconds}.${host}.${process.pid}.${number}`);
     await appendFile(path, Buffer.concat([versionEvent(now), startEvent(now, step), event]));
     this.#path = path;
   }

@@ -1,6 +1,8 @@
 import { checkBoolean } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
+import { isOnlyLoss } from '../program/losses.js';
+import { goalsOf } from '../program/model.js';
 import type { ResolvedWeights } from '../runtime/class-weights.js';
 import type { Engine, Source } from '../runtime/engine.js';
 import { evaluateData } from '../runtime/evaluate.js';
@@ -38,7 +40,9 @@ export function checkValidation(
   const { validation, metrics } = given;
   const read = (data: TrainingData) => weighClasses(model, readData('fit: validation', model, data, signals), weights);
   const source = validation === undefined ? undefined : read(validation);
-  const own = checkMetrics(metrics, source !== undefined && !(source instanceof BatchReader));
+  const goals = goalsOf(model);
+  const outputs = isOnlyLoss(goals) ? [] : goals.flatMap(({ name }) => name ?? []);
+  const own = checkMetrics(metrics, outputs, source !== undefined && !(source instanceof BatchReader));
   const average = checkBoolean('fit: validateAverage', given.validateAverage ?? false);
   if (average && (source === undefined || optimizer.averageWeights === undefined)) {
     const needs = source === undefined ? 'validation data' : 'an optimizer with averageWeights';

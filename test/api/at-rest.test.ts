@@ -2,11 +2,15 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { Dataset } from '../../lib/data/index.js';
 import {
   type Callbacks,
   checkpoint,
+  dense,
   type EpochLog,
   earlyStopping,
+  input,
+  meanSquaredError,
   Network,
   type Progress,
   progressBar,
@@ -244,6 +248,28 @@ onBackends('metrics of one’s own', (backend) => {
     ],
   ])('refuse %s', async (_, options, message) => {
     await expectRejection(() => classifier(backend).fit(data, options), 'INVALID_ARGUMENT', message);
+  });
+
+  it('have names that no figure of an output has', async () => {
+    const x = input([2]);
+    const network = new Network({
+      outputs: { head: x.pipe(dense(1)), tail: x.pipe(dense(1)) },
+      losses: { head: meanSquaredError(), tail: meanSquaredError() },
+      backend,
+    });
+    const targets = { head: [1, 2], tail: [3, 4] };
+    const rows = new Dataset({ features: [1, 2, 3, 4], shape: [2], targets });
+    const train = (name: string) => network.fit(rows, { validation: rows, metrics: { [name]: () => 1 } });
+    for (const name of ['head/loss', 'tail/accuracy'])
+      await expectRejection(
+        () => train(name),
+        'INVALID_ARGUMENT',
+        new RegExp(`^fit: metrics: ${name}: that is a figure`),
+      );
+    expect((await train('other/loss')).metric('other/loss')).toEqual([1]);
+    // A network with one loss has no such figures.
+    const metrics = { 'head/loss': () => 1 };
+    expect((await classifier(backend).fit(data, { validation, metrics })).metric('head/loss')).toEqual([1]);
   });
 
   it('end training with their error, or when they hang and it is aborted', async () => {

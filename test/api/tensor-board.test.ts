@@ -189,6 +189,13 @@ it('a resumed training has files of its own that start at its first epoch', asyn
   expect(readdirSync(directory)).toEqual(['train']);
 });
 
+it('has files whose names are in the order in which they were begun', async () => {
+  const directory = join(folder, 'order');
+  for (let i = 0; i < 12; i++)
+    await classifier('typescript').fit(classData(20), { initialEpoch: i, callbacks: tensorBoard({ directory }) });
+  expect(readRun(join(directory, 'train')).map(({ start }) => start)).toEqual([...Array(12).keys()]);
+});
+
 it('has the figures of several outputs by name', async () => {
   const x = input([2]);
   const network = new Network({
