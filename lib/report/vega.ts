@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { BlasnetError } from '../errors.js';
 import { loadPackage } from '../packages.js';
+import { cut, errorText } from '../text.js';
 import type { Look } from './look.js';
 
 /** A Vega specification: plain data, https://vega.github.io/vega/docs/specification. */
@@ -54,12 +56,41 @@ export async function draw(
 ): Promise<string> {
   const vega = await loadPackage<typeof import('vega')>(caller, 'vega');
   const complete = { background: look.background, padding: 12, config: config(look), ...spec };
-  const view = new vega.View(vega.parse(complete as Parameters<typeof vega.parse>[0]), { renderer: 'none' });
+  const failures: unknown[] = [];
+  const logger = vega.logger(vega.Warn);
+  // By default errors are printed, and the picture is empty.
+  logger.error = (...parts: unknown[]) => {
+    failures.push(...parts);
+    return logger;
+  };
+  let svg = '';
   try {
-    return valid(ownIds(withTitles(await view.toSVG(), full)));
-  } finally {
-    view.finalize();
+    const view = new vega.View(vega.parse(marked(complete) as Parameters<typeof vega.parse>[0]), {
+      renderer: 'none',
+      logger,
+    });
+    svg = await view.toSVG().finally(() => view.finalize());
+  } catch (error) {
+    failures.push(error);
   }
+  if (failures.length > 0) {
+    const [cause] = failures;
+    throw new BlasnetError('INTERNAL', `${caller}: vega can't draw it (${cut(errorText(cause), 200)})`, { cause });
+  }
+  return valid(ownIds(withTitles(svg.replace(MARKED, '$1'), full)));
+}
+
+/** Texts that every object has a property of: Vega looks texts up in objects, as names of signals, for one. */
+const TAKEN = Object.getOwnPropertyNames(Object.prototype);
+const MARK = '\u200b';
+const MARKED = new RegExp(`(${TAKEN.join('|')})${MARK}`, 'g');
+
+/** Plain data in which such texts have a mark, which `draw` takes out of the picture. */
+function marked(value: unknown): unknown {
+  if (typeof value === 'string') return TAKEN.includes(value) ? value + MARK : value;
+  if (Array.isArray(value)) return value.map(marked);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, marked(item)]));
 }
 
 /** A picture whose texts have no characters that XML can't hold. */

@@ -19,6 +19,7 @@ import {
 } from '../../lib/report/index.js';
 import { lookOf } from '../../lib/report/look.js';
 import { shorten } from '../../lib/report/style.js';
+import { draw } from '../../lib/report/vega.js';
 import { expectRejection } from '../data/expect-error.js';
 import { count, expectSvg, lineCount, texts, titles } from './support.js';
 
@@ -299,6 +300,36 @@ function contrast(a: string, b: string): number {
   const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y);
   return (high + 0.05) / (low + 0.05);
 }
+
+describe('texts that every object has a property of', () => {
+  it.each(['constructor', 'toString', '__proto__'])('%s is a text as any other', async (name) => {
+    const axes = { title: name, xTitle: name, yTitle: name };
+    const curve = { name, x: [0, 1], y: [0, 1] };
+    const own = history(3, JSON.parse(`{ "${name}": 0.5 }`));
+    const labelNames = [name, 'b'];
+    const pictures = {
+      title: await learningCurves(own, { title: name, show: name }),
+      metric: await metricCurves(own),
+      panels: await panelGrid([{ title: name, curves: [curve, { ...curve, name: 'b' }] }], axes),
+      surface: await lossSurface((a, b) => a + b, [curve], { ...axes, resolution: 10 }),
+      fitted: await fittedCurve({ x: [0, 1], y: [0, 1] }, [curve], axes),
+      confusion: await confusionMatrixPlot(metrics.confusionMatrix([0, 1], [0, 0]), { labelNames }),
+      images: await imageGrid(new Dataset({ features: [[1, 2, 3, 4]], labels: [0], classes: 2 }), { labelNames }),
+    };
+    for (const [what, svg] of Object.entries(pictures)) {
+      expect(texts(svg), what).toContain(name);
+      expect(svg).not.toContain('\u200b');
+    }
+  });
+
+  it('no picture is empty where vega fails', async () => {
+    const scales = [{ name: 'x', type: 'none' }];
+    const text = /^learningCurves: vega can't draw it \(.*none/;
+    await expectRejection(() => draw('learningCurves', lookOf('light'), { scales }), 'INTERNAL', text);
+    const marks = [{ type: 'text', encode: { enter: { text: { signal: 'constructor' } } } }];
+    await expectRejection(() => draw('learningCurves', lookOf('light'), { marks }), 'INTERNAL', /vega can't draw it/);
+  });
+});
 
 describe('themes', () => {
   const x = [1, 2, 3];
