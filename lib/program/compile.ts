@@ -129,6 +129,7 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   // The reported totals are the first of the block.
   for (const name of reported) builder.total(name);
   if (kind !== 'update') writePasses(builder, model, request);
+  checkWritten(builder, reported);
   let scalarCount = 0;
   let condition: number | undefined;
   if (hasUpdate(kind)) {
@@ -188,6 +189,18 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
     loss: 0,
     reported: reported.length,
   };
+}
+
+/** Throws `INTERNAL` if a step would report a total that nothing writes. */
+function checkWritten(builder: ProgramBuilder, reported: readonly string[]): void {
+  const written = new Set(
+    builder.instructions.flatMap(({ kernel, arguments: list }) => {
+      const { parameters } = signatureOf(kernel);
+      return list.filter((_, i) => parameters[i].kind === 'out' || parameters[i].kind === 'inout');
+    }),
+  );
+  const missing = reported.find((name) => !written.has(builder.total(name)));
+  if (missing !== undefined) throw new BlasnetError('INTERNAL', `no instruction writes the total ${missing}`);
 }
 
 /** The places whose values a program gives, each with the name of its feed. */

@@ -53,18 +53,21 @@ export function isOnlyLoss(outputs: readonly { readonly weight: number }[]): boo
   return outputs.length === 1 && outputs[0].weight === 1;
 }
 
+/** The name of a step's total of one of the outputs with a loss: where there is no other total, that of the total. */
+export function totalName(outputs: readonly ModelOutput[], total: string, name: string | undefined): string {
+  return isOnlyLoss(outputs) ? total : feedName(total, name);
+}
+
 /**
  * Names of the totals that each step reports, in order. One loss of weight 1: the mean loss, penalties included, the
  * hits, and the sum of the weights if there are any. Several: the total, then these three of each.
  */
 export function reportedTotals(model: Model, { goals }: Pick<Use, 'goals'>): string[] {
   const outputs = goalsOf(model);
-  const single = isOnlyLoss(outputs);
-  const names = outputs.flatMap(({ name }, i) => {
-    const tag = (total: string) => (single ? total : feedName(total, name));
-    return [tag('meanLoss'), tag('hitCount'), ...(goals[i]?.weighted ? [tag('weight')] : [])];
-  });
-  return single ? names : ['meanLoss', ...names];
+  const names = outputs.flatMap(({ name }, i) =>
+    ['meanLoss', 'hitCount', ...(goals[i]?.weighted ? ['weight'] : [])].map((total) => totalName(outputs, total, name)),
+  );
+  return isOnlyLoss(outputs) ? names : ['meanLoss', ...names];
 }
 
 /** Writes the gather of an input's rows of the batch. */
@@ -168,7 +171,8 @@ export function writeLosses(
     const goal = use.goals[i];
     if (goal === undefined) throw new BlasnetError('INTERNAL', 'a program with a loss needs targets');
     const prediction = values[output.logits] as Tensor;
-    const write = () => writeLoss(builder, output, goal, use, prediction, training);
+    const sum = goal.weighted ? builder.total(totalName(outputs, 'weight', output.name)) : null;
+    const write = () => writeLoss(builder, output, goal, use, prediction, sum, training);
     const part = outputs.length === 1 ? write() : builder.within(output.name as string, write);
     return { ...part, place: output.logits };
   });
@@ -180,6 +184,7 @@ function writeLoss(
   { target: given, weighted }: Goal,
   { direct, augment, ranks }: Use,
   prediction: Tensor,
+  total: Tensor | null,
   training: boolean,
 ): Omit<LossPart, 'place'> {
   const outputs = elements(shape);
@@ -195,7 +200,6 @@ function writeLoss(
   }
   if (!weighted && factor === 1) return { loss, hits, dprediction };
   const weights = weighted ? writeColumn(builder, direct, feedName('weights', name), 'weights', 1) : null;
-  const total = weighted ? builder.total(feedName('weight', name)) : null;
   if (weights !== null && total !== null) {
     builder.emit('sumWeights', { total, weights, rows: rows() });
     if (ranks !== undefined) builder.emit('allReduce', { values: null, totals: total, n: 0, m: 1, last: 0 });
@@ -219,14 +223,14 @@ export function writeTotals(
   const single = isOnlyLoss(outputs);
   const total = builder.total('meanLoss');
   for (const [i, { loss, hits }] of parts.entries()) {
-    const tag = (name: string) => builder.total(single ? name : feedName(name, outputs[i].name));
+    const tag = (name: string) => builder.total(totalName(outputs, name, outputs[i].name));
     const row = { loss, hits, penalty: single ? penalty : null, rows: rows() };
     builder.emit('batchTotals', { meanLoss: tag('meanLoss'), hitCount: tag('hitCount'), ...row });
   }
   if (single) return;
   let carry = penalty;
   for (const { name, weight: factor } of outputs) {
-    builder.emit('addTotal', { total, carry, x: builder.total(feedName('meanLoss', name)), factor });
+    builder.emit('addTotal', { total, carry, x: builder.total(totalName(outputs, 'meanLoss', name)), factor });
     carry = total;
   }
 }

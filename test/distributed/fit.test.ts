@@ -142,6 +142,7 @@ const equal = [
   'dropout',
   'images',
   'weights',
+  'weightsOfName',
   'few',
   'accumulate',
   'replacement',
@@ -222,6 +223,12 @@ for (const { launcher, available, ranks, cases } of launches) {
       '%s: as one process, with the same bits on all ranks',
       (name) => expectSame(run.read(name), one.read(name)[0]),
     );
+
+    only('weightsOfName')('the loss of a named output counts the weights of the rows', () => {
+      const { losses = [] } = run.read('weightsOfName')[0];
+      expect(losses.length).toBe(3);
+      expect(losses.every((loss) => loss > 0.5)).toBe(true);
+    });
 
     only('divided')('each rank updates its share of large blocks', () => {
       for (const { divided } of run.read('divided')) expect(divided).toBe(true);

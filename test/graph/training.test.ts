@@ -476,6 +476,62 @@ onBackends('training of graphs', (backend) => {
     expectSameBits(weights(streamed), weights(network));
   });
 
+  const namedForms = [
+    { form: 'an only output with a name', spare: false, factor: 1 },
+    { form: 'an only output with a weight', spare: false, factor: 0.5 },
+    { form: 'the only loss of two outputs', spare: true, factor: 1 },
+    { form: 'the only loss of two outputs, with a weight', spare: true, factor: 0.5 },
+  ];
+  it.each(namedForms)('reports Σ w l / Σ w of $form', async ({ spare, factor }) => {
+    const stem = input([4]);
+    const p = stem.pipe(dense(3));
+    const outputs: Record<string, Node> = spare ? { p, spare: stem.pipe(dense(2)) } : { p };
+    const network = new Network({
+      outputs,
+      losses: { p: softmaxCrossEntropy() },
+      lossWeights: { p: factor },
+      seed: 7,
+      backend,
+    });
+    const [rows, classWeights] = [12, [1, 0.25, 3]];
+    const [x, y] = [randomFloats(rows * 4, 41), labelsOf(rows, 3)];
+    const own = randomFloats(rows, 42).map(Math.abs);
+    const predicted = network.predict(x).p;
+    const weigh = (weights: ArrayLike<number>, begin = 0, end = rows) => {
+      let [sum, weight] = [0, 0];
+      for (let row = begin; row < end; row++) {
+        sum -= weights[row] * Math.log(predicted[3 * row + y[row]]);
+        weight += weights[row];
+      }
+      return (factor * sum) / weight;
+    };
+    const columns = { features: x, shape: [4], targets: { p: y } };
+    const settings = () => ({ optimizer: new Sgd({ learningRate: 0 }), epochs: 1, batchSize: 5, shuffle: false });
+    for (const sampleWeights of [own, { p: own }]) {
+      const data = new Dataset({ ...columns, sampleWeights });
+      expect((await network.evaluate(data, { batchSize: 5 })).loss).toBeCloseTo(weigh(own), 5);
+      expect(network.gradients(data).loss).toBeCloseTo(weigh(own), 5);
+      expect(network.trainBatch(data, undefined, new Sgd({ learningRate: 0 })).loss).toBeCloseTo(weigh(own), 5);
+      const both = own.map((weight, row) => weight * classWeights[y[row]]);
+      const { loss, validationLoss, epochs } = await network.fit(data, {
+        ...settings(),
+        ...(!spare && { classWeights }),
+        validation: data,
+      });
+      const used = spare ? own : both;
+      for (const value of [loss[0], validationLoss[0]]) expect(value).toBeCloseTo(weigh(used), 5);
+      for (const [i, [begin, end]] of [
+        [0, 5],
+        [5, 10],
+        [10, 12],
+      ].entries())
+        expect(epochs[0].batchLosses[i]).toBeCloseTo(weigh(used, begin, end), 5);
+      const batch = { x, y: { p: y }, sampleWeights };
+      const streamed = await network.fit([batch], { optimizer: new Sgd({ learningRate: 0 }) });
+      expect(streamed.loss[0]).toBeCloseTo(weigh(own), 5);
+    }
+  });
+
   it('learns nothing from rows that all have the weight 0', async () => {
     const network = new Network({ output: input([1]).pipe(dense(1)), loss: meanSquaredError(), seed: 7, backend });
     const before = weights(network);
