@@ -48,24 +48,19 @@ export function feedName(role: string, name: string | undefined): string {
   return name === undefined ? role : `${role}.${name}`;
 }
 
-/** Whether the total is a single loss as it is, besides penalties. */
-export function isOnlyLoss(outputs: readonly { readonly weight: number }[]): boolean {
-  return outputs.length === 1 && outputs[0].weight === 1;
-}
-
-/** The name of a step's total of one of the outputs with a loss: where there is no other total, that of the total. */
-export function totalName(outputs: readonly ModelOutput[], total: string, name: string | undefined): string {
-  return isOnlyLoss(outputs) ? total : feedName(total, name);
+/** Whether the total is a single loss as it is, besides penalties: that of an only output, which has no name. */
+export function isOnlyLoss(outputs: readonly { readonly name: string | undefined }[]): boolean {
+  return outputs.length === 1 && outputs[0].name === undefined;
 }
 
 /**
- * Names of the totals that each step reports, in order. One loss of weight 1: the mean loss, penalties included, the
- * hits, and the sum of the weights if there are any. Several: the total, then these three of each.
+ * Names of the totals that each step reports, in order. An output without a name: the mean loss, penalties included,
+ * the hits, and the sum of the weights if there are any. Outputs with names: the total, then these three of each.
  */
 export function reportedTotals(model: Model, { goals }: Pick<Use, 'goals'>): string[] {
   const outputs = goalsOf(model);
   const names = outputs.flatMap(({ name }, i) =>
-    ['meanLoss', 'hitCount', ...(goals[i]?.weighted ? ['weight'] : [])].map((total) => totalName(outputs, total, name)),
+    ['meanLoss', 'hitCount', ...(goals[i]?.weighted ? ['weight'] : [])].map((total) => feedName(total, name)),
   );
   return isOnlyLoss(outputs) ? names : ['meanLoss', ...names];
 }
@@ -171,8 +166,7 @@ export function writeLosses(
     const goal = use.goals[i];
     if (goal === undefined) throw new BlasnetError('INTERNAL', 'a program with a loss needs targets');
     const prediction = values[output.logits] as Tensor;
-    const sum = goal.weighted ? builder.total(totalName(outputs, 'weight', output.name)) : null;
-    const write = () => writeLoss(builder, output, goal, use, prediction, sum, training);
+    const write = () => writeLoss(builder, output, goal, use, prediction, training);
     const part = outputs.length === 1 ? write() : builder.within(output.name as string, write);
     return { ...part, place: output.logits };
   });
@@ -184,7 +178,6 @@ function writeLoss(
   { target: given, weighted }: Goal,
   { direct, augment, ranks }: Use,
   prediction: Tensor,
-  total: Tensor | null,
   training: boolean,
 ): Omit<LossPart, 'place'> {
   const outputs = elements(shape);
@@ -200,6 +193,7 @@ function writeLoss(
   }
   if (!weighted && factor === 1) return { loss, hits, dprediction };
   const weights = weighted ? writeColumn(builder, direct, feedName('weights', name), 'weights', 1) : null;
+  const total = weighted ? builder.total(feedName('weight', name)) : null;
   if (weights !== null && total !== null) {
     builder.emit('sumWeights', { total, weights, rows: rows() });
     if (ranks !== undefined) builder.emit('allReduce', { values: null, totals: total, n: 0, m: 1, last: 0 });
@@ -223,14 +217,14 @@ export function writeTotals(
   const single = isOnlyLoss(outputs);
   const total = builder.total('meanLoss');
   for (const [i, { loss, hits }] of parts.entries()) {
-    const tag = (name: string) => builder.total(totalName(outputs, name, outputs[i].name));
+    const tag = (name: string) => builder.total(feedName(name, outputs[i].name));
     const row = { loss, hits, penalty: single ? penalty : null, rows: rows() };
     builder.emit('batchTotals', { meanLoss: tag('meanLoss'), hitCount: tag('hitCount'), ...row });
   }
   if (single) return;
   let carry = penalty;
   for (const { name, weight: factor } of outputs) {
-    builder.emit('addTotal', { total, carry, x: builder.total(totalName(outputs, 'meanLoss', name)), factor });
+    builder.emit('addTotal', { total, carry, x: builder.total(feedName('meanLoss', name)), factor });
     carry = total;
   }
 }

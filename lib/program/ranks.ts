@@ -4,7 +4,7 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import type { ProgramBuilder } from './builder.js';
 import { call, elementwisePiece, elementwiseTensors, namedArguments, numberOf, withArguments } from './edit.js';
 import { type Instruction, isTensor, rows, type Symbolic, type Tensor, tensor } from './instructions.js';
-import { isOnlyLoss, type LossPart, type RankUse, totalName, writePenalties, writeStateCheck } from './losses.js';
+import { feedName, isOnlyLoss, type LossPart, type RankUse, writePenalties, writeStateCheck } from './losses.js';
 import { goalsOf, type Model } from './model.js';
 import { trainedBlocks, trainedGradients, writePenaltyGradients } from './update.js';
 
@@ -179,7 +179,7 @@ export function writeRankSums(
   const local = kind === 'parameters';
   const outputs = goalsOf(model);
   const single = isOnlyLoss(outputs);
-  const tag = (name: string, i: number) => totalName(outputs, name, outputs[i].name);
+  const tag = (name: string, i: number) => feedName(name, outputs[i].name);
   // In one block: how many ranks want to stop, the sums of each output, and the penalties of no output.
   const first = builder.total('stop').offset;
   const sums = parts.map((_, i) => ({ loss: builder.total(tag('lossSum', i)), hits: builder.total(tag('hitSum', i)) }));

@@ -57,7 +57,10 @@ export function resolveClassWeights(
   const several = outputs.length > 1;
   if (several && (!isPlain(given) || Array.isArray(given)))
     throw invalid(label, `an object by the outputs' names (${listed(outputs.map((output) => output.name))})`, given);
-  const byName = several ? (given as Readonly<Record<string, ClassWeight>>) : undefined;
+  // An only output with a name has both forms: by label names, the values are numbers.
+  const named = outputs.every((output) => output.name !== undefined) && isPlain(given) && !Array.isArray(given);
+  const nests = named && (several || Object.values(given).some((value) => typeof value !== 'number'));
+  const byName = nests ? (given as Readonly<Record<string, ClassWeight>>) : undefined;
   const unknown = Object.keys(byName ?? {}).find((key) => !outputs.some((output) => output.name === key));
   if (unknown !== undefined) throw invalid(label, `names of ${listed(outputs.map((output) => output.name))}`, unknown);
   return outputs.map((output, i) => {

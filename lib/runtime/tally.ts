@@ -9,12 +9,11 @@ export interface Figures {
 }
 
 /**
- * The result of an evaluation. With one loss: its mean, penalties included, and the accuracy. With several: the
- * weighted sum of the losses, penalties included, and the figures of each output. With sample weights, a mean loss is Σ
- * w l / Σ w.
+ * The result of an evaluation. `loss`: the sum of the outputs' mean losses times their weights, and of the penalties.
+ * `accuracy`: that of an only loss. With sample weights, a mean loss is Σ w l / Σ w.
  */
 export interface Evaluation extends Figures {
-  /** Figures of each output by name, if there are several. */
+  /** Figures of each output with a loss, by its name, without penalties; undefined if the output has no name. */
   readonly outputs?: Readonly<Record<string, Figures>>;
 }
 
@@ -91,7 +90,9 @@ export class Tally {
     });
     if (this.#single) return figures[0];
     const penalty = this.#penalty / this.rows;
-    const loss = figures.reduce((sum, { loss }, i) => sum + this.#columns[i].factor * loss, penalty);
-    return { loss, outputs: Object.fromEntries(figures.map((each, i) => [this.#columns[i].name, each])) };
+    const sum = figures.reduce((sum, { loss }, i) => sum + this.#columns[i].factor * loss, penalty);
+    const loss = this.losses.length === 1 ? this.losses[0] : sum;
+    const only = figures.length === 1 && figures[0].accuracy !== undefined ? { accuracy: figures[0].accuracy } : {};
+    return { loss, ...only, outputs: Object.fromEntries(figures.map((each, i) => [this.#columns[i].name, each])) };
   }
 }

@@ -1,7 +1,7 @@
 import type { Evaluation } from '../runtime/tally.js';
 
 /**
- * Loss and accuracy by name; those of several outputs as `<output>/loss` and `<output>/accuracy`. A list, because an
+ * Loss and accuracy by name; those of outputs with names as `<output>/loss` and `<output>/accuracy`. A list, because an
  * output may have any name.
  */
 export function figuresOf({ loss, accuracy, outputs = {} }: Evaluation, prefix = ''): [name: string, value: number][] {

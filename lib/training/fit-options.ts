@@ -49,7 +49,7 @@ export interface FitOptions<P = any> extends SamplingOptions {
   metrics?: Metrics<P>;
   /**
    * Weights of the classes in the losses, on `validation` too: a number for each class, an object by label names, or
-   * 'balanced' (by the counts of the data to train on); by the outputs' names if there are several. They multiply the
+   * 'balanced' (by the counts of the data to train on); by the outputs' names if several have losses. They multiply the
    * data's `sampleWeights`. Not for outputs with several labels a row. The loss of a batch is Σ w l / Σ w.
    */
   classWeights?: ClassWeights;

@@ -49,7 +49,7 @@ export class History {
     return this.epochs.map((log) => log.validation?.accuracy ?? Number.NaN);
   }
 
-  /** The columns of one of several outputs, by its name; NaN where a figure does not exist. */
+  /** The columns of an output, by its name; NaN where a figure does not exist. */
   output(name: string): { loss: number[]; accuracy: number[]; validationLoss: number[]; validationAccuracy: number[] } {
     const column = (log: (epoch: EpochLog) => Evaluation | undefined, figure: 'loss' | 'accuracy') =>
       this.epochs.map((epoch) => {

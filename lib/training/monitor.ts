@@ -11,7 +11,7 @@ export const monitors = ['loss', 'accuracy', 'validationLoss', 'validationAccura
 export type Monitor = (typeof monitors)[number];
 
 /**
- * What a callback watches: a value of the log (default 'validationLoss'), that of one of several outputs, such as
+ * What a callback watches: a value of the log (default 'validationLoss'), that of one of the outputs with names, such as
  * 'digit.validationLoss', or one of `fit`'s `metrics` by name. `mode`:
  * smaller is better ('min', the default for losses) or larger is better ('max', the default for accuracies). Required
  * for user-defined metrics.
@@ -95,10 +95,10 @@ function missing(log: EpochLog, monitor: string, known: boolean): string {
   const [, output, own = monitor] = OF_OUTPUT.exec(monitor) ?? [];
   const outputs = Object.keys(log.outputs ?? {});
   if (output !== undefined && !outputs.includes(output))
-    return `the network has ${outputs.length === 0 ? 'one output' : `the outputs ${listed(outputs)}`}`;
+    return `the network has ${outputs.length === 0 ? 'one output, without a name' : `the outputs ${listed(outputs)}`}`;
   if (!known) return `this fit has no metric of that name (it has ${listed(Object.keys(log.metrics ?? {})) || 'none'})`;
   if (own.startsWith('validation') && log.validation === undefined) return 'this fit has no validation data';
-  return output === undefined && outputs.length > 0
+  return output === undefined && outputs.length > 1
     ? `the network has several outputs: name one, such as '${outputs[0]}.${own}'`
     : 'the loss has no accuracy';
 }

@@ -55,7 +55,7 @@ function bar(progress: Progress, most: number): string {
   return line('='.repeat(Math.round((width * step) / steps)).padEnd(width)).slice(0, most);
 }
 
-/** Loss and accuracy, of each output if there are several. */
+/** Loss and accuracy, of each output that has a name. */
 function figuresOf(prefix: string, { loss, accuracy, outputs = {} }: Evaluation): string[] {
   const own = [`${prefix}loss ${figure(loss)}`];
   if (accuracy !== undefined) own.push(`${prefix}accuracy ${figure(accuracy)}`);

@@ -61,7 +61,7 @@ class EventFile {
 /**
  * Callbacks for `fit` that write event files for TensorBoard, one value an epoch: `train` in the folder has loss,
  * accuracy, learning rate and samples per second, `validation` the same figures of the validation data and `fit`'s
- * `metrics`, so that TensorBoard draws both in one chart. The figures of several outputs have their names before a
+ * `metrics`, so that TensorBoard draws both in one chart. The figures of outputs with names have these before a
  * slash. Steps are the epochs' numbers. Each `fit` begins new files beside the old ones; TensorBoard shows them as one
  * run, in which a resumed training continues the curves from its first epoch on.
  *

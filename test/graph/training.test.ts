@@ -10,10 +10,12 @@ import {
   type BackendName,
   batchNorm,
   binaryCrossEntropy,
+  type ClassWeights,
   concat,
   conv2d,
   dense,
   dropout,
+  earlyStopping,
   flatten,
   globalAvgPool2d,
   input,
@@ -515,21 +517,76 @@ onBackends('training of graphs', (backend) => {
       const both = own.map((weight, row) => weight * classWeights[y[row]]);
       const { loss, validationLoss, epochs } = await network.fit(data, {
         ...settings(),
-        ...(!spare && { classWeights }),
+        classWeights: factor === 1 ? classWeights : { p: classWeights },
         validation: data,
       });
-      const used = spare ? own : both;
-      for (const value of [loss[0], validationLoss[0]]) expect(value).toBeCloseTo(weigh(used), 5);
+      for (const value of [loss[0], validationLoss[0]]) expect(value).toBeCloseTo(weigh(both), 5);
       for (const [i, [begin, end]] of [
         [0, 5],
         [5, 10],
         [10, 12],
       ].entries())
-        expect(epochs[0].batchLosses[i]).toBeCloseTo(weigh(used, begin, end), 5);
+        expect(epochs[0].batchLosses[i]).toBeCloseTo(weigh(both, begin, end), 5);
       const batch = { x, y: { p: y }, sampleWeights };
       const streamed = await network.fit([batch], { optimizer: new Sgd({ learningRate: 0 }) });
       expect(streamed.loss[0]).toBeCloseTo(weigh(own), 5);
     }
+  });
+
+  it.each(namedForms)('gives the figures of $form by its name', async ({ spare, factor }) => {
+    const stem = input([4]);
+    const p = stem.pipe(dense(3));
+    const outputs: Record<string, Node> = spare ? { p, spare: stem.pipe(dense(2)) } : { p };
+    const losses = { p: softmaxCrossEntropy() };
+    const network = new Network({
+      outputs,
+      losses,
+      lossWeights: { p: factor },
+      regularizer: l2(0.5),
+      seed: 7,
+      backend,
+    });
+    const data = new Dataset({
+      features: randomFloats(48, 41),
+      shape: [4],
+      targets: { p: labelsOf(12, 3) },
+      labelNames: ['x', 'y', 'z'],
+    });
+    const penalty = network.parameters
+      .filter(({ name }) => /weight/.test(name))
+      .reduce((sum, { value }) => sum + 0.25 * value.reduce((s, w) => s + w * w, 0), 0);
+    const evaluation = await network.evaluate(data);
+    const own = evaluation.outputs?.p;
+    expect(Object.keys(evaluation.outputs ?? {})).toEqual(['p']);
+    expect(evaluation.loss).toBeCloseTo(factor * (own?.loss ?? Number.NaN) + penalty, 5);
+    expect(evaluation.accuracy).toBe(own?.accuracy);
+    const settings = { epochs: 1, batchSize: 12, shuffle: false, validation: data };
+    const optimizer = new Sgd({ learningRate: 0 });
+    const callbacks = earlyStopping({ monitor: 'p.validationLoss', patience: 3 });
+    const history = await network.fit(data, { ...settings, optimizer, callbacks });
+    const columns = history.output('p');
+    expect(columns.loss[0]).toBeCloseTo(own?.loss ?? Number.NaN, 5);
+    expect(columns.validationLoss[0]).toBeCloseTo(own?.loss ?? Number.NaN, 5);
+    expect(columns.validationAccuracy).toEqual([own?.accuracy]);
+    expect(history.accuracy).toEqual(columns.accuracy);
+    const wrong = earlyStopping({ monitor: 'q.loss' });
+    await expectRejection(
+      () => network.fit(data, { ...settings, optimizer, callbacks: wrong }),
+      'INVALID_ARGUMENT',
+      /there is no q\.loss: the network has the outputs p$/,
+    );
+    // Forms of the weights of classes.
+    const weigh = async (classWeights: ClassWeights) =>
+      (await network.evaluate(data, { classWeights })).outputs?.p.loss;
+    const expected = await weigh([1, 0.5, 1]);
+    expect(expected).not.toBe(own?.loss);
+    for (const form of [{ y: 0.5 }, { p: [1, 0.5, 1] }, { p: { y: 0.5 } }]) expect(await weigh(form)).toBe(expected);
+    expect(await weigh({ p: 'balanced' })).toBe(await weigh('balanced'));
+    await expectRejection(
+      () => weigh({ q: [1, 2, 3] }),
+      'INVALID_ARGUMENT',
+      /classWeights: expected names of p, got "q"/,
+    );
   });
 
   it('learns nothing from rows that all have the weight 0', async () => {
