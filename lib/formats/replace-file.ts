@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readlink, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, open, readlink, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';
 import { BlasnetError } from '../errors.js';
 import { checkRegular, isMissing, systemReason } from '../system.js';
@@ -50,12 +50,21 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
+/** Makes a file's or folder's content durable, except where Node's permission model allows no fsync at all. */
+async function sync(file: FileHandle): Promise<void> {
+  try {
+    await file.sync();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_ACCESS_DENIED') throw error;
+  }
+}
+
 /** Makes a rename durable. Not available on Windows. */
 async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const directory = await open(path, 'r');
   try {
-    await directory.sync();
+    await sync(directory);
   } finally {
     await directory.close();
   }
@@ -63,9 +72,10 @@ async function syncDirectory(path: string): Promise<void> {
 
 /**
  * Writes a file atomically: `path` holds either the old content or the new bytes at any time, and the new bytes are
- * durable once the promise resolves. They are written to a file in the same directory (`.blasnet-<random>.tmp`), which
- * is then renamed and gets the old file's permissions. Symbolic links are followed, even dangling ones. Throws
- * `FILE_NOT_WRITTEN`, also if the path is not a regular file; the temporary file is then removed.
+ * durable once the promise resolves (under Node's permission model as far as that allows fsync). They are written to a
+ * file in the same directory (`.blasnet-<random>.tmp`), which is then renamed and gets the old file's permissions.
+ * Symbolic links are followed, even dangling ones. Throws `FILE_NOT_WRITTEN`, also if the path is not a regular file;
+ * the temporary file is then removed.
  */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   let temporary: string | undefined;
@@ -76,10 +86,11 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
     const file = await open(name, 'wx', mode);
     temporary = name;
     try {
-      // The process's umask has reduced the mode the file was opened with.
-      if (mode !== undefined) await file.chmod(mode);
+      // The process's umask has reduced the mode the file was opened with. By path: Node's permission model allows no
+      // fchmod.
+      if (mode !== undefined) await chmod(name, mode);
       await writeAll(file, bytes);
-      await file.sync();
+      await sync(file);
     } finally {
       await file.close();
     }

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cpuQuota } from '../../lib/backend/native/cpu-quota.js';
 import { type BackendInfo, backendInfo } from '../../lib/index.js';
 import { describeNative, nativeMissing } from '../api/support.js';
-import { addonFile, projectFile, reportOf, runFixture } from './child.js';
+import { addonFile, nodeProgram, projectFile, reportOf, runFixture } from './child.js';
 
 interface Report {
   readonly losses?: number[];
@@ -213,7 +213,8 @@ describeNative('switches', () => {
 });
 
 describe("Node's permission model", () => {
-  const flag = Number(process.versions.node.split('.')[0]) < 23 ? '--experimental-permission' : '--permission';
+  const major = Number(spawnSync(nodeProgram, ['-p', 'parseInt(process.versions.node)'], { encoding: 'utf8' }).stdout);
+  const flag = major < 23 ? '--experimental-permission' : '--permission';
   const [dist, fixtures] = ['dist', 'test/lifecycle/fixtures'].map(projectFile);
   const library = [
     `--allow-fs-read=${dist}`,
@@ -244,6 +245,22 @@ describe("Node's permission model", () => {
     const { used, warnings } = run(['--allow-addons', ...library, `--allow-fs-read=${addonFile}`]);
     expect(warnings.filter(({ name }) => name === 'BlasnetWarning')).toEqual([]);
     expect(used).toBe('native');
+  });
+
+  it('a network is saved, also where the file exists: with its permissions', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'blasnet-'));
+    try {
+      const path = join(folder, 'net.safetensors');
+      const flags = ['--no-warnings', flag, '--allow-fs-read=*', '--allow-fs-write=*'];
+      const env = { BLASNET_BINARY: 'none' };
+      writeFileSync(path, '');
+      chmodSync(path, 0o600);
+      expect(reportOf(runFixture('save-twice', { args: [path], flags, env }))).toEqual({ parameterCount: 6 });
+      expect(readdirSync(folder)).toEqual(['net.safetensors']);
+      if (process.platform !== 'win32') expect(statSync(path).mode & 0o777).toBe(0o600);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
