@@ -98,16 +98,18 @@
       'defines': ['<@(binding_defines)', '<@(kernel_set_defines)'],
       'include_dirs': [
         'napi',
-        '<!@(node ../scripts/openblas.mjs include <(openblas) <(openblas_lib))',
+        '<!@(node ../scripts/openblas.mjs include <(openblas) "<(openblas_lib)")',
       ],
-      'libraries': ['<!@(node ../scripts/openblas.mjs libraries <(openblas) <(openblas_lib))'],
+      'libraries': ['<!@(node ../scripts/openblas.mjs libraries <(openblas) "<(openblas_lib)")'],
       'conditions': [
         ['OS=="linux"', {
           'ldflags!': ['-rdynamic'],
           'libraries': ['-ldl'],
           'ldflags': [
             '<@(addon_link_flags)',
-            '-Wl,--version-script=<!(node -p "require(\'path\').resolve(\'exports.map\')")',
+            # Relative to where make runs, the folder build beside the outermost binding.gyp: an absolute path may have
+            # blanks and other characters that neither make nor the shell takes literally.
+            '-Wl,--version-script=../<!(node -p "require(\'path\').relative(\'<(DEPTH)\', \'exports.map\')")',
           ],
         }],
         ['OS=="linux" and openblas_getenv=="wrap"', {'ldflags': ['<@(wrap_flags)']}],

@@ -82,9 +82,19 @@ function findTools(options) {
   return { openblas, identity };
 }
 
+// Lines of the compiler and the linker that tell what failed.
+const faults = /error|undefined reference|\bld: |: cannot /i;
+
+// A command for a shell, with the variables that it is run with.
+function shellCommand(command, variables) {
+  const word = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`);
+  const settings = Object.entries(variables).map(([name, value]) => `${name}=${word(value)}`);
+  return [...settings, ...command.map(word)].join(' ');
+}
+
 function compile({ openblas }, options, incremental) {
   if (openblas.linkage !== options.openblas) console.log(`blasnet: linking ${openblas.library} dynamically`);
-  const nodeGyp = [findNodeGyp(), '-C', 'native'];
+  const nodeGyp = [findNodeGyp(), '-C', join(root, 'native')];
   const env = { ...process.env, ...headerEnvironment() };
   const definitions = ['--', `-Dopenblas=${openblas.linkage}`, `-Dopenblas_lib=${openblas.library}`];
   const jobs = `-j${os.availableParallelism()}`;
@@ -98,11 +108,11 @@ function compile({ openblas }, options, incremental) {
     const { ok, output } = run(process.execPath, command, { env });
     if (ok) continue;
     const lines = output.trimEnd().split('\n');
-    const errors = lines.filter((line) => /error|undefined reference/i.test(line) && !/^gyp |^make/.test(line));
+    const errors = lines.filter((line) => faults.test(line) && !/^gyp |^make/.test(line));
     const told = errors.length > 0 ? errors.slice(0, 10) : lines.slice(-10);
     throw new BuildProblem(
       `the build failed.\n${told.join('\n')}`,
-      `The command was: node ${command.join(' ')}\nFix the error`,
+      `The command was: ${shellCommand([process.execPath, ...command], headerEnvironment())}\nFix the error`,
     );
   }
   writeWhole(addon, readFileSync(join(root, 'native/build/Release/blasnet.node')));
@@ -153,6 +163,16 @@ function installHint() {
   return manager && installHints[manager];
 }
 
+function buildLocked(settings) {
+  try {
+    return withLock('build/addon.lock', () => build(settings));
+  } catch (error) {
+    // An installed package may be read-only.
+    if (error.path === undefined) throw error;
+    return { ok: false, problem: `${error.path} can't be written (${error.code})`, remedy: 'Make it writable' };
+  }
+}
+
 /** Builds the addon if needed; returns whether it exists, and prints the reason if not. */
 export function buildAddon(options = {}) {
   if (process.platform === 'win32') {
@@ -160,7 +180,7 @@ export function buildAddon(options = {}) {
     return false;
   }
   const settings = { openblas: 'static', library: '', force: false, retry: false, ...options };
-  const result = withLock('build/addon.lock', () => build(settings));
+  const result = buildLocked(settings);
   if (!result.ok) {
     const hint = installHint();
     const remedy = result.remedy ?? (hint ? `Install what it needs with \`${hint}\`` : 'Install it');

@@ -89,6 +89,13 @@ export function openBlasIdentity({ include, library, linkage }) {
   return [linkage, include, file, size, Math.round(mtimeMs)].join(' ');
 }
 
+// A path as gyp must read it: in quotes, which gyp removes, and with the characters escaped that a command in a makefile
+// would not take literally.
+function literal(path) {
+  const inMakefile = path.replace(/[^\w@%+=:,./-]/g, '\\$&').replace(/\$/g, '$$$$');
+  return `'${inMakefile.replace(/'/g, `'\\''`)}'`;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [, , what, linkage, library] = process.argv;
   const found = findOpenBlas(linkage, library);
@@ -96,6 +103,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.error(library ? `no OpenBLAS library at ${library}` : 'OpenBLAS (cblas.h and libopenblas) was not found');
     process.exit(1);
   }
-  if (what === 'include') console.log(found.include);
-  else console.log([found.library, ...(process.platform === 'linux' ? ['-lpthread', '-lm'] : [])].join('\n'));
+  if (what === 'include') console.log(found.include && literal(found.include));
+  else console.log([literal(found.library), ...(process.platform === 'linux' ? ['-lpthread', '-lm'] : [])].join('\n'));
 }

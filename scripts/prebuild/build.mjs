@@ -78,7 +78,7 @@ export function buildTarget(target, { zig, env }) {
       // zig builds its C++ library during the link, with these optimisation flags.
       LDFLAGS: ['-O3', ...libgcc(target)].join(' '),
       PREBUILD_STRIP_BIN: `${target.triple}-strip`,
-      GYP_DEFINES: `openblas_lib=${openblas} openblas_getenv=renamed openblas_threads=${openBlasThreads}`,
+      GYP_DEFINES: `openblas_lib="${openblas}" openblas_getenv=renamed openblas_threads=${openBlasThreads}`,
     });
     writeWhole(`${directory}/identity`, identity);
   });

@@ -43,7 +43,7 @@ export function buildMac({ arch, file }) {
     makeOpenBlas('darwin-openblas', { cwd: source, env, prefix }, [...cores[arch], ...settings]);
   });
   timed(`building ${file}`, () => {
-    const library = `openblas_lib=${join(prefix, 'lib/libopenblas.a')} openblas_threads=${openBlasThreads}`;
+    const library = `openblas_lib="${join(prefix, 'lib/libopenblas.a')}" openblas_threads=${openBlasThreads}`;
     prebuildify('darwin-build', ['--arch', arch, '--cwd', 'native'], { ...env, GYP_DEFINES: library });
   });
 }

