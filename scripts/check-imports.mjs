@@ -14,7 +14,7 @@ const runtime = [...program, 'backend interface', 'backend selection'];
 const modules = [
   {
     name: 'base',
-    files: /^lib\/(types|errors|checks|packages|random|shared-memory|numbers|system|text|launcher)\.ts$/,
+    files: /^lib\/(types|errors|checks|packages|random|shared-memory|numbers|system|text|timers|launcher)\.ts$/,
     imports: [],
   },
   {

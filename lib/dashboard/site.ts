@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { BlasnetError } from '../errors.js';
 import { systemReason } from '../system.js';
+import { clearInterval, clearTimeout, setInterval, setTimeout } from '../timers.js';
 import { page, policy } from './page.js';
 import { Run } from './run.js';
 

@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util';
 import { isObject, MAX_RANK } from '../checks.js';
 import { BlasnetError } from '../errors.js';
 import { quote } from '../text.js';

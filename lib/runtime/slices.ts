@@ -1,9 +1,9 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { types } from 'node:util';
 import type { Feed } from '../backend/backend.js';
 import { checkStorage } from '../checks.js';
 import { viewLike } from '../numbers.js';
 import { sharedBuffer } from '../shared-memory.js';
+import { turn } from '../timers.js';
 import type { Source } from './engine.js';
 
 /** Milliseconds of work on the event loop per slice. */

@@ -1,4 +1,5 @@
 import { type Control, control as words } from '../backend/backend.js';
+import { clearTimeout, setTimeout } from '../timers.js';
 
 /** Milliseconds that the caller's code may still take after its result is no longer needed. */
 const GRACE = 500;

@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util';
 import * as zlib from 'node:zlib';
 import type {
   ColumnMetaData,

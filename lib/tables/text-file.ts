@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util';
 import { openFile } from '../data/files.js';
 import { BlasnetError } from '../errors.js';
 import { pathText } from '../text.js';

@@ -1,7 +1,7 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { RankUse } from '../program/losses.js';
 import { type Batches, ownRows, rowsOf } from '../runtime/batches.js';
+import { turn } from '../timers.js';
 
 /** Milliseconds of event loop time per slice when computing a long epoch's scalars. */
 const SLICE = 8;

@@ -3,6 +3,7 @@ import type { Goal } from '../program/losses.js';
 import type { Model } from '../program/model.js';
 import type { Batches } from '../runtime/batches.js';
 import { Tally } from '../runtime/tally.js';
+import { clearInterval, setInterval } from '../timers.js';
 import type { Callbacks, Progress } from './callbacks.js';
 
 const INTERVAL = 100;

@@ -1,3 +1,4 @@
+import { TextDecoder, TextEncoder } from 'node:util';
 import type { NativeGroup } from '../backend/backend.js';
 import { endJob, firstLine } from '../distributed/exit.js';
 import { type Group, nativeGroup, occupy, release } from '../distributed/group.js';

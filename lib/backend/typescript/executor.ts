@@ -11,6 +11,7 @@ import {
   type Tensor,
 } from '../../program/instructions.js';
 import { Stream } from '../../random.js';
+import { turn } from '../../timers.js';
 import {
   type Control,
   control as controlWords,
@@ -144,7 +145,7 @@ export class TypeScriptExecutable implements Executable {
   async run(request: RunRequest, control: Control): Promise<RunResult> {
     const run = this.#start(request);
     while (!run.finished) {
-      await new Promise<void>((done) => setImmediate(done));
+      await turn();
       if (Atomics.load(control, controlWords.cancel) !== 0) run.cancel();
       else run.advance(SLICE);
       Atomics.store(control, controlWords.steps, run.steps);

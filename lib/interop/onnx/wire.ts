@@ -2,6 +2,7 @@
  * The wire format of Protocol Buffers, as its public specification describes it: a message is a list of fields, each a
  * key (number and wire type) and a value. Only what ONNX files need.
  */
+import { TextEncoder } from 'node:util';
 import { BlasnetError } from '../../errors.js';
 
 const VARINT = 0;

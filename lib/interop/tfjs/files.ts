@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { TextDecoder } from 'node:util';
 import { checkArity, checkPath, invalid } from '../../checks.js';
 import { readWhole } from '../../data/files.js';
 import { BlasnetError } from '../../errors.js';
