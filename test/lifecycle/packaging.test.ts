@@ -11,8 +11,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { compileFunction, createContext } from 'node:vm';
 import { rolldown } from 'rolldown';
 import { afterAll, describe, expect, it } from 'vitest';
 import { packageFolder } from '../../lib/packages.js';
@@ -22,6 +24,8 @@ import { addonFile, environment, projectFile } from './child.js';
 const manifest = JSON.parse(readFileSync(projectFile('package.json'), 'utf8'));
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'blasnet-')));
 afterAll(() => rmSync(folder, { recursive: true }));
+
+type Library = typeof import('../../lib/index.js');
 
 interface Report {
   readonly backend: string;
@@ -122,6 +126,52 @@ describe.skipIf(process.platform === 'win32')('a build from source', () => {
     expect(stderr).toBe('');
     expect(stdout).toContain(`the native backend was not built: ${join(place, 'build')} can't be written (EEXIST)`);
     expect(status).toBe(1);
+  });
+});
+
+describe('in a context of node:vm, as in Jest', () => {
+  it('loops look up no global, which is slow there', async () => {
+    let lookups = 0;
+    const scope = createContext({});
+    for (const name of [
+      'Array',
+      'Float32Array',
+      'Int32Array',
+      'Math',
+      'Number',
+      'Object',
+      'Uint8Array',
+      'Uint32Array',
+    ]) {
+      const value = (globalThis as Record<string, unknown>)[name];
+      const get = () => {
+        lookups++;
+        return value;
+      };
+      Object.defineProperty(scope, name, { configurable: true, get });
+    }
+    Object.assign(scope, { AbortController, Buffer, SharedArrayBuffer, performance, process, URL });
+    const loaded = new Map<string, { exports: object }>();
+    const load = (path: string): object => {
+      const known = loaded.get(path);
+      if (known !== undefined) return known.exports;
+      const module = { exports: {} };
+      loaded.set(path, module);
+      const required = (name: string) =>
+        name.startsWith('./') ? load(join(path, '..', name)) : createRequire(path)(name);
+      const names = ['exports', 'require', 'module', '__filename', '__dirname'];
+      const body = compileFunction(readFileSync(path, 'utf8'), names, { filename: path, parsingContext: scope });
+      body(module.exports, required, module, path, join(path, '..'));
+      return module.exports;
+    };
+    const { dense, meanSquaredError, Network, Sgd } = load(projectFile('dist/cjs/index.cjs')) as Library;
+    const loss = meanSquaredError();
+    const network = new Network({ input: [20], layers: [dense(20)], loss, backend: 'typescript' });
+    const optimizer = new Sgd();
+    const before = lookups;
+    for (let i = 0; i < 10; i++) network.trainBatch(new Float32Array(20_000), new Float32Array(20_000), optimizer);
+    expect(before).toBeGreaterThan(0);
+    expect(lookups - before).toBeLessThan(100);
   });
 });
 
