@@ -36,8 +36,10 @@ interface Rows extends Columns {
 }
 
 const DIVISION = ['stratify', 'group', 'time', 'seed'] as const;
-/** Groups of numbers that are stratified by. */
+/** Groups of numbers that are stratified by, unless their values are. */
 const STRATA = 10;
+/** Numbers that occur so often, on average, are labels or counts, and are stratified by value. */
+const REPEATED = 3;
 /** Dealing takes rows × folds steps. */
 const MOST_FOLDS = 1000;
 
@@ -142,16 +144,16 @@ function divide(name: string, table: Rows, { stratify, group }: Division, seed: 
 /** Rows in order of their strata, those of a stratum in the order of `order`. Sorting is stable. */
 function byStratum(column: Column, order: Int32Array): Int32Array {
   const keys = new Float64Array(order.length);
-  if (column.type === 'number' || column.type === 'date') {
+  const known = new Map<unknown, number>();
+  for (const value of column.values) if (!known.has(value)) known.set(value, known.size);
+  if ((column.type === 'number' || column.type === 'date') && known.size * REPEATED > order.length) {
     // Missing values are a part of the last group.
     const ranked = Array.from(order).sort((a, b) => compare(column.values[a], column.values[b]));
     ranked.forEach((row, rank) => {
       keys[row] = Math.floor((rank * STRATA) / order.length);
     });
   } else {
-    const known = new Map<unknown, number>();
     column.values.forEach((value, row) => {
-      if (!known.has(value)) known.set(value, known.size);
       keys[row] = known.get(value) as number;
     });
   }

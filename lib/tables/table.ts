@@ -164,8 +164,8 @@ export class Table {
    * Splits the rows into disjoint copies for training, validation and test. Sizes are the fractions of the rows,
    * rounded to the nearest integer; the training part gets the rest. At random, unless one of these is given:
    *
-   * - `stratify`: a column whose values have the same proportions in each part. Numbers and dates are stratified by ten
-   *   groups of equal size.
+   * - `stratify`: a column whose values have the same proportions in each part. Numbers and dates that occur less than
+   *   three times on average are stratified by ten groups of equal size.
    * - `group`: a column whose equal values (of one patient, one day) stay together in one part. Sizes are then as near
    *   as whole groups in random order come.
    * - `time`: a column of dates or numbers; the training part has the earliest rows, then validation, then test, each

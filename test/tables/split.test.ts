@@ -48,6 +48,18 @@ describe('table.split', () => {
     expect(tenths).toEqual(new Array<number>(10).fill(20));
   });
 
+  it('stratify by numbers that are labels keeps the proportions of each, in folds too', () => {
+    const rare = numbered(400, (i) => ({ label: i % 80 === 0 ? 1 : 0, day: new Date(i % 80 === 0 ? 1e12 : 0) }));
+    const ones = (part: Table) => (part.column('label').values as Float64Array).filter((value) => value === 1).length;
+    for (const stratify of ['label', 'day']) {
+      for (let seed = 0; seed < 100; seed++) {
+        const { train, validation, test } = rare.split({ test: 0.2, validation: 0.2, seed, stratify });
+        expect([train, validation, test].map(ones)).toEqual([3, 1, 1]);
+        expect(rare.kFold({ folds: 5, seed, stratify }).map((fold) => ones(fold.validation))).toEqual([1, 1, 1, 1, 1]);
+      }
+    }
+  });
+
   it('groups stay together', () => {
     const { train, validation, test } = table.split({ group: 'group', validation: 0.2, seed: 5 });
     const [a, b, c] = [train, validation, test].map((part) => new Set(part.column('group').values as string[]));
