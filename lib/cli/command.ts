@@ -36,11 +36,13 @@ export interface Operand {
 
 /** What a command gives: printed as text, or as JSON with `--json`. */
 export interface Output {
-  /** Without the last line break. */
-  readonly text?: string;
+  /** Without the last line break; or pieces with it. */
+  readonly text?: string | Iterable<string>;
   /** Whether the text is data or has colours, and is printed as it is: else control characters in it are shown. */
   readonly exact?: boolean;
   readonly json?: unknown;
+  /** Instead of `json`: the elements of a list, in parts, for one that may be long. */
+  readonly list?: Iterable<readonly unknown[]>;
   /** Exit code; default 0. */
   readonly status?: number;
 }

@@ -1,6 +1,6 @@
-import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { checkReplaceable } from '../formats/replace-file.js';
 import { UsageError } from './command.js';
 
 /** Paths by what the command line calls them, such as `--out` or `<data>`; undefined where there is none. */
@@ -8,10 +8,10 @@ export type Named = Readonly<Record<string, string | undefined>>;
 
 /** The same text for two paths of one file, through links too, whether it exists or not. */
 function identity(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
-  if (stats !== undefined) return `${stats.dev} ${stats.ino}`;
   const absolute = resolve(path);
   try {
+    const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
+    if (stats !== undefined) return `${stats.dev} ${stats.ino}`;
     return join(realpathSync(dirname(absolute)), basename(absolute));
   } catch {
     return absolute;
@@ -48,27 +48,12 @@ export function weightFiles(model: string): Named {
 }
 
 /** Throws if a file can't be written there, before work is done for it. */
-export function checkWritable(path: string): void {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats !== undefined && !stats.isFile()) throw new Error(`${path}: it is not a regular file`);
+export async function checkWritable(path: string): Promise<void> {
   try {
-    accessSync(dirname(path), constants.W_OK);
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new Error(`${path}: ${missing ? 'there is no such folder' : 'the folder is not writable'}`, { cause });
-  }
-}
-
-/** Replaces a file as a whole, so that an error leaves the old one; links are followed. */
-export async function writeText(path: string, text: string): Promise<void> {
-  const old = statSync(path, { throwIfNoEntry: false });
-  const target = old === undefined ? path : realpathSync(path);
-  const part = `${target}.${process.pid}.part`;
-  try {
-    await writeFile(part, text, { mode: old?.mode });
-    await rename(part, target);
-  } catch (cause) {
-    await rm(part, { force: true });
-    throw new Error(`${path}: it can't be written (${(cause as NodeJS.ErrnoException).code})`, { cause });
+    await checkReplaceable(path);
+  } catch (error) {
+    const { cause } = error as Error;
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw new Error(`${path}: there is no such folder`, { cause });
   }
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { once } from 'node:events';
 import { type Command, type Output, UsageError } from './command.js';
 import { build } from './commands/build.js';
 import { completion } from './commands/completion.js';
@@ -51,7 +52,28 @@ async function runCommand([name, ...words]: readonly string[]): Promise<Output> 
   const { operands, values } = parse(command, words);
   const note = (text: string) => console.error(visible(text));
   const output = await command.run(operands, values, { commands, note });
-  return values.json ? { ...output, exact: true, text: JSON.stringify(output.json, undefined, 2) } : output;
+  if (!values.json) return output;
+  const { list, json } = output;
+  return { ...output, exact: true, text: list === undefined ? JSON.stringify(json, undefined, 2) : jsonList(list) };
+}
+
+/** A list as JSON, like `JSON.stringify` of all elements at once. */
+function* jsonList(parts: Iterable<readonly unknown[]>): Generator<string> {
+  let begun = false;
+  for (const part of parts) {
+    if (part.length === 0) continue;
+    const elements = JSON.stringify(part, undefined, 2).slice('['.length, -'\n]'.length);
+    yield `${begun ? ',' : '['}${elements}`;
+    begun = true;
+  }
+  yield begun ? '\n]\n' : '[]\n';
+}
+
+/** Writes pieces to standard output, each after what is before it has been taken. */
+async function print(pieces: Iterable<string>): Promise<void> {
+  for (const piece of pieces) {
+    if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
+  }
 }
 
 /** Prints an error as one line, or where it was thrown with `--verbose`. Returns the exit code. */
@@ -68,16 +90,17 @@ function fail(error: unknown, words: readonly string[]): number {
   return 1;
 }
 
+const words = process.argv.slice(2);
+
 // A reader such as `head` may end before all is written.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit();
+  process.exit(error.code === 'EPIPE' ? undefined : fail(new Error(`standard output: ${error.message}`), words));
 });
 
-const words = process.argv.slice(2);
 try {
   const { text, exact, status = 0 } = atOnce(words) ?? (await runCommand(words));
-  if (text !== undefined) console.log(exact ? text : visible(text));
+  if (typeof text === 'string') console.log(exact ? text : visible(text));
+  else if (text !== undefined) await print(text);
   process.exitCode = status;
 } catch (error) {
   process.exitCode = fail(error, words);

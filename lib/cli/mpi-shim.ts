@@ -3,7 +3,7 @@ import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mpiInfo } from 'blasnet/distributed';
-import type { Output } from './command.js';
+import type { Context, Output } from './command.js';
 
 const inPackage = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -14,14 +14,21 @@ const remedy =
   'Install the headers of the MPI (Debian: apt-get install libopenmpi-dev or libmpich-dev), or on a cluster load its ' +
   'module. --mpicc names another compiler';
 
-const failed = (text: string): Output => ({ text: `blasnet: the shim was not built: ${text}`, status: 1 });
-
 /** Compiles native/host/mpi_shim.c by the MPI's compiler, and says which library it found. */
-export function buildShim(compiler: string, asked: string | undefined): Output {
+export function buildShim(compiler: string, asked: string | undefined, note: Context['note']): Output {
+  // Not as an error, which is one line.
+  const failed = (text: string): Output => {
+    note(`blasnet: the shim was not built: ${text}`);
+    return { status: 1 };
+  };
   if (process.platform === 'win32') return failed('MPI is supported on Linux and macOS only');
   const output = resolve(asked ?? inPackage(defaultOutput));
   const unfinished = `${output}.${process.pid}.tmp`;
-  mkdirSync(dirname(output), { recursive: true });
+  try {
+    mkdirSync(dirname(output), { recursive: true });
+  } catch (error) {
+    return failed((error as Error).message);
+  }
   try {
     const flags = ['-std=gnu11', '-O2', '-fPIC', '-shared', '-fvisibility=hidden', '-o', unfinished];
     const { status, error, stderr } = spawnSync(compiler, [...flags, inPackage('native/host/mpi_shim.c')], {
@@ -41,7 +48,10 @@ export function buildShim(compiler: string, asked: string | undefined): Output {
   const { BLASNET_MPI: named } = process.env;
   process.env.BLASNET_MPI = output;
   const { library, reason } = mpiInfo();
-  if (library === undefined) return { text: `blasnet: built, but it does not load: ${reason}`, status: 1 };
+  if (library === undefined) {
+    note(`blasnet: built, but it does not load: ${reason}`);
+    return { status: 1 };
+  }
   const other = named ? resolve(named) !== output : asked !== undefined;
   const use = other ? 'set BLASNET_MPI to it, and joinGroup() uses it' : 'joinGroup() uses it';
   return { text: `${library.file}: ${library.version}; ${use}` };

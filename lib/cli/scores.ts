@@ -1,6 +1,7 @@
 import { metrics, type Network } from 'blasnet';
 import { confusionMatrixPlot, predictionPlot } from 'blasnet/report';
-import { type Encoder, type Prediction, predictRows, type Table } from 'blasnet/tables';
+import type { Encoder, Table } from 'blasnet/tables';
+import { predictParts } from './predicting.js';
 
 /** How good predictions are. */
 export interface Scores {
@@ -15,19 +16,26 @@ export interface Scores {
   picture(): Promise<string>;
 }
 
-/** Compares the predictions for a table with its column of the target. */
-export function score(network: Network<string>, encoder: Encoder, table: Table): Scores {
+/** Compares the predictions for a table with its column of the target. Errors name the file. */
+export function score(network: Network<string>, encoder: Encoder, table: Table, path: string): Scores {
   // Refuses missing targets and unknown labels.
   const { labels } = encoder.dataset(table);
-  const predictions = predictRows(network, table);
   const { labels: labelNames } = encoder;
-  if (labelNames !== undefined && labels !== undefined) return scoreLabels(labels, predictions, labelNames);
-  return scoreValues(Float64Array.from(table.column(encoder.target).values as Float64Array), predictions);
+  const parts = predictParts(network, encoder, table, path);
+  if (labelNames !== undefined && labels !== undefined) {
+    const places = new Map(labelNames.map((label, place) => [label, place]));
+    const predicted = new Int32Array(table.length);
+    let row = 0;
+    for (const part of parts) for (const { label = '' } of part) predicted[row++] = places.get(label) as number;
+    return scoreLabels(labels, predicted, labelNames);
+  }
+  const predicted = new Float64Array(table.length);
+  let row = 0;
+  for (const part of parts) for (const { value = Number.NaN } of part) predicted[row++] = value;
+  return scoreValues(Float64Array.from(table.column(encoder.target).values as Float64Array), predicted);
 }
 
-function scoreLabels(truth: Int32Array, predictions: readonly Prediction[], labelNames: readonly string[]): Scores {
-  const places = new Map(labelNames.map((label, place) => [label, place]));
-  const predicted = Int32Array.from(predictions, ({ label = '' }) => places.get(label) as number);
+function scoreLabels(truth: Int32Array, predicted: Int32Array, labelNames: readonly string[]): Scores {
   const matrix = metrics.confusionMatrix(predicted, truth, { labelNames });
   const most = Math.max(...matrix.perClass().map(({ support }) => support));
   return {
@@ -39,8 +47,7 @@ function scoreLabels(truth: Int32Array, predictions: readonly Prediction[], labe
   };
 }
 
-function scoreValues(truth: Float64Array, predictions: readonly Prediction[]): Scores {
-  const predicted = Float64Array.from(predictions, ({ value = Number.NaN }) => value);
+function scoreValues(truth: Float64Array, predicted: Float64Array): Scores {
   const mean = truth.reduce((sum, value) => sum + value / truth.length, 0);
   const constant = truth.map(() => mean);
   return {

@@ -113,10 +113,11 @@ export async function readFor(encoder: Encoder, path: string, format: Format, wi
 /** A field of a CSV file. */
 function field(value: string | number): string {
   const text = String(value);
-  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  // All that may separate fields: a reader guesses which of them does.
+  return /[",;|\t\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Lines of a CSV file, without the last line break. */
+/** Lines of a CSV file. */
 export function csvText(rows: readonly (readonly (string | number)[])[]): string {
-  return rows.map((row) => row.map(field).join(',')).join('\n');
+  return rows.map((row) => `${row.map(field).join(',')}\n`).join('');
 }

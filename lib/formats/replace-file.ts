@@ -43,11 +43,20 @@ async function resolveTarget(path: string): Promise<{ target: string; mode?: num
   return { target: await realpath(path), mode: stats.mode & 0o7777 };
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes bytes at a place of a file. Returns the place after them. */
+async function writeAll(file: FileHandle, bytes: Uint8Array, place: number): Promise<number> {
   for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, Math.min(bytes.length - at, WRITE_LIMIT), at);
+    const { bytesWritten } = await file.write(bytes, at, Math.min(bytes.length - at, WRITE_LIMIT), place + at);
     at += bytesWritten;
   }
+  return place + bytes.length;
+}
+
+/** Creates a file that is to be renamed to `target`. */
+async function openTemporary(target: string, mode: number | undefined): Promise<{ name: string; file: FileHandle }> {
+  // A short name, as the target's own name may already have the maximum length.
+  const name = join(dirname(target), `.blasnet-${randomBytes(6).toString('hex')}.tmp`);
+  return { name, file: await open(name, 'wx', mode) };
 }
 
 /** Makes a file's or folder's content durable, except where Node's permission model allows no fsync at all. */
@@ -70,26 +79,42 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+function notWritten(path: string, cause: unknown): BlasnetError {
+  return new BlasnetError('FILE_NOT_WRITTEN', `${pathText(path)}: it cannot be written (${systemReason(cause)})`, {
+    cause,
+  });
+}
+
 /**
  * Writes a file atomically: `path` holds either the old content or the new bytes at any time, and the new bytes are
  * durable once the promise resolves (under Node's permission model as far as that allows fsync). They are written to a
  * file in the same directory (`.blasnet-<random>.tmp`), which is then renamed and gets the old file's permissions.
- * Symbolic links are followed, even dangling ones. Throws `FILE_NOT_WRITTEN`, also if the path is not a regular file;
- * the temporary file is then removed.
+ * Symbolic links are followed, even dangling ones. `content`: all bytes, or pieces of them one after the other, whose
+ * errors are thrown as they are. Throws `FILE_NOT_WRITTEN`, also if the path is not a regular file. After any error the
+ * temporary file is removed.
  */
-export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+export async function replaceFile(path: string, content: Uint8Array | Iterable<Uint8Array>): Promise<void> {
   let temporary: string | undefined;
+  let thrown: { readonly error: unknown } | undefined;
+  function* pieces() {
+    try {
+      if (content instanceof Uint8Array) yield content;
+      else yield* content;
+    } catch (error) {
+      thrown = { error };
+      throw error;
+    }
+  }
   try {
     const { target, mode } = await resolveTarget(path);
-    // A short name, as the target's own name may already have the maximum length.
-    const name = join(dirname(target), `.blasnet-${randomBytes(6).toString('hex')}.tmp`);
-    const file = await open(name, 'wx', mode);
+    const { name, file } = await openTemporary(target, mode);
     temporary = name;
     try {
       // The process's umask has reduced the mode the file was opened with. By path: Node's permission model allows no
       // fchmod.
       if (mode !== undefined) await chmod(name, mode);
-      await writeAll(file, bytes);
+      let place = 0;
+      for (const piece of pieces()) place = await writeAll(file, piece, place);
       await sync(file);
     } finally {
       await file.close();
@@ -100,9 +125,30 @@ export async function replaceFile(path: string, bytes: Uint8Array): Promise<void
   } catch (cause) {
     // The original error matters more than a leftover temporary file.
     if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {});
-    throw new BlasnetError('FILE_NOT_WRITTEN', `${pathText(path)}: it cannot be written (${systemReason(cause)})`, {
-      cause,
-    });
+    if (thrown !== undefined) throw thrown.error;
+    throw notWritten(path, cause);
+  }
+}
+
+/** The bit of a directory's mode with which files are deleted and replaced by their owners only. */
+const STICKY = 0o1000;
+
+/**
+ * Throws `FILE_NOT_WRITTEN` where {@link replaceFile} would, before work is done for the file: creates and removes a
+ * temporary file.
+ */
+export async function checkReplaceable(path: string): Promise<void> {
+  try {
+    const { target, mode } = await resolveTarget(path);
+    const { name, file } = await openTemporary(target, mode);
+    await file.close();
+    await unlink(name);
+    const user = process.getuid?.();
+    const [directory, old] = [await stat(dirname(target)), await ifThere(target, stat)];
+    if (user && old && directory.mode & STICKY && directory.uid !== user && old.uid !== user)
+      throw new Error("it is another user's, in a directory with the sticky bit");
+  } catch (cause) {
+    throw notWritten(path, cause);
   }
 }
 

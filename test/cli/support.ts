@@ -1,4 +1,4 @@
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import { type SpawnSyncReturns, type StdioOptions, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { environment, projectFile } from '../lifecycle/child.js';
 
@@ -14,6 +14,10 @@ function program(): string {
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Of another user, as root. */
+  readonly uid?: number;
+  /** Files for the standard output and the standard error, which are then not in the result. */
+  readonly stdio?: StdioOptions;
 }
 
 export interface Ran {
@@ -25,8 +29,8 @@ export interface Ran {
 const result = ({ status, stdout, stderr }: SpawnSyncReturns<string>): Ran => ({ status, stdout, stderr });
 
 /** Runs the command in a process of its own. */
-export function blasnet(args: readonly string[], { env = {}, cwd }: RunOptions = {}): Ran {
-  const options = { env: environment(env), encoding: 'utf8', timeout: 60_000, ...(cwd && { cwd }) } as const;
+export function blasnet(args: readonly string[], { env = {}, ...rest }: RunOptions = {}): Ran {
+  const options = { env: environment(env), encoding: 'utf8', timeout: 60_000, ...rest } as const;
   return result(spawnSync(process.execPath, [program(), ...args], options));
 }
 

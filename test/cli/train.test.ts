@@ -312,7 +312,11 @@ describe('options of train', () => {
       1,
       /^blasnet: nowhere\/a\.safetensors: there is no such folder$/m,
     ],
-    [['--target', 'weather', '--report', '.'], 1, /^blasnet: \.: it is not a regular file$/m],
+    [
+      ['--target', 'weather', '--report', '.'],
+      1,
+      /^blasnet: \.: it cannot be written \(it is a directory, not a regular file\)$/m,
+    ],
     [['--target', 'weather', '--epoch', '5'], 2, /train: unknown option '--epoch'; did you mean '--epochs'\?$/m],
     [[], 2, /train: expected --target <column>, the column to predict$/m],
   ])('%j', (options, code, message) => {

@@ -91,7 +91,7 @@ it('errors tell what is missing', () => {
   const bare = join(folder, 'bare-mpicc');
   writeFileSync(bare, '#!/bin/sh\necho "mpi_shim.c:5:10: fatal error: mpi.h: No such file or directory" >&2\nexit 1\n');
   chmodSync(bare, 0o755);
-  expect(build('--mpicc', bare).stdout).toMatch(/fatal error: mpi\.h.*\nInstall the headers of the MPI/);
+  expect(build('--mpicc', bare).stderr).toMatch(/fatal error: mpi\.h.*\nInstall the headers of the MPI/);
   const failing = build('--mpicc', 'false');
   expect(failing.status).toBe(1);
   expect(failing.stdout + failing.stderr).toContain('the shim was not built: false failed');

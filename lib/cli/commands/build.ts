@@ -26,12 +26,12 @@ export const build = command({
     ['blasnet build --force --openblas dynamic', 'builds again, with the shared OpenBLAS of the system'],
     ['blasnet build --mpi', 'for the MPI of the mpicc in the PATH'],
   ],
-  run(_operands, values, _context) {
+  run(_operands, values, { note }) {
     const others = values.mpi ? (['force', 'openblas', 'openblas-lib'] as const) : (['mpicc', 'output'] as const);
     const other = others.find((name) => values[name] !== undefined);
     if (other !== undefined)
       throw new UsageError(`build: --${other} is of no use ${values.mpi ? 'with' : 'without'} --mpi`);
-    if (values.mpi) return buildShim(values.mpicc ?? 'mpicc', values.output);
+    if (values.mpi) return buildShim(values.mpicc ?? 'mpicc', values.output, note);
     const script = fileURLToPath(new URL('../../../scripts/build-addon.mjs', import.meta.url));
     const given = [
       ...(values.force ? ['--force'] : []),

@@ -24,7 +24,7 @@ export const evaluate = command({
     const network = await Network.load<string>(model);
     const encoder = encoderOf(network, model);
     const table = withTarget(await readFor(encoder, path, { delimiter, decimal }, true), path, encoder.target, note);
-    const scores = score(network, encoder, table);
+    const scores = score(network, encoder, table, path);
     const { rows, figures, matrix } = scores;
     const lines = [`${path}: ${rows} rows: ${scoreLine(scores)}`, ...(matrix === undefined ? [] : [String(matrix)])];
     const confusion = matrix && { labels: matrix.labelNames, cells: matrix.cells() };

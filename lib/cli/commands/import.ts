@@ -31,7 +31,7 @@ export const importCommand = command({
     if (format === '.json' && inputLayout !== undefined)
       throw new UsageError('import: --input-layout is for ONNX files');
     checkApart({ '<model>': path, ...(format === '.json' && weightFiles(path)) }, { '--out': out });
-    checkWritable(out);
+    await checkWritable(out);
     const network: Network<string> =
       format === '.onnx'
         ? await importOnnx<string>(path, inputLayout && { inputLayout })

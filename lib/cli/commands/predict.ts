@@ -1,19 +1,27 @@
 import { Network } from 'blasnet';
-import { type Encoder, type Prediction, predictRows } from 'blasnet/tables';
+import type { Encoder, Prediction } from 'blasnet/tables';
+import { replaceFile } from '../../formats/replace-file.js';
 import { command, fileOption } from '../command.js';
-import { checkApart, checkWritable, writeText } from '../files.js';
+import { checkApart, checkWritable } from '../files.js';
+import { predictParts } from '../predicting.js';
 import { csvText, encoderOf, readFor, TABLE, tableOptions } from '../tables.js';
 
-/** The target's column, and for labels a column of probabilities for each. */
-function rowsOf({ target, labels = [] }: Encoder, predictions: readonly Prediction[]): (string | number)[][] {
-  const head = [target, ...labels.map((label) => `${target}=${label}`)];
-  const rows = predictions.map(({ label, value, probabilities }) =>
-    // Probabilities are in single precision, which has nine digits.
-    probabilities === undefined
-      ? [value as number]
-      : [label, ...labels.map((name) => Number(probabilities[name].toPrecision(9)))],
-  );
-  return [head, ...rows];
+/** The target's column, and for labels a column of probabilities for each, as CSV in pieces. */
+function* csvOf({ target, labels = [] }: Encoder, parts: Iterable<readonly Prediction[]>): Generator<string> {
+  yield csvText([[target, ...labels.map((label) => `${target}=${label}`)]]);
+  for (const part of parts) {
+    const rows = part.map(({ label, value, probabilities }) =>
+      // Probabilities are in single precision, which has nine digits.
+      probabilities === undefined
+        ? [value as number]
+        : [label, ...labels.map((name) => Number(probabilities[name].toPrecision(9)))],
+    );
+    yield csvText(rows);
+  }
+}
+
+function* encoded(pieces: Iterable<string>): Generator<Uint8Array> {
+  for (const piece of pieces) yield Buffer.from(piece);
 }
 
 export const predict = command({
@@ -39,14 +47,16 @@ export const predict = command({
   ],
   async run([model, path], { out, delimiter, decimal }, { note }) {
     checkApart({ '<model>': model, '<rows>': path }, { '--out': out });
-    if (out !== undefined) checkWritable(out);
+    if (out !== undefined) await checkWritable(out);
     const network = await Network.load<string>(model);
     const encoder = encoderOf(network, model);
-    const predictions = predictRows(network, await readFor(encoder, path, { delimiter, decimal }));
-    const text = csvText(rowsOf(encoder, predictions));
-    if (out === undefined) return { text, exact: true, json: predictions };
-    await writeText(out, `${text}\n`);
-    note(`${out}: ${predictions.length} predictions of ${encoder.target}`);
-    return { json: predictions };
+    const table = await readFor(encoder, path, { delimiter, decimal });
+    // Each is computed when it is read.
+    const text = csvOf(encoder, predictParts(network, encoder, table, path));
+    const list = predictParts(network, encoder, table, path);
+    if (out === undefined) return { text, exact: true, list };
+    await replaceFile(out, encoded(text));
+    note(`${out}: ${table.length} predictions of ${encoder.target}`);
+    return { list };
   },
 });

@@ -67,7 +67,7 @@ const options = {
 };
 
 /** The values of the options, with defaults for those that no search finds. */
-function readOptions(path: string, values: Values<typeof options>) {
+async function readOptions(path: string, values: Values<typeof options>) {
   const { target, out, drop = [], embed = [], task, report, delimiter, decimal } = values;
   const { layers, dropout, 'learning-rate': learningRate, 'batch-size': batchSize, 'search-log': log } = values;
   const { epochs = DEFAULTS.epochs, validation = DEFAULTS.validation, test = DEFAULTS.test } = values;
@@ -76,12 +76,12 @@ function readOptions(path: string, values: Values<typeof options>) {
   const searching = readSearching({ trials: values.search, epochs, seed, log }, fixed, validation);
   if (target === undefined || out === undefined) throw new UsageError('train: expected --target and --out');
   checkApart({ '<data>': path }, { '--out': out, '--report': report, '--search-log': log });
-  for (const file of [out, report, log]) if (file !== undefined) checkWritable(file);
+  for (const file of [out, report, log]) if (file !== undefined) await checkWritable(file);
   const data = { target, drop, embed, task, delimiter, decimal, validation, test, seed };
   return { ...data, out, report, epochs, fixed, searching };
 }
 
-type Given = ReturnType<typeof readOptions>;
+type Given = Awaited<ReturnType<typeof readOptions>>;
 
 /** Reads the table, and divides and encodes its rows. */
 async function prepareRows(path: string, given: Given, note: (text: string) => void) {
@@ -204,7 +204,7 @@ export const train = command({
     ],
   ],
   async run([path], values, { note }) {
-    const given = readOptions(path, values);
+    const given = await readOptions(path, values);
     const data = await prepareRows(path, given, note);
     const { fitted, known, rows } = data;
     const { fixed, searching, out } = given;
@@ -220,7 +220,7 @@ export const train = command({
     const network = makeNetwork(fitted, { ...settings, seed: found?.seed ?? given.seed });
     const run = await fitNetwork(network, fitted, known, { ...settings, epochs: given.epochs });
     await network.save(out);
-    const scores = rows.test > 0 ? score(network, fitted, known.test) : undefined;
+    const scores = rows.test > 0 ? score(network, fitted, known.test, path) : undefined;
     const trained = { network, settings, found, scores, ...run };
     if (given.report !== undefined) await writeReport(path, given.report, given, data, trained, note);
     return outputOf(path, given, data, trained);
