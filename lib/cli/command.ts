@@ -43,8 +43,10 @@ export interface Output {
   readonly json?: unknown;
   /** Instead of `json`: the elements of a list, in parts, for one that may be long. */
   readonly list?: Iterable<readonly unknown[]>;
-  /** Exit code; default 0. */
+  /** Exit code; default 0, or that of `failure`. */
   readonly status?: number;
+  /** What failed after the result was there: printed as an error after it. */
+  readonly failure?: unknown;
 }
 
 export interface Context {

@@ -98,10 +98,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  const { text, exact, status = 0 } = atOnce(words) ?? (await runCommand(words));
+  const { text, exact, status, failure } = atOnce(words) ?? (await runCommand(words));
   if (typeof text === 'string') console.log(exact ? text : visible(text));
   else if (text !== undefined) await print(text);
-  process.exitCode = status;
+  process.exitCode = status ?? (failure === undefined ? 0 : fail(failure, words));
 } catch (error) {
   process.exitCode = fail(error, words);
 }

@@ -84,6 +84,12 @@ export async function searchSettings(
   };
   const terminal = process.stderr.isTTY ? process.stderr : undefined;
   let progress: ReturnType<typeof trainingProgress> | undefined;
+  const interrupt = () => {
+    progress?.clear();
+    // Now without a listener: it ends the process.
+    process.kill(process.pid, 'SIGINT');
+  };
+  process.once('SIGINT', interrupt);
   try {
     const { best, trials: all } = await search({
       space,
@@ -123,6 +129,7 @@ export async function searchSettings(
       line: `search: ${count}; best: ${chosen} (validation loss ${figure(validationLoss)})`,
     };
   } finally {
+    process.removeListener('SIGINT', interrupt);
     progress?.clear();
   }
 }

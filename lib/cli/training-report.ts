@@ -12,16 +12,19 @@ export interface Trained {
   note(text: string): void;
 }
 
-/** Writes an HTML page about a training. Without the package that draws, it has no pictures, and a note says so. */
+/**
+ * Writes an HTML page about a training. It lacks pictures that can't be drawn, such as those of very many labels or
+ * without the package that draws, and notes say so.
+ */
 export async function writeTrainingReport(path: string, trained: Trained): Promise<void> {
   const { target, settings, network, history, scores, note } = trained;
-  let missing: string | undefined;
-  const drawn = async (picture: Promise<string>): Promise<string[]> => {
+  const missing = new Set<string>();
+  const drawn = async (what: string, picture: Promise<string>): Promise<string[]> => {
     try {
       return [await picture];
     } catch (error) {
-      if (!(error instanceof BlasnetError && error.code === 'PACKAGE_MISSING')) throw error;
-      missing = error.message;
+      if (!(error instanceof BlasnetError)) throw error;
+      missing.add(`${path}: without ${error.code === 'PACKAGE_MISSING' ? 'pictures' : what}: ${error.message}`);
       return [];
     }
   };
@@ -33,14 +36,15 @@ export async function writeTrainingReport(path: string, trained: Trained): Promi
       text: `For comparison: ${baseline}.`,
       table: { columns: ['figure', 'value'], rows: titled(scores) },
       ...(matrix && { preformatted: String(matrix) }),
-      svg: await drawn(scores.picture()),
+      svg: await drawn('the picture of the test', scores.picture()),
     });
   }
   const shown = history.accuracy.some(Number.isFinite) ? (['loss', 'accuracy'] as const) : (['loss'] as const);
   const curves = [];
-  for (const show of shown) curves.push(...(await drawn(learningCurves(history, { show }))));
+  for (const show of shown)
+    curves.push(...(await drawn(`the curve of the ${show}`, learningCurves(history, { show }))));
   if (curves.length > 0) sections.push({ heading: 'Training', svg: curves });
-  if (missing !== undefined) note(`${path}: without pictures: ${missing}`);
+  for (const text of missing) note(text);
   await writeReport(path, {
     title: `Prediction of ${target}`,
     sections,

@@ -131,21 +131,51 @@ export function fitOptions({ batchSize, learningRate }: Course, validation: Data
   return { optimizer: new Adam({ learningRate }), batchSize, callbacks, ...(validation && { validation }) };
 }
 
-/** Trains a network. Draws progress on a terminal. */
+/** What came of {@link fitNetwork}. */
+export interface Fitted {
+  readonly history: History;
+  readonly seconds: number;
+  /** Number of the epoch whose weights are kept, from 1. */
+  readonly kept: number;
+  /** Whether the user ended the training. */
+  readonly interrupted: boolean;
+}
+
+/**
+ * Trains a network. Draws progress on a terminal. A first interrupt (Ctrl-C) ends the training after its epoch, a second
+ * one the process.
+ */
 export async function fitNetwork(
   network: Network<string>,
   encoder: Encoder,
   { train, validation }: SplitTables,
   course: Course,
-): Promise<{ history: History; seconds: number; kept: number }> {
+  note: (text: string) => void,
+): Promise<Fitted> {
   const validated = validation.length > 0;
   const progress = process.stderr.isTTY ? trainingProgress(process.stderr) : undefined;
   const options = fitOptions(course, validated ? encoder.dataset(validation) : undefined, progress?.callbacks);
+  let interrupted = false;
+  const stopper: Callbacks = {
+    onEpochEnd(_log, training) {
+      if (interrupted) training.stop();
+    },
+  };
+  const interrupt = () => {
+    interrupted = true;
+    progress?.clear();
+    note('interrupted: training ends after this epoch, and the network is kept; a second Ctrl-C ends it without');
+  };
+  const callbacks = [...options.callbacks, stopper];
   const begin = performance.now();
+  // Without a listener, the next one ends the process.
+  process.once('SIGINT', interrupt);
   try {
-    const history = await network.fit(encoder.dataset(train), { ...options, epochs: course.epochs });
-    return { history, seconds: (performance.now() - begin) / 1000, kept: keptEpoch(history, validated) };
+    const history = await network.fit(encoder.dataset(train), { ...options, callbacks, epochs: course.epochs });
+    const seconds = (performance.now() - begin) / 1000;
+    return { history, seconds, kept: keptEpoch(history, validated), interrupted };
   } finally {
+    process.removeListener('SIGINT', interrupt);
     progress?.clear();
   }
 }

@@ -40,21 +40,35 @@ export function withSmallFiles(blocks: number, args: readonly string[], cwd: str
   return result(spawnSync('sh', command, { env: environment(), encoding: 'utf8', timeout: 60_000, cwd }));
 }
 
-// What the child writes to its terminal goes to standard output; its exit code is passed on.
+// What the child writes to its terminal goes to standard output; its exit code is passed on, as a shell has it for a
+// signal. Ctrl-C is typed each time that a text of the first argument, separated by bars, has been written.
 const PTY = `
 import os, pty, sys
+texts = [text for text in sys.argv[1].encode().split(b'|') if text]
+written = b''
 def read(fd):
-    return os.read(fd, 1 << 16)
-status = pty.spawn(sys.argv[1:], read, lambda fd: b'')
-sys.exit(os.waitstatus_to_exitcode(status))
+    global written
+    data = os.read(fd, 1 << 16)
+    written += data
+    while texts and texts[0] in written:
+        written = written.split(texts.pop(0), 1)[1]
+        os.write(fd, bytes([3]))
+    return data
+status = os.waitstatus_to_exitcode(pty.spawn(sys.argv[2:], read, lambda fd: b''))
+sys.exit(status if status >= 0 else 128 - status)
 `;
 
+export interface OnTerminal extends RunOptions {
+  /** Ctrl-C is typed after each of these texts. */
+  readonly interrupts?: readonly string[];
+}
+
 /** Runs the command on a pseudo-terminal: both its outputs are the terminal, in `stdout`. */
-export function onTerminal(args: readonly string[], { env = {}, cwd }: RunOptions = {}): Ran {
+export function onTerminal(args: readonly string[], { env = {}, cwd, interrupts = [] }: OnTerminal = {}): Ran {
   const kept = { ...environment({ TERM: 'xterm-256color', ...env }) };
   // These would decide about colours; the tests do.
   for (const name of ['FORCE_COLOR', 'NODE_DISABLE_COLORS', 'CI', ...(env.NO_COLOR === undefined ? ['NO_COLOR'] : [])])
     delete kept[name];
   const options = { env: kept, encoding: 'utf8', timeout: 60_000, ...(cwd && { cwd }) } as const;
-  return result(spawnSync('python3', ['-c', PTY, process.execPath, program(), ...args], options));
+  return result(spawnSync('python3', ['-c', PTY, interrupts.join('|'), process.execPath, program(), ...args], options));
 }

@@ -8,7 +8,7 @@ import { importOnnx } from '../../lib/interop/onnx/index.js';
 import { loadLayersModel } from '../../lib/interop/tfjs/index.js';
 import { Encoder, type EncoderJson, encoder, readCsv } from '../../lib/tables/index.js';
 import { addonFile, environment, projectFile } from '../lifecycle/child.js';
-import { blasnet, onTerminal } from './support.js';
+import { blasnet, onTerminal, withSmallFiles } from './support.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'blasnet-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -428,6 +428,33 @@ describe('optional packages', () => {
   });
 });
 
+describe('a report that fails', () => {
+  it('of more labels than a picture can show lacks it, and a note says so', () => {
+    const rows = Array.from({ length: 1500 }, (_, i) => [i, `l${i % 210}`]);
+    write('labels.csv', [['x', 'label'], ...rows]);
+    const options = ['--out', 'labels.st', '--epochs', '1', '--report', 'labels.html', '--json'];
+    const { status, stdout, stderr } = run('train', 'labels.csv', '--target', 'label', ...options);
+    expect(status, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ model: 'labels.st', test: { accuracy: expect.any(Number) } });
+    expect(stderr).toMatch(/^labels\.html: without the picture of the test: matrix: expected at most 200 classes.*\n$/);
+    expect(readFileSync(file('labels.html'), 'utf8').match(/<img alt="[^"]+" src="data:image\/svg/g)).toHaveLength(2);
+  });
+
+  it.skipIf(process.platform === 'win32')('leaves the result, and is an error after it', () => {
+    write('few.csv', [
+      ['x', 'y'],
+      [1, 2],
+      [2, 3],
+      [3, 5],
+    ]);
+    const options = '--layers 1 --test 0 --validation 0 --epochs 1 --out few.st --report few.html --json'.split(' ');
+    const { status, stdout, stderr } = withSmallFiles(8, ['train', 'few.csv', '--target', 'y', ...options], folder);
+    expect(status, stderr).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ model: 'few.st', epochs: 1 });
+    expect(stderr).toMatch(/^blasnet: few\.html: it cannot be written \(EFBIG: .*\n$/);
+  });
+});
+
 describe('docs/cli.md', () => {
   it('its first commands work as they stand there', () => {
     const page = readFileSync(projectFile('docs/cli.md'), 'utf8');
@@ -459,6 +486,46 @@ describe('progress', () => {
     expect(drawings[0]).toMatch(/^epoch \d+\/60 \[=* *\]/);
     for (const drawing of drawings.slice(0, -1)) expect(drawing).not.toContain('\n');
     expect(drawings.at(-1)).toMatch(/^\S+seattle-weather\.csv: 1461 rows, /);
+  });
+
+  const endless = (...options: string[]) => [
+    'train',
+    weather,
+    '--target',
+    'weather',
+    '--epochs',
+    '1000000',
+    ...options,
+  ];
+
+  it.each([
+    ['the last epoch', ['--validation', '0']],
+    ['the best epoch', []],
+  ])('Ctrl-C keeps %s', (_, options) => {
+    rmSync(file('stopped.st'), { force: true });
+    const args = endless('--out', 'stopped.st', ...options);
+    const { status, stdout } = onTerminal(args, { cwd: folder, interrupts: ['epoch 2/'] });
+    expect(status, stdout).toBe(130);
+    expect(stdout).toContain('\r\x1b[Kinterrupted: training ends after this epoch, and the network is kept');
+    const [, epochs, kept] = /^training: (\d+) epochs .*; kept: epoch (\d+)\r$/m.exec(stdout) as RegExpExecArray;
+    expect(Number(epochs)).toBeGreaterThan(1);
+    if (options.length > 0) expect(kept).toBe(epochs);
+    expect(stdout).toMatch(/^test: accuracy .*\r\nwritten: stopped\.st\r$/m);
+    expect(run('predict', 'stopped.st', weather)).toMatchObject({ status: 0 });
+  });
+
+  it('a second Ctrl-C ends the process, and so does the first one in a search', () => {
+    rmSync(file('stopped.st'), { force: true });
+    // An epoch that lasts.
+    const large = ['--layers', '4000,4000', '--batch-size', '8', '--out', 'stopped.st'];
+    const twice = onTerminal(endless(...large), { cwd: folder, interrupts: ['epoch 1/', 'interrupted: '] });
+    expect(twice.status, twice.stdout).toBe(130);
+    expect(twice.stdout).not.toContain('written');
+    const searching = endless('--out', 'stopped.st', '--search', '1000');
+    const searched = onTerminal(searching, { cwd: folder, interrupts: ['search: 1'] });
+    expect(searched.status, searched.stdout).toBe(130);
+    expect(searched.stdout.endsWith('\r\x1b[K')).toBe(true);
+    expect(existsSync(file('stopped.st'))).toBe(false);
   });
 
   it('is not written elsewhere', () => {

@@ -22,6 +22,9 @@ import { writeTrainingReport } from '../training-report.js';
 const fraction = { min: 0, below: 1 };
 const count = { min: 1, below: 2 ** 31 };
 
+/** The exit code of a process that an interrupt ended, as shells have it. */
+const INTERRUPTED = 130;
+
 const DEFAULTS = { layers: [100], dropout: 0, learningRate: 0.002, epochs: 300, validation: 0.2, test: 0.2, seed: 0 };
 
 const options = {
@@ -147,9 +150,10 @@ async function writeReport(
 
 function outputOf(
   path: string,
-  { target, out, report }: Given,
+  { target, out }: Given,
   { length, task, fitted, rows }: Prepared,
   { network, settings, found, scores, history, seconds, kept }: Trained,
+  report: string | undefined,
 ): Output {
   const { parameterCount: parameters } = network;
   const { batchSize } = settings;
@@ -218,11 +222,17 @@ export const train = command({
     };
     // The seed of the best trial trains its network again.
     const network = makeNetwork(fitted, { ...settings, seed: found?.seed ?? given.seed });
-    const run = await fitNetwork(network, fitted, known, { ...settings, epochs: given.epochs });
+    const run = await fitNetwork(network, fitted, known, { ...settings, epochs: given.epochs }, note);
     await network.save(out);
     const scores = rows.test > 0 ? score(network, fitted, known.test, path) : undefined;
     const trained = { network, settings, found, scores, ...run };
-    if (given.report !== undefined) await writeReport(path, given.report, given, data, trained, note);
-    return outputOf(path, given, data, trained);
+    const interrupted = run.interrupted && { status: INTERRUPTED };
+    if (given.report === undefined) return { ...outputOf(path, given, data, trained, undefined), ...interrupted };
+    try {
+      await writeReport(path, given.report, given, data, trained, note);
+      return { ...outputOf(path, given, data, trained, given.report), ...interrupted };
+    } catch (failure) {
+      return { ...outputOf(path, given, data, trained, undefined), failure };
+    }
   },
 });
