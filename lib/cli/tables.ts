@@ -68,14 +68,19 @@ export function checkColumns(table: Table, path: string, option: string, names: 
 
 export const rowCount = (rows: number) => `${rows} ${rows === 1 ? 'row' : 'rows'}`;
 
-/** The rows that have a target. */
-export function withTarget(table: Table, path: string, target: string, note: (text: string) => void): Table {
+/** The rows that have a target, and where they are in the table. */
+export function withTarget(table: Table, path: string, target: string, note: (text: string) => void) {
   if (!table.has(target)) throw new Error(lacks(table, path, target));
-  const kept = table.dropMissing([target]);
+  const { values } = table.column(target);
+  const places: number[] = [];
+  values.forEach((value, row) => {
+    if (value !== null && !Number.isNaN(value)) places.push(row);
+  });
+  const kept = table.subset(places);
   if (kept.length < table.length)
     note(`${path}: left out: ${rowCount(table.length - kept.length)} without a ${target}`);
   if (kept.length === 0) throw new Error(`${path}: no row has a ${target}`);
-  return kept;
+  return { table: kept, places };
 }
 
 /** The encoder in a network's file. Throws for networks that were not trained on a table. */

@@ -55,8 +55,8 @@ export interface EncoderPlan {
   /**
    * Learns medians, means, categories and labels from a table, which should be the training part alone. Columns without
    * any value are skipped. Throws `INVALID_ARGUMENT` (also for a missing value of the target, naming its row),
-   * `UNKNOWN_OPTION` for an option that a column's type does not have, and `EMPTY_DATA` without rows or columns to
-   * learn from.
+   * `UNKNOWN_OPTION` for an option that a column's type does not have, `EMPTY_DATA` without rows or columns to learn
+   * from, and `NON_FINITE` for a column of numbers so large that their spread overflows.
    */
   fit(table: Table): Encoder;
   /**

@@ -35,11 +35,16 @@ export class Moments {
     const numbers = present(values);
     if (numbers.length === 0) return;
     const { mean, squares } = moments(numbers);
+    if (this.#count === 0) {
+      // Not with the formulas below, in which the square of a large mean overflows.
+      [this.mean, this.#squares, this.#count] = [mean, squares, numbers.length];
+      return;
+    }
     const count = this.#count + numbers.length;
     const difference = mean - this.mean;
     // Chan, Golub and LeVeque (1979).
     this.#squares += squares + (difference * difference * this.#count * numbers.length) / count;
-    this.mean = this.#count === 0 ? mean : this.mean + (difference * numbers.length) / count;
+    this.mean += (difference * numbers.length) / count;
     this.#count = count;
   }
 

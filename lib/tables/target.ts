@@ -149,8 +149,13 @@ export class ValueTarget implements Target {
     return new ValueTarget(NumberScale.read(label, json));
   }
 
-  encode(_label: string, column: Column) {
+  encode(label: string, column: Column) {
     const targets = Float32Array.from((column as NumberColumn).values, (value) => this.#scale.apply(value));
+    const row = targets.findIndex((value) => !Number.isFinite(value));
+    if (row >= 0) {
+      const text = 'the value is too large, its number for the network overflows';
+      throw new BlasnetError('NON_FINITE', `${label}: row ${row}: ${text}`);
+    }
     return { targets, targetShape: [1] as [number] };
   }
 

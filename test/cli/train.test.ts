@@ -393,7 +393,62 @@ describe('predict and evaluate refuse', () => {
       ['x', 'kind', 'y'],
       [1, 'odd', 'middle'],
     ]);
-    expect(run('evaluate', 'small.safetensors', 'labels.csv').stderr).toMatch(/^blasnet: .*high, low.*got "middle"/);
+    expect(run('evaluate', 'small.safetensors', 'labels.csv').stderr).toBe(
+      "blasnet: labels.csv: no row has a label that the network knows, such as high, low; the first has 'middle'\n",
+    );
+  });
+
+  it('rows with labels that are not known are left out of the figures', () => {
+    write('mixed.csv', [
+      ['x', 'kind', 'y'],
+      [1, 'odd', 'middle'],
+      [1, 'odd', 'low'],
+      [90, 'odd', 'high'],
+      [3, 'odd', ''],
+    ]);
+    const { status, stdout, stderr } = run('evaluate', 'small.safetensors', 'mixed.csv', '--json');
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr:
+        'mixed.csv: left out: 1 row without a y\n' +
+        'mixed.csv: left out: 1 row with labels that the network does not know\n',
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ rows: 2, unknownLabels: 1 });
+  });
+
+  it('values too large, with the file and the row', () => {
+    const large = (x: number | string, at: number) =>
+      write('large.csv', [
+        ['x', 'kind', 'y'],
+        ...Array.from({ length: 9000 }, (_, i) => [
+          i === at ? x : i % 90,
+          'odd',
+          i === 3 ? '' : i % 2 ? 'high' : 'low',
+        ]),
+      ]);
+    const where = /^blasnet: large\.csv: features: rows: row 5011 of the data, column "x": the value is too large/m;
+    large('1e150', 5010);
+    expect(run('evaluate', 'small.safetensors', 'large.csv').stderr).toMatch(where);
+    expect(run('predict', 'small.safetensors', 'large.csv').stderr).toMatch(where);
+    const values = ['train', 'large.csv', '--target', 'x', '--out', 'large.st', '--epochs', '1'];
+    large('1', 5010);
+    expect(run(...values)).toMatchObject({ status: 0 });
+    large('1e150', 5010);
+    const target = /^blasnet: large\.csv: dataset: table: column "x": row 5011 of the data: the value is too large/m;
+    expect(run('evaluate', 'large.st', 'large.csv').stderr).toMatch(target);
+    // Wherever the row is: in the training part the spread overflows.
+    for (const [x, seed] of [
+      ['1e160', '1'],
+      ['1e160', '2'],
+      ['1e160', '3'],
+    ]) {
+      large(x, 5010);
+      const { status, stderr } = run('train', 'large.csv', '--target', 'y', '--out', 'large.st', '--seed', seed);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(
+        /^blasnet: large\.csv: (features: rows: row 5011 of the data, column|encoder: columns:) "x": /m,
+      );
+    }
   });
 });
 

@@ -31,6 +31,22 @@ describe('values that overflow', () => {
     expectError(() => fitted.dataset(Table.from(far)), 'NON_FINITE', /row 1, column "x"/);
   });
 
+  it('numbers whose spread overflows, and a target far from those of the training part', () => {
+    const huge = [1, 2, 3, 1e160].map((x, i) => ({ x, y: i % 2 ? 'b' : 'a', z: i }));
+    const message = /columns: "x": its values are too large: their spread overflows/;
+    expectError(() => encoder({ target: 'y' }).fit(Table.from(huge)), 'NON_FINITE', message);
+    expectError(() => encoder({ target: 'x' }).fit(Table.from(huge)), 'NON_FINITE', message);
+    // A constant has no spread, however large it is, and logarithms are small.
+    const constant = encoder({ target: 'y' }).fit(Table.from(huge.map((row) => ({ ...row, x: 1e160 }))));
+    expect(features(constant, [{ ...huge[0], x: 1e160 }])[0]).toBe(0);
+    encoder({ target: 'y', columns: { x: { log: true } } }).fit(Table.from(huge));
+    const robust = encoder({ target: 'y', columns: { x: { scale: 'robust' } } });
+    expect(robust.fit(Table.from([...huge, ...huge.slice(0, 3)])).toJSON().columns[0]).toMatchObject({ center: 2 });
+    const value = encoder({ target: 'z' }).fit(Table.from(rows));
+    const far = Table.from([rows[0], { ...rows[1], z: 1e160 }]);
+    expectError(() => value.dataset(far), 'NON_FINITE', /dataset: table: column "z": row 1: the value is too large/);
+  });
+
   it('a prediction: both kinds name the row, also beyond the first part of a long table', () => {
     const labels = encoder({ target: 'y' }).fit(Table.from(rows));
     expectError(() => labels.decode(Float32Array.of(0, 1, Number.NaN, Number.NaN), 2), 'NON_FINITE', /row 1.*NaN/);

@@ -13,6 +13,7 @@ import {
   type Values,
 } from '../command.js';
 import { checkApart, checkWritable } from '../files.js';
+import { checkValues, inFile } from '../predicting.js';
 import { type Scores, score, scoreLine } from '../scores.js';
 import { type Found, readSearching, type Settings, searchSettings } from '../searching.js';
 import { checkColumns, readTable, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
@@ -97,13 +98,16 @@ async function prepareRows(path: string, given: Given, note: (text: string) => v
   const both = embed.find((name) => name === target || drop.includes(name));
   if (both !== undefined)
     throw new UsageError(`--embed: ${both} is ${both === target ? 'the target' : 'dropped by --drop'}`);
-  const table = withTarget(all, path, target, note);
+  const { table, places } = withTarget(all, path, target, note);
   const task = given.task ?? taskOf(table, target);
   if (task === 'regression' && table.column(target).type !== 'number')
     throw new UsageError(`--task: a regression needs a target of numbers, and ${target} has others`);
   const parts = table.split({ test, validation, seed, stratify: target });
   const columns = Object.fromEntries(embed.map((name) => [name, { as: 'category', encoding: 'index' } as const]));
-  const fitted = encoder({ target, task, ignore: drop, columns }).fit(parts.train);
+  const plan = encoder({ target, task, ignore: drop, columns });
+  // No row is named: they are in a random order.
+  const fitted = inFile(path, Number, () => plan.fit(parts.train));
+  checkValues(fitted, table, path, places);
   const known = {
     ...parts,
     validation: withKnownLabels(parts.validation, fitted),

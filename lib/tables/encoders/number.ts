@@ -1,4 +1,5 @@
 import { checkBoolean, checkChoice, checkNumber } from '../../checks.js';
+import { BlasnetError } from '../../errors.js';
 import type { Column, NumberColumn } from '../column.js';
 import { Moments, quantile, Sample } from '../statistics.js';
 import { type ColumnEncoder, checkGiven, type Given, type Kind, readFlag, readNumber } from './kind.js';
@@ -26,7 +27,10 @@ export class NumberScale {
     this.log = log;
   }
 
-  /** Learns the scale for the numbers of a column, of which there is at least one; NaN doesn't count. */
+  /**
+   * Learns the scale for the numbers of a column, of which there is at least one; NaN doesn't count. `finish` throws
+   * `NON_FINITE` for numbers so large that the scale overflows.
+   */
   static learn(label: string, options: Given): { add(values: Float64Array): void; finish(): NumberScale } {
     const { scale = 'standard', log = false } = checkGiven(label, options, ['scale', 'log']);
     checkChoice(`${label}: scale`, scale, ['standard', 'robust', 'none']);
@@ -44,10 +48,10 @@ export class NumberScale {
         if (scale === 'none') return new NumberScale(0, 1, logarithmic);
         const { mean, deviation } = moments;
         // Of a constant column everything is 0.
-        if (scale === 'standard') return new NumberScale(mean, deviation || 1, logarithmic);
+        if (scale === 'standard') return finite(label, new NumberScale(mean, deviation || 1, logarithmic));
         const numbers = sample.sorted();
         const range = quantile(numbers, 0.75) - quantile(numbers, 0.25);
-        return new NumberScale(quantile(numbers, 0.5), range || deviation || 1, logarithmic);
+        return finite(label, new NumberScale(quantile(numbers, 0.5), range || deviation || 1, logarithmic));
       },
     };
   }
@@ -70,6 +74,13 @@ export class NumberScale {
   toJSON() {
     return { center: this.center, spread: this.spread, log: this.log };
   }
+}
+
+/** Refuses the scale of numbers so large that their squares overflow. */
+function finite(label: string, scale: NumberScale): NumberScale {
+  if (Number.isFinite(scale.center) && Number.isFinite(scale.spread)) return scale;
+  const remedy = 'leave such values out, or use log: true';
+  throw new BlasnetError('NON_FINITE', `${label}: its values are too large: their spread overflows; ${remedy}`);
 }
 
 function signedLog(value: number): number {
