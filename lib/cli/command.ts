@@ -106,13 +106,23 @@ export function choiceOption<const C extends readonly string[]>(
   return { value, text, completion: choices, read, expected: `one of ${choices.join(', ')}` };
 }
 
-/** Words separated by commas. */
+/** The next word of a list and the comma after it: within double quotes, which stand twice for one, or up to a comma. */
+const WORD = /\s*(?:"((?:[^"]|"")*)"\s*|([^,"][^,]*|))(,|$)/y;
+
+/** Words separated by commas; one with a comma is in double quotes, as in CSV. */
 export function listOption(value: string, text: string): Option<readonly string[]> {
   const read = (given: string) => {
-    const words = given.split(',').map((word) => word.trim());
+    const words: string[] = [];
+    WORD.lastIndex = 0;
+    for (let comma = ','; comma === ','; ) {
+      const match = WORD.exec(given);
+      if (match === null) return undefined;
+      words.push(match[1] === undefined ? match[2].trim() : match[1].replaceAll('""', '"'));
+      comma = match[3];
+    }
     return words.includes('') ? undefined : words;
   };
-  return { value, text, read, several: 'a,b', expected: 'names separated by commas' };
+  return { value, text, read, several: 'a,b', expected: 'names separated by commas, those with a comma in quotes' };
 }
 
 interface Range {

@@ -10,7 +10,7 @@ import {
   readParquet,
   type Table,
 } from 'blasnet/tables';
-import { type Option, UsageError } from './command.js';
+import { choiceOption, listOption, type Option, UsageError, type Values } from './command.js';
 import { didYouMean } from './nearest.js';
 
 /** Text for the operand that names a table. */
@@ -32,20 +32,28 @@ export const tableOptions = {
     read: (text) => (text === '.' || text === ',' ? text : undefined),
     expected: "'.' or ','",
   } as Option<'.' | ','>,
+  missing: listOption('texts', 'what stands for a missing value in CSV: ?,-; default: NA, NaN, null and the like'),
+  header: listOption('names', 'of the columns of a CSV file whose first line is a row already: a,b,c'),
+  encoding: choiceOption('name', 'of CSV: utf-8 (default), utf-16le or latin1', ['utf-8', 'utf-16le', 'latin1']),
 };
 
-/** How a CSV file is written. */
-export interface Format {
-  readonly delimiter: string | undefined;
-  readonly decimal: '.' | ',' | undefined;
+/** How a CSV file is written: the values of {@link tableOptions}. */
+export type Format = Values<typeof tableOptions>;
+
+/** The values of {@link tableOptions} among those of a command. */
+export function formatOf({ delimiter, decimal, missing, header, encoding }: Format): Format {
+  return { delimiter, decimal, missing, header, encoding };
 }
 
+const isCsv = (path: string) => !['.jsonl', '.ndjson', '.parquet'].includes(extname(path).toLowerCase());
+
 /** Reads a table; the end of the name determines the format, CSV if it is not one of the others. */
-export function readTable(path: string, { delimiter, decimal }: Format, types?: ColumnTypes): Promise<Table> {
-  const csv = !['.jsonl', '.ndjson', '.parquet'].includes(extname(path).toLowerCase());
-  const given = delimiter !== undefined ? '--delimiter' : '--decimal';
-  if (!csv && (delimiter ?? decimal) !== undefined)
-    throw new UsageError(`${given} is for CSV, and ${path} is not a CSV file`);
+export function readTable(path: string, format: Format, types?: ColumnTypes): Promise<Table> {
+  const given = Object.entries(format).find(([, value]) => value !== undefined);
+  if (!isCsv(path) && given !== undefined) throw new UsageError(`--${given[0]} is for CSV, and ${path} is not a CSV file`);
+  // Its first line would be taken for names of columns.
+  if (extname(path).toLowerCase() === '.json')
+    throw new UsageError(`${path}: JSON is read as lines with an object on each, in a file named .jsonl or .ndjson`);
   switch (extname(path).toLowerCase()) {
     case '.jsonl':
     case '.ndjson':
@@ -53,7 +61,7 @@ export function readTable(path: string, { delimiter, decimal }: Format, types?: 
     case '.parquet':
       return readParquet(path, { types });
     default:
-      return readCsv(path, { types, delimiter, decimal });
+      return readCsv(path, { types, ...format });
   }
 }
 
@@ -64,6 +72,24 @@ const lacks = (table: Table, path: string, name: string) =>
 export function checkColumns(table: Table, path: string, option: string, names: readonly string[]): void {
   const missing = names.find((name) => !table.has(name));
   if (missing !== undefined) throw new UsageError(`--${option}: ${lacks(table, path, missing)}`);
+}
+
+/** Columns of a CSV file are numbers that some other texts keep from being read as such if most values are numbers. */
+const MOSTLY = 0.8;
+
+/** Notes columns of a CSV file, those that are dropped apart, that are read as text although most values are numbers. */
+export function noteMixed(table: Table, path: string, { decimal }: Format, note: (text: string) => void): void {
+  if (!isCsv(path)) return;
+  const number = decimal === ',' ? /^[+-]?[\d.]*,?\d+(e[+-]?\d+)?$/i : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+  for (const name of table.names) {
+    const { type, values } = table.column(name);
+    if (type !== 'category' && type !== 'text') continue;
+    const present = values.filter((value) => value !== null);
+    const others = present.filter((value) => !number.test(value));
+    if (others.length === 0 || others.length > (1 - MOSTLY) * present.length) continue;
+    const count = `${others.length} of ${present.length} values are not numbers, such as '${others[0]}'`;
+    note(`${path}: column ${name}: ${count}; it is read as text (--missing tells what stands for a missing value)`);
+  }
 }
 
 export const rowCount = (rows: number) => `${rows} ${rows === 1 ? 'row' : 'rows'}`;
@@ -104,7 +130,10 @@ export async function readFor(encoder: Encoder, path: string, format: Format, wi
   const json = encoder.toJSON() as unknown as { target: Typed; columns: readonly Typed[] };
   const { columns } = json;
   const typed = withTarget ? [...columns, json.target] : columns;
-  const types = Object.fromEntries(typed.map(({ name, type, from }) => [name, from ?? type]));
+  // Values that were read as another type before they became strings may now look like strings.
+  const types = Object.fromEntries(
+    typed.filter(({ from }) => from === undefined).map(({ name, type }) => [name, type] as const),
+  );
   // Types of columns that the file lacks are refused; without types it says which columns it has.
   const table = await readTable(path, format, types).catch((error: unknown) => {
     if (error instanceof BlasnetError && error.code === 'INVALID_ARGUMENT') return readTable(path, format);

@@ -26,7 +26,7 @@ export async function* readText(path: string, encoding: TextEncoding): AsyncGene
     try {
       return decoder.decode(bytes, { stream: bytes !== undefined });
     } catch (cause) {
-      const hint = encoding === 'utf-8' ? "; is it encoding: 'latin1' or 'utf-16le'?" : '';
+      const hint = encoding === 'utf-8' ? '; is its encoding latin1 or utf-16le?' : '';
       throw corrupt(path, `byte ${at} or after: it is not valid ${encoding}${hint}`, cause);
     }
   };

@@ -77,6 +77,82 @@ it.each([
   expect(run(`${line} --validation 0 --test 0`)).toMatchObject({ status: 0, stderr: '' });
 });
 
+describe('CSV as people have it', () => {
+  const half = (i: number) => (i % 10 === 0 ? '?' : i % 7);
+  const trained = (line: string) => JSON.parse(run(`train ${line} --target y --epochs 2 --json`).stdout);
+  const typesIn = async (name: string) => {
+    const { columns } = (await Network.load(file(name))).encoder as unknown as {
+      columns: { name: string; type: string }[];
+    };
+    return Object.fromEntries(columns.map(({ name, type }) => [name, type]));
+  };
+
+  it('a text for missing values is noted, and --missing reads the column as numbers', async () => {
+    const rows = lines(100, (i) => `${half(i)},${String(i).padStart(5, '0')},${i % 2 ? 'a' : 'b'}`);
+    writeFileSync(file('half.csv'), ['half,zip,y\n', ...rows].join(''));
+    const { status, stderr } = run('train half.csv --target y --out half.st --epochs 2');
+    expect({ status, stderr }).toEqual({
+      status: 0,
+      stderr:
+        "half.csv: column half: 10 of 100 values are not numbers, such as '?'; it is read as text " +
+        '(--missing tells what stands for a missing value)\n',
+    });
+    expect(run('train half.csv --target y --out drop.st --epochs 2 --drop half')).toMatchObject({ stderr: '' });
+    const known = 'half.csv --target y --out known.st --epochs 2 --missing ?,-';
+    expect(run(`train ${known}`)).toMatchObject({ status: 0, stderr: '' });
+    expect(await typesIn('known.st')).toEqual({ half: 'number', zip: 'text' });
+    expect(run('predict known.st half.csv')).toMatchObject({ status: 1, stderr: expect.stringContaining('got "?"') });
+    expect(run('predict known.st half.csv --missing ?')).toMatchObject({ status: 0 });
+    expect(run('evaluate known.st half.csv --missing ?')).toMatchObject({ status: 0 });
+  });
+
+  it('--header and --encoding', () => {
+    const text = lines(60, (i) => `${i},${i % 2 ? 'gr\u00fcn' : 'rot'}`).join('');
+    writeFileSync(file('bare.csv'), Buffer.from(text, 'latin1'));
+    const { status, stderr } = run('train bare.csv --target y --out bare.st');
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/is its encoding latin1 or utf-16le\?/),
+    });
+    const { labels, rows } = trained('bare.csv --out bare.st --header x,y --encoding latin1');
+    expect({ labels, train: rows.train }).toEqual({ labels: ['gr\u00fcn', 'rot'], train: 36 });
+  });
+
+  it('a column whose name has a comma or a quote', async () => {
+    const rows = lines(60, (i) => `${i},${i},${i},${i % 2 ? 'a' : 'b'}`);
+    writeFileSync(file('names.csv'), ['"a,b","say ""x""",c,y\n', ...rows].join(''));
+    trained('names.csv --out names.st --drop "a,b",c');
+    expect(await typesIn('names.st')).toEqual({ 'say "x"': 'number' });
+    const quoted = 'train names.csv --target y --epochs 1 --out names.st --drop'.split(' ');
+    expect(blasnet([...quoted, '"say ""x""", c'], { cwd: folder })).toMatchObject({ status: 0 });
+    expect(await typesIn('names.st')).toEqual({ 'a,b': 'number' });
+    for (const list of ['"a', 'a,', '"a"b', ',']) {
+      const { status, stderr } = run(`train names.csv --target y --out names.st --drop ${list}`);
+      expect({ status, stderr }).toEqual({
+        status: 2,
+        stderr: expect.stringContaining('those with a comma in quotes'),
+      });
+    }
+  });
+
+  it('a new code in a column of numbers that is embedded is an unseen value', () => {
+    writeFileSync(file('codes.csv'), ['code,y\n', ...lines(60, (i) => `${i % 3},${i % 2 ? 'a' : 'b'}`)].join(''));
+    trained('codes.csv --out codes.st --embed code');
+    writeFileSync(file('new.csv'), 'code\n1\nB7\n2\n');
+    const { status, stdout, stderr } = run('predict codes.st new.csv');
+    expect({ status, stderr, lines: stdout.split('\n').length }).toEqual({ status: 0, stderr: '', lines: 5 });
+    writeFileSync(file('old.csv'), 'code\n1\n2\n');
+    const [, one, , two] = stdout.split('\n');
+    expect(run('predict codes.st old.csv').stdout.split('\n').slice(1, 3)).toEqual([one, two]);
+  });
+
+  it('a .json file is refused', () => {
+    writeFileSync(file('rows.json'), '[{"x":1,"y":2}]\n');
+    const { status, stderr } = run('train rows.json --target y --out rows.st');
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining('named .jsonl or .ndjson') });
+  });
+});
+
 it('evaluate reads the target as training did, whichever labels the file has', () => {
   const label = (i: number) => ['TRUE', 'FALSE', 'MAYBE'][i % 3];
   writeFileSync(file('three.csv'), ['x,y\n', ...lines(60, (i) => `${i % 3},${label(i)}`)].join(''));

@@ -160,7 +160,7 @@ describe('readCsv', () => {
   it('encodings', async () => {
     expect((await read(Buffer.from('é,ü\n1,2', 'latin1'), { encoding: 'latin1' })).names).toEqual(['é', 'ü']);
     expect((await read(Buffer.from('\ufeffé,ü\n1,2', 'utf16le'), { encoding: 'utf-16le' })).names).toEqual(['é', 'ü']);
-    const hint = /byte 0 or after: it is not valid utf-8; is it encoding: 'latin1' or 'utf-16le'\?/;
+    const hint = /byte 0 or after: it is not valid utf-8; is its encoding latin1 or utf-16le\?/;
     await expectRejection(() => read(Buffer.from('é,ü\n1,2', 'latin1')), 'FILE_CORRUPT', hint);
     // A character that two reads divide.
     const long = `a\n${'x'.repeat(65_533)}é\n`;

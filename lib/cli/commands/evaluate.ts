@@ -2,7 +2,7 @@ import { Network } from 'blasnet';
 import { command } from '../command.js';
 import { checkValues } from '../predicting.js';
 import { score, scoreLine } from '../scores.js';
-import { encoderOf, readFor, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
+import { encoderOf, formatOf, readFor, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
 import { withKnownLabels } from '../training.js';
 
 export const evaluate = command({
@@ -23,10 +23,10 @@ export const evaluate = command({
     ['blasnet evaluate iris.safetensors test.csv', 'figures for people'],
     ['blasnet evaluate iris.safetensors test.csv --json', 'figures for a program'],
   ],
-  async run([model, path], { delimiter, decimal }, { note }) {
+  async run([model, path], values, { note }) {
     const network = await Network.load<string>(model);
     const encoder = encoderOf(network, model);
-    const all = await readFor(encoder, path, { delimiter, decimal }, true);
+    const all = await readFor(encoder, path, formatOf(values), true);
     const { table: targeted, places } = withTarget(all, path, encoder.target, note);
     checkValues(encoder, targeted, path, places);
     const table = withKnownLabels(targeted, encoder);

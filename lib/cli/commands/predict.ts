@@ -4,7 +4,7 @@ import { replaceFile } from '../../formats/replace-file.js';
 import { command, fileOption } from '../command.js';
 import { checkApart, checkWritable } from '../files.js';
 import { predictParts } from '../predicting.js';
-import { csvText, encoderOf, readFor, TABLE, tableOptions } from '../tables.js';
+import { csvText, encoderOf, formatOf, readFor, TABLE, tableOptions } from '../tables.js';
 
 /** The target's column, and for labels a column of probabilities for each, as CSV in pieces. */
 function* csvOf({ target, labels = [] }: Encoder, parts: Iterable<readonly Prediction[]>): Generator<string> {
@@ -45,12 +45,13 @@ export const predict = command({
     ['blasnet predict iris.safetensors new.csv --out predictions.csv', 'writes a file'],
     ['blasnet predict iris.safetensors new.csv --json', 'a list of objects with label, probability and probabilities'],
   ],
-  async run([model, path], { out, delimiter, decimal }, { note }) {
+  async run([model, path], values, { note }) {
+    const { out } = values;
     checkApart({ '<model>': model, '<rows>': path }, { '--out': out });
     if (out !== undefined) await checkWritable(out);
     const network = await Network.load<string>(model);
     const encoder = encoderOf(network, model);
-    const table = await readFor(encoder, path, { delimiter, decimal });
+    const table = await readFor(encoder, path, formatOf(values));
     // Each is computed when it is read.
     const text = csvOf(encoder, predictParts(network, encoder, table, path));
     const list = predictParts(network, encoder, table, path);

@@ -16,7 +16,7 @@ import { checkApart, checkWritable } from '../files.js';
 import { checkValues, inFile } from '../predicting.js';
 import { type Scores, score, scoreLine } from '../scores.js';
 import { type Found, readSearching, type Settings, searchSettings } from '../searching.js';
-import { checkColumns, readTable, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
+import { checkColumns, formatOf, noteMixed, readTable, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
 import { checkParts, defaultBatchSize, fitNetwork, makeNetwork, taskOf, width, withKnownLabels } from '../training.js';
 import { writeTrainingReport } from '../training-report.js';
 
@@ -72,7 +72,7 @@ const options = {
 
 /** The values of the options, with defaults for those that no search finds. */
 async function readOptions(path: string, values: Values<typeof options>) {
-  const { target, out, drop = [], embed = [], task, report, delimiter, decimal } = values;
+  const { target, out, drop = [], embed = [], task, report } = values;
   const { layers, dropout, 'learning-rate': learningRate, 'batch-size': batchSize, 'search-log': log } = values;
   const { epochs = DEFAULTS.epochs, validation = DEFAULTS.validation, test = DEFAULTS.test } = values;
   const { seed = DEFAULTS.seed } = values;
@@ -81,7 +81,7 @@ async function readOptions(path: string, values: Values<typeof options>) {
   if (target === undefined || out === undefined) throw new UsageError('train: expected --target and --out');
   checkApart({ '<data>': path }, { '--out': out, '--report': report, '--search-log': log });
   for (const file of [out, report, log]) if (file !== undefined) await checkWritable(file);
-  const data = { target, drop, embed, task, delimiter, decimal, validation, test, seed };
+  const data = { target, drop, embed, task, format: formatOf(values), validation, test, seed };
   return { ...data, out, report, epochs, fixed, searching };
 }
 
@@ -89,8 +89,8 @@ type Given = Awaited<ReturnType<typeof readOptions>>;
 
 /** Reads the table, and divides and encodes its rows. */
 async function prepareRows(path: string, given: Given, note: (text: string) => void) {
-  const { target, drop, embed, delimiter, decimal, validation, test, seed } = given;
-  const all = await readTable(path, { delimiter, decimal });
+  const { target, drop, embed, format, validation, test, seed } = given;
+  const all = await readTable(path, format);
   checkColumns(all, path, 'target', [target]);
   checkColumns(all, path, 'drop', drop);
   checkColumns(all, path, 'embed', embed);
@@ -99,6 +99,8 @@ async function prepareRows(path: string, given: Given, note: (text: string) => v
   if (both !== undefined)
     throw new UsageError(`--embed: ${both} is ${both === target ? 'the target' : 'dropped by --drop'}`);
   const { table, places } = withTarget(all, path, target, note);
+  const left = table.names.filter((name) => !drop.includes(name));
+  noteMixed(table.select(left), path, format, note);
   const task = given.task ?? taskOf(table, target);
   if (task === 'regression' && table.column(target).type !== 'number')
     throw new UsageError(`--task: a regression needs a target of numbers, and ${target} has others`);
