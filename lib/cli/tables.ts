@@ -50,7 +50,8 @@ const isCsv = (path: string) => !['.jsonl', '.ndjson', '.parquet'].includes(extn
 /** Reads a table; the end of the name determines the format, CSV if it is not one of the others. */
 export function readTable(path: string, format: Format, types?: ColumnTypes): Promise<Table> {
   const given = Object.entries(format).find(([, value]) => value !== undefined);
-  if (!isCsv(path) && given !== undefined) throw new UsageError(`--${given[0]} is for CSV, and ${path} is not a CSV file`);
+  if (!isCsv(path) && given !== undefined)
+    throw new UsageError(`--${given[0]} is for CSV, and ${path} is not a CSV file`);
   // Its first line would be taken for names of columns.
   if (extname(path).toLowerCase() === '.json')
     throw new UsageError(`${path}: JSON is read as lines with an object on each, in a file named .jsonl or .ndjson`);
