@@ -71,6 +71,17 @@ export function checkArity(name: string, given: ArrayLike<unknown>, most: number
   if (given.length > most) refuseArguments(name, Array.from(given), most);
 }
 
+/**
+ * Throws `INVALID_ARGUMENT` where the second argument of a function that takes a dataset and options is rows of numbers,
+ * as in other libraries. Call it before `checkArity`.
+ */
+export function checkOneDataset(name: string, given: ArrayLike<unknown>): void {
+  if (!Array.isArray(given[1]) && !ArrayBuffer.isView(given[1])) return;
+  const what = `expected a dataset and options, got ${describe(given[0])} and ${describe(given[1])}`;
+  const remedy = `put both in a Dataset: ${name}(new Dataset({ features, labels }), { … })`;
+  throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${what}; ${remedy}`);
+}
+
 /** Whether a value is a plain object, from any realm. */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
@@ -212,6 +223,11 @@ export function checkPath(name: string, value: unknown): string {
   const path = isUrl(value) ? pathOf(name, value) : value;
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
     throw invalid(name, 'a path or a file: URL', value);
+  // At least two letters before the colon: one is a drive of Windows.
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path)) {
+    const what = `expected a path or a file: URL, got the text ${quote(path)}; pass new URL(…) for a file: URL`;
+    throw new BlasnetError('INVALID_ARGUMENT', `${name}: ${what}`);
+  }
   return path;
 }
 

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { BackendName } from './backend/backend.js';
 import { selectBackend } from './backend/select.js';
-import { checkArity, checkBoolean, checkOptions, invalid, lock } from './checks.js';
+import { checkArity, checkBoolean, checkOneDataset, checkOptions, invalid, lock } from './checks.js';
 import { checkEncoder, checkMetadata, type Kept, type Metadata, type NetworkMemory } from './formats/network-file.js';
 import {
   fromBytes,
@@ -285,6 +285,7 @@ export class Network<K extends string = ''> {
    * short epochs that run together. So are running statistics that a batch has spoilt.
    */
   async fit(data: TrainingData, options?: FitOptions<Predicted<K>>): Promise<History> {
+    checkOneDataset('fit', arguments);
     checkArity('fit', arguments, 2);
     this.#engine.checkFree();
     return fit(this.#engine, this.#kept, data, options);
@@ -297,6 +298,7 @@ export class Network<K extends string = ''> {
    * are the cause.
    */
   async evaluate(data: TrainingData, options?: EvaluateOptions): Promise<Evaluation> {
+    checkOneDataset('evaluate', arguments);
     checkArity('evaluate', arguments, 2);
     return evaluate(this.#engine, data, options);
   }
@@ -435,14 +437,18 @@ export class Network<K extends string = ''> {
   /**
    * Loads a network from a file written by {@link save}. Rejects with `FILE_NOT_FOUND`, with `FILE_CORRUPT` (naming
    * file, byte and rule) for any other file, and with `INVALID_ARGUMENT` if `optimizer` does not match the saved one or
-   * a user-defined loss is missing.
+   * a user-defined loss is missing. The types don't know a file's outputs: name them where they have names,
+   * `Network.load<'digit' | 'parity'>(path)`.
    */
   static async load<K extends string = ''>(path: string | URL, options?: LoadOptions): Promise<Network<K>> {
     checkArity('load', arguments, 2);
     return load(path, options, Network.#revive<K>);
   }
 
-  /** Loads a network from the bytes of such a file. Throws where {@link load} rejects. */
+  /**
+   * Loads a network from the bytes of such a file; the names of several outputs are given as there,
+   * `Network.fromBytes<'digit' | 'parity'>(bytes)`. Throws where {@link load} rejects.
+   */
   static fromBytes<K extends string = ''>(bytes: Uint8Array, options?: LoadOptions): Network<K> {
     checkArity('fromBytes', arguments, 2);
     return fromBytes(bytes, options, Network.#revive<K>);
@@ -453,7 +459,8 @@ export class Network<K extends string = ''> {
    * `network.fit(data, { optimizer, initialEpoch: epoch, … })` then gives the same bits as uninterrupted training. The
    * optimizer is created with its saved options unless one is given. Rejects like {@link load}, and with
    * `INVALID_ARGUMENT` if the file has no optimizer, or one that no file can hold because it was made with functions or
-   * patterns (such as a user-defined schedule): pass it as `optimizer`.
+   * patterns (such as a user-defined schedule): pass it as `optimizer`. Names of outputs are given as to {@link load}:
+   * `Network.loadCheckpoint<'digit' | 'parity'>(path)`.
    */
   static async loadCheckpoint<K extends string = ''>(
     path: string | URL,

@@ -240,6 +240,21 @@ onBackends('what a call gives back', (backend) => {
     expect([...inside]).toEqual([...new Array(5).fill(7), ...expected, ...new Array(9).fill(7)]);
   });
 
+  it('fit and evaluate refuse features and labels as two arguments, and say what to write', async () => {
+    const network = classifier('typescript');
+    const [xs, ys] = [[[1, 2]], [0]];
+    for (const name of ['fit', 'evaluate'] as const)
+      for (const labels of [ys, new Float32Array(1)])
+        for (const more of [[], [{ epochs: 5 }]]) {
+          const call = network[name].bind(network) as (...given: unknown[]) => Promise<unknown>;
+          await expectRejection(
+            () => call(xs, labels, ...more),
+            'INVALID_ARGUMENT',
+            new RegExp(`^${name}: expected a dataset and options, .*${name}\\(new Dataset\\({ features, labels }\\)`),
+          );
+        }
+  });
+
   it('forward refuses unknown options', () => {
     const network = classifier(backend);
     expectError(
