@@ -49,7 +49,7 @@ export {
 } from './initializers.js';
 export * from './layers/index.js';
 export * from './losses/index.js';
-export { type Checkpoint, Network, type OutputGradient, type Predicted } from './network.js';
+export { type AnyNetwork, type Checkpoint, Network, type OutputGradient, type Predicted } from './network.js';
 export type { GraphOptions, NetworkOptions, OutputsOptions } from './network-options.js';
 export type { ParameterView, Port, StateView } from './network-views.js';
 export * from './optimizers/index.js';

@@ -74,11 +74,14 @@ export interface OutputGradient<K extends string> {
   outputGradient: Predicted<K> | ((outputs: Predicted<K>) => Predicted<K>);
 }
 
+/** Any network, whatever its outputs are called: what functions of your own take that work with every network. */
+export type AnyNetwork = Network<string> | Network;
+
 /** A specification from a file or another network, given instead of the options. */
 const specifications = new WeakMap<object, ModelSpec>();
 
 /** The compiled form and the memory of a network, for the modules that write it in other formats. */
-export let memoryOf: (network: Network<string> | Network) => NetworkMemory;
+export let memoryOf: (network: AnyNetwork) => NetworkMemory;
 
 /** Options that stand for a specification, for the constructor. */
 function specified(spec: ModelSpec, backend: 'auto' | BackendName | undefined): AnyOptions {
@@ -198,10 +201,7 @@ export class Network<K extends string = ''> {
    * A new network of a graph that may contain nodes of `network`, as `node` gives them; they keep their names and
    * copies of their parameters and state. Throws as the constructor does.
    */
-  static from<K extends string = ''>(
-    network: Network<string> | Network,
-    options: GraphOptions | OutputsOptions<K>,
-  ): Network<K> {
+  static from<K extends string = ''>(network: AnyNetwork, options: GraphOptions | OutputsOptions<K>): Network<K> {
     checkArity('from', arguments, 2);
     if (!(network instanceof Network)) throw invalid('from: network', 'a Network', network);
     const source = network.#engine;
@@ -239,7 +239,7 @@ export class Network<K extends string = ''> {
    * `SHAPE_MISMATCH` if two shapes differ, and `INVALID_ARGUMENT` if `map` gives an unknown name or nothing matches;
    * nothing is changed then.
    */
-  copyParameters(from: Network<string> | Network, map?: (name: string) => string | undefined): string[] {
+  copyParameters(from: AnyNetwork, map?: (name: string) => string | undefined): string[] {
     checkArity('copyParameters', arguments, 2);
     if (!(from instanceof Network)) throw invalid('copyParameters: from', 'a Network', from);
     if (map !== undefined && typeof map !== 'function') throw invalid('copyParameters: map', 'a function', map);

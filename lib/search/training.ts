@@ -2,12 +2,11 @@ import { checkChoice, invalid, isPlain } from '../checks.js';
 import type { Dataset } from '../data/dataset.js';
 import { type AnyDataset, isDataset } from '../data/split.js';
 import { BlasnetError } from '../errors.js';
-import { Network } from '../network.js';
+import { type AnyNetwork, Network } from '../network.js';
 import { bounded } from '../runtime/waiting.js';
 import type { FitOptions } from '../training/fit-options.js';
 
-/** Any network, whatever its outputs are called. */
-export type AnyNetwork = Network<string> | Network;
+export type { AnyNetwork };
 
 /** What a training is for. */
 export interface Task<D extends AnyDataset = Dataset> {

@@ -14,6 +14,7 @@ import { layerOptions } from '../../lib/extend.js';
 import {
   Adam,
   AdamW,
+  type AnyNetwork,
   type Augmentation,
   add,
   argmax,
@@ -169,6 +170,8 @@ export async function graphs(data: Dataset): Promise<void> {
   await network.fit(data, { metrics: { first: (predictions: Float32Array) => predictions[0] } });
   const { outputs: figures } = await network.evaluate(data);
   expectType<Equal<typeof figures, Readonly<Record<string, Figures>> | undefined>>();
+  const parametersOf = (any: AnyNetwork) => any.parameters.length;
+  parametersOf(network);
   const one = new Network({ output: x.pipe(dense(1)), loss: customLoss((y, t) => mean(square(subtract(y, t)))) });
   expectType<Equal<typeof one, Network>>();
   const part = Network.from(network, { output: network.node('dense_1'), loss: softmaxCrossEntropy() });

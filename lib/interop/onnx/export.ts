@@ -12,7 +12,7 @@ import { BlasnetError } from '../../errors.js';
 import type { NetworkMemory } from '../../formats/network-file.js';
 import { replaceFile } from '../../formats/replace-file.js';
 import type { Loss } from '../../losses/loss.js';
-import { memoryOf, Network } from '../../network.js';
+import { type AnyNetwork, memoryOf, Network } from '../../network.js';
 import { elements } from '../../program/instructions.js';
 import type { ModelInput, ModelOutput, ParameterEntry, StateEntry } from '../../program/model.js';
 import { listed, quote } from '../../text.js';
@@ -168,7 +168,7 @@ function writeOutput(
   return { name, type: FLOAT, shape: [BATCH, ...shape], channels: shape.length === 3 ? 3 : undefined };
 }
 
-function encode(network: Network<string> | Network, options: OnnxExportOptions | undefined): Uint8Array {
+function encode(network: AnyNetwork, options: OnnxExportOptions | undefined): Uint8Array {
   if (!(network instanceof Network)) throw invalid('toOnnx: network', 'a Network', network);
   const known = ['inputLayout', 'preprocessing', 'probabilities'] as const;
   const { inputLayout = 'nhwc', preprocessing, probabilities = true } = checkOptions('toOnnx', options, known);
@@ -201,7 +201,7 @@ function encode(network: Network<string> | Network, options: OnnxExportOptions |
  * Layers that act in training only are omitted. Throws `INVALID_ARGUMENT`, naming the node, for a layer that ONNX can't
  * express, and for a network of 2 GiB or more.
  */
-export function toOnnx(network: Network<string> | Network, options?: OnnxExportOptions): Uint8Array {
+export function toOnnx(network: AnyNetwork, options?: OnnxExportOptions): Uint8Array {
   checkArity('toOnnx', arguments, 2);
   return encode(network, options);
 }
@@ -209,11 +209,7 @@ export function toOnnx(network: Network<string> | Network, options?: OnnxExportO
 /**
  * Writes such a file (a path or file: URL), atomically. Rejects as {@link toOnnx} throws, and with `FILE_NOT_WRITTEN`.
  */
-export async function exportOnnx(
-  network: Network<string> | Network,
-  path: string | URL,
-  options?: OnnxExportOptions,
-): Promise<void> {
+export async function exportOnnx(network: AnyNetwork, path: string | URL, options?: OnnxExportOptions): Promise<void> {
   checkArity('exportOnnx', arguments, 3);
   const file = checkPath('exportOnnx: path', path);
   await replaceFile(file, encode(network, options));

@@ -2,7 +2,7 @@ import { checkArity, invalid } from '../../checks.js';
 import { BlasnetError } from '../../errors.js';
 import type { PlacedNode } from '../../graph/place.js';
 import type { Loss } from '../../losses/loss.js';
-import { memoryOf, Network } from '../../network.js';
+import { type AnyNetwork, memoryOf, Network } from '../../network.js';
 import { elements } from '../../program/instructions.js';
 import type { Model } from '../../program/model.js';
 import { quote } from '../../text.js';
@@ -51,7 +51,7 @@ class Writing {
   readonly #taken: Set<string>;
 
   /** `names` are those of the network's own nodes. */
-  constructor(network: Network<string> | Network, names: readonly string[]) {
+  constructor(network: AnyNetwork, names: readonly string[]) {
     this.#values = new Map([...network.parameters, ...network.state].map((view) => [view.name, view]));
     this.#taken = new Set(names);
   }
@@ -186,7 +186,7 @@ function linkOf({ activation, fromLogits, kind, writeLink }: Loss): string | und
   throw new BlasnetError('INVALID_ARGUMENT', `the loss ${quote(kind)} has a link, which has no counterpart in tfjs`);
 }
 
-export function exportModel(network: Network<string> | Network) {
+export function exportModel(network: AnyNetwork) {
   const memory = memoryOf(network);
   memory.checkIdle();
   const { model } = memory;
@@ -237,7 +237,7 @@ export function exportModel(network: Network<string> | Network) {
  * A network as a tfjs LayersModel in memory, for `tf.loadLayersModel(tf.io.fromMemory(toLayersModel(network)))`. Throws
  * `INVALID_ARGUMENT`, naming the node, for what tfjs has not; `NETWORK_BUSY` during a run.
  */
-export function toLayersModel(network: Network<string> | Network): Required<Omit<ModelArtifacts, 'weightData'>> & {
+export function toLayersModel(network: AnyNetwork): Required<Omit<ModelArtifacts, 'weightData'>> & {
   weightData: ArrayBuffer;
 } {
   checkArity('toLayersModel', arguments, 1);

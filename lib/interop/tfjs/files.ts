@@ -6,7 +6,7 @@ import { readWhole } from '../../data/files.js';
 import { BlasnetError } from '../../errors.js';
 import { JsonError, parseJson } from '../../formats/json.js';
 import { replaceFile } from '../../formats/replace-file.js';
-import { Network } from '../../network.js';
+import { type AnyNetwork, Network } from '../../network.js';
 import { systemReason } from '../../system.js';
 import { pathText, quote } from '../../text.js';
 import { exportModel } from './export.js';
@@ -91,7 +91,7 @@ export async function loadLayersModel<K extends string = ''>(
  * not there. `predict` of the model gives what the network's does; a softmax or sigmoid that the loss adds becomes a
  * layer. Rejects with `INVALID_ARGUMENT`, naming the node, for what tfjs has not; `FILE_NOT_WRITTEN`; `NETWORK_BUSY`.
  */
-export async function saveLayersModel(network: Network<string> | Network, path: string | URL): Promise<void> {
+export async function saveLayersModel(network: AnyNetwork, path: string | URL): Promise<void> {
   checkArity('saveLayersModel', arguments, 2);
   if (!(network instanceof Network)) throw invalid('saveLayersModel: network', 'a Network', network);
   const folder = checkPath('saveLayersModel: path', path);
