@@ -1,6 +1,6 @@
 /**
- * Node's own timers, as they were when the library was loaded: a test's fake timers replace the global ones, and those of
- * other realms (Jest) may lack some.
+ * Node's own timers, as they were when the library was loaded: a test's fake timers replace the global ones, and some
+ * may be missing in other realms (Jest).
  */
 import * as timers from 'node:timers';
 import * as promises from 'node:timers/promises';
