@@ -381,11 +381,12 @@ export class Network<K extends string = ''> {
 
   /**
    * One training step on one batch. `y` is undefined for a dataset with targets. Returns the batch's accuracy and its
-   * mean loss before the update. Synchronous.
+   * mean loss before the update. Synchronous. Throws `NON_FINITE`, before it changes parameters, if the loss, running
+   * statistics or a gradient are not finite.
    */
   trainBatch(x: Features, y: Targets | undefined, optimizer: Optimizer): Evaluation {
     checkArity('trainBatch', arguments, 3);
-    return trainBatch(this.#engine, x, y, optimizer);
+    return trainBatch(this.#engine, this.parameters, x, y, optimizer);
   }
 
   /**

@@ -81,6 +81,8 @@ export interface ProgramRequest extends Use {
    * average parameters, this one's part of the rows of all; and whether the batch is the last one of the step.
    */
   readonly accumulate?: boolean | undefined;
+  /** For `train`: the guard also ends a step whose gradients are not finite. */
+  readonly checkGradients?: boolean | undefined;
   /** Whether to apply the rewrite rules; tests turn them off to compare both. */
   readonly rewrite: boolean;
 }
@@ -99,7 +101,7 @@ export interface Program {
   readonly condition: number | undefined;
   /** The inputs and outputs that each run supplies. */
   readonly feeds: readonly FeedEntry[];
-  /** Index in the metric block of the total that a guard checks. */
+  /** Index in the metric block of the total that a guard checks: the loss, or what tells of the gradients, too. */
   readonly loss: number;
   /** Totals in the metric block. */
   readonly totals: number;
@@ -130,6 +132,7 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
   for (const name of reported) builder.total(name);
   if (kind !== 'update') writePasses(builder, model, request);
   checkWritten(builder, reported);
+  let guarded = reported.length > 0 ? builder.total(reported[0]) : null;
   let scalarCount = 0;
   let condition: number | undefined;
   if (hasUpdate(kind)) {
@@ -143,8 +146,8 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
         writeMeans(ranks);
         writePenaltyGradients(builder, model);
       }
-      writeGradientCheck(builder, model, optimizer);
     }
+    if (kind === 'update' || request.checkGradients) guarded = writeGradientCheck(builder, model, optimizer, guarded);
     const updateStart = builder.instructions.length;
     if (accumulate) writeAccumulation(builder, model, optimizer, { symbol: 'scalar', slot: scalarCount++ });
     let conditionalStart = builder.instructions.length;
@@ -186,7 +189,7 @@ export function compile(model: Model, request: ProgramRequest, optimizer?: Optim
     condition,
     feeds: builder.feeds,
     totals: builder.totalLength,
-    loss: 0,
+    loss: guarded?.offset ?? 0,
     reported: reported.length,
   };
 }

@@ -1,6 +1,6 @@
 import { codeOf } from '../kernels/codes.js';
 import { type Matrix, type Optimizer, WEIGHT_AVERAGE } from '../optimizers/optimizer.js';
-import { type Builder, elements, type Storage, tensor, type Value } from './instructions.js';
+import { type Builder, elements, type Storage, type Tensor, tensor, type Value } from './instructions.js';
 import type { Model, ParameterEntry } from './model.js';
 
 /** Adjacent parameters including their trailing padding: `n` elements of the parameter block from `begin`. */
@@ -119,12 +119,23 @@ export function trainedBlocks(model: Model, optimizer: Optimizer, storages: read
   );
 }
 
-/** Writes the sum of the squared gradients to the loss's total, so that a guard can check that they are finite. */
-export function writeGradientCheck(builder: Builder, model: Model, optimizer: Optimizer): void {
-  const sum = builder.total('meanLoss');
-  for (const [i, gradient] of trainedGradients(model, optimizer).entries()) {
-    builder.emit('squareSum', { total: sum, carry: i === 0 ? null : sum, ...gradient });
+/**
+ * Writes the sum of `carry` and the squared gradients, which a guard can check: it is finite if all of them are.
+ * Returns `carry` if nothing is trained.
+ */
+export function writeGradientCheck(
+  builder: Builder,
+  model: Model,
+  optimizer: Optimizer,
+  carry: Tensor | null,
+): Tensor | null {
+  let sum = carry;
+  for (const gradient of trainedGradients(model, optimizer)) {
+    const total = builder.total('gradientCheck');
+    builder.emit('squareSum', { total, carry: sum, ...gradient });
+    sum = total;
   }
+  return sum;
 }
 
 /** Writes the gradient clipping of all trained parameters. */

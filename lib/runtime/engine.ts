@@ -61,6 +61,8 @@ export interface Job {
   readonly optimizer?: Optimizer;
   /** For `train`: see {@link ProgramRequest.accumulate}. */
   readonly accumulate?: boolean;
+  /** For `train`: see {@link ProgramRequest.checkGradients}. */
+  readonly checkGradients?: boolean;
   /** The program's scalars for each step. */
   readonly scalars?: Float64Array;
   readonly report?: Float64Array;
@@ -466,7 +468,7 @@ export class Engine {
 
   /** The compiled program for a job, from the cache if possible. */
   #prepare(job: Job): Prepared {
-    const { kind, optimizer, accumulate = false, augment } = job;
+    const { kind, optimizer, accumulate = false, checkGradients = false, augment } = job;
     const use = usesOf(this.model, job);
     const batches = batchesOf(job);
     const ranks = rankUseOf(job, batches);
@@ -478,7 +480,10 @@ export class Engine {
     this.#programs.set(owner, programs);
     const at = programs.findIndex(({ request }) => {
       const sameProgram =
-        request.kind === kind && request.capacity === capacity && (request.accumulate ?? false) === accumulate;
+        request.kind === kind &&
+        request.capacity === capacity &&
+        (request.accumulate ?? false) === accumulate &&
+        (request.checkGradients ?? false) === checkGradients;
       return (
         sameProgram &&
         request.ranks?.sums === ranks?.sums &&
@@ -491,7 +496,7 @@ export class Engine {
     let program = programs[at];
     if (program === undefined) {
       const { threads, threading } = this.backend;
-      const size = { kind, capacity, accumulate, augment, ranks } as const;
+      const size = { kind, capacity, accumulate, checkGradients, augment, ranks } as const;
       const request: ProgramRequest = { ...use, ...size, threads, threading, rewrite: this.#rewrite };
       program = compile(this.model, request, optimizer);
       if (capacity > batch && !holdsCapacity(program)) {

@@ -48,6 +48,11 @@ function refused({ state, metric }: Engine, source: Source, restore: () => void)
   return error;
 }
 
+/** The error for a step whose gradients are not finite, before it has changed anything. */
+function gradientsRefused(parameters: Parameters<typeof gradientError>[0], optimizer: Optimizer): BlasnetError {
+  return gradientError(parameters, (name) => optimizer.settings[optimizer.groupOf(name)].frozen !== false);
+}
+
 function scalarsOf(engine: Engine, optimizer: Optimizer): Float64Array {
   engine.attach(optimizer);
   const scalars = new Float64Array(optimizer.scalarCount);
@@ -92,15 +97,26 @@ export function gradients(
 }
 
 /** See `Network.trainBatch`. */
-export function trainBatch(engine: Engine, x: Features, y: Targets | undefined, optimizer: Optimizer): Evaluation {
+export function trainBatch(
+  engine: Engine,
+  parameters: Parameters<typeof gradientError>[0],
+  x: Features,
+  y: Targets | undefined,
+  optimizer: Optimizer,
+): Evaluation {
   engine.checkFree();
   checkOptimizer('optimizer', optimizer);
   const source = fromBatch(engine.model, x, y);
   const scalars = scalarsOf(engine, optimizer);
   const restore = engine.copyState();
-  const result = engine.runSync({ kind: 'train', source, batchSize: source.rows, optimizer, scalars });
+  const job = { kind: 'train', source, batchSize: source.rows, optimizer, scalars, checkGradients: true } as const;
+  const { status } = engine.runSync(job);
   // A program without updates has no step that could stop.
-  if (result.status === 'nonFinite' || !Number.isFinite(engine.metric[0])) throw refused(engine, source, restore);
+  if (!Number.isFinite(engine.metric[0])) throw refused(engine, source, restore);
+  if (status === 'nonFinite') {
+    restore();
+    throw gradientsRefused(parameters, optimizer);
+  }
   optimizer.steps++;
   const tally = new Tally(engine.model);
   tally.add(engine.metric, source.goals, divide(source.rows, source.rows), 0, 1, 0);
@@ -118,7 +134,6 @@ export function applyGradients(
   const source: Source = { rows: 1, feeds: {}, goals: [] };
   const scalars = scalarsOf(engine, optimizer);
   const { status } = engine.runSync({ kind: 'update', source, batchSize: 1, optimizer, scalars });
-  if (status === 'nonFinite')
-    throw gradientError(parameters, (name) => optimizer.settings[optimizer.groupOf(name)].frozen !== false);
+  if (status === 'nonFinite') throw gradientsRefused(parameters, optimizer);
   optimizer.steps++;
 }

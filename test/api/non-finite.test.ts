@@ -4,12 +4,15 @@ import {
   Adam,
   BlasnetError,
   batchNorm,
+  constant,
   dense,
   earlyStopping,
+  input,
   meanSquaredError,
-  type Network,
+  Network,
   relu,
   Sgd,
+  sqrt,
 } from '../../lib/index.js';
 import {
   classData,
@@ -131,6 +134,28 @@ onBackends('numbers that are not finite', (backend) => {
         value,
       });
       expectSameBits(weights(network), before);
+    }
+  });
+
+  it('trainBatch refuses a step whose loss is finite and a gradient is not, and names the parameter', async () => {
+    // The slope of the root is infinite at 0.
+    const root = input([2]).pipe(dense(1, { bias: false, weightInitializer: constant(1), name: 'root' }));
+    const network = new Network({ output: sqrt(root), loss: meanSquaredError(), seed: 1, backend });
+    for (const optimizer of [new Sgd(), new Adam({ clipNorm: 1, averageWeights: { decay: 0.5 } })]) {
+      const moments = () => [...optimizer.moments.values()].map((block) => block.slice());
+      const [x, y] = [Float32Array.of(4, 5), Float32Array.of(2)];
+      expect(network.trainBatch(x, y, optimizer).loss).toBeGreaterThan(0);
+      const [good, kept] = [weights(network), moments()];
+      await expectNonFinite(
+        () => network.trainBatch(new Float32Array(2), y, optimizer),
+        /^gradients: root\.weight: element 0: expected a finite number, got NaN; no parameter was changed$/,
+        { where: 'gradients', parameter: 'root.weight', column: 0, value: Number.NaN },
+      );
+      expectSameBits(weights(network), good);
+      expectSameBits(moments(), kept);
+      expect(optimizer.steps).toBe(1);
+      network.trainBatch(x, y, optimizer);
+      expectFinite(network);
     }
   });
 

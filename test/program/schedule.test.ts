@@ -54,6 +54,16 @@ describe('the schedule', () => {
     }
   }, 180_000);
 
+  it('nor where a guard waits for the gradients: all are written before it', () => {
+    for (const of of randomTrainings(6, { checkGradients: true })) {
+      const { capacity } = of.request;
+      const guard = of.instructions.findIndex((instruction) => instruction.guard);
+      expect(of.instructions[guard].kernel).toBe('squareSum');
+      expect(of.instructions.slice(guard).some(({ kernel }) => /Backward/.test(kernel))).toBe(false);
+      expect(findRace(of, of.threads, [capacity, capacity])).toBeUndefined();
+    }
+  }, 180_000);
+
   it('nor where batches are changed at random before the first layer', () => {
     const list = [randomShift(1), randomFlip(), mixUp(), cutout(2), randomRotation(5), mixUp()];
     const large = [

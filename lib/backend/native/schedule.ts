@@ -110,8 +110,9 @@ const totals: readonly KernelName[] = ['penalty', 'batchTotals', 'addTotal'];
  */
 function totalsAtBarrier(instructions: readonly Instruction[]): readonly Instruction[] {
   const last = instructions.findIndex(({ guard }) => guard);
-  // With ranks, the totals wait for the sums anyway.
-  if (last < 0 || instructions.some(({ kernel }) => sumsOverRanks.includes(kernel))) return instructions;
+  // With ranks, the totals wait for the sums anyway; a guard of the gradients waits for these.
+  if (last < 0 || !totals.includes(instructions[last].kernel)) return instructions;
+  if (instructions.some(({ kernel }) => sumsOverRanks.includes(kernel))) return instructions;
   let first = last;
   while (first > 0 && totals.includes(instructions[first - 1].kernel)) first--;
   const moved = instructions.slice(first, last + 1);
