@@ -15,8 +15,8 @@ export interface CommonOptions {
   /** Penalty on all weights that have no penalty of their own. */
   regularizer?: Regularizer;
   /**
-   * What the operands of products (dense layers, convolutions without groups, `matmul`) are rounded to; sums and all
-   * else are in float32. Default 'float32'. 'bfloat16' has 8 significant bits. On processors with instructions for it
+   * What the operands of products (dense layers, convolutions without groups or dilation, `matmul`) are rounded to;
+   * sums and all else are in float32. Default 'float32'. 'bfloat16' has 8 significant bits. On processors with instructions for it
    * (`backendInfo().bfloat16`) wide layers are faster with it; elsewhere it is slower. Most convolutions are faster
    * only with AMX.
    */

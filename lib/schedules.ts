@@ -161,7 +161,7 @@ export interface OneCycleOptions {
 /**
  * One-cycle schedule: half a cosine up to `max`, reached at step warmFraction · steps − 1, then half a cosine down
  * until step steps − 1 (Smith and Topin 2017). Same form and defaults as PyTorch's OneCycleLR, but does not change the
- * momentum.
+ * momentum. Where warmFraction · steps < 1, the first step has the rate `max`, and PyTorch's a lower one.
  */
 export function oneCycle(options: OneCycleOptions): Schedule {
   checkArity('oneCycle', arguments, 1);
