@@ -6,7 +6,7 @@ import { readFloats } from '../numbers.js';
 import { checkOptimizer, type Optimizer } from '../optimizers/optimizer.js';
 import { elements } from '../program/instructions.js';
 import { feedName } from '../program/losses.js';
-import { divide } from './batches.js';
+import { checkStatistics, divide } from './batches.js';
 import { ownEntry } from './columns.js';
 import type { Engine, Source } from './engine.js';
 import type { Predictions } from './evaluate.js';
@@ -107,6 +107,9 @@ export function trainBatch(
   engine.checkFree();
   checkOptimizer('optimizer', optimizer);
   const source = fromBatch(engine.model, x, y);
+  const batches = divide(source.rows, source.rows);
+  // Before the optimizer becomes that of this network.
+  checkStatistics(engine.model, optimizer, batches);
   const scalars = scalarsOf(engine, optimizer);
   const restore = engine.copyState();
   const job = { kind: 'train', source, batchSize: source.rows, optimizer, scalars, checkGradients: true } as const;
@@ -119,7 +122,7 @@ export function trainBatch(
   }
   optimizer.steps++;
   const tally = new Tally(engine.model);
-  tally.add(engine.metric, source.goals, divide(source.rows, source.rows), 0, 1, 0);
+  tally.add(engine.metric, source.goals, batches, 0, 1, 0);
   return tally.means;
 }
 

@@ -28,9 +28,9 @@ export async function fit(
     const { optimizer, signal, validation, history, data: read } = draft;
     const task = async () => {
       signal?.throwIfAborted();
-      engine.attach(optimizer);
       const batches = read instanceof BatchReader ? undefined : await divideRows(draft, read.rows);
       if (batches !== undefined) checkStatistics(engine.model, optimizer, batches);
+      engine.attach(optimizer);
       if (given.initialEpoch !== undefined) network.epochs = given.initialEpoch;
       const plan = { ...draft, batches };
       if (ranks !== undefined) await beginTogether(plan, ranks);

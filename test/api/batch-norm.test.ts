@@ -35,6 +35,18 @@ const sizes = (history: { epochs: readonly { batchLosses: Float64Array }[] }) =>
 const states = (network: Network) => network.state.map(({ value }) => value.slice());
 
 onBackends('the batches of an epoch', (backend) => {
+  it('an optimizer of a refused training stays free for another network', async () => {
+    const layers = () => [dense(3), batchNorm(), dense(3)];
+    const [network, other] = [classifier(backend, { layers: layers() }), classifier(backend)];
+    const [fitting, stepping] = [new Adam(), new Adam()];
+    const row = classData(1);
+    const message = /one value a feature/;
+    await expectRejection(() => network.fit(row, { optimizer: fitting }), 'INVALID_ARGUMENT', message);
+    expectError(() => network.trainBatch(row, undefined, stepping), 'INVALID_ARGUMENT', message);
+    for (const optimizer of [fitting, stepping]) other.trainBatch(classData(4), undefined, optimizer);
+    expect([fitting.steps, stepping.steps]).toEqual([1, 1]);
+  });
+
   it('a lone last row joins the batch before it where there is batch norm', async () => {
     const expected = classifier(backend, { layers: normed() });
     const network = classifier(backend, { layers: normed() });
