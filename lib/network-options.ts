@@ -16,9 +16,9 @@ export interface CommonOptions {
   regularizer?: Regularizer;
   /**
    * What the operands of products (dense layers, convolutions without groups or dilation, `matmul`) are rounded to;
-   * sums and all else are in float32. Default 'float32'. 'bfloat16' has 8 significant bits. On processors with instructions for it
-   * (`backendInfo().bfloat16`) wide layers are faster with it; elsewhere it is slower. Most convolutions are faster
-   * only with AMX.
+   * sums and all else are in float32. Default 'float32'. 'bfloat16' has 8 significant bits. On processors with
+   * instructions for it (`backendInfo().bfloat16`) wide layers are faster with it; elsewhere it is slower. Most
+   * convolutions are faster only with AMX.
    */
   precision?: Precision;
   /** Unsigned 32-bit integer; determines initial weights, shuffles and dropout masks. Default: drawn at random. */

@@ -11,10 +11,9 @@ export const monitors = ['loss', 'accuracy', 'validationLoss', 'validationAccura
 export type Monitor = (typeof monitors)[number];
 
 /**
- * What a callback watches: a value of the log (default 'validationLoss'), that of one of the outputs with names, such as
- * 'digit.validationLoss', or one of `fit`'s `metrics` by name. `mode`:
- * smaller is better ('min', the default for losses) or larger is better ('max', the default for accuracies). Required
- * for user-defined metrics.
+ * What a callback watches: a value of the log (default 'validationLoss'), that of one of the outputs with names, such
+ * as 'digit.validationLoss', or one of `fit`'s `metrics` by name. `mode`: smaller is better ('min', the default for
+ * losses) or larger is better ('max', the default for accuracies). Required for user-defined metrics.
  */
 export type MonitorOptions =
   | { readonly monitor?: Monitor; readonly mode?: 'min' | 'max' }
