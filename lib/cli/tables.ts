@@ -47,8 +47,15 @@ export function formatOf({ delimiter, decimal, missing, header, encoding }: Form
 
 const isCsv = (path: string) => !['.jsonl', '.ndjson', '.parquet'].includes(extname(path).toLowerCase());
 
+/** What is read of a table. */
+interface Reading {
+  readonly types?: ColumnTypes;
+  /** Whether a column is needed; what others hold does not matter. */
+  readonly select?: (name: string) => boolean;
+}
+
 /** Reads a table; the end of the name determines the format, CSV if it is not one of the others. */
-export function readTable(path: string, format: Format, types?: ColumnTypes): Promise<Table> {
+export function readTable(path: string, format: Format, { types, select }: Reading = {}): Promise<Table> {
   const given = Object.entries(format).find(([, value]) => value !== undefined);
   if (!isCsv(path) && given !== undefined)
     throw new UsageError(`--${given[0]} is for CSV, and ${path} is not a CSV file`);
@@ -58,27 +65,27 @@ export function readTable(path: string, format: Format, types?: ColumnTypes): Pr
   switch (extname(path).toLowerCase()) {
     case '.jsonl':
     case '.ndjson':
-      return readJsonLines(path, { types });
+      return readJsonLines(path, { types, select });
     case '.parquet':
-      return readParquet(path, { types });
+      return readParquet(path, { types, select });
     default:
-      return readCsv(path, { types, ...format });
+      return readCsv(path, { types, select, ...format });
   }
 }
 
-const lacks = (table: Table, path: string, name: string) =>
-  `${path} has no column '${name}'${didYouMean(name, table.names)}`;
+const lacks = (names: readonly string[], path: string, name: string) =>
+  `${path} has no column '${name}'${didYouMean(name, names)}`;
 
-/** Throws unless the table has the columns that an option names. */
-export function checkColumns(table: Table, path: string, option: string, names: readonly string[]): void {
-  const missing = names.find((name) => !table.has(name));
-  if (missing !== undefined) throw new UsageError(`--${option}: ${lacks(table, path, missing)}`);
+/** Throws unless a file has the columns that an option names. `own`: the names of all its columns. */
+export function checkColumns(own: ReadonlySet<string>, path: string, option: string, names: readonly string[]): void {
+  const missing = names.find((name) => !own.has(name));
+  if (missing !== undefined) throw new UsageError(`--${option}: ${lacks([...own], path, missing)}`);
 }
 
 /** Columns of a CSV file are numbers that some other texts keep from being read as such if most values are numbers. */
 const MOSTLY = 0.8;
 
-/** Notes columns of a CSV file, those that are dropped apart, that are read as text although most values are numbers. */
+/** Notes columns of a CSV file, that are read as text although most values are numbers. */
 export function noteMixed(table: Table, path: string, { decimal }: Format, note: (text: string) => void): void {
   if (!isCsv(path)) return;
   const number = decimal === ',' ? /^[+-]?[\d.]*,?\d+(e[+-]?\d+)?$/i : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
@@ -97,7 +104,7 @@ export const rowCount = (rows: number) => `${rows} ${rows === 1 ? 'row' : 'rows'
 
 /** The rows that have a target, and where they are in the table. */
 export function withTarget(table: Table, path: string, target: string, note: (text: string) => void) {
-  if (!table.has(target)) throw new Error(lacks(table, path, target));
+  if (!table.has(target)) throw new Error(lacks(table.names, path, target));
   const { values } = table.column(target);
   const places: number[] = [];
   values.forEach((value, row) => {
@@ -136,8 +143,10 @@ export async function readFor(encoder: Encoder, path: string, format: Format, wi
     typed.filter(({ from }) => from === undefined).map(({ name, type }) => [name, type] as const),
   );
   // Types of columns that the file lacks are refused; without types it says which columns it has.
-  const table = await readTable(path, format, types).catch((error: unknown) => {
-    if (error instanceof BlasnetError && error.code === 'INVALID_ARGUMENT') return readTable(path, format);
+  const needed = new Set(typed.map(({ name }) => name));
+  const select = (name: string) => needed.has(name);
+  const table = await readTable(path, format, { types, select }).catch((error: unknown) => {
+    if (error instanceof BlasnetError && error.code === 'INVALID_ARGUMENT') return readTable(path, format, { select });
     throw error;
   });
   const missing = columns.filter(({ name }) => !table.has(name)).map(({ name }) => `'${name}'`);

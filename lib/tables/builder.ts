@@ -18,6 +18,15 @@ import {
 /** Types of columns by their names. */
 export type ColumnTypes = Readonly<Record<string, ColumnType>>;
 
+/** Whether a reader is to read the column of a name. */
+export type Select = (name: string) => boolean;
+
+/** Checks the option `select` of a reader. */
+export function checkSelect(name: string, select: unknown): Select {
+  if (select !== undefined && typeof select !== 'function') throw invalid(`${name}: select`, 'a function', select);
+  return (select as Select | undefined) ?? (() => true);
+}
+
 /** At most this many columns and values (2 GiB of numbers), as a small file could claim any amount of memory. */
 export const MAX_COLUMNS = 100_000;
 export const MAX_CELLS = 2 ** 28;

@@ -2,7 +2,7 @@ import type { CsvError, Info, Options, Parser } from 'csv-parse';
 import { checkArity, checkChoice, checkOptions, checkPath, invalid } from '../checks.js';
 import { loadPackage } from '../packages.js';
 import { cut, quote } from '../text.js';
-import { type ColumnTypes, checkTypes, MAX_COLUMNS, TableBuilder } from './builder.js';
+import { type ColumnTypes, checkSelect, checkTypes, MAX_COLUMNS, type Select, TableBuilder } from './builder.js';
 import type { WrittenNumber } from './column.js';
 import { checkPieceRows, Pieces, type RowSink, type StreamOptions, TableStream, type Types } from './stream.js';
 import { Table } from './table.js';
@@ -31,9 +31,19 @@ export interface CsvOptions {
   types?: ColumnTypes | undefined;
   /** Default 'utf-8'. */
   encoding?: TextEncoding | undefined;
+  /** Whether to read the column of a name; the values of others are not looked at. Default: all are read. */
+  select?: ((name: string) => boolean) | undefined;
 }
 
-const OPTIONS: readonly (keyof CsvOptions)[] = ['delimiter', 'header', 'decimal', 'missing', 'types', 'encoding'];
+const OPTIONS: readonly (keyof CsvOptions)[] = [
+  'delimiter',
+  'header',
+  'decimal',
+  'missing',
+  'types',
+  'encoding',
+  'select',
+];
 const MISSING = ['NA', 'N/A', 'n/a', 'NaN', 'nan', 'NULL', 'null', 'None', '#N/A', '<NA>'];
 const DELIMITERS = [',', '\t', ';', '|'];
 /** Longest row in bytes: a quote that is never closed would otherwise take the whole file into memory. */
@@ -110,6 +120,7 @@ function checkCsv(name: string, given: CsvOptions): Checked {
     encoding: checkChoice(`${name}: encoding`, encoding, ENCODINGS),
     delimiter: delimiter === undefined ? undefined : checkDelimiter(`${name}: delimiter`, delimiter),
     types: checkTypes(`${name}: types`, given.types),
+    select: checkSelect(name, given.select),
   };
 }
 
@@ -122,6 +133,7 @@ interface Checked {
   readonly encoding: TextEncoding;
   readonly delimiter: string | undefined;
   readonly types: Types;
+  readonly select: Select;
 }
 
 /** Gives all rows of a file to a builder, some at each step. */
@@ -131,10 +143,16 @@ async function* readRows(
   parse: CsvParse['parse'],
   builder: RowSink,
 ): AsyncGenerator<void> {
+  /** Fields of a row, and the places of those that are read. */
+  let width = 0;
+  const places: number[] = [];
   const begin = (names: readonly string[], line: number) => {
+    width = names.length;
     if (names.length > MAX_COLUMNS) throw corrupt(file, `line ${line}: more than ${MAX_COLUMNS} columns`);
     for (const [i, written] of names.entries()) {
       const name = written.trim() || `column_${i + 1}`;
+      if (!given.select(name)) continue;
+      places.push(i);
       if (builder.columns.has(name)) throw corrupt(file, `line ${line}: two columns have the name ${quote(name)}`);
       builder.column(name);
     }
@@ -147,10 +165,9 @@ async function* readRows(
       begin(record, lines);
       return;
     }
-    if (record.length !== builder.columns.size)
-      throw corrupt(file, `line ${lines}: expected ${builder.columns.size} fields, got ${record.length}`);
-    for (let i = 0; i < record.length; i++) (record as unknown[])[i] = readField(record[i], given);
-    builder.addValues(record, () => `line ${lines}`);
+    if (record.length !== width) throw corrupt(file, `line ${lines}: expected ${width} fields, got ${record.length}`);
+    const values = places.map((place) => readField(record[place], given));
+    builder.addValues(values, () => `line ${lines}`);
   };
   let parser: Parser | undefined;
   const step = (act: (parser: Parser, done: (error?: Error | null) => void) => void) =>
@@ -164,7 +181,7 @@ async function* readRows(
     yield;
   }
   await step((to, done) => to.end(done));
-  if (builder.columns.size === 0) throw corrupt(file, 'it has no columns: not even a line with their names');
+  if (width === 0) throw corrupt(file, 'it has no columns: not even a line with their names');
 }
 
 function start(parse: CsvParse['parse'], delimiter: string, onRecord: (record: string[], info: Info) => void): Parser {

@@ -1,5 +1,5 @@
 import { checkArity, checkOptions, checkPath, isPlain } from '../checks.js';
-import { type ColumnTypes, checkTypes, TableBuilder } from './builder.js';
+import { type ColumnTypes, checkSelect, checkTypes, type Select, TableBuilder } from './builder.js';
 import { checkPieceRows, Pieces, type RowSink, type StreamOptions, TableStream } from './stream.js';
 import { Table } from './table.js';
 import { corrupt, readText } from './text-file.js';
@@ -8,6 +8,8 @@ import { corrupt, readText } from './text-file.js';
 export interface JsonLinesOptions {
   /** Types by column names; other columns have the type that their values look like. */
   types?: ColumnTypes | undefined;
+  /** Whether to read the column of a name; the values of others are not looked at. Default: all are read. */
+  select?: ((name: string) => boolean) | undefined;
 }
 
 /** Longest line in characters. */
@@ -30,10 +32,12 @@ const INTEGER = /^-?\d+$/;
 export async function readJsonLines(path: string | URL, options?: JsonLinesOptions): Promise<Table> {
   checkArity('readJsonLines', arguments, 2);
   const file = checkPath('readJsonLines: path', path);
-  const types = checkTypes('readJsonLines: types', checkOptions('readJsonLines', options, ['types']).types);
+  const given = checkOptions('readJsonLines', options, ['types', 'select']);
+  const types = checkTypes('readJsonLines: types', given.types);
+  const select = checkSelect('readJsonLines', given.select);
   const first = new TableBuilder(types, (message) => corrupt(file, message));
   for (let builder: TableBuilder | undefined = first; ; ) {
-    for await (const _ of readRows(file, builder));
+    for await (const _ of readRows(file, select, builder));
     const again: TableBuilder | undefined = builder.again();
     if (again === undefined) return new Table(builder.finish('readJsonLines'));
     builder = again;
@@ -50,8 +54,9 @@ export interface JsonLinesStreamOptions extends JsonLinesOptions, StreamOptions 
 export function streamJsonLines(path: string | URL, options?: JsonLinesStreamOptions): TableStream {
   checkArity('streamJsonLines', arguments, 2);
   const file = checkPath('streamJsonLines: path', path);
-  const given = checkOptions('streamJsonLines', options, ['types', 'rows']);
+  const given = checkOptions('streamJsonLines', options, ['types', 'select', 'rows']);
   const types = checkTypes('streamJsonLines: types', given.types);
+  const select = checkSelect('streamJsonLines', given.select);
   const rows = checkPieceRows('streamJsonLines', given.rows);
   return new TableStream((wanted) => {
     const pieces = new Pieces({
@@ -62,7 +67,7 @@ export function streamJsonLines(path: string | URL, options?: JsonLinesStreamOpt
       open: true,
       fail: (message) => corrupt(file, message),
     });
-    return pieces.read(readRows(file, pieces));
+    return pieces.read(readRows(file, select, pieces));
   });
 }
 
@@ -75,7 +80,7 @@ function quoteIntegers(json: string): string {
   });
 }
 
-async function* readRows(file: string, builder: RowSink): AsyncGenerator<void> {
+async function* readRows(file: string, select: Select, builder: RowSink): AsyncGenerator<void> {
   let line = 0;
   let begun = '';
   const add = (text: string) => {
@@ -89,7 +94,8 @@ async function* readRows(file: string, builder: RowSink): AsyncGenerator<void> {
       throw corrupt(file, `line ${line}: ${(cause as Error).message}`, cause);
     }
     if (!isPlain(row) || Array.isArray(row)) throw corrupt(file, `line ${line}: expected a JSON object`);
-    builder.addRow(Object.entries(row), () => `line ${line}`);
+    const entries = Object.entries(row).filter(([name]) => select(name));
+    builder.addRow(entries, () => `line ${line}`);
   };
   for await (const text of readText(file, 'utf-8')) {
     const lines = text.split('\n');

@@ -13,7 +13,15 @@ import { type OpenFile, openFile } from '../data/files.js';
 import type { BlasnetError } from '../errors.js';
 import { loadPackage } from '../packages.js';
 import { cut, quote } from '../text.js';
-import { type ColumnTypes, checkTypes, MAX_CELLS, MAX_COLUMNS, TableBuilder } from './builder.js';
+import {
+  type ColumnTypes,
+  checkSelect,
+  checkTypes,
+  MAX_CELLS,
+  MAX_COLUMNS,
+  type Select,
+  TableBuilder,
+} from './builder.js';
 import { isTime } from './column.js';
 import { checkContent, type Page, type PageColumn, readPages } from './parquet-pages.js';
 import { checkPieceRows, Pieces, type RowSink, type StreamOptions, TableStream } from './stream.js';
@@ -25,6 +33,8 @@ import { ThriftReader } from './thrift.js';
 export interface ParquetOptions {
   /** Types by column names; other columns have the type that their values look like. */
   types?: ColumnTypes | undefined;
+  /** Whether to read the column of a name; the values of others are not looked at. Default: all are read. */
+  select?: ((name: string) => boolean) | undefined;
 }
 
 interface Hyparquet {
@@ -79,12 +89,14 @@ function decompressors(library: Hyparquet): Readonly<Record<string, Decompress>>
 export async function readParquet(path: string | URL, options?: ParquetOptions): Promise<Table> {
   checkArity('readParquet', arguments, 2);
   const file = checkPath('readParquet: path', path);
-  const types = checkTypes('readParquet: types', checkOptions('readParquet', options, ['types']).types);
+  const given = checkOptions('readParquet', options, ['types', 'select']);
+  const types = checkTypes('readParquet: types', given.types);
+  const select = checkSelect('readParquet', given.select);
   const library = await loadPackage<Hyparquet>('readParquet', 'hyparquet');
   const fail = (message: string) => corrupt(file, message);
   const opened = await openFile(file);
   try {
-    const header = await readHeader(file, library, opened);
+    const header = await readHeader(file, library, opened, select);
     const { columns, rows } = header;
     if (rows * columns.length > MAX_CELLS)
       throw fail(`more than ${MAX_CELLS} values (${columns.length} columns, ${rows} rows)`);
@@ -109,14 +121,15 @@ export interface ParquetStreamOptions extends ParquetOptions, StreamOptions {}
 export function streamParquet(path: string | URL, options?: ParquetStreamOptions): TableStream {
   checkArity('streamParquet', arguments, 2);
   const file = checkPath('streamParquet: path', path);
-  const given = checkOptions('streamParquet', options, ['types', 'rows']);
+  const given = checkOptions('streamParquet', options, ['types', 'select', 'rows']);
   const types = checkTypes('streamParquet: types', given.types);
+  const select = checkSelect('streamParquet', given.select);
   const rows = checkPieceRows('streamParquet', given.rows);
   return new TableStream(async function* (wanted) {
     const library = await loadPackage<Hyparquet>('streamParquet', 'hyparquet');
     const opened = await openFile(file);
     try {
-      const header = await readHeader(file, library, opened);
+      const header = await readHeader(file, library, opened, select);
       const pieces = new Pieces({
         name: 'streamParquet',
         rows,
@@ -160,6 +173,8 @@ async function guard<T>(file: string, read: () => T | Promise<T>): Promise<T> {
 interface FileColumn extends PageColumn {
   readonly root: SchemaElement;
   readonly element: SchemaElement;
+  /** Among the columns that are stored. */
+  readonly place: number;
 }
 
 /** A group of rows, which stores the values of each column in a chunk. */
@@ -176,7 +191,7 @@ interface Header {
 
 const MAGIC = 'PAR1';
 
-async function readHeader(file: string, library: Hyparquet, opened: OpenFile): Promise<Header> {
+async function readHeader(file: string, library: Hyparquet, opened: OpenFile, select: Select): Promise<Header> {
   const fail = (message: string) => corrupt(file, `it is no Parquet file that can be read: ${message}`);
   const { size } = opened;
   const tail = await readBytes(file, opened, Math.max(0, size - 8), size);
@@ -191,9 +206,11 @@ async function readHeader(file: string, library: Hyparquet, opened: OpenFile): P
   );
   const rows = Number(metadata.num_rows);
   if (!(rows >= 0)) throw corrupt(file, `expected a number of rows, got ${rows}`);
-  const columns = await guard(file, () => columnsOf(file, metadata.schema));
-  if (columns.length === 0 && rows > 0) throw corrupt(file, `it has ${rows} rows, but no column`);
-  const groups = await guard(file, () => metadata.row_groups.map((group) => checkGroup(file, group, columns, size)));
+  const { columns, stored } = await guard(file, () => columnsOf(file, metadata.schema, select));
+  if (stored === 0 && rows > 0) throw corrupt(file, `it has ${rows} rows, but no column`);
+  const groups = await guard(file, () =>
+    metadata.row_groups.map((group) => checkGroup(file, group, columns, stored, size)),
+  );
   const inGroups = groups.reduce((sum, group) => sum + group.rows, 0);
   if (inGroups !== rows)
     throw corrupt(file, `expected ${rows} rows, as its header specifies, got ${inGroups} in its groups`);
@@ -210,12 +227,31 @@ function withConvertedType(element: SchemaElement): SchemaElement {
   return { ...element, ...digits, converted_type: logical.type as ConvertedType };
 }
 
-function columnsOf(file: string, [root, ...described]: readonly SchemaElement[]): FileColumn[] {
-  const elements = described.map(withConvertedType);
+/** The columns that are selected, and the number of columns that are stored. */
+function columnsOf(
+  file: string,
+  [root, ...given]: readonly SchemaElement[],
+  select: Select,
+): { columns: FileColumn[]; stored: number } {
+  const elements = given.map(withConvertedType);
   if (elements.length > MAX_COLUMNS) throw corrupt(file, `more than ${MAX_COLUMNS} columns`);
   const names = new Set<string>();
-  const columns = elements.map((element) => {
+  const columns: FileColumn[] = [];
+  let stored = 0;
+  let described = 0;
+  for (let at = 0; at < elements.length; at++, described++) {
+    const element = elements[at];
+    const place = stored;
+    // After a nested column come all that it consists of, of which those without parts are stored.
+    for (let parts = element.num_children ?? 0; parts > 0; parts--) {
+      at++;
+      if (at >= elements.length) throw corrupt(file, `column ${quote(element.name)}: its description ends too early`);
+      if (elements[at].num_children) parts += elements[at].num_children as number;
+      else stored++;
+    }
+    if (!element.num_children) stored++;
     const { name, type, type_length: length, repetition_type, converted_type, logical_type: logical } = element;
+    if (!select(name)) continue;
     if (names.has(name)) throw corrupt(file, `two columns have the name ${quote(name)}`);
     names.add(name);
     if (repetition_type === 'REPEATED' || element.num_children || type === undefined)
@@ -223,21 +259,36 @@ function columnsOf(file: string, [root, ...described]: readonly SchemaElement[])
     if (logical?.type === 'GEOMETRY' || logical?.type === 'GEOGRAPHY')
       throw corrupt(file, `column ${quote(name)}: expected numbers, strings, truth values or dates, got a geometry`);
     const isDecimal = converted_type === 'DECIMAL';
-    return { root, element, name, type, length, nullable: repetition_type !== 'REQUIRED', decimal: isDecimal };
-  });
-  if (root.num_children !== columns.length && (root.num_children || columns.length))
-    throw corrupt(file, `expected ${columns.length} columns, as it describes, got ${root.num_children}`);
-  return columns;
+    columns.push({
+      root,
+      element,
+      place,
+      name,
+      type,
+      length,
+      nullable: repetition_type !== 'REQUIRED',
+      decimal: isDecimal,
+    });
+  }
+  if (root.num_children !== described && (root.num_children || described))
+    throw corrupt(file, `expected ${described} columns, as it describes, got ${root.num_children}`);
+  return { columns, stored };
 }
 
-function checkGroup(file: string, group: RowGroup, columns: readonly FileColumn[], size: number): Group {
+function checkGroup(
+  file: string,
+  group: RowGroup,
+  columns: readonly FileColumn[],
+  stored: number,
+  size: number,
+): Group {
   const rows = Number(group.num_rows);
   if (!(rows >= 0 && rows * columns.length <= Math.min(MAX_CELLS, FREE_VALUES + VALUES_PER_BYTE * size)))
     throw corrupt(file, `${rows} rows of ${columns.length} columns in a group, of a file of ${size} bytes`);
-  if (group.columns.length !== columns.length)
-    throw corrupt(file, `expected ${columns.length} columns in a group of rows, got ${group.columns.length}`);
-  const chunks = columns.map(({ name, type }, i) => {
-    const { meta_data: meta, file_path } = group.columns[i];
+  if (group.columns.length !== stored)
+    throw corrupt(file, `expected ${stored} columns in a group of rows, got ${group.columns.length}`);
+  const chunks = columns.map(({ name, type, place }) => {
+    const { meta_data: meta, file_path } = group.columns[place];
     if (meta === undefined || file_path || meta.path_in_schema.join('.') !== name || meta.type !== type)
       throw corrupt(file, `column ${quote(name)}: expected its values, in the same order in each group of rows`);
     if (Number(meta.num_values) !== rows)

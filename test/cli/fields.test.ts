@@ -146,6 +146,21 @@ describe('CSV as people have it', () => {
     expect(run('predict codes.st old.csv').stdout.split('\n').slice(1, 3)).toEqual([one, two]);
   });
 
+  it('a column that is dropped or not needed may hold anything', () => {
+    const object = (i: number) => JSON.stringify({ x: i, meta: { i: [i] }, y: i % 2 ? 'a' : 'b' });
+    writeFileSync(file('meta.jsonl'), lines(60, object).join(''));
+    expect(run('train meta.jsonl --target y --out meta.st')).toMatchObject({ status: 1 });
+    trained('meta.jsonl --out meta.st --drop meta');
+    expect(run('predict meta.st meta.jsonl')).toMatchObject({ status: 0 });
+    expect(run('evaluate meta.st meta.jsonl')).toMatchObject({ status: 0 });
+    writeFileSync(file('twice.csv'), ['id,x,id,y\n', ...lines(60, (i) => `7,${i},8,${i % 2 ? 'a' : 'b'}`)].join(''));
+    expect(run('predict meta.st twice.csv')).toMatchObject({ status: 0 });
+    expect(run('evaluate meta.st twice.csv')).toMatchObject({ status: 0 });
+    trained('twice.csv --out twice.st --drop id');
+    const { status, stderr } = run('train twice.csv --target y --out twice.st --drop id,ix');
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining("has no column 'ix'") });
+  });
+
   it('a .json file is refused', () => {
     writeFileSync(file('rows.json'), '[{"x":1,"y":2}]\n');
     const { status, stderr } = run('train rows.json --target y --out rows.st');

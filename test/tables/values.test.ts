@@ -9,7 +9,9 @@ import {
   readCsv,
   readJsonLines,
   readParquet,
+  streamCsv,
   streamJsonLines,
+  streamParquet,
   Table,
 } from '../../lib/tables/index.js';
 import { expectError, expectRejection } from '../data/expect-error.js';
@@ -83,6 +85,62 @@ describe('values that overflow', () => {
     ]);
     await expectRejection(() => read('a\n7e1234\n', { types: { a: 'number' } }), 'FILE_CORRUPT', /line 2, column "a"/);
     expect(Table.from([{ id: 1n }, { id: 2n ** 60n }]).rows()).toEqual([{ id: '1' }, { id: '1152921504606846976' }]);
+  });
+});
+
+describe('select: columns that are not read', () => {
+  const select = (name: string) => name === 'x' || name === 'y';
+  const expected = [
+    { x: 1, y: 'a' },
+    { x: 2, y: 'b' },
+  ];
+
+  it('CSV: two may have one name; lines still have as many fields', async () => {
+    const text = 'id,x,id,,y\n7,1,8,9,a\n7,2,q,9,b\n';
+    expect((await read(text, { select })).rows()).toEqual(expected);
+    const tables = [];
+    for await (const table of streamCsv(write(text), { select })) tables.push(...table.rows());
+    expect(tables).toEqual(expected);
+    await expectRejection(() => read('id,x\n1\n', { select }), 'FILE_CORRUPT', /line 2: expected 2 fields, got 1/);
+    await expectRejection(() => read('x,x\n1,2\n', { select }), 'FILE_CORRUPT', /two columns have the name "x"/);
+    expect((await read('a,b\n1,2\n', { select })).names).toEqual([]);
+    await expectRejection(() => read('a\n', { select: 'a' as never }), 'INVALID_ARGUMENT', /readCsv: select/);
+  });
+
+  it('JSON lines: they may hold anything', async () => {
+    const text = '{"x":1,"meta":{"a":[1]},"y":"a"}\n{"x":2,"y":"b","list":[]}\n';
+    expect((await readJsonLines(write(text), { select })).rows()).toEqual(expected);
+    for await (const table of streamJsonLines(write(text), { select })) expect(table.rows()).toEqual(expected);
+    await expectRejection(() => readJsonLines(write(text)), 'FILE_CORRUPT', /"meta"/);
+  });
+
+  it('Parquet: they may be bytes or nested', async () => {
+    const columnData = [
+      { name: 'bytes', data: [Uint8Array.of(255), Uint8Array.of(254)] },
+      { name: 'x', data: Int32Array.of(1, 2) },
+      {
+        name: 'nested',
+        data: [
+          { a: 1, b: { c: 'p' } },
+          { a: 2, b: { c: 'q' } },
+        ],
+      },
+      { name: 'y', data: ['a', 'b'] },
+    ];
+    const schema = [
+      { name: 'root', num_children: 4 },
+      { name: 'bytes', type: 'BYTE_ARRAY', repetition_type: 'REQUIRED' },
+      { name: 'x', type: 'INT32', repetition_type: 'REQUIRED' },
+      { name: 'nested', num_children: 2, repetition_type: 'REQUIRED' },
+      { name: 'a', type: 'INT32', repetition_type: 'REQUIRED' },
+      { name: 'b', num_children: 1, repetition_type: 'REQUIRED' },
+      { name: 'c', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+      { name: 'y', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' },
+    ] as const;
+    const path = write(new Uint8Array(parquetWriteBuffer({ columnData, schema: [...schema] })));
+    expect((await readParquet(path, { select })).rows()).toEqual(expected);
+    for await (const table of streamParquet(path, { select })) expect(table.rows()).toEqual(expected);
+    await expectRejection(() => readParquet(path), 'FILE_CORRUPT', /"nested": expected a column of single values/);
   });
 });
 

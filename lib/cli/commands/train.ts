@@ -90,23 +90,27 @@ type Given = Awaited<ReturnType<typeof readOptions>>;
 /** Reads the table, and divides and encodes its rows. */
 async function prepareRows(path: string, given: Given, note: (text: string) => void) {
   const { target, drop, embed, format, validation, test, seed } = given;
-  const all = await readTable(path, format);
-  checkColumns(all, path, 'target', [target]);
-  checkColumns(all, path, 'drop', drop);
-  checkColumns(all, path, 'embed', embed);
+  const names = new Set<string>();
+  const select = (name: string) => {
+    names.add(name);
+    return !drop.includes(name);
+  };
+  const all = await readTable(path, format, { select });
+  checkColumns(names, path, 'target', [target]);
+  checkColumns(names, path, 'drop', drop);
+  checkColumns(names, path, 'embed', embed);
   if (drop.includes(target)) throw new UsageError(`--drop: ${target} is the target`);
   const both = embed.find((name) => name === target || drop.includes(name));
   if (both !== undefined)
     throw new UsageError(`--embed: ${both} is ${both === target ? 'the target' : 'dropped by --drop'}`);
   const { table, places } = withTarget(all, path, target, note);
-  const left = table.names.filter((name) => !drop.includes(name));
-  noteMixed(table.select(left), path, format, note);
+  noteMixed(table, path, format, note);
   const task = given.task ?? taskOf(table, target);
   if (task === 'regression' && table.column(target).type !== 'number')
     throw new UsageError(`--task: a regression needs a target of numbers, and ${target} has others`);
   const parts = table.split({ test, validation, seed, stratify: target });
   const columns = Object.fromEntries(embed.map((name) => [name, { as: 'category', encoding: 'index' } as const]));
-  const plan = encoder({ target, task, ignore: drop, columns });
+  const plan = encoder({ target, task, columns });
   // No row is named: they are in a random order.
   const fitted = inFile(path, Number, () => plan.fit(parts.train));
   checkValues(fitted, table, path, places);
