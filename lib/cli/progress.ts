@@ -31,7 +31,7 @@ export function trainingProgress(stream: WriteStream, lead = ''): TrainingProgre
     const line = [lead, `epoch ${Math.min(epochs, Math.floor(done) + 1)}/${epochs} ${bar}`, figures, left];
     const text = line.filter((part) => part !== '').join('  ');
     // A line that wraps could not be taken away.
-    stream.write(`\r\x1b[K${text.slice(0, Math.max(20, stream.columns || 80) - 1)}`);
+    stream.write(`\r\x1b[K${text.slice(0, (stream.columns || 80) - 1)}`);
     drawn = true;
   };
   let epochs = 1;

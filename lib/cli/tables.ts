@@ -100,7 +100,8 @@ export function noteMixed(table: Table, path: string, { decimal }: Format, note:
   }
 }
 
-export const rowCount = (rows: number) => `${rows} ${rows === 1 ? 'row' : 'rows'}`;
+/** A number of things, such as `1 row` and `2 rows`. */
+export const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** The rows that have a target, and where they are in the table. */
 export function withTarget(table: Table, path: string, target: string, note: (text: string) => void) {
@@ -112,7 +113,7 @@ export function withTarget(table: Table, path: string, target: string, note: (te
   });
   const kept = table.subset(places);
   if (kept.length < table.length)
-    note(`${path}: left out: ${rowCount(table.length - kept.length)} without a ${target}`);
+    note(`${path}: left out: ${counted(table.length - kept.length, 'row')} without a ${target}`);
   if (kept.length === 0) throw new Error(`${path}: no row has a ${target}`);
   return { table: kept, places };
 }

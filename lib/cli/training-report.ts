@@ -1,6 +1,7 @@
 import { BlasnetError, type History, type Network } from 'blasnet';
 import { type Hyperparameter, learningCurves, type ReportSection, writeReport } from 'blasnet/report';
 import { type Scores, titled } from './scores.js';
+import { counted } from './tables.js';
 
 export interface Trained {
   readonly target: string;
@@ -32,7 +33,7 @@ export async function writeTrainingReport(path: string, trained: Trained): Promi
   if (scores !== undefined) {
     const { rows, baseline, matrix } = scores;
     sections.push({
-      heading: `Test: ${rows} rows that training has not seen`,
+      heading: `Test: ${counted(rows, 'row')} that training has not seen`,
       text: `For comparison: ${baseline}.`,
       table: { columns: ['figure', 'value'], rows: titled(scores) },
       ...(matrix && { preformatted: String(matrix) }),

@@ -161,6 +161,16 @@ describe('CSV as people have it', () => {
     expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining("has no column 'ix'") });
   });
 
+  it('one row and one column are named so', () => {
+    writeFileSync(file('one.csv'), ['x,y\n', ...lines(60, (i) => `${i},${i % 2 ? 'a' : 'b'}`)].join(''));
+    expect(run('train one.csv --target y --out one.st --epochs 1').stdout).toContain(
+      '60 rows, classification of y from 1 column\n',
+    );
+    writeFileSync(file('row.csv'), 'x,y\n1,a\n');
+    expect(run('evaluate one.st row.csv').stdout).toContain('row.csv: 1 row: ');
+    expect(run('predict one.st row.csv --out row.p.csv').stderr).toBe('row.p.csv: 1 prediction of y\n');
+  });
+
   it('a .json file is refused', () => {
     writeFileSync(file('rows.json'), '[{"x":1,"y":2}]\n');
     const { status, stderr } = run('train rows.json --target y --out rows.st');

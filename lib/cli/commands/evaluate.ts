@@ -2,7 +2,7 @@ import { Network } from 'blasnet';
 import { command } from '../command.js';
 import { checkValues } from '../predicting.js';
 import { score, scoreLine } from '../scores.js';
-import { encoderOf, formatOf, readFor, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
+import { counted, encoderOf, formatOf, readFor, TABLE, tableOptions, withTarget } from '../tables.js';
 import { withKnownLabels } from '../training.js';
 
 export const evaluate = command({
@@ -39,10 +39,13 @@ export const evaluate = command({
       );
     }
     if (unknownLabels > 0)
-      note(`${path}: left out: ${rowCount(unknownLabels)} with labels that the network does not know`);
+      note(`${path}: left out: ${counted(unknownLabels, 'row')} with labels that the network does not know`);
     const scores = score(network, encoder, table, path);
     const { rows, figures, matrix } = scores;
-    const lines = [`${path}: ${rows} rows: ${scoreLine(scores)}`, ...(matrix === undefined ? [] : [String(matrix)])];
+    const lines = [
+      `${path}: ${counted(rows, 'row')}: ${scoreLine(scores)}`,
+      ...(matrix === undefined ? [] : [String(matrix)]),
+    ];
     const confusion = matrix && { labels: matrix.labelNames, cells: matrix.cells() };
     return { text: lines.join('\n\n'), json: { rows, ...figures, ...(confusion && { unknownLabels, confusion }) } };
   },

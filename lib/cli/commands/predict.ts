@@ -4,7 +4,7 @@ import { replaceFile } from '../../formats/replace-file.js';
 import { command, fileOption } from '../command.js';
 import { checkApart, checkWritable } from '../files.js';
 import { predictParts } from '../predicting.js';
-import { csvText, encoderOf, formatOf, readFor, TABLE, tableOptions } from '../tables.js';
+import { counted, csvText, encoderOf, formatOf, readFor, TABLE, tableOptions } from '../tables.js';
 
 /** The target's column, and for labels a column of probabilities for each, as CSV in pieces. */
 function* csvOf({ target, labels = [] }: Encoder, parts: Iterable<readonly Prediction[]>): Generator<string> {
@@ -57,7 +57,7 @@ export const predict = command({
     const list = predictParts(network, encoder, table, path);
     if (out === undefined) return { text, exact: true, list };
     await replaceFile(out, encoded(text));
-    note(`${out}: ${table.length} predictions of ${encoder.target}`);
+    note(`${out}: ${counted(table.length, 'prediction')} of ${encoder.target}`);
     return { list };
   },
 });

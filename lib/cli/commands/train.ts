@@ -16,7 +16,7 @@ import { checkApart, checkWritable } from '../files.js';
 import { checkValues, inFile } from '../predicting.js';
 import { type Scores, score, scoreLine } from '../scores.js';
 import { type Found, readSearching, type Settings, searchSettings } from '../searching.js';
-import { checkColumns, formatOf, noteMixed, readTable, rowCount, TABLE, tableOptions, withTarget } from '../tables.js';
+import { checkColumns, counted, formatOf, noteMixed, readTable, TABLE, tableOptions, withTarget } from '../tables.js';
 import { checkParts, defaultBatchSize, fitNetwork, makeNetwork, taskOf, width, withKnownLabels } from '../training.js';
 import { writeTrainingReport } from '../training-report.js';
 
@@ -122,7 +122,8 @@ async function prepareRows(path: string, given: Given, note: (text: string) => v
   checkParts(path, fitted, { validation, test }, parts, known);
   const rows = { train: known.train.length, validation: known.validation.length, test: known.test.length };
   const unknown = table.length - rows.train - rows.validation - rows.test;
-  if (unknown > 0) note(`${path}: left out: ${rowCount(unknown)} with labels too rare to be in the training part`);
+  if (unknown > 0)
+    note(`${path}: left out: ${counted(unknown, 'row')} with labels too rare to be in the training part`);
   return { length: table.length, task, fitted, known, rows };
 }
 
@@ -166,10 +167,11 @@ function outputOf(
   report: string | undefined,
 ): Output {
   const { parameterCount: parameters } = network;
+  const { columns } = fitted.toJSON();
   const { batchSize } = settings;
   const sizes = [width(fitted), ...settings.layers, ...network.output].join('-');
   const text = [
-    `${path}: ${length} rows, ${task} of ${target} from ${fitted.toJSON().columns.length} columns`,
+    `${path}: ${counted(length, 'row')}, ${task} of ${target} from ${counted(columns.length, 'column')}`,
     `rows: ${rows.train} for training, ${rows.validation} for validation, ${rows.test} for the test`,
     ...(found === undefined ? [] : [found.line]),
     `network: ${sizes}, ${parameters} parameters, batches of ${batchSize}`,
