@@ -11,6 +11,12 @@ export function systemReason(error: unknown): string {
   return cut(short, 200);
 }
 
+/** Why a file could not be written. */
+export function writeReason(error: unknown): string {
+  const isLost = (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  return isLost ? 'ENOENT: its folder does not exist' : systemReason(error);
+}
+
 /** True for the system errors that mean the file does not exist. */
 export function isMissing(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;

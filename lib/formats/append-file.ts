@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { BlasnetError } from '../errors.js';
-import { checkRegular, systemReason } from '../system.js';
+import { checkRegular, writeReason } from '../system.js';
 import { pathText } from '../text.js';
 
 // Without O_NONBLOCK, opening a FIFO could wait for its other end for ever.
@@ -28,7 +28,7 @@ export async function appendFile(path: string, bytes: Uint8Array, { lines = fals
       await file.close();
     }
   } catch (cause) {
-    throw new BlasnetError('FILE_NOT_WRITTEN', `${pathText(path)}: it cannot be written (${systemReason(cause)})`, {
+    throw new BlasnetError('FILE_NOT_WRITTEN', `${pathText(path)}: it cannot be written (${writeReason(cause)})`, {
       cause,
     });
   }

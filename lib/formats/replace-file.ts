@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { chmod, type FileHandle, lstat, open, readlink, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';
 import { BlasnetError } from '../errors.js';
-import { checkRegular, isMissing, systemReason } from '../system.js';
+import { checkRegular, isMissing, systemReason, writeReason } from '../system.js';
 import { pathText } from '../text.js';
 
 /** One write call is limited to less than 2 GiB. */
@@ -80,7 +80,7 @@ async function syncDirectory(path: string): Promise<void> {
 }
 
 function notWritten(path: string, cause: unknown): BlasnetError {
-  return new BlasnetError('FILE_NOT_WRITTEN', `${pathText(path)}: it cannot be written (${systemReason(cause)})`, {
+  return new BlasnetError('FILE_NOT_WRITTEN', `${pathText(path)}: it cannot be written (${writeReason(cause)})`, {
     cause,
   });
 }

@@ -165,7 +165,11 @@ it('a file that can not be written leaves nothing behind, and the old one as it 
   const inTheWay = join(folder, 'folder');
   mkdirSync(inTheWay);
   await expectRejection(() => network.save(inTheWay), 'FILE_NOT_WRITTEN', /folder: it cannot be written/);
-  await expectRejection(() => network.save(join(folder, 'none', 'file')), 'FILE_NOT_WRITTEN', /ENOENT/);
+  await expectRejection(
+    () => network.save(join(folder, 'none', 'file')),
+    'FILE_NOT_WRITTEN',
+    /ENOENT: its folder does not exist/,
+  );
   expect(leftovers()).toEqual([]);
 });
 
