@@ -95,15 +95,28 @@ function parse(line: string): unknown {
 function checkHeader(path: string, line: string, header: Header): void {
   const found = parse(line);
   if (!isPlain(found) || (found as Header).type !== 'search') throw corrupt(path, 1, 'the header of a search');
-  const names = new Set([...Object.keys(header), ...Object.keys(found)]);
+  const where = firstDifference(found, header, []);
+  // The order of the header's own fields does not matter.
+  if (where === undefined || where.length === 0) return;
+  const [theirs, ours] = [found, header].map((from) => cut(String(JSON.stringify(valueAt(from, where))), 200));
+  const what = `it is of another search: its ${cut(where.join('.'), 100)} is ${theirs}, here ${ours}`;
+  throw new BlasnetError('INVALID_ARGUMENT', `log: ${pathText(path)}: ${what}`);
+}
+
+const valueAt = (from: unknown, keys: readonly string[]): unknown =>
+  keys.reduce((value, key) => (isPlain(value) && Object.hasOwn(value, key) ? value[key as never] : undefined), from);
+
+/** Where two values of JSON differ first: keys from the outside in; undefined if they don't. */
+function firstDifference(a: unknown, b: unknown, keys: readonly string[]): readonly string[] | undefined {
+  if (JSON.stringify(a) === JSON.stringify(b)) return undefined;
+  if (!isPlain(a) || !isPlain(b) || Array.isArray(a) || Array.isArray(b)) return keys;
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   for (const name of names) {
-    const [own, other] = [header, found as Header].map((from) =>
-      JSON.stringify(Object.hasOwn(from, name) && from[name]),
-    );
-    if (own === other) continue;
-    const what = `it is of another search: its ${cut(name, 40)} is ${cut(other, 200)}, here ${cut(own, 200)}`;
-    throw new BlasnetError('INVALID_ARGUMENT', `log: ${pathText(path)}: ${what}`);
+    const found = firstDifference(valueAt(a, [name]), valueAt(b, [name]), [...keys, name]);
+    if (found !== undefined) return found;
   }
+  // The same fields in another order, in which values are drawn.
+  return keys;
 }
 
 /** Undefined for a line that a crash cut off: that trial is trained again. */

@@ -93,7 +93,9 @@ describe('train --search', () => {
     const changed = fixed.map((word) => (word === '8' ? '9' : word));
     const { status, stderr } = run(...SEARCH, ...changed, '--search-log', 'kept.jsonl', '--out', 'no.safetensors');
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^blasnet: log: kept\.jsonl: it is of another search: its space is .*\n$/);
+    expect(stderr).toMatch(
+      /^blasnet: log: kept\.jsonl: it is of another search: its space\.layers\..* is .*, here .*\n$/,
+    );
     expect(readFileSync(file('kept.jsonl'))).toEqual(readFileSync(file('rates.jsonl')));
     expect(existsSync(file('no.safetensors'))).toBe(false);
   });
