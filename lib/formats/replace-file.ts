@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { chmod, type FileHandle, lstat, open, readlink, realpath, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';
+import { types } from 'node:util';
 import { BlasnetError } from '../errors.js';
 import { checkRegular, isMissing, systemReason, writeReason } from '../system.js';
 import { pathText } from '../text.js';
@@ -45,6 +46,7 @@ async function resolveTarget(path: string): Promise<{ target: string; mode?: num
 
 /** Writes bytes at a place of a file. Returns the place after them. */
 async function writeAll(file: FileHandle, bytes: Uint8Array, place: number): Promise<number> {
+  if (!types.isUint8Array(bytes)) throw new TypeError('expected bytes');
   for (let at = 0; at < bytes.length; ) {
     const { bytesWritten } = await file.write(bytes, at, Math.min(bytes.length - at, WRITE_LIMIT), place + at);
     at += bytesWritten;
@@ -98,8 +100,9 @@ export async function replaceFile(path: string, content: Uint8Array | Iterable<U
   let thrown: { readonly error: unknown } | undefined;
   function* pieces() {
     try {
-      if (content instanceof Uint8Array) yield content;
-      else yield* content;
+      // Of any realm: in Jest's environments a Buffer is no Uint8Array of this one.
+      if (types.isUint8Array(content)) yield content;
+      else yield* content as Iterable<Uint8Array>;
     } catch (error) {
       thrown = { error };
       throw error;

@@ -205,8 +205,9 @@ function start(parse: CsvParse['parse'], delimiter: string, onRecord: (record: s
 }
 
 function wrap(file: string, error: Error): Error {
-  if (error.name === 'BlasnetError') return error;
-  const { lines } = error as Partial<CsvError> & { lines?: number };
+  const { code, lines } = error as Partial<CsvError> & { lines?: number };
+  // Others are of the library, or of the caller's function.
+  if (!code?.startsWith('CSV_')) return error;
   return corrupt(file, `${lines === undefined ? '' : `line ${lines}: `}${cut(error.message, 300)}`, error);
 }
 

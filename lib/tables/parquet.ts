@@ -206,7 +206,9 @@ async function readHeader(file: string, library: Hyparquet, opened: OpenFile, se
   );
   const rows = Number(metadata.num_rows);
   if (!(rows >= 0)) throw corrupt(file, `expected a number of rows, got ${rows}`);
-  const { columns, stored } = await guard(file, () => columnsOf(file, metadata.schema, select));
+  // Not within the guard: what the caller's function throws is thrown as it is.
+  const selected = new Set(metadata.schema.map(({ name }) => name).filter((name) => select(name)));
+  const { columns, stored } = await guard(file, () => columnsOf(file, metadata.schema, selected));
   if (stored === 0 && rows > 0) throw corrupt(file, `it has ${rows} rows, but no column`);
   const groups = await guard(file, () =>
     metadata.row_groups.map((group) => checkGroup(file, group, columns, stored, size)),
@@ -231,7 +233,7 @@ function withConvertedType(element: SchemaElement): SchemaElement {
 function columnsOf(
   file: string,
   [root, ...given]: readonly SchemaElement[],
-  select: Select,
+  selected: ReadonlySet<string>,
 ): { columns: FileColumn[]; stored: number } {
   const elements = given.map(withConvertedType);
   if (elements.length > MAX_COLUMNS) throw corrupt(file, `more than ${MAX_COLUMNS} columns`);
@@ -251,13 +253,13 @@ function columnsOf(
     }
     if (!element.num_children) stored++;
     const { name, type, type_length: length, repetition_type, converted_type, logical_type: logical } = element;
-    if (!select(name)) continue;
+    if (!selected.has(name)) continue;
     if (names.has(name)) throw corrupt(file, `two columns have the name ${quote(name)}`);
     names.add(name);
     if (repetition_type === 'REPEATED' || element.num_children || type === undefined)
       throw corrupt(file, `column ${quote(name)}: expected a column of single values, got a nested one`);
     if (logical?.type === 'GEOMETRY' || logical?.type === 'GEOGRAPHY')
-      throw corrupt(file, `column ${quote(name)}: expected numbers, strings, truth values or dates, got a geometry`);
+      throw corrupt(file, `column ${quote(name)}: expected numbers, strings, booleans or dates, got a geometry`);
     const isDecimal = converted_type === 'DECIMAL';
     columns.push({
       root,
@@ -307,6 +309,8 @@ async function* readRows(
   target: RowSink,
 ): AsyncGenerator<void> {
   for (const { name } of columns) target.column(name);
+  // A short file can claim any number of rows, which only columns limit.
+  if (columns.length === 0) return;
   let done = 0;
   let stored = 0;
   for (const { rows, chunks } of groups) {

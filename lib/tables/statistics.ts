@@ -13,7 +13,11 @@ export function quantile(sorted: Float64Array, fraction: number): number {
   const place = (sorted.length - 1) * fraction;
   const low = Math.floor(place);
   const high = Math.min(low + 1, sorted.length - 1);
-  return sorted[low] + (place - low) * (sorted[high] - sorted[low]);
+  const part = place - low;
+  const difference = sorted[high] - sorted[low];
+  // Of numbers near the largest, the difference overflows.
+  if (!Number.isFinite(difference)) return sorted[low] * (1 - part) + sorted[high] * part;
+  return sorted[low] + part * difference;
 }
 
 /** Mean and sum of the squared differences from it. */

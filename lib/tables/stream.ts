@@ -193,7 +193,8 @@ export class Pieces implements RowSink {
   async *read(steps: AsyncIterable<void>): AsyncGenerator<Table> {
     const { rows } = this.#options;
     for await (const _ of steps) {
-      while (this.#left >= rows) yield this.#take(rows, true);
+      // The last rows are kept, as they may be all rows.
+      while (this.#left > rows) yield this.#take(rows, true);
       // At once, as each cut moves all that remains.
       this.#pending.splice(0, this.#taken);
       this.#taken = 0;

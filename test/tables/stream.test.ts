@@ -56,6 +56,16 @@ describe('pieces', () => {
     expect(await rowsOf(again)).toEqual(await rowsOf(again));
   });
 
+  it('a piece of exactly all rows has the types of the table', async () => {
+    const text = Array.from({ length: 60 }, (_, i) => JSON.stringify({ id: `id${i}` })).join('\n');
+    const path = write(`${text}\n`);
+    const whole = await readJsonLines(path);
+    for (const rows of [60, 61]) {
+      const [piece] = await piecesOf(streamJsonLines(path, { rows }));
+      expect(typesOf(piece), `${rows}`).toEqual(typesOf(whole));
+    }
+  });
+
   it('strings that repeat in later pieces alone are categories, as in the table', async () => {
     const rows = Array.from({ length: 600 }, (_, i) => [
       `customer${i % 150}`,

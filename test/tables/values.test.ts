@@ -88,6 +88,13 @@ describe('values that overflow', () => {
   });
 });
 
+describe('long runs of digits', () => {
+  it('are read in a time that their length determines', { timeout: 10_000 }, async () => {
+    const digits = `${'7'.repeat(200_000)}x`;
+    expect((await read(`a\n${digits}\n`)).column('a').values).toEqual([digits]);
+  });
+});
+
 describe('select: columns that are not read', () => {
   const select = (name: string) => name === 'x' || name === 'y';
   const expected = [
@@ -105,6 +112,26 @@ describe('select: columns that are not read', () => {
     await expectRejection(() => read('x,x\n1,2\n', { select }), 'FILE_CORRUPT', /two columns have the name "x"/);
     expect((await read('a,b\n1,2\n', { select })).names).toEqual([]);
     await expectRejection(() => read('a\n', { select: 'a' as never }), 'INVALID_ARGUMENT', /readCsv: select/);
+  });
+
+  it('an error of the function is thrown as it is', async () => {
+    const own = new Error('mine');
+    const failing = {
+      select: () => {
+        throw own;
+      },
+    };
+    await expect(read('a\n1\n', failing)).rejects.toBe(own);
+    await expect(readJsonLines(write('{"a":1}\n'), failing)).rejects.toBe(own);
+    const parquet = write(new Uint8Array(parquetWriteBuffer({ columnData: [{ name: 'a', data: Int32Array.of(1) }] })));
+    await expect(readParquet(parquet, failing)).rejects.toBe(own);
+  });
+
+  it('Parquet: without a column no row is read', async () => {
+    const columnData = [{ name: 'a', data: Int32Array.of(1, 2, 3) }];
+    const path = write(new Uint8Array(parquetWriteBuffer({ columnData })));
+    const table = await readParquet(path, { select: () => false });
+    expect([table.names, table.length]).toEqual([[], 0]);
   });
 
   it('JSON lines: they may hold anything', async () => {
