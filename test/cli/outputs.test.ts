@@ -149,8 +149,9 @@ it.skipIf(!existsSync('/dev/full'))('a standard output that is full is an error 
 it.skipIf(process.getuid?.() !== 0)('build without the permission to write says so in a line', () => {
   const { status, stdout, stderr } = blasnet(['build'], { cwd: folder, uid: 65_534 });
   expect(status).toBe(1);
-  expect(stdout).toContain('the native backend was not built: EACCES: permission denied, mkdir');
-  expect(stdout + stderr).not.toMatch(/^ +at /m);
+  const text = stdout + stderr;
+  expect(text).toMatch(/the native backend was not built: .*addon\.lock can't be written \(EACCES\)/);
+  expect(text).not.toMatch(/^ +at /m);
 });
 
 describe('predictions for many labels', () => {

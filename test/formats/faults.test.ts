@@ -38,10 +38,6 @@ vi.mock('node:fs/promises', async (original) => {
     return {
       read: read as FileHandle['read'],
       stat: stat as FileHandle['stat'],
-      chmod: async (bits: number) => {
-        step('chmod');
-        await file.chmod(bits);
-      },
       write: write as FileHandle['write'],
       sync: async () => {
         step(`sync ${kind}`);
@@ -53,11 +49,15 @@ vi.mock('node:fs/promises', async (original) => {
       },
     };
   };
+  const chmod = async (target: string, bits: number) => {
+    step('chmod');
+    await real.chmod(target, bits);
+  };
   const rename = async (from: string, to: string) => {
     step('rename');
     await real.rename(from, to);
   };
-  return { ...real, open, rename };
+  return { ...real, chmod, open, rename };
 });
 
 const folder = mkdtempSync(join(tmpdir(), 'blasnet-faults-'));
