@@ -144,6 +144,7 @@ export class GraphReader {
   /** Keeps a tensor that a node computes, and whether another one has computed the same: it is the same parameter. */
   compute(node: OnnxNode, tensor: OnnxTensor): void {
     const [output] = node.outputs;
+    if (output === '') return;
     this.constants.set(output, tensor);
     const attributes = [...node.attributes];
     if (node.inputs.length === 0 || attributes.some(([, value]) => isTensor(value))) return;

@@ -182,7 +182,7 @@ function readNode(graph: GraphReader, node: OnnxNode): void {
   if (graph.done.has(node)) return;
   const reading = new NodeReading(graph, node);
   if (node.inputs.length > MOST_INPUTS) throw reading.unsupported(`it has more than ${MOST_INPUTS} inputs`);
-  if ((node.outputs[0] ?? '') === '') throw reading.corrupt('it has no output');
+  if (node.outputs.every((output) => output === '')) throw reading.corrupt('it has no output');
   for (const output of node.outputs) {
     if (output !== '' && (graph.values.has(output) || graph.constants.has(output)))
       throw reading.corrupt(`its output ${quote(output)} is not new`);
@@ -201,8 +201,12 @@ function readNode(graph: GraphReader, node: OnnxNode): void {
   }
   const values: readonly FileValue[] = 'axes' in result ? [result] : result;
   values.forEach((value, i) => {
+    const name = node.outputs[i];
     if (value.axes.length > MAX_RANK) throw reading.unsupported(`samples of more than ${MAX_RANK} dimensions`);
-    graph.values.set(node.outputs[i], value);
+    // One that the file does not use.
+    if (name === '') return;
+    if (graph.values.has(name)) throw reading.corrupt(`its output ${quote(name)} is not new`);
+    graph.values.set(name, value);
   });
 }
 

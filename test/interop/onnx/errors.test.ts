@@ -387,6 +387,66 @@ const wrong: Wrong[] = [
       'FILE_CORRUPT',
       /the shape \[-3\]/,
     ],
+    'a number of the size of the batch': [
+      [node('Shape', ['x'], ['s']), node('Cast', ['s'], ['t'], { to: { int: 1 } }), node('Mul', ['x', 't'])],
+      {},
+      'INVALID_ARGUMENT',
+      /"cast" \(Cast\): it computes with the size of the batch/,
+    ],
+    'a comparison with the size of the batch': [
+      [node('Shape', ['x'], ['s']), node('Equal', ['s', 'c'], ['t']), node('Reshape', ['x', 't'])],
+      { c: ints(2, -1) },
+      'INVALID_ARGUMENT',
+      /"equal" \(Equal\): it compares the size of the batch/,
+    ],
+    'integers beyond 32 bits': [
+      [node('Mul', ['c', 'c'], ['t']), node('Reshape', ['x', 't'])],
+      { c: ints(65_536, 1) },
+      'INVALID_ARGUMENT',
+      /an integer of more than 32 bits/,
+    ],
+    'a tensor of more dimensions than a network has': [
+      [node('Reshape', ['f', 'c'], ['t']), node('Add', ['x', 't'])],
+      { c: ints(...new Array<number>(100).fill(1)), f: floats(1) },
+      'INVALID_ARGUMENT',
+      /a tensor of more than 64 dimensions/,
+    ],
+    'dimensions that are added twice': [
+      [node('Unsqueeze', ['f', 'c'], ['t']), node('Add', ['x', 't'])],
+      { c: ints(0, 0), f: floats(1) },
+      'FILE_CORRUPT',
+      /it adds a dimension twice/,
+    ],
+    'a dimension of a slice twice': [
+      [node('Slice', ['f', 'c', 'd', 'c'], ['t']), node('Add', ['x', 't'])],
+      { c: ints(0, 0), d: ints(1, 1), f: floats(4) },
+      'FILE_CORRUPT',
+      /dimension 0 twice/,
+    ],
+    'a slice of nothing, of a size that no machine has': [
+      [node('ConstantOfShape', ['c'], ['o']), node('Slice', ['o', 'z', 'z', 'z'], ['t']), node('Add', ['x', 't'])],
+      { c: ints(0, 5_000_000_000), z: ints(0) },
+      'INVALID_ARGUMENT',
+      /far more numbers than it has/,
+    ],
+    'one tensor joined very often': [
+      [node('Concat', new Array<string>(1000).fill('f'), ['t'], { axis: { int: 0 } }), node('Add', ['x', 't'])],
+      { f: floats(200_000) },
+      'INVALID_ARGUMENT',
+      /far more numbers than it has/,
+    ],
+    'an input that is missing, next to an output that is not used': [
+      [node('Split', ['x'], ['b', ''], { axis: { int: 1 } }), node('Sub', ['b', ''])],
+      {},
+      'FILE_CORRUPT',
+      /input 1 is missing/,
+    ],
+    'an output that stands twice': [
+      [node('Split', ['x'], ['y', 'y'], { axis: { int: 1 } })],
+      {},
+      'FILE_CORRUPT',
+      /output "y" is not new/,
+    ],
     'a size divided by 0': [
       [node('Div', ['c', 'd'], ['t']), node('Reshape', ['x', 't'])],
       { c: ints(0, 4), d: ints(0, 1) },
@@ -481,6 +541,22 @@ const wrong: Wrong[] = [
     () => file([node('Expand', ['x', 'd'])], { d: ints(3, 1, 4) }),
     'INVALID_ARGUMENT',
     /samples of \[4\] to \[3, 1, 4\], the batch first/,
+  ],
+  [
+    'a size of the batch other than it has',
+    () =>
+      file(
+        [
+          node('Resize', ['x', '', '', 's'], ['y'], {
+            coordinate_transformation_mode: { string: 'asymmetric' },
+            nearest_mode: { string: 'floor' },
+          }),
+        ],
+        { s: ints(4, 3, 12, 5) },
+        { inputs: [image] },
+      ),
+    'INVALID_ARGUMENT',
+    /sizes that change the batch/,
   ],
   [
     'blocks of other numbers of channels',

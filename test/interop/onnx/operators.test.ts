@@ -329,11 +329,14 @@ const cases: Readonly<Record<string, Case>> = {
   'Resize to sizes': of(
     image,
     [3, 12, 15],
-    node('Resize', ['x', '', '', 's'], {
-      coordinate_transformation_mode: text('asymmetric'),
-      nearest_mode: text('floor'),
-    }),
-    { s: integers(3, 3, 12, 15) },
+    [
+      ...[node('Shape', ['x'], { end: int(2) }, 'first'), node('Concat', ['first', 's'], { axis: int(0) }, 't')],
+      node('Resize', ['x', '', '', 't'], {
+        coordinate_transformation_mode: text('asymmetric'),
+        nearest_mode: text('floor'),
+      }),
+    ],
+    { s: integers(12, 15) },
   ),
   'Expand, then times the whole': afterConv(image, [
     node('ReduceMax', ['a'], { axes: ints(2, 3) }, 'm'),
@@ -739,6 +742,16 @@ describe('tensors that are computed twice', () => {
     expect(fromOnnx(file([1, 0])).parameters.length).toBe(1);
     expect(fromOnnx(file([0, 1])).parameters.length).toBe(2);
   });
+});
+
+it('parts of a Split may have no name', () => {
+  const bytes = encodeModel('', {
+    nodes: [parts('Split', ['x', 's'], ['', 'y', ''], 1)],
+    tensors: new Map([['s', integers(3, 2, 1)]]),
+    inputs: [{ name: 'x', type: 1, shape: ['n', 6] }],
+    outputs: [{ name: 'y', type: 1, shape: ['n', 2] }],
+  });
+  expect([...fromOnnx(bytes).predict([0, 1, 2, 3, 4, 5])]).toEqual([3, 4]);
 });
 
 describe('softmax of sets before 13', () => {

@@ -1,14 +1,20 @@
 /** Tensors that do not depend on the inputs: sizes, margins and weights that a file computes. */
+import { MAX_RANK, MAX_SIZE } from '../../../checks.js';
 import { elements, type Shape } from '../../../program/instructions.js';
 import { shapeText } from '../../../text.js';
 import { BATCH, type NodeReading } from '../graph-reader.js';
 import { BOOL, FLOAT, FLOATING, INT32, INT64, isTensor, type OnnxTensor } from '../model.js';
 import { constantReaders } from './reader.js';
 
+function checkRank(reading: NodeReading, rank: number): void {
+  if (rank > MAX_RANK) throw reading.unsupported(`a tensor of more than ${MAX_RANK} dimensions`);
+}
+
 /** A tensor input that may not be omitted. */
 function tensor(reading: NodeReading, i: number): OnnxTensor {
   const found = reading.constant(i);
   if (found === undefined) throw reading.corrupt(`input ${i} is missing`);
+  checkRank(reading, found.shape.length);
   return found;
 }
 
@@ -20,7 +26,22 @@ function dimension(reading: NodeReading, given: number, rank: number): number {
 }
 
 /** How far two elements next to each other in each dimension lie apart. */
-const stridesOf = (shape: Shape): number[] => shape.map((_, i) => elements(shape.slice(i + 1)));
+function stridesOf(shape: Shape): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride *= shape[axis];
+  }
+  return strides;
+}
+
+/** The integers from 0 to below a size. */
+function indicesOf(reading: NodeReading, size: number): number[] {
+  // A tensor without elements may have a size of any magnitude.
+  reading.graph.countNumbers(size);
+  return Array.from({ length: size }, (_, i) => i);
+}
 
 /** `at` of the indices of each place of a shape, one after the other. */
 function* eachOf(shape: Shape, at: (indices: readonly number[]) => number): Generator<number> {
@@ -41,9 +62,16 @@ function tabulate(
   if (shape.includes(BATCH)) throw reading.unsupported('a tensor with an element for each sample');
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0))
     throw reading.corrupt(`the shape ${shapeText(shape)}`);
+  checkRank(reading, shape.length);
   reading.graph.countNumbers(elements(shape));
   const values = eachOf(shape, at);
   return { shape, values: isFloat ? Float32Array.from(values) : [...values] };
+}
+
+/** A number that may be computed with, unless it is the size of the batch. */
+function known(reading: NodeReading, x: number): number {
+  if (x === BATCH) throw reading.unsupported('it computes with the size of the batch');
+  return x;
 }
 
 const isFloat = ({ values }: OnnxTensor): boolean => values instanceof Float32Array;
@@ -122,8 +150,9 @@ constantReaders.set('Identity', (reading) => tensor(reading, 0));
 constantReaders.set('Cast', (reading) => {
   const from = tensor(reading, 0);
   const to = reading.int('to', FLOAT);
-  if (FLOATING.includes(to)) return broadcast(reading, [from], true, (x) => x);
-  if (to === BOOL) return broadcast(reading, [from], false, (x) => (x === 0 ? 0 : 1));
+  // Rounded to float32 also where float16 is asked for.
+  if (FLOATING.includes(to)) return broadcast(reading, [from], true, (x) => known(reading, x));
+  if (to === BOOL) return broadcast(reading, [from], false, (x) => (known(reading, x) === 0 ? 0 : 1));
   if (to === INT32 || to === INT64) return broadcast(reading, [from], false, Math.trunc);
   throw reading.unsupported(`a constant as the element type ${to}`);
 });
@@ -134,6 +163,7 @@ constantReaders.set('Reshape', (reading) => {
   const sizes = given.map((size, i) => (size === 0 ? shape[i] : size));
   const known = elements(sizes.filter((size) => size !== -1));
   const to = sizes.map((size) => (size === -1 ? values.length / known : size));
+  checkRank(reading, to.length);
   if (elements(to) !== values.length || !to.every((size) => Number.isSafeInteger(size) && size >= 0))
     throw reading.corrupt(`${shapeText(shape)} in the shape ${shapeText(given)}`);
   return { shape: to, values };
@@ -152,7 +182,10 @@ constantReaders.set('Unsqueeze', (reading) => {
   const given = reading.list(1, 'axes') ?? [];
   const rank = shape.length + given.length;
   const made = [...shape];
-  for (const axis of given.map((each) => dimension(reading, each, rank)).sort((a, b) => a - b)) made.splice(axis, 0, 1);
+  checkRank(reading, rank);
+  const added = given.map((each) => dimension(reading, each, rank)).sort((a, b) => a - b);
+  if (new Set(added).size < added.length) throw reading.corrupt('it adds a dimension twice');
+  for (const axis of added) made.splice(axis, 0, 1);
   return { shape: made, values };
 });
 
@@ -178,11 +211,14 @@ constantReaders.set('Slice', (reading) => {
   const [starts, ends, axes] = [reading.list(1, 'starts'), reading.list(2, 'ends'), reading.list(3, 'axes')];
   const steps = reading.integers(4);
   if (starts === undefined || ends?.length !== starts.length) throw reading.corrupt('it has no range');
-  const picked = from.shape.map((size) => Array.from({ length: size }, (_, i) => i));
+  const picked = from.shape.map((size) => indicesOf(reading, size));
+  const taken = new Set<number>();
   starts.forEach((start, i) => {
     const axis = dimension(reading, axes?.[i] ?? i, rank);
     const [size, step] = [from.shape[axis], steps?.[i] ?? 1];
     if (step === 0) throw reading.corrupt('a step of 0');
+    if (taken.has(axis)) throw reading.corrupt(`dimension ${axis} twice`);
+    taken.add(axis);
     // Backwards, a slice begins at the last element at most, and ends before the first.
     const [least, most] = step > 0 ? [0, size] : [-1, size - 1];
     const place = (index: number) => Math.min(most, Math.max(least, index < 0 ? index + size : index));
@@ -204,7 +240,7 @@ constantReaders.set('Concat', (reading) => {
   if (!fits)
     throw reading.corrupt(`the shapes ${tensors.map((each) => shapeText(each.shape)).join(' and ')} do not fit`);
   // In the dimension that grows, which tensor has an element, and where.
-  const places = tensors.flatMap((each) => Array.from({ length: each.shape[axis] }, (_, i) => [each, i] as const));
+  const places = tensors.flatMap((each) => indicesOf(reading, each.shape[axis]).map((i) => [each, i] as const));
   const strides = new Map(tensors.map((each) => [each, stridesOf(each.shape)]));
   const joined = shape.map((size, i) => (i === axis ? places.length : size));
   return tabulate(reading, joined, tensors.some(isFloat), (indices) => {
@@ -221,7 +257,7 @@ constantReaders.set('Gather', (reading) => {
   const size = from.shape[axis];
   const taken = Array.from(indices.values, (i) => (i < 0 ? i + size : i));
   if (!taken.every((i) => Number.isInteger(i) && i >= 0 && i < size)) throw reading.corrupt('an index is out of range');
-  const all = from.shape.map((each) => Array.from({ length: each }, (_, i) => i));
+  const all = from.shape.map((each) => indicesOf(reading, each));
   const { values } = pick(reading, from, all.with(axis, taken));
   return { shape: [...from.shape.slice(0, axis), ...indices.shape, ...from.shape.slice(axis + 1)], values };
 });
@@ -232,11 +268,12 @@ constantReaders.set('Expand', (reading) => {
   return tabulate(reading, shape, isFloat(from), elementOf(from, shape.length));
 });
 
-/** A result, unless it is no finite number or computed of the size of the batch, which is not known. */
-function checked(reading: NodeReading, result: number, ...operands: number[]): number {
-  if (operands.includes(BATCH)) throw reading.unsupported('it computes with the size of the batch');
-  if (!Number.isFinite(result)) throw reading.unsupported(`its result is ${result}`);
-  return result;
+/** A result, unless it is not finite, or of integers that other widths would wrap. */
+function checked(reading: NodeReading, result: number, hasFloats: boolean): number {
+  const rounded = hasFloats ? Math.fround(result) : Math.trunc(result);
+  if (!Number.isFinite(rounded)) throw reading.unsupported(`its result is ${rounded}`);
+  if (!hasFloats && Math.abs(rounded) > MAX_SIZE) throw reading.unsupported('an integer of more than 32 bits');
+  return rounded;
 }
 
 /** Arithmetic of two tensors. `neutral` as the second operand, or either one where they commute, changes nothing. */
@@ -252,8 +289,7 @@ function arithmetic(
     return broadcast(reading, operands, hasFloats, (a, b) => {
       if (b === neutral) return a;
       if (commutes && a === neutral) return b;
-      const result = checked(reading, compute(a, b), a, b);
-      return hasFloats ? result : Math.trunc(result);
+      return checked(reading, compute(known(reading, a), known(reading, b)), hasFloats);
     });
   });
 }
@@ -266,7 +302,9 @@ arithmetic('Div', (a, b) => a / b, 1, false);
 function unary(operator: string, compute: (x: number) => number): void {
   constantReaders.set(operator, (reading) => {
     const from = tensor(reading, 0);
-    return broadcast(reading, [from], isFloat(from), (x) => checked(reading, compute(x), x));
+    return broadcast(reading, [from], isFloat(from), (x) =>
+      checked(reading, compute(known(reading, x)), isFloat(from)),
+    );
   });
 }
 
@@ -275,7 +313,12 @@ unary('Sqrt', Math.sqrt);
 unary('Floor', Math.floor);
 
 constantReaders.set('Equal', (reading) => {
-  return broadcast(reading, [tensor(reading, 0), tensor(reading, 1)], false, (a, b) => (a === b ? 1 : 0));
+  return broadcast(reading, [tensor(reading, 0), tensor(reading, 1)], false, (a, b) => {
+    // The size of the batch is known not to be below 0, which stands for an open size, and nothing else.
+    if ((a === BATCH) !== (b === BATCH) && Math.max(a, b) >= 0)
+      throw reading.unsupported('it compares the size of the batch');
+    return a === b ? 1 : 0;
+  });
 });
 
 constantReaders.set('Where', (reading) => {

@@ -4,7 +4,7 @@ import * as layers from '../../../layers/index.js';
 import { permute } from '../../../layers/shape.js';
 import type { Shape } from '../../../program/instructions.js';
 import { cut, shapeText } from '../../../text.js';
-import { inShape, type NodeReading } from '../graph-reader.js';
+import { BATCH, inShape, type NodeReading } from '../graph-reader.js';
 import { image, readers } from './reader.js';
 
 /** Integers of an attribute for the two dimensions of a window. */
@@ -141,6 +141,8 @@ function upsample(operator: string): void {
     }
     const [height, width, channels] = node.shape;
     const sizes = isNew && reading.has(3) ? reading.integers(3) : undefined;
+    if (sizes !== undefined && sizes[0] !== BATCH && sizes[0] !== reading.graph.batch)
+      throw reading.unsupported('sizes that change the batch');
     const at = isNew ? 2 : 1;
     // The oldest Upsample has an attribute.
     const given = reading.has(at) ? reading.constant(at)?.values : reading.node.attributes.get('scales');
