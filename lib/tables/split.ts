@@ -36,9 +36,9 @@ interface Rows extends Columns {
 }
 
 const DIVISION = ['stratify', 'group', 'time', 'seed'] as const;
-/** Groups of numbers that are stratified by, unless their values are. */
+/** Groups of rare numbers that are stratified by. */
 const STRATA = 10;
-/** Numbers that occur so often, on average, are labels or counts, and are stratified by value. */
+/** Numbers that occur so often are labels or counts, and are stratified by value. */
 const REPEATED = 3;
 /** Dealing takes rows × folds steps. */
 const MOST_FOLDS = 1000;
@@ -141,22 +141,28 @@ function divide(name: string, table: Rows, { stratify, group }: Division, seed: 
   return gather(order, counts, parts);
 }
 
-/** Rows in order of their strata, those of a stratum in the order of `order`. Sorting is stable. */
-function byStratum(column: Column, order: Int32Array): Int32Array {
+/**
+ * Rows in order of their strata, those of a stratum in the order of `order`. A stratum is a value or, for numbers that
+ * occur rarely, a tenth of the rows with such numbers. Sorting is stable.
+ */
+function byStratum({ type, values }: Column, order: Int32Array): Int32Array {
+  const counts = new Map<unknown, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  const numeric = type === 'number' || type === 'date';
+  const rare = (row: number) => numeric && (counts.get(values[row]) as number) < REPEATED;
   const keys = new Float64Array(order.length);
   const known = new Map<unknown, number>();
-  for (const value of column.values) if (!known.has(value)) known.set(value, known.size);
-  if ((column.type === 'number' || column.type === 'date') && known.size * REPEATED > order.length) {
-    // Missing values are a part of the last group.
-    const ranked = Array.from(order).sort((a, b) => compare(column.values[a], column.values[b]));
-    ranked.forEach((row, rank) => {
-      keys[row] = Math.floor((rank * STRATA) / order.length);
-    });
-  } else {
-    column.values.forEach((value, row) => {
-      keys[row] = known.get(value) as number;
-    });
-  }
+  values.forEach((value: unknown, row: number) => {
+    if (rare(row)) return;
+    if (!known.has(value)) known.set(value, known.size);
+    keys[row] = known.get(value) as number;
+  });
+  const ranked = Array.from(order)
+    .filter(rare)
+    .sort((a, b) => compare(values[a] as number, values[b] as number));
+  ranked.forEach((row, rank) => {
+    keys[row] = known.size + Math.floor((rank * STRATA) / ranked.length);
+  });
   return order.slice().sort((a, b) => keys[a] - keys[b]);
 }
 

@@ -165,7 +165,7 @@ export class Table {
    * rounded to the nearest integer; the training part gets the rest. At random, unless one of these is given:
    *
    * - `stratify`: a column whose values have the same proportions in each part. Numbers and dates that occur less than
-   *   three times on average are stratified by ten groups of equal size.
+   *   three times are stratified by ten groups of equal size.
    * - `group`: a column whose equal values (of one patient, one day) stay together in one part. Sizes are then as near
    *   as whole groups in random order come.
    * - `time`: a column of dates or numbers; the training part has the earliest rows, then validation, then test, each

@@ -48,6 +48,14 @@ describe('table.split', () => {
     expect(tenths).toEqual(new Array<number>(10).fill(20));
   });
 
+  it('stratify by numbers deals those that occur once by chance, however often others do', () => {
+    const amounts = numbered(1000, (i) => ({ amount: i < 700 ? 0 : i }));
+    const heldOut = (seed: number) => idsOf(amounts.split({ stratify: 'amount', seed }).test).filter((i) => i >= 700);
+    const [one, other] = [heldOut(1), heldOut(2)];
+    expect([one.length, other.length]).toEqual([60, 60]);
+    expect(sorted(one)).not.toEqual(sorted(other));
+  });
+
   it('stratify by numbers that are labels keeps the proportions of each, in folds too', () => {
     const rare = numbered(400, (i) => ({ label: i % 80 === 0 ? 1 : 0, day: new Date(i % 80 === 0 ? 1e12 : 0) }));
     const ones = (part: Table) => (part.column('label').values as Float64Array).filter((value) => value === 1).length;
