@@ -45,7 +45,7 @@ const modules = [
   },
   { name: 'data', files: /^lib\/data\//, imports: base },
   { name: 'tables', files: /^lib\/tables\//, imports: [...base, 'data', 'parts'] },
-  { name: 'command', files: /^lib\/cli\//, imports: ['entry points', 'formats'] },
+  { name: 'command', files: /^lib\/cli\//, imports: ['entry points', 'formats', 'tables'] },
   { name: 'formats', files: /^lib\/formats\//, imports: [...program, 'backend interface', 'data'] },
   { name: 'runtime', files: /^lib\/runtime\//, imports: runtime },
   {

@@ -1,33 +1,38 @@
-import { readFileSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { checkReplaceable } from '../formats/replace-file.js';
+import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { checkReplaceable, resolveTarget } from '../formats/replace-file.js';
 import { UsageError } from './command.js';
 
 /** Paths by what the command line calls them, such as `--out` or `<data>`; undefined where there is none. */
 export type Named = Readonly<Record<string, string | undefined>>;
 
 /** The same text for two paths of one file, through links too, whether it exists or not. */
-function identity(path: string): string {
-  const absolute = resolve(path);
+async function identity(path: string): Promise<string> {
   try {
-    const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
-    if (stats !== undefined) return `${stats.dev} ${stats.ino}`;
-    return join(realpathSync(dirname(absolute)), basename(absolute));
+    const { dev, ino } = await stat(path, { bigint: true });
+    return `${dev} ${ino}`;
   } catch {
-    return absolute;
+    // Where there is no file yet, a link may lead to its place.
+    return resolveTarget(path).then(
+      ({ target }) => target,
+      () => resolve(path),
+    );
   }
 }
 
 /** Throws `UsageError` if writing an output would destroy an input or another output. */
-export function checkApart(inputs: Named, outputs: Named): void {
+export async function checkApart(inputs: Named, outputs: Named): Promise<void> {
   const seen = new Map<string, string>();
   const identities = (named: Named) =>
-    Object.entries(named).flatMap(([name, path]) =>
-      path === undefined ? [] : [{ id: identity(path), text: `${name} ${path}` }],
+    Promise.all(
+      Object.entries(named).flatMap(([name, path]) =>
+        path === undefined ? [] : [identity(path).then((id) => ({ id, text: `${name} ${path}` }))],
+      ),
     );
   // Two inputs may be one file.
-  for (const { id, text } of identities(inputs)) seen.set(id, text);
-  for (const { id, text } of identities(outputs)) {
+  for (const { id, text } of await identities(inputs)) seen.set(id, text);
+  for (const { id, text } of await identities(outputs)) {
     const other = seen.get(id);
     if (other !== undefined) throw new UsageError(`${text} and ${other} are the same file`);
     seen.set(id, text);

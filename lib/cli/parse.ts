@@ -23,8 +23,10 @@ function readOption(name: string, option: Option, text: string | undefined, inli
     return true;
   }
   // A forgotten value must not take the next option for it; negative numbers are values.
-  if (text === undefined || (!inline && /^-./.test(text) && Number.isNaN(Number(text))))
-    throw new UsageError(`--${name} needs a value: --${name} <${option.value}>`);
+  if (text === undefined || (!inline && /^-./.test(text) && Number.isNaN(Number(text)))) {
+    const inlined = text === undefined || text.startsWith('--') ? '' : `, or --${name}=${text} if it begins with -`;
+    throw new UsageError(`--${name} needs a value: --${name} <${option.value}>${inlined}`);
+  }
   const value = option.read(text);
   if (value === undefined) throw new UsageError(`--${name}: expected ${option.expected}, got '${text}'`);
   return value;

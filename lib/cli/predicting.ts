@@ -5,16 +5,24 @@ import { type Encoder, type Prediction, predictRows, type Table } from 'blasnet/
 const MOST_ROWS = 4096;
 const MOST_NUMBERS = 2 ** 18;
 
+/** The row in a file, from 0, of a row of a table. */
+export type RowOf = (row: number) => number;
+
 /**
  * Does work on some rows of a file, so that errors name it and the row in it, from 1. `rowOf`: the row in the file, from
- * 0, of one of those rows.
+ * 0, of one of those rows; without one, no row is named.
  */
-export function inFile<T>(path: string, rowOf: (row: number) => number, work: () => T): T {
+export function inFile<T>(path: string, rowOf: RowOf | undefined, work: () => T): T {
   try {
     return work();
   } catch (error) {
     if (!(error instanceof BlasnetError)) throw error;
-    const text = error.message.replace(/\brow (\d+)/, (_, row) => `row ${rowOf(Number(row)) + 1} of the data`);
+    // The function that was called means nothing to a user.
+    const text = error.message
+      .replace(/^\w+: (?:rows|table): /, '')
+      .replace(/(?<=^|: )row (\d+)(?=[:,])/, (_, row) =>
+        rowOf === undefined ? 'a row' : `row ${rowOf(Number(row)) + 1} of the data`,
+      );
     throw new BlasnetError(error.code, `${path}: ${text}`, { cause: error });
   }
 }
@@ -28,34 +36,36 @@ function* partsOf(table: Table, most: number): Generator<[part: Table, begin: nu
   }
 }
 
-/**
- * Throws for a value, also of a regression's target, that can't be encoded, with its row in the file. `rows`: the rows of the table in the file, from 0.
- */
-export function checkValues(encoder: Encoder, table: Table, path: string, rows: readonly number[]): void {
+/** `rowOf` for a part that begins at a row. */
+const within = (begin: number, rowOf: RowOf | undefined) => rowOf && ((row: number) => rowOf(begin + row));
+
+/** Throws for a value, other than the target's, that can't be encoded. `rowOf` as for {@link inFile}. */
+export function checkFeatures(encoder: Encoder, table: Table, path: string, rowOf: RowOf): void {
   for (const [part, begin] of partsOf(table, MOST_ROWS))
-    inFile(
-      path,
-      (row) => rows[begin + row],
-      // Labels may be unknown.
-      () => (encoder.labels === undefined ? encoder.dataset(part) : encoder.features(part)),
+    inFile(path, within(begin, rowOf), () => encoder.features(part));
+}
+
+/** Throws for a value, also of a regression's target, that can't be encoded. `rowOf` as for {@link inFile}. */
+export function checkValues(encoder: Encoder, table: Table, path: string, rowOf: RowOf): void {
+  // Labels may be unknown.
+  for (const [part, begin] of partsOf(table, MOST_ROWS))
+    inFile(path, within(begin, rowOf), () =>
+      encoder.labels === undefined ? encoder.dataset(part) : encoder.features(part),
     );
 }
 
 /**
  * The predictions for a table's rows, in parts: a probability for each of many labels takes much memory. Errors name
- * the file.
+ * the file. `rowOf` as for {@link inFile}.
  */
 export function* predictParts(
   network: Network<string>,
   { outputs }: Encoder,
   table: Table,
   path: string,
+  rowOf?: RowOf,
 ): Generator<Prediction[]> {
   const most = Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_NUMBERS / outputs)));
   for (const [part, begin] of partsOf(table, most))
-    yield inFile(
-      path,
-      (row) => begin + row,
-      () => predictRows(network, part),
-    );
+    yield inFile(path, within(begin, rowOf), () => predictRows(network, part));
 }

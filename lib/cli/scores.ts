@@ -1,7 +1,7 @@
 import { metrics, type Network } from 'blasnet';
 import { confusionMatrixPlot, predictionPlot } from 'blasnet/report';
 import type { Encoder, Table } from 'blasnet/tables';
-import { predictParts } from './predicting.js';
+import { inFile, predictParts, type RowOf } from './predicting.js';
 
 /** How good predictions are. */
 export interface Scores {
@@ -16,12 +16,12 @@ export interface Scores {
   picture(): Promise<string>;
 }
 
-/** Compares the predictions for a table with its column of the target. Errors name the file. */
-export function score(network: Network<string>, encoder: Encoder, table: Table, path: string): Scores {
+/** Compares the predictions for a table with its column of the target. Errors name the file, and with `rowOf` the row in it. */
+export function score(network: Network<string>, encoder: Encoder, table: Table, path: string, rowOf?: RowOf): Scores {
   // Refuses missing targets and unknown labels.
-  const { labels } = encoder.dataset(table);
+  const { labels } = inFile(path, rowOf, () => encoder.dataset(table));
   const { labels: labelNames } = encoder;
-  const parts = predictParts(network, encoder, table, path);
+  const parts = predictParts(network, encoder, table, path, rowOf);
   if (labelNames !== undefined && labels !== undefined) {
     const places = new Map(labelNames.map((label, place) => [label, place]));
     const predicted = new Int32Array(table.length);

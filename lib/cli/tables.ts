@@ -82,20 +82,26 @@ export function checkColumns(own: ReadonlySet<string>, path: string, option: str
   if (missing !== undefined) throw new UsageError(`--${option}: ${lacks([...own], path, missing)}`);
 }
 
+/** A value for a message, cut if it is long. */
+const shortened = (text: string) => (text.length > 40 ? `${text.slice(0, 40)}…` : text);
+
 /** Columns of a CSV file are numbers that some other texts keep from being read as such if most values are numbers. */
 const MOSTLY = 0.8;
 
-/** Notes columns of a CSV file, that are read as text although most values are numbers. */
+/** Notes columns of a CSV file that are read as text although most values are numbers. */
 export function noteMixed(table: Table, path: string, { decimal }: Format, note: (text: string) => void): void {
   if (!isCsv(path)) return;
-  const number = decimal === ',' ? /^[+-]?[\d.]*,?\d+(e[+-]?\d+)?$/i : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+  const number =
+    decimal === ','
+      ? /^[+-]?(?:[\d.]*\d(?:,\d+)?|,\d+)(?:e[+-]?\d+)?$/i
+      : /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
   for (const name of table.names) {
     const { type, values } = table.column(name);
     if (type !== 'category' && type !== 'text') continue;
     const present = values.filter((value) => value !== null);
     const others = present.filter((value) => !number.test(value));
     if (others.length === 0 || others.length > (1 - MOSTLY) * present.length) continue;
-    const count = `${others.length} of ${present.length} values are not numbers, such as '${others[0]}'`;
+    const count = `${others.length} of ${present.length} values are not numbers, such as '${shortened(others[0])}'`;
     note(`${path}: column ${name}: ${count}; it is read as text (--missing tells what stands for a missing value)`);
   }
 }
@@ -103,9 +109,8 @@ export function noteMixed(table: Table, path: string, { decimal }: Format, note:
 /** A number of things, such as `1 row` and `2 rows`. */
 export const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
-/** The rows that have a target, and where they are in the table. */
+/** The rows of a table with a column of the target that have one, and where they are in the table. */
 export function withTarget(table: Table, path: string, target: string, note: (text: string) => void) {
-  if (!table.has(target)) throw new Error(lacks(table.names, path, target));
   const { values } = table.column(target);
   const places: number[] = [];
   values.forEach((value, row) => {
@@ -145,13 +150,18 @@ export async function readFor(encoder: Encoder, path: string, format: Format, wi
   );
   // Types of columns that the file lacks are refused; without types it says which columns it has.
   const needed = new Set(typed.map(({ name }) => name));
-  const select = (name: string) => needed.has(name);
+  const names = new Set<string>();
+  const select = (name: string) => {
+    names.add(name);
+    return needed.has(name);
+  };
   const table = await readTable(path, format, { types, select }).catch((error: unknown) => {
     if (error instanceof BlasnetError && error.code === 'INVALID_ARGUMENT') return readTable(path, format, { select });
     throw error;
   });
   const missing = columns.filter(({ name }) => !table.has(name)).map(({ name }) => `'${name}'`);
   if (missing.length > 0) throw new Error(`${path}: the network needs the columns ${missing.join(', ')} too`);
+  if (withTarget && !table.has(json.target.name)) throw new Error(lacks([...names], path, json.target.name));
   return table;
 }
 

@@ -13,7 +13,8 @@ import {
   softmaxCrossEntropy,
 } from 'blasnet';
 import type { Dataset } from 'blasnet/data';
-import type { Encoder, SplitTables, Table } from 'blasnet/tables';
+import type { ColumnType, Encoder, SplitTables, Table } from 'blasnet/tables';
+import { asStrings } from '../tables/column.js';
 import { trainingProgress } from './progress.js';
 
 /** Training ends when the validation loss has not fallen by more than this in that many epochs. */
@@ -30,11 +31,20 @@ export function taskOf(table: Table, target: string): 'classification' | 'regres
   return type === 'number' && new Set(values).size > 2 ? 'regression' : 'classification';
 }
 
-/** The rows whose label the encoder knows: rare ones may all be in another part. */
-export function withKnownLabels(part: Table, { labels, target }: Encoder): Table {
-  if (labels === undefined) return part;
-  const known = new Set(labels);
-  return part.filter((row) => known.has(String(row[target])));
+/** The labels of a table's rows as the encoder reads them: `True` and `1` may be one. */
+function labelsOf(table: Table, encoder: Encoder): readonly (string | null)[] {
+  const { from } = encoder.toJSON().target as { from?: ColumnType };
+  return asStrings(table.column(encoder.target), 'category', from).values as (string | null)[];
+}
+
+/** The rows whose label the encoder knows, and where they are in the table: rare ones may all be in another part. */
+export function withKnownLabels(part: Table, encoder: Encoder): { table: Table; places: number[] } {
+  const all = Array.from({ length: part.length }, (_, row) => row);
+  if (encoder.labels === undefined) return { table: part, places: all };
+  const known = new Set<string | null>(encoder.labels);
+  const labels = labelsOf(part, encoder);
+  const places = all.filter((row) => known.has(labels[row]));
+  return { table: part.subset(places), places };
 }
 
 /**
@@ -43,7 +53,7 @@ export function withKnownLabels(part: Table, { labels, target }: Encoder): Table
  */
 export function checkParts(
   path: string,
-  { target, labels }: Encoder,
+  encoder: Encoder,
   asked: Readonly<Record<'validation' | 'test', number>>,
   all: SplitTables,
   known: SplitTables,
@@ -52,9 +62,10 @@ export function checkParts(
   const rows = (parts: SplitTables) => names.reduce((sum, name) => sum + parts[name].length, 0);
   const empty = names.find((name) => known[name].length === 0);
   if (empty === undefined && 2 * rows(known) >= rows(all)) return;
-  const learnt = new Set(labels);
-  const out = names.flatMap((name) => all[name].rows()).find((row) => !learnt.has(String(row[target])));
-  const example = String((out ?? all.train.row(0))[target]);
+  const { target } = encoder;
+  const learnt = new Set<string | null>(encoder.labels);
+  const out = names.flatMap((name) => labelsOf(all[name], encoder)).find((label) => !learnt.has(label));
+  const example = out ?? String(all.train.row(0)[target]);
   const hint = /^[+-]?[\d.]*,\d+$/.test(example)
     ? 'numbers with a decimal comma are read with --decimal ,'
     : 'if it should be a number, see --decimal and --delimiter; --validation 0 --test 0 does without such parts';
@@ -164,7 +175,9 @@ export async function fitNetwork(
   const interrupt = () => {
     interrupted = true;
     progress?.clear();
-    note('interrupted: training ends after this epoch, and the network is kept; a second Ctrl-C ends it without');
+    note(
+      'interrupted: training ends after this epoch, and the network is kept; press Ctrl-C again to stop at once without saving',
+    );
   };
   const callbacks = [...options.callbacks, stopper];
   const begin = performance.now();

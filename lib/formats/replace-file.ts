@@ -37,7 +37,7 @@ async function endOfLinks(path: string): Promise<string> {
 }
 
 /** The regular file a path resolves to, following links, with its permission bits; or the file to create. */
-async function resolveTarget(path: string): Promise<{ target: string; mode?: number }> {
+export async function resolveTarget(path: string): Promise<{ target: string; mode?: number }> {
   const stats = await ifThere(path, stat);
   if (stats === undefined) return { target: await endOfLinks(path) };
   checkRegular(stats);

@@ -90,6 +90,10 @@ describe('mistakes in the command line', () => {
     [['build', '--openblas=shared'], "--openblas: expected one of static, dynamic, got 'shared'"],
     [['build', '--openblas'], '--openblas needs a value: --openblas <kind>'],
     [['build', '--openblas', '--force'], '--openblas needs a value: --openblas <kind>'],
+    [
+      ['predict', 'm', 'r', '--missing', '-,?'],
+      '--missing needs a value: --missing <texts>, or --missing=-,? if it begins with -',
+    ],
     [['build', '--forced'], "build: unknown option '--forced'; did you mean '--force'?"],
     [['build', '--json'], "build: unknown option '--json'"],
     [['completion', 'tcsh'], "completion: expected one of bash, zsh, fish, got 'tcsh'"],

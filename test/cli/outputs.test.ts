@@ -66,6 +66,12 @@ describe('an output that is another file of the command is refused before any wo
     expect(names.map((name) => readFileSync(file(name)))).toEqual(before);
   });
 
+  it('two outputs are one file through a link to where there is none yet', () => {
+    symlinkSync('both.st', file('link.st'));
+    const { status, stderr } = run('train e.csv --target y --out link.st --report both.st');
+    expect({ status, stderr }).toMatchObject({ status: 2, stderr: expect.stringContaining('are the same file') });
+  });
+
   it('an output may replace another file', () => {
     writeFileSync(file('p.csv'), 'old');
     expect(run('predict m.st e.csv --out p.csv')).toMatchObject({ status: 0 });

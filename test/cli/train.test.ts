@@ -398,6 +398,39 @@ describe('predict and evaluate refuse', () => {
     );
   });
 
+  it('a label is known however it is written, and the target that a table lacks is told from similar names', () => {
+    write('truths.csv', [['x', 'truth'], ...Array.from({ length: 60 }, (_, i) => [i % 2, i % 2 === 0])]);
+    expect(run('train', 'truths.csv', '--target', 'truth', '--out', 'truths.st', '--epochs', '1').status).toBe(0);
+    write('spelt.csv', [
+      ['x', 'truth'],
+      [1, 'True'],
+      [1, 'true'],
+      [0, 'False'],
+      [0, 'false'],
+      [0, 'Maybe'],
+    ]);
+    const { status, stderr } = run('evaluate', 'truths.st', 'spelt.csv');
+    const note = 'spelt.csv: left out: 1 row with labels that the network does not know\n';
+    expect({ status, stderr }).toEqual({ status: 0, stderr: note });
+    write('named.csv', [
+      ['x', 'Truth'],
+      [1, 'true'],
+    ]);
+    expect(run('evaluate', 'truths.st', 'named.csv').stderr).toMatch(
+      /named\.csv has no column 'truth'; did you mean 'Truth'/,
+    );
+  });
+
+  it('a bad value is told before any prediction is written, and a column may be named like a row', () => {
+    const rows = Array.from({ length: 60 }, (_, i) => [i, 2 * i]);
+    write('rowed.csv', [['row 3', 'y'], ...rows]);
+    expect(run('train', 'rowed.csv', '--target', 'y', '--out', 'rowed.st', '--epochs', '1').status).toBe(0);
+    write('bad.csv', [['row 3'], ...Array.from({ length: 5020 }, (_, i) => [i === 5010 ? '1e300' : 1])]);
+    const { status, stdout, stderr } = run('predict', 'rowed.st', 'bad.csv');
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^blasnet: bad\.csv: row 5011 of the data, column "row 3": /);
+  });
+
   it('rows with labels that are not known are left out of the figures', () => {
     write('mixed.csv', [
       ['x', 'kind', 'y'],
@@ -426,7 +459,7 @@ describe('predict and evaluate refuse', () => {
           i === 3 ? '' : i % 2 ? 'high' : 'low',
         ]),
       ]);
-    const where = /^blasnet: large\.csv: features: rows: row 5011 of the data, column "x": the value is too large/m;
+    const where = /^blasnet: large\.csv: row 5011 of the data, column "x": the value is too large/m;
     large('1e150', 5010);
     expect(run('evaluate', 'small.safetensors', 'large.csv').stderr).toMatch(where);
     expect(run('predict', 'small.safetensors', 'large.csv').stderr).toMatch(where);
@@ -434,7 +467,7 @@ describe('predict and evaluate refuse', () => {
     large('1', 5010);
     expect(run(...values)).toMatchObject({ status: 0 });
     large('1e150', 5010);
-    const target = /^blasnet: large\.csv: dataset: table: column "x": row 5011 of the data: the value is too large/m;
+    const target = /^blasnet: large\.csv: column "x": row 5011 of the data: the value is too large/m;
     expect(run('evaluate', 'large.st', 'large.csv').stderr).toMatch(target);
     // Wherever the row is: in the training part the spread overflows.
     for (const [x, seed] of [
@@ -445,9 +478,7 @@ describe('predict and evaluate refuse', () => {
       large(x, 5010);
       const { status, stderr } = run('train', 'large.csv', '--target', 'y', '--out', 'large.st', '--seed', seed);
       expect(status).toBe(1);
-      expect(stderr).toMatch(
-        /^blasnet: large\.csv: (features: rows: row 5011 of the data, column|encoder: columns:) "x": /m,
-      );
+      expect(stderr).toMatch(/^blasnet: large\.csv: (row 5011 of the data, column|encoder: columns:) "x": /m);
     }
   });
 });

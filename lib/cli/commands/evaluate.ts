@@ -28,8 +28,8 @@ export const evaluate = command({
     const encoder = encoderOf(network, model);
     const all = await readFor(encoder, path, formatOf(values), true);
     const { table: targeted, places } = withTarget(all, path, encoder.target, note);
-    checkValues(encoder, targeted, path, places);
-    const table = withKnownLabels(targeted, encoder);
+    checkValues(encoder, targeted, path, (row) => places[row]);
+    const { table, places: known } = withKnownLabels(targeted, encoder);
     const unknownLabels = targeted.length - table.length;
     if (table.length === 0) {
       const labels = encoder.labels?.slice(0, 10).join(', ');
@@ -40,7 +40,7 @@ export const evaluate = command({
     }
     if (unknownLabels > 0)
       note(`${path}: left out: ${counted(unknownLabels, 'row')} with labels that the network does not know`);
-    const scores = score(network, encoder, table, path);
+    const scores = score(network, encoder, table, path, (row) => places[known[row]]);
     const { rows, figures, matrix } = scores;
     const lines = [
       `${path}: ${counted(rows, 'row')}: ${scoreLine(scores)}`,

@@ -30,7 +30,7 @@ export const exportCommand = command({
     if (onnx === undefined && inputLayout !== undefined) throw new UsageError('export: --input-layout is for --onnx');
     const parts = tfjs === undefined ? [] : ['model.json', 'weights.bin'].map((name) => join(tfjs, name));
     const folder = Object.fromEntries(parts.map((part) => [`--tfjs: ${basename(part)}:`, part]));
-    checkApart({ '<model>': path }, { '--onnx': onnx, ...folder });
+    await checkApart({ '<model>': path }, { '--onnx': onnx, ...folder });
     const network = await Network.load<string>(path);
     if (onnx !== undefined) await exportOnnx(network, onnx, inputLayout && { inputLayout });
     if (tfjs !== undefined) await saveLayersModel(network, tfjs);

@@ -30,7 +30,7 @@ export const importCommand = command({
       throw new UsageError(`import: expected a file whose name ends with .onnx or .json, got '${path}'`);
     if (format === '.json' && inputLayout !== undefined)
       throw new UsageError('import: --input-layout is for ONNX files');
-    checkApart({ '<model>': path, ...(format === '.json' && weightFiles(path)) }, { '--out': out });
+    await checkApart({ '<model>': path, ...(format === '.json' && weightFiles(path)) }, { '--out': out });
     await checkWritable(out);
     const network: Network<string> =
       format === '.onnx'

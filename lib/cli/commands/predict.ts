@@ -3,7 +3,7 @@ import type { Encoder, Prediction } from 'blasnet/tables';
 import { replaceFile } from '../../formats/replace-file.js';
 import { command, fileOption } from '../command.js';
 import { checkApart, checkWritable } from '../files.js';
-import { predictParts } from '../predicting.js';
+import { checkFeatures, predictParts } from '../predicting.js';
 import { counted, csvText, encoderOf, formatOf, readFor, TABLE, tableOptions } from '../tables.js';
 
 /** The target's column, and for labels a column of probabilities for each, as CSV in pieces. */
@@ -47,14 +47,17 @@ export const predict = command({
   ],
   async run([model, path], values, { note }) {
     const { out } = values;
-    checkApart({ '<model>': model, '<rows>': path }, { '--out': out });
+    await checkApart({ '<model>': model, '<rows>': path }, { '--out': out });
     if (out !== undefined) await checkWritable(out);
     const network = await Network.load<string>(model);
     const encoder = encoderOf(network, model);
     const table = await readFor(encoder, path, formatOf(values));
+    const rowOf = (row: number) => row;
+    // Before any output.
+    checkFeatures(encoder, table, path, rowOf);
     // Each is computed when it is read.
-    const text = csvOf(encoder, predictParts(network, encoder, table, path));
-    const list = predictParts(network, encoder, table, path);
+    const text = csvOf(encoder, predictParts(network, encoder, table, path, rowOf));
+    const list = predictParts(network, encoder, table, path, rowOf);
     if (out === undefined) return { text, exact: true, list };
     await replaceFile(out, encoded(text));
     note(`${out}: ${counted(table.length, 'prediction')} of ${encoder.target}`);

@@ -79,7 +79,7 @@ async function readOptions(path: string, values: Values<typeof options>) {
   const fixed = { layers, dropout, learningRate, batchSize };
   const searching = readSearching({ trials: values.search, epochs, seed, log }, fixed, validation);
   if (target === undefined || out === undefined) throw new UsageError('train: expected --target and --out');
-  checkApart({ '<data>': path }, { '--out': out, '--report': report, '--search-log': log });
+  await checkApart({ '<data>': path }, { '--out': out, '--report': report, '--search-log': log });
   for (const file of [out, report, log]) if (file !== undefined) await checkWritable(file);
   const data = { target, drop, embed, task, format: formatOf(values), validation, test, seed };
   return { ...data, out, report, epochs, fixed, searching };
@@ -112,12 +112,12 @@ async function prepareRows(path: string, given: Given, note: (text: string) => v
   const columns = Object.fromEntries(embed.map((name) => [name, { as: 'category', encoding: 'index' } as const]));
   const plan = encoder({ target, task, columns });
   // No row is named: they are in a random order.
-  const fitted = inFile(path, Number, () => plan.fit(parts.train));
-  checkValues(fitted, table, path, places);
+  const fitted = inFile(path, undefined, () => plan.fit(parts.train));
+  checkValues(fitted, table, path, (row) => places[row]);
   const known = {
     ...parts,
-    validation: withKnownLabels(parts.validation, fitted),
-    test: withKnownLabels(parts.test, fitted),
+    validation: withKnownLabels(parts.validation, fitted).table,
+    test: withKnownLabels(parts.test, fitted).table,
   };
   checkParts(path, fitted, { validation, test }, parts, known);
   const rows = { train: known.train.length, validation: known.validation.length, test: known.test.length };
