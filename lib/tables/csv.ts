@@ -52,7 +52,7 @@ const COMMA_NUMBER = /^([+-]?\d*),(\d+(?:[eE][+-]?\d+)?)$/;
 /** With a decimal comma: 1.234 and 1.234.567,8. */
 const THOUSANDS = /^[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?$/;
 
-type CsvParse = { parse(options: Options): Parser };
+type CsvParse = { parse(options: Options): Parser; readonly CsvError: abstract new (...given: never[]) => CsvError };
 
 /**
  * Reads a file of comma-separated values, or of those separated by another character. Needs the package csv-parse.
@@ -73,11 +73,11 @@ export async function readCsv(path: string | URL, options?: CsvOptions): Promise
   checkArity('readCsv', arguments, 2);
   const file = checkPath('readCsv: path', path);
   const checked = checkCsv('readCsv', checkOptions('readCsv', options, OPTIONS));
-  const { parse } = await loadPackage<CsvParse>('readCsv', 'csv-parse');
+  const library = await loadPackage<CsvParse>('readCsv', 'csv-parse');
   const fail = (message: string) => corrupt(file, message);
   const first = new TableBuilder(checked.types, fail, checked);
   for (let builder: TableBuilder | undefined = first; ; ) {
-    for await (const _ of readRows(file, checked, parse, builder));
+    for await (const _ of readRows(file, checked, library, builder));
     const again: TableBuilder | undefined = builder.again();
     if (again === undefined) return new Table(builder.finish('readCsv'));
     builder = again;
@@ -100,11 +100,11 @@ export function streamCsv(path: string | URL, options?: CsvStreamOptions): Table
   const checked = checkCsv('streamCsv', given);
   const rows = checkPieceRows('streamCsv', given.rows);
   return new TableStream(async function* (wanted) {
-    const { parse } = await loadPackage<CsvParse>('streamCsv', 'csv-parse');
+    const library = await loadPackage<CsvParse>('streamCsv', 'csv-parse');
     const { types, written } = checked;
     const fail = (message: string) => corrupt(file, message);
     const pieces = new Pieces({ name: 'streamCsv', rows, types, wanted, open: false, written, fail });
-    yield* pieces.read(readRows(file, checked, parse, pieces));
+    yield* pieces.read(readRows(file, checked, library, pieces));
   });
 }
 
@@ -137,12 +137,7 @@ interface Checked {
 }
 
 /** Gives all rows of a file to a builder, some at each step. */
-async function* readRows(
-  file: string,
-  given: Checked,
-  parse: CsvParse['parse'],
-  builder: RowSink,
-): AsyncGenerator<void> {
+async function* readRows(file: string, given: Checked, library: CsvParse, builder: RowSink): AsyncGenerator<void> {
   /** Fields of a row, and the places of those that are read. */
   let width = 0;
   const places: number[] = [];
@@ -173,10 +168,10 @@ async function* readRows(
   const step = (act: (parser: Parser, done: (error?: Error | null) => void) => void) =>
     new Promise<void>((resolve, reject) => {
       if (parser === undefined) resolve();
-      else act(parser, (error) => (error ? reject(wrap(file, error)) : resolve()));
+      else act(parser, (error) => (error ? reject(wrap(file, library, error)) : resolve()));
     });
   for await (const text of readText(file, given.encoding)) {
-    parser ??= start(parse, given.delimiter ?? findDelimiter(text, given.decimal), onRecord);
+    parser ??= start(library, given.delimiter ?? findDelimiter(text, given.decimal), onRecord);
     await step((to, done) => to.write(text, done));
     yield;
   }
@@ -184,7 +179,7 @@ async function* readRows(
   if (width === 0) throw corrupt(file, 'it has no columns: not even a line with their names');
 }
 
-function start(parse: CsvParse['parse'], delimiter: string, onRecord: (record: string[], info: Info) => void): Parser {
+function start({ parse }: CsvParse, delimiter: string, onRecord: (record: string[], info: Info) => void): Parser {
   const parser = parse({
     delimiter,
     bom: false,
@@ -204,10 +199,10 @@ function start(parse: CsvParse['parse'], delimiter: string, onRecord: (record: s
   return parser;
 }
 
-function wrap(file: string, error: Error): Error {
-  const { code, lines } = error as Partial<CsvError> & { lines?: number };
-  // Others are of the library, or of the caller's function.
-  if (!code?.startsWith('CSV_')) return error;
+function wrap(file: string, { CsvError }: CsvParse, error: Error): Error {
+  // Others are our own, or of the caller's function.
+  if (!(error instanceof CsvError)) return error;
+  const { lines } = error as CsvError & { lines?: number };
   return corrupt(file, `${lines === undefined ? '' : `line ${lines}: `}${cut(error.message, 300)}`, error);
 }
 
