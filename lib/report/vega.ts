@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { LoggerInterface } from 'vega';
 import { BlasnetError } from '../errors.js';
 import { loadPackage } from '../packages.js';
 import { cut, errorText } from '../text.js';
@@ -57,12 +58,16 @@ export async function draw(
   const vega = await loadPackage<typeof import('vega')>(caller, 'vega');
   const complete = { background: look.background, padding: 12, config: config(look), ...spec };
   const failures: unknown[] = [];
-  const logger = vega.logger(vega.Warn);
+  const ignored = () => logger;
   // By default errors are printed, and the picture is empty.
-  logger.error = (...parts: unknown[]) => {
-    failures.push(...parts);
-    return logger;
-  };
+  const logger = {
+    level: ignored,
+    error(...parts: unknown[]) {
+      failures.push(...parts);
+      return logger;
+    },
+    ...{ warn: ignored, info: ignored, debug: ignored },
+  } as unknown as LoggerInterface;
   let svg = '';
   try {
     const view = new vega.View(vega.parse(marked(complete) as Parameters<typeof vega.parse>[0]), {
