@@ -10,6 +10,7 @@ import {
   readParquet,
   type Table,
 } from 'blasnet/tables';
+import { NUMBER } from '../tables/column.js';
 import { choiceOption, listOption, type Option, UsageError, type Values } from './command.js';
 import { didYouMean } from './nearest.js';
 
@@ -91,10 +92,7 @@ const MOSTLY = 0.8;
 /** Notes columns of a CSV file that are read as text although most values are numbers. */
 export function noteMixed(table: Table, path: string, { decimal }: Format, note: (text: string) => void): void {
   if (!isCsv(path)) return;
-  const number =
-    decimal === ','
-      ? /^[+-]?(?:[\d.]*\d(?:,\d+)?|,\d+)(?:e[+-]?\d+)?$/i
-      : /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
+  const number = decimal === ',' ? /^[+-]?(?:[\d.]*\d(?:,\d+)?|,\d+)(?:e[+-]?\d+)?$/i : NUMBER;
   for (const name of table.names) {
     const { type, values } = table.column(name);
     if (type !== 'category' && type !== 'text') continue;

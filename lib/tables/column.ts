@@ -34,8 +34,8 @@ export type Value = number | string | boolean | Date | null;
 /** Stands for a value that is not of the type it should be. */
 export const MISFIT = Symbol('misfit');
 
-// Each digit has one place to be matched at, or long runs of digits would take quadratic time.
-const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+/** Each digit has one place to be matched at, or long runs of digits would take quadratic time. */
+export const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const INTEGER = /^[+-]?\d+$/;
 /** Such as the postal code 01234, whose zero means something. */
 const LEADING_ZERO = /^[+-]?0\d/;

@@ -15,7 +15,6 @@ import {
   plain,
   withAxes,
 } from '../graph-reader.js';
-
 import type { OnnxTensor } from '../model.js';
 import { broadcastTo } from './constants.js';
 import { dimensionOf, endingWith, imageAgain, near, readers, together } from './reader.js';

@@ -1,5 +1,6 @@
 /** Tensors that do not depend on the inputs: sizes, margins and weights that a file computes. */
 import { MAX_RANK, MAX_SIZE } from '../../../checks.js';
+import { stridesOf } from '../../../layers/strided.js';
 import { elements, type Shape } from '../../../program/instructions.js';
 import { shapeText } from '../../../text.js';
 import { BATCH, type NodeReading } from '../graph-reader.js';
@@ -23,17 +24,6 @@ function dimension(reading: NodeReading, given: number, rank: number): number {
   const axis = given < 0 ? given + rank : given;
   if (!(axis >= 0 && axis < rank)) throw reading.corrupt(`there is no dimension ${given}`);
   return axis;
-}
-
-/** How far two elements next to each other in each dimension lie apart. */
-function stridesOf(shape: Shape): number[] {
-  const strides = new Array<number>(shape.length);
-  let stride = 1;
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    strides[axis] = stride;
-    stride *= shape[axis];
-  }
-  return strides;
 }
 
 /** The integers from 0 to below a size. */
